@@ -1,0 +1,131 @@
+//! The command line: arguments in, tables or JSON out, exit code 2 and one line for an error.
+
+mod eval;
+mod input;
+mod rerank;
+
+use std::io::{ErrorKind as IoErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use crossrank::{LoadOptions, ModelFiles, Reranker};
+
+/// Search reranking: reads a query and passages, and puts the right ones first.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Rerank the passages of a file or of standard input
+    Rerank(rerank::RerankArgs),
+    /// Measure ranking quality on an evaluation set in the BEIR layout
+    Eval(eval::EvalArgs),
+}
+
+#[derive(Args)]
+struct ModelArgs {
+    /// Model folder in the Hugging Face layout [default: the bundled model]
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Threads that share the documents [default: one a core]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    threads: Option<i64>,
+    /// The most tokens in a pair; longer documents are cut [default: the model's maximum]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    max_length: Option<i64>,
+}
+
+impl ModelArgs {
+    fn load(&self) -> Result<Reranker, Failure> {
+        let files = match &self.model {
+            Some(folder) => ModelFiles::read(folder)?,
+            None => ModelFiles::embedded()?,
+        };
+        let mut options = LoadOptions::default();
+        options.threads = self.threads.map(|n| at_least_one("--threads", n)).transpose()?;
+        options.max_length =
+            self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
+        Ok(Reranker::from_files(&files, options)?)
+    }
+}
+
+/// Why a command failed: the code of an error kind, and a line that says what to do.
+struct Failure {
+    code: &'static str,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: &'static str, message: impl Into<String>) -> Failure {
+        Failure { code, message: message.into() }
+    }
+}
+
+impl From<crossrank::Error> for Failure {
+    fn from(error: crossrank::Error) -> Failure {
+        Failure::new(error.kind().code(), error.to_string())
+    }
+}
+
+fn at_least_one(name: &str, value: i64) -> Result<usize, Failure> {
+    usize::try_from(value).ok().filter(|&v| v > 0).ok_or_else(|| {
+        Failure::new("invalid-argument", format!("{name} is {value} and must be at least 1"))
+    })
+}
+
+pub fn main() -> ExitCode {
+    // The library turns panics of its dependencies into errors; one line is then enough.
+    std::panic::set_hook(Box::new(|_| ()));
+    let outcome = std::panic::catch_unwind(run).unwrap_or_else(|_| {
+        Err(Failure::new("internal", "crossrank met a bug of its own; please report the command"))
+    });
+    match outcome {
+        Ok(output) => print(&output),
+        Err(Failure { code, message }) => {
+            eprintln!("crossrank: {code}: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<String, Failure> {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) if !help.use_stderr() => return Ok(help.to_string()),
+        Err(error) => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let message = format!("{first}; see crossrank --help");
+            return Err(Failure::new("invalid-argument", message));
+        }
+    };
+    match cli.command {
+        Command::Rerank(args) => rerank::run(&args),
+        Command::Eval(args) => eval::run(&args),
+    }
+}
+
+fn print(output: &str) -> ExitCode {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(output.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader, `head` for one, has seen enough.
+        Err(e) if e.kind() == IoErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("crossrank: io: cannot write the result ({e})");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A progress bar on standard error, which shows on a terminal only.
+fn progress_bar(total: usize, unit: &str) -> indicatif::ProgressBar {
+    let style = format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left");
+    let style = indicatif::ProgressStyle::with_template(&style).expect("the template is ours");
+    indicatif::ProgressBar::new(total as u64).with_style(style)
+}

@@ -1,0 +1,142 @@
+//! `crossrank rerank`: a query and passages to a table or JSON.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use crossrank::{RankedDocument, Ranking, Reranker};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Failure, ModelArgs, at_least_one, input, progress_bar};
+
+#[derive(Args)]
+pub struct RerankArgs {
+    /// What the passages should answer
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    query: String,
+    /// Results to print
+    #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
+    top_k: i64,
+    /// Read JSON lines, and take the passage from this field [default for .jsonl files: text]
+    #[arg(long, value_name = "FIELD")]
+    text_field: Option<String>,
+    /// Print a JSON array of {index, score, logit, truncated, document}
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Passages, one a line, or JSON lines; - is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    file: PathBuf,
+}
+
+/// What is read from a line: the text to score, and the value to give back with it.
+struct Passage {
+    text: String,
+    document: Value,
+}
+
+impl AsRef<str> for Passage {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A result with its document, as `--json` prints it.
+#[derive(Serialize)]
+struct JsonResult<'a> {
+    #[serde(flatten)]
+    result: RankedDocument,
+    document: &'a Value,
+}
+
+pub fn run(args: &RerankArgs) -> Result<String, Failure> {
+    let top_k = at_least_one("--top-k", args.top_k)?;
+    let passages = read_passages(args)?;
+    let reranker = args.model.load()?;
+
+    let bar = progress_bar(passages.len(), "passages");
+    let ranking = reranker.rerank_with_progress(&args.query, &passages, top_k, &|done| {
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let ranking = ranking?;
+
+    if ranking.query_truncated {
+        eprintln!("crossrank: the query was cut to fit the model; shorten it");
+    }
+    if args.json {
+        Ok(json(&ranking, &passages))
+    } else {
+        Ok(table(&ranking, &passages, &reranker))
+    }
+}
+
+fn read_passages(args: &RerankArgs) -> Result<Vec<Passage>, Failure> {
+    let is_jsonl = |path: &Path| path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
+    let field = match &args.text_field {
+        Some(field) => field,
+        None if is_jsonl(&args.file) => "text",
+        None => {
+            let text = input::read_text(&args.file)?;
+            let passage = |(_, line): (usize, &str)| Passage {
+                text: line.to_owned(),
+                document: Value::from(line),
+            };
+            return Ok(input::lines(&text).map(passage).collect());
+        }
+    };
+    input::read_jsonl::<Value>(&args.file)?
+        .into_iter()
+        .map(|(line, document)| match document.get(field).and_then(Value::as_str) {
+            Some(text) => Ok(Passage { text: text.to_owned(), document }),
+            None => Err(input::bad_line(
+                &args.file,
+                line,
+                format_args!("no text in field \"{field}\"; name it with --text-field"),
+            )),
+        })
+        .collect()
+}
+
+fn json(ranking: &Ranking, passages: &[Passage]) -> String {
+    let results: Vec<_> = ranking
+        .results
+        .iter()
+        .map(|&result| JsonResult { result, document: &passages[result.index].document })
+        .collect();
+    let mut text = serde_json::to_string_pretty(&results).expect("strings and finite numbers");
+    text.push('\n');
+    text
+}
+
+fn table(ranking: &Ranking, passages: &[Passage], reranker: &Reranker) -> String {
+    let mut text = String::from("rank   score  index  passage\n");
+    for (rank, result) in ranking.results.iter().enumerate() {
+        let passage = excerpt(&passages[result.index].text);
+        let mark = if result.truncated { " [cut]" } else { "" };
+        writeln!(
+            text,
+            "{:>4}  {:.4}  {:>5}  {passage}{mark}",
+            rank + 1,
+            result.score,
+            result.index
+        )
+        .expect("writing to a string");
+    }
+    if ranking.results.iter().any(|r| r.truncated) {
+        writeln!(text, "[cut]: scored by what fits into {} tokens", reranker.max_length())
+            .expect("writing to a string");
+    }
+    text
+}
+
+/// The start of a passage, for one line of a terminal.
+fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 90;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Reads a model folder in the Hugging Face layout. The library's only file-system code.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io::ErrorKind as IoErrorKind;
+use std::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::ModelFiles;
+
+/// Where a folder may hold its graph, in the order of preference.
+const GRAPHS: [&str; 4] =
+    ["onnx/model_quantized.onnx", "onnx/model.onnx", "model_quantized.onnx", "model.onnx"];
+
+impl ModelFiles {
+    /// Reads a folder in the Hugging Face layout: `onnx/model_quantized.onnx` or
+    /// `onnx/model.onnx` (or either beside the others), `tokenizer.json`, `config.json` and,
+    /// where present, `tokenizer_config.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where a file is missing or cannot be read.
+    pub fn read(folder: impl AsRef<Path>) -> Result<ModelFiles> {
+        let folder = folder.as_ref();
+        if !folder.is_dir() {
+            return Err(Error::new(
+                ErrorKind::Io,
+                format!("{} is not a folder; name a model folder", folder.display()),
+            ));
+        }
+        let Some(graph) = GRAPHS.iter().map(|name| folder.join(name)).find(|path| path.is_file())
+        else {
+            return Err(Error::new(
+                ErrorKind::Io,
+                format!("{} holds none of {}", folder.display(), GRAPHS.join(", ")),
+            ));
+        };
+        Ok(ModelFiles {
+            onnx: read(&graph)?,
+            tokenizer: read(&folder.join("tokenizer.json"))?,
+            config: read(&folder.join("config.json"))?,
+            tokenizer_config: match folder.join("tokenizer_config.json") {
+                path if path.exists() => Some(read(&path)?),
+                _ => None,
+            },
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Cow<'static, [u8]>> {
+    fs::read(path).map(Cow::Owned).map_err(|e| {
+        let what = match e.kind() {
+            IoErrorKind::NotFound => "the model folder lacks",
+            _ => "cannot read",
+        };
+        Error::new(ErrorKind::Io, format!("{what} {} ({e})", path.display()))
+    })
+}

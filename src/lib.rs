@@ -1,0 +1,61 @@
+//! Search reranking where the search is.
+//!
+//! A cross-encoder reads a query and a candidate document together and says how well the one
+//! answers the other. It is too slow for a whole corpus and better than any index at the top of
+//! the list: let a first stage (BM25, vectors) recall a hundred candidates and a [`Reranker`]
+//! put the ten best in order.
+//!
+//! 1. Load a model once: [`Reranker::embedded`] for the one inside this library,
+//!    [`Reranker::load`] for a folder in the Hugging Face layout (`onnx/model_quantized.onnx` or
+//!    `onnx/model.onnx`, `tokenizer.json`, `config.json`).
+//! 2. Call [`Reranker::rerank`] with a query, the candidates and the number of results wanted.
+//! 3. Use [`RankedDocument::index`] to find the caller's own documents.
+//!
+//! ```no_run
+//! # fn main() -> crossrank::Result<()> {
+//! let reranker = crossrank::Reranker::embedded()?;
+//! let documents = ["Milvus is a vector database.", "SQL queries relational data."];
+//! let ranking = reranker.rerank("what is a vector database", &documents, 1)?;
+//! println!("{}", documents[ranking.results[0].index]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Scores
+//!
+//! The model gives one logit a pair; the score is its sigmoid, from 0 to 1. A pair is
+//! `[CLS] query [SEP] document [SEP]`, cut by tokens to the model's maximum (512) with Hugging
+//! Face's `longest_first`, which for usual queries cuts the document alone; the result says so.
+//! A document's score does not depend on the others in the call nor on the number of threads.
+//!
+//! # The bundled model
+//!
+//! The feature `embedded-model` (on by default) compiles `models/minilm-l6-en` of the source
+//! repository into the library. The crates.io package is limited to 10 MiB and comes without
+//! it: there [`Reranker::embedded`] answers [`ErrorKind::ModelNotInstalled`]. Take the folder
+//! from the repository or from the npm package `crossrank-minilm-l6-en`, and load it with
+//! [`Reranker::load`]. The model has a licence of its own, in its `MODEL_CARD.md`.
+//!
+//! # Limits
+//!
+//! BERT cross-encoders with one label; texts of at most [`MAX_TEXT_BYTES`].
+
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
+
+mod batch;
+mod engine;
+mod error;
+#[cfg(not(target_arch = "wasm32"))]
+mod folder;
+mod model;
+mod rank;
+mod reranker;
+mod tokenizer;
+#[cfg(target_arch = "wasm32")]
+mod wasm_api;
+
+pub use error::{Error, ErrorKind, Result};
+pub use model::ModelFiles;
+pub use reranker::{LoadOptions, RankedDocument, Ranking, Reranker, Score};
+pub use tokenizer::{Encoding, MAX_TEXT_BYTES};

@@ -1,0 +1,126 @@
+//! A model as it is stored: its files as bytes, and what its configuration says.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The files of a cross-encoder, as Hugging Face repositories hold them.
+///
+/// Read them from a folder with [`ModelFiles::read`], from this crate with
+/// [`ModelFiles::embedded`], or fill the fields with bytes from anywhere else.
+#[derive(Clone)]
+pub struct ModelFiles {
+    /// The ONNX graph with its weights: `onnx/model_quantized.onnx` or `onnx/model.onnx`.
+    pub onnx: Cow<'static, [u8]>,
+    /// `tokenizer.json`.
+    pub tokenizer: Cow<'static, [u8]>,
+    /// `config.json`.
+    pub config: Cow<'static, [u8]>,
+    /// `tokenizer_config.json`, which may set a shorter maximum length.
+    pub tokenizer_config: Option<Cow<'static, [u8]>>,
+}
+
+impl ModelFiles {
+    /// The model that was compiled into this library.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotInstalled`] where the library was built without its feature
+    /// `embedded-model`, or from the crates.io package, which is too small to hold a model.
+    pub fn embedded() -> Result<ModelFiles> {
+        #[cfg(crossrank_embedded_model)]
+        {
+            macro_rules! file {
+                ($path:literal) => {
+                    Cow::Borrowed(
+                        include_bytes!(concat!("../models/minilm-l6-en/", $path)).as_slice(),
+                    )
+                };
+            }
+            Ok(ModelFiles {
+                onnx: file!("onnx/model_quantized.onnx"),
+                tokenizer: file!("tokenizer.json"),
+                config: file!("config.json"),
+                tokenizer_config: Some(file!("tokenizer_config.json")),
+            })
+        }
+        #[cfg(not(crossrank_embedded_model))]
+        Err(Error::new(
+            ErrorKind::ModelNotInstalled,
+            "this build carries no model; name a model folder (the npm package \
+             crossrank-minilm-l6-en is one)",
+        ))
+    }
+}
+
+/// What `config.json` and `tokenizer_config.json` say of a model.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Rows of the token embedding table.
+    pub vocab_size: usize,
+    /// The most tokens in a pair.
+    pub max_length: usize,
+}
+
+#[derive(Deserialize)]
+struct ConfigFile {
+    model_type: String,
+    vocab_size: usize,
+    max_position_embeddings: usize,
+    num_labels: Option<usize>,
+    id2label: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+#[derive(Default, Deserialize)]
+struct TokenizerConfigFile {
+    // transformers writes 1e30 for "no limit", so this may be a float.
+    model_max_length: Option<f64>,
+}
+
+impl Config {
+    /// Reads the configuration, and refuses what is not a cross-encoder with one score.
+    pub fn parse(files: &ModelFiles) -> Result<Config> {
+        let config: ConfigFile = parse_json("config.json", &files.config)?;
+        if config.model_type != "bert" {
+            return Err(Error::new(
+                ErrorKind::UnsupportedModel,
+                format!(
+                    "model_type \"{}\" is not supported; use a BERT cross-encoder such as \
+                     ms-marco-MiniLM-L-6-v2",
+                    config.model_type
+                ),
+            ));
+        }
+        // transformers writes id2label where a model has labels, and leaves out its default of 2.
+        let labels = config.num_labels.or(config.id2label.map(|l| l.len())).unwrap_or(2);
+        if labels != 1 {
+            return Err(Error::new(
+                ErrorKind::UnsupportedModel,
+                format!(
+                    "the model has {labels} labels and a reranker has one; use a cross-encoder \
+                     trained for ranking"
+                ),
+            ));
+        }
+        let tokenizer_config = match &files.tokenizer_config {
+            Some(json) => parse_json("tokenizer_config.json", json)?,
+            None => TokenizerConfigFile::default(),
+        };
+        let positions = config.max_position_embeddings;
+        let max_length = match tokenizer_config.model_max_length {
+            Some(limit) if limit >= 1.0 => positions.min(limit as usize),
+            _ => positions,
+        };
+        Ok(Config { vocab_size: config.vocab_size, max_length })
+    }
+}
+
+fn parse_json<T: for<'a> Deserialize<'a>>(name: &str, json: &[u8]) -> Result<T> {
+    serde_json::from_slice(json).map_err(|e| {
+        Error::new(
+            ErrorKind::InvalidModel,
+            format!("{name} is not a Hugging Face model configuration ({e})"),
+        )
+    })
+}

@@ -1,0 +1,66 @@
+//! Scores to a ranking: sigmoid, order, ties, and the rule for scores that are not numbers.
+
+use std::cmp::Ordering;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The order of a ranking: the indices of the `top_k` highest logits, highest first, equal
+/// logits by index.
+///
+/// The logit gives the order of the score without the sigmoid's rounding near 0 and 1.
+///
+/// # Errors
+/// [`ErrorKind::InvalidScore`] where a logit is NaN or infinite.
+pub(crate) fn top_k(logits: &[f32], top_k: usize) -> Result<Vec<usize>> {
+    if let Some(index) = logits.iter().position(|l| !l.is_finite()) {
+        return Err(Error::new(
+            ErrorKind::InvalidScore,
+            format!(
+                "the model gave {} for document {index}; its file is damaged or not a reranker",
+                logits[index]
+            ),
+        ));
+    }
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    // A stable sort keeps equal logits in index order.
+    order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or(Ordering::Equal));
+    order.truncate(top_k);
+    Ok(order)
+}
+
+/// The logistic function, 1 / (1 + exp(-logit)): a logit as a score from 0 to 1.
+pub(crate) fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_by_logit_then_index() {
+        assert_eq!(top_k(&[0.5, 2.0, 0.5, -1.0], 10).unwrap(), [1, 0, 2, 3]);
+        assert_eq!(top_k(&[0.5, 2.0, 0.5, -1.0], 2).unwrap(), [1, 0]);
+        assert_eq!(top_k(&[], 3).unwrap(), [0usize; 0]);
+    }
+
+    #[test]
+    fn negative_zero_ties_with_zero() {
+        assert_eq!(top_k(&[-0.0, 0.0], 2).unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn refuses_scores_that_are_not_numbers() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let error = top_k(&[1.0, bad], 1).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidScore);
+        }
+    }
+
+    #[test]
+    fn sigmoid_is_bounded_and_monotone() {
+        assert_eq!(sigmoid(0.0), 0.5);
+        assert_eq!((sigmoid(-1000.0), sigmoid(1000.0)), (0.0, 1.0));
+        assert!(sigmoid(1.0) > sigmoid(0.9));
+    }
+}

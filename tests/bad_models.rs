@@ -1,0 +1,126 @@
+//! Damaged and unfitting models: each gives a named error, and nothing panics.
+
+mod common;
+
+use std::borrow::Cow;
+
+use common::{Random, bundled_files};
+use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
+
+fn kind(files: &ModelFiles) -> ErrorKind {
+    match Reranker::from_files(files, LoadOptions::default()) {
+        Ok(_) => panic!("the model loads"),
+        Err(error) => {
+            let message = error.to_string();
+            assert!(!message.contains('\n') && !message.is_empty(), "{message:?} is one line");
+            error.kind()
+        }
+    }
+}
+
+fn edited(json: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Cow<'static, [u8]> {
+    let mut value: serde_json::Value = serde_json::from_slice(json).unwrap();
+    edit(&mut value);
+    serde_json::to_vec(&value).unwrap().into()
+}
+
+#[test]
+fn a_file_that_is_no_onnx() {
+    let mut files = bundled_files();
+    for bytes in [&b""[..], b"PK\x03\x04", b"<html>404</html>", &[0xff; 4096]] {
+        files.onnx = bytes.to_vec().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel, "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_truncated_file() {
+    let whole = bundled_files().onnx;
+    let mut files = bundled_files();
+    for length in [1, 100, 10_000, whole.len() / 2, whole.len() - 1] {
+        files.onnx = whole[..length].to_vec().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel, "the first {length} bytes");
+    }
+}
+
+/// Single flipped bytes in the graph's structure. Some leave a model that runs, which is fine;
+/// the others must come back as errors.
+#[test]
+fn mutated_files() {
+    let folder = common::root().join("tests/data/graphs/torchscript_opset14_f32");
+    let whole = ModelFiles::read(folder).unwrap();
+    let mut random = Random(7);
+    let (mut refused, tries) = (0, 400);
+    for _ in 0..tries {
+        let mut files = whole.clone();
+        let bytes = files.onnx.to_mut();
+        for _ in 0..1 + random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.below(256) as u8;
+        }
+        match Reranker::from_files(&files, LoadOptions::default()) {
+            Ok(reranker) => drop(reranker.score(&[("what is it", "this and that")])),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 10, "{refused} of {tries} mutations were refused");
+}
+
+#[test]
+fn a_tokenizer_that_does_not_fit() {
+    let mut files = bundled_files();
+    let tokenizer = files.tokenizer.clone();
+    files.tokenizer = edited(&tokenizer, |json| {
+        json["model"]["vocab"]["one-token-too-many"] = 30522.into();
+    });
+    assert_eq!(kind(&files), ErrorKind::TokenizerMismatch);
+
+    files.tokenizer = edited(&tokenizer, |json| {
+        let vocabulary = json["model"]["vocab"].as_object_mut().unwrap();
+        vocabulary.retain(|_, id| id.as_u64().unwrap() < 5000);
+    });
+    assert_eq!(kind(&files), ErrorKind::TokenizerMismatch, "a small vocabulary");
+
+    files.tokenizer = edited(&tokenizer, |json| json["post_processor"] = serde_json::Value::Null);
+    assert_eq!(kind(&files), ErrorKind::TokenizerMismatch, "no [CLS] and [SEP]");
+
+    for bytes in [&b""[..], b"{}", b"not json", &tokenizer[..1000]] {
+        files.tokenizer = bytes.to_vec().into();
+        assert_eq!(kind(&files), ErrorKind::TokenizerMismatch);
+    }
+}
+
+#[test]
+fn a_configuration_that_does_not_fit() {
+    let mut files = bundled_files();
+    let config = files.config.clone();
+    files.config = edited(&config, |json| {
+        json["id2label"] = serde_json::json!({"0": "NO", "1": "YES"});
+    });
+    assert_eq!(kind(&files), ErrorKind::UnsupportedModel, "two labels");
+
+    files.config = edited(&config, |json| json["model_type"] = "t5".into());
+    assert_eq!(kind(&files), ErrorKind::UnsupportedModel, "another architecture");
+
+    for bytes in [&b""[..], b"{}", b"[]", b"\xff\xfe"] {
+        files.config = bytes.to_vec().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel);
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |name: &str| ModelFiles::read(folder.path().join(name)).err().unwrap();
+    assert_eq!(read("missing").kind(), ErrorKind::Io);
+    assert_eq!(read("").kind(), ErrorKind::Io);
+
+    std::fs::create_dir(folder.path().join("onnx")).unwrap();
+    std::fs::write(folder.path().join("onnx/model.onnx"), "x").unwrap();
+    let error = read("");
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("tokenizer.json"), "{error}");
+}

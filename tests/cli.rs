@@ -1,0 +1,189 @@
+//! The command as a user runs it: output, exit codes, one line for an error.
+
+mod common;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn crossrank(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_crossrank"))
+        .args(arguments)
+        .current_dir(common::root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails on its arguments does not read its input.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(arguments: &[&str], input: &[u8]) -> String {
+    let output = crossrank(arguments, input);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command that must fail, and checks the form of its complaint.
+fn fails(arguments: &[&str], input: &[u8], code: &str) -> String {
+    let output = crossrank(arguments, input);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with(&format!("crossrank: {code}: ")), "{stderr}");
+    stderr
+}
+
+const RERANK: [&str; 3] = ["rerank", "--query", "what is a vector database"];
+
+fn rerank<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    RERANK.iter().chain(more).copied().collect()
+}
+
+#[test]
+fn ranks_a_file_as_a_table() {
+    let table = stdout(&rerank(&["--top-k", "3", "examples/passages.txt"]), b"");
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 4);
+    assert!(lines[1].contains("A vector database stores embeddings"), "{table}");
+}
+
+#[test]
+fn ranks_standard_input_as_json() {
+    let input = b"\xef\xbb\xbfBananas are yellow.\r\n\r\nA vector database stores vectors.\r\n";
+    let results: Value = serde_json::from_str(&stdout(&rerank(&["--json"]), input)).unwrap();
+    let results = results.as_array().unwrap();
+    assert_eq!(results.len(), 2);
+    assert_eq!(results[0]["index"], 1);
+    assert_eq!(results[0]["document"], "A vector database stores vectors.");
+    assert_eq!(results[0]["truncated"], false);
+    let (score, logit) = (&results[0]["score"], results[0]["logit"].as_f64().unwrap());
+    assert!((score.as_f64().unwrap() - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6);
+}
+
+#[test]
+fn gives_json_lines_back_whole() {
+    let input = br#"{"id": 7, "body": "A vector database stores vectors.", "tags": ["a"]}
+{"id": 8, "body": "Bananas are yellow."}"#;
+    let output = stdout(&rerank(&["--json", "--text-field", "body", "-"]), input);
+    let results: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(results[0]["document"]["id"], 7);
+    assert_eq!(results[0]["document"]["tags"][0], "a");
+
+    let line = fails(&rerank(&["--text-field", "text", "-"]), input, "invalid-input");
+    assert!(line.contains("-:1:"), "{line}");
+    fails(&rerank(&["--text-field", "text", "-"]), b"not json\n", "invalid-input");
+}
+
+#[test]
+fn nothing_to_rank_is_no_error() {
+    assert_eq!(stdout(&rerank(&["--json"]), b"").trim(), "[]");
+    assert_eq!(stdout(&rerank(&[]), b"").lines().count(), 1);
+}
+
+#[test]
+fn top_k_has_bounds() {
+    let all = stdout(&rerank(&["--top-k", "1000", "--json", "examples/passages.txt"]), b"");
+    assert_eq!(serde_json::from_str::<Value>(&all).unwrap().as_array().unwrap().len(), 12);
+    for bad in ["0", "-1", "ten", "99999999999999999999"] {
+        fails(&rerank(&["--top-k", bad, "examples/passages.txt"]), b"", "invalid-argument");
+    }
+}
+
+#[test]
+fn bad_arguments_are_one_line() {
+    fails(&[], b"", "invalid-argument");
+    fails(&["rerank"], b"", "invalid-argument");
+    fails(&["rerank", "--query", " ", "examples/passages.txt"], b"", "invalid-argument");
+    fails(&rerank(&["--threads", "0"]), b"text", "invalid-argument");
+    fails(&rerank(&["--max-length", "9999"]), b"text", "invalid-argument");
+    assert!(stdout(&["--help"], b"").contains("rerank"));
+}
+
+#[test]
+fn bad_files_are_named() {
+    let line = fails(&rerank(&["no-such-file.txt"]), b"", "io");
+    assert!(line.contains("no-such-file.txt"), "{line}");
+    let line = fails(&rerank(&[]), b"good line\nbad \xff line\n", "invalid-text");
+    assert!(line.contains(":2:"), "{line}");
+    let mut huge = b"short\n".to_vec();
+    huge.extend(std::iter::repeat_n(b'x', 2 << 20));
+    let line = fails(&rerank(&[]), &huge, "input-too-large");
+    assert!(line.contains("document 1"), "{line}");
+}
+
+#[test]
+fn bad_models_are_named() {
+    fails(&rerank(&["--model", "no-such-folder"]), b"text", "io");
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let files = common::bundled_files();
+    write("tokenizer.json", &files.tokenizer);
+    write("config.json", &files.config);
+    write("onnx/model.onnx", &files.onnx[..files.onnx.len() / 3]);
+    let model = folder.path().to_str().unwrap();
+    fails(&rerank(&["--model", model]), b"text", "invalid-model");
+
+    write("onnx/model.onnx", &files.onnx);
+    assert!(stdout(&rerank(&["--model", model]), b"some text").contains("some text"));
+}
+
+/// A set in the BEIR layout, small enough to check by hand.
+fn write_set(folder: &Path) {
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write(
+        "corpus.jsonl",
+        r#"{"_id": "d1", "title": "", "text": "Bananas are yellow."}
+{"_id": "d2", "title": "Vector database", "text": "A vector database stores vectors."}
+{"_id": "d3", "text": "Snow is cold."}"#,
+    );
+    write("queries.jsonl", r#"{"_id": "q1", "text": "what is a vector database"}"#);
+    write("qrels.tsv", "query-id\tcorpus-id\tscore\nq1\td2\t1\nq1\td9\t0\n");
+    write("bm25_top100.tsv", "q1\td1\t1\t9.0\nq1\td3\t2\t8.0\nq1\td2\t3\t7.0\n");
+}
+
+#[test]
+fn eval_measures_both_orders() {
+    let folder = tempfile::tempdir().unwrap();
+    write_set(folder.path());
+    let dir = folder.path().to_str().unwrap();
+    let report: Value = serde_json::from_str(&stdout(&["eval", dir, "--json"], b"")).unwrap();
+    assert_eq!(report["first_stage"]["ndcg_at_10"], 0.5);
+    assert_eq!(report["first_stage"]["mrr_at_10"], 1.0 / 3.0);
+    assert_eq!(report["reranked"]["ndcg_at_10"], 1.0);
+    assert_eq!(report["reranked"]["mrr_at_10"], 1.0);
+    assert!(report["seconds"].as_f64().unwrap() > 0.0);
+
+    let depth = stdout(&["eval", dir, "--json", "--depth", "2"], b"");
+    let report: Value = serde_json::from_str(&depth).unwrap();
+    assert_eq!(report["reranked"]["ndcg_at_10"], 0.5, "the third document stays third");
+
+    fails(&["eval", dir, "--depth", "0"], b"", "invalid-argument");
+    fails(&["eval", "no-such-folder"], b"", "io");
+    std::fs::write(folder.path().join("qrels.tsv"), "query-id\nq1\td2\n").unwrap();
+    fails(&["eval", dir], b"", "invalid-input");
+}
+
+/// The published figures of the model card, from another implementation.
+#[test]
+fn eval_agrees_with_the_model_card_on_trec_dl_19() {
+    let Some(dir) = common::eval_dir("eval_agrees_with_the_model_card_on_trec_dl_19") else {
+        return;
+    };
+    let dir = dir.join("trec-dl-19");
+    let output = stdout(&["eval", dir.to_str().unwrap(), "--json"], b"");
+    println!("{output}");
+    let report: Value = serde_json::from_str(&output).unwrap();
+    let ndcg = |stage: &str| report[stage]["ndcg_at_10"].as_f64().unwrap();
+    assert!((ndcg("first_stage") - 0.5058).abs() < 0.0005);
+    assert!((ndcg("reranked") - 0.6127).abs() < 0.005);
+}

@@ -1,0 +1,68 @@
+//! What several tests share.
+
+#![allow(dead_code)] // each test binary uses a part
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use crossrank::{ModelFiles, Reranker};
+use serde::Deserialize;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The bundled model, loaded once a test binary.
+pub fn reranker() -> &'static Reranker {
+    static RERANKER: OnceLock<Reranker> = OnceLock::new();
+    RERANKER.get_or_init(|| Reranker::embedded().expect("the bundled model loads"))
+}
+
+pub fn bundled_files() -> ModelFiles {
+    ModelFiles::embedded().expect("the source tree holds the model")
+}
+
+/// `tests/data/golden.json`: pairs with what Hugging Face tokenizers and ONNX Runtime gave.
+#[derive(Deserialize)]
+pub struct Golden {
+    pub pairs: Vec<GoldenPair>,
+}
+
+#[derive(Deserialize)]
+pub struct GoldenPair {
+    pub id: usize,
+    pub query: String,
+    pub passage: String,
+    pub input_ids: Vec<u32>,
+    pub token_type_ids: Vec<u32>,
+    pub logit_fp32: f32,
+    pub logit_int8_onnxruntime: f32,
+}
+
+pub fn golden() -> Golden {
+    let text = std::fs::read_to_string(root().join("tests/data/golden.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The folder of evaluation sets, which are not in the repository. Without it a test says that
+/// it checked nothing.
+pub fn eval_dir(test: &str) -> Option<PathBuf> {
+    let dir = std::env::var_os("CROSSRANK_EVAL_DIR").map(PathBuf::from);
+    if dir.is_none() {
+        eprintln!("{test}: skipped, because CROSSRANK_EVAL_DIR names no folder of evaluation sets");
+    }
+    dir
+}
+
+/// A small generator of repeatable numbers (Marsaglia 2003, xorshift64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
