@@ -48,6 +48,7 @@ mod engine;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
+mod kernels;
 mod model;
 mod rank;
 mod reranker;

@@ -1,4 +1,4 @@
-//! Scores to a ranking: sigmoid, order, ties, and the rule for scores that are not numbers.
+//! Logits to a ranking: order, ties, and the rule for those that are not numbers.
 
 use std::cmp::Ordering;
 
@@ -28,11 +28,6 @@ pub(crate) fn top_k(logits: &[f32], top_k: usize) -> Result<Vec<usize>> {
     Ok(order)
 }
 
-/// The logistic function, 1 / (1 + exp(-logit)): a logit as a score from 0 to 1.
-pub(crate) fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,12 +50,5 @@ mod tests {
             let error = top_k(&[1.0, bad], 1).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidScore);
         }
-    }
-
-    #[test]
-    fn sigmoid_is_bounded_and_monotone() {
-        assert_eq!(sigmoid(0.0), 0.5);
-        assert_eq!((sigmoid(-1000.0), sigmoid(1000.0)), (0.0, 1.0));
-        assert!(sigmoid(1.0) > sigmoid(0.9));
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::batch;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernels;
 use crate::model::{Config, ModelFiles};
 use crate::rank;
 use crate::tokenizer::{Encoding, PairTokenizer};
@@ -102,16 +103,30 @@ impl Reranker {
             None => std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
         let tokenizer = PairTokenizer::load(&files.tokenizer, max_length)?;
-        check_vocabularies(tokenizer.vocab_size(), config.vocab_size)?;
-        let engine = Engine::load(&files.onnx)?;
+        if let Some(words) = config.vocab_size {
+            check_vocabularies(tokenizer.vocab_size(), words)?;
+        }
+        let engine = Engine::load(&files.onnx, &config)?;
         let reranker = Reranker { tokenizer, engine, threads };
-        reranker.score(&[("a", "b")])?;
+        let logit = reranker.score(&[("a", "b")])?[0].logit;
+        if !logit.is_finite() {
+            return Err(Error::new(
+                ErrorKind::InvalidModel,
+                format!("the model gives {logit} for a plain pair; its file is damaged"),
+            ));
+        }
         Ok(reranker)
     }
 
     /// The most tokens in a pair.
     pub fn max_length(&self) -> usize {
         self.tokenizer.max_length()
+    }
+
+    /// Why the model runs slower than it could, where it does: its graph is not one that the
+    /// engine recognises.
+    pub fn warning(&self) -> Option<&str> {
+        self.engine.warning.as_deref()
     }
 
     /// Puts the documents that answer the query first and returns the best `top_k`.
@@ -230,7 +245,8 @@ impl Reranker {
         let work = || -> Result<Vec<(usize, f32)>> {
             let mut scored = Vec::new();
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let logits = self.engine.logits(batch.iter().map(|&i| &encodings[i]))?;
+                let pairs: Vec<&Encoding> = batch.iter().map(|&i| &encodings[i]).collect();
+                let logits = self.engine.logits(&pairs)?;
                 scored.extend(batch.iter().copied().zip(logits));
                 progress(done.fetch_add(batch.len(), Ordering::Relaxed) + batch.len());
             }
@@ -251,7 +267,7 @@ impl Reranker {
             }
         }
         let scores = encodings.iter().zip(logits).map(|(encoding, logit)| Score {
-            score: rank::sigmoid(logit),
+            score: kernels::sigmoid(logit),
             logit,
             truncated: encoding.document_truncated,
             query_truncated: encoding.query_truncated,

@@ -50,7 +50,11 @@ impl ModelArgs {
         options.threads = self.threads.map(|n| at_least_one("--threads", n)).transpose()?;
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
-        Ok(Reranker::from_files(&files, options)?)
+        let reranker = Reranker::from_files(&files, options)?;
+        if let Some(warning) = reranker.warning() {
+            eprintln!("crossrank: warning: {warning}");
+        }
+        Ok(reranker)
     }
 }
 

@@ -7,8 +7,10 @@
 
 use std::collections::HashMap;
 
+use tract_onnx::data_resolver;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::tensor::load_tensor;
 use tract_onnx::tract_hir::internal::*;
 
 /// Rewrites every `DynamicQuantizeLinear` and `MatMulInteger` of the graph
@@ -42,63 +44,45 @@ fn pass_activation_through(node: &mut NodeProto, graph: &mut GraphProto) -> Trac
     Ok(())
 }
 
-/// `MatMulInteger(x, w, x_zero, w_zero)` becomes `MatMul(x, w - w_zero)`.
+/// `MatMulInteger(x, w, x_zero, w_zero)` becomes `MatMul(x, w - w_zero)`. A `w` that is no
+/// constant is the output of a `DynamicQuantizeLinear`, and already in f32.
 fn multiply_in_f32(
     node: &mut NodeProto,
     graph: &mut GraphProto,
     weights: &HashMap<String, usize>,
 ) -> TractResult<()> {
-    let constant = |index: usize| -> TractResult<Option<&TensorProto>> {
-        match node.input.get(index).filter(|name| !name.is_empty()) {
-            None => Ok(None),
-            Some(name) => match weights.get(name) {
-                Some(&i) => Ok(Some(&graph.initializer[i])),
-                None => bail!("node {}: input {name} is not a constant", node.name),
-            },
+    let integers = |name: &String| -> TractResult<Option<Tensor>> {
+        let Some(&index) = weights.get(name) else { return Ok(None) };
+        let tensor =
+            load_tensor(&*data_resolver::default(), &graph.initializer[index], None)?;
+        Ok(Some(tensor.cast_to::<f32>()?.into_owned()))
+    };
+    let weight = node.input.get(1).context("a MatMulInteger has no weight")?.clone();
+    if let Some(mut values) = integers(&weight)? {
+        if let Some(zero_point) = node.input.get(3).filter(|name| !name.is_empty()) {
+            let zero_point = integers(zero_point)?.context("a zero point is no constant")?;
+            let zero_points = zero_point.try_as_plain_ram()?;
+            let zero_points = zero_points.as_slice::<f32>()?;
+            let mut values = values.try_as_plain_ram_mut()?;
+            let values = values.as_slice_mut::<f32>()?;
+            ensure!(
+                !zero_points.is_empty() && values.len() % zero_points.len() == 0,
+                "node {}: its zero points do not fit its weight",
+                node.name
+            );
+            for (i, value) in values.iter_mut().enumerate() {
+                *value -= zero_points[i % zero_points.len()];
+            }
         }
-    };
-    let weight = constant(1)?.context("a MatMulInteger has no weight")?;
-    let [rows, columns] = weight.dims[..] else {
-        bail!("node {}: its weight is not a matrix", node.name);
-    };
-    let zero_points = match constant(3)? {
-        Some(tensor) => integers(tensor)?,
-        None => vec![0],
-    };
-    if zero_points.len() != 1 && zero_points.len() != columns as usize {
-        bail!("node {}: its zero points do not fit its weight", node.name);
+        let dims = values.shape().iter().map(|&dim| dim as i64).collect();
+        let name = format!("{}.weight_f32", node.output.first().context("a MatMulInteger has no output")?);
+        let values = values.try_as_plain_ram()?;
+        graph.initializer.push(f32_tensor(name.clone(), dims, values.as_slice()?));
+        node.input[1] = name;
     }
-    let values: Vec<f32> = integers(weight)?
-        .into_iter()
-        .enumerate()
-        .map(|(i, value)| (value - zero_points[i % zero_points.len()]) as f32)
-        .collect();
-    let name = format!("{}.weight_f32", node.output[0]);
-    let tensor = f32_tensor(name.clone(), vec![rows, columns], &values);
-    graph.initializer.push(tensor);
     node.op_type = "MatMul".into();
-    node.input.truncate(1);
-    node.input.push(name);
+    node.input.truncate(2);
     Ok(())
-}
-
-/// The values of an int8 or uint8 tensor, which is stored as bytes or as one int32 a value.
-fn integers(tensor: &TensorProto) -> TractResult<Vec<i32>> {
-    let signed = match DataType::try_from(tensor.data_type) {
-        Ok(DataType::Int8) => true,
-        Ok(DataType::Uint8) => false,
-        _ => bail!("tensor {} is neither int8 nor uint8", tensor.name),
-    };
-    let values: Vec<i32> = match tensor.raw_data.as_slice() {
-        [] => tensor.int32_data.clone(),
-        bytes if signed => bytes.iter().map(|&b| i32::from(b as i8)).collect(),
-        bytes => bytes.iter().map(|&b| i32::from(b)).collect(),
-    };
-    let size: i64 = tensor.dims.iter().product();
-    if values.len() as i64 != size {
-        bail!("tensor {} holds {} values of {size}", tensor.name, values.len());
-    }
-    Ok(values)
 }
 
 fn f32_tensor(name: String, dims: Vec<i64>, values: &[f32]) -> TensorProto {

@@ -1,10 +1,14 @@
 //! A model as it is stored: its files as bytes, and what its configuration says.
 
+mod encoder;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) use encoder::{Encoder, Layer, Linear, Norm, Table, Values};
 
 /// The files of a cross-encoder, as Hugging Face repositories hold them.
 ///
@@ -34,7 +38,7 @@ impl ModelFiles {
             macro_rules! file {
                 ($path:literal) => {
                     Cow::Borrowed(
-                        include_bytes!(concat!("../models/minilm-l6-en/", $path)).as_slice(),
+                        include_bytes!(concat!("../../models/minilm-l6-en/", $path)).as_slice(),
                     )
                 };
             }
@@ -57,17 +61,22 @@ impl ModelFiles {
 /// What `config.json` and `tokenizer_config.json` say of a model.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// Rows of the token embedding table.
-    pub vocab_size: usize,
+    /// The architecture by its name in transformers, such as `bert`.
+    pub model_type: String,
+    /// Rows of the token embedding table, where it is said.
+    pub vocab_size: Option<usize>,
     /// The most tokens in a pair.
     pub max_length: usize,
+    /// Attention heads of a layer, where it is said.
+    pub heads: Option<usize>,
 }
 
 #[derive(Deserialize)]
 struct ConfigFile {
-    model_type: String,
-    vocab_size: usize,
-    max_position_embeddings: usize,
+    model_type: Option<String>,
+    vocab_size: Option<usize>,
+    max_position_embeddings: Option<usize>,
+    num_attention_heads: Option<usize>,
     num_labels: Option<usize>,
     id2label: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -78,20 +87,13 @@ struct TokenizerConfigFile {
     model_max_length: Option<f64>,
 }
 
+/// The limit of a model whose configuration names none: BERT's.
+const USUAL_MAX_LENGTH: usize = 512;
+
 impl Config {
     /// Reads the configuration, and refuses what is not a cross-encoder with one score.
     pub fn parse(files: &ModelFiles) -> Result<Config> {
         let config: ConfigFile = parse_json("config.json", &files.config)?;
-        if config.model_type != "bert" {
-            return Err(Error::new(
-                ErrorKind::UnsupportedModel,
-                format!(
-                    "model_type \"{}\" is not supported; use a BERT cross-encoder such as \
-                     ms-marco-MiniLM-L-6-v2",
-                    config.model_type
-                ),
-            ));
-        }
         // transformers writes id2label where a model has labels, and leaves out its default of 2.
         let labels = config.num_labels.or(config.id2label.map(|l| l.len())).unwrap_or(2);
         if labels != 1 {
@@ -107,12 +109,17 @@ impl Config {
             Some(json) => parse_json("tokenizer_config.json", json)?,
             None => TokenizerConfigFile::default(),
         };
-        let positions = config.max_position_embeddings;
+        let model_type = config.model_type.unwrap_or_default();
+        // RoBERTa counts positions from the padding id + 1, and so has two fewer for tokens.
+        let reserved = if model_type.contains("roberta") { 2 } else { 0 };
+        let positions = config.max_position_embeddings.map(|n| n.saturating_sub(reserved));
+        let positions = positions.unwrap_or(USUAL_MAX_LENGTH);
         let max_length = match tokenizer_config.model_max_length {
             Some(limit) if limit >= 1.0 => positions.min(limit as usize),
             _ => positions,
         };
-        Ok(Config { vocab_size: config.vocab_size, max_length })
+        let ConfigFile { vocab_size, num_attention_heads: heads, .. } = config;
+        Ok(Config { model_type, vocab_size, max_length, heads })
     }
 }
 

@@ -1,0 +1,475 @@
+//! Finds a BERT cross-encoder in an ONNX graph and takes out its parameters.
+//!
+//! The rules match from the logits backwards: head, layers from the last to the first,
+//! embeddings. They see through what differs between exporters: shapes computed in the graph,
+//! layer norm and GELU as one operator or as many, products in int8, dequantized or f32, the
+//! scale of attention before or after its product. Every pair is scored without padding, so an
+//! attention mask adds nothing, and the rules only check that it is one.
+
+use tract_onnx::pb::{ModelProto, NodeProto};
+use tract_onnx::tract_hir::internal::*;
+
+use super::graph::{Graph, attribute};
+use crate::model::{Encoder, Layer, Linear, Norm, Table, Values};
+
+/// The encoder in a graph, or why it is not one that the rules know.
+pub(super) fn bert(model: &ModelProto, heads: usize) -> TractResult<Encoder> {
+    let rules = Rules { graph: Graph::new(model)?, heads };
+    let (pooled, classifier) =
+        rules.linear(rules.graph.output()?).context("the logits come from no linear layer")?;
+    let tanh = rules.graph.inputs_of(pooled, "Tanh").context("the head has no tanh")?;
+    let (first, pooler) = rules.linear(&tanh[0]).context("the head has no pooler")?;
+    let mut state = rules.first_token(first).context("the pooler reads not the first token")?;
+
+    let mut layers = Vec::new();
+    let (embedding_norm, [words, positions, segments]) = loop {
+        let (sum, norm) = rules
+            .norm(state)
+            .with_context(|| format!("{} layers from the end is no layer norm", layers.len()))?;
+        if let Some(tables) = rules.embeddings(sum) {
+            break (norm, tables);
+        }
+        let (layer, input) =
+            rules.layer(sum, norm).with_context(|| format!("{} from the end", layers.len()))?;
+        layers.push(layer);
+        state = input;
+    };
+    layers.reverse();
+    let encoder =
+        Encoder { heads, words, positions, segments, embedding_norm, layers, pooler, classifier };
+    encoder.check().map_err(|e| format_err!("{e}"))?;
+    Ok(encoder)
+}
+
+struct Rules<'a> {
+    graph: Graph<'a>,
+    heads: usize,
+}
+
+impl<'a> Rules<'a> {
+    /// `norm(feed_forward(a) + a)` with `a = norm(attention(h) + h)`; gives the layer and `h`.
+    fn layer(&self, sum: &'a str, output_norm: Norm) -> TractResult<(Layer, &'a str)> {
+        let (inner, output, middle) = self.residual(sum).context("no feed-forward block")?;
+        let (wide, intermediate) = self
+            .gelu(inner)
+            .and_then(|x| self.linear(x))
+            .context("the feed-forward block has no GELU")?;
+        ensure!(wide == middle, "the feed-forward block skips over its residual");
+
+        let (sum, attention_norm) = self.norm(middle).context("no norm after attention")?;
+        let (context, attention_output, state) =
+            self.residual(sum).context("no attention block")?;
+        let [query, key, value] = self.attention(context)?;
+        let inputs = [query.0, key.0, value.0];
+        ensure!(inputs == [state; 3], "attention reads not the layer's input");
+        let layer = Layer {
+            query: query.1,
+            key: key.1,
+            value: value.1,
+            attention_output,
+            attention_norm,
+            intermediate,
+            output,
+            output_norm,
+        };
+        Ok((layer, state))
+    }
+
+    /// `linear(x) + residual` as `(x, linear, residual)`.
+    fn residual(&self, sum: &'a str) -> Option<(&'a str, Linear, &'a str)> {
+        let pair = self.graph.pair_of(sum, "Add")?;
+        both_ways(pair).into_iter().find_map(|[branch, residual]| {
+            let (input, linear) = self.linear(branch)?;
+            (!self.graph.is_constant(residual)).then_some((input, linear, self.same(residual)))
+        })
+    }
+
+    /// The three linear layers that attention reads, each with its input: queries, keys, values.
+    fn attention(&self, context: &'a str) -> TractResult<[(&'a str, Linear); 3]> {
+        let graph = &self.graph;
+        let product = self.moved(context).0;
+        let [weights, value] = graph.pair_of(product, "MatMul").context("no attention product")?;
+        let softmax = self.without_nan_guard(self.same(weights));
+        let node = graph.producer(softmax).filter(|n| n.op_type == "Softmax");
+        let node = node.context("attention has no softmax")?;
+        let axis = attribute(node, "axis").map_or(-1, |axis| axis.i);
+        ensure!(axis == -1 || axis == 3, "the softmax is over axis {axis}");
+
+        let (scores, scale) = self.unmasked(&node.input[0]);
+        let [query, key] = graph.pair_of(scores, "MatMul").context("no attention scores")?;
+        let [query, key, value] = [query, key, value].map(|name| self.moved(name));
+        let scale = scale * query.1 * key.1;
+        let linear = |(name, _)| self.linear(name).context("attention reads no linear layer");
+        let layers = [linear(query)?, linear(key)?, linear(value)?];
+
+        let expected = 1.0 / ((layers[0].1.outputs / self.heads) as f32).sqrt();
+        ensure!(
+            (scale - expected).abs() < 1e-4 * expected,
+            "attention's scale is {scale}, and {} heads have {expected}",
+            self.heads
+        );
+        Ok(layers)
+    }
+
+    /// Attention scores before their mask, and the factor that they are multiplied with.
+    fn unmasked(&self, name: &'a str) -> (&'a str, f32) {
+        let (mut name, mut factor) = self.scaled(name);
+        while let Some(pair) = self.graph.pair_of(name, "Add") {
+            let masked = both_ways(pair).into_iter().find(|[_, mask]| self.is_mask(mask));
+            let Some([scores, _]) = masked else { break };
+            let (inner, by) = self.scaled(scores);
+            (name, factor) = (inner, factor * by);
+        }
+        (name, factor)
+    }
+
+    /// Whether a value follows from the attention mask and shapes alone. A learned bias, or one
+    /// that differs between heads, has a tensor of floats among its sources.
+    fn is_mask(&self, name: &'a str) -> bool {
+        self.graph.all_sources(name, |source| match self.graph.constant(source) {
+            Some(tensor) => tensor.len() == 1 || !tensor.datum_type().is_float(),
+            None => matches!(source, "attention_mask" | "input_ids" | "token_type_ids"),
+        })
+    }
+
+    /// `where(is_nan(p), 0, p)` as `p`: PyTorch's guard for rows that are masked as a whole.
+    fn without_nan_guard(&self, name: &'a str) -> &'a str {
+        match self.graph.inputs_of(name, "Where") {
+            Some([guard, _, p]) if self.graph.inputs_of(guard, "IsNaN").is_some() => p,
+            _ => name,
+        }
+    }
+
+    /// A value before its heads were split, moved and scaled, and the scale.
+    fn moved(&self, name: &'a str) -> (&'a str, f32) {
+        let (mut name, mut factor) = self.scaled(name);
+        while let Some(inputs) = self.graph.inputs_of(name, "Transpose") {
+            let (inner, by) = self.scaled(&inputs[0]);
+            (name, factor) = (inner, factor * by);
+        }
+        (name, factor)
+    }
+
+    /// A value before it was multiplied with or divided by scalars, and their product.
+    fn scaled(&self, name: &'a str) -> (&'a str, f32) {
+        let (mut name, mut factor) = (self.same(name), 1.0);
+        loop {
+            let multiplied = self.graph.pair_of(name, "Mul").and_then(|pair| {
+                let ways = both_ways(pair).into_iter();
+                ways.filter_map(|[x, by]| Some((x, self.scalar(by)?))).next()
+            });
+            let divided = || {
+                let [x, by] = self.graph.pair_of(name, "Div")?;
+                Some((x, 1.0 / self.scalar(by)?))
+            };
+            let Some((x, by)) = multiplied.or_else(divided) else { return (name, factor) };
+            (name, factor) = (self.same(x), factor * by);
+        }
+    }
+
+    /// A scalar: a constant, or computed in the graph from the width of a head.
+    fn scalar(&self, name: &'a str) -> Option<f32> {
+        let name = self.same(name);
+        if self.graph.is_constant(name) {
+            return self.graph.scalar(name);
+        }
+        let node = self.graph.producer(name)?;
+        let input = |i: usize| node.input.get(i).map(String::as_str);
+        match node.op_type.as_str() {
+            "Sqrt" => Some(self.scalar(input(0)?)?.sqrt()),
+            "Mul" => Some(self.scalar(input(0)?)? * self.scalar(input(1)?)?),
+            "Div" => Some(self.scalar(input(0)?)? / self.scalar(input(1)?)?),
+            // The last size of queries of [batch, heads, length, width].
+            "Gather" | "Slice" if self.graph.inputs_of(input(0)?, "Shape").is_some() => {
+                let shape = self.graph.inputs_of(input(0)?, "Shape")?;
+                let last = matches!(self.graph.scalar(input(1)?), Some(-1.0 | 3.0));
+                let (_, query) = self.linear(self.moved(&shape[0]).0)?;
+                last.then(|| (query.outputs / self.heads) as f32)
+            }
+            _ => None,
+        }
+    }
+
+    /// `gelu(x)` as `x`: the operator, or `x * 0.5 * (1 + erf(x / sqrt(2)))` in any order.
+    fn gelu(&self, name: &'a str) -> Option<&'a str> {
+        let name = self.same(name);
+        if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "Gelu") {
+            let exact = attribute(node, "approximate").is_none_or(|a| a.s == b"none");
+            return exact.then(|| self.same(&node.input[0]));
+        }
+        let (mut factors, mut half) = (vec![name], 1.0);
+        // Two factors and a constant: at most three products lie above them.
+        for _ in 0..3 {
+            factors = factors
+                .into_iter()
+                .flat_map(|name| {
+                    let (name, by) = self.scaled(name);
+                    half *= by;
+                    self.graph.pair_of(name, "Mul").map_or(vec![name], Vec::from)
+                })
+                .collect();
+        }
+        let [a, b] = factors[..] else { return None };
+        both_ways([a, b]).into_iter().find_map(|[x, bell]| {
+            let one_more = both_ways(self.graph.pair_of(bell, "Add")?);
+            let [erf, _] = one_more.into_iter().find(|[_, one]| self.scalar(one) == Some(1.0))?;
+            let (inner, by) = self.scaled(&self.graph.inputs_of(erf, "Erf")?[0]);
+            let close = |value: f32, to: f32| (value - to).abs() < 1e-4;
+            let is_gelu = inner == self.same(x)
+                && close(half, 0.5)
+                && close(by, std::f32::consts::FRAC_1_SQRT_2);
+            is_gelu.then_some(inner)
+        })
+    }
+
+    /// A layer norm as its input and parameters: the operator, or its arithmetic.
+    fn norm(&self, name: &'a str) -> Option<(&'a str, Norm)> {
+        let name = self.same(name);
+        if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "LayerNormalization")
+        {
+            let [x, gamma, beta] = node.input.as_slice() else { return None };
+            let eps = attribute(node, "epsilon").map_or(1e-5, |eps| eps.f);
+            let (gamma, beta) = (self.graph.floats(gamma)?, self.graph.floats(beta)?);
+            let last = matches!(attribute(node, "axis").map_or(-1, |axis| axis.i), -1 | 2);
+            return last.then_some((self.same(x), Norm { gamma, beta, eps }));
+        }
+        let (scaled, beta) = self.with_floats(name, "Add")?;
+        let (normalized, gamma) = self.with_floats(scaled, "Mul")?;
+        let [centred, deviation] = self.graph.pair_of(normalized, "Div")?;
+        let x = self.centred(centred)?;
+        let [variance] = self.graph.inputs_of(deviation, "Sqrt")? else { return None };
+        let (variance, eps) = self.with_floats(variance, "Add")?;
+        let square = self.mean_of(variance)?;
+        let of = match (self.graph.pair_of(square, "Pow"), self.graph.pair_of(square, "Mul")) {
+            (Some([base, two]), _) if self.scalar(two) == Some(2.0) => base,
+            (_, Some([a, b])) if a == b => a,
+            _ => return None,
+        };
+        let [eps] = eps[..] else { return None };
+        (self.centred(of)? == x).then_some((x, Norm { gamma, beta, eps }))
+    }
+
+    /// `x - mean(x)` as `x`.
+    fn centred(&self, name: &'a str) -> Option<&'a str> {
+        let [x, mean] = self.graph.pair_of(self.same(name), "Sub")?;
+        (self.same(self.mean_of(mean)?) == self.same(x)).then(|| self.same(x))
+    }
+
+    /// The mean over the last axis.
+    fn mean_of(&self, name: &'a str) -> Option<&'a str> {
+        let node = self.graph.producer(name).filter(|n| n.op_type == "ReduceMean")?;
+        let axes = match (attribute(node, "axes"), node.input.get(1)) {
+            (Some(axes), _) => axes.ints.first().map(|&axis| axis as f32),
+            (None, Some(axes)) => self.graph.scalar(axes),
+            (None, None) => None,
+        };
+        matches!(axes, Some(-1.0 | 2.0)).then(|| self.same(&node.input[0]))
+    }
+
+    /// The input and the constant of a binary operator.
+    fn with_floats(&self, name: &'a str, op_type: &str) -> Option<(&'a str, Vec<f32>)> {
+        let ways = both_ways(self.graph.pair_of(self.same(name), op_type)?);
+        ways.into_iter().find_map(|[x, constant]| Some((x, self.graph.floats(constant)?)))
+    }
+
+    /// A linear layer with its input: a product and a bias, in any of the forms of `product`.
+    fn linear(&self, name: &'a str) -> Option<(&'a str, Linear)> {
+        let name = self.same(name);
+        if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "Gemm") {
+            return self.gemm(node);
+        }
+        if let Some((product, bias)) = self.with_floats(name, "Add") {
+            let (x, matrix) = self.product(self.same(product))?;
+            return Some((x, matrix.with_bias(bias)?));
+        }
+        let (x, matrix) = self.product(name)?;
+        let bias = vec![0.0; matrix.columns];
+        Some((x, matrix.with_bias(bias)?))
+    }
+
+    fn gemm(&self, node: &'a NodeProto) -> Option<(&'a str, Linear)> {
+        let [x, weight, bias] = node.input.as_slice() else { return None };
+        let float = |name| attribute(node, name).map_or(1.0, |a| a.f);
+        let flag = |name| attribute(node, name).is_some_and(|a| a.i != 0);
+        if float("alpha") != 1.0 || float("beta") != 1.0 || flag("transA") {
+            return None;
+        }
+        let matrix = self.matrix(weight)?;
+        let matrix = if flag("transB") { matrix.transposed() } else { matrix };
+        Some((self.same(x), matrix.with_bias(self.graph.floats(bias)?)?))
+    }
+
+    /// `x w` as `x` and `w`, in f32 or in int8.
+    fn product(&self, name: &'a str) -> Option<(&'a str, Matrix)> {
+        if let Some([x, weight]) = self.graph.pair_of(name, "MatMul") {
+            return Some((self.same(x), self.matrix(weight)?));
+        }
+        both_ways(self.graph.pair_of(name, "Mul")?).into_iter().find_map(|[product, scales]| {
+            self.int8_product(self.same(product), self.same(scales))
+        })
+    }
+
+    /// `matmul_integer(q, w, q_zero, w_zero) * (q_scale * w_scale)` as `x` and `w`, where
+    /// `q, q_scale, q_zero = dynamic_quantize(x)`.
+    fn int8_product(&self, product: &'a str, scales: &'a str) -> Option<(&'a str, Matrix)> {
+        let inputs = self.graph.inputs_of(product, "MatMulInteger")?;
+        let (quantized, weight) = (self.same(inputs.first()?), inputs.get(1)?);
+        let activation =
+            self.graph.producer(quantized).filter(|n| n.op_type == "DynamicQuantizeLinear")?;
+        let scales = both_ways(self.graph.pair_of(scales, "Mul")?);
+        let [_, scale] = scales.into_iter().find(|[of_x, _]| Some(*of_x) == second(activation))?;
+        let matrix = self.int8_matrix(weight, scale, inputs.get(3), false)?;
+        Some((self.same(&activation.input[0]), matrix))
+    }
+
+    /// A constant matrix in f32: as it is, transposed, or dequantized.
+    fn matrix(&self, name: &'a str) -> Option<Matrix> {
+        if let Some(inputs) = self.graph.inputs_of(name, "Transpose") {
+            return Some(self.matrix(&inputs[0])?.transposed());
+        }
+        if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "DequantizeLinear") {
+            let [values, scale] = node.input.first_chunk()?;
+            let axis = attribute(node, "axis").map_or(1, |axis| axis.i);
+            let by_row = matches!(axis, 0 | -2) && self.graph.scalar(scale).is_none();
+            let matrix = self.int8_matrix(values, scale, node.input.get(2), by_row)?;
+            let matrix = if by_row { matrix.transposed() } else { matrix };
+            return Some(Matrix { values: Values::F32(matrix.values.to_f32()), ..matrix });
+        }
+        let tensor = self.graph.constant(name).filter(|t| t.datum_type() == f32::datum_type())?;
+        let &[rows, columns] = tensor.shape() else { return None };
+        Some(Matrix { rows, columns, values: Values::F32(self.graph.floats(name)?) })
+    }
+
+    /// A constant int8 or uint8 matrix, with scales and zero points by column or one for all.
+    /// Where they are by row, this is the transposed matrix, of which they are by column.
+    fn int8_matrix(
+        &self,
+        values: &'a str,
+        scale: &'a str,
+        zero_point: Option<&'a String>,
+        by_row: bool,
+    ) -> Option<Matrix> {
+        let Bytes { shape, values, zero } = self.int8(values)?;
+        let [rows, columns] = shape[..] else { return None };
+        let (rows, columns, values) = match by_row {
+            true => (columns, rows, transpose(&values, rows, columns)),
+            false => (rows, columns, values),
+        };
+        let zero_points = match zero_point.filter(|name| !name.is_empty()) {
+            Some(name) => self.int8(name)?.values.into_iter().map(i32::from).collect(),
+            None => vec![zero],
+        };
+        let values = Values::Int8 { values, scales: self.graph.floats(scale)?, zero_points };
+        values.fit(rows, columns).then_some(Matrix { rows, columns, values })
+    }
+
+    /// A constant of bytes. Unsigned ones are recentred by 128.
+    fn int8(&self, name: &'a str) -> Option<Bytes> {
+        let tensor = self.graph.constant(name)?;
+        let (shape, plain) = (tensor.shape().to_vec(), tensor.try_as_plain_ram().ok()?);
+        if let Ok(values) = plain.as_slice::<i8>() {
+            return Some(Bytes { shape, values: values.to_vec(), zero: 0 });
+        }
+        let values = plain.as_slice::<u8>().ok()?.iter().map(|&v| (v ^ 0x80) as i8).collect();
+        Some(Bytes { shape, values, zero: -128 })
+    }
+
+    /// The sum of BERT's three embeddings as tables for words, positions and segments.
+    fn embeddings(&self, sum: &'a str) -> Option<[Table; 3]> {
+        let outer = self.graph.pair_of(sum, "Add")?;
+        let terms = both_ways(outer).into_iter().find_map(|[inner, c]| {
+            let [a, b] = self.graph.pair_of(self.same(inner), "Add")?;
+            Some([self.table(a)?, self.table(b)?, self.table(c)?])
+        })?;
+        let [mut words, mut positions, mut segments] = [None, None, None];
+        for (table, index) in terms {
+            *match index {
+                "input_ids" => &mut words,
+                "token_type_ids" => &mut segments,
+                _ => &mut positions,
+            } = Some(table);
+        }
+        Some([words?, positions?, segments?])
+    }
+
+    /// A row of a table, as the table and the name of the row's number.
+    fn table(&self, name: &'a str) -> Option<(Table, &'a str)> {
+        let name = self.same(name);
+        let (gather, scale) = match self.graph.inputs_of(name, "DequantizeLinear") {
+            Some([quantized, scale, zero_point]) => (quantized.as_str(), Some((scale, zero_point))),
+            _ => (name, None),
+        };
+        let node = self.graph.producer(self.same(gather)).filter(|n| n.op_type == "Gather")?;
+        let ([table, index], None | Some(0)) =
+            (node.input.as_slice(), attribute(node, "axis").map(|axis| axis.i))
+        else {
+            return None;
+        };
+        let matrix = match scale {
+            Some((scale, zero_point)) => self.int8_matrix(table, scale, Some(zero_point), false)?,
+            None => self.matrix(table)?,
+        };
+        Some((Table { rows: matrix.rows, values: matrix.values }, self.same(index)))
+    }
+
+    /// The state whose first token a value is.
+    fn first_token(&self, name: &'a str) -> Option<&'a str> {
+        let name = self.same(name);
+        let node = self.graph.producer(name)?;
+        let number = |i: usize| self.graph.scalar(node.input.get(i)?);
+        let first = match node.op_type.as_str() {
+            "Gather" => {
+                number(1) == Some(0.0) && attribute(node, "axis").is_some_and(|a| a.i == 1)
+            }
+            "Slice" => [number(1), number(2), number(3)] == [Some(0.0), Some(1.0), Some(1.0)],
+            _ => false,
+        };
+        first.then(|| self.same(&node.input[0]))
+    }
+
+    fn same(&self, name: &'a str) -> &'a str {
+        self.graph.same_numbers(name)
+    }
+}
+
+/// A constant of int8, and what stands for a stored 0 in it.
+struct Bytes {
+    shape: Vec<usize>,
+    values: Vec<i8>,
+    zero: i32,
+}
+
+/// A constant matrix, `[rows, columns]`.
+struct Matrix {
+    rows: usize,
+    columns: usize,
+    values: Values,
+}
+
+impl Matrix {
+    fn with_bias(self, bias: Vec<f32>) -> Option<Linear> {
+        let Matrix { rows, columns, values } = self;
+        let fits = bias.len() == columns && values.fit(rows, columns);
+        fits.then_some(Linear { inputs: rows, outputs: columns, weights: values, bias })
+    }
+
+    fn transposed(self) -> Matrix {
+        let Matrix { rows, columns, values } = self;
+        let values = Values::F32(transpose(&values.to_f32(), rows, columns));
+        Matrix { rows: columns, columns: rows, values }
+    }
+}
+
+fn transpose<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
+    (0..columns).flat_map(|c| (0..rows).map(move |r| values[r * columns + c])).collect()
+}
+
+/// The second output of a node.
+fn second(node: &NodeProto) -> Option<&str> {
+    node.output.get(1).map(String::as_str)
+}
+
+/// The operands of a commutative operator in both orders.
+fn both_ways<'a>([a, b]: [&'a str; 2]) -> [[&'a str; 2]; 2] {
+    [[a, b], [b, a]]
+}

@@ -1,0 +1,250 @@
+//! AVX2: two registers of eight floats, and `maddubs` for the integers.
+
+use core::arch::x86_64::*;
+use core::ops::{Add, Div, Mul, Sub};
+
+use super::pack::{Block, Columns, GROUP, Packed, Panel};
+use super::peel::peel;
+use super::simd::{F32x16, Isa, LANES, Op};
+
+/// Exists only where the CPU has AVX2. Every unsafe call below rests on that: a vector is only
+/// made by a method of this type, so a vector is the same proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Avx2(());
+
+impl Avx2 {
+    pub fn new() -> Option<Avx2> {
+        is_x86_feature_detected!("avx2").then_some(Avx2(()))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Lanes(__m256, __m256);
+
+macro_rules! lanewise {
+    ($($op:ident::$method:ident = $intrinsic:ident),*) => {$(
+        impl $op for Lanes {
+            type Output = Lanes;
+            #[inline(always)]
+            fn $method(self, other: Lanes) -> Lanes {
+                // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+                unsafe { Lanes($intrinsic(self.0, other.0), $intrinsic(self.1, other.1)) }
+            }
+        }
+    )*};
+}
+lanewise!(
+    Add::add = _mm256_add_ps,
+    Sub::sub = _mm256_sub_ps,
+    Mul::mul = _mm256_mul_ps,
+    Div::div = _mm256_div_ps
+);
+
+impl F32x16 for Lanes {
+    #[inline(always)]
+    fn if_lt(self, other: Lanes, yes: Lanes, no: Lanes) -> Lanes {
+        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+        unsafe {
+            Lanes(
+                _mm256_blendv_ps(no.0, yes.0, _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0)),
+                _mm256_blendv_ps(no.1, yes.1, _mm256_cmp_ps::<_CMP_LT_OQ>(self.1, other.1)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn pow2(self) -> Lanes {
+        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+        unsafe {
+            let one = _mm256_castps_si256(_mm256_set1_ps(1.0));
+            let lo = _mm256_slli_epi32::<23>(_mm256_castps_si256(self.0));
+            let hi = _mm256_slli_epi32::<23>(_mm256_castps_si256(self.1));
+            Lanes(
+                _mm256_castsi256_ps(_mm256_add_epi32(lo, one)),
+                _mm256_castsi256_ps(_mm256_add_epi32(hi, one)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn low_bytes(self) -> [u8; LANES] {
+        let mut bytes = [0; LANES];
+        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2; `bytes` has the 16 bytes
+        // that the unaligned store writes.
+        unsafe {
+            let mask = _mm256_set1_epi32(0xff);
+            let lo = _mm256_and_si256(_mm256_castps_si256(self.0), mask);
+            let hi = _mm256_and_si256(_mm256_castps_si256(self.1), mask);
+            // Packing works within halves of a register: put the quarters back in order.
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(lo, hi));
+            let packed = _mm_packus_epi16(
+                _mm256_castsi256_si128(words),
+                _mm256_extracti128_si256::<1>(words),
+            );
+            _mm_storeu_si128(bytes.as_mut_ptr().cast(), packed);
+        }
+        bytes
+    }
+
+    #[inline(always)]
+    fn to_array(self) -> [f32; LANES] {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        lanes
+    }
+
+    #[inline(always)]
+    fn store(self, out: &mut [f32; LANES]) {
+        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2; `out` has the 16 floats
+        // that the two unaligned stores write.
+        unsafe {
+            _mm256_storeu_ps(out.as_mut_ptr(), self.0);
+            _mm256_storeu_ps(out.as_mut_ptr().add(8), self.1);
+        }
+    }
+}
+
+impl Isa for Avx2 {
+    type F32 = Lanes;
+    const TILE_ROWS: usize = 4;
+
+    fn name(self) -> &'static str {
+        "avx2"
+    }
+
+    #[inline(always)]
+    fn run<O: Op>(self, op: O) {
+        #[target_feature(enable = "avx2")]
+        fn with_avx2<O: Op>(isa: Avx2, op: O) {
+            op.run(isa);
+        }
+        // SAFETY: `self` exists only where `Avx2::new` found AVX2.
+        unsafe { with_avx2(self, op) }
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Lanes {
+        // SAFETY: `self` exists only where `Avx2::new` found AVX2.
+        unsafe { Lanes(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
+    }
+
+    #[inline(always)]
+    fn load(self, lanes: &[f32; LANES]) -> Lanes {
+        let from = lanes.as_ptr();
+        // SAFETY: `self` exists only where `Avx2::new` found AVX2; `lanes` has the 16 floats that
+        // the two unaligned loads read.
+        unsafe { Lanes(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+    }
+
+    #[inline(always)]
+    fn from_i32(self, lanes: &[i32; LANES]) -> Lanes {
+        let from = lanes.as_ptr();
+        // SAFETY: `self` exists only where `Avx2::new` found AVX2; `lanes` has the 16 integers
+        // that the two unaligned loads read.
+        unsafe {
+            Lanes(
+                _mm256_cvtepi32_ps(_mm256_loadu_si256(from.cast())),
+                _mm256_cvtepi32_ps(_mm256_loadu_si256(from.add(8).cast())),
+            )
+        }
+    }
+
+    fn pack(self, weights: &Columns) -> Packed {
+        peel(weights)
+    }
+
+    #[inline(always)]
+    fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+        // SAFETY: `self` exists only where `Avx2::new` found AVX2.
+        unsafe {
+            match panel.depth {
+                2 => dot_rows::<4, 2>(acts, panel, out),
+                _ => dot_rows::<4, 1>(acts, panel, out),
+            }
+        }
+    }
+}
+
+/// All rows against one panel, `ROWS` at a time, adding `DEPTH` blocks in 16 bits.
+#[target_feature(enable = "avx2")]
+fn dot_rows<const ROWS: usize, const DEPTH: usize>(
+    acts: &[u8],
+    panel: Panel,
+    out: &mut [[i32; LANES]],
+) {
+    let k = panel.blocks.len() * GROUP;
+    let (tiles, rest) = out.as_chunks_mut::<ROWS>();
+    let (tile_acts, rest_acts) = acts.split_at(tiles.len() * ROWS * k);
+    for (acts, out) in tile_acts.chunks_exact(ROWS * k).zip(tiles) {
+        dot_tile::<ROWS, DEPTH>(acts, panel, out);
+    }
+    for (acts, out) in rest_acts.chunks_exact(k).zip(rest) {
+        dot_tile::<1, DEPTH>(acts, panel, core::array::from_mut(out));
+    }
+}
+
+/// The tile: `ROWS` rows by one panel. [`super::peel`] has made sure that the 16-bit sums of
+/// `DEPTH` blocks, and of each extra block, cannot overflow.
+#[target_feature(enable = "avx2")]
+fn dot_tile<const ROWS: usize, const DEPTH: usize>(
+    acts: &[u8],
+    panel: Panel,
+    out: &mut [[i32; LANES]; ROWS],
+) {
+    let k = panel.blocks.len() * GROUP;
+    let groups = panel.blocks.as_chunks::<DEPTH>().0;
+    let mut rows: [&[[u8; GROUP]]; ROWS] = [&[]; ROWS];
+    let mut rows_by_depth: [&[[[u8; GROUP]; DEPTH]]; ROWS] = [&[]; ROWS];
+    for (r, acts) in acts.chunks_exact(k).enumerate() {
+        rows[r] = acts.as_chunks().0;
+        rows_by_depth[r] = rows[r].as_chunks().0;
+        assert_eq!(rows_by_depth[r].len(), groups.len());
+    }
+
+    let ones = _mm256_set1_epi16(1);
+    let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
+    for (g, group) in groups.iter().enumerate() {
+        let mut weights = [[_mm256_setzero_si256(); 2]; DEPTH];
+        for (weights, block) in weights.iter_mut().zip(group) {
+            *weights = load_block(block);
+        }
+        for (sums, row) in sums.iter_mut().zip(rows_by_depth) {
+            let mut lanes = [_mm256_setzero_si256(); 2];
+            for (&q, weights) in row[g].iter().zip(weights) {
+                let q = _mm256_set1_epi32(i32::from_le_bytes(q));
+                for (lanes, weights) in lanes.iter_mut().zip(weights) {
+                    *lanes = _mm256_add_epi16(*lanes, _mm256_maddubs_epi16(q, weights));
+                }
+            }
+            for (sum, lanes) in sums.iter_mut().zip(lanes) {
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(lanes, ones));
+            }
+        }
+    }
+    for (block, &at) in panel.extras.iter().zip(panel.extras_at) {
+        let weights = load_block(block);
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            let q = _mm256_set1_epi32(i32::from_le_bytes(row[usize::from(at)]));
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                let lanes = _mm256_maddubs_epi16(q, weights);
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(lanes, ones));
+            }
+        }
+    }
+    for (out, sums) in out.iter_mut().zip(sums) {
+        let to = out.as_mut_ptr();
+        // SAFETY: `out` has the 16 integers that the two unaligned stores write.
+        unsafe {
+            _mm256_storeu_si256(to.cast(), sums[0]);
+            _mm256_storeu_si256(to.add(8).cast(), sums[1]);
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_block(block: &Block) -> [__m256i; 2] {
+    let from = block.0.as_ptr();
+    // SAFETY: a block has the 64 bytes that the two loads read, and is aligned to 64.
+    unsafe { [_mm256_load_si256(from.cast()), _mm256_load_si256(from.add(32).cast())] }
+}

@@ -1,0 +1,236 @@
+//! The int8 linear layer: quantise each row, multiply integers exactly, scale back.
+//!
+//! A row `x` becomes `x ~ min + scale * q` with `q` in `0..=255`, a weight is
+//! `w = ws * (v - z)`, and so
+//!
+//! ```text
+//! sum x w  =  scale ws * sum q (v - z)  +  min * ws * sum (v - z)
+//!             \______/   \__________/     \___________________/
+//!             per cell   exact i32        per cell, from the column's sum
+//! ```
+//!
+//! A row is quantised from its own values alone, so that a token's result never depends on what
+//! else is in the batch.
+
+use super::Kernel;
+use super::math::Activation;
+use super::pack::{Columns, GROUP, Packed};
+use super::simd::{F32x16, Isa, LANES, MAGIC, Op};
+
+/// Rows that are quantised before the panels pass over them: few enough for the cache, many enough
+/// that streaming the weights does not count.
+const BLOCK_ROWS: usize = 64;
+
+/// The largest k whose integer products (at most 255 * 255 each) cannot overflow 31 bits.
+const MAX_K: usize = i32::MAX as usize / (255 * 255);
+
+/// An int8 weight matrix packed for one kernel, with its bias.
+#[derive(Clone, Debug)]
+pub struct LinearI8 {
+    kernel: Kernel,
+    k: usize,
+    n: usize,
+    packed: Packed,
+    /// Whether any column's `sum_factor` or `offset` is not zero.
+    corrected: bool,
+    /// Per column, padded with zeros to whole panels: `ws`, `ws * sum(v - z)` and the bias.
+    scales: Vec<f32>,
+    scaled_sums: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl LinearI8 {
+    /// Pack the matrix `w[i][c] = scales[c] * (values[i * n + c] - zero_points[c])` of k inputs
+    /// and n columns. `scales` and `zero_points` hold n elements, or one for all columns.
+    ///
+    /// Weights stored as u8 are recentred by the caller: 128 less, and so their zero points.
+    ///
+    /// # Panics
+    /// Where a length does not fit, `k` is above 33,025, or a zero point is not an i8.
+    pub fn new(
+        kernel: Kernel,
+        (k, n): (usize, usize),
+        values: &[i8],
+        scales: &[f32],
+        zero_points: &[i32],
+        bias: &[f32],
+    ) -> LinearI8 {
+        assert!(k <= MAX_K, "k = {k} is above {MAX_K}: an i32 could overflow");
+        assert_eq!(values.len(), k * n, "values must be [k, n]");
+        assert!(scales.len() == n || scales.len() == 1, "one scale, or one for each column");
+        assert!(zero_points.len() == n || zero_points.len() == 1, "one zero point, or one each");
+        assert!(zero_points.iter().all(|z| (-128..128).contains(z)), "zero points must fit i8");
+        assert_eq!(bias.len(), n, "one bias for each column");
+
+        let columns = Columns { k, n, values };
+        let kernel = kernel.for_weights(&columns);
+        let mut packed = kernel.pack(&columns);
+        let width = n.next_multiple_of(LANES);
+        let mut padded = [(); 3].map(|()| vec![0.0; width]);
+        for c in 0..n {
+            let scale = scales[c % scales.len()];
+            let zero = zero_points[c % zero_points.len()];
+            let sum: i32 = columns.column(c).map(|v| i32::from(v) - zero).sum();
+            packed.sum_factor[c] -= zero;
+            padded[0][c] = scale;
+            padded[1][c] = scale * sum as f32;
+            padded[2][c] = bias[c];
+        }
+        let corrected = packed.sum_factor.iter().chain(&packed.offset).any(|&x| x != 0);
+        let [scales, scaled_sums, bias] = padded;
+        LinearI8 { kernel, k, n, packed, corrected, scales, scaled_sums, bias }
+    }
+
+    /// Columns of the input.
+    pub fn inputs(&self) -> usize {
+        self.k
+    }
+
+    /// Columns of the output.
+    pub fn outputs(&self) -> usize {
+        self.n
+    }
+}
+
+/// `out = activation(x w + bias)` for `x` of `[rows, k]` and `out` of `[rows, n]`.
+///
+/// # Panics
+/// Where `x` and `out` are not whole rows of the same number.
+pub fn linear_i8(
+    x: &[f32],
+    linear: &LinearI8,
+    activation: Activation,
+    out: &mut [f32],
+    scratch: &mut Int8Scratch,
+) {
+    let rows = if linear.k > 0 { x.len() / linear.k } else { out.len() / linear.n.max(1) };
+    assert_eq!(x.len(), rows * linear.k, "x must be [rows, k]");
+    assert_eq!(out.len(), rows * linear.n, "out must be [rows, n]");
+    if !out.is_empty() {
+        linear.kernel.run(Linear { x, rows, linear, activation, out, scratch });
+    }
+}
+
+/// Memory that [`linear_i8`] uses again.
+#[derive(Debug, Default)]
+pub struct Int8Scratch {
+    acts: Vec<u8>,
+    rows: Vec<Row>,
+    dots: Vec<[i32; LANES]>,
+}
+
+/// What is known of a quantised row besides its integers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    min: f32,
+    scale: f32,
+    /// The sum of its integers.
+    sum: i32,
+}
+
+struct Linear<'a> {
+    x: &'a [f32],
+    rows: usize,
+    linear: &'a LinearI8,
+    activation: Activation,
+    out: &'a mut [f32],
+    scratch: &'a mut Int8Scratch,
+}
+
+impl Op for Linear<'_> {
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let Linear { x, rows, linear, activation, out, scratch } = self;
+        let (k, n) = (linear.k, linear.n);
+        let act_bytes = linear.packed.height() * GROUP * I::ACT_BYTES;
+        let block_rows = rows.min(BLOCK_ROWS);
+        scratch.acts.resize(block_rows * act_bytes, 0);
+        scratch.rows.resize(block_rows, Row::default());
+        scratch.dots.resize(block_rows, [0; LANES]);
+
+        for first in (0..rows).step_by(BLOCK_ROWS) {
+            let rows = BLOCK_ROWS.min(rows - first);
+            let acts = &mut scratch.acts[..rows * act_bytes];
+            let quantised = &mut scratch.rows[..rows];
+            for (r, (acts, row)) in acts.chunks_exact_mut(act_bytes).zip(&mut *quantised).enumerate()
+            {
+                *row = quantise(isa, &x[(first + r) * k..][..k], acts);
+            }
+            let out = &mut out[first * n..][..rows * n];
+            let dots = &mut scratch.dots[..rows];
+            for panel in 0..n.div_ceil(LANES) {
+                isa.dot_panel(acts, linear.packed.panel(panel), dots);
+                if linear.corrected {
+                    linear.correct(panel * LANES, quantised, dots);
+                }
+                linear.finish(isa, panel * LANES, quantised, dots, activation, out);
+            }
+        }
+    }
+}
+
+impl LinearI8 {
+    /// Turn raw sums into `sum q (v - z)`. Parts of it may wrap; the whole does not.
+    #[inline(always)]
+    fn correct(&self, column: usize, rows: &[Row], dots: &mut [[i32; LANES]]) {
+        let factor = &self.packed.sum_factor[column..][..LANES];
+        let offset = &self.packed.offset[column..][..LANES];
+        for (dots, row) in dots.iter_mut().zip(rows) {
+            for ((dot, factor), offset) in dots.iter_mut().zip(factor).zip(offset) {
+                *dot = dot.wrapping_add(factor.wrapping_mul(row.sum)).wrapping_add(*offset);
+            }
+        }
+    }
+
+    /// Scale a panel's sums, add what does not depend on `q`, and apply the activation.
+    #[inline(always)]
+    fn finish<I: Isa>(
+        &self,
+        isa: I,
+        column: usize,
+        rows: &[Row],
+        dots: &[[i32; LANES]],
+        activation: Activation,
+        out: &mut [f32],
+    ) {
+        let width = LANES.min(self.n - column);
+        let scales = isa.load_or(&self.scales[column..], 0.0);
+        let scaled_sums = isa.load_or(&self.scaled_sums[column..], 0.0);
+        let bias = isa.load_or(&self.bias[column..], 0.0);
+        for ((dots, row), out) in dots.iter().zip(rows).zip(out.chunks_exact_mut(self.n)) {
+            let scale = isa.splat(row.scale) * scales;
+            let rest = isa.splat(row.min) * scaled_sums + bias;
+            let y = isa.from_i32(dots) * scale + rest;
+            activation.apply(isa, y).store_first(&mut out[column..][..width]);
+        }
+    }
+}
+
+/// Quantise one row into `acts`, whose padding becomes what a value of `min` becomes.
+///
+/// Of a constant row every `q` is 0. A NaN or an infinity makes some of the results NaN.
+#[inline(always)]
+fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
+    let first = x.first().copied().unwrap_or(0.0);
+    let (mut min, mut max) = (isa.splat(first), isa.splat(first));
+    for x in x.chunks(LANES) {
+        let x = isa.load_or(x, first);
+        min = min.min(x);
+        max = max.max(x);
+    }
+    let (min, max) = (min.min_lanes(), max.max_lanes());
+    let range = max - min;
+    let (lowest, factor) = (isa.splat(min), isa.splat(255.0 / range));
+    let (zero, magic) = (isa.splat(0.0), isa.splat(MAGIC));
+    let mut sum = 0;
+    for (i, acts) in acts.chunks_exact_mut(LANES * I::ACT_BYTES).enumerate() {
+        let x = isa.load_or(x.get(i * LANES..).unwrap_or(&[]), min);
+        let q = (x - lowest) * factor;
+        // A NaN compares to nothing and becomes 0.
+        let q = zero.if_lt(q, q, zero).min(isa.splat(255.0));
+        let q = (q + magic).low_bytes();
+        sum += q.iter().map(|&q| i32::from(q)).sum::<i32>();
+        isa.store_acts(q, acts);
+    }
+    Row { min, scale: range / 255.0, sum }
+}

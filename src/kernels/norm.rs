@@ -1,0 +1,79 @@
+//! Layer normalisation over rows, alone or of a sum.
+
+use super::Kernel;
+use super::simd::{F32x16, Isa, LANES, Op};
+
+/// What a layer norm learnt: one `gamma` and one `beta` for each element of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct NormParams<'a> {
+    pub gamma: &'a [f32],
+    pub beta: &'a [f32],
+    pub eps: f32,
+}
+
+/// Normalise each row of the sum of `terms`, which are added in their order: one term is plain
+/// layer norm, two a residual connection, three BERT's embeddings.
+///
+/// `out = (x - mean) / sqrt(variance + eps) * gamma + beta`, with the biased variance.
+///
+/// # Panics
+/// Where the terms and `out` are not whole rows of the same number.
+pub fn add_norm<const TERMS: usize>(
+    kernel: Kernel,
+    terms: [&[f32]; TERMS],
+    params: NormParams,
+    out: &mut [f32],
+) {
+    const { assert!(TERMS > 0) };
+    let width = params.gamma.len();
+    assert_eq!(params.beta.len(), width, "gamma and beta must have the same length");
+    assert!(terms.iter().all(|term| term.len() == out.len()), "terms must be as long as out");
+    assert_eq!(out.len() % width.max(1), 0, "out must be whole rows");
+    if !out.is_empty() {
+        assert!(width > 0, "rows must not be empty");
+        kernel.run(AddNorm { terms, params, out });
+    }
+}
+
+struct AddNorm<'a, const TERMS: usize> {
+    terms: [&'a [f32]; TERMS],
+    params: NormParams<'a>,
+    out: &'a mut [f32],
+}
+
+impl<const TERMS: usize> Op for AddNorm<'_, TERMS> {
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        let AddNorm { terms, params, out } = self;
+        let width = params.gamma.len();
+        let count = width as f32;
+        for (index, out) in out.chunks_exact_mut(width).enumerate() {
+            let rows = terms.map(|term| &term[index * width..][..width]);
+            let mut sum = isa.splat(0.0);
+            for start in (0..width).step_by(LANES) {
+                let mut x = isa.load_or(&rows[0][start..], 0.0);
+                for row in &rows[1..] {
+                    x = x + isa.load_or(&row[start..], 0.0);
+                }
+                sum = sum + x;
+                let end = width.min(start + LANES);
+                x.store_first(&mut out[start..end]);
+            }
+            let mean = sum.sum_lanes() / count;
+            let means = isa.splat(mean);
+            let mut squares = isa.splat(0.0);
+            for x in out.chunks(LANES) {
+                let centred = isa.load_or(x, mean) - means;
+                squares = squares + centred * centred;
+            }
+            let variance = squares.sum_lanes() / count;
+            let inverse = isa.splat(1.0 / (variance + params.eps).sqrt());
+            for (i, out) in out.chunks_mut(LANES).enumerate() {
+                let centred = isa.load_or(out, mean) - means;
+                let gamma = isa.load_or(&params.gamma[i * LANES..], 0.0);
+                let beta = isa.load_or(&params.beta[i * LANES..], 0.0);
+                (centred * inverse * gamma + beta).store_first(out);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! How an int8 weight matrix lies in memory.
+//!
+//! A matrix becomes panels of sixteen columns, and a panel becomes blocks of four inputs by
+//! sixteen columns: 64 bytes, one cache line. The four inputs of a column lie together in a block,
+//! or two and two, as the kernel's multiplication wants them.
+
+use super::simd::LANES;
+
+/// Inputs in a block.
+pub(super) const GROUP: usize = 4;
+
+/// The number of inputs is padded with zero weights to a multiple of this, at least once.
+pub(super) const K_STEP: usize = 16;
+
+/// A matrix as it arrives: `values[input * n + column]`.
+pub(super) struct Columns<'a> {
+    pub k: usize,
+    pub n: usize,
+    pub values: &'a [i8],
+}
+
+impl Columns<'_> {
+    /// One column, input by input.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = i8> {
+        self.values.iter().skip(column).step_by(self.n).copied()
+    }
+}
+
+/// Four inputs by sixteen columns of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub(super) struct Block(pub [i8; GROUP * LANES]);
+
+impl Block {
+    pub const ZERO: Block = Block([0; GROUP * LANES]);
+}
+
+/// Where one panel's blocks are, and what [`super::peel`] decided for them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PanelShape {
+    /// Blocks whose products may be added in 16 bits before they are widened.
+    pub depth: usize,
+    /// The end of the panel's extra blocks; they begin where the previous panel's end.
+    pub extras_end: usize,
+}
+
+/// A packed matrix.
+#[derive(Clone, Debug)]
+pub(super) struct Packed {
+    pub blocks: Vec<Block>,
+    pub shapes: Vec<PanelShape>,
+    pub extras: Vec<Block>,
+    /// For each extra block, the index within the panel of the block it adds to.
+    pub extras_at: Vec<u16>,
+    /// The true dot product is `raw + sum_factor * sum(q) + offset`, column by column.
+    pub sum_factor: Vec<i32>,
+    pub offset: Vec<i32>,
+}
+
+/// One panel, borrowed.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "some fields are for AVX2"))]
+#[derive(Clone, Copy)]
+pub(super) struct Panel<'a> {
+    pub blocks: &'a [Block],
+    /// See [`PanelShape`] for this and the extra blocks, which only AVX2 asks for.
+    pub depth: usize,
+    pub extras: &'a [Block],
+    pub extras_at: &'a [u16],
+}
+
+impl Packed {
+    /// Pack with `group` (2 or 4) inputs of a column side by side.
+    pub fn in_groups_of(group: usize, weights: &Columns) -> Packed {
+        let Columns { k, n, values } = *weights;
+        let panels = n.div_ceil(LANES);
+        let height = k.max(1).next_multiple_of(K_STEP) / GROUP;
+        let mut blocks = vec![Block::ZERO; panels * height];
+        for (input, row) in values.chunks_exact(n.max(1)).enumerate() {
+            let within = input % GROUP;
+            for (column, &value) in row.iter().enumerate() {
+                let block = column / LANES * height + input / GROUP;
+                let place = (within / group * LANES + column % LANES) * group + within % group;
+                blocks[block].0[place] = value;
+            }
+        }
+        Packed {
+            blocks,
+            shapes: vec![PanelShape { depth: 1, extras_end: 0 }; panels],
+            extras: Vec::new(),
+            extras_at: Vec::new(),
+            sum_factor: vec![0; panels * LANES],
+            offset: vec![0; panels * LANES],
+        }
+    }
+
+    /// Blocks in a panel, the extra ones aside.
+    pub fn height(&self) -> usize {
+        self.blocks.len() / self.shapes.len().max(1)
+    }
+
+    pub fn panel(&self, index: usize) -> Panel<'_> {
+        let height = self.height();
+        let shape = self.shapes[index];
+        let start = if index == 0 { 0 } else { self.shapes[index - 1].extras_end };
+        Panel {
+            blocks: &self.blocks[index * height..][..height],
+            depth: shape.depth,
+            extras: &self.extras[start..shape.extras_end],
+            extras_at: &self.extras_at[start..shape.extras_end],
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! WebAssembly's relaxed SIMD: the 8-bit dot product.
+//!
+//! `i32x4.relaxed_dot_i8x16_i7x16_add` is the same everywhere only while its second operand is
+//! in `0..=127`. So a column's weights are shifted there, and activations are shifted to
+//! `-128..=127`:
+//!
+//! ```text
+//! sum q v  =  sum (q - 128) (v - low)  +  low * sum q  +  128 * sum (v - low)
+//! ```
+//!
+//! A matrix with a column that spans more than 127 is multiplied by the simd128 kernel. All else
+//! is that kernel's too.
+
+use core::arch::wasm32::*;
+use core::array::from_fn;
+use std::sync::OnceLock;
+
+use super::pack::{Block, Columns, GROUP, Packed, Panel};
+use super::simd::{Isa, LANES, Op};
+use super::simd128::{Lanes, Simd128};
+
+/// Exists only where the engine computes the relaxed dot product as specified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Relaxed(());
+
+impl Relaxed {
+    /// Some engines' baseline compilers get the instruction wrong, and replace their code by right
+    /// code when it has run often. The answer is that of the first call and is kept, for a later
+    /// test would pass while code that has not run yet would still be compiled wrongly.
+    pub fn new() -> Option<Relaxed> {
+        static RIGHT: OnceLock<bool> = OnceLock::new();
+        RIGHT.get_or_init(self_test).then_some(Relaxed(()))
+    }
+}
+
+/// Whether the tile multiplies right: extreme and mixed values, each sum checked.
+fn self_test() -> bool {
+    let acts: [u8; 16] = from_fn(|i| [0x80, 0x7f, 0xff, 0x01, 0x55, 0xd3, 0x00, 0x91][i % 8]);
+    let block: [i8; 64] = from_fn(|i| [127, 127, 0, 64, 1, 99, 127, 126][(i * 5 + i / 16) % 8]);
+    let blocks = [Block(block); 4];
+    let panel = Panel { blocks: &blocks, depth: 1, extras: &[], extras_at: &[] };
+    let mut out = [[0; LANES]];
+    dot_tile::<1>(&acts, panel, &mut out);
+    (0..LANES).all(|column| {
+        let expected = acts.iter().enumerate().map(|(i, &q)| {
+            i32::from(q as i8) * i32::from(block[column * GROUP + i % GROUP])
+        });
+        out[0][column] == expected.sum::<i32>()
+    })
+}
+
+/// The least weight of a column; 0 of an empty one.
+fn lowest(weights: &Columns, column: usize) -> i8 {
+    weights.column(column).min().unwrap_or(0)
+}
+
+/// Whether every column spans at most 127.
+pub(super) fn fits(weights: &Columns) -> bool {
+    (0..weights.n).all(|column| {
+        let low = i32::from(lowest(weights, column));
+        weights.column(column).all(|v| i32::from(v) - low <= 127)
+    })
+}
+
+impl Isa for Relaxed {
+    type F32 = Lanes;
+    const TILE_ROWS: usize = Simd128::TILE_ROWS;
+
+    fn name(self) -> &'static str {
+        "relaxed"
+    }
+
+    #[inline(always)]
+    fn run<O: Op>(self, op: O) {
+        op.run(self);
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Lanes {
+        Simd128.splat(value)
+    }
+
+    #[inline(always)]
+    fn load(self, lanes: &[f32; LANES]) -> Lanes {
+        Simd128.load(lanes)
+    }
+
+    #[inline(always)]
+    fn from_i32(self, lanes: &[i32; LANES]) -> Lanes {
+        Simd128.from_i32(lanes)
+    }
+
+    /// Only for weights that [`fits`] has accepted.
+    fn pack(self, weights: &Columns) -> Packed {
+        let low: Vec<i8> = (0..weights.n).map(|column| lowest(weights, column)).collect();
+        let shifted = weights.values.iter().zip(low.iter().cycle()).map(|(v, low)| v.wrapping_sub(*low));
+        let shifted: Vec<i8> = shifted.collect();
+        let shifted = Columns { values: &shifted, ..*weights };
+        let mut packed = Packed::in_groups_of(GROUP, &shifted);
+        for (column, low) in low.into_iter().enumerate() {
+            packed.sum_factor[column] = i32::from(low);
+            packed.offset[column] = 128 * shifted.column(column).map(i32::from).sum::<i32>();
+        }
+        packed
+    }
+
+    /// Each activation is shifted to `-128..=127`.
+    #[inline(always)]
+    fn store_acts(self, q: [u8; LANES], out: &mut [u8]) {
+        out.copy_from_slice(&q.map(|q| q ^ 0x80));
+    }
+
+    #[inline(always)]
+    fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+        let k = panel.blocks.len() * GROUP;
+        let (tiles, rest) = out.as_chunks_mut::<4>();
+        let (tile_acts, rest_acts) = acts.split_at(tiles.len() * 4 * k);
+        for (acts, out) in tile_acts.chunks_exact(4 * k).zip(tiles) {
+            dot_tile::<4>(acts, panel, out);
+        }
+        for (acts, out) in rest_acts.chunks_exact(k).zip(rest) {
+            dot_tile::<1>(acts, panel, core::array::from_mut(out));
+        }
+    }
+}
+
+/// Blocks in one turn of the tile's loop.
+const STEP: usize = 1;
+
+/// The tile: `ROWS` rows by one panel, eight columns at a time.
+fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]; ROWS]) {
+    let k = panel.blocks.len() * GROUP;
+    let steps = panel.blocks.as_chunks::<STEP>().0;
+    let rows: [&[[u8; STEP * GROUP]]; ROWS] = from_fn(|r| acts[r * k..][..k].as_chunks().0);
+    for row in rows {
+        assert_eq!(row.len(), steps.len());
+    }
+    for half in 0..2 {
+        let mut sums = [[i32x4_splat(0); 2]; ROWS];
+        for (i, blocks) in steps.iter().enumerate() {
+            for (at, block) in blocks.iter().enumerate() {
+                // SAFETY: the offset is at most 32, and a block has 64 bytes: the two loads, which
+                // need no alignment, read the 32 that begin there.
+                let weights = unsafe {
+                    let from = block.0.as_ptr().add(32 * half);
+                    [v128_load(from.cast()), v128_load(from.add(16).cast())]
+                };
+                for (sums, row) in sums.iter_mut().zip(rows) {
+                    // SAFETY: a step of a row has four bytes for each of its blocks, which the
+                    // load, which needs no alignment, reads.
+                    let q = unsafe { v128_load32_splat(row[i].as_ptr().add(GROUP * at).cast()) };
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = i32x4_relaxed_dot_i8x16_i7x16_add(q, weights, *sum);
+                    }
+                }
+            }
+        }
+        for (out, sums) in out.iter_mut().zip(sums) {
+            let to = out[8 * half..].as_mut_ptr();
+            // SAFETY: 8 * half is at most 8, and `out` has 16 integers: the two stores, which need
+            // no alignment, write the eight that begin there.
+            unsafe {
+                v128_store(to.cast(), sums[0]);
+                v128_store(to.add(4).cast(), sums[1]);
+            }
+        }
+    }
+}

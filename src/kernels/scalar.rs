@@ -1,0 +1,95 @@
+//! The scalar kernel: plain loops, the oracle of every other one. It runs on every machine.
+
+use core::array::from_fn;
+use core::ops::{Add, Div, Mul, Sub};
+
+use super::pack::{Columns, GROUP, Packed, Panel};
+use super::simd::{F32x16, Isa, LANES, Op};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scalar;
+
+#[derive(Clone, Copy)]
+pub(super) struct Lanes([f32; LANES]);
+
+macro_rules! lanewise {
+    ($($op:ident::$method:ident),*) => {$(
+        impl $op for Lanes {
+            type Output = Lanes;
+            #[inline(always)]
+            fn $method(self, other: Lanes) -> Lanes {
+                Lanes(from_fn(|i| self.0[i].$method(other.0[i])))
+            }
+        }
+    )*};
+}
+lanewise!(Add::add, Sub::sub, Mul::mul, Div::div);
+
+impl F32x16 for Lanes {
+    #[inline(always)]
+    fn if_lt(self, other: Lanes, yes: Lanes, no: Lanes) -> Lanes {
+        Lanes(from_fn(|i| if self.0[i] < other.0[i] { yes.0[i] } else { no.0[i] }))
+    }
+
+    #[inline(always)]
+    fn pow2(self) -> Lanes {
+        Lanes(self.0.map(|x| f32::from_bits((x.to_bits() << 23).wrapping_add(1.0_f32.to_bits()))))
+    }
+
+    #[inline(always)]
+    fn low_bytes(self) -> [u8; LANES] {
+        self.0.map(|x| x.to_bits() as u8)
+    }
+
+    #[inline(always)]
+    fn to_array(self) -> [f32; LANES] {
+        self.0
+    }
+}
+
+impl Isa for Scalar {
+    type F32 = Lanes;
+    const TILE_ROWS: usize = 1;
+
+    fn name(self) -> &'static str {
+        "scalar"
+    }
+
+    #[inline(always)]
+    fn run<O: Op>(self, op: O) {
+        op.run(self);
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Lanes {
+        Lanes([value; LANES])
+    }
+
+    #[inline(always)]
+    fn load(self, lanes: &[f32; LANES]) -> Lanes {
+        Lanes(*lanes)
+    }
+
+    #[inline(always)]
+    fn from_i32(self, lanes: &[i32; LANES]) -> Lanes {
+        Lanes(lanes.map(|x| x as f32))
+    }
+
+    fn pack(self, weights: &Columns) -> Packed {
+        Packed::in_groups_of(GROUP, weights)
+    }
+
+    fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+        let depth = panel.blocks.len() * GROUP;
+        for (row, out) in acts.chunks_exact(depth).zip(out) {
+            *out = [0; LANES];
+            for (q, block) in row.as_chunks::<GROUP>().0.iter().zip(panel.blocks) {
+                for (out, column) in out.iter_mut().zip(block.0.as_chunks::<GROUP>().0) {
+                    for (&q, &v) in q.iter().zip(column) {
+                        *out += i32::from(q) * i32::from(v);
+                    }
+                }
+            }
+        }
+    }
+}

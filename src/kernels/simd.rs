@@ -1,0 +1,141 @@
+//! The sixteen virtual lanes on which every float is computed.
+//!
+//! An instruction set implements [`Isa`] and [`F32x16`] with whatever registers it has; the
+//! operations are written once over these traits. Sixteen lanes everywhere, and reductions that
+//! combine them in one fixed tree, are what makes a result independent of the register width.
+//! Nothing here may fuse a multiplication with an addition.
+
+use core::ops::{Add, Div, Mul, Sub};
+
+/// Virtual lanes of a vector, and columns of a packed panel.
+pub(super) const LANES: usize = 16;
+
+/// `1.5 * 2^23`: adding it to a float of magnitude below `2^22` rounds that float to the nearest
+/// integer, ties to even, and leaves the integer in the low bits of the sum.
+pub(super) const MAGIC: f32 = 12_582_912.0;
+
+/// Sixteen floats, each lane on its own.
+pub(super) trait F32x16:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// `if self < other { yes } else { no }` in each lane; a NaN on either side chooses `no`.
+    fn if_lt(self, other: Self, yes: Self, no: Self) -> Self;
+
+    /// `2^n` where `self` is `n + MAGIC` with an integer `-126 <= n <= 127`.
+    fn pow2(self) -> Self;
+
+    /// The low byte of each lane's bits: the integer `0..=255` that was added to [`MAGIC`].
+    fn low_bytes(self) -> [u8; LANES];
+
+    fn to_array(self) -> [f32; LANES];
+
+    #[inline(always)]
+    fn store(self, out: &mut [f32; LANES]) {
+        *out = self.to_array();
+    }
+
+    /// Store as many lanes as `out` has room for.
+    #[inline(always)]
+    fn store_first(self, out: &mut [f32]) {
+        match out.first_chunk_mut() {
+            Some(all) => self.store(all),
+            None => out.copy_from_slice(&self.to_array()[..out.len()]),
+        }
+    }
+
+    /// The smaller of two; `self` where the two do not compare.
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        other.if_lt(self, other, self)
+    }
+
+    /// The larger of two; `self` where the two do not compare.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.if_lt(other, other, self)
+    }
+
+    /// The sum of the lanes: halves are added until one lane is left.
+    #[inline(always)]
+    fn sum_lanes(self) -> f32 {
+        fold(self.to_array(), |a, b| a + b)
+    }
+
+    /// The smallest lane, in the same tree.
+    #[inline(always)]
+    fn min_lanes(self) -> f32 {
+        fold(self.to_array(), |a, b| if b < a { b } else { a })
+    }
+
+    /// The largest lane, in the same tree.
+    #[inline(always)]
+    fn max_lanes(self) -> f32 {
+        fold(self.to_array(), |a, b| if a < b { b } else { a })
+    }
+}
+
+/// The fixed tree: 16 lanes to 8, to 4, to 2, to 1, lane `i` with lane `i + half`.
+#[inline(always)]
+fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = combine(lanes[i], lanes[i + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// An instruction set. A value of this type is the proof that its instructions may be executed.
+pub(super) trait Isa: Copy {
+    type F32: F32x16;
+
+    /// Rows of a float tile: as many as its registers hold accumulators for (4, 2 or 1).
+    const TILE_ROWS: usize;
+
+    /// Bytes that one quantised activation takes in the layout that [`Isa::dot_panel`] reads.
+    const ACT_BYTES: usize = 1;
+
+    fn name(self) -> &'static str;
+
+    /// Call `op` where the compiler may use this instruction set.
+    fn run<O: Op>(self, op: O);
+
+    fn splat(self, value: f32) -> Self::F32;
+    fn load(self, lanes: &[f32; LANES]) -> Self::F32;
+    /// The integers, each rounded to the nearest float, ties to even.
+    fn from_i32(self, lanes: &[i32; LANES]) -> Self::F32;
+
+    /// The first [`LANES`] of `lanes`, or all of them and then `fill`.
+    #[inline(always)]
+    fn load_or(self, lanes: &[f32], fill: f32) -> Self::F32 {
+        match lanes.first_chunk() {
+            Some(all) => self.load(all),
+            None => {
+                let mut padded = [fill; LANES];
+                padded[..lanes.len()].copy_from_slice(lanes);
+                self.load(&padded)
+            }
+        }
+    }
+
+    /// Arrange a matrix's panels for [`Isa::dot_panel`].
+    fn pack(self, weights: &super::pack::Columns) -> super::pack::Packed;
+
+    /// Write sixteen activations in the layout that [`Isa::dot_panel`] reads.
+    #[inline(always)]
+    fn store_acts(self, q: [u8; LANES], out: &mut [u8]) {
+        out.copy_from_slice(&q);
+    }
+
+    /// The raw dot products of each row of `acts` with the sixteen columns of one panel: one
+    /// element of `out` for each row. What `raw` leaves out is in the panel's corrections.
+    fn dot_panel(self, acts: &[u8], panel: super::pack::Panel, out: &mut [[i32; LANES]]);
+}
+
+/// An operation, generic over the instruction set it runs on. Implementations are
+/// `#[inline(always)]`, so that they compile inside [`Isa::run`]'s target features.
+pub(super) trait Op {
+    fn run<I: Isa>(self, isa: I);
+}

@@ -1,0 +1,188 @@
+//! A BERT cross-encoder as plain arrays, whatever file it came from.
+//!
+//! Shapes: `hidden` is the width of a token, `[inputs, outputs]` of a matrix is row-major, so a
+//! layer computes `x w + b` (Devlin et al. 2019, arXiv:1810.04805).
+
+/// A whole cross-encoder: token ids to one logit.
+pub(crate) struct Encoder {
+    pub heads: usize,
+    pub words: Table,
+    pub positions: Table,
+    pub segments: Table,
+    pub embedding_norm: Norm,
+    pub layers: Vec<Layer>,
+    /// Reads the first token of a sequence; tanh follows.
+    pub pooler: Linear,
+    /// One output.
+    pub classifier: Linear,
+}
+
+/// One transformer layer.
+pub(crate) struct Layer {
+    pub query: Linear,
+    pub key: Linear,
+    pub value: Linear,
+    pub attention_output: Linear,
+    pub attention_norm: Norm,
+    /// GELU follows.
+    pub intermediate: Linear,
+    pub output: Linear,
+    pub output_norm: Norm,
+}
+
+/// Numbers of a matrix, as they are stored.
+#[derive(Clone)]
+pub(crate) enum Values {
+    F32(Vec<f32>),
+    /// `scale * (value - zero_point)`; scales and zero points are one, or one a column.
+    /// Unsigned storage is recentred by 128.
+    Int8 { values: Vec<i8>, scales: Vec<f32>, zero_points: Vec<i32> },
+}
+
+/// `x w + bias`.
+pub(crate) struct Linear {
+    pub inputs: usize,
+    pub outputs: usize,
+    pub weights: Values,
+    pub bias: Vec<f32>,
+}
+
+/// An embedding table, `[rows, hidden]`.
+pub(crate) struct Table {
+    pub rows: usize,
+    pub values: Values,
+}
+
+/// Layer normalization.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Norm {
+    pub gamma: Vec<f32>,
+    pub beta: Vec<f32>,
+    pub eps: f32,
+}
+
+impl Encoder {
+    /// The width of a token.
+    pub fn hidden(&self) -> usize {
+        self.embedding_norm.gamma.len()
+    }
+
+    /// Checks that every shape follows from the others, so that the engine need not.
+    pub fn check(&self) -> Result<(), String> {
+        let hidden = self.hidden();
+        if hidden == 0 || self.heads == 0 || hidden % self.heads != 0 {
+            return Err(format!("{} heads do not divide {hidden} elements", self.heads));
+        }
+        let tables = [&self.words, &self.positions, &self.segments];
+        if tables.iter().any(|t| !t.values.fit(t.rows, hidden)) {
+            return Err("an embedding table has another width than its norm".into());
+        }
+        let is = |l: &Linear, inputs, outputs| (l.inputs, l.outputs) == (inputs, outputs);
+        for layer in &self.layers {
+            let inner = layer.intermediate.outputs;
+            let square = [&layer.query, &layer.key, &layer.value, &layer.attention_output];
+            let fits = square.iter().all(|l| is(l, hidden, hidden))
+                && is(&layer.intermediate, hidden, inner)
+                && is(&layer.output, inner, hidden)
+                && [&layer.attention_norm, &layer.output_norm].iter().all(|n| n.fits(hidden));
+            if !fits {
+                return Err("the shapes of a layer do not fit each other".into());
+            }
+        }
+        if !self.embedding_norm.fits(hidden) {
+            return Err("the embeddings' norm has a beta of another width".into());
+        }
+        if !is(&self.pooler, hidden, hidden) || !is(&self.classifier, hidden, 1) {
+            return Err("the head does not give one logit".into());
+        }
+        Ok(())
+    }
+}
+
+impl Norm {
+    fn fits(&self, width: usize) -> bool {
+        self.gamma.len() == width && self.beta.len() == width
+    }
+}
+
+impl Values {
+    /// Whether these are the numbers of a matrix of `rows` and `columns`.
+    pub fn fit(&self, rows: usize, columns: usize) -> bool {
+        let one_or_each = |length: usize| length == 1 || length == columns;
+        match self {
+            Values::F32(values) => values.len() == rows * columns,
+            Values::Int8 { values, scales, zero_points } => {
+                values.len() == rows * columns
+                    && one_or_each(scales.len())
+                    && one_or_each(zero_points.len())
+                    && zero_points.iter().all(|z| (-128..128).contains(z))
+            }
+        }
+    }
+
+    /// The numbers themselves.
+    pub fn to_f32(&self) -> Vec<f32> {
+        let mut out = Vec::new();
+        match self {
+            Values::F32(values) => out.extend(values),
+            Values::Int8 { values, .. } => self.extend_row(0, values.len(), &mut out),
+        }
+        out
+    }
+
+    /// Adds the `width` numbers of a row.
+    pub fn extend_row(&self, row: usize, width: usize, out: &mut Vec<f32>) {
+        let row = row * width..(row + 1) * width;
+        match self {
+            Values::F32(values) => out.extend(&values[row]),
+            Values::Int8 { values, scales, zero_points } => {
+                out.extend(row.map(|i| {
+                    let zero_point = zero_points[column(i, zero_points.len())];
+                    scales[column(i, scales.len())] * (i32::from(values[i]) - zero_point) as f32
+                }));
+            }
+        }
+    }
+}
+
+/// The column of element `index`, for parameters of `length`: one, or one a column.
+fn column(index: usize, length: usize) -> usize {
+    index % length
+}
+
+impl Linear {
+    /// Layers of one input side by side: one product gives all their outputs.
+    pub fn beside(parts: [&Linear; 3]) -> Linear {
+        let inputs = parts[0].inputs;
+        let outputs = parts.iter().map(|p| p.outputs).sum();
+        let bias = parts.iter().flat_map(|p| &p.bias).copied().collect();
+        let all_int8 = parts.iter().all(|p| matches!(p.weights, Values::Int8 { .. }));
+        let weights = if all_int8 {
+            let (mut values, mut scales, mut zero_points) = (Vec::new(), Vec::new(), Vec::new());
+            for part in parts {
+                let Values::Int8 { values: v, scales: s, zero_points: z } = &part.weights else {
+                    unreachable!("all parts are int8");
+                };
+                values.push(v.as_slice());
+                scales.extend((0..part.outputs).map(|c| s[column(c, s.len())]));
+                zero_points.extend((0..part.outputs).map(|c| z[column(c, z.len())]));
+            }
+            Values::Int8 { values: join_rows(inputs, &values), scales, zero_points }
+        } else {
+            let values = parts.map(|p| p.weights.to_f32());
+            Values::F32(join_rows(inputs, &values.each_ref().map(Vec::as_slice)))
+        };
+        Linear { inputs, outputs, weights, bias }
+    }
+}
+
+/// Matrices of the same number of rows, side by side.
+fn join_rows<T: Copy>(rows: usize, matrices: &[&[T]]) -> Vec<T> {
+    let row = |r: usize| {
+        matrices.iter().flat_map(move |m| {
+            let columns = m.len() / rows;
+            &m[r * columns..(r + 1) * columns]
+        })
+    };
+    (0..rows).flat_map(row).copied().collect()
+}
