@@ -82,7 +82,7 @@ impl Op for Attention<'_> {
             let out = &mut out[start * hidden..][..len * hidden];
             for head in 0..heads.count {
                 let first = head * heads.dim;
-                scratch.pack(&qkv[..], len, hidden, first, heads.dim);
+                scratch.pack(qkv, len, hidden, first, heads.dim);
                 one_head(isa, qkv, len, hidden, first, heads, out, scratch);
             }
         }

@@ -52,6 +52,19 @@ impl F32x16 for Lanes {
         }
     }
 
+    // `minps` and `maxps` give their second operand where the two do not compare: `self`.
+    #[inline(always)]
+    fn min(self, other: Lanes) -> Lanes {
+        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+        unsafe { Lanes(_mm256_min_ps(other.0, self.0), _mm256_min_ps(other.1, self.1)) }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Lanes) -> Lanes {
+        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+        unsafe { Lanes(_mm256_max_ps(other.0, self.0), _mm256_max_ps(other.1, self.1)) }
+    }
+
     #[inline(always)]
     fn pow2(self) -> Lanes {
         // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
@@ -137,7 +150,7 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn from_i32(self, lanes: &[i32; LANES]) -> Lanes {
+    fn to_floats(self, lanes: &[i32; LANES]) -> Lanes {
         let from = lanes.as_ptr();
         // SAFETY: `self` exists only where `Avx2::new` found AVX2; `lanes` has the 16 integers
         // that the two unaligned loads read.

@@ -12,7 +12,8 @@ pub fn self_check_hash(kernel: Kernel) -> u64 {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     let mut int8 = Int8Scratch::default();
     // The weights' range: reduced, full, and a narrow one away from zero.
-    for (rows, k, n, low, high) in [(7, 52, 35, -64, 64), (5, 33, 16, -128, 127), (9, 70, 17, 3, 80)]
+    for (rows, k, n, low, high) in
+        [(7, 52, 35, -64, 64), (5, 33, 16, -128, 127), (9, 70, 17, 3, 80)]
     {
         let x = random.floats(rows * k, 2.0);
         let values = random.integers(k * n, low, high);

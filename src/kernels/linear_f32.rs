@@ -54,7 +54,7 @@ impl LinearF32 {
 /// # Panics
 /// Where `x` and `out` are not whole rows of the same number.
 pub fn linear_f32(x: &[f32], linear: &LinearF32, activation: Activation, out: &mut [f32]) {
-    let rows = if linear.k > 0 { x.len() / linear.k } else { out.len() / linear.n.max(1) };
+    let rows = x.len().checked_div(linear.k).unwrap_or(out.len() / linear.n.max(1));
     assert_eq!(x.len(), rows * linear.k, "x must be [rows, k]");
     assert_eq!(out.len(), rows * linear.n, "out must be [rows, n]");
     if !out.is_empty() {

@@ -103,7 +103,7 @@ pub fn linear_i8(
     out: &mut [f32],
     scratch: &mut Int8Scratch,
 ) {
-    let rows = if linear.k > 0 { x.len() / linear.k } else { out.len() / linear.n.max(1) };
+    let rows = x.len().checked_div(linear.k).unwrap_or(out.len() / linear.n.max(1));
     assert_eq!(x.len(), rows * linear.k, "x must be [rows, k]");
     assert_eq!(out.len(), rows * linear.n, "out must be [rows, n]");
     if !out.is_empty() {
@@ -152,7 +152,8 @@ impl Op for Linear<'_> {
             let rows = BLOCK_ROWS.min(rows - first);
             let acts = &mut scratch.acts[..rows * act_bytes];
             let quantised = &mut scratch.rows[..rows];
-            for (r, (acts, row)) in acts.chunks_exact_mut(act_bytes).zip(&mut *quantised).enumerate()
+            for (r, (acts, row)) in
+                acts.chunks_exact_mut(act_bytes).zip(&mut *quantised).enumerate()
             {
                 *row = quantise(isa, &x[(first + r) * k..][..k], acts);
             }
@@ -200,7 +201,7 @@ impl LinearI8 {
         for ((dots, row), out) in dots.iter().zip(rows).zip(out.chunks_exact_mut(self.n)) {
             let scale = isa.splat(row.scale) * scales;
             let rest = isa.splat(row.min) * scaled_sums + bias;
-            let y = isa.from_i32(dots) * scale + rest;
+            let y = isa.to_floats(dots) * scale + rest;
             activation.apply(isa, y).store_first(&mut out[column..][..width]);
         }
     }

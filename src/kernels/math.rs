@@ -25,7 +25,7 @@ fn poly<I: Isa, const N: usize>(isa: I, x: I::F32, c: &[f32; N]) -> I::F32 {
 pub(super) fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const LOWEST: f32 = -87.3;
     const HIGHEST: f32 = 88.3;
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     const P: [f32; 5] = [0.5, 0.166_665_77, 0.041_666_554, 0.008_363_233, 0.001_392_625];
 
@@ -50,7 +50,7 @@ pub(super) fn normal_cdf<I: Isa>(isa: I, x: I::F32) -> I::F32 {
         1.0,
         1.151_106,
         0.459_198_47,
-        0.052_533_138,
+        0.052_533_14,
         -0.007_126_339_3,
         1.914_427_7e-4,
         1.613_419_3e-4,
@@ -59,7 +59,7 @@ pub(super) fn normal_cdf<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     ];
     /// `2^f` for `|f| <= 1/2`, within 1e-7 of itself.
     const EXP2: [f32; 6] =
-        [1.0, 0.693_147_2, 0.240_221_03, 0.055_503_567, 0.009_676_264, 0.001_339_109_3];
+        [1.0, core::f32::consts::LN_2, 0.240_221_03, 0.055_503_567, 0.009_676_264, 0.001_339_109_3];
     let zero = isa.splat(0.0);
     let z = x.if_lt(zero, zero - x, x);
     let bounded = z.min(isa.splat(END));

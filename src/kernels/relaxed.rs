@@ -42,9 +42,10 @@ fn self_test() -> bool {
     let mut out = [[0; LANES]];
     dot_tile::<1>(&acts, panel, &mut out);
     (0..LANES).all(|column| {
-        let expected = acts.iter().enumerate().map(|(i, &q)| {
-            i32::from(q as i8) * i32::from(block[column * GROUP + i % GROUP])
-        });
+        let expected = acts
+            .iter()
+            .enumerate()
+            .map(|(i, &q)| i32::from(q as i8) * i32::from(block[column * GROUP + i % GROUP]));
         out[0][column] == expected.sum::<i32>()
     })
 }
@@ -86,14 +87,15 @@ impl Isa for Relaxed {
     }
 
     #[inline(always)]
-    fn from_i32(self, lanes: &[i32; LANES]) -> Lanes {
-        Simd128.from_i32(lanes)
+    fn to_floats(self, lanes: &[i32; LANES]) -> Lanes {
+        Simd128.to_floats(lanes)
     }
 
     /// Only for weights that [`fits`] has accepted.
     fn pack(self, weights: &Columns) -> Packed {
         let low: Vec<i8> = (0..weights.n).map(|column| lowest(weights, column)).collect();
-        let shifted = weights.values.iter().zip(low.iter().cycle()).map(|(v, low)| v.wrapping_sub(*low));
+        let shifted =
+            weights.values.iter().zip(low.iter().cycle()).map(|(v, low)| v.wrapping_sub(*low));
         let shifted: Vec<i8> = shifted.collect();
         let shifted = Columns { values: &shifted, ..*weights };
         let mut packed = Packed::in_groups_of(GROUP, &shifted);

@@ -71,7 +71,7 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    fn from_i32(self, lanes: &[i32; LANES]) -> Lanes {
+    fn to_floats(self, lanes: &[i32; LANES]) -> Lanes {
         Lanes(lanes.map(|x| x as f32))
     }
 

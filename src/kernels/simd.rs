@@ -105,7 +105,7 @@ pub(super) trait Isa: Copy {
     fn splat(self, value: f32) -> Self::F32;
     fn load(self, lanes: &[f32; LANES]) -> Self::F32;
     /// The integers, each rounded to the nearest float, ties to even.
-    fn from_i32(self, lanes: &[i32; LANES]) -> Self::F32;
+    fn to_floats(self, lanes: &[i32; LANES]) -> Self::F32;
 
     /// The first [`LANES`] of `lanes`, or all of them and then `fill`.
     #[inline(always)]

@@ -104,7 +104,7 @@ impl Isa for Simd128 {
     }
 
     #[inline(always)]
-    fn from_i32(self, lanes: &[i32; LANES]) -> Lanes {
+    fn to_floats(self, lanes: &[i32; LANES]) -> Lanes {
         let from = lanes.as_ptr();
         // SAFETY: `lanes` has the 16 integers that the four loads, which need no alignment, read.
         Lanes(from_fn(|i| unsafe { f32x4_convert_i32x4(v128_load(from.add(4 * i).cast())) }))

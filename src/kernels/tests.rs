@@ -9,8 +9,10 @@ use super::*;
 
 /// Below, at and above every edge: tiles of 2 and 4 rows, blocks of 64; blocks of 4 inputs, steps
 /// of 16; panels of 16 columns.
-const ROWS: &[usize] = if cfg!(miri) { &[0, 5] } else { &[0, 1, 2, 3, 4, 5, 7, 8, 9, 63, 64, 65, 130] };
-const DEPTHS: &[usize] = if cfg!(miri) { &[1, 18] } else { &[0, 1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 100] };
+const ROWS: &[usize] =
+    if cfg!(miri) { &[0, 5] } else { &[0, 1, 2, 3, 4, 5, 7, 8, 9, 63, 64, 65, 130] };
+const DEPTHS: &[usize] =
+    if cfg!(miri) { &[1, 18] } else { &[0, 1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 100] };
 const WIDTHS: &[usize] = if cfg!(miri) { &[1, 17] } else { &[0, 1, 15, 16, 17, 31, 32, 33, 50] };
 
 fn named(name: &str) -> Option<Kernel> {
@@ -87,6 +89,7 @@ macro_rules! contract {
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "slow")]
         fn extreme_products_are_exact() {
             let Some(kernel) = kernel() else { return };
             // Rows of 0 and 1 only: every activation becomes 0 or 255.
@@ -133,8 +136,9 @@ macro_rules! contract {
         fn attention_has_the_scalar_bits() {
             let Some(kernel) = kernel() else { return };
             let mut random = Random(14);
-            for (count, dim) in [(1, 1), (3, 8), (2, 12), (2, 16), (2, 32), (1, 64)] {
-                let ends: &[usize] = if cfg!(miri) { &[3, 20] } else { &[1, 3, 3, 19, 35, 66, 131] };
+            let shapes = [(1, 1), (2, 12), (3, 8), (2, 16), (2, 32), (1, 64)];
+            for &(count, dim) in if cfg!(miri) { &shapes[..1] } else { &shapes[..] } {
+                let ends: &[usize] = if cfg!(miri) { &[1, 18] } else { &[1, 3, 3, 19, 35, 66, 131] };
                 let [ours, scalar] = [kernel, Kernel::SCALAR].map(|kernel| {
                     random = Random(14);
                     bits(&attend(kernel, &mut random, ends, count, dim).1)
@@ -147,7 +151,7 @@ macro_rules! contract {
         fn norms_have_the_scalar_bits() {
             let Some(kernel) = kernel() else { return };
             let mut random = Random(15);
-            for width in [1, 2, 15, 16, 17, 48, 384] {
+            for width in [1, 2, 15, 16, 17, 48] {
                 for rows in [0, 1, 3] {
                     let terms = [(); 3].map(|()| random.floats(rows * width, 4.0));
                     let (gamma, beta) = (random.floats(width, 2.0), random.floats(width, 2.0));
@@ -174,10 +178,10 @@ macro_rules! contract {
             let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 1e-42, -0.0];
             let matrix = Matrix::random(&mut random, 33, 17, -64, 64);
             let weights = random.floats(33 * 17, 1.0);
-            for place in [0, 5, 16, 32] {
+            for place in if cfg!(miri) { &[32][..] } else { &[0, 5, 16, 32] } {
                 for value in odd {
                     let mut x = random.floats(33, 1.0);
-                    x[place] = value;
+                    x[*place] = value;
                     let [ours, scalar] = [kernel, Kernel::SCALAR].map(|kernel| {
                         let mut out = matrix.run(kernel, &x, Activation::Gelu);
                         let linear = LinearF32::new(kernel, (33, 17), &weights, &matrix.bias);
@@ -199,8 +203,8 @@ macro_rules! contract {
         #[test]
         fn a_sequence_alone_equals_itself_in_a_batch() {
             let Some(kernel) = kernel() else { return };
-            let ends = if cfg!(miri) { &[2, 19][..] } else { &[5, 6, 22, 39, 39, 103, 140][..] };
-            let (count, dim) = (2, 12);
+            let ends = if cfg!(miri) { &[1, 18][..] } else { &[5, 6, 22, 39, 39, 103, 140][..] };
+            let (count, dim) = if cfg!(miri) { (1, 1) } else { (2, 12) };
             let hidden = count * dim;
             let heads = Heads { count, dim, scale: 0.2 };
             let (qkv, out) = attend(kernel, &mut Random(17), ends, count, dim);
@@ -374,8 +378,9 @@ fn scalar_norm_is_near_f64() {
 #[test]
 fn peeling_keeps_every_weight_and_the_limit() {
     let mut random = Random(28);
-    for (low, high) in [(-64, 64), (-128, 127), (-128, -128), (127, 127), (-10, 10)] {
-        let (k, n) = (32, 17);
+    let ranges = [(-64, 64), (-128, -128), (-128, 127), (127, 127), (-10, 10)];
+    for &(low, high) in if cfg!(miri) { &ranges[..2] } else { &ranges[..] } {
+        let (k, n) = if cfg!(miri) { (8, 17) } else { (32, 17) };
         let values = random.integers(k * n, low, high).into_iter().map(|v| v as i8);
         let values: Vec<i8> = values.collect();
         let columns = Columns { k, n, values: &values };
@@ -410,5 +415,9 @@ fn peeling_keeps_every_weight_and_the_limit() {
 #[test]
 #[should_panic(expected = "x must be [rows, k]")]
 fn a_shape_that_does_not_fit_is_refused() {
-    Matrix::random(&mut Random(29), 10, 4, -64, 64).run(Kernel::SCALAR, &[0.0; 11], Activation::None);
+    Matrix::random(&mut Random(29), 10, 4, -64, 64).run(
+        Kernel::SCALAR,
+        &[0.0; 11],
+        Activation::None,
+    );
 }
