@@ -9,8 +9,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelFiles;
 
 /// Where a folder may hold its graph, in the order of preference.
-const GRAPHS: [&str; 4] =
-    ["onnx/model_quantized.onnx", "onnx/model.onnx", "model_quantized.onnx", "model.onnx"];
+const GRAPHS: [&str; 6] = [
+    "onnx/model_quantized.onnx",
+    "onnx/model_int8.onnx",
+    "onnx/model.onnx",
+    "onnx/model_fp16.onnx",
+    "model_quantized.onnx",
+    "model.onnx",
+];
 
 impl ModelFiles {
     /// Reads a folder in the Hugging Face layout: `onnx/model_quantized.onnx` or

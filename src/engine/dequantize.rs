@@ -53,8 +53,7 @@ fn multiply_in_f32(
 ) -> TractResult<()> {
     let integers = |name: &String| -> TractResult<Option<Tensor>> {
         let Some(&index) = weights.get(name) else { return Ok(None) };
-        let tensor =
-            load_tensor(&*data_resolver::default(), &graph.initializer[index], None)?;
+        let tensor = load_tensor(&*data_resolver::default(), &graph.initializer[index], None)?;
         Ok(Some(tensor.cast_to::<f32>()?.into_owned()))
     };
     let weight = node.input.get(1).context("a MatMulInteger has no weight")?.clone();
@@ -75,7 +74,8 @@ fn multiply_in_f32(
             }
         }
         let dims = values.shape().iter().map(|&dim| dim as i64).collect();
-        let name = format!("{}.weight_f32", node.output.first().context("a MatMulInteger has no output")?);
+        let name =
+            format!("{}.weight_f32", node.output.first().context("a MatMulInteger has no output")?);
         let values = values.try_as_plain_ram()?;
         graph.initializer.push(f32_tensor(name.clone(), dims, values.as_slice()?));
         node.input[1] = name;

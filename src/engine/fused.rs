@@ -2,7 +2,9 @@
 
 use tract_onnx::tract_hir::internal::*;
 
-use super::ops::{AddNorm, Attention, Embed, EmbedWeights, FirstToken, Linear, LinearWeights};
+use super::ops::{
+    Attention, Embed, EmbedWeights, FirstToken, Linear, LinearWeights, Residual, ResidualWeights,
+};
 use crate::kernels::{Activation, Kernel};
 use crate::model::{self, Encoder, Norm};
 use crate::tokenizer::Encoding;
@@ -72,22 +74,13 @@ impl Builder {
             let qkv = self.linear(&name("qkv"), &qkv, Activation::None, state)?;
             let attention = Attention { kernel: self.kernel, heads };
             let context = self.wire(&name("attention"), attention, &[qkv, offsets])?;
-            let context = self.linear(
-                &name("attention.output"),
-                &layer.attention_output,
-                Activation::None,
-                context,
-            )?;
+            let output = [(&layer.attention_output, Activation::None)];
             let middle =
-                self.add_norm(&name("attention.norm"), layer.attention_norm, context, state)?;
-            let inner = self.linear(
-                &name("intermediate"),
-                &layer.intermediate,
-                Activation::Gelu,
-                middle,
-            )?;
-            let output = self.linear(&name("output"), &layer.output, Activation::None, inner)?;
-            state = self.add_norm(&name("output.norm"), layer.output_norm, output, middle)?;
+                self.residual(&name("middle"), &output, layer.attention_norm, context, state)?;
+            let feed_forward =
+                [(&layer.intermediate, Activation::Gelu), (&layer.output, Activation::None)];
+            state =
+                self.residual(&name("end"), &feed_forward, layer.output_norm, middle, middle)?;
         }
         let first = self.wire("first", FirstToken, &[state, offsets])?;
         let pooled = self.linear("pooler", &encoder.pooler, Activation::Tanh, first)?;
@@ -107,15 +100,18 @@ impl Builder {
         self.wire(name, Linear(Arc::new(weights)), &[input])
     }
 
-    fn add_norm(
+    fn residual(
         &mut self,
         name: &str,
+        linears: &[(&model::Linear, Activation)],
         norm: Norm,
         branch: OutletId,
         residual: OutletId,
     ) -> TractResult<OutletId> {
-        let op = AddNorm { kernel: self.kernel, norm: Arc::new(norm) };
-        self.wire(name, op, &[branch, residual])
+        let pack = |&(linear, activation)| LinearWeights::new(self.kernel, linear, activation);
+        let linears = linears.iter().map(pack).collect();
+        let weights = ResidualWeights { kernel: self.kernel, linears, norm };
+        self.wire(name, Residual(Arc::new(weights)), &[branch, residual])
     }
 
     fn wire(

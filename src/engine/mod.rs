@@ -9,6 +9,8 @@ mod generic;
 mod graph;
 mod ops;
 mod recognize;
+#[cfg(test)]
+mod tests;
 
 use tract_onnx::pb::ModelProto;
 use tract_onnx::tract_hir::internal::*;

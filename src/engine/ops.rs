@@ -47,12 +47,22 @@ pub(super) struct Attention {
     pub heads: usize,
 }
 
-/// The sum of two states, normalized.
+/// `norm(last(...first(x)) + residual)`: what closes each half of a transformer layer.
+///
+/// It works on a block of tokens at a time, so that what lies between its layers, the widest of
+/// all activations, stays in the cache.
 #[derive(Clone, Debug)]
-pub(super) struct AddNorm {
+pub(super) struct Residual(pub Arc<ResidualWeights>);
+
+#[derive(Debug)]
+pub(super) struct ResidualWeights {
     pub kernel: Kernel,
-    pub norm: Arc<Norm>,
+    pub linears: Vec<LinearWeights>,
+    pub norm: Norm,
 }
+
+/// Tokens of a block of [`Residual`].
+const BLOCK_TOKENS: usize = 64;
 
 /// The first token of each sequence.
 #[derive(Clone, Debug)]
@@ -71,9 +81,7 @@ impl LinearWeights {
                 zero_points,
                 &linear.bias,
             )),
-            Values::F32(values) => {
-                Packed::F32(LinearF32::new(kernel, shape, values, &linear.bias))
-            }
+            Values::F32(values) => Packed::F32(LinearF32::new(kernel, shape, values, &linear.bias)),
         };
         LinearWeights { packed, activation }
     }
@@ -118,9 +126,9 @@ fn output(
     width: usize,
     fill: impl FnOnce(&mut [f32]) -> TractResult<()>,
 ) -> TractResult<TVec<TValue>> {
-    let mut values = vec![0.0; rows * width];
-    fill(&mut values)?;
-    Ok(tvec!(tensor1(&values).into_shape(&[rows, width])?.into_tvalue()))
+    let mut tensor = Tensor::zero::<f32>(&[rows, width])?;
+    fill(tensor.try_as_plain_ram_mut()?.as_slice_mut()?)?;
+    Ok(tvec!(tensor.into_tvalue()))
 }
 
 impl Embed {
@@ -153,17 +161,20 @@ fn rows(table: &Table, numbers: &[i64], width: usize) -> TractResult<Vec<f32>> {
     Ok(out)
 }
 
+impl LinearWeights {
+    fn apply(&self, x: &[f32], out: &mut [f32], scratch: &mut Int8Scratch) {
+        match &self.packed {
+            Packed::Int8(linear) => linear_i8(x, linear, self.activation, out, scratch),
+            Packed::F32(linear) => linear_f32(x, linear, self.activation, out),
+        }
+    }
+}
+
 impl Linear {
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
         let x = floats(&inputs[0])?;
-        let LinearWeights { packed, activation } = &*self.0;
         output(inputs[0].shape()[0], self.0.outputs(), |out| {
-            match packed {
-                Packed::Int8(linear) => {
-                    linear_i8(x, linear, *activation, out, &mut Int8Scratch::default());
-                }
-                Packed::F32(linear) => linear_f32(x, linear, *activation, out),
-            }
+            self.0.apply(x, out, &mut Int8Scratch::default());
             Ok(())
         })
     }
@@ -184,12 +195,30 @@ impl Attention {
     }
 }
 
-impl AddNorm {
+impl Residual {
     fn run(&self, inputs: &[TValue]) -> TractResult<TVec<TValue>> {
-        let terms = [floats(&inputs[0])?, floats(&inputs[1])?];
-        let &[rows, width] = inputs[0].shape() else { bail!("states are a matrix") };
+        let ResidualWeights { kernel, linears, norm } = &*self.0;
+        let (x, residual) = (floats(&inputs[0])?, floats(&inputs[1])?);
+        let (&[rows, x_width], width) = (inputs[0].shape(), norm.gamma.len()) else {
+            bail!("states are a matrix")
+        };
+        let mut scratch = Int8Scratch::default();
+        let mut between: Vec<Vec<f32>> =
+            linears.iter().map(|l| vec![0.0; BLOCK_TOKENS.min(rows) * l.outputs()]).collect();
         output(rows, width, |out| {
-            add_norm(self.kernel, terms, params(&self.norm), out);
+            let blocks = x
+                .chunks(BLOCK_TOKENS * x_width)
+                .zip(residual.chunks(BLOCK_TOKENS * width))
+                .zip(out.chunks_mut(BLOCK_TOKENS * width));
+            for ((mut x, residual), out) in blocks {
+                let tokens = x.len() / x_width;
+                for (linear, result) in linears.iter().zip(&mut between) {
+                    let result = &mut result[..tokens * linear.outputs()];
+                    linear.apply(x, result, &mut scratch);
+                    x = result;
+                }
+                add_norm(*kernel, [x, residual], params(norm), out);
+            }
             Ok(())
         })
     }
@@ -258,15 +287,12 @@ macro_rules! operator {
 operator!(Embed, "EmbedNorm", |op, inputs| {
     [inputs[0].shape[0].clone(), op.0.norm.gamma.len().to_dim()]
 });
-operator!(Linear, "Linear", |op, inputs| [
-    inputs[0].shape[0].clone(),
-    op.0.outputs().to_dim()
-]);
+operator!(Linear, "Linear", |op, inputs| [inputs[0].shape[0].clone(), op.0.outputs().to_dim()]);
 operator!(Attention, "RaggedAttention", |_op, inputs| {
     [inputs[0].shape[0].clone(), inputs[0].shape[1].clone() / 3]
 });
-operator!(AddNorm, "AddNorm", |_op, inputs| {
-    [inputs[0].shape[0].clone(), inputs[0].shape[1].clone()]
+operator!(Residual, "ResidualNorm", |op, inputs| {
+    [inputs[0].shape[0].clone(), op.0.norm.gamma.len().to_dim()]
 });
 operator!(FirstToken, "FirstToken", |_op, inputs| {
     [inputs[1].shape[0].clone() - 1, inputs[0].shape[1].clone()]

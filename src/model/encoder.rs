@@ -36,7 +36,11 @@ pub(crate) enum Values {
     F32(Vec<f32>),
     /// `scale * (value - zero_point)`; scales and zero points are one, or one a column.
     /// Unsigned storage is recentred by 128.
-    Int8 { values: Vec<i8>, scales: Vec<f32>, zero_points: Vec<i32> },
+    Int8 {
+        values: Vec<i8>,
+        scales: Vec<f32>,
+        zero_points: Vec<i32>,
+    },
 }
 
 /// `x w + bias`.
@@ -136,10 +140,17 @@ impl Values {
         match self {
             Values::F32(values) => out.extend(&values[row]),
             Values::Int8 { values, scales, zero_points } => {
-                out.extend(row.map(|i| {
-                    let zero_point = zero_points[column(i, zero_points.len())];
-                    scales[column(i, scales.len())] * (i32::from(values[i]) - zero_point) as f32
-                }));
+                let dequantize = |value: i8, scale: f32, zero_point: i32| {
+                    scale * (i32::from(value) - zero_point) as f32
+                };
+                if let ([scale], [zero_point]) = (&scales[..], &zero_points[..]) {
+                    out.extend(values[row].iter().map(|&v| dequantize(v, *scale, *zero_point)));
+                } else {
+                    out.extend(row.map(|i| {
+                        let scale = scales[column(i, scales.len())];
+                        dequantize(values[i], scale, zero_points[column(i, zero_points.len())])
+                    }));
+                }
             }
         }
     }

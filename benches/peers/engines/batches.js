@@ -1,0 +1,26 @@
+// The two ways people batch pairs for an engine that needs padding.
+
+/** Batches of `size`, as index lists: in the order given, or the shortest first. */
+export function batches(lengths, size, sorted) {
+  const order = lengths.map((_, index) => index);
+  if (sorted) order.sort((a, b) => lengths[a] - lengths[b]);
+  const found = [];
+  for (let start = 0; start < order.length; start += size) found.push(order.slice(start, start + size));
+  return found;
+}
+
+/** int64 arrays of one batch, padded to its longest sequence. */
+export function padded(encoding, batch) {
+  const width = Math.max(...batch.map((index) => encoding.input_ids[index].length));
+  const arrays = {};
+  for (const name of ["input_ids", "attention_mask", "token_type_ids"]) {
+    const data = new BigInt64Array(batch.length * width);
+    batch.forEach((index, row) => {
+      encoding[name][index].forEach((value, column) => {
+        data[row * width + column] = BigInt(value);
+      });
+    });
+    arrays[name] = data;
+  }
+  return { width, arrays };
+}

@@ -1,0 +1,26 @@
+// One engine behind four requests; every home speaks them.
+//
+//   {op: "load", engine, ...options} -> {}
+//   {op: "tune", pairs}              -> {batch}
+//   {op: "prepare", pairs}           -> {}
+//   {op: "run"}                      -> {ms_total, ms_tokenize, ms_score, logits}
+
+export function serve() {
+  let loaded;
+  return async ({ op, ...rest }) => {
+    switch (op) {
+      case "load":
+        loaded = await (await import(`./${rest.engine}.js`)).load(rest);
+        return {};
+      case "tune":
+        return loaded.tune(rest.pairs);
+      case "prepare":
+        loaded.prepare(rest.pairs);
+        return {};
+      case "run":
+        return loaded.run();
+      default:
+        throw new Error(`unknown request ${op}`);
+    }
+  };
+}

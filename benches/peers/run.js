@@ -1,0 +1,143 @@
+// crossrank against its peers on the same model file and pairs. See README.md.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpus, loadavg, release, tmpdir, type } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { loadTokenizer } from "./engines/tokenizer.js";
+import { chromiumHome } from "./homes/chromium.js";
+import { nativeHome } from "./homes/native.js";
+import { nodeHome } from "./homes/node.js";
+import { measure } from "./measure.js";
+import { peers as allPeers } from "./peers.js";
+import { write } from "./report.js";
+import { workloads as allWorkloads } from "./workloads.js";
+
+const here = import.meta.dirname;
+const root = resolve(here, "../..");
+const { values: options } = parseArgs({
+  options: {
+    only: { type: "string", multiple: true, default: [] },
+    rounds: { type: "string", default: "3" },
+    queries: { type: "string", default: "4" },
+    package: { type: "string", multiple: true, default: [] },
+    worker: { type: "string", default: join(root, "target/release/examples/bench_worker") },
+    model: { type: "string", default: join(root, "models/minilm-l6-en") },
+    chromium: { type: "string", default: process.env.CHROMIUM ?? "/usr/bin/chromium" },
+    out: { type: "string", default: join(root, "benches/record") },
+  },
+});
+
+/** Installs packed packages in a new folder, as a user would. */
+function install(tarballs) {
+  if (!tarballs.length) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), "crossrank-peers-"));
+  execFileSync("npm", ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", ...tarballs.map((t) => resolve(t))], { stdio: ["ignore", "ignore", "inherit"] });
+  return folder;
+}
+
+function commit() {
+  const git = (...args) => execFileSync("git", ["-C", root, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  try {
+    const changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "pkg", "Cargo.toml", "models");
+    return git("rev-parse", "--short", "HEAD") + (changed ? "-changed" : "");
+  } catch {
+    return "uncommitted";
+  }
+}
+
+/** A filter such as `native`, `dl19` or `onnxruntime-web`; several of one kind widen, two kinds narrow. */
+function keep(names, text) {
+  const mine = options.only.filter((word) => names.some((name) => name.includes(word)));
+  return !mine.length || mine.some((word) => text.includes(word));
+}
+
+const loadBefore = loadavg()[0];
+const installed = install(options.package);
+const tokenizer = await loadTokenizer(options.model);
+const candidates = allPeers({ model: options.model, worker: options.worker, installed });
+const leftOut = [...new Set(candidates.filter((p) => p.missing).map((p) => `${p.group} ${p.name} (${p.missing})`))];
+const usable = candidates.filter((p) => !p.missing);
+const groups = [...new Set(usable.map((p) => p.group))];
+const loads = allWorkloads(tokenizer, { root, evalDir: process.env.CROSSRANK_EVAL_DIR, queries: Number(options.queries) });
+if (!loads.some(({ name }) => name === "dl19")) leftOut.push("dl19 (CROSSRANK_EVAL_DIR is not set)");
+
+const peerNames = usable.map((p) => p.name);
+const loadNames = loads.map((w) => w.name);
+for (const word of options.only) {
+  if (![...groups, ...peerNames, ...loadNames].some((name) => name.includes(word))) {
+    throw new Error(`--only ${word}: no such home, work or peer. Homes: ${groups.join(", ")}; work: ${loadNames.join(", ")}; peers: ${[...new Set(peerNames)].join(", ")}`);
+  }
+}
+const chosen = usable.filter((p) => keep(groups, p.group) && keep(peerNames, p.name));
+const work = loads.filter((w) => keep(loadNames, w.name));
+
+const homes = { node: nodeHome(), native: nativeHome(options.worker) };
+const results = [];
+let chromium;
+let failure;
+try {
+  for (const group of groups.filter((g) => chosen.some((p) => p.group === g))) {
+    const seats = [];
+    for (const peer of chosen.filter((p) => p.group === group)) {
+      if (peer.home === "chromium" && !homes.chromium) {
+        homes.chromium = await chromiumHome(options.chromium, {
+          peers: here,
+          packages: join(here, "node_modules"),
+          models: resolve(options.model, ".."),
+          crossrank: installed && join(installed, "node_modules/crossrank"),
+        });
+        chromium = homes.chromium.version;
+      }
+      const home = await homes[peer.home].open();
+      await home.send({ op: "load", ...peer.load });
+      seats.push({ peer, home });
+    }
+    for (const workload of work) {
+      const seated = seats.filter(({ peer }) => !peer.only || peer.only === workload.name);
+      if (!seated.length) continue;
+      console.error(`${group}, ${workload.name} ...`);
+      const rounds = workload.once ? 1 : Number(options.rounds);
+      const lists = workload.lists();
+      const pairs = lists.reduce((sum, list) => sum + list.length, 0);
+      const peers = await measure(seated, { ...workload, lists: () => lists }, rounds);
+      results.push({ group, workload: workload.name, lists: lists.length, pairs, rounds, peers });
+    }
+    for (const { home } of seats) await home.close();
+  }
+} catch (error) {
+  // What was measured before is still written.
+  failure = error;
+} finally {
+  for (const home of Object.values(homes)) await home.close();
+  if (installed) rmSync(installed, { recursive: true, force: true });
+}
+
+const version = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
+const { text, files } = write(options.out, {
+  about: {
+    date: new Date().toISOString().slice(0, 10),
+    commit: commit(),
+    cpu: `${cpus()[0].model.trim()}, ${cpus().length} cores${vector()}`,
+    os: `${type()} ${release().split("-")[0]}`,
+    node: process.version,
+    chromium,
+    model: "models/minilm-l6-en, int8",
+    packages: Object.fromEntries(["onnxruntime-node", "onnxruntime-web", "@huggingface/transformers"].map((n) => [n, version(n)])),
+    load: [loadBefore, loadavg()[0]].map((value) => Number(value.toFixed(2))),
+    left_out: leftOut,
+  },
+  results,
+});
+console.log(text);
+console.log(files.join("\n"));
+if (failure) throw failure;
+
+/** The widest vector instructions, which decide what int8 costs. */
+function vector() {
+  if (!existsSync("/proc/cpuinfo")) return "";
+  const flags = readFileSync("/proc/cpuinfo", "utf8");
+  const found = ["avx2", "avx512f", "avx512_vnni", "avx_vnni"].filter((flag) => new RegExp(`\\b${flag}\\b`).test(flags));
+  return found.length ? ` (${found.join(", ")})` : "";
+}

@@ -1,0 +1,193 @@
+"""Writes tests/data/graphs: tiny cross-encoders as real exporters write them. See README.md.
+
+    python graphs.py [--only NAME] [--out FOLDER]
+
+Each variant belongs to one environment, by the major version of transformers it names; a run
+writes those of the environment it finds.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import tempfile
+import warnings
+
+import onnx
+import onnxruntime as ort
+import torch
+import transformers
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+import expected
+import rewrite
+import tiny
+
+HERE = pathlib.Path(__file__).resolve().parent
+INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
+
+
+def torchscript(opset):
+    """torch.onnx.export through TorchScript, as optimum calls it."""
+
+    def export(model, inputs, path):
+        torch.onnx.export(
+            model, tuple(inputs.values()), path, dynamo=False, opset_version=opset,
+            do_constant_folding=True, input_names=list(inputs), output_names=["logits"],
+            dynamic_axes={name: {0: "batch_size", 1: "sequence_length"} for name in inputs}
+            | {"logits": {0: "batch_size"}},
+        )
+
+    return export
+
+
+def dynamo(opset):
+    """torch.onnx.export through torch.export, the default of current torch."""
+
+    def export(model, inputs, path):
+        sizes = {0: torch.export.Dim("batch_size"), 1: torch.export.Dim("sequence_length", max=tiny.MAX_TOKENS)}
+        torch.onnx.export(
+            model, tuple(inputs.values()), path, dynamo=True, opset_version=opset, verbose=False,
+            external_data=False, input_names=list(inputs), output_names=["logits"],
+            dynamic_shapes=tuple(sizes for _ in inputs),
+        )
+
+    return export
+
+
+def on_model(change):
+    """A step that edits the loaded graph."""
+
+    def step(path):
+        onnx.save(change(onnx.load(path)), path)
+
+    return step
+
+
+def dynamic_int8(weight_type, per_channel=False, reduce_range=False, **options):
+    """onnxruntime's dynamic quantisation."""
+
+    def step(path):
+        quantize_dynamic(path, path, weight_type=weight_type, per_channel=per_channel,
+                         reduce_range=reduce_range, **options)
+
+    return step
+
+
+def ort_optimised(level):
+    """The graph as onnxruntime writes it after its own optimisation."""
+
+    def step(path):
+        options = ort.SessionOptions()
+        options.graph_optimization_level = level
+        options.optimized_model_filepath = str(path)
+        options.log_severity_level = 3
+        ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+    return step
+
+
+def fused_for_ort(path):
+    """onnxruntime.transformers.optimizer: operators of the com.microsoft domain."""
+    from onnxruntime.transformers import optimizer
+
+    optimizer.optimize_model(str(path), "bert", num_heads=2, hidden_size=16, opt_level=0).save_model_to_file(str(path))
+
+
+def half(path):
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
+
+
+INT8, UINT8 = QuantType.QInt8, QuantType.QUInt8
+BASIC = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+CHANNEL_REDUCED = dict(per_channel=True, reduce_range=True)
+
+
+def small():
+    return tiny.bert(tiny.SMALL)
+
+
+def small_sdpa():
+    return tiny.bert(tiny.SMALL, "sdpa")
+
+
+# folder: (transformers major, model, exporter, steps after it, name of the graph file)
+VARIANTS = {
+    # f32 encoders
+    "torchscript-14": (4, tiny.bert, torchscript(14), [], "model"),
+    "torchscript-17": (4, small, torchscript(17), [], "model"),
+    "torchscript-14-mask-10000": (4, small, torchscript(14), [on_model(lambda m: rewrite.mask_constant(m, -1e4))], "model"),
+    "torchscript-14-sdpa": (4, small_sdpa, torchscript(14), [], "model"),
+    "torchscript-18-tf5": (5, small, torchscript(18), [], "model"),
+    "torchscript-18-tf5-sdpa": (5, small_sdpa, torchscript(18), [], "model"),
+    "dynamo-18": (4, small, dynamo(18), [], "model"),
+    "dynamo-20": (4, tiny.bert, dynamo(20), [], "model"),
+    "dynamo-20-sdpa": (4, small_sdpa, dynamo(20), [], "model"),
+    "dynamo-20-tf5-sdpa": (5, small_sdpa, dynamo(20), [], "model"),
+    "ort-basic": (4, small, torchscript(14), [ort_optimised(BASIC)], "model"),
+    # int8 encoders
+    "int8-channel-reduced": (4, tiny.bert, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "int8-tensor": (4, small, torchscript(14), [dynamic_int8(INT8)], "model_quantized"),
+    "uint8-tensor": (4, small, torchscript(14), [dynamic_int8(UINT8)], "model_quantized"),
+    "uint8-channel": (4, small, torchscript(14), [dynamic_int8(UINT8, per_channel=True)], "model_quantized"),
+    "int8-tensor-asymmetric": (4, small, torchscript(14), [dynamic_int8(INT8, extra_options={"WeightSymmetric": False})], "model_quantized"),
+    "int8-channel-matmul-only": (4, small, torchscript(17), [dynamic_int8(INT8, per_channel=True, op_types_to_quantize=["MatMul"])], "model_quantized"),
+    "int8-dynamo-20": (4, tiny.bert, dynamo(20), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "int8-tf5-sdpa": (5, small_sdpa, dynamo(20), [dynamic_int8(UINT8)], "model_quantized"),
+    "int8-odd-sizes": (4, lambda: tiny.bert(tiny.ODD), torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "int8-weights-only": (4, small, torchscript(14), [on_model(rewrite.weights_only_int8)], "model_int8"),
+    "int8-xlm-roberta": (4, tiny.xlm_roberta, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    # Not a BERT encoder with one label: to be refused, or run on the general path.
+    "other-two-labels": (4, lambda: tiny.bert(tiny.SMALL, num_labels=2), torchscript(14), [], "model"),
+    "other-relu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="relu"), torchscript(14), [], "model"),
+    "other-gelu-tanh": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="gelu_new"), torchscript(14), [], "model"),
+    "other-distilbert": (4, tiny.distilbert, torchscript(14), [], "model"),
+    "other-mean-pooled": (4, tiny.mean_pooled, torchscript(14), [], "model"),
+    "other-fused-for-ort": (4, small, torchscript(14), [fused_for_ort], "model"),
+    "other-half": (4, small, torchscript(14), [half], "model_fp16"),
+}
+
+
+def write(name, folder):
+    _, make, export, steps, file = VARIANTS[name]
+    model = make()
+    tokenizer, tokenizer_config = tiny.unigram() if "roberta" in name else tiny.wordpiece()
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "onnx").mkdir(parents=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config, indent=1) + "\n")
+    settings = model.config.to_diff_dict()
+    settings.pop("attn_implementation", None)
+    (folder / "config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
+
+    names = INPUTS[:2] if any(n in name for n in ("roberta", "distil")) else INPUTS
+    ids = torch.randint(5, tiny.VOCAB, (2, 16), generator=torch.Generator().manual_seed(1))
+    inputs = dict(zip(names, (ids, torch.ones_like(ids), (torch.arange(16) > 7).long().expand(2, 16))))
+    with tempfile.TemporaryDirectory() as temporary:
+        path = pathlib.Path(temporary) / "graph.onnx"
+        export(model, inputs, path)
+        for step in steps:
+            step(path)
+        graph = rewrite.strip_notes(onnx.load(path))
+    onnx.save(graph, folder / "onnx" / f"{file}.onnx")
+    expected.write(folder, model, tokenizer, names, graph)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--only", choices=VARIANTS)
+    arguments.add_argument("--out", type=pathlib.Path, default=HERE.parent / "data" / "graphs")
+    options = arguments.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    major = int(transformers.__version__.split(".")[0])
+    for name, (needs, *_) in VARIANTS.items():
+        if options.only in (None, name) and needs == major:
+            write(name, options.out / name)
+            print(name, flush=True)
+
+
+if __name__ == "__main__":
+    main()
