@@ -1,0 +1,29 @@
+// The model's files, with what is needed to check them. `new URL` stands in the form that
+// bundlers recognise, so that they keep the files.
+
+export const name = "crossrank-minilm-l6-en";
+
+export const files = {
+  onnx: {
+    url: new URL("./onnx/model_quantized.onnx", import.meta.url),
+    bytes: 23160685,
+    sha256: "98b83ce9d514a7f8ddf113e3f40b4172ffa057c5b6f88e69998c52ca2cdf0fa1",
+  },
+  tokenizer: {
+    url: new URL("./tokenizer.json", import.meta.url),
+    bytes: 711396,
+    sha256: "ad3a0d445d3e88c2f679eb9d309cf0f6dd4e6325f559bb815490c935c57e0d24",
+  },
+  config: {
+    url: new URL("./config.json", import.meta.url),
+    bytes: 730,
+    sha256: "dfbfc3b122211783b1f2ef0108f2c584588b43b9175497f9c72a6d8b1d0965ca",
+  },
+  tokenizerConfig: {
+    url: new URL("./tokenizer_config.json", import.meta.url),
+    bytes: 365,
+    sha256: "edc38d65a7cd2340f27ffd072a83568bff3548e11b1dde6129f25e403eff78f8",
+  },
+};
+
+export default { name, files };

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Builds pkg/dist: WebAssembly from the Rust core, its bindings, and the TypeScript sources.
+# `build.sh [VARIANT]`: simd128 (the default) or relaxed-simd, which adds
+# crossrank-relaxed-simd.wasm to a dist that is there already.
+#
+# Steps whose input has not changed are skipped. wasm-opt is left out on purpose: on this module
+# it takes minutes, and what it saves of the raw file it adds to the compressed one.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+variant=${1:-simd128}
+case $variant in
+  simd128) name=crossrank own=() ;;
+  relaxed-simd) name=crossrank-relaxed-simd own=(-- -C target-feature=+relaxed-simd) ;;
+  *) echo "build.sh: no variant is called $variant" >&2; exit 2 ;;
+esac
+
+root=$PWD
+dist=$root/pkg/dist
+target=$root/target/wasm
+tools=$root/target/tools
+work=$target/bindgen/$variant
+triple=wasm32-unknown-unknown
+mkdir -p "$dist" "$tools" "$work"
+
+# --- WebAssembly -----------------------------------------------------------------------------
+
+# rustup's standard library where it can be had; else Debian's compiler for the web, which comes
+# with the library's sources. Its variables are set for this one command: a native build must
+# never see them.
+#
+# What a variant adds is for our own crate alone, so that variants share their dependencies.
+flags="-C target-feature=+simd128 --cfg getrandom_backend=\"wasm_js\""
+arguments=(rustc --lib --crate-type cdylib --profile wasm --no-default-features --locked
+  --config pkg/scripts/wasm.toml --target "$triple")
+
+has_rustup_target() {
+  command -v rustup >/dev/null || return 1
+  rustup target list --installed 2>/dev/null | grep -qx "$triple" && return
+  timeout 120 rustup target add "$triple" >/dev/null 2>&1
+}
+
+if [ -z "${CROSSRANK_DEBIAN_RUST:-}" ] && has_rustup_target; then
+  RUSTFLAGS=$flags cargo "${arguments[@]}" --target-dir "$target" "${own[@]}"
+  wasm=$target/$triple/wasm/crossrank.wasm
+else
+  packages=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
+  if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get install -qy "${packages[@]}" ||
+      { $sudo apt-get update -q && $sudo apt-get install -qy "${packages[@]}"; }
+  fi
+  env PATH="/usr/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
+    /usr/bin/cargo "${arguments[@]}" -Zbuild-std=std,panic_abort \
+    --target-dir "$target/debian" "${own[@]}"
+  wasm=$target/debian/$triple/wasm/crossrank.wasm
+fi
+
+# --- wasm-bindgen ----------------------------------------------------------------------------
+
+# The command line's library at the very version of the crate; the command line itself would
+# compile six times as many crates.
+version=$(grep -A1 '^name = "wasm-bindgen"$' Cargo.lock | sed -n 's/^version = "\(.*\)"/\1/p')
+bindgen=$tools/bindgen-$version/debug/bindgen
+if [ ! -x "$bindgen" ]; then
+  source=$tools/bindgen-source
+  mkdir -p "$source/src"
+  cp pkg/scripts/bindgen.rs "$source/src/main.rs"
+  cat > "$source/Cargo.toml" <<EOF
+[package]
+name = "bindgen"
+version = "0.0.0"
+edition = "2024"
+[dependencies]
+wasm-bindgen-cli-support = "=$version"
+[profile.dev]
+opt-level = 1
+debug = false
+[workspace]
+EOF
+  cargo build --manifest-path "$source/Cargo.toml" --target-dir "$tools/bindgen-$version"
+fi
+
+stamp="$version $(sha256sum < "$wasm")"
+if [ ! -f "$dist/$name.wasm" ] || [ "$stamp" != "$(cat "$work/stamp" 2>/dev/null)" ]; then
+  rm -f "$work/stamp"
+  "$bindgen" "$wasm" "$work"
+  cp "$work/crossrank_bg.wasm" "$dist/$name.wasm"
+  if [ "$variant" = simd128 ]; then
+    # wasm-bindgen's code holds one instance in its variables. Inside a function, every call
+    # gives a set of them: an instance can be dropped, and another one made.
+    {
+      echo 'export function bind() {'
+      cat "$work/crossrank.js"
+      echo 'return wasm_bindgen;'
+      echo '}'
+    } > "$dist/bindings.js"
+  fi
+  echo "$stamp" > "$work/stamp"
+fi
+
+# --- TypeScript ------------------------------------------------------------------------------
+
+cd pkg
+lock=$(sha256sum < package-lock.json)
+if [ "$lock" != "$(cat node_modules/.crossrank-lock 2>/dev/null)" ]; then
+  npm ci --no-audit --no-fund --loglevel=error
+  echo "$lock" > node_modules/.crossrank-lock
+fi
+node_modules/.bin/tsc -p .
+cp ../LICENSE-MIT ../LICENSE-APACHE "$dist"
+ls -l "$dist/$name.wasm"

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Tests the JavaScript side on the packed packages, installed in an empty project.
+# Arguments name tests: node, browser, package (all).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
+  sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get install -qy chromium || { $sudo apt-get update -q && $sudo apt-get install -qy chromium; }
+fi
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export CROSSRANK_PROJECT=$scratch/project CROSSRANK_BARE_PROJECT=$scratch/bare
+mkdir "$CROSSRANK_PROJECT" "$CROSSRANK_BARE_PROJECT"
+
+pack() { npm pack --silent --pack-destination "$scratch" "./$1" >/dev/null; }
+install() { # FOLDER TARBALL...
+  echo '{ "name": "project", "private": true, "type": "module" }' > "$1/package.json"
+  npm install --silent --offline --no-audit --no-fund --prefix "$1" "${@:2}"
+}
+pack pkg
+pack models/minilm-l6-en
+install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
+install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
+
+cp pkg/test/{suite.mjs,node.test.mjs,page.html,browser-home.mjs,worker.mjs} "$CROSSRANK_PROJECT"
+cp tests/data/{golden,logit-bits}.json "$CROSSRANK_PROJECT"
+
+files=()
+for name in "${@:-node package browser}"; do
+  for one in $name; do
+    case $one in
+      node) files+=("$CROSSRANK_PROJECT/node.test.mjs") ;;
+      package | browser) files+=("pkg/test/$one.test.mjs") ;;
+      *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
+    esac
+  done
+done
+# One file at a time: each uses every core, and Chromium much memory.
+node --test --test-concurrency=1 --test-reporter=spec "${files[@]}"

@@ -1,0 +1,14 @@
+import type { ErrorCode } from "../types/index.js";
+
+export type { ErrorCode };
+
+/** Every error of this package, except an aborted load, which is the signal's reason. */
+export class CrossrankError extends Error {
+  override readonly name = "CrossrankError" as const;
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

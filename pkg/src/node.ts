@@ -1,0 +1,60 @@
+// The package in node: as in browsers, and `file:` URLs and paths are read from the disk.
+
+import { open, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type * as types from "../types/index.js";
+import { define } from "./define.js";
+import { CrossrankError } from "./errors.js";
+import { compileResponse, openResponse } from "./fetch.js";
+import type { Opened } from "./platform.js";
+
+const wasm = () => new URL("./crossrank.wasm", import.meta.url);
+
+const api = /* @__PURE__ */ define({
+  url: (location) =>
+    /^(https?|file|data|blob):/.test(location)
+      ? new URL(location)
+      : pathToFileURL(resolve(location)),
+  open: (url, signal) =>
+    url.protocol === "file:" ? openFile(url, signal) : openResponse(url, signal),
+  compile: async (url) =>
+    url.protocol === "file:"
+      ? WebAssembly.compile(await readFile(url).catch((cause) => Promise.reject(failed(url, cause))))
+      : compileResponse(url),
+  wasm,
+});
+
+async function openFile(url: URL, signal: AbortSignal): Promise<Opened | undefined> {
+  try {
+    const handle = await open(url);
+    const { size } = await handle.stat();
+    // The stream closes the handle, also when the signal aborts it before it is read.
+    const stream = handle.createReadStream({ highWaterMark: 1 << 20, signal } as object);
+    stream.on("error", () => {});
+    return { size, chunks: chunksOf(stream, url, signal) };
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes((cause as { code: string }).code)) return undefined;
+    throw failed(url, cause);
+  }
+}
+
+async function* chunksOf(
+  stream: AsyncIterable<Uint8Array>,
+  url: URL,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream;
+  } catch (cause) {
+    throw signal.aborted ? signal.reason : failed(url, cause);
+  }
+}
+
+function failed(url: URL, cause: unknown): CrossrankError {
+  return new CrossrankError("io", `${url.pathname} could not be read`, { cause });
+}
+
+export { CrossrankError } from "./errors.js";
+export const Reranker: typeof types.Reranker = api.Reranker;
+export const rerank: typeof types.rerank = api.rerank;

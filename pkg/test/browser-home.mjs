@@ -1,0 +1,22 @@
+// The suite on a page or in a worker.
+
+import * as crossrank from "crossrank";
+import * as model from "crossrank-minilm-l6-en";
+import { runAll } from "./suite.mjs";
+
+const read = async (name) => (await fetch(new URL(name, import.meta.url))).json();
+
+export async function runHere(report) {
+  const [golden, bits] = await Promise.all([read("golden.json"), read("logit-bits.json")]);
+  const context = { crossrank, model, golden: golden.pairs, bits };
+  return runAll(context, report);
+}
+
+/** The suite in a dedicated module worker. */
+export function runInWorker(report) {
+  const worker = new Worker("/worker/worker.mjs", { type: "module" });
+  return new Promise((resolve, reject) => {
+    worker.onerror = (event) => reject(new Error(`worker: ${event.message}`));
+    worker.onmessage = ({ data }) => (data.records ? resolve(data.records) : report(data.name));
+  }).finally(() => worker.terminate());
+}

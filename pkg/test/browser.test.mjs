@@ -1,0 +1,44 @@
+// The suite in Chromium, on a page and in a dedicated worker. CROSSRANK_PROJECT is the test
+// project; this file itself runs from the source tree, where playwright-core is installed.
+
+import { after, before, test } from "node:test";
+import { launch } from "./chromium.mjs";
+import { serve } from "./server.mjs";
+
+let server;
+let browser;
+before(async () => {
+  server = await serve(process.env.CROSSRANK_PROJECT);
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+for (const [home, entry] of [
+  ["page", "runHere"],
+  ["worker", "runInWorker"],
+]) {
+  test(`chromium, ${home}`, async (t) => {
+    const page = await browser.context.newPage();
+    let current = "loading";
+    await page.exposeFunction("report", (name) => (current = name));
+    await page.goto(`${server.origin}/page.html`);
+    const records = await page
+      .evaluate(async (entry) => {
+        const home = await import("/browser-home.mjs");
+        return home[entry](globalThis.report);
+      }, entry)
+      .catch((error) => {
+        throw new Error(`${current}: ${error.message}`);
+      });
+    for (const { name, error, note, ms } of records) {
+      await t.test(name, (t) => {
+        t.diagnostic(note ? `${ms} ms; ${note}` : `${ms} ms`);
+        if (error) throw new Error(error);
+      });
+    }
+    await page.close();
+  });
+}

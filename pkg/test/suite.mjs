@@ -1,0 +1,301 @@
+// The tests that hold wherever the package runs: node, a page, a worker. It knows nothing of a
+// test runner: `tests(context)` gives named functions, and each home runs them in order.
+//
+// context: { crossrank, model, golden, bits } - the package, the model package, the pairs of
+// golden.json, and the bits of the logits that the native build gives for them.
+
+export function tests({ crossrank, model, golden, bits }) {
+  const { Reranker, rerank, CrossrankError } = crossrank;
+  const query = "what is a vector database";
+  const documents = [
+    "Bananas are rich in potassium.",
+    "A vector database stores embeddings and finds the nearest ones to a query.",
+    "SQL is a language for relational databases.",
+  ];
+  let reranker;
+  let firstRanking;
+
+  /** The call rejects with the code, and the same reranker still gives the same answer. */
+  async function rejects(code, call, message = /./) {
+    const error = await rejection(call);
+    ok(error instanceof CrossrankError, `${error} is no CrossrankError`);
+    equal(error.code, code);
+    ok(message.test(error.message), `"${error.message}" does not match ${message}`);
+    equal(await reranker.rerank(query, documents), firstRanking);
+  }
+
+  const badTopK = [
+    ["0", 0],
+    ["-1", -1],
+    ["NaN", NaN],
+    ["1.5", 1.5],
+    ["Infinity", Infinity],
+    ["the string 3", "3"],
+    ["null", null],
+  ];
+
+  return {
+    async "loads the model package and reports progress"() {
+      const seen = [];
+      reranker = await Reranker.load({ model, onProgress: (p) => seen.push(p) });
+      const total = Object.values(model.files).reduce((sum, file) => sum + file.bytes, 0);
+      ok(seen.every((p) => p.total === total), "total is not the sum of the files");
+      ok(seen.every((p, i) => i === 0 || p.loaded > seen[i - 1].loaded), "loaded does not grow");
+      equal(seen.at(-1).loaded, total);
+      equal(
+        [...new Set(seen.map((p) => p.file))].sort(),
+        ["config.json", "model_quantized.onnx", "tokenizer.json", "tokenizer_config.json"],
+      );
+      firstRanking = await reranker.rerank(query, documents);
+    },
+
+    async "gives the token ids of the golden file"() {
+      for (const pair of golden) {
+        const { ids, typeIds } = await reranker.encode(pair.query, pair.passage);
+        equal(ids, pair.input_ids, `ids of pair ${pair.id}`);
+        equal(typeIds, pair.token_type_ids, `type ids of pair ${pair.id}`);
+      }
+    },
+
+    async "gives the native build's logits to the bit"() {
+      const scores = await reranker.score(golden.map((pair) => [pair.query, pair.passage]));
+      equal([...new Uint32Array(Float32Array.from(scores, (s) => s.logit).buffer)], bits);
+      scores.forEach(({ logit, score }, i) => {
+        ok(Math.abs(score - 1 / (1 + Math.exp(-logit))) < 1e-6, `score of pair ${i}`);
+      });
+    },
+
+    async "puts the best document first and hands back the caller's objects"() {
+      const objects = documents.map((text, id) => ({ id, text }));
+      const { results, queryTruncated } = await reranker.rerank(query, objects, 2);
+      equal(results.length, 2);
+      equal(results[0].index, 1);
+      ok(results[0].document === objects[1], "not the same object");
+      ok(results[0].logit >= results[1].logit, "not in order");
+      equal([results[0].truncated, queryTruncated], [false, false]);
+      const other = documents.map((body) => ({ body }));
+      const named = await reranker.rerank(query, other, 2, { text: (d) => d.body });
+      equal(named.results.map((r) => r.index), results.map((r) => r.index));
+    },
+
+    async "gives all documents by default, and none for an empty list"() {
+      equal((await reranker.rerank(query, documents)).results.length, 3);
+      equal((await reranker.rerank(query, documents, 100)).results.length, 3);
+      equal((await reranker.rerank(query, [])).results, []);
+      equal(await reranker.score([]), []);
+      equal(await reranker.rerankBatch([], []), []);
+    },
+
+    async "says that a long document was cut"() {
+      const { results } = await reranker.rerank(query, ["database ".repeat(1000)]);
+      equal(results[0].truncated, true);
+    },
+
+    async "reranks a batch as one by one"() {
+      const lists = [documents, documents.slice(1)];
+      const batch = await reranker.rerankBatch([query, "what is SQL"], lists, 1);
+      equal(batch[0], await reranker.rerank(query, lists[0], 1));
+      equal(batch[1], await reranker.rerank("what is SQL", lists[1], 1));
+    },
+
+    async "reranks with the installed model in one call"() {
+      const { results } = await rerank(query, documents, 1);
+      equal(results[0].document, documents[1]);
+    },
+
+    ...Object.fromEntries(
+      badTopK.map(([name, topK]) => [
+        `refuses a topK of ${name}`,
+        async () => {
+          await rejects("invalid-argument", () => reranker.rerank(query, documents, topK), /top/i);
+          await rejects("invalid-argument", () => rerank(query, documents, topK), /top/i);
+          await rejects(
+            "invalid-argument",
+            () => reranker.rerankBatch([query], [documents], topK),
+            /top/i,
+          );
+        },
+      ]),
+    ),
+
+    async "refuses documents that are no texts"() {
+      for (const bad of [null, undefined, 7, {}, { text: 1 }]) {
+        const list = [documents[0], bad];
+        await rejects("invalid-argument", () => reranker.rerank(query, list), /document 1/);
+      }
+      await rejects("invalid-argument", () => reranker.rerank(query, null), /documents is null/);
+      await rejects("invalid-argument", () => reranker.rerank(query, "text"), /documents is/);
+      await rejects("invalid-argument", () => reranker.rerank(query, new Array(2)), /document 0/);
+      await rejects(
+        "invalid-argument",
+        () => reranker.rerank(query, [{}], 1, { text: () => null }),
+        /document 0 is null/,
+      );
+    },
+
+    async "refuses queries and pairs that are none"() {
+      await rejects("invalid-argument", () => reranker.rerank("", documents), /query/);
+      await rejects("invalid-argument", () => reranker.rerank(null, documents), /query is null/);
+      await rejects("invalid-argument", () => reranker.score(["ab"]), /pair 0/);
+      await rejects("invalid-argument", () => reranker.score([[query]]), /document 0/);
+      await rejects("invalid-argument", () => reranker.rerankBatch([query], []));
+    },
+
+    async "refuses a lone surrogate and names its place"() {
+      const lone = "cut \ud83d";
+      await rejects("invalid-text", () => reranker.rerank(query, ["whole 😀", lone]), /document 1/);
+      await rejects("invalid-text", () => reranker.rerank(lone, documents), /query/);
+      await rejects("invalid-text", () => reranker.score([[query, lone]]), /document 0/);
+    },
+
+    async "refuses a document of 5 MB"() {
+      const large = "a ".repeat(2.5e6);
+      await rejects("input-too-large", () => reranker.rerank(query, [documents[0], large]), /1/);
+    },
+
+    async "refuses wrong bytes for a model"() {
+      const { onnx, tokenizer, config } = await bytesOf(model);
+      const noise = new Uint8Array(5000).map((_, i) => (i * 7919) >> 3);
+      const load = (bytes) => () => Reranker.load({ model: bytes });
+      await rejects("invalid-model", load({ onnx: noise, tokenizer, config }));
+      await rejects("invalid-model", load({ onnx: onnx.slice(0, 1e6), tokenizer, config }));
+      await rejects("tokenizer-mismatch", load({ onnx, tokenizer: noise, config }));
+      await rejects("invalid-model", load({ onnx, tokenizer, config: noise }));
+      await rejects("invalid-argument", load({ onnx: "file", tokenizer, config }), /model.onnx/);
+      await rejects("invalid-argument", load(7), /model is 7/);
+    },
+
+    async "loads from bytes and from the URL of a folder"() {
+      const folder = new URL("./", model.files.config.url);
+      for (const source of [await bytesOf(model), folder, folder.href]) {
+        const other = await Reranker.load({ model: source });
+        equal(await other.rerank(query, documents), firstRanking);
+        await other.dispose();
+      }
+    },
+
+    async "refuses files that differ from what the model package says"() {
+      const file = (change) => ({
+        ...model,
+        files: { ...model.files, config: { ...model.files.config, ...change } },
+      });
+      const load = (change) => () => Reranker.load({ model: file(change) });
+      await rejects("integrity", load({ sha256: "0".repeat(64) }), /SHA-256/);
+      await rejects("integrity", load({ bytes: 3 }), /bytes/);
+      const url = new URL("missing.json", model.files.config.url);
+      const code = url.protocol === "file:" ? "io" : "fetch-failed";
+      await rejects(code, load({ url }), /missing.json/);
+    },
+
+    async "stops loading when the signal says so, with its reason"() {
+      const reason = new Error("enough");
+      equal(await rejection(() => Reranker.load({ model, signal: AbortSignal.abort(reason) })), reason);
+      const stop = new AbortController();
+      const load = () => Reranker.load({ model, signal: stop.signal, onProgress: () => stop.abort() });
+      equal((await rejection(load)).name, "AbortError");
+    },
+
+    async "refuses a WebAssembly file that is none"() {
+      await rejects("runtime-failed", () => Reranker.load({ model, wasm: new Uint8Array(8) }));
+    },
+
+    async "replaces an instance that has trapped"() {
+      const { loaded, memory } = await withMemory(() => Reranker.load({ model }));
+      equal(await loaded.rerank(query, documents), firstRanking);
+      exhaust(memory());
+      const large = Array(400).fill("a ".repeat(500_000));
+      await rejects("runtime-crashed", () => loaded.rerank(query, large), /crashed/);
+      equal(await loaded.rerank(query, documents), firstRanking);
+      await loaded.dispose();
+    },
+
+    async "refuses calls after dispose"() {
+      const other = await Reranker.load({ model });
+      await other.dispose();
+      await other.dispose();
+      await rejects("disposed", () => other.rerank(query, documents));
+      await rejects("disposed", () => other.score([[query, documents[0]]]));
+      await rejects("disposed", () => other.encode(query, documents[0]));
+      const last = await Reranker.load({ model });
+      await last[Symbol.asyncDispose]();
+      await rejects("disposed", () => last.rerankBatch([query], [documents]));
+    },
+  };
+}
+
+/** Runs all tests and gives a plain record of each, which can cross from a page or a worker. */
+export async function runAll(context, report = () => {}) {
+  const records = [];
+  for (const [name, test] of Object.entries(tests(context))) {
+    report(name);
+    const start = performance.now();
+    let error;
+    let note;
+    try {
+      note = await test();
+    } catch (cause) {
+      error = String(cause?.stack ?? cause);
+    }
+    records.push({ name, error, note, ms: Math.round(performance.now() - start) });
+  }
+  return records;
+}
+
+async function bytesOf(model) {
+  const read = async ({ url }) => {
+    if (url.protocol !== "file:") return new Uint8Array(await (await fetch(url)).arrayBuffer());
+    return new Uint8Array(await (await import("node:fs/promises")).readFile(url));
+  };
+  const { onnx, tokenizer, config } = model.files;
+  return { onnx: await read(onnx), tokenizer: await read(tokenizer), config: await read(config) };
+}
+
+/** The memory of the instance that `load` makes, caught where the platform makes instances. */
+async function withMemory(load) {
+  const { instantiate } = WebAssembly;
+  let instance;
+  WebAssembly.instantiate = async (...given) => {
+    const made = await instantiate.apply(WebAssembly, given);
+    instance = made.instance ?? made;
+    return made;
+  };
+  try {
+    const loaded = await load();
+    return { loaded, memory: () => instance.exports.memory };
+  } finally {
+    WebAssembly.instantiate = instantiate;
+  }
+}
+
+/** Takes all the address space that the instance could still grow into; the pages stay unused. */
+function exhaust(memory) {
+  for (let pages = 65_536; pages >= 1; ) {
+    try {
+      memory.grow(pages);
+    } catch {
+      pages >>= 1;
+    }
+  }
+}
+
+async function rejection(call) {
+  let value;
+  try {
+    value = await call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`resolved to ${JSON.stringify(value)?.slice(0, 200)} instead of rejecting`);
+}
+
+function ok(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+function equal(actual, expected, what = "value") {
+  if (Object.is(actual, expected)) return;
+  const [a, e] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (typeof actual !== "object" || actual === null || a !== e) {
+    throw new Error(`${what}: got ${a?.slice(0, 500)}, expected ${e?.slice(0, 500)}`);
+  }
+}

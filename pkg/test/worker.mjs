@@ -1,0 +1,3 @@
+import { runHere } from "./browser-home.mjs";
+
+postMessage({ records: await runHere((name) => postMessage({ name })) });

@@ -1,0 +1,201 @@
+/**
+ * Reranks search results with a cross-encoder, in node and in browsers.
+ *
+ * ```js
+ * import { rerank } from "crossrank";
+ * const { results } = await rerank("what is a vector database", documents, 10);
+ * for (const { document, score } of results) console.log(score, document);
+ * ```
+ */
+
+/** A text, or an object that holds one. */
+export type Document = string | object;
+
+/** Options of every call that takes documents. */
+export interface TextOptions<D> {
+  /**
+   * The text of a document. Default: the document where it is a string, else its field `text`.
+   */
+  text?: (document: D, index: number) => string;
+}
+
+/** A place in a ranking. */
+export interface RankedDocument<D> {
+  /** The document's position in the list that was given, from 0. */
+  index: number;
+  /** Relevance from 0 to 1: the sigmoid of `logit`. */
+  score: number;
+  /** The model's output. */
+  logit: number;
+  /** The document was cut to fit the model. */
+  truncated: boolean;
+  /** The document that was given: the same object, not a copy. */
+  document: D;
+}
+
+/** A reranked list: best first, equal logits in the order given. */
+export interface Ranking<D> {
+  /** The best documents, at most `topK`. */
+  results: RankedDocument<D>[];
+  /** The query was cut in at least one pair. */
+  queryTruncated: boolean;
+}
+
+/** The score of one pair. */
+export interface Score {
+  /** Relevance from 0 to 1: the sigmoid of `logit`. */
+  score: number;
+  /** The model's output. */
+  logit: number;
+  /** The document was cut to fit the model. */
+  truncated: boolean;
+  /** The query was cut to fit the model. */
+  queryTruncated: boolean;
+}
+
+/** What the model sees of a pair: `[CLS] query [SEP] document [SEP]`. */
+export interface Encoding {
+  /** Token ids. */
+  ids: number[];
+  /** 0 for the query's tokens, 1 for the document's. */
+  typeIds: number[];
+  /** The query was cut to fit the model. */
+  queryTruncated: boolean;
+  /** The document was cut to fit the model. */
+  documentTruncated: boolean;
+}
+
+/** A file of a model package. */
+export interface ModelFile {
+  url: URL;
+  /** The file's length. */
+  bytes: number;
+  /** The file's SHA-256 in hexadecimal. */
+  sha256: string;
+}
+
+/** What a model package such as `crossrank-minilm-l6-en` exports. */
+export interface ModelPackage {
+  name: string;
+  files: {
+    onnx: ModelFile;
+    tokenizer: ModelFile;
+    config: ModelFile;
+    tokenizerConfig?: ModelFile;
+  };
+}
+
+/**
+ * The files of a model, as bytes. They are not copied: leave them as they are while the reranker
+ * is in use, because a crashed instance is loaded from them again.
+ */
+export interface ModelBytes {
+  onnx: Uint8Array | ArrayBuffer;
+  tokenizer: Uint8Array | ArrayBuffer;
+  config: Uint8Array | ArrayBuffer;
+  tokenizerConfig?: Uint8Array | ArrayBuffer;
+}
+
+/** Bytes of all the model's files together. */
+export interface Progress {
+  /** The file that the latest bytes belong to. */
+  file: string;
+  /** Bytes loaded so far, of all files. */
+  loaded: number;
+  /** Bytes of all files; undefined where a server does not say. */
+  total: number | undefined;
+}
+
+export interface LoadOptions {
+  /**
+   * A model package (`import * as model from "crossrank-minilm-l6-en"`); the URL of a folder in
+   * the Hugging Face layout, as a `URL` or a string (in browsers relative to the page); in node
+   * also the path of such a folder; or bytes. Default: the package `crossrank-minilm-l6-en`.
+   */
+  model?: ModelPackage | URL | string | ModelBytes;
+  /**
+   * The WebAssembly file: its URL, its bytes or the compiled module. Default: the file beside
+   * the package's own code; name it where a bundler does not keep that file.
+   */
+  wasm?: URL | string | Uint8Array | ArrayBuffer | WebAssembly.Module;
+  /** Called as bytes of the model arrive. */
+  onProgress?: (progress: Progress) => void;
+  /** Stops loading; `load` then rejects with the signal's reason, as `fetch` does. */
+  signal?: AbortSignal;
+}
+
+/** A loaded model. */
+export class Reranker implements AsyncDisposable {
+  private constructor();
+
+  /** Loads a model; see {@link LoadOptions.model} for where from. */
+  static load(options?: LoadOptions): Promise<Reranker>;
+
+  /**
+   * Puts the documents that answer the query first and returns the best `topK` (default: all).
+   */
+  rerank<D extends Document>(
+    query: string,
+    documents: readonly D[],
+    topK?: number,
+    options?: TextOptions<D>,
+  ): Promise<Ranking<D>>;
+
+  /** Reranks `candidates[i]` for `queries[i]`: one ranking for each query. */
+  rerankBatch<D extends Document>(
+    queries: readonly string[],
+    candidates: readonly (readonly D[])[],
+    topK?: number,
+    options?: TextOptions<D>,
+  ): Promise<Ranking<D>[]>;
+
+  /** Scores pairs of a query and a document, in the order given. */
+  score<D extends Document>(
+    pairs: readonly (readonly [query: string, document: D])[],
+    options?: TextOptions<D>,
+  ): Promise<Score[]>;
+
+  /** The tokens that the model sees for a query and a document. */
+  encode(query: string, document: string): Promise<Encoding>;
+
+  /** Gives the memory back. Later calls reject with the code `disposed`. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Reranks with the installed model package `crossrank-minilm-l6-en`, which the first call loads
+ * and the module keeps. Use {@link Reranker.load} for another model, progress, or to free it.
+ */
+export function rerank<D extends Document>(
+  query: string,
+  documents: readonly D[],
+  topK?: number,
+  options?: TextOptions<D>,
+): Promise<Ranking<D>>;
+
+/** The stable names of what can go wrong. */
+export type ErrorCode =
+  | "invalid-argument"
+  | "input-too-large"
+  | "invalid-text"
+  | "invalid-input"
+  | "io"
+  | "invalid-model"
+  | "unsupported-model"
+  | "tokenizer-mismatch"
+  | "invalid-score"
+  | "model-not-installed"
+  | "fetch-failed"
+  | "integrity"
+  | "runtime-failed"
+  | "runtime-crashed"
+  | "disposed";
+
+/** Every error of this package, except an aborted load, which is the signal's reason. */
+export class CrossrankError extends Error {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions);
+  readonly name: "CrossrankError";
+  /** What went wrong, to match on; the message is for people. */
+  readonly code: ErrorCode;
+}
