@@ -1,6 +1,6 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js check
+.PHONY: build test test-native test-js check bench-peers sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -18,3 +18,15 @@ test-js: build
 check:
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
+
+# Ours against ONNX Runtime and transformers.js; writes a record. BENCH takes run.js's options.
+bench-peers: build
+	cargo build --release --example bench_worker
+	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
+	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
+	cd benches/peers && node run.js --package ../../target/crossrank-0.1.0.tgz \
+		--package ../../target/crossrank-minilm-l6-en-0.1.0.tgz $(BENCH)
+
+# The README's table of what a page downloads.
+sizes: build
+	node pkg/scripts/sizes.mjs

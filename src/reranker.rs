@@ -129,6 +129,12 @@ impl Reranker {
         self.engine.warning.as_deref()
     }
 
+    /// The instruction set that scores, such as `avx2`, `simd128` or `scalar`. `None` where the
+    /// model runs on general operators. Scores do not depend on it.
+    pub fn kernel(&self) -> Option<&'static str> {
+        self.engine.kernel()
+    }
+
     /// Puts the documents that answer the query first and returns the best `top_k`.
     ///
     /// An empty list gives an empty ranking. A `top_k` beyond the list gives all of it.

@@ -39,7 +39,7 @@ export function peers({ model, worker, installed }) {
     ort("onnxruntime-web sorted", "node", "onnxruntime-web", "sorted"),
 
     npm("crossrank", "chromium"),
-    npm("crossrank relaxed", "chromium", "crossrank-relaxed.wasm"),
+    npm("crossrank relaxed", "chromium", "crossrank-relaxed-simd.wasm"),
     ort("onnxruntime-web plain", "chromium", "onnxruntime-web", "plain"),
     ort("onnxruntime-web sorted", "chromium", "onnxruntime-web", "sorted"),
     {

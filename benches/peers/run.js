@@ -47,10 +47,17 @@ function commit() {
   }
 }
 
-/** A filter such as `native`, `dl19` or `onnxruntime-web`; several of one kind widen, two kinds narrow. */
-function keep(names, text) {
-  const mine = options.only.filter((word) => names.some((name) => name.includes(word)));
-  return !mine.length || mine.some((word) => text.includes(word));
+/**
+ * Whether `--only` leaves a home, a work or a peer in. A word that is a home or a work names that,
+ * and any other a part of peers' names; several of one kind widen, two kinds narrow.
+ */
+function keep(kind, name) {
+  const mine = options.only.filter((word) => kindOf(word) === kind);
+  return !mine.length || mine.some((word) => (kind === "peer" ? name.includes(word) : name === word));
+}
+
+function kindOf(word) {
+  return groups.includes(word) ? "home" : loadNames.includes(word) ? "work" : "peer";
 }
 
 const loadBefore = loadavg()[0];
@@ -66,12 +73,12 @@ if (!loads.some(({ name }) => name === "dl19")) leftOut.push("dl19 (CROSSRANK_EV
 const peerNames = usable.map((p) => p.name);
 const loadNames = loads.map((w) => w.name);
 for (const word of options.only) {
-  if (![...groups, ...peerNames, ...loadNames].some((name) => name.includes(word))) {
+  if (kindOf(word) === "peer" && !peerNames.some((name) => name.includes(word))) {
     throw new Error(`--only ${word}: no such home, work or peer. Homes: ${groups.join(", ")}; work: ${loadNames.join(", ")}; peers: ${[...new Set(peerNames)].join(", ")}`);
   }
 }
-const chosen = usable.filter((p) => keep(groups, p.group) && keep(peerNames, p.name));
-const work = loads.filter((w) => keep(loadNames, w.name));
+const chosen = usable.filter((p) => keep("home", p.group) && keep("peer", p.name));
+const work = loads.filter((w) => keep("work", w.name));
 
 const homes = { node: nodeHome(), native: nativeHome(options.worker) };
 const results = [];

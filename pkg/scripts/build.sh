@@ -25,37 +25,10 @@ mkdir -p "$dist" "$tools" "$work"
 
 # --- WebAssembly -----------------------------------------------------------------------------
 
-# rustup's standard library where it can be had; else Debian's compiler for the web, which comes
-# with the library's sources. Its variables are set for this one command: a native build must
-# never see them.
-#
 # What a variant adds is for our own crate alone, so that variants share their dependencies.
-flags="-C target-feature=+simd128 --cfg getrandom_backend=\"wasm_js\""
-arguments=(rustc --lib --crate-type cdylib --profile wasm --no-default-features --locked
-  --config pkg/scripts/wasm.toml --target "$triple")
-
-has_rustup_target() {
-  command -v rustup >/dev/null || return 1
-  rustup target list --installed 2>/dev/null | grep -qx "$triple" && return
-  timeout 120 rustup target add "$triple" >/dev/null 2>&1
-}
-
-if [ -z "${CROSSRANK_DEBIAN_RUST:-}" ] && has_rustup_target; then
-  RUSTFLAGS=$flags cargo "${arguments[@]}" --target-dir "$target" "${own[@]}"
-  wasm=$target/$triple/wasm/crossrank.wasm
-else
-  packages=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
-  if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
-    sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get install -qy "${packages[@]}" ||
-      { $sudo apt-get update -q && $sudo apt-get install -qy "${packages[@]}"; }
-  fi
-  env PATH="/usr/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
-    /usr/bin/cargo "${arguments[@]}" -Zbuild-std=std,panic_abort \
-    --target-dir "$target/debian" "${own[@]}"
-  wasm=$target/debian/$triple/wasm/crossrank.wasm
-fi
+pkg/scripts/wasm-cargo.sh +simd128 "$target" rustc --lib --crate-type cdylib --profile wasm \
+  --no-default-features --locked "${own[@]}"
+wasm=$target/$triple/wasm/crossrank.wasm
 
 # --- wasm-bindgen ----------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
-# Arguments name tests: node, browser, package (all).
+# Arguments name tests: kernels, node, package, browser (all).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -29,11 +29,11 @@ cp pkg/test/{suite.mjs,node.test.mjs,page.html,browser-home.mjs,worker.mjs} "$CR
 cp tests/data/{golden,logit-bits}.json "$CROSSRANK_PROJECT"
 
 files=()
-for name in "${@:-node package browser}"; do
+for name in "${@:-kernels node package browser}"; do
   for one in $name; do
     case $one in
       node) files+=("$CROSSRANK_PROJECT/node.test.mjs") ;;
-      package | browser) files+=("pkg/test/$one.test.mjs") ;;
+      kernels | package | browser) files+=("pkg/test/$one.test.mjs") ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac
   done

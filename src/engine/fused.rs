@@ -13,13 +13,14 @@ use crate::tokenizer::Encoding;
 /// logit for each sequence.
 pub(super) struct Fused {
     plan: Arc<TypedRunnableModel>,
+    pub kernel: Kernel,
 }
 
 impl Fused {
     /// Packs the encoder's weights for `kernel`. Logits do not depend on which.
     pub fn new(encoder: Encoder, kernel: Kernel) -> TractResult<Fused> {
         let plan = Builder { model: TypedModel::default(), kernel }.build(encoder)?;
-        Ok(Fused { plan: plan.into_runnable()? })
+        Ok(Fused { plan: plan.into_runnable()?, kernel })
     }
 
     /// A logit for each pair.

@@ -63,6 +63,14 @@ impl Engine {
         Ok(Engine { plan: Plan::Generic(generic), warning: Some(warning) })
     }
 
+    /// The name of the kernel that computes, where the graph is recognised.
+    pub fn kernel(&self) -> Option<&'static str> {
+        match &self.plan {
+            Plan::Fused(fused) => Some(fused.kernel.name()),
+            Plan::Generic(_) => None,
+        }
+    }
+
     /// The logit of each pair. A pair's logit does not depend on the others.
     pub fn logits(&self, pairs: &[&Encoding]) -> Result<Vec<f32>> {
         guarded("the model failed on a pair", || match &self.plan {

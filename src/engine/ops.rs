@@ -62,7 +62,7 @@ pub(super) struct ResidualWeights {
 }
 
 /// Tokens of a block of [`Residual`].
-const BLOCK_TOKENS: usize = 64;
+const BLOCK_TOKENS: usize = 32;
 
 /// The first token of each sequence.
 #[derive(Clone, Debug)]

@@ -468,6 +468,6 @@ fn second(node: &NodeProto) -> Option<&str> {
 }
 
 /// The operands of a commutative operator in both orders.
-fn both_ways<'a>([a, b]: [&'a str; 2]) -> [[&'a str; 2]; 2] {
+fn both_ways([a, b]: [&str; 2]) -> [[&str; 2]; 2] {
     [[a, b], [b, a]]
 }

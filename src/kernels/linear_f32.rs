@@ -38,11 +38,6 @@ impl LinearF32 {
         LinearF32 { kernel, k, n, panels, bias: bias.to_vec() }
     }
 
-    /// Columns of the input.
-    pub fn inputs(&self) -> usize {
-        self.k
-    }
-
     /// Columns of the output.
     pub fn outputs(&self) -> usize {
         self.n

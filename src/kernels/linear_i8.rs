@@ -81,11 +81,6 @@ impl LinearI8 {
         LinearI8 { kernel, k, n, packed, corrected, scales, scaled_sums, bias }
     }
 
-    /// Columns of the input.
-    pub fn inputs(&self) -> usize {
-        self.k
-    }
-
     /// Columns of the output.
     pub fn outputs(&self) -> usize {
         self.n

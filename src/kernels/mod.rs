@@ -25,6 +25,7 @@
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(test)]
 mod check;
 mod linear_f32;
 mod linear_i8;
@@ -45,7 +46,6 @@ mod tests;
 mod tests_math;
 
 pub use attention::{AttentionScratch, Heads, attention};
-pub use check::self_check_hash;
 pub use linear_f32::{LinearF32, linear_f32};
 pub use linear_i8::{Int8Scratch, LinearI8, linear_i8};
 pub use math::Activation;

@@ -35,15 +35,8 @@ impl F32x16 for Lanes {
         Lanes(from_fn(|i| v128_bitselect(yes.0[i], no.0[i], f32x4_lt(self.0[i], other.0[i]))))
     }
 
-    #[inline(always)]
-    fn min(self, other: Lanes) -> Lanes {
-        Lanes(from_fn(|i| f32x4_pmin(self.0[i], other.0[i])))
-    }
-
-    #[inline(always)]
-    fn max(self, other: Lanes) -> Lanes {
-        Lanes(from_fn(|i| f32x4_pmax(self.0[i], other.0[i])))
-    }
+    // `min` and `max` stay as the trait gives them: where relaxed SIMD is enabled, LLVM turns
+    // `f32x4_pmin` and `f32x4_pmax` into relaxed ones, which lose a NaN.
 
     #[inline(always)]
     fn pow2(self) -> Lanes {

@@ -1,10 +1,10 @@
 //! Every kernel against the scalar one, bit for bit, and the scalar one against f64.
 //!
-//! `contract!` is instantiated once for each kernel that a target can have; where a machine lacks
-//! it, its tests have nothing to run and say so by passing vacuously, which `kernels_are_found`
-//! forbids where the CPU is known to have it.
+//! `contract!` is instantiated for each kernel that the target can have. Where the CPU lacks it,
+//! its tests have nothing to run, and `kernels_are_found` sees to it that this is so. Those for
+//! WebAssembly run in node: `pkg/test/kernels.test.mjs`.
 
-use super::check::Random;
+use super::check::{Random, self_check_hash};
 use super::*;
 
 /// Below, at and above every edge: tiles of 2 and 4 rows, blocks of 64; blocks of 4 inputs, steps
@@ -227,7 +227,13 @@ macro_rules! contract {
         }
     })*};
 }
-contract!(scalar avx2 simd128 relaxed);
+contract!(scalar);
+#[cfg(target_arch = "x86_64")]
+contract!(avx2);
+#[cfg(target_arch = "wasm32")]
+contract!(simd128);
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+contract!(relaxed);
 
 /// What [`self_check_hash`] gives everywhere. It changes when the arithmetic or the check does.
 const GOLDEN: u64 = 0xbcc7_709f_f3fb_3c8e;
@@ -255,6 +261,10 @@ fn kernels_are_found() {
     assert_eq!(Kernel::all()[0], Kernel::SCALAR);
     #[cfg(target_arch = "x86_64")]
     assert_eq!(named("avx2").is_some(), is_x86_feature_detected!("avx2"));
+    #[cfg(target_arch = "wasm32")]
+    assert!(named("simd128").is_some());
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    assert!(named("relaxed").is_some(), "run with an engine that computes the relaxed dot rightly");
     assert_eq!(Some(&Kernel::best()), Kernel::all().last());
 }
 

@@ -74,7 +74,7 @@ impl Encoder {
     /// Checks that every shape follows from the others, so that the engine need not.
     pub fn check(&self) -> Result<(), String> {
         let hidden = self.hidden();
-        if hidden == 0 || self.heads == 0 || hidden % self.heads != 0 {
+        if hidden == 0 || self.heads == 0 || !hidden.is_multiple_of(self.heads) {
             return Err(format!("{} heads do not divide {hidden} elements", self.heads));
         }
         let tables = [&self.words, &self.positions, &self.segments];

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs cargo for WebAssembly: `wasm-cargo.sh FEATURES TARGET_DIR ARGUMENT...`.
+#
+# With rustup's standard library where it can be had; else with Debian's compiler for the web, which
+# comes with the library's sources. Its variables are set for this one command: a native build must
+# never see them.
+set -euo pipefail
+features=$1 target=$2
+shift 2
+triple=wasm32-unknown-unknown
+flags="-C target-feature=$features --cfg getrandom_backend=\"wasm_js\""
+
+has_rustup_target() {
+  command -v rustup >/dev/null || return 1
+  rustup target list --installed 2>/dev/null | grep -qx "$triple" && return
+  timeout 120 rustup target add "$triple" >/dev/null 2>&1
+}
+
+if [ -z "${CROSSRANK_DEBIAN_RUST:-}" ] && has_rustup_target; then
+  RUSTFLAGS=$flags CARGO_BUILD_TARGET=$triple CARGO_TARGET_DIR=$target exec cargo "$@"
+fi
+packages=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
+if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
+  sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get install -qy "${packages[@]}" ||
+    { $sudo apt-get update -q && $sudo apt-get install -qy "${packages[@]}"; }
+fi
+exec env PATH="/usr/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
+  CARGO_BUILD_TARGET=$triple CARGO_TARGET_DIR=$target \
+  CARGO_UNSTABLE_BUILD_STD=std,panic_abort /usr/bin/cargo "$@"

@@ -1,0 +1,2 @@
+#[path = "../../../src/kernels/mod.rs"]
+pub mod kernels;
