@@ -93,7 +93,7 @@ impl<'a> Graph<'a> {
     /// A constant, through operators that leave its numbers as they are.
     pub fn constant(&self, name: &'a str) -> Option<Tensor> {
         let tensor = self.constants.get(self.same_numbers(name))?;
-        load_tensor(&*data_resolver::default(), tensor, None).ok()
+        read(tensor).ok()
     }
 
     /// Whether a value is a constant.
@@ -134,6 +134,11 @@ impl<'a> Graph<'a> {
         }
         true
     }
+}
+
+/// The values of a constant. Those in files beside the model are refused.
+pub(super) fn read(tensor: &TensorProto) -> TractResult<Tensor> {
+    load_tensor(&*data_resolver::default(), tensor, None)
 }
 
 /// An attribute of a node.

@@ -5,7 +5,7 @@ use core::ops::{Add, Div, Mul, Sub};
 
 use super::pack::{Block, Columns, GROUP, Packed, Panel};
 use super::peel::peel;
-use super::simd::{F32x16, Isa, LANES, Op};
+use super::simd::{F32x16, Isa, LANES, Op, by_fours};
 
 /// Exists only where the CPU has AVX2. Every unsafe call below rests on that: a vector is only
 /// made by a method of this type, so a vector is the same proof.
@@ -100,13 +100,6 @@ impl F32x16 for Lanes {
     }
 
     #[inline(always)]
-    fn to_array(self) -> [f32; LANES] {
-        let mut lanes = [0.0; LANES];
-        self.store(&mut lanes);
-        lanes
-    }
-
-    #[inline(always)]
     fn store(self, out: &mut [f32; LANES]) {
         // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2; `out` has the 16 floats
         // that the two unaligned stores write.
@@ -171,29 +164,23 @@ impl Isa for Avx2 {
         // SAFETY: `self` exists only where `Avx2::new` found AVX2.
         unsafe {
             match panel.depth {
-                2 => dot_rows::<4, 2>(acts, panel, out),
-                _ => dot_rows::<4, 1>(acts, panel, out),
+                2 => dot_rows::<2>(acts, panel, out),
+                _ => dot_rows::<1>(acts, panel, out),
             }
         }
     }
 }
 
-/// All rows against one panel, `ROWS` at a time, adding `DEPTH` blocks in 16 bits.
+/// All rows against one panel, adding `DEPTH` blocks in 16 bits.
 #[target_feature(enable = "avx2")]
-fn dot_rows<const ROWS: usize, const DEPTH: usize>(
-    acts: &[u8],
-    panel: Panel,
-    out: &mut [[i32; LANES]],
-) {
-    let k = panel.blocks.len() * GROUP;
-    let (tiles, rest) = out.as_chunks_mut::<ROWS>();
-    let (tile_acts, rest_acts) = acts.split_at(tiles.len() * ROWS * k);
-    for (acts, out) in tile_acts.chunks_exact(ROWS * k).zip(tiles) {
-        dot_tile::<ROWS, DEPTH>(acts, panel, out);
-    }
-    for (acts, out) in rest_acts.chunks_exact(k).zip(rest) {
-        dot_tile::<1, DEPTH>(acts, panel, core::array::from_mut(out));
-    }
+fn dot_rows<const DEPTH: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+    by_fours(
+        acts,
+        panel.blocks.len() * GROUP,
+        out,
+        |acts, out| dot_tile::<4, DEPTH>(acts, panel, out),
+        |acts, out| dot_tile::<1, DEPTH>(acts, panel, out),
+    );
 }
 
 /// The tile: `ROWS` rows by one panel. [`super::peel`] has made sure that the 16-bit sums of

@@ -11,7 +11,7 @@
 //! | `math`, `linear_i8`, `linear_f32`, `attention`, `norm` | the operations, each written once |
 //! | `pack`, `peel` | the layout of int8 weights |
 //! | `scalar`, `avx2`, `simd128`, `relaxed` | the instruction sets |
-//! | `check` | a hash over everything, to compare kernels and platforms |
+//! | `check` | a hash over everything, by which the tests compare kernels and platforms |
 //!
 //! Every operation gives the same bits on every kernel, with two exceptions that cannot be
 //! observed in a score: the payload of a NaN, and its sign.

@@ -16,8 +16,8 @@ use core::array::from_fn;
 use std::sync::OnceLock;
 
 use super::pack::{Block, Columns, GROUP, Packed, Panel};
-use super::simd::{Isa, LANES, Op};
-use super::simd128::{Lanes, Simd128};
+use super::simd::{Isa, LANES, Op, by_fours};
+use super::simd128::{Lanes, Simd128, store_half};
 
 /// Exists only where the engine computes the relaxed dot product as specified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,15 +114,13 @@ impl Isa for Relaxed {
 
     #[inline(always)]
     fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        let k = panel.blocks.len() * GROUP;
-        let (tiles, rest) = out.as_chunks_mut::<4>();
-        let (tile_acts, rest_acts) = acts.split_at(tiles.len() * 4 * k);
-        for (acts, out) in tile_acts.chunks_exact(4 * k).zip(tiles) {
-            dot_tile::<4>(acts, panel, out);
-        }
-        for (acts, out) in rest_acts.chunks_exact(k).zip(rest) {
-            dot_tile::<1>(acts, panel, core::array::from_mut(out));
-        }
+        by_fours(
+            acts,
+            panel.blocks.len() * GROUP,
+            out,
+            |acts, out| dot_tile::<4>(acts, panel, out),
+            |acts, out| dot_tile::<1>(acts, panel, out),
+        );
     }
 }
 
@@ -158,13 +156,7 @@ fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES
             }
         }
         for (out, sums) in out.iter_mut().zip(sums) {
-            let to = out[8 * half..].as_mut_ptr();
-            // SAFETY: 8 * half is at most 8, and `out` has 16 integers: the two stores, which need
-            // no alignment, write the eight that begin there.
-            unsafe {
-                v128_store(to.cast(), sums[0]);
-                v128_store(to.add(4).cast(), sums[1]);
-            }
+            store_half(sums, half, out);
         }
     }
 }

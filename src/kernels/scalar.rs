@@ -42,8 +42,8 @@ impl F32x16 for Lanes {
     }
 
     #[inline(always)]
-    fn to_array(self) -> [f32; LANES] {
-        self.0
+    fn store(self, out: &mut [f32; LANES]) {
+        *out = self.0;
     }
 }
 

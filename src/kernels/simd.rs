@@ -27,11 +27,13 @@ pub(super) trait F32x16:
     /// The low byte of each lane's bits: the integer `0..=255` that was added to [`MAGIC`].
     fn low_bytes(self) -> [u8; LANES];
 
-    fn to_array(self) -> [f32; LANES];
+    fn store(self, out: &mut [f32; LANES]);
 
     #[inline(always)]
-    fn store(self, out: &mut [f32; LANES]) {
-        *out = self.to_array();
+    fn to_array(self) -> [f32; LANES] {
+        let mut lanes = [0.0; LANES];
+        self.store(&mut lanes);
+        lanes
     }
 
     /// Store as many lanes as `out` has room for.
@@ -85,6 +87,26 @@ fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
         half /= 2;
     }
     lanes[0]
+}
+
+/// Pass the quantised rows of `acts`, of `row_bytes` each, to `tile` in fours and the last few to
+/// `single`, with the results that are theirs.
+#[inline(always)]
+pub(super) fn by_fours(
+    acts: &[u8],
+    row_bytes: usize,
+    out: &mut [[i32; LANES]],
+    tile: impl Fn(&[u8], &mut [[i32; LANES]; 4]),
+    single: impl Fn(&[u8], &mut [[i32; LANES]; 1]),
+) {
+    let (tiles, rest) = out.as_chunks_mut::<4>();
+    let (tile_acts, rest_acts) = acts.split_at(tiles.len() * 4 * row_bytes);
+    for (acts, out) in tile_acts.chunks_exact(4 * row_bytes).zip(tiles) {
+        tile(acts, out);
+    }
+    for (acts, out) in rest_acts.chunks_exact(row_bytes).zip(rest) {
+        single(acts, core::array::from_mut(out));
+    }
 }
 
 /// An instruction set. A value of this type is the proof that its instructions may be executed.

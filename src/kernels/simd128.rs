@@ -8,7 +8,7 @@ use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Sub};
 
 use super::pack::{Columns, GROUP, Packed, Panel};
-use super::simd::{F32x16, Isa, LANES, Op};
+use super::simd::{F32x16, Isa, LANES, Op, by_fours};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Simd128;
@@ -52,13 +52,6 @@ impl F32x16 for Lanes {
         // SAFETY: `bytes` has the 16 bytes that the store, which needs no alignment, writes.
         unsafe { v128_store(bytes.as_mut_ptr().cast(), packed) };
         bytes
-    }
-
-    #[inline(always)]
-    fn to_array(self) -> [f32; LANES] {
-        let mut lanes = [0.0; LANES];
-        self.store(&mut lanes);
-        lanes
     }
 
     #[inline(always)]
@@ -117,15 +110,13 @@ impl Isa for Simd128 {
 
     #[inline(always)]
     fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        let row_bytes = panel.blocks.len() * GROUP * 2;
-        let (tiles, rest) = out.as_chunks_mut::<4>();
-        let (tile_acts, rest_acts) = acts.split_at(tiles.len() * 4 * row_bytes);
-        for (acts, out) in tile_acts.chunks_exact(4 * row_bytes).zip(tiles) {
-            dot_tile::<4>(acts, panel, out);
-        }
-        for (acts, out) in rest_acts.chunks_exact(row_bytes).zip(rest) {
-            dot_tile::<1>(acts, panel, core::array::from_mut(out));
-        }
+        by_fours(
+            acts,
+            panel.blocks.len() * GROUP * 2,
+            out,
+            |acts, out| dot_tile::<4>(acts, panel, out),
+            |acts, out| dot_tile::<1>(acts, panel, out),
+        );
     }
 }
 
@@ -167,13 +158,18 @@ fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES
             }
         }
         for (out, sums) in out.iter_mut().zip(sums) {
-            let to = out[8 * half..].as_mut_ptr();
-            // SAFETY: 8 * half is at most 8, and `out` has 16 integers: the two stores, which need
-            // no alignment, write the eight that begin there.
-            unsafe {
-                v128_store(to.cast(), sums[0]);
-                v128_store(to.add(4).cast(), sums[1]);
-            }
+            store_half(sums, half, out);
         }
+    }
+}
+
+/// Write eight columns of a row: the first or the second half.
+#[inline(always)]
+pub(super) fn store_half(sums: [v128; 2], half: usize, out: &mut [i32; LANES]) {
+    let to = out[8 * half..][..8].as_mut_ptr();
+    // SAFETY: `to` begins eight integers, which the two stores, that need no alignment, write.
+    unsafe {
+        v128_store(to.cast(), sums[0]);
+        v128_store(to.add(4).cast(), sums[1]);
     }
 }
