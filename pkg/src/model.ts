@@ -22,12 +22,17 @@ interface Wanted {
   sha256?: string;
 }
 
-/** Where a folder in the Hugging Face layout may hold each file, in the order of preference. */
+/**
+ * Where a folder in the Hugging Face layout may hold each file, in the order of preference: the
+ * places of src/folder.rs.
+ */
 const FOLDER: Record<FileKey, { paths: string[]; optional?: boolean }> = {
   onnx: {
     paths: [
       "onnx/model_quantized.onnx",
+      "onnx/model_int8.onnx",
       "onnx/model.onnx",
+      "onnx/model_fp16.onnx",
       "model_quantized.onnx",
       "model.onnx",
     ],
