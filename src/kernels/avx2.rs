@@ -5,7 +5,7 @@ use core::ops::{Add, Div, Mul, Sub};
 
 use super::pack::{Block, Columns, GROUP, Packed, Panel};
 use super::peel::peel;
-use super::simd::{F32x16, Isa, LANES, Op, by_fours};
+use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
 
 /// Exists only where the CPU has AVX2. Every unsafe call below rests on that: a vector is only
 /// made by a method of this type, so a vector is the same proof.
@@ -174,13 +174,9 @@ impl Isa for Avx2 {
 /// All rows against one panel, adding `DEPTH` blocks in 16 bits.
 #[target_feature(enable = "avx2")]
 fn dot_rows<const DEPTH: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-    by_fours(
-        acts,
-        panel.blocks.len() * GROUP,
-        out,
-        |acts, out| dot_tile::<4, DEPTH>(acts, panel, out),
-        |acts, out| dot_tile::<1, DEPTH>(acts, panel, out),
-    );
+    let row_bytes = panel.blocks.len() * GROUP;
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4, DEPTH>(a, panel, o));
+    by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1, DEPTH>(a, panel, o));
 }
 
 /// The tile: `ROWS` rows by one panel. [`super::peel`] has made sure that the 16-bit sums of

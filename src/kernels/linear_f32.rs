@@ -117,6 +117,12 @@ pub(super) fn product<I: Isa>(
 ) {
     let rows = out.len().div_ceil(out_stride);
     let mut row = 0;
+    if I::TILE_ROWS >= 8 {
+        while row + 8 <= rows {
+            tile::<I, 8>(isa, a, row, panel, out, out_stride);
+            row += 8;
+        }
+    }
     if I::TILE_ROWS >= 4 {
         while row + 4 <= rows {
             tile::<I, 4>(isa, a, row, panel, out, out_stride);

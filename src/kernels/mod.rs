@@ -10,7 +10,7 @@
 //! | `simd` | the sixteen virtual lanes, and what an instruction set must provide |
 //! | `math`, `linear_i8`, `linear_f32`, `attention`, `norm` | the operations, each written once |
 //! | `pack`, `peel` | the layout of int8 weights |
-//! | `scalar`, `avx2`, `simd128`, `relaxed` | the instruction sets |
+//! | `scalar`, `avx2`, `avx512`, `simd128`, `relaxed` | the instruction sets |
 //! | `check` | a hash over everything, by which the tests compare kernels and platforms |
 //!
 //! Every operation gives the same bits on every kernel, with two exceptions that cannot be
@@ -25,6 +25,8 @@
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(test)]
 mod check;
 mod linear_f32;
@@ -64,6 +66,8 @@ enum Choice {
     Scalar(Scalar),
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512),
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128(simd128::Simd128),
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -77,6 +81,8 @@ macro_rules! with_isa {
             Choice::Scalar($isa) => $body,
             #[cfg(target_arch = "x86_64")]
             Choice::Avx2($isa) => $body,
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512($isa) => $body,
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Choice::Simd128($isa) => $body,
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -100,6 +106,8 @@ impl Kernel {
             Some(Choice::Scalar(Scalar)),
             #[cfg(target_arch = "x86_64")]
             avx2::Avx2::new().map(Choice::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            avx512::Avx512::new().map(Choice::Avx512),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Some(Choice::Simd128(simd128::Simd128)),
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -108,7 +116,7 @@ impl Kernel {
         kernels.into_iter().flatten().map(Kernel).collect()
     }
 
-    /// Its name: `scalar`, `avx2`, `simd128` or `relaxed`.
+    /// Its name: `scalar`, `avx2`, `avx512`, `simd128` or `relaxed`.
     pub fn name(self) -> &'static str {
         with_isa!(self, isa => isa.name())
     }

@@ -16,7 +16,7 @@ use core::array::from_fn;
 use std::sync::OnceLock;
 
 use super::pack::{Block, Columns, GROUP, Packed, Panel};
-use super::simd::{Isa, LANES, Op, by_fours};
+use super::simd::{Isa, LANES, Op, by_tiles};
 use super::simd128::{Lanes, Simd128, store_half};
 
 /// Exists only where the engine computes the relaxed dot product as specified.
@@ -114,13 +114,9 @@ impl Isa for Relaxed {
 
     #[inline(always)]
     fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        by_fours(
-            acts,
-            panel.blocks.len() * GROUP,
-            out,
-            |acts, out| dot_tile::<4>(acts, panel, out),
-            |acts, out| dot_tile::<1>(acts, panel, out),
-        );
+        let row_bytes = panel.blocks.len() * GROUP;
+        let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4>(a, panel, o));
+        by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1>(a, panel, o));
     }
 }
 

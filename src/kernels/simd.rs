@@ -89,31 +89,28 @@ fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
     lanes[0]
 }
 
-/// Pass the quantised rows of `acts`, of `row_bytes` each, to `tile` in fours and the last few to
-/// `single`, with the results that are theirs.
+/// Pass the quantised rows of `acts`, of `row_bytes` each, to `tile` in groups of `ROWS`, with the
+/// results that are theirs, and return what is left of both.
 #[inline(always)]
-pub(super) fn by_fours(
-    acts: &[u8],
+pub(super) fn by_tiles<'a, const ROWS: usize>(
+    acts: &'a [u8],
     row_bytes: usize,
-    out: &mut [[i32; LANES]],
-    tile: impl Fn(&[u8], &mut [[i32; LANES]; 4]),
-    single: impl Fn(&[u8], &mut [[i32; LANES]; 1]),
-) {
-    let (tiles, rest) = out.as_chunks_mut::<4>();
-    let (tile_acts, rest_acts) = acts.split_at(tiles.len() * 4 * row_bytes);
-    for (acts, out) in tile_acts.chunks_exact(4 * row_bytes).zip(tiles) {
+    out: &'a mut [[i32; LANES]],
+    tile: impl Fn(&[u8], &mut [[i32; LANES]; ROWS]),
+) -> (&'a [u8], &'a mut [[i32; LANES]]) {
+    let (tiles, rest) = out.as_chunks_mut::<ROWS>();
+    let (tile_acts, rest_acts) = acts.split_at(tiles.len() * ROWS * row_bytes);
+    for (acts, out) in tile_acts.chunks_exact(ROWS * row_bytes).zip(tiles) {
         tile(acts, out);
     }
-    for (acts, out) in rest_acts.chunks_exact(row_bytes).zip(rest) {
-        single(acts, core::array::from_mut(out));
-    }
+    (rest_acts, rest)
 }
 
 /// An instruction set. A value of this type is the proof that its instructions may be executed.
 pub(super) trait Isa: Copy {
     type F32: F32x16;
 
-    /// Rows of a float tile: as many as its registers hold accumulators for (4, 2 or 1).
+    /// Rows of a float tile: as many as its registers hold accumulators for (8, 4, 2 or 1).
     const TILE_ROWS: usize;
 
     /// Bytes that one quantised activation takes in the layout that [`Isa::dot_panel`] reads.

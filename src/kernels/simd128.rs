@@ -8,7 +8,7 @@ use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Sub};
 
 use super::pack::{Columns, GROUP, Packed, Panel};
-use super::simd::{F32x16, Isa, LANES, Op, by_fours};
+use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Simd128;
@@ -110,13 +110,9 @@ impl Isa for Simd128 {
 
     #[inline(always)]
     fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        by_fours(
-            acts,
-            panel.blocks.len() * GROUP * 2,
-            out,
-            |acts, out| dot_tile::<4>(acts, panel, out),
-            |acts, out| dot_tile::<1>(acts, panel, out),
-        );
+        let row_bytes = panel.blocks.len() * GROUP * 2;
+        let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4>(a, panel, o));
+        by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1>(a, panel, o));
     }
 }
 

@@ -1,0 +1,179 @@
+//! AVX-512 with VNNI: one register of sixteen floats, and `vpdpbusd` for the integers, which
+//! multiplies unsigned activations with signed weights and adds in 32 bits, all exactly.
+
+use core::arch::x86_64::*;
+use core::ops::{Add, Div, Mul, Sub};
+
+use super::pack::{Columns, GROUP, Packed, Panel};
+use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
+
+/// Exists only where the CPU has AVX-512F, BW, VL and VNNI. Every unsafe call below rests on that: a
+/// vector is only made by a method of this type, so a vector is the same proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Avx512(());
+
+impl Avx512 {
+    pub fn new() -> Option<Avx512> {
+        (is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vnni"))
+        .then_some(Avx512(()))
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Lanes(__m512);
+
+macro_rules! lanewise {
+    ($($op:ident::$method:ident = $intrinsic:ident),*) => {$(
+        impl $op for Lanes {
+            type Output = Lanes;
+            #[inline(always)]
+            fn $method(self, other: Lanes) -> Lanes {
+                // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512.
+                unsafe { Lanes($intrinsic(self.0, other.0)) }
+            }
+        }
+    )*};
+}
+lanewise!(
+    Add::add = _mm512_add_ps,
+    Sub::sub = _mm512_sub_ps,
+    Mul::mul = _mm512_mul_ps,
+    Div::div = _mm512_div_ps
+);
+
+impl F32x16 for Lanes {
+    #[inline(always)]
+    fn if_lt(self, other: Lanes, yes: Lanes, no: Lanes) -> Lanes {
+        // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512.
+        unsafe {
+            let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, other.0);
+            Lanes(_mm512_mask_blend_ps(less, no.0, yes.0))
+        }
+    }
+
+    // `minps` and `maxps` give their second operand where the two do not compare: `self`.
+    #[inline(always)]
+    fn min(self, other: Lanes) -> Lanes {
+        // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512.
+        unsafe { Lanes(_mm512_min_ps(other.0, self.0)) }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Lanes) -> Lanes {
+        // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512.
+        unsafe { Lanes(_mm512_max_ps(other.0, self.0)) }
+    }
+
+    #[inline(always)]
+    fn pow2(self) -> Lanes {
+        // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512.
+        unsafe {
+            let one = _mm512_castps_si512(_mm512_set1_ps(1.0));
+            let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(self.0));
+            Lanes(_mm512_castsi512_ps(_mm512_add_epi32(exponent, one)))
+        }
+    }
+
+    #[inline(always)]
+    fn low_bytes(self) -> [u8; LANES] {
+        let mut bytes = [0; LANES];
+        // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512; `bytes` has the 16
+        // bytes that the unaligned store writes.
+        unsafe {
+            let packed = _mm512_cvtepi32_epi8(_mm512_castps_si512(self.0));
+            _mm_storeu_si128(bytes.as_mut_ptr().cast(), packed);
+        }
+        bytes
+    }
+
+    #[inline(always)]
+    fn store(self, out: &mut [f32; LANES]) {
+        // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512; `out` has the 16 floats
+        // that the unaligned store writes.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), self.0) }
+    }
+}
+
+impl Isa for Avx512 {
+    type F32 = Lanes;
+    const TILE_ROWS: usize = 8;
+
+    fn name(self) -> &'static str {
+        "avx512"
+    }
+
+    #[inline(always)]
+    fn run<O: Op>(self, op: O) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+        fn with_avx512<O: Op>(isa: Avx512, op: O) {
+            op.run(isa);
+        }
+        // SAFETY: `self` exists only where `Avx512::new` found these features.
+        unsafe { with_avx512(self, op) }
+    }
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Lanes {
+        // SAFETY: `self` exists only where `Avx512::new` found AVX-512.
+        unsafe { Lanes(_mm512_set1_ps(value)) }
+    }
+
+    #[inline(always)]
+    fn load(self, lanes: &[f32; LANES]) -> Lanes {
+        // SAFETY: `self` exists only where `Avx512::new` found AVX-512; `lanes` has the 16 floats
+        // that the unaligned load reads.
+        unsafe { Lanes(_mm512_loadu_ps(lanes.as_ptr())) }
+    }
+
+    #[inline(always)]
+    fn to_floats(self, lanes: &[i32; LANES]) -> Lanes {
+        // SAFETY: `self` exists only where `Avx512::new` found AVX-512; `lanes` has the 16
+        // integers that the unaligned load reads.
+        unsafe { Lanes(_mm512_cvtepi32_ps(_mm512_loadu_si512(lanes.as_ptr().cast()))) }
+    }
+
+    fn pack(self, weights: &Columns) -> Packed {
+        Packed::in_groups_of(GROUP, weights)
+    }
+
+    #[inline(always)]
+    fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+        // SAFETY: `self` exists only where `Avx512::new` found these features.
+        unsafe { dot_rows(acts, panel, out) }
+    }
+}
+
+/// All rows against one panel. With sixteen rows, a step of the tile's loop multiplies sixteen
+/// times for seventeen loads, which is nearly all that the multipliers take.
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn dot_rows(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+    let row_bytes = panel.blocks.len() * GROUP;
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<16>(a, panel, o));
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4>(a, panel, o));
+    by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1>(a, panel, o));
+}
+
+/// The tile: `ROWS` rows by one panel.
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]; ROWS]) {
+    let groups = acts.as_chunks::<GROUP>().0;
+    let height = panel.blocks.len();
+    assert_eq!(groups.len(), ROWS * height);
+    let mut sums = [_mm512_setzero_si512(); ROWS];
+    for (i, block) in panel.blocks.iter().enumerate() {
+        // SAFETY: a block has the 64 bytes that the load reads, and is aligned to 64.
+        let weights = unsafe { _mm512_load_si512(block.0.as_ptr().cast()) };
+        for (r, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: `i < height`, and there are `ROWS * height` groups, as asserted above.
+            let q = unsafe { *groups.get_unchecked(r * height + i) };
+            *sum = _mm512_dpbusd_epi32(*sum, _mm512_set1_epi32(i32::from_le_bytes(q)), weights);
+        }
+    }
+    for (out, sum) in out.iter_mut().zip(sums) {
+        // SAFETY: `out` has the 16 integers that the unaligned store writes.
+        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), sum) };
+    }
+}
