@@ -80,26 +80,6 @@ impl F32x16 for Lanes {
     }
 
     #[inline(always)]
-    fn low_bytes(self) -> [u8; LANES] {
-        let mut bytes = [0; LANES];
-        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2; `bytes` has the 16 bytes
-        // that the unaligned store writes.
-        unsafe {
-            let mask = _mm256_set1_epi32(0xff);
-            let lo = _mm256_and_si256(_mm256_castps_si256(self.0), mask);
-            let hi = _mm256_and_si256(_mm256_castps_si256(self.1), mask);
-            // Packing works within halves of a register: put the quarters back in order.
-            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(lo, hi));
-            let packed = _mm_packus_epi16(
-                _mm256_castsi256_si128(words),
-                _mm256_extracti128_si256::<1>(words),
-            );
-            _mm_storeu_si128(bytes.as_mut_ptr().cast(), packed);
-        }
-        bytes
-    }
-
-    #[inline(always)]
     fn store(self, out: &mut [f32; LANES]) {
         // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2; `out` has the 16 floats
         // that the two unaligned stores write.
@@ -157,6 +137,25 @@ impl Isa for Avx2 {
 
     fn pack(self, weights: &Columns) -> Packed {
         peel(weights)
+    }
+
+    #[inline(always)]
+    fn store_acts(self, q: Lanes, out: &mut [u8]) {
+        let out: &mut [u8; LANES] = out.try_into().expect("a byte for each activation");
+        // SAFETY: `self` exists only where `Avx2::new` found AVX2; `out` has the 16 bytes that the
+        // unaligned store writes.
+        unsafe {
+            let mask = _mm256_set1_epi32(0xff);
+            let lo = _mm256_and_si256(_mm256_castps_si256(q.0), mask);
+            let hi = _mm256_and_si256(_mm256_castps_si256(q.1), mask);
+            // Packing works within halves of a register: put the quarters back in order.
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(lo, hi));
+            let packed = _mm_packus_epi16(
+                _mm256_castsi256_si128(words),
+                _mm256_extracti128_si256::<1>(words),
+            );
+            _mm_storeu_si128(out.as_mut_ptr().cast(), packed);
+        }
     }
 
     #[inline(always)]

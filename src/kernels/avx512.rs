@@ -78,18 +78,6 @@ impl F32x16 for Lanes {
     }
 
     #[inline(always)]
-    fn low_bytes(self) -> [u8; LANES] {
-        let mut bytes = [0; LANES];
-        // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512; `bytes` has the 16
-        // bytes that the unaligned store writes.
-        unsafe {
-            let packed = _mm512_cvtepi32_epi8(_mm512_castps_si512(self.0));
-            _mm_storeu_si128(bytes.as_mut_ptr().cast(), packed);
-        }
-        bytes
-    }
-
-    #[inline(always)]
     fn store(self, out: &mut [f32; LANES]) {
         // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512; `out` has the 16 floats
         // that the unaligned store writes.
@@ -137,6 +125,17 @@ impl Isa for Avx512 {
 
     fn pack(self, weights: &Columns) -> Packed {
         Packed::in_groups_of(GROUP, weights)
+    }
+
+    #[inline(always)]
+    fn store_acts(self, q: Lanes, out: &mut [u8]) {
+        let out: &mut [u8; LANES] = out.try_into().expect("a byte for each activation");
+        // SAFETY: `self` exists only where `Avx512::new` found AVX-512; `out` has the 16 bytes that
+        // the unaligned store writes.
+        unsafe {
+            let packed = _mm512_cvtepi32_epi8(_mm512_castps_si512(q.0));
+            _mm_storeu_si128(out.as_mut_ptr().cast(), packed);
+        }
     }
 
     #[inline(always)]

@@ -204,7 +204,8 @@ impl LinearI8 {
 
 /// Quantise one row into `acts`, whose padding becomes what a value of `min` becomes.
 ///
-/// Of a constant row every `q` is 0. A NaN or an infinity makes some of the results NaN.
+/// Of a row whose values are all the same, or differ by less than a float's reciprocal can express,
+/// every `q` is 0. A NaN or an infinity makes the row's `min` NaN, and so all of its results.
 #[inline(always)]
 fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
     let first = x.first().copied().unwrap_or(0.0);
@@ -216,17 +217,18 @@ fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
     }
     let (min, max) = (min.min_lanes(), max.max_lanes());
     let range = max - min;
-    let (lowest, factor) = (isa.splat(min), isa.splat(255.0 / range));
-    let (zero, magic) = (isa.splat(0.0), isa.splat(MAGIC));
-    let mut sum = 0;
+    let factor = 255.0 / range;
+    let factor = isa.splat(if factor.is_finite() { factor } else { 0.0 });
+    let (lowest, magic) = (isa.splat(min), isa.splat(MAGIC));
+    // Integers below 2^24, which floats add exactly.
+    let mut sum = isa.splat(0.0);
     for (i, acts) in acts.chunks_exact_mut(LANES * I::ACT_BYTES).enumerate() {
         let x = isa.load_or(x.get(i * LANES..).unwrap_or(&[]), min);
-        let q = (x - lowest) * factor;
-        // A NaN compares to nothing and becomes 0.
-        let q = zero.if_lt(q, q, zero).min(isa.splat(255.0));
-        let q = (q + magic).low_bytes();
-        sum += q.iter().map(|&q| i32::from(q)).sum::<i32>();
+        let q = (x - lowest) * factor + magic;
+        sum = sum + (q - magic);
         isa.store_acts(q, acts);
     }
-    Row { min, scale: range / 255.0, sum }
+    let sum = sum.sum_lanes();
+    let min = if sum.is_nan() { f32::NAN } else { min };
+    Row { min, scale: range / 255.0, sum: sum as i32 }
 }

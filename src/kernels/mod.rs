@@ -129,7 +129,7 @@ impl Kernel {
         with_isa!(self, isa => isa.pack(weights))
     }
 
-    /// The kernel for this matrix: this one, unless it can only multiply narrower weights.
+    /// The kernel for this matrix: this one, unless another multiplies such weights faster.
     fn for_weights(self, _weights: &Columns) -> Kernel {
         match self.0 {
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]

@@ -8,8 +8,9 @@
 //! sum q v  =  sum (q - 128) (v - low)  +  low * sum q  +  128 * sum (v - low)
 //! ```
 //!
-//! A matrix with a column that spans more than 127 is multiplied by the simd128 kernel. All else
-//! is that kernel's too.
+//! What a shifted weight has above 127 goes to extra blocks, which are multiplied on their own and
+//! added to the same sums. A matrix that needs many of them is multiplied by the simd128 kernel.
+//! All else is that kernel's too.
 
 use core::arch::wasm32::*;
 use core::array::from_fn;
@@ -50,17 +51,40 @@ fn self_test() -> bool {
     })
 }
 
+/// The largest weight for which the product is specified.
+const LARGEST: u8 = 127;
+
 /// The least weight of a column; 0 of an empty one.
 fn lowest(weights: &Columns, column: usize) -> i8 {
     weights.column(column).min().unwrap_or(0)
 }
 
-/// Whether every column spans at most 127.
+/// Whether few enough weights are more than [`LARGEST`] above their column's least: each costs at
+/// most an extra block, and the simd128 kernel takes about a third longer for all of them.
 pub(super) fn fits(weights: &Columns) -> bool {
-    (0..weights.n).all(|column| {
-        let low = i32::from(lowest(weights, column));
-        weights.column(column).all(|v| i32::from(v) - low <= 127)
-    })
+    let above = |column| {
+        let low = i16::from(lowest(weights, column)) + i16::from(LARGEST);
+        weights.column(column).filter(|&v| i16::from(v) > low).count()
+    };
+    (0..weights.n).map(above).sum::<usize>() * GROUP * LANES * 4 <= weights.k * weights.n
+}
+
+/// Move what exceeds [`LARGEST`] from blocks of unsigned weights to extra ones.
+fn peel(packed: &mut Packed) {
+    let height = packed.height();
+    for (shape, blocks) in packed.shapes.iter_mut().zip(packed.blocks.chunks_exact_mut(height)) {
+        for (at, block) in blocks.iter_mut().enumerate() {
+            while block.0.iter().any(|&v| v as u8 > LARGEST) {
+                let extra = block.0.map(|v| (v as u8).saturating_sub(LARGEST).min(LARGEST));
+                for (v, extra) in block.0.iter_mut().zip(extra) {
+                    *v = (*v as u8 - extra) as i8;
+                }
+                packed.extras.push(Block(extra.map(|v| v as i8)));
+                packed.extras_at.push(u16::try_from(at).expect("asserted by LinearI8::new"));
+            }
+        }
+        shape.extras_end = packed.extras.len();
+    }
 }
 
 impl Isa for Relaxed {
@@ -101,15 +125,21 @@ impl Isa for Relaxed {
         let mut packed = Packed::in_groups_of(GROUP, &shifted);
         for (column, low) in low.into_iter().enumerate() {
             packed.sum_factor[column] = i32::from(low);
-            packed.offset[column] = 128 * shifted.column(column).map(i32::from).sum::<i32>();
+            packed.offset[column] =
+                128 * shifted.column(column).map(|v| i32::from(v as u8)).sum::<i32>();
         }
+        peel(&mut packed);
         packed
     }
 
     /// Each activation is shifted to `-128..=127`.
     #[inline(always)]
-    fn store_acts(self, q: [u8; LANES], out: &mut [u8]) {
-        out.copy_from_slice(&q.map(|q| q ^ 0x80));
+    fn store_acts(self, q: Lanes, out: &mut [u8]) {
+        let out: &mut [u8; LANES] = out.try_into().expect("a byte for each activation");
+        let [low, high] = q.words();
+        let shifted = v128_xor(u8x16_narrow_i16x8(low, high), i8x16_splat(-128));
+        // SAFETY: `out` has the 16 bytes that the store, which needs no alignment, writes.
+        unsafe { v128_store(out.as_mut_ptr().cast(), shifted) };
     }
 
     #[inline(always)]
@@ -120,36 +150,36 @@ impl Isa for Relaxed {
     }
 }
 
-/// Blocks in one turn of the tile's loop.
-const STEP: usize = 1;
-
 /// The tile: `ROWS` rows by one panel, eight columns at a time.
 fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]; ROWS]) {
-    let k = panel.blocks.len() * GROUP;
-    let steps = panel.blocks.as_chunks::<STEP>().0;
-    let rows: [&[[u8; STEP * GROUP]]; ROWS] = from_fn(|r| acts[r * k..][..k].as_chunks().0);
-    for row in rows {
-        assert_eq!(row.len(), steps.len());
-    }
+    let height = panel.blocks.len();
+    let acts = acts.as_chunks::<GROUP>().0;
+    assert_eq!(acts.len(), ROWS * height);
     for half in 0..2 {
         let mut sums = [[i32x4_splat(0); 2]; ROWS];
-        for (i, blocks) in steps.iter().enumerate() {
-            for (at, block) in blocks.iter().enumerate() {
-                // SAFETY: the offset is at most 32, and a block has 64 bytes: the two loads, which
-                // need no alignment, read the 32 that begin there.
-                let weights = unsafe {
-                    let from = block.0.as_ptr().add(32 * half);
-                    [v128_load(from.cast()), v128_load(from.add(16).cast())]
-                };
-                for (sums, row) in sums.iter_mut().zip(rows) {
-                    // SAFETY: a step of a row has four bytes for each of its blocks, which the
-                    // load, which needs no alignment, reads.
-                    let q = unsafe { v128_load32_splat(row[i].as_ptr().add(GROUP * at).cast()) };
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = i32x4_relaxed_dot_i8x16_i7x16_add(q, weights, *sum);
-                    }
+        let mut add = |block: &Block, at: usize| {
+            // SAFETY: the offset is at most 32, and a block has 64 bytes: the two loads, which
+            // need no alignment, read the 32 that begin there.
+            let weights = unsafe {
+                let from = block.0.as_ptr().add(32 * half);
+                [v128_load(from.cast()), v128_load(from.add(16).cast())]
+            };
+            for (r, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: `at` is below `height`, as the callers below see to, and the load needs
+                // no alignment.
+                let q = unsafe { v128_load32_splat(acts.as_ptr().add(r * height + at).cast()) };
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = i32x4_relaxed_dot_i8x16_i7x16_add(q, weights, *sum);
                 }
             }
+        };
+        for (at, block) in panel.blocks.iter().enumerate() {
+            add(block, at);
+        }
+        for (block, &at) in panel.extras.iter().zip(panel.extras_at) {
+            let at = usize::from(at);
+            assert!(at < height);
+            add(block, at);
         }
         for (out, sums) in out.iter_mut().zip(sums) {
             store_half(sums, half, out);

@@ -37,11 +37,6 @@ impl F32x16 for Lanes {
     }
 
     #[inline(always)]
-    fn low_bytes(self) -> [u8; LANES] {
-        self.0.map(|x| x.to_bits() as u8)
-    }
-
-    #[inline(always)]
     fn store(self, out: &mut [f32; LANES]) {
         *out = self.0;
     }
@@ -77,6 +72,11 @@ impl Isa for Scalar {
 
     fn pack(self, weights: &Columns) -> Packed {
         Packed::in_groups_of(GROUP, weights)
+    }
+
+    #[inline(always)]
+    fn store_acts(self, q: Lanes, out: &mut [u8]) {
+        out.copy_from_slice(&q.0.map(|q| q.to_bits() as u8));
     }
 
     fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {

@@ -24,9 +24,6 @@ pub(super) trait F32x16:
     /// `2^n` where `self` is `n + MAGIC` with an integer `-126 <= n <= 127`.
     fn pow2(self) -> Self;
 
-    /// The low byte of each lane's bits: the integer `0..=255` that was added to [`MAGIC`].
-    fn low_bytes(self) -> [u8; LANES];
-
     fn store(self, out: &mut [f32; LANES]);
 
     #[inline(always)]
@@ -90,7 +87,9 @@ fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
 }
 
 /// Pass the quantised rows of `acts`, of `row_bytes` each, to `tile` in groups of `ROWS`, with the
-/// results that are theirs, and return what is left of both.
+/// results that are theirs. The last group may share rows with the one before it, which then get
+/// the same results twice: a tile costs little more than a row. Fewer rows than a tile's are
+/// returned.
 #[inline(always)]
 pub(super) fn by_tiles<'a, const ROWS: usize>(
     acts: &'a [u8],
@@ -98,12 +97,19 @@ pub(super) fn by_tiles<'a, const ROWS: usize>(
     out: &'a mut [[i32; LANES]],
     tile: impl Fn(&[u8], &mut [[i32; LANES]; ROWS]),
 ) -> (&'a [u8], &'a mut [[i32; LANES]]) {
-    let (tiles, rest) = out.as_chunks_mut::<ROWS>();
-    let (tile_acts, rest_acts) = acts.split_at(tiles.len() * ROWS * row_bytes);
-    for (acts, out) in tile_acts.chunks_exact(ROWS * row_bytes).zip(tiles) {
+    if out.len() < ROWS {
+        return (acts, out);
+    }
+    let tile_bytes = ROWS * row_bytes;
+    for (acts, out) in acts.chunks_exact(tile_bytes).zip(out.as_chunks_mut::<ROWS>().0) {
         tile(acts, out);
     }
-    (rest_acts, rest)
+    if !out.len().is_multiple_of(ROWS)
+        && let Some(last) = out.last_chunk_mut()
+    {
+        tile(&acts[acts.len() - tile_bytes..], last);
+    }
+    (&[], &mut [])
 }
 
 /// An instruction set. A value of this type is the proof that its instructions may be executed.
@@ -142,11 +148,9 @@ pub(super) trait Isa: Copy {
     /// Arrange a matrix's panels for [`Isa::dot_panel`].
     fn pack(self, weights: &super::pack::Columns) -> super::pack::Packed;
 
-    /// Write sixteen activations in the layout that [`Isa::dot_panel`] reads.
-    #[inline(always)]
-    fn store_acts(self, q: [u8; LANES], out: &mut [u8]) {
-        out.copy_from_slice(&q);
-    }
+    /// Write sixteen activations in the layout that [`Isa::dot_panel`] reads: the integers
+    /// `0..=255` that were added to [`MAGIC`]. `out` has [`Isa::ACT_BYTES`] for each.
+    fn store_acts(self, q: Self::F32, out: &mut [u8]);
 
     /// The raw dot products of each row of `acts` with the sixteen columns of one panel: one
     /// element of `out` for each row. What `raw` leaves out is in the panel's corrections.

@@ -8,7 +8,7 @@ use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Sub};
 
 use super::pack::{Columns, GROUP, Packed, Panel};
-use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
+use super::simd::{F32x16, Isa, LANES, Op};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Simd128;
@@ -29,29 +29,49 @@ macro_rules! lanewise {
 }
 lanewise!(Add::add = f32x4_add, Sub::sub = f32x4_sub, Mul::mul = f32x4_mul, Div::div = f32x4_div);
 
+impl Lanes {
+    /// The integers `0..=255` that were added to [`super::simd::MAGIC`], in 16 bits each.
+    #[inline(always)]
+    pub(super) fn words(self) -> [v128; 2] {
+        let [a, b, c, d] = self.0.map(|x| v128_and(x, i32x4_splat(0xff)));
+        [i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d)]
+    }
+}
+
+/// Bits of `yes` where the lane of `mask` is all ones, and of `no` where it is all zeros.
+#[inline(always)]
+fn select(yes: v128, no: v128, mask: v128) -> v128 {
+    #[cfg(target_feature = "relaxed-simd")]
+    return i32x4_relaxed_laneselect(yes, no, mask);
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    v128_bitselect(yes, no, mask)
+}
+
 impl F32x16 for Lanes {
     #[inline(always)]
     fn if_lt(self, other: Lanes, yes: Lanes, no: Lanes) -> Lanes {
-        Lanes(from_fn(|i| v128_bitselect(yes.0[i], no.0[i], f32x4_lt(self.0[i], other.0[i]))))
+        Lanes(from_fn(|i| select(yes.0[i], no.0[i], f32x4_lt(self.0[i], other.0[i]))))
     }
 
-    // `min` and `max` stay as the trait gives them: where relaxed SIMD is enabled, LLVM turns
-    // `f32x4_pmin` and `f32x4_pmax` into relaxed ones, which lose a NaN.
+    // Where relaxed SIMD is enabled, `min` and `max` stay as the trait gives them: LLVM turns
+    // `f32x4_pmin` and `f32x4_pmax` into relaxed ones there, which lose a NaN.
+
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn min(self, other: Lanes) -> Lanes {
+        Lanes(from_fn(|i| f32x4_pmin(self.0[i], other.0[i])))
+    }
+
+    #[cfg(not(target_feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn max(self, other: Lanes) -> Lanes {
+        Lanes(from_fn(|i| f32x4_pmax(self.0[i], other.0[i])))
+    }
 
     #[inline(always)]
     fn pow2(self) -> Lanes {
         let one = f32x4_splat(1.0);
         Lanes(self.0.map(|x| i32x4_add(i32x4_shl(x, 23), one)))
-    }
-
-    #[inline(always)]
-    fn low_bytes(self) -> [u8; LANES] {
-        let [a, b, c, d] = self.0.map(|x| v128_and(x, i32x4_splat(0xff)));
-        let packed = u8x16_narrow_i16x8(i16x8_narrow_i32x4(a, b), i16x8_narrow_i32x4(c, d));
-        let mut bytes = [0; LANES];
-        // SAFETY: `bytes` has the 16 bytes that the store, which needs no alignment, writes.
-        unsafe { v128_store(bytes.as_mut_ptr().cast(), packed) };
-        bytes
     }
 
     #[inline(always)]
@@ -102,54 +122,80 @@ impl Isa for Simd128 {
 
     /// Each activation becomes 16 bits.
     #[inline(always)]
-    fn store_acts(self, q: [u8; LANES], out: &mut [u8]) {
-        for (out, q) in out.as_chunks_mut::<2>().0.iter_mut().zip(q) {
-            *out = [q, 0];
+    fn store_acts(self, q: Lanes, out: &mut [u8]) {
+        let out: &mut [u8; 2 * LANES] = out.try_into().expect("two bytes for each activation");
+        let [low, high] = q.words();
+        // SAFETY: `out` has the 32 bytes that the stores, which need no alignment, write.
+        unsafe {
+            v128_store(out.as_mut_ptr().cast(), low);
+            v128_store(out.as_mut_ptr().add(LANES).cast(), high);
         }
     }
 
     #[inline(always)]
     fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        let row_bytes = panel.blocks.len() * GROUP * 2;
-        let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4>(a, panel, o));
-        by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1>(a, panel, o));
+        dot_rows(acts, panel, out);
     }
 }
 
-/// Blocks in one turn of the tile's loop.
-const STEP: usize = 1;
+/// Blocks whose weights are widened before all rows pass over them: 12 KiB, part of the first-level
+/// cache.
+const WIDE_BLOCKS: usize = 96;
 
-/// Bytes of activations that meet one turn's blocks.
-const STEP_BYTES: usize = 2 * STEP * GROUP;
+/// A pair of inputs' weights for sixteen columns, in 16 bits.
+type Pair = [v128; 4];
 
-/// The tile: `ROWS` rows by one panel, eight columns at a time. Both factors are widened to 16
-/// bits, where `i32x4.dot` is exact.
-fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]; ROWS]) {
-    let row_bytes = panel.blocks.len() * GROUP * 2;
-    let steps = panel.blocks.as_chunks::<STEP>().0;
-    let rows: [&[[u8; STEP_BYTES]]; ROWS] =
-        from_fn(|r| acts[r * row_bytes..][..row_bytes].as_chunks().0);
-    for row in rows {
-        assert_eq!(row.len(), steps.len());
+/// All rows against one panel, [`WIDE_BLOCKS`] at a time.
+fn dot_rows(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+    let row_bytes = panel.blocks.len() * GROUP * Simd128::ACT_BYTES;
+    let mut wide: [Pair; 2 * WIDE_BLOCKS] = [[i32x4_splat(0); 4]; 2 * WIDE_BLOCKS];
+    out.fill([0; LANES]);
+    let mut start = 0;
+    for blocks in panel.blocks.chunks(WIDE_BLOCKS) {
+        for (wide, block) in wide.as_chunks_mut::<2>().0.iter_mut().zip(blocks) {
+            let parts = block.0.as_chunks::<8>().0;
+            for (wide, part) in wide.as_flattened_mut().iter_mut().zip(parts) {
+                // SAFETY: `part` has the eight bytes that the load, which needs no alignment, reads.
+                *wide = unsafe { i16x8_load_extend_i8x8(part.as_ptr()) };
+            }
+        }
+        let wide = &wide[..2 * blocks.len()];
+        let (tiles, rest) = out.as_chunks_mut::<4>();
+        for (t, out) in tiles.iter_mut().enumerate() {
+            dot_tile(&acts[4 * t * row_bytes + start..], row_bytes, wide, out);
+        }
+        let done = 4 * tiles.len();
+        for (r, out) in rest.iter_mut().enumerate() {
+            let out = core::array::from_mut(out);
+            dot_tile(&acts[(done + r) * row_bytes + start..], row_bytes, wide, out);
+        }
+        start += blocks.len() * GROUP * Simd128::ACT_BYTES;
     }
+}
+
+/// The tile: `ROWS` rows, `row_bytes` apart, by some of a panel's inputs, eight columns at a time.
+/// Adds to `out`. Both factors are in 16 bits, where `i32x4.dot` is exact.
+///
+/// A turn of the loop takes one pair of inputs: its loads and the sums are as many values as x86-64
+/// has registers for.
+fn dot_tile<const ROWS: usize>(
+    acts: &[u8],
+    row_bytes: usize,
+    weights: &[Pair],
+    out: &mut [[i32; LANES]; ROWS],
+) {
+    let acts = acts.as_chunks::<4>().0;
+    let row_pairs = row_bytes / 4;
+    assert!((ROWS - 1) * row_pairs + weights.len() <= acts.len());
     for half in 0..2 {
-        let mut sums = [[i32x4_splat(0); 2]; ROWS];
-        for (i, blocks) in steps.iter().enumerate() {
-            for pair in 0..2 * STEP {
-                let block = &blocks[pair / 2].0;
-                // SAFETY: the offset is at most 48, and a block has 64 bytes: the two loads, which
-                // need no alignment, read the 16 that begin there.
-                let weights = unsafe {
-                    let from = block.as_ptr().add(pair % 2 * 32 + half * 16);
-                    [i16x8_load_extend_i8x8(from), i16x8_load_extend_i8x8(from.add(8))]
-                };
-                for (sums, row) in sums.iter_mut().zip(rows) {
-                    // SAFETY: a step of a row has four bytes for each of its pairs, which the
-                    // load, which needs no alignment, reads.
-                    let q = unsafe { v128_load32_splat(row[i].as_ptr().add(4 * pair).cast()) };
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = i32x4_add(*sum, i32x4_dot_i16x8(q, weights));
-                    }
+        let mut sums = out.each_ref().map(|out| load_half(half, out));
+        for (i, pair) in weights.iter().enumerate() {
+            let weights = [pair[2 * half], pair[2 * half + 1]];
+            for (r, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: asserted above, and the load needs no alignment.
+                let q = unsafe { v128_load32_splat(acts.as_ptr().add(r * row_pairs + i).cast()) };
+                for (sum, weights) in sums.iter_mut().zip(weights) {
+                    *sum = i32x4_add(*sum, i32x4_dot_i16x8(q, weights));
                 }
             }
         }
@@ -157,6 +203,14 @@ fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES
             store_half(sums, half, out);
         }
     }
+}
+
+/// Eight columns of a row: the first or the second half.
+#[inline(always)]
+fn load_half(half: usize, row: &[i32; LANES]) -> [v128; 2] {
+    let from = row[8 * half..][..8].as_ptr();
+    // SAFETY: `from` begins eight integers, which the two loads, that need no alignment, read.
+    unsafe { [v128_load(from.cast()), v128_load(from.add(4).cast())] }
 }
 
 /// Write eight columns of a row: the first or the second half.
