@@ -207,14 +207,17 @@ impl Reranker {
 
     /// Scores pairs of query and document, in the order given. Either text may be empty.
     pub fn score<Q: AsRef<str>, D: AsRef<str>>(&self, pairs: &[(Q, D)]) -> Result<Vec<Score>> {
-        let encodings = pairs
-            .iter()
-            .enumerate()
-            .map(|(i, (query, document))| {
-                self.encode(query.as_ref(), document.as_ref())
-                    .map_err(|e| e.at(format_args!("pair {i}")))
-            })
-            .collect::<Result<Vec<_>>>()?;
+        // Pairs of one query usually lie together: it is tokenized once for them.
+        let runs = pairs.chunk_by(|(a, _), (b, _)| a.as_ref() == b.as_ref());
+        let mut encodings = Vec::with_capacity(pairs.len());
+        for run in runs {
+            let query = self.tokenizer.query(run[0].0.as_ref());
+            for (_, document) in run {
+                let encoding = query.encode(document.as_ref());
+                encodings
+                    .push(encoding.map_err(|e| e.at(format_args!("pair {}", encodings.len())))?);
+            }
+        }
         self.score_encodings(&encodings, &|_| ())
     }
 

@@ -5,7 +5,7 @@
 
 use super::Kernel;
 use super::linear_f32::{Rows, product};
-use super::math::exp;
+use super::math::exp_not_above_1;
 use super::simd::{F32x16, Isa, LANES, Op};
 
 /// Query rows whose scores are held at a time.
@@ -158,8 +158,8 @@ fn one_head<I: Isa>(
     }
 }
 
-/// Replace a row's first `len` scores with `e^(scale (score - largest))` and those behind them
-/// with zero, and return the sum.
+/// Replace a row's first `len` scores with `e^(scale (score - largest))` and return their sum. Those
+/// behind them become as good as zero: too small to count beside the largest, which becomes 1.
 #[inline(always)]
 fn exp_row<I: Isa>(isa: I, row: &mut [f32], len: usize, scale: f32) -> f32 {
     let mut largest = isa.splat(f32::NEG_INFINITY);
@@ -171,7 +171,7 @@ fn exp_row<I: Isa>(isa: I, row: &mut [f32], len: usize, scale: f32) -> f32 {
     let mut sum = isa.splat(0.0);
     for start in (0..row.len()).step_by(LANES) {
         let score = isa.load_or(&row[start..len.min(start + LANES)], f32::NEG_INFINITY);
-        let y = exp(isa, (score - largest) * scale);
+        let y = exp_not_above_1(isa, (score - largest) * scale);
         sum = sum + y;
         y.store_first(&mut row[start..start + LANES]);
     }

@@ -2,7 +2,7 @@
 //!
 //! None of them calls libm, whose results differ between platforms. A NaN stays a NaN. The
 //! polynomials and quotients were fitted for this crate in 40 digits (interpolation at Chebyshev
-//! nodes; for the normal distribution, weighted least squares with Lawson's iteration); `tests_math.rs` holds them to
+//! nodes; for GELU, weighted least squares with Lawson's iteration); `tests_math.rs` holds them to
 //! f64 references.
 
 use super::simd::{F32x16, Isa, LANES, MAGIC};
@@ -17,64 +17,69 @@ fn poly<I: Isa, const N: usize>(isa: I, x: I::F32, c: &[f32; N]) -> I::F32 {
     sum
 }
 
+/// Below this `e^x` is subnormal, and above [`EXP_HIGHEST`] infinite.
+const EXP_LOWEST: f32 = -87.3;
+const EXP_HIGHEST: f32 = 88.3;
+
 /// `e^x`. Zero below -87.3 (no subnormal results) and infinite above 88.3.
+#[inline(always)]
+pub(super) fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    let (lowest, highest) = (isa.splat(EXP_LOWEST), isa.splat(EXP_HIGHEST));
+    let value = exp_within(isa, x.max(lowest).min(highest));
+    let value = x.if_lt(lowest, isa.splat(0.0), value);
+    highest.if_lt(x, isa.splat(f32::INFINITY), value)
+}
+
+/// `e^x` where x is not above 0, as in a softmax, and never less than `e^-87.3`.
+#[inline(always)]
+pub(super) fn exp_not_above_1<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    exp_within(isa, x.max(isa.splat(EXP_LOWEST)))
+}
+
+/// `e^x` from [`EXP_LOWEST`] to [`EXP_HIGHEST`].
 ///
 /// Reduced by Cody and Waite's two-part ln 2 to `|r| <= ln 2 / 2` ("Software Manual for the
 /// Elementary Functions", 1980), where `1 + r + r^2 p(r)` errs by 1e-8.
 #[inline(always)]
-pub(super) fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
-    const LOWEST: f32 = -87.3;
-    const HIGHEST: f32 = 88.3;
+fn exp_within<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     const P: [f32; 5] = [0.5, 0.166_665_77, 0.041_666_554, 0.008_363_233, 0.001_392_625];
 
-    let clamped = x.max(isa.splat(LOWEST)).min(isa.splat(HIGHEST));
-    let shifted = clamped * isa.splat(core::f32::consts::LOG2_E) + isa.splat(MAGIC);
+    let shifted = x * isa.splat(core::f32::consts::LOG2_E) + isa.splat(MAGIC);
     let n = shifted - isa.splat(MAGIC);
-    let r = clamped - n * isa.splat(LN2_HIGH) - n * isa.splat(LN2_LOW);
+    let r = x - n * isa.splat(LN2_HIGH) - n * isa.splat(LN2_LOW);
     let e_r = r * r * poly(isa, r, &P) + r + isa.splat(1.0);
-    let value = e_r * shifted.pow2();
-    let value = x.if_lt(isa.splat(LOWEST), isa.splat(0.0), value);
-    isa.splat(HIGHEST).if_lt(x, isa.splat(f32::INFINITY), value)
+    e_r * shifted.pow2()
 }
 
-/// The normal distribution's cumulative function `(1 + erf(x / sqrt 2)) / 2`, within 1.5e-7.
+/// `x/2 (1 + erf(x / sqrt 2))`, within 8e-7 or, where it is above 1, 8e-7 of itself.
 ///
-/// For `z = |x|`, `-log2` of the upper tail is smooth and close to a parabola, so that one
-/// polynomial `g(z)` serves up to 5.75, beyond which the tail is less than 5e-9 and taken as zero.
-#[inline(always)]
-pub(super) fn normal_cdf<I: Isa>(isa: I, x: I::F32) -> I::F32 {
-    const END: f32 = 5.75;
-    const G: [f32; 9] = [
-        1.0,
-        1.151_106,
-        0.459_198_47,
-        0.052_533_14,
-        -0.007_126_339_3,
-        1.914_427_7e-4,
-        1.613_419_3e-4,
-        -3.373_625_8e-5,
-        2.333_966_4e-6,
-    ];
-    /// `2^f` for `|f| <= 1/2`, within 1e-7 of itself.
-    const EXP2: [f32; 6] =
-        [1.0, core::f32::consts::LN_2, 0.240_221_03, 0.055_503_567, 0.009_676_264, 0.001_339_109_3];
-    let zero = isa.splat(0.0);
-    let z = x.if_lt(zero, zero - x, x);
-    let bounded = z.min(isa.splat(END));
-    let exponent = zero - poly(isa, bounded, &G);
-    let shifted = exponent + isa.splat(MAGIC);
-    let fraction = exponent - (shifted - isa.splat(MAGIC));
-    let tail = poly(isa, fraction, &EXP2) * shifted.pow2();
-    let tail = isa.splat(END).if_lt(z, zero, tail);
-    x.if_lt(zero, tail, isa.splat(1.0) - tail)
-}
-
-/// `x/2 (1 + erf(x / sqrt 2))`.
+/// What it is below `max(x, 0)` is `|x|` times the normal distribution's upper tail at `|x|`: a
+/// polynomial up to 5.2, where the tail is 1e-7 and the polynomial zero.
 #[inline(always)]
 pub(super) fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
-    x * normal_cdf(isa, x)
+    const END: f32 = 5.2;
+    /// The tail at `END / 2 + t`.
+    const TAIL: [f32; 14] = [
+        4.661_403e-3,
+        -1.358_254_65e-2,
+        1.765_392e-2,
+        -1.304_098_5e-2,
+        5.544_291e-3,
+        -9.211_067e-4,
+        -3.508_577e-4,
+        2.373_367_2e-4,
+        -3.410_825_6e-5,
+        -1.286_439_1e-5,
+        4.990_517e-6,
+        -6.605_119_3e-8,
+        -1.908_396_6e-7,
+        2.266_018_5e-8,
+    ];
+    let zero = isa.splat(0.0);
+    let z = x.max(zero - x).min(isa.splat(END));
+    x.max(zero) - z * poly(isa, z - isa.splat(END / 2.0), &TAIL)
 }
 
 /// `tanh x`: an odd polynomial near zero, where the exponential form cancels.

@@ -1,6 +1,6 @@
 //! The elementary functions against f64 references, over dense sweeps.
 
-use super::math::{Activation, exp, gelu, normal_cdf, one_lane, sigmoid, tanh};
+use super::math::{Activation, exp, gelu, one_lane, sigmoid, tanh};
 use super::scalar::Scalar;
 
 const STEPS: i32 = if cfg!(miri) { 50 } else { 400_000 };
@@ -54,23 +54,14 @@ fn exp_is_within_two_ulps() {
 }
 
 #[test]
-fn erf_is_within_3e_7() {
-    // erf(x) = 2 cdf(x sqrt 2) - 1.
-    let cdf = |x| one_lane(Scalar, normal_cdf, x);
-    let reference = |x: f64| (1.0 + erf_f64(x / 2.0_f64.sqrt())) / 2.0;
-    let (error, x) = worst(sweep(-8.0, 8.0), cdf, reference, |_| 1.0);
-    assert!(error < 1.5e-7, "{error:e} at {x}");
-    assert_eq!([cdf(f32::NEG_INFINITY), cdf(0.0), cdf(f32::INFINITY)], [0.0, 0.5, 1.0]);
-    assert!(cdf(f32::NAN).is_nan());
-}
-
-#[test]
 fn gelu_is_near_its_definition() {
     let gelu = |x| one_lane(Scalar, gelu, x);
     let reference = |x: f64| x / 2.0 * (1.0 + erf_f64(x / 2.0_f64.sqrt()));
     let (error, x) = worst(sweep(-10.0, 10.0), gelu, reference, |y| y.abs().max(1.0));
-    assert!(error < 2e-7, "{error:e} at {x}");
-    assert_eq!([gelu(0.0), gelu(-1e30), gelu(1e30)], [0.0, 0.0, 1e30]);
+    assert!(error < 8e-7, "{error:e} at {x}");
+    assert_eq!([gelu(0.0), gelu(1e30), gelu(f32::INFINITY)], [0.0, 1e30, f32::INFINITY]);
+    assert!([gelu(-1e30), gelu(f32::NEG_INFINITY)].iter().all(|y| y.abs() < 1e-7));
+    assert!(gelu(f32::NAN).is_nan());
 }
 
 #[test]
