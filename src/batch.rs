@@ -2,17 +2,29 @@
 
 use crate::tokenizer::Encoding;
 
-/// The most tokens in one batch. Enough rows to keep a matrix product busy; few enough that a
-/// batch's activations stay in the cache and that threads share a list evenly.
-pub(crate) const BATCH_TOKENS: usize = 256;
+/// The most tokens in one batch. Each batch reads all weights once, which many tokens share; more
+/// of them would leave the cache.
+const MOST_TOKENS: usize = 512;
 
-/// Splits a list into batches of at most [`BATCH_TOKENS`] tokens (a longer document is a batch
-/// by itself), longest documents first. Returns the indices of each batch's documents.
+/// The fewest that are worth a batch, where threads could use more batches.
+const LEAST_TOKENS: usize = 128;
+
+/// Batches that a thread should find, so that all threads end at about the same time.
+const BATCHES_A_THREAD: usize = 4;
+
+/// Splits a list into batches for `threads`, of at most [`MOST_TOKENS`] tokens (a longer document
+/// is a batch by itself), longest documents first. Returns the indices of each batch's documents.
 ///
 /// Longest first means that the batches that end a call are small, so threads end together.
-pub(crate) fn plan(encodings: &[Encoding]) -> Vec<Vec<usize>> {
+pub(crate) fn plan(encodings: &[Encoding], threads: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..encodings.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(encodings[i].ids.len()));
+    let limit = if threads == 1 {
+        MOST_TOKENS
+    } else {
+        let all: usize = encodings.iter().map(|encoding| encoding.ids.len()).sum();
+        (all / (threads * BATCHES_A_THREAD)).clamp(LEAST_TOKENS, MOST_TOKENS)
+    };
 
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut room = 0;
@@ -25,7 +37,7 @@ pub(crate) fn plan(encodings: &[Encoding]) -> Vec<Vec<usize>> {
             }
             _ => {
                 batches.push(vec![index]);
-                room = BATCH_TOKENS.saturating_sub(tokens);
+                room = limit.saturating_sub(tokens);
             }
         }
     }
@@ -49,19 +61,29 @@ mod tests {
     #[test]
     fn every_document_is_in_one_batch_within_the_limit() {
         let encodings = lengths(&[10, 512, 300, 5, 300, 200, 600, 1]);
-        let batches = plan(&encodings);
+        let batches = plan(&encodings, 1);
         let mut seen: Vec<usize> = batches.concat();
         seen.sort();
         assert_eq!(seen, (0..encodings.len()).collect::<Vec<_>>());
         for batch in &batches {
             let tokens: usize = batch.iter().map(|&i| encodings[i].ids.len()).sum();
-            assert!(tokens <= BATCH_TOKENS || batch.len() == 1, "{batch:?} has {tokens} tokens");
+            assert!(tokens <= MOST_TOKENS || batch.len() == 1, "{batch:?} has {tokens} tokens");
         }
         assert_eq!(batches[0], [6]);
     }
 
     #[test]
+    fn threads_find_several_batches_each() {
+        let encodings = lengths(&[100; 40]);
+        assert_eq!(plan(&encodings, 1).len(), 8);
+        assert_eq!(plan(&encodings, 2).len(), 8);
+        assert_eq!(plan(&encodings, 8).len(), 40);
+        // A long list gives full batches.
+        assert_eq!(plan(&lengths(&[100; 300]), 2).len(), 60);
+    }
+
+    #[test]
     fn nothing_makes_no_batch() {
-        assert!(plan(&[]).is_empty());
+        assert!(plan(&[], 1).is_empty());
     }
 }

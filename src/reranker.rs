@@ -248,7 +248,7 @@ impl Reranker {
         encodings: &[Encoding],
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Score>> {
-        let batches = batch::plan(encodings);
+        let batches = batch::plan(encodings, self.threads);
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         // Every thread takes the next batch until none is left.
         let work = || -> Result<Vec<(usize, f32)>> {

@@ -57,7 +57,7 @@ function packageMissing(installed, file = "crossrank.wasm") {
   return existsSync(join(installed, "node_modules/crossrank/dist", file)) ? undefined : `the package has no ${file}`;
 }
 
-/** Issue 4: ours / theirs, at most. */
+/** What we hold ourselves to: ours / theirs, at most. */
 export const TARGETS = [
   ["native", "32x128", "crossrank", "onnxruntime-node plain", 0.85],
   ["native", "dl19", "crossrank", "onnxruntime-node plain", 0.48],

@@ -9,7 +9,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use crate::kernels::{
     Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8, NormParams,
-    add_norm, attention, linear_f32, linear_i8,
+    add_norm, aligned, attention, linear_f32, linear_i8,
 };
 use crate::model::{self, Norm, Table, Values};
 
@@ -203,8 +203,7 @@ impl Residual {
             bail!("states are a matrix")
         };
         let mut scratch = Int8Scratch::default();
-        let mut between: Vec<Vec<f32>> =
-            linears.iter().map(|l| vec![0.0; BLOCK_TOKENS.min(rows) * l.outputs()]).collect();
+        let mut between: Vec<Vec<f32>> = linears.iter().map(|_| Vec::new()).collect();
         output(rows, width, |out| {
             let blocks = x
                 .chunks(BLOCK_TOKENS * x_width)
@@ -213,7 +212,7 @@ impl Residual {
             for ((mut x, residual), out) in blocks {
                 let tokens = x.len() / x_width;
                 for (linear, result) in linears.iter().zip(&mut between) {
-                    let result = &mut result[..tokens * linear.outputs()];
+                    let result = aligned(result, tokens * linear.outputs());
                     linear.apply(x, result, &mut scratch);
                     x = result;
                 }

@@ -6,7 +6,7 @@
 use super::Kernel;
 use super::linear_f32::{Rows, product};
 use super::math::exp_not_above_1;
-use super::simd::{F32x16, Isa, LANES, Op};
+use super::simd::{F32x16, Isa, LANES, Op, aligned};
 
 /// Query rows whose scores are held at a time.
 const BLOCK_ROWS: usize = 16;
@@ -28,11 +28,19 @@ pub struct Heads {
 /// Memory that [`attention`] uses again.
 #[derive(Debug, Default)]
 pub struct AttentionScratch {
-    /// One head's keys, transposed: for each sixteen of them, `dim` vectors.
-    keys: Vec<[f32; LANES]>,
-    /// One head's values: for each sixteen elements of `dim`, a vector for each token.
-    values: Vec<[f32; LANES]>,
+    keys: Vec<f32>,
+    values: Vec<f32>,
     scores: Vec<f32>,
+}
+
+/// One head of one sequence, packed for [`product`].
+struct Packed<'a> {
+    /// Transposed: for each sixteen keys, `dim` vectors.
+    keys: &'a [[f32; LANES]],
+    /// For each sixteen elements of `dim`, a vector for each token.
+    values: &'a [[f32; LANES]],
+    /// Room for the scores of [`BLOCK_ROWS`] queries.
+    scores: &'a mut [f32],
 }
 
 /// `softmax(scale * q k^T) v` for each sequence and head.
@@ -82,8 +90,8 @@ impl Op for Attention<'_> {
             let out = &mut out[start * hidden..][..len * hidden];
             for head in 0..heads.count {
                 let first = head * heads.dim;
-                scratch.pack(qkv, len, hidden, first, heads.dim);
-                one_head(isa, qkv, len, hidden, first, heads, out, scratch);
+                let packed = scratch.pack(qkv, len, hidden, first, heads.dim);
+                one_head(isa, qkv, len, hidden, first, heads, out, packed);
             }
         }
     }
@@ -92,24 +100,37 @@ impl Op for Attention<'_> {
 impl AttentionScratch {
     /// Copy one head's keys and values into panels.
     #[inline(always)]
-    fn pack(&mut self, qkv: &[f32], len: usize, hidden: usize, first: usize, dim: usize) {
+    fn pack(
+        &mut self,
+        qkv: &[f32],
+        len: usize,
+        hidden: usize,
+        first: usize,
+        dim: usize,
+    ) -> Packed<'_> {
         let padded = len.next_multiple_of(LANES);
-        self.keys.clear();
-        self.keys.resize(padded / LANES * dim, [0.0; LANES]);
-        self.values.clear();
-        self.values.resize(dim.div_ceil(LANES) * len, [0.0; LANES]);
-        self.scores.resize(BLOCK_ROWS * padded, 0.0);
+        let keys = aligned(&mut self.keys, padded * dim).as_chunks_mut::<LANES>().0;
+        let values = aligned(&mut self.values, dim.next_multiple_of(LANES) * len);
+        let values = values.as_chunks_mut::<LANES>().0;
+        // What has no token or element behind it: lanes of the last panels.
+        if padded > len {
+            keys[(padded / LANES - 1) * dim..].fill([0.0; LANES]);
+        }
+        if !dim.is_multiple_of(LANES) {
+            values[dim / LANES * len..].fill([0.0; LANES]);
+        }
         for (token, row) in qkv.chunks_exact(3 * hidden).enumerate() {
             let key = &row[hidden + first..][..dim];
-            let panel = &mut self.keys[token / LANES * dim..][..dim];
+            let panel = &mut keys[token / LANES * dim..][..dim];
             for (lanes, &x) in panel.iter_mut().zip(key) {
                 lanes[token % LANES] = x;
             }
             let value = &row[2 * hidden + first..][..dim];
             for (panel, part) in value.chunks(LANES).enumerate() {
-                self.values[panel * len + token][..part.len()].copy_from_slice(part);
+                values[panel * len + token][..part.len()].copy_from_slice(part);
             }
         }
+        Packed { keys, values, scores: aligned(&mut self.scores, BLOCK_ROWS * padded) }
     }
 }
 
@@ -124,8 +145,9 @@ fn one_head<I: Isa>(
     first: usize,
     heads: Heads,
     out: &mut [f32],
-    scratch: &mut AttentionScratch,
+    packed: Packed,
 ) {
+    let Packed { keys, values, scores } = packed;
     let dim = heads.dim;
     let padded = len.next_multiple_of(LANES);
     let mut sums = [[0.0; LANES]; BLOCK_ROWS];
@@ -133,15 +155,15 @@ fn one_head<I: Isa>(
     for start in (0..len).step_by(BLOCK_ROWS) {
         let rows = BLOCK_ROWS.min(len - start);
         let queries = Rows { values: &qkv[start * 3 * hidden + first..], stride: 3 * hidden };
-        let scores = &mut scratch.scores[..rows * padded];
+        let scores = &mut scores[..rows * padded];
         scores.fill(0.0);
-        for (panel, keys) in scratch.keys.chunks_exact(dim).enumerate() {
+        for (panel, keys) in keys.chunks_exact(dim).enumerate() {
             product(isa, queries, keys, &mut scores[panel * LANES..], padded);
         }
         for (row, inverse) in scores.chunks_exact_mut(padded).zip(&mut inverse) {
             *inverse = 1.0 / exp_row(isa, row, len, heads.scale);
         }
-        for (panel, values) in scratch.values.chunks_exact(len).enumerate() {
+        for (panel, values) in values.chunks_exact(len).enumerate() {
             let column = first + panel * LANES;
             let width = LANES.min(dim - panel * LANES);
             let sums = &mut sums[..rows];

@@ -15,7 +15,7 @@
 use super::Kernel;
 use super::math::Activation;
 use super::pack::{Columns, GROUP, Packed};
-use super::simd::{F32x16, Isa, LANES, MAGIC, Op};
+use super::simd::{F32x16, Isa, LANES, MAGIC, Op, aligned};
 
 /// Rows that are quantised before the panels pass over them: few enough for the cache, many enough
 /// that streaming the weights does not count.
@@ -111,7 +111,7 @@ pub fn linear_i8(
 pub struct Int8Scratch {
     acts: Vec<u8>,
     rows: Vec<Row>,
-    dots: Vec<[i32; LANES]>,
+    dots: Vec<i32>,
 }
 
 /// What is known of a quantised row besides its integers.
@@ -139,21 +139,22 @@ impl Op for Linear<'_> {
         let (k, n) = (linear.k, linear.n);
         let act_bytes = linear.packed.height() * GROUP * I::ACT_BYTES;
         let block_rows = rows.min(BLOCK_ROWS);
-        scratch.acts.resize(block_rows * act_bytes, 0);
-        scratch.rows.resize(block_rows, Row::default());
-        scratch.dots.resize(block_rows, [0; LANES]);
+        let Int8Scratch { acts, rows: quantised, dots } = scratch;
+        let acts = aligned(acts, block_rows * act_bytes);
+        let dots = aligned(dots, block_rows * LANES).as_chunks_mut().0;
+        quantised.resize(block_rows, Row::default());
 
         for first in (0..rows).step_by(BLOCK_ROWS) {
             let rows = BLOCK_ROWS.min(rows - first);
-            let acts = &mut scratch.acts[..rows * act_bytes];
-            let quantised = &mut scratch.rows[..rows];
+            let acts = &mut acts[..rows * act_bytes];
+            let quantised = &mut quantised[..rows];
             for (r, (acts, row)) in
                 acts.chunks_exact_mut(act_bytes).zip(&mut *quantised).enumerate()
             {
                 *row = quantise(isa, &x[(first + r) * k..][..k], acts);
             }
             let out = &mut out[first * n..][..rows * n];
-            let dots = &mut scratch.dots[..rows];
+            let dots = &mut dots[..rows];
             for panel in 0..n.div_ceil(LANES) {
                 isa.dot_panel(acts, linear.packed.panel(panel), dots);
                 if linear.corrected {

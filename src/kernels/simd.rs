@@ -112,6 +112,20 @@ pub(super) fn by_tiles<'a, const ROWS: usize>(
     (&[], &mut [])
 }
 
+/// Bytes of a cache line, and of the longest vector register.
+const LINE: usize = 64;
+
+/// `len` elements that begin at a cache line, in a buffer that grows to hold them and whose contents
+/// are what the last use left. A vector that lies across two lines takes twice as long to load.
+pub(crate) fn aligned<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+    let spare = LINE / size_of::<T>();
+    if buffer.len() < len + spare {
+        buffer.resize(len + spare, T::default());
+    }
+    let start = buffer.as_ptr().align_offset(LINE).min(spare);
+    &mut buffer[start..][..len]
+}
+
 /// An instruction set. A value of this type is the proof that its instructions may be executed.
 pub(super) trait Isa: Copy {
     type F32: F32x16;
