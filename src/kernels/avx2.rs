@@ -1,4 +1,5 @@
-//! AVX2: two registers of eight floats, and `maddubs` for the integers.
+//! AVX2: two registers of eight floats, and for the integers `maddubs` or, where the CPU has
+//! AVX-VNNI, `vpdpbusd`, which adds in 32 bits and needs no [`peel`].
 
 use core::arch::x86_64::*;
 use core::ops::{Add, Div, Mul, Sub};
@@ -10,11 +11,19 @@ use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
 /// Exists only where the CPU has AVX2. Every unsafe call below rests on that: a vector is only
 /// made by a method of this type, so a vector is the same proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Avx2(());
+pub(super) struct Avx2 {
+    /// AVX-VNNI is there and used.
+    vnni: bool,
+}
 
 impl Avx2 {
     pub fn new() -> Option<Avx2> {
-        is_x86_feature_detected!("avx2").then_some(Avx2(()))
+        is_x86_feature_detected!("avx2").then_some(Avx2 { vnni: false })
+    }
+
+    pub fn with_vnni() -> Option<Avx2> {
+        let found = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni");
+        found.then_some(Avx2 { vnni: true })
     }
 }
 
@@ -95,7 +104,7 @@ impl Isa for Avx2 {
     const TILE_ROWS: usize = 4;
 
     fn name(self) -> &'static str {
-        "avx2"
+        if self.vnni { "avxvnni" } else { "avx2" }
     }
 
     #[inline(always)]
@@ -136,7 +145,7 @@ impl Isa for Avx2 {
     }
 
     fn pack(self, weights: &Columns) -> Packed {
-        peel(weights)
+        if self.vnni { Packed::in_groups_of(GROUP, weights) } else { peel(weights) }
     }
 
     #[inline(always)]
@@ -160,9 +169,10 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        // SAFETY: `self` exists only where `Avx2::new` found AVX2.
+        // SAFETY: `self` exists only where AVX2 was found, and has `vnni` only where AVX-VNNI was.
         unsafe {
             match panel.depth {
+                _ if self.vnni => dot_rows_vnni(acts, panel, out),
                 2 => dot_rows::<2>(acts, panel, out),
                 _ => dot_rows::<1>(acts, panel, out),
             }
@@ -226,6 +236,44 @@ fn dot_tile<const ROWS: usize, const DEPTH: usize>(
             }
         }
     }
+    store_sums(sums, out);
+}
+
+/// All rows against one panel. Six rows by two registers are enough sums to hide the
+/// multiplication's latency, and as many as there are registers for.
+#[target_feature(enable = "avx2,avxvnni")]
+fn dot_rows_vnni(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+    let row_bytes = panel.blocks.len() * GROUP;
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<6>(a, panel, o));
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<2>(a, panel, o));
+    by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<1>(a, panel, o));
+}
+
+/// The tile with AVX-VNNI: `ROWS` rows by one panel.
+#[target_feature(enable = "avx2,avxvnni")]
+fn dot_tile_vnni<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]; ROWS]) {
+    let groups = acts.as_chunks::<GROUP>().0;
+    let height = panel.blocks.len();
+    assert_eq!(groups.len(), ROWS * height);
+    let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
+    for (i, block) in panel.blocks.iter().enumerate() {
+        let weights = load_block(block);
+        for (r, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: `i < height`, and there are `ROWS * height` groups, as asserted above.
+            let q = unsafe { *groups.get_unchecked(r * height + i) };
+            let q = _mm256_set1_epi32(i32::from_le_bytes(q));
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                *sum = _mm256_dpbusd_avx_epi32(*sum, q, weights);
+            }
+        }
+    }
+    store_sums(sums, out);
+}
+
+/// Write a tile's sums.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store_sums<const ROWS: usize>(sums: [[__m256i; 2]; ROWS], out: &mut [[i32; LANES]; ROWS]) {
     for (out, sums) in out.iter_mut().zip(sums) {
         let to = out.as_mut_ptr();
         // SAFETY: `out` has the 16 integers that the two unaligned stores write.

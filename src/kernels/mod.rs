@@ -108,6 +108,8 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             avx2::Avx2::new().map(Choice::Avx2),
             #[cfg(target_arch = "x86_64")]
+            avx2::Avx2::with_vnni().map(Choice::Avx2),
+            #[cfg(target_arch = "x86_64")]
             avx512::Avx512::new().map(Choice::Avx512),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Some(Choice::Simd128(simd128::Simd128)),
@@ -117,7 +119,7 @@ impl Kernel {
         kernels.into_iter().flatten().map(Kernel).collect()
     }
 
-    /// Its name: `scalar`, `avx2`, `avx512`, `simd128` or `relaxed`.
+    /// Its name: `scalar`, `avx2`, `avxvnni`, `avx512`, `simd128` or `relaxed`.
     pub fn name(self) -> &'static str {
         with_isa!(self, isa => isa.name())
     }

@@ -7,12 +7,12 @@
 use super::check::{Random, self_check_hash};
 use super::*;
 
-/// Below, at and above every edge: tiles of 2, 4, 8 and 16 rows, blocks of 64; blocks of 4 inputs, steps
+/// Below, at and above every edge: tiles of 2, 4, 6, 8 and 16 rows, blocks of 64; blocks of 4 inputs, steps
 /// of 16; panels of 16 columns.
 const ROWS: &[usize] = if cfg!(miri) {
     &[0, 5]
 } else {
-    &[0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 63, 64, 65, 130]
+    &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 31, 63, 64, 65, 130]
 };
 const DEPTHS: &[usize] =
     if cfg!(miri) { &[1, 18] } else { &[0, 1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 100] };
@@ -232,7 +232,7 @@ macro_rules! contract {
 }
 contract!(scalar);
 #[cfg(target_arch = "x86_64")]
-contract!(avx2 avx512);
+contract!(avx2 avxvnni avx512);
 #[cfg(target_arch = "wasm32")]
 contract!(simd128);
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -264,7 +264,9 @@ fn kernels_are_found() {
     assert_eq!(Kernel::all()[0], Kernel::SCALAR);
     #[cfg(target_arch = "x86_64")]
     {
-        assert_eq!(named("avx2").is_some(), is_x86_feature_detected!("avx2"));
+        let avx2 = is_x86_feature_detected!("avx2");
+        assert_eq!(named("avx2").is_some(), avx2);
+        assert_eq!(named("avxvnni").is_some(), avx2 && is_x86_feature_detected!("avxvnni"));
         let avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni");
         assert_eq!(named("avx512").is_some(), avx512 && is_x86_feature_detected!("avx512vl"));
     }
