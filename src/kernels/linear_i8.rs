@@ -211,8 +211,8 @@ impl LinearI8 {
 fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
     let first = x.first().copied().unwrap_or(0.0);
     let (mut min, mut max) = (isa.splat(first), isa.splat(first));
-    for x in x.chunks(LANES) {
-        let x = isa.load_or(x, first);
+    let (vectors, rest) = x.as_chunks();
+    for x in vectors.iter().map(|x| isa.load(x)).chain([isa.load_or(rest, first)]) {
         min = min.min(x);
         max = max.max(x);
     }
@@ -223,11 +223,19 @@ fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
     let (lowest, magic) = (isa.splat(min), isa.splat(MAGIC));
     // Integers below 2^24, which floats add exactly.
     let mut sum = isa.splat(0.0);
-    for (i, acts) in acts.chunks_exact_mut(LANES * I::ACT_BYTES).enumerate() {
-        let x = isa.load_or(x.get(i * LANES..).unwrap_or(&[]), min);
+    let mut acts = acts.chunks_exact_mut(LANES * I::ACT_BYTES);
+    let mut store = |x: I::F32, acts| {
         let q = (x - lowest) * factor + magic;
         sum = sum + (q - magic);
         isa.store_acts(q, acts);
+    };
+    for (x, acts) in vectors.iter().zip(&mut acts) {
+        store(isa.load(x), acts);
+    }
+    let mut rest = rest;
+    for acts in acts {
+        store(isa.load_or(rest, min), acts);
+        rest = &[];
     }
     let sum = sum.sum_lanes();
     let min = if sum.is_nan() { f32::NAN } else { min };

@@ -38,7 +38,7 @@ pub(super) trait F32x16:
     fn store_first(self, out: &mut [f32]) {
         match out.first_chunk_mut() {
             Some(all) => self.store(all),
-            None => out.copy_from_slice(&self.to_array()[..out.len()]),
+            None => copy_first(&self.to_array(), out),
         }
     }
 
@@ -71,6 +71,22 @@ pub(super) trait F32x16:
     fn max_lanes(self) -> f32 {
         fold(self.to_array(), |a, b| if a < b { b } else { a })
     }
+}
+
+/// What is left of a row behind its whole vectors. Calls that are marked as rare leave the registers
+/// to the loops around them.
+#[cold]
+#[inline(never)]
+fn copy_first(lanes: &[f32; LANES], out: &mut [f32]) {
+    out.copy_from_slice(&lanes[..out.len()]);
+}
+
+#[cold]
+#[inline(never)]
+fn pad(lanes: &[f32], fill: f32) -> [f32; LANES] {
+    let mut padded = [fill; LANES];
+    padded[..lanes.len()].copy_from_slice(lanes);
+    padded
 }
 
 /// The fixed tree: 16 lanes to 8, to 4, to 2, to 1, lane `i` with lane `i + half`.
@@ -151,11 +167,7 @@ pub(super) trait Isa: Copy {
     fn load_or(self, lanes: &[f32], fill: f32) -> Self::F32 {
         match lanes.first_chunk() {
             Some(all) => self.load(all),
-            None => {
-                let mut padded = [fill; LANES];
-                padded[..lanes.len()].copy_from_slice(lanes);
-                self.load(&padded)
-            }
+            None => self.load(&pad(lanes, fill)),
         }
     }
 

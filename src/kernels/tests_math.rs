@@ -58,9 +58,9 @@ fn gelu_is_near_its_definition() {
     let gelu = |x| one_lane(Scalar, gelu, x);
     let reference = |x: f64| x / 2.0 * (1.0 + erf_f64(x / 2.0_f64.sqrt()));
     let (error, x) = worst(sweep(-10.0, 10.0), gelu, reference, |y| y.abs().max(1.0));
-    assert!(error < 8e-7, "{error:e} at {x}");
+    assert!(error < 1e-6, "{error:e} at {x}");
     assert_eq!([gelu(0.0), gelu(1e30), gelu(f32::INFINITY)], [0.0, 1e30, f32::INFINITY]);
-    assert!([gelu(-1e30), gelu(f32::NEG_INFINITY)].iter().all(|y| y.abs() < 1e-7));
+    assert!([gelu(-1e30), gelu(f32::NEG_INFINITY)].iter().all(|y| y.abs() < 1e-6));
     assert!(gelu(f32::NAN).is_nan());
 }
 
