@@ -25,8 +25,9 @@ pack models/minilm-l6-en
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite.mjs,node.test.mjs,page.html,browser-home.mjs,worker.mjs} "$CROSSRANK_PROJECT"
-cp tests/data/{golden,logit-bits}.json "$CROSSRANK_PROJECT"
+cp pkg/test/{suite,remote-suite,checks,stub,node.test,browser-home,worker}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/page.html "$CROSSRANK_PROJECT"
+cp -r tests/data/{golden.json,logit-bits.json,remote} "$CROSSRANK_PROJECT"
 
 files=()
 for name in "${@:-kernels node package browser}"; do

@@ -27,6 +27,7 @@ export function define(platform: Platform): Api {
   }
 
   async function load({ model, wasm, onProgress, signal }: LoadOptions): Promise<Home> {
+    signal?.throwIfAborted();
     const source = model ?? (await defaultModel());
     const module = () => compile(wasm);
     return unlessAborted(signal, () =>
