@@ -111,7 +111,10 @@ impl Line {
             Some(_) => {
                 let (sender, receiver) = mpsc::channel();
                 let (line, body) = (self.clone(), body.clone());
-                std::thread::spawn(move || sender.send(line.exchange(&body)));
+                std::thread::spawn(move || {
+                    // After a cancel nobody listens.
+                    let _ = sender.send(line.exchange(&body));
+                });
                 loop {
                     match receiver.recv_timeout(TICK) {
                         Ok(response) => break response,
