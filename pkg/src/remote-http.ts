@@ -66,7 +66,8 @@ async function send(line: Line, body: string, signal?: AbortSignal): Promise<unk
     throw refused(line, `redirects${to ? ` to ${to}` : ""}; give the address that it leads to`);
   }
   if (!response.ok) {
-    const said = `answers ${response.status}: ${complaintOf(text)}`;
+    const complaint = complaintOf(text);
+    const said = `answers ${response.status}${complaint && `: ${complaint}`}`;
     if ([408, 429].includes(response.status) || response.status >= 500) {
       throw new Passing(redact(line, said), retryAfterOf(response));
     }

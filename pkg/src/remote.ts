@@ -75,7 +75,8 @@ export class Remote implements Home {
     return values.map((list) => ({
       results: list
         .map((value, index) => ({ index, value }))
-        .sort((a, b) => b.value - a.value || a.index - b.index)
+        // A stable sort keeps equal values in index order.
+        .sort((a, b) => b.value - a.value)
         .slice(0, topK)
         .map(({ index, value }) => ({ index, ...this.#scoreOf(value), truncated: false })),
       queryTruncated: false,

@@ -96,6 +96,25 @@ test("a remote reranker touches no WebAssembly and needs no model package", () =
   assert.equal(printed, `https://api.example.com/v2/rerank\n${place}`);
 });
 
+test("an aborted remote call leaves nothing that keeps node running", () => {
+  const start = performance.now();
+  const printed = runModule(
+    bare,
+    `import { Reranker } from "crossrank";
+     const headers = new Map([["retry-after", "30"]]);
+     const fetch = async () => ({ ok: false, status: 429, headers, text: async () => "" });
+     const options = { url: "https://api.example.com", api: "cohere", model: "m", fetch };
+     const stop = new AbortController();
+     setTimeout(() => stop.abort(), 50);
+     await Reranker.remote(options)
+       .rerank("a", ["b"], 1, { signal: stop.signal })
+       .catch((error) => console.log(error.name));`,
+  );
+  assert.equal(printed, "AbortError");
+  const took = performance.now() - start;
+  assert.ok(took < 10_000, `node ran for ${took} ms`);
+});
+
 test("without the model package, rerank rejects with model-not-installed", () => {
   const printed = runModule(
     bare,

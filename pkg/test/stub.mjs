@@ -23,6 +23,7 @@ export async function startStub() {
       scripts.push({ steps: JSON.parse(body), log: [] });
       return response.end(String(scripts.length - 1));
     }
+    if (!scripts[id]) return response.writeHead(404).end();
     const { steps, log } = scripts[id];
     if (request.method === "GET") return response.end(JSON.stringify(log));
     const { authorization, "content-type": type } = request.headers;

@@ -159,7 +159,10 @@ impl Line {
             return Err(refused(&format!("redirects{to}; give the address that it leads to")));
         }
         if !status.is_success() {
-            let message = format!("answers {}: {}", status.as_u16(), complaint(text));
+            let message = match complaint(text) {
+                none if none.is_empty() => format!("answers {}", status.as_u16()),
+                said => format!("answers {}: {said}", status.as_u16()),
+            };
             if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
                 let retry_after = header("retry-after").and_then(retry_after);
                 return Err(Failure::Passing { message, retry_after });
