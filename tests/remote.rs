@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -206,6 +208,11 @@ fn plain_output_and_the_ends_of_the_scale() {
     assert_eq!(ranking.results.iter().map(|r| r.logit).collect::<Vec<_>>(), [3.0, -2.0]);
     assert!((ranking.results[0].score - 0.952_574_1).abs() < 1e-6);
 
+    let huge = Stub::start(vec![json!({ "body": [{ "index": 0, "score": 1e300 }] })]);
+    let tei = Remote::new(options(&fixture("tei"), &huge.url)).unwrap();
+    let error = tei.rerank("q", &["d"], 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RemoteInvalidAnswer, "beyond single precision");
+
     let scale = Remote::new(options(&cohere, &stub.url)).unwrap();
     let ranking = scale.rerank("q", &["0", "0.5", "1"], 9).unwrap();
     let logits: Vec<f32> = ranking.results.iter().map(|r| r.logit).collect();
@@ -257,6 +264,47 @@ fn bad_options_and_input_are_named() {
     assert_eq!(remote.rerank(" ", &["a"], 1).unwrap_err().kind(), ErrorKind::InvalidArgument);
     assert_eq!(remote.rerank("q", &["a"], 0).unwrap_err().kind(), ErrorKind::InvalidArgument);
     assert!(stub.log().is_empty());
+}
+
+/// Against `crossrank serve`, where CROSSRANK_SERVE names its program.
+#[test]
+fn a_served_model_scores_like_the_same_one_here() {
+    let Some(program) = std::env::var_os("CROSSRANK_SERVE") else {
+        eprintln!("skipped, because CROSSRANK_SERVE names no program");
+        return;
+    };
+    let mut command = Command::new(program);
+    command.args(["serve", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Served(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split_whitespace().last().unwrap().to_owned();
+
+    let documents: Vec<String> =
+        (0..40).map(|i| format!("{} {i}", ["bananas", "vector database"][i % 2])).collect();
+    let expected = common::reranker().rerank("vector database", &documents, 99).unwrap();
+    for (name, path) in [("cohere", ""), ("jina", "/jina"), ("voyage", "/voyage"), ("tei", "")] {
+        let mut options = options(&fixture(name), &format!("{url}{path}"));
+        options.model = Some("minilm-l6-en".into());
+        options.timeout = Duration::from_secs(30);
+        let ranking = Remote::new(options).unwrap().rerank("vector database", &documents, 99);
+        for (result, expected) in ranking.unwrap().results.iter().zip(&expected.results) {
+            assert_eq!(result.index, expected.index, "{name}");
+            assert_eq!(result.score, expected.score, "{name}");
+            assert!((result.logit - expected.logit).abs() < 1e-3, "{name}");
+            assert!(name != "tei" || result.logit == expected.logit);
+        }
+    }
+}
+
+/// A server that ends with its test.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
