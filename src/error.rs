@@ -32,6 +32,14 @@ pub enum ErrorKind {
     InvalidScore,
     /// This build carries no model and none was named.
     ModelNotInstalled,
+    /// A service could not be reached, or was too busy to answer; a later call may succeed.
+    RemoteUnavailable,
+    /// A service refused a request: its key, its model or its size.
+    RemoteRefused,
+    /// A service answered something else than its API documents.
+    RemoteInvalidAnswer,
+    /// The caller cancelled the call.
+    Cancelled,
 }
 
 impl ErrorKind {
@@ -48,6 +56,10 @@ impl ErrorKind {
             ErrorKind::TokenizerMismatch => "tokenizer-mismatch",
             ErrorKind::InvalidScore => "invalid-score",
             ErrorKind::ModelNotInstalled => "model-not-installed",
+            ErrorKind::RemoteUnavailable => "remote-unavailable",
+            ErrorKind::RemoteRefused => "remote-refused",
+            ErrorKind::RemoteInvalidAnswer => "remote-invalid-answer",
+            ErrorKind::Cancelled => "cancelled",
         }
     }
 }

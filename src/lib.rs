@@ -28,6 +28,13 @@
 //! Face's `longest_first`, which for usual queries cuts the document alone; the result says so.
 //! A document's score does not depend on the others in the call nor on the number of threads.
 //!
+//! # Services
+//!
+//! With the feature `remote` (part of `cli`), `Remote` asks a service that speaks the rerank API
+//! of Cohere, Jina, Voyage or text-embeddings-inference and gives the same results. `Backend` is
+//! what both have in common, for an application that chooses by a setting; `Fallback` asks the
+//! one where the other fails.
+//!
 //! # The bundled model
 //!
 //! The feature `embedded-model` (on by default) compiles `models/minilm-l6-en` of the source
@@ -43,6 +50,8 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+#[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
+mod backend;
 mod batch;
 mod engine;
 mod error;
@@ -51,12 +60,18 @@ mod folder;
 mod kernels;
 mod model;
 mod rank;
+#[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
+mod remote;
 mod reranker;
 mod tokenizer;
 #[cfg(target_arch = "wasm32")]
 mod wasm_api;
 
+#[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
+pub use backend::{Backend, Fallback};
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
+#[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
+pub use remote::{Api, Remote, RemoteOptions};
 pub use reranker::{LoadOptions, RankedDocument, Ranking, Reranker, Score};
 pub use tokenizer::{Encoding, MAX_TEXT_BYTES};

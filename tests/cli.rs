@@ -6,12 +6,14 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use common::stub::Stub;
 use serde_json::Value;
 
 fn crossrank(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crossrank"))
         .args(arguments)
         .current_dir(common::root())
+        .env("CROSSRANK_TEST_KEY", "test-key-123")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -115,6 +117,34 @@ fn bad_files_are_named() {
     huge.extend(std::iter::repeat_n(b'x', 2 << 20));
     let line = fails(&rerank(&[]), &huge, "input-too-large");
     assert!(line.contains("document 1"), "{line}");
+}
+
+#[test]
+fn a_service_ranks_in_place_of_a_model() {
+    let results = r#"[{"index": 1, "relevance_score": 0.75}, {"index": 0, "relevance_score": 0}]"#;
+    let results: Value = serde_json::from_str(results).unwrap();
+    let stub = Stub::start(vec![serde_json::json!({ "body": { "results": results } })]);
+    let service = ["--remote", &stub.url, "--remote-model", "m", "--api-key-env"];
+    let with_key = [service.as_slice(), &["CROSSRANK_TEST_KEY"]].concat();
+
+    let output = stdout(&rerank(&[&with_key[..], &["--json"]].concat()), b"first\nsecond\n");
+    let output: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(output[0]["document"], "second");
+    assert_eq!(output[0]["score"], 0.75);
+    assert_eq!(output[1]["logit"], Value::Null, "JSON has no infinity");
+    assert!(stdout(&rerank(&with_key), b"first\nsecond\n").contains("0.7500      1  second"));
+    assert_eq!(stub.log()[0].path, "/v2/rerank");
+    assert_eq!(stub.log()[0].header("authorization"), Some("Bearer test-key-123"));
+
+    let line = fails(&rerank(&with_key), b"one\n", "remote-invalid-answer");
+    assert!(!line.contains("test-key-123"), "{line}");
+    fails(&rerank(&service[..4]), b"one\n", "remote-invalid-answer");
+    let no_key = [service.as_slice(), &["CROSSRANK_NO_SUCH_VARIABLE"]].concat();
+    fails(&rerank(&no_key), b"text", "invalid-argument");
+    fails(&rerank(&["--remote", &stub.url]), b"text", "invalid-argument");
+    fails(&rerank(&["--remote", &stub.url, "--api", "coher"]), b"text", "invalid-argument");
+    fails(&rerank(&["--remote", &stub.url, "--threads", "2"]), b"text", "invalid-argument");
+    fails(&rerank(&["--api", "jina"]), b"text", "invalid-argument");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
-# Arguments name tests: kernels, node, package, browser (all).
+# Arguments name tests: kernels, node, package, serve, browser (all).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -25,14 +25,15 @@ pack models/minilm-l6-en
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite.mjs,node.test.mjs,page.html,browser-home.mjs,worker.mjs} "$CROSSRANK_PROJECT"
-cp tests/data/{golden,logit-bits}.json "$CROSSRANK_PROJECT"
+cp pkg/test/{suite,remote-suite,checks,stub,node.test,serve.test,browser-home,worker}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/page.html "$CROSSRANK_PROJECT"
+cp -r tests/data/{golden.json,logit-bits.json,remote} "$CROSSRANK_PROJECT"
 
 files=()
-for name in "${@:-kernels node package browser}"; do
+for name in "${@:-kernels node package serve browser}"; do
   for one in $name; do
     case $one in
-      node) files+=("$CROSSRANK_PROJECT/node.test.mjs") ;;
+      node | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
       kernels | package | browser) files+=("pkg/test/$one.test.mjs") ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac

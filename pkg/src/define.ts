@@ -1,14 +1,16 @@
 // The public interface, over a platform.
 
 import type * as types from "../types/index.js";
-import type { Document, LoadOptions, Ranking, TextOptions } from "../types/index.js";
-import type { RawRanking } from "./bindings.js";
+import type { CallOptions, Document, LoadOptions, Ranking } from "../types/index.js";
+import { unlessAborted } from "./abort.js";
 import { defaultModel } from "./default-model.js";
 import { CrossrankError } from "./errors.js";
-import { InThread, type Home } from "./home.js";
-import { arrayOf, textOf, textsOf, topKOf } from "./input.js";
+import { Fallback, Lazy } from "./fallback.js";
+import { InThread, type Home, type Places } from "./home.js";
+import { arrayOf, show, signalOf, textOf, textsOf, topKOf } from "./input.js";
 import { readModel } from "./model.js";
 import type { Platform } from "./platform.js";
+import { Remote } from "./remote.js";
 
 type Api = Pick<typeof types, "Reranker" | "rerank">;
 
@@ -28,12 +30,16 @@ export function define(platform: Platform): Api {
     signal?.throwIfAborted();
     const source = model ?? (await defaultModel());
     const module = () => compile(wasm);
-    const loading = InThread.load(
-      { module, files: () => readModel(source, platform, { onProgress, signal }) },
-      { module, files: () => readModel(source, platform, {}) },
+    return unlessAborted(signal, () =>
+      InThread.load(
+        { module, files: () => readModel(source, platform, { onProgress, signal }) },
+        { module, files: () => readModel(source, platform, {}) },
+      ),
     );
-    return unlessAborted(loading, signal);
   }
+
+  /** A reranker, or what loads it when it is first needed. */
+  type Choice = Reranker | (() => Reranker | Promise<Reranker>);
 
   class Reranker {
     readonly #home: Home;
@@ -46,20 +52,37 @@ export function define(platform: Platform): Api {
       return new Reranker(await load(options));
     }
 
+    static remote(options: types.RemoteOptions): Reranker {
+      return new Reranker(new Remote(options, platform));
+    }
+
+    static withFallback(primary: Choice, secondary: Choice): Reranker {
+      return new Reranker(new Fallback(Reranker.#homeOf(primary), Reranker.#homeOf(secondary)));
+    }
+
+    static #homeOf(this: void, choice: Choice): Home {
+      if (choice instanceof Reranker) return choice.#home;
+      if (typeof choice === "function") {
+        return new Lazy(async () => Reranker.#homeOf(await choice()));
+      }
+      const wanted = "give a Reranker, or a function that loads one";
+      throw new CrossrankError("invalid-argument", `a choice is ${show(choice)}; ${wanted}`);
+    }
+
     async rerank<D extends Document>(
       query: string,
       documents: readonly D[],
       topK?: number,
-      options?: TextOptions<D>,
+      options?: CallOptions<D>,
     ): Promise<Ranking<D>> {
-      return rerankIn(() => this.#home, query, documents, topK, options);
+      return rerankIn(this.#home, query, documents, topK, options);
     }
 
     async rerankBatch<D extends Document>(
       queries: readonly string[],
       candidates: readonly (readonly D[])[],
       topK?: number,
-      options?: TextOptions<D>,
+      options?: CallOptions<D>,
     ): Promise<Ranking<D>[]> {
       const k = topKOf(topK);
       const asked = arrayOf(queries, "queries").map((query, i) => textOf(query, `query ${i}`));
@@ -67,18 +90,23 @@ export function define(platform: Platform): Api {
         arrayOf(list, `candidates ${i}`),
       );
       const texts = given.map((list, i) => textsOf(list, options, `candidates ${i}, `));
-      const rankings = await this.#home.rerankBatch(asked, texts, k);
+      const signal = signalOf(options);
+      const rankings = await unlessAborted(signal, () =>
+        this.#home.rerankBatch(asked, texts, k, signal),
+      );
       return rankings.map((ranking, i) => withDocuments(ranking, given[i]!));
     }
 
     async score<D extends Document>(
       pairs: readonly (readonly [query: string, document: D])[],
-      options?: TextOptions<D>,
+      options?: CallOptions<D>,
     ): Promise<types.Score[]> {
       const given = arrayOf(pairs, "pairs").map((pair, i) => arrayOf(pair, `pair ${i}`));
       const queries = given.map((pair, i) => textOf(pair[0], `pair ${i}, query`));
       const texts = textsOf(given.map((pair) => pair[1] as D), options, "pairs, ");
-      return this.#home.score(queries.map((query, i) => [query, texts[i]!]));
+      const signal = signalOf(options);
+      const asked = queries.map((query, i): [string, string] => [query, texts[i]!]);
+      return unlessAborted(signal, () => this.#home.score(asked, signal));
     }
 
     async encode(query: string, document: string): Promise<types.Encoding> {
@@ -94,43 +122,40 @@ export function define(platform: Platform): Api {
     }
   }
 
-  /** The home behind `rerank()`; a failed load is forgotten, so that the next call tries. */
-  let shared: Promise<Home> | undefined;
+  /** The home behind `rerank()`. */
+  const shared = new Lazy(() => load({}));
 
   async function rerank<D extends Document>(
     query: string,
     documents: readonly D[],
     topK?: number,
-    options?: TextOptions<D>,
+    options?: CallOptions<D>,
   ): Promise<Ranking<D>> {
-    const home = () =>
-      (shared ??= load({}).catch((error) => {
-        shared = undefined;
-        throw error;
-      }));
-    return rerankIn(home, query, documents, topK, options);
+    return rerankIn(shared, query, documents, topK, options);
   }
 
   // The public class has a private constructor, which no other class can be assigned to.
   return { Reranker: Reranker as unknown as typeof types.Reranker, rerank };
 }
 
-/** Looks at the input before the home, which may have to load a model first. */
+/** Looks at the input before it asks the home, which may have to load a model first. */
 async function rerankIn<D extends Document>(
-  home: () => Home | Promise<Home>,
+  home: Home,
   query: string,
   documents: readonly D[],
   topK: number | undefined,
-  options: TextOptions<D> | undefined,
+  options: CallOptions<D> | undefined,
 ): Promise<Ranking<D>> {
   const k = topKOf(topK);
   const asked = textOf(query, "the query");
   const given = arrayOf(documents, "documents");
   const texts = textsOf(given, options);
-  return withDocuments(await (await home()).rerank(asked, texts, k), given);
+  const signal = signalOf(options);
+  const ranking = await unlessAborted(signal, () => home.rerank(asked, texts, k, signal));
+  return withDocuments(ranking, given);
 }
 
-function withDocuments<D>(ranking: RawRanking, documents: readonly D[]): Ranking<D> {
+function withDocuments<D>(ranking: Places, documents: readonly D[]): Ranking<D> {
   return {
     ...ranking,
     results: ranking.results.map((place) => ({ ...place, document: documents[place.index]! })),
@@ -155,15 +180,4 @@ async function compileFrom(
       { cause },
     );
   }
-}
-
-/** The promise, or the signal's reason as soon as it aborts. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const done = () => signal.removeEventListener("abort", abort);
-    promise.then(resolve, reject).finally(done);
-  });
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from "../types/index.js";
 
 export type { ErrorCode };
 
-/** Every error of this package, except an aborted load, which is the signal's reason. */
+/** Every error of this package, except after an abort, which rejects with the signal's reason. */
 export class CrossrankError extends Error {
   override readonly name = "CrossrankError" as const;
   readonly code: ErrorCode;
@@ -11,4 +11,8 @@ export class CrossrankError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+export function disposed(): CrossrankError {
+  return new CrossrankError("disposed", "this reranker was disposed of; load a new one");
 }

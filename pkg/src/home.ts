@@ -1,15 +1,32 @@
-// Where a model runs. Texts are checked before they come here, and documents are plain strings.
+// Where pairs are scored. Texts are checked before they come here, and documents are plain
+// strings. Whoever calls a home sees to it that an aborted call settles; the signal is there for
+// homes that have something to stop.
 
 import type { Encoding, Score } from "../types/index.js";
 import { bind, type Bindings, type RawRanking, type WasmModel } from "./bindings.js";
-import { CrossrankError, type ErrorCode } from "./errors.js";
+import { CrossrankError, disposed, type ErrorCode } from "./errors.js";
 
 import type { ModelFiles } from "./model.js";
 
+/** A ranking without its documents. */
+export interface Places extends RawRanking {
+  fallback?: Error;
+}
+
 export interface Home {
-  rerank(query: string, documents: string[], topK: number): Promise<RawRanking>;
-  rerankBatch(queries: string[], candidates: string[][], topK: number): Promise<RawRanking[]>;
-  score(pairs: [string, string][]): Promise<Score[]>;
+  rerank(
+    query: string,
+    documents: string[],
+    topK: number,
+    signal?: AbortSignal,
+  ): Promise<Places>;
+  rerankBatch(
+    queries: string[],
+    candidates: string[][],
+    topK: number,
+    signal?: AbortSignal,
+  ): Promise<Places[]>;
+  score(pairs: [string, string][], signal?: AbortSignal): Promise<Score[]>;
   encode(query: string, document: string): Promise<Encoding>;
   dispose(): void;
 }
@@ -86,9 +103,7 @@ export class InThread implements Home {
   }
 
   #checkNotDisposed(): void {
-    if (this.#disposed) {
-      throw new CrossrankError("disposed", "this reranker was disposed of; load a new one");
-    }
+    if (this.#disposed) throw disposed();
   }
 }
 

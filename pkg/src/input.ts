@@ -1,7 +1,7 @@
 // Checks of what the conversion to WebAssembly would hide: types, and lone surrogates, which it
 // would replace without a word. Every other rule is the Rust core's.
 
-import type { Document, TextOptions } from "../types/index.js";
+import type { CallOptions, Document, TextOptions } from "../types/index.js";
 import { CrossrankError } from "./errors.js";
 
 /** The largest number that the core's `top_k` can take, for "all of them". */
@@ -47,6 +47,12 @@ export function textsOf<D extends Document>(
     }
     return textOf(document.text, `the text of ${here}`);
   });
+}
+
+export function signalOf(options: CallOptions<never> | undefined): AbortSignal | undefined {
+  const signal = options?.signal;
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw invalid(`options.signal is ${show(signal)}; give an AbortSignal`);
 }
 
 /** A copy, so that what a caller does to the array while a call is under way changes nothing. */

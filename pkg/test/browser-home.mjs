@@ -6,15 +6,19 @@ import { runAll } from "./suite.mjs";
 
 const read = async (name) => (await fetch(new URL(name, import.meta.url))).json();
 
-export async function runHere(report) {
+export async function runHere(report, stub) {
   const [golden, bits] = await Promise.all([read("golden.json"), read("logit-bits.json")]);
-  const context = { crossrank, model, golden: golden.pairs, bits };
+  const remote = {};
+  for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
+    remote[name] = await read(`remote/${name}.json`);
+  }
+  const context = { crossrank, model, golden: golden.pairs, bits, stub, remote };
   return runAll(context, report);
 }
 
 /** The suite in a dedicated module worker. */
-export function runInWorker(report) {
-  const worker = new Worker("/worker/worker.mjs", { type: "module" });
+export function runInWorker(report, stub) {
+  const worker = new Worker(`/worker/worker.mjs#${stub}`, { type: "module" });
   return new Promise((resolve, reject) => {
     worker.onerror = (event) => reject(new Error(`worker: ${event.message}`));
     worker.onmessage = ({ data }) => (data.records ? resolve(data.records) : report(data.name));

@@ -4,16 +4,20 @@
 import { after, before, test } from "node:test";
 import { launch } from "./chromium.mjs";
 import { serve } from "./server.mjs";
+import { startStub } from "./stub.mjs";
 
 let server;
+let stub;
 let browser;
 before(async () => {
+  stub = await startStub();
   server = await serve(process.env.CROSSRANK_PROJECT);
   browser = await launch();
 });
 after(async () => {
   await browser?.close();
   server?.close();
+  stub?.close();
 });
 
 for (const [home, entry] of [
@@ -26,10 +30,13 @@ for (const [home, entry] of [
     await page.exposeFunction("report", (name) => (current = name));
     await page.goto(`${server.origin}/page.html`);
     const records = await page
-      .evaluate(async (entry) => {
-        const home = await import("/browser-home.mjs");
-        return home[entry](globalThis.report);
-      }, entry)
+      .evaluate(
+        async ([entry, stub]) => {
+          const home = await import("/browser-home.mjs");
+          return home[entry](globalThis.report, stub);
+        },
+        [entry, stub.origin],
+      )
       .catch((error) => {
         throw new Error(`${current}: ${error.message}`);
       });

@@ -74,6 +74,47 @@ test("importing has no side effect", () => {
   assert.equal(printed, "[]");
 });
 
+test("a remote reranker touches no WebAssembly and needs no model package", () => {
+  const printed = runModule(
+    bare,
+    `for (const name of ["compile", "instantiate", "compileStreaming", "Module", "Instance"]) {
+       WebAssembly[name] = () => console.log("touched", name);
+     }
+     globalThis.fetch = () => console.log("touched fetch");
+     const { Reranker } = await import("crossrank");
+     const fetch = async (url) => {
+       console.log(url.href);
+       // Not a Response, because node compiles WebAssembly for that.
+       const text = async () => '{ "results": [{ "index": 0, "relevance_score": 0.5 }] }';
+       return { ok: true, status: 200, headers: new Map(), text };
+     };
+     const options = { url: "https://api.example.com", api: "cohere", model: "m", fetch };
+     const { results } = await Reranker.remote(options).rerank("a", ["b"]);
+     console.log(JSON.stringify(results));`,
+  );
+  const place = '[{"index":0,"score":0.5,"logit":0,"truncated":false,"document":"b"}]';
+  assert.equal(printed, `https://api.example.com/v2/rerank\n${place}`);
+});
+
+test("an aborted remote call leaves nothing that keeps node running", () => {
+  const start = performance.now();
+  const printed = runModule(
+    bare,
+    `import { Reranker } from "crossrank";
+     const headers = new Map([["retry-after", "30"]]);
+     const fetch = async () => ({ ok: false, status: 429, headers, text: async () => "" });
+     const options = { url: "https://api.example.com", api: "cohere", model: "m", fetch };
+     const stop = new AbortController();
+     setTimeout(() => stop.abort(), 50);
+     await Reranker.remote(options)
+       .rerank("a", ["b"], 1, { signal: stop.signal })
+       .catch((error) => console.log(error.name));`,
+  );
+  assert.equal(printed, "AbortError");
+  const took = performance.now() - start;
+  assert.ok(took < 10_000, `node ran for ${took} ms`);
+});
+
 test("without the model package, rerank rejects with model-not-installed", () => {
   const printed = runModule(
     bare,
@@ -94,11 +135,17 @@ test("the types serve a strict program in both kinds of resolution", () => {
      const title: string | undefined = ranking.results[0]?.document.title;
      await using reranker = await Reranker.load({ model, signal: AbortSignal.timeout(1000) });
      const scores: number[] = (await reranker.score([["q", "d"]])).map((s) => s.logit);
+     const hosted = Reranker.remote({ url: "https://api.example.com", api: "cohere", model: "m" });
+     const either = Reranker.withFallback(hosted, () => Reranker.load({ model }));
+     const { fallback } = await either.rerank("q", pages, 3, { signal: AbortSignal.timeout(9) });
+     const why: string | undefined = fallback?.message;
+     // @ts-expect-error: no such API
+     Reranker.remote({ url: "https://api.example.com", api: "other" });
      // @ts-expect-error: topK is a number
      await reranker.rerank("q", ["d"], "3").catch((e: CrossrankError) => e.code satisfies ErrorCode);
      // @ts-expect-error: only load() makes rerankers
      new Reranker();
-     export { title, scores };`,
+     export { title, scores, why };`,
   );
   for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
     const options = ["--noEmit", "--strict", "--target", "es2022", "--types", "",

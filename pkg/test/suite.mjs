@@ -1,10 +1,15 @@
 // The tests that hold wherever the package runs: node, a page, a worker. It knows nothing of a
 // test runner: `tests(context)` gives named functions, and each home runs them in order.
 //
-// context: { crossrank, model, golden, bits } - the package, the model package, the pairs of
-// golden.json, and the bits of the logits that the native build gives for them.
+// context: { crossrank, model, golden, bits, stub, remote } - the package, the model package, the
+// pairs of golden.json, the bits of the logits that the native build gives for them, and what
+// remote-suite.mjs needs.
 
-export function tests({ crossrank, model, golden, bits }) {
+import { equal, ok, rejection } from "./checks.mjs";
+import { remoteTests } from "./remote-suite.mjs";
+
+export function tests(context) {
+  const { crossrank, model, golden, bits } = context;
   const { Reranker, rerank, CrossrankError } = crossrank;
   const query = "what is a vector database";
   const documents = [
@@ -220,6 +225,18 @@ export function tests({ crossrank, model, golden, bits }) {
       await last[Symbol.asyncDispose]();
       await rejects("disposed", () => last.rerankBatch([query], [documents]));
     },
+
+    async "does not begin a call whose signal has aborted"() {
+      const reason = new Error("enough");
+      const options = { signal: AbortSignal.abort(reason) };
+      equal(await rejection(() => reranker.rerank(query, documents, 1, options)), reason);
+      equal(await rejection(() => reranker.score([[query, documents[0]]], options)), reason);
+      equal(await rejection(() => reranker.rerankBatch([query], [documents], 1, options)), reason);
+      const wrong = { signal: "soon" };
+      await rejects("invalid-argument", () => reranker.rerank(query, documents, 1, wrong), /signal/);
+    },
+
+    ...remoteTests(context),
   };
 }
 
@@ -275,27 +292,5 @@ function exhaust(memory) {
     } catch {
       pages >>= 1;
     }
-  }
-}
-
-async function rejection(call) {
-  let value;
-  try {
-    value = await call();
-  } catch (error) {
-    return error;
-  }
-  throw new Error(`resolved to ${JSON.stringify(value)?.slice(0, 200)} instead of rejecting`);
-}
-
-function ok(condition, message) {
-  if (!condition) throw new Error(message);
-}
-
-function equal(actual, expected, what = "value") {
-  if (Object.is(actual, expected)) return;
-  const [a, e] = [JSON.stringify(actual), JSON.stringify(expected)];
-  if (typeof actual !== "object" || actual === null || a !== e) {
-    throw new Error(`${what}: got ${a?.slice(0, 500)}, expected ${e?.slice(0, 500)}`);
   }
 }

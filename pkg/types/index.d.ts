@@ -19,15 +19,27 @@ export interface TextOptions<D> {
   text?: (document: D, index: number) => string;
 }
 
+/** Options of every call that reranks or scores. */
+export interface CallOptions<D> extends TextOptions<D> {
+  /**
+   * Stops the call: it rejects at once with the signal's reason. A local model computes on the
+   * thread that calls it, where nothing can abort it once it has begun.
+   */
+  signal?: AbortSignal;
+}
+
 /** A place in a ranking. */
 export interface RankedDocument<D> {
   /** The document's position in the list that was given, from 0. */
   index: number;
   /** Relevance from 0 to 1: the sigmoid of `logit`. */
   score: number;
-  /** The model's output. */
+  /**
+   * The model's output. Of a service that gives scores alone, the log odds of `score`: as exact
+   * as the score's digits, and infinite where it is 0 or 1.
+   */
   logit: number;
-  /** The document was cut to fit the model. */
+  /** The document was cut to fit the model. Services do not say; from them it is false. */
   truncated: boolean;
   /** The document that was given: the same object, not a copy. */
   document: D;
@@ -37,19 +49,26 @@ export interface RankedDocument<D> {
 export interface Ranking<D> {
   /** The best documents, at most `topK`. */
   results: RankedDocument<D>[];
-  /** The query was cut in at least one pair. */
+  /** The query was cut in at least one pair. Services do not say; from them it is false. */
   queryTruncated: boolean;
+  /**
+   * Why the primary did not answer, where the secondary did: see {@link Reranker.withFallback}.
+   */
+  fallback?: Error;
 }
 
 /** The score of one pair. */
 export interface Score {
   /** Relevance from 0 to 1: the sigmoid of `logit`. */
   score: number;
-  /** The model's output. */
+  /**
+   * The model's output. Of a service that gives scores alone, the log odds of `score`: as exact
+   * as the score's digits, and infinite where it is 0 or 1.
+   */
   logit: number;
-  /** The document was cut to fit the model. */
+  /** The document was cut to fit the model. Services do not say; from them it is false. */
   truncated: boolean;
-  /** The query was cut to fit the model. */
+  /** The query was cut to fit the model. Services do not say; from them it is false. */
   queryTruncated: boolean;
 }
 
@@ -59,7 +78,7 @@ export interface Encoding {
   ids: number[];
   /** 0 for the query's tokens, 1 for the document's. */
   typeIds: number[];
-  /** The query was cut to fit the model. */
+  /** The query was cut to fit the model. Services do not say; from them it is false. */
   queryTruncated: boolean;
   /** The document was cut to fit the model. */
   documentTruncated: boolean;
@@ -124,12 +143,72 @@ export interface LoadOptions {
   signal?: AbortSignal;
 }
 
-/** A loaded model. */
+/** The APIs of rerank services; TEI is Hugging Face's text-embeddings-inference. */
+export type RemoteApi = "cohere" | "jina" | "voyage" | "tei";
+
+export interface RemoteOptions {
+  /**
+   * The service's base address, such as `https://api.cohere.com`; the API's path is appended
+   * (`/v2/rerank`, `/v1/rerank`, or `/rerank` for TEI). An address that ends in `/rerank` is
+   * taken as it is.
+   */
+  url: URL | string;
+  api: RemoteApi;
+  /** Sent as a bearer token. Whoever opens a page can read it there: name a proxy instead. */
+  apiKey?: string;
+  /** The service's name for the model. All but TEI need it. */
+  model?: string;
+  /**
+   * The service gives the model's plain output where the API has scores from 0 to 1, as
+   * llama.cpp does: the score is then its sigmoid. TEI is asked for plain output anyway.
+   */
+  rawScores?: boolean;
+  /**
+   * The most documents in a request; longer lists are split. A cross-encoder's scores do not
+   * depend on it; those of a model that reads documents together (jina-reranker-v3) do. Default:
+   * 32 for TEI, which is its own default, else 1000.
+   */
+  maxDocuments?: number;
+  /**
+   * Requests after one that failed in a passing way: no connection, no answer in time, status
+   * 408, 429 or 5xx. Default: 2.
+   */
+  retries?: number;
+  /**
+   * Milliseconds before the first retry, doubled for each later one up to 8 s, less up to a half
+   * by chance. Default: 500. A service's `Retry-After` goes before it; one of more than 60 s ends
+   * the call.
+   */
+  retryDelay?: number;
+  /** The longest that one request may take, in milliseconds. Default: 30 000. */
+  timeout?: number;
+  /** Takes the place of the platform's `fetch`. */
+  fetch?: typeof globalThis.fetch;
+}
+
+/** A loaded model, or a service that has one. */
 export class Reranker implements AsyncDisposable {
   private constructor();
 
   /** Loads a model; see {@link LoadOptions.model} for where from. */
   static load(options?: LoadOptions): Promise<Reranker>;
+
+  /**
+   * A reranker that asks a service. It loads neither a model nor WebAssembly. Documents are
+   * attached here and never come back from the service; there is no `encode`.
+   */
+  static remote(options: RemoteOptions): Reranker;
+
+  /**
+   * A reranker that asks `primary`, and `secondary` where `primary` fails through no fault of the
+   * caller. A function is called when its reranker is first needed, and again after it failed:
+   * `Reranker.withFallback(hosted, () => Reranker.load())`. The two may score differently;
+   * {@link Ranking.fallback} says which one answered.
+   */
+  static withFallback(
+    primary: Reranker | (() => Reranker | Promise<Reranker>),
+    secondary: Reranker | (() => Reranker | Promise<Reranker>),
+  ): Reranker;
 
   /**
    * Puts the documents that answer the query first and returns the best `topK` (default: all).
@@ -138,7 +217,7 @@ export class Reranker implements AsyncDisposable {
     query: string,
     documents: readonly D[],
     topK?: number,
-    options?: TextOptions<D>,
+    options?: CallOptions<D>,
   ): Promise<Ranking<D>>;
 
   /** Reranks `candidates[i]` for `queries[i]`: one ranking for each query. */
@@ -146,13 +225,13 @@ export class Reranker implements AsyncDisposable {
     queries: readonly string[],
     candidates: readonly (readonly D[])[],
     topK?: number,
-    options?: TextOptions<D>,
+    options?: CallOptions<D>,
   ): Promise<Ranking<D>[]>;
 
   /** Scores pairs of a query and a document, in the order given. */
   score<D extends Document>(
     pairs: readonly (readonly [query: string, document: D])[],
-    options?: TextOptions<D>,
+    options?: CallOptions<D>,
   ): Promise<Score[]>;
 
   /** The tokens that the model sees for a query and a document. */
@@ -171,7 +250,7 @@ export function rerank<D extends Document>(
   query: string,
   documents: readonly D[],
   topK?: number,
-  options?: TextOptions<D>,
+  options?: CallOptions<D>,
 ): Promise<Ranking<D>>;
 
 /** The stable names of what can go wrong. */
@@ -190,9 +269,13 @@ export type ErrorCode =
   | "integrity"
   | "runtime-failed"
   | "runtime-crashed"
+  | "remote-unavailable"
+  | "remote-refused"
+  | "remote-invalid-answer"
+  | "unsupported"
   | "disposed";
 
-/** Every error of this package, except an aborted load, which is the signal's reason. */
+/** Every error of this package, except after an abort, which rejects with the signal's reason. */
 export class CrossrankError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions);
   readonly name: "CrossrankError";

@@ -2,6 +2,7 @@
 
 mod eval;
 mod input;
+mod remote;
 mod rerank;
 
 use std::io::{ErrorKind as IoErrorKind, Write};

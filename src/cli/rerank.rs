@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crossrank::{RankedDocument, Ranking, Reranker};
+use crossrank::{RankedDocument, Ranking};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::remote::RemoteArgs;
 use super::{Failure, ModelArgs, at_least_one, input, progress_bar};
 
 #[derive(Args)]
@@ -26,6 +27,8 @@ pub struct RerankArgs {
     json: bool,
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    remote: RemoteArgs,
     /// Passages, one a line, or JSON lines; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
@@ -54,14 +57,18 @@ struct JsonResult<'a> {
 pub fn run(args: &RerankArgs) -> Result<String, Failure> {
     let top_k = at_least_one("--top-k", args.top_k)?;
     let passages = read_passages(args)?;
-    let reranker = args.model.load()?;
-
-    let bar = progress_bar(passages.len(), "passages");
-    let ranking = reranker.rerank_with_progress(&args.query, &passages, top_k, &|done| {
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
-    let ranking = ranking?;
+    let (ranking, max_length) = match args.remote.open()? {
+        Some(remote) => (remote.rerank(&args.query, &passages, top_k)?, None),
+        None => {
+            let reranker = args.model.load()?;
+            let bar = progress_bar(passages.len(), "passages");
+            let ranking = reranker.rerank_with_progress(&args.query, &passages, top_k, &|done| {
+                bar.set_position(done as u64);
+            });
+            bar.finish_and_clear();
+            (ranking?, Some(reranker.max_length()))
+        }
+    };
 
     if ranking.query_truncated {
         eprintln!("crossrank: the query was cut to fit the model; shorten it");
@@ -69,7 +76,7 @@ pub fn run(args: &RerankArgs) -> Result<String, Failure> {
     if args.json {
         Ok(json(&ranking, &passages))
     } else {
-        Ok(table(&ranking, &passages, &reranker))
+        Ok(table(&ranking, &passages, max_length))
     }
 }
 
@@ -111,7 +118,7 @@ fn json(ranking: &Ranking, passages: &[Passage]) -> String {
     text
 }
 
-fn table(ranking: &Ranking, passages: &[Passage], reranker: &Reranker) -> String {
+fn table(ranking: &Ranking, passages: &[Passage], max_length: Option<usize>) -> String {
     let mut text = String::from("rank   score  index  passage\n");
     for (rank, result) in ranking.results.iter().enumerate() {
         let passage = excerpt(&passages[result.index].text);
@@ -125,8 +132,8 @@ fn table(ranking: &Ranking, passages: &[Passage], reranker: &Reranker) -> String
         )
         .expect("writing to a string");
     }
-    if ranking.results.iter().any(|r| r.truncated) {
-        writeln!(text, "[cut]: scored by what fits into {} tokens", reranker.max_length())
+    if let Some(tokens) = max_length.filter(|_| ranking.results.iter().any(|r| r.truncated)) {
+        writeln!(text, "[cut]: scored by what fits into {tokens} tokens")
             .expect("writing to a string");
     }
     text

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)] // each test binary uses a part
 
+#[cfg(feature = "remote")]
+pub mod stub;
+
 use std::path::PathBuf;
 use std::sync::OnceLock;
 

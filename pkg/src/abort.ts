@@ -1,0 +1,22 @@
+/** Makes the call, unless the signal has aborted; rejects with its reason as soon as it does. */
+export async function unlessAborted<T>(
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>,
+): Promise<T> {
+  if (!signal) return call();
+  signal.throwIfAborted();
+  let abort!: () => void;
+  const aborted = new Promise<never>((_, reject) => (abort = () => reject(signal.reason)));
+  signal.addEventListener("abort", abort, { once: true });
+  return Promise.race([call(), aborted]).finally(() => signal.removeEventListener("abort", abort));
+}
+
+/** Waits, unless the signal aborts first. */
+export function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const rest = () =>
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
+    });
+  return unlessAborted(signal, rest).finally(() => clearTimeout(timer));
+}

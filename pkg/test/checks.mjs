@@ -1,0 +1,24 @@
+// What the suites check with. They know nothing of a test runner.
+
+/** What the call throws or rejects with. */
+export async function rejection(call) {
+  let value;
+  try {
+    value = await call();
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`resolved to ${JSON.stringify(value)?.slice(0, 200)} instead of rejecting`);
+}
+
+export function ok(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+export function equal(actual, expected, what = "value") {
+  if (Object.is(actual, expected)) return;
+  const [a, e] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (typeof actual !== "object" || actual === null || a !== e) {
+    throw new Error(`${what}: got ${a?.slice(0, 500)}, expected ${e?.slice(0, 500)}`);
+  }
+}

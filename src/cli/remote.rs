@@ -1,0 +1,39 @@
+//! `--remote`: the service that scores in place of a local model.
+
+use clap::Args;
+use crossrank::{Api, Remote, RemoteOptions};
+
+use super::Failure;
+
+#[derive(Args)]
+pub struct RemoteArgs {
+    /// Ask the rerank service at this address instead of a local model
+    #[arg(long, value_name = "URL", conflicts_with_all = ["model", "threads", "max_length"])]
+    remote: Option<String>,
+    /// The API that the service speaks: cohere, jina, voyage or tei
+    #[arg(long, value_name = "NAME", default_value = "cohere", requires = "remote")]
+    api: String,
+    /// The service's name for the model; all APIs but tei need it
+    #[arg(long, value_name = "NAME", requires = "remote")]
+    remote_model: Option<String>,
+    /// The environment variable that holds the service's key
+    #[arg(long, value_name = "NAME", requires = "remote")]
+    api_key_env: Option<String>,
+}
+
+impl RemoteArgs {
+    pub fn open(&self) -> Result<Option<Remote>, Failure> {
+        let Some(url) = &self.remote else { return Ok(None) };
+        let mut options = RemoteOptions::new(url, self.api.parse::<Api>()?);
+        options.model = self.remote_model.clone();
+        options.api_key = self.api_key_env.as_deref().map(key).transpose()?;
+        Ok(Some(Remote::new(options)?))
+    }
+}
+
+fn key(variable: &str) -> Result<String, Failure> {
+    std::env::var(variable).map_err(|_| {
+        let message = format!("--api-key-env names {variable}, which is not set; export the key");
+        Failure::new("invalid-argument", message)
+    })
+}
