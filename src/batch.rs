@@ -4,7 +4,7 @@ use crate::tokenizer::Encoding;
 
 /// The most tokens in one batch. Enough rows to keep a matrix product busy; few enough that a
 /// batch's activations stay in the cache and that threads share a list evenly.
-pub(crate) const BATCH_TOKENS: usize = 256;
+pub const BATCH_TOKENS: usize = 256;
 
 /// Splits a list into batches of at most [`BATCH_TOKENS`] tokens (a longer document is a batch
 /// by itself), longest documents first. Returns the indices of each batch's documents.

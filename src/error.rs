@@ -32,6 +32,8 @@ pub enum ErrorKind {
     InvalidScore,
     /// This build carries no model and none was named.
     ModelNotInstalled,
+    /// The caller cancelled the call.
+    Cancelled,
 }
 
 impl ErrorKind {
@@ -48,6 +50,7 @@ impl ErrorKind {
             ErrorKind::TokenizerMismatch => "tokenizer-mismatch",
             ErrorKind::InvalidScore => "invalid-score",
             ErrorKind::ModelNotInstalled => "model-not-installed",
+            ErrorKind::Cancelled => "cancelled",
         }
     }
 }
