@@ -28,6 +28,12 @@
 //! Face's `longest_first`, which for usual queries cuts the document alone; the result says so.
 //! A document's score does not depend on the others in the call nor on the number of threads.
 //!
+//! # Scoring less
+//!
+//! A [`ScoreCache`] in [`LoadOptions`] remembers scores by model, query and document: a repeated
+//! list costs nothing, and a list with one new document costs one document. [`RerankOptions`]
+//! cuts texts shorter and cancels a call.
+//!
 //! # The bundled model
 //!
 //! The feature `embedded-model` (on by default) compiles `models/minilm-l6-en` of the source
@@ -44,6 +50,7 @@
 #![deny(unsafe_code)]
 
 mod batch;
+mod cache;
 mod engine;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
@@ -52,11 +59,17 @@ mod kernels;
 mod model;
 mod rank;
 mod reranker;
+#[cfg(feature = "server")]
+pub mod server;
 mod tokenizer;
 #[cfg(target_arch = "wasm32")]
 mod wasm_api;
 
+pub use batch::BATCH_TOKENS;
+pub use cache::{CacheStats, ScoreCache};
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
-pub use reranker::{LoadOptions, RankedDocument, Ranking, Reranker, Score};
-pub use tokenizer::{Encoding, MAX_TEXT_BYTES};
+pub use reranker::{
+    LoadOptions, Pending, RankedDocument, Ranking, RerankOptions, Reranker, Score, ScoredList,
+};
+pub use tokenizer::{Encoding, MAX_TEXT_BYTES, Truncation};
