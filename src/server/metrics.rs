@@ -22,6 +22,8 @@ pub struct Metrics {
     documents: AtomicU64,
     tokens: AtomicU64,
     computed: AtomicU64,
+    batches: AtomicU64,
+    shared_batches: AtomicU64,
     dropped: AtomicU64,
     queued: AtomicUsize,
 }
@@ -56,9 +58,12 @@ impl Metrics {
         self.tokens.fetch_add(tokens as u64, Relaxed);
     }
 
-    /// The model has read this number of pairs, for an answer or in vain.
-    pub fn computed(&self, pairs: usize) {
+    /// The model has read a batch, for answers or in vain: this number of pairs, from this
+    /// number of requests.
+    pub fn computed(&self, pairs: usize, requests: usize) {
         self.computed.fetch_add(pairs as u64, Relaxed);
+        self.batches.fetch_add(1, Relaxed);
+        self.shared_batches.fetch_add(u64::from(requests > 1), Relaxed);
     }
 
     /// A client went before its answer.
@@ -87,6 +92,9 @@ impl Metrics {
         one("documents_total", counter, "Documents answered for.", self.documents.load(Relaxed));
         one("tokens_total", counter, "Tokens of these documents.", self.tokens.load(Relaxed));
         one("computed_total", counter, "Pairs that the model read.", self.computed.load(Relaxed));
+        one("batches_total", counter, "Batches that held them.", self.batches.load(Relaxed));
+        let help = "Batches with pairs of several requests.";
+        one("shared_batches_total", counter, help, self.shared_batches.load(Relaxed));
         let help = "Requests whose client went before the answer.";
         one("dropped_total", counter, help, self.dropped.load(Relaxed));
         let help = "Requests that wait or are being scored.";

@@ -153,7 +153,8 @@ impl Shared {
     fn score(&self, batch: Batch) {
         match logits(&batch) {
             Ok(logits) => {
-                self.server.metrics().computed(batch.len());
+                let same = |a: &(Arc<Work>, usize), b: &(Arc<Work>, usize)| Arc::ptr_eq(&a.0, &b.0);
+                self.server.metrics().computed(batch.len(), batch.chunk_by(same).count());
                 for ((work, pair), logit) in batch.iter().zip(logits) {
                     let mut done = lock(&work.done);
                     done.logits[*pair] = logit;
