@@ -16,7 +16,11 @@ const QUERY: &str = "what is a vector database";
 /// Documents of about fifty tokens, each with words of its own.
 fn documents(seed: usize, count: usize) -> Vec<String> {
     let document = |i: usize| {
-        format!("Document {} of {seed}. {}", i * 7919 + seed, "It stores vectors in rows. ".repeat(i % 12))
+        format!(
+            "Document {} of {seed}. {}",
+            i * 7919 + seed,
+            "It stores vectors in rows. ".repeat(i % 12)
+        )
     };
     (0..count).map(document).collect()
 }
@@ -190,7 +194,9 @@ fn bad_requests_get_answers_and_the_server_lives() {
     check("big to no route", server.send("POST", "/nothing", "", &big), 404, "/nothing");
 
     let mut chunked = server.connect();
-    let head_of = |more: &str| format!("POST /v2/rerank HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{more}\r\n");
+    let head_of = |more: &str| {
+        format!("POST /v2/rerank HTTP/1.1\r\nhost: t\r\nconnection: close\r\n{more}\r\n")
+    };
     chunked.write_all(head_of("transfer-encoding: chunked\r\n").as_bytes()).unwrap();
     for _ in 0..10 {
         chunked.write_all(b"100000\r\n").unwrap();

@@ -36,11 +36,13 @@ fn server() -> &'static Server {
 }
 
 fn call(method: &str, path: &str, body: impl AsRef<[u8]>) -> Response {
-    let mut request = Request::default();
-    request.method = method.into();
-    request.path = path.into();
-    request.id = "r1".into();
-    request.body = body.as_ref().to_vec();
+    let request = Request {
+        method: method.into(),
+        path: path.into(),
+        id: "r1".into(),
+        body: body.as_ref().to_vec(),
+        ..Request::default()
+    };
     server().respond(request)
 }
 
@@ -267,7 +269,13 @@ fn bad_requests() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
             "/v2/rerank",
             br#"{"model":"short","query":"\ud800","documents":["d"]}"#.to_vec(),
             400,
-            "query",
+            "hex escape",
+        ),
+        (
+            "/v1/rerank",
+            br#"[null, "q", ["d"], null, null, null, null, null]"#.to_vec(),
+            400,
+            "object",
         ),
         ("/v2/rerank", b"{\"query\":\"\xff\"}".to_vec(), 400, "UTF-8"),
         ("/v2/rerank", deep, 400, "JSON"),
@@ -404,10 +412,12 @@ fn tokens_are_asked_for() {
     options.tokens = Tokens::parse("# ours\n first \n\nsecond\n");
     let server = Server::new(vec![Model { name: "m".into(), reranker }], options).unwrap();
     let status = |path: &str, authorization: Option<&str>| {
-        let mut request = Request::default();
-        request.method = "GET".into();
-        request.path = path.into();
-        request.authorization = authorization.map(Into::into);
+        let request = Request {
+            method: "GET".into(),
+            path: path.into(),
+            authorization: authorization.map(Into::into),
+            ..Request::default()
+        };
         server.respond(request).status
     };
     for good in ["Bearer first", "bearer second", "Bearer  second"] {

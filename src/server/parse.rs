@@ -63,14 +63,17 @@ pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
         let message = format!("the body is not UTF-8, at byte {}; encode it", e.valid_up_to());
         Failure::bad(message)
     })?;
+    // serde would read an array as a struct's fields in their order.
+    if !text.trim_start().starts_with('{') {
+        return Err(Failure::bad("the body is not a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
-        let path = e.path().to_string();
         let reason = super::short(&e.inner().to_string());
-        Failure::bad(match path.as_str() {
-            "." => format!("the body is not the JSON expected: {reason}"),
-            _ => format!("{path}: {reason}"),
-        })
+        let path = e.path().to_string();
+        let in_a_field = e.inner().is_data() && path != ".";
+        let place = if in_a_field { &path } else { "the body is not the JSON expected" };
+        Failure::bad(format!("{place}: {reason}"))
     })?;
     deserializer
         .end()

@@ -59,10 +59,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 512, allow_negative_numbers = true)]
     connections: i64,
     /// Seconds that a request may take
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
     deadline: Duration,
     /// Seconds that a request's head, and then its body, may take to arrive
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
     read_timeout: Duration,
     /// The largest body
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body)]
@@ -215,7 +215,7 @@ fn cors(origins: &[String]) -> Result<CorsLayer, Failure> {
     let origin = if origins.iter().any(|o| o == "*") {
         AllowOrigin::any()
     } else {
-        let values = origins.iter().map(|o| HeaderValue::try_from(o));
+        let values = origins.iter().map(HeaderValue::try_from);
         let values = values.collect::<Result<Vec<_>, _>>().map_err(|_| {
             Failure::new("invalid-argument", "--cors-origin is like https://example.org, or *")
         })?;
