@@ -4,7 +4,7 @@ use crate::tokenizer::Encoding;
 
 /// The most tokens in one batch. Each batch reads all weights once, which many tokens share; more
 /// of them would leave the cache.
-const MOST_TOKENS: usize = 512;
+pub const BATCH_TOKENS: usize = 512;
 
 /// The fewest that are worth a batch, where threads could use more batches.
 const LEAST_TOKENS: usize = 128;
@@ -12,7 +12,7 @@ const LEAST_TOKENS: usize = 128;
 /// Batches that a thread should find, so that all threads end at about the same time.
 const BATCHES_A_THREAD: usize = 4;
 
-/// Splits a list into batches for `threads`, of at most [`MOST_TOKENS`] tokens (a longer document
+/// Splits a list into batches for `threads`, of at most [`BATCH_TOKENS`] tokens (a longer document
 /// is a batch by itself), longest documents first. Returns the indices of each batch's documents.
 ///
 /// Longest first means that the batches that end a call are small, so threads end together.
@@ -20,10 +20,10 @@ pub(crate) fn plan(encodings: &[Encoding], threads: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..encodings.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(encodings[i].ids.len()));
     let limit = if threads == 1 {
-        MOST_TOKENS
+        BATCH_TOKENS
     } else {
         let all: usize = encodings.iter().map(|encoding| encoding.ids.len()).sum();
-        (all / (threads * BATCHES_A_THREAD)).clamp(LEAST_TOKENS, MOST_TOKENS)
+        (all / (threads * BATCHES_A_THREAD)).clamp(LEAST_TOKENS, BATCH_TOKENS)
     };
 
     let mut batches: Vec<Vec<usize>> = Vec::new();
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(seen, (0..encodings.len()).collect::<Vec<_>>());
         for batch in &batches {
             let tokens: usize = batch.iter().map(|&i| encodings[i].ids.len()).sum();
-            assert!(tokens <= MOST_TOKENS || batch.len() == 1, "{batch:?} has {tokens} tokens");
+            assert!(tokens <= BATCH_TOKENS || batch.len() == 1, "{batch:?} has {tokens} tokens");
         }
         assert_eq!(batches[0], [6]);
     }

@@ -35,6 +35,12 @@
 //! what both have in common, for an application that chooses by a setting; `Fallback` asks the
 //! one where the other fails.
 //!
+//! # Scoring less
+//!
+//! A [`ScoreCache`] in [`LoadOptions`] remembers scores by model, query and document: a repeated
+//! list costs nothing, and a list with one new document costs one document. [`RerankOptions`]
+//! cuts texts shorter and cancels a call.
+//!
 //! # The bundled model
 //!
 //! The feature `embedded-model` (on by default) compiles `models/minilm-l6-en` of the source
@@ -53,6 +59,7 @@
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 mod backend;
 mod batch;
+mod cache;
 mod engine;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
@@ -63,15 +70,21 @@ mod rank;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 mod remote;
 mod reranker;
+#[cfg(feature = "server")]
+pub mod server;
 mod tokenizer;
 #[cfg(target_arch = "wasm32")]
 mod wasm_api;
 
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use backend::{Backend, Fallback};
+pub use batch::BATCH_TOKENS;
+pub use cache::{CacheStats, ScoreCache};
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use remote::{Api, Remote, RemoteOptions};
-pub use reranker::{LoadOptions, RankedDocument, Ranking, Reranker, Score};
-pub use tokenizer::{Encoding, MAX_TEXT_BYTES};
+pub use reranker::{
+    LoadOptions, Pending, RankedDocument, Ranking, RerankOptions, Reranker, Score, ScoredList,
+};
+pub use tokenizer::{Encoding, MAX_TEXT_BYTES, Truncation};

@@ -1,72 +1,27 @@
-//! The pipeline: tokenize, plan, score, rank.
+//! The pipeline: look up, tokenize, plan, score, rank.
+
+mod pending;
+mod types;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde::Serialize;
-
 use crate::batch;
+use crate::cache::{Hasher, Key};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernels;
 use crate::model::{Config, ModelFiles};
-use crate::rank;
-use crate::tokenizer::{Encoding, PairTokenizer};
+use crate::tokenizer::{Encoding, Limits, PairTokenizer};
 
-/// How to load a model. The default suits most callers.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct LoadOptions {
-    /// The most tokens in a pair; longer documents are cut. Default: the model's own maximum,
-    /// which is also the limit.
-    pub max_length: Option<usize>,
-    /// Threads that share the documents of a call. Default: one a core; always 1 in
-    /// WebAssembly. Scores do not depend on it.
-    pub threads: Option<usize>,
-}
-
-/// A place in a ranking.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RankedDocument {
-    /// The document's position in the list that was given, from 0.
-    pub index: usize,
-    /// Relevance from 0 to 1: the sigmoid of `logit`.
-    pub score: f32,
-    /// The model's output.
-    pub logit: f32,
-    /// The document was cut to fit the model.
-    pub truncated: bool,
-}
-
-/// A reranked list: highest logit first, equal logits in the order given.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ranking {
-    /// The best documents, at most `top_k`.
-    pub results: Vec<RankedDocument>,
-    /// The query was cut in at least one pair.
-    pub query_truncated: bool,
-}
-
-/// The score of one pair.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Score {
-    /// Relevance from 0 to 1: the sigmoid of `logit`.
-    pub score: f32,
-    /// The model's output.
-    pub logit: f32,
-    /// The document was cut to fit the model.
-    pub truncated: bool,
-    /// The query was cut to fit the model.
-    pub query_truncated: bool,
-}
+use pending::Cache;
+pub use pending::Pending;
+pub use types::{LoadOptions, RankedDocument, Ranking, RerankOptions, Score, ScoredList};
 
 /// A loaded cross-encoder. Loading takes a moment; keep it, and share it between threads.
 pub struct Reranker {
     tokenizer: PairTokenizer,
     engine: Engine,
     threads: usize,
+    cache: Option<Cache>,
 }
 
 impl Reranker {
@@ -107,7 +62,9 @@ impl Reranker {
             check_vocabularies(tokenizer.vocab_size(), words)?;
         }
         let engine = Engine::load(&files.onnx, &config)?;
-        let reranker = Reranker { tokenizer, engine, threads };
+        let cache =
+            options.cache.map(|scores| Cache { scores, model: fingerprint(files, &engine) });
+        let reranker = Reranker { tokenizer, engine, threads, cache };
         let logit = reranker.score(&[("a", "b")])?[0].logit;
         if !logit.is_finite() {
             return Err(Error::new(
@@ -160,22 +117,65 @@ impl Reranker {
         top_k: usize,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Ranking> {
+        let (top_k, progress) = (Some(top_k), Some(progress));
+        let options = RerankOptions { top_k, progress, ..RerankOptions::default() };
+        self.rerank_with(query, documents, &options)
+    }
+
+    /// [`Reranker::rerank`] with options.
+    ///
+    /// # Errors
+    /// As [`Reranker::rerank`], [`ErrorKind::InvalidArgument`] for options out of range, and
+    /// [`ErrorKind::Cancelled`].
+    pub fn rerank_with<D: AsRef<str>>(
+        &self,
+        query: &str,
+        documents: &[D],
+        options: &RerankOptions,
+    ) -> Result<Ranking> {
+        let pending = self.prepare(query, documents, options)?;
+        let logits = self.score_encodings(pending.encodings(), options, pending.known())?;
+        let scored = self.finish(pending, &logits)?;
+        scored.rank(options.top_k.unwrap_or(usize::MAX))
+    }
+
+    /// The first step of [`Reranker::rerank_with`], for programs that schedule the scoring
+    /// themselves: looks the documents up in the cache and tokenizes the others. `progress` is
+    /// not told anything.
+    ///
+    /// # Errors
+    /// As [`Reranker::rerank_with`].
+    pub fn prepare<D: AsRef<str>>(
+        &self,
+        query: &str,
+        documents: &[D],
+        options: &RerankOptions,
+    ) -> Result<Pending> {
         if query.trim().is_empty() {
             return Err(invalid_argument("the query is empty; give a query".into()));
         }
-        if top_k == 0 {
+        if options.top_k == Some(0) {
             return Err(invalid_argument("top_k must be at least 1".into()));
         }
-        let scores = self.score_list(query, documents, progress)?;
-        let logits: Vec<f32> = scores.iter().map(|s| s.logit).collect();
-        let results = rank::top_k(&logits, top_k)?
-            .into_iter()
-            .map(|index| {
-                let Score { score, logit, truncated, .. } = scores[index];
-                RankedDocument { index, score, logit, truncated }
-            })
-            .collect();
-        Ok(Ranking { results, query_truncated: scores.iter().any(|s| s.query_truncated) })
+        let cache = self.cache.as_ref().filter(|_| !options.skip_cache);
+        let query_tokens = self.tokenizer.query(query, options.limits())?;
+        Pending::new(query, documents, options, cache, |document| query_tokens.encode(document))
+    }
+
+    /// The second step: the logit of each pair, on the caller's thread. Pairs of several lists
+    /// may go together; batches of [`crate::BATCH_TOKENS`] tokens are the fastest. A logit does
+    /// not depend on the other pairs.
+    pub fn logits(&self, pairs: &[&Encoding]) -> Result<Vec<f32>> {
+        self.engine.logits(pairs)
+    }
+
+    /// The last step: keeps the new scores in the cache and puts all in the documents' order.
+    /// `logits` are those of [`Pending::encodings`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for another number of logits.
+    pub fn finish(&self, pending: Pending, logits: &[f32]) -> Result<ScoredList> {
+        pending.finish(logits, self.cache.as_ref())
     }
 
     /// Reranks one list of candidates for each query.
@@ -205,59 +205,69 @@ impl Reranker {
             .collect()
     }
 
-    /// Scores pairs of query and document, in the order given. Either text may be empty.
+    /// Scores pairs of query and document, in the order given. Either text may be empty. The
+    /// cache is left aside.
     pub fn score<Q: AsRef<str>, D: AsRef<str>>(&self, pairs: &[(Q, D)]) -> Result<Vec<Score>> {
         // Pairs of one query usually lie together: it is tokenized once for them.
         let runs = pairs.chunk_by(|(a, _), (b, _)| a.as_ref() == b.as_ref());
         let mut encodings = Vec::with_capacity(pairs.len());
         for run in runs {
-            let query = self.tokenizer.query(run[0].0.as_ref());
+            let query = self.tokenizer.query(run[0].0.as_ref(), Limits::default())?;
             for (_, document) in run {
                 let encoding = query.encode(document.as_ref());
                 encodings
                     .push(encoding.map_err(|e| e.at(format_args!("pair {}", encodings.len())))?);
             }
         }
-        self.score_encodings(&encodings, &|_| ())
+        let logits = self.score_encodings(&encodings, &RerankOptions::default(), 0)?;
+        Ok(encodings
+            .iter()
+            .zip(logits)
+            .map(|(e, logit)| pending::known((&logit, e)).into())
+            .collect())
     }
 
     /// The token ids of a pair.
     pub fn encode(&self, query: &str, document: &str) -> Result<Encoding> {
-        self.tokenizer.query(query).encode(document)
+        self.tokenizer.query(query, Limits::default())?.encode(document)
     }
 
-    fn score_list<D: AsRef<str>>(
+    /// The logits of [`Pending::encodings`], by all threads of the reranker.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`] once `cancelled`, which is asked between batches, says so.
+    pub fn score_pending(
         &self,
-        query: &str,
-        documents: &[D],
-        progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Score>> {
-        let query = self.tokenizer.query(query);
-        let encodings = documents
-            .iter()
-            .enumerate()
-            .map(|(i, document)| {
-                query.encode(document.as_ref()).map_err(|e| e.at(format_args!("document {i}")))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        self.score_encodings(&encodings, progress)
+        pending: &Pending,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<f32>> {
+        let options = RerankOptions { cancelled: Some(cancelled), ..RerankOptions::default() };
+        self.score_encodings(pending.encodings(), &options, 0)
     }
 
+    /// The logits of a list, by all threads. `known` documents of it count as scored.
     fn score_encodings(
         &self,
         encodings: &[Encoding],
-        progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Score>> {
+        options: &RerankOptions,
+        known: usize,
+    ) -> Result<Vec<f32>> {
         let batches = batch::plan(encodings, self.threads);
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(known));
         // Every thread takes the next batch until none is left.
         let work = || -> Result<Vec<(usize, f32)>> {
             let mut scored = Vec::new();
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if options.is_cancelled() {
+                    return Err(cancelled());
+                }
                 let pairs: Vec<&Encoding> = batch.iter().map(|&i| &encodings[i]).collect();
                 let logits = self.engine.logits(&pairs)?;
                 scored.extend(batch.iter().copied().zip(logits));
-                progress(done.fetch_add(batch.len(), Ordering::Relaxed) + batch.len());
+                let done = done.fetch_add(batch.len(), Ordering::Relaxed) + batch.len();
+                if let Some(progress) = options.progress {
+                    progress(done);
+                }
             }
             Ok(scored)
         };
@@ -275,14 +285,22 @@ impl Reranker {
                 logits[index] = logit;
             }
         }
-        let scores = encodings.iter().zip(logits).map(|(encoding, logit)| Score {
-            score: kernels::sigmoid(logit),
-            logit,
-            truncated: encoding.document_truncated,
-            query_truncated: encoding.query_truncated,
-        });
-        Ok(scores.collect())
+        Ok(logits)
     }
+}
+
+/// What tells a model's scores from another's: its files, and what computes them.
+fn fingerprint(files: &ModelFiles, engine: &Engine) -> Key {
+    Hasher::default()
+        .part(&files.onnx)
+        .part(&files.tokenizer)
+        .part(&files.config)
+        .part(engine.kernel().unwrap_or("general").as_bytes())
+        .key()
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the call was cancelled")
 }
 
 /// Exporters pad a model's table to a round number of rows, but never by as much as this.

@@ -6,7 +6,9 @@
 use std::cell::OnceCell;
 
 use serde::Serialize;
-use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy, truncate_encodings};
+use tokenizers::utils::truncation::{
+    TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings,
+};
 
 use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
 
@@ -14,6 +16,29 @@ use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
 ///
 /// A model reads a few hundred tokens; a text this long is a mistake upstream.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// What happens to a pair that is longer than the model reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Truncation {
+    /// The end of the longer text is cut.
+    #[default]
+    Right,
+    /// The start of the longer text is cut.
+    Left,
+    /// The call fails with [`ErrorKind::InputTooLarge`].
+    Never,
+}
+
+/// How long the parts of a pair may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Tokens in a pair, special tokens included; `None` is the tokenizer's own maximum.
+    pub pair: Option<usize>,
+    /// Tokens of a document, before it is paired.
+    pub document: Option<usize>,
+    pub truncation: Truncation,
+}
 
 /// A query and a document as the model reads them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -87,8 +112,26 @@ impl PairTokenizer {
     }
 
     /// A query to pair with documents; it is tokenised at the first of them.
-    pub fn query<'a>(&'a self, text: &'a str) -> Query<'a> {
-        Query { tokenizer: self, text, tokens: OnceCell::new() }
+    pub fn query<'a>(&'a self, text: &'a str, limits: Limits) -> Result<Query<'a>> {
+        let invalid = |message| Err(Error::new(ErrorKind::InvalidArgument, message));
+        let mut truncation = self.truncation.clone();
+        if let Some(pair) = limits.pair {
+            if pair <= self.special_tokens || pair > self.max_length() {
+                return invalid(format!(
+                    "max_length is {pair} and must be from {} to {}",
+                    self.special_tokens + 1,
+                    self.max_length()
+                ));
+            }
+            truncation.max_length = pair - self.special_tokens;
+        }
+        if limits.document == Some(0) {
+            return invalid("the most tokens of a document must be at least 1".into());
+        }
+        if limits.truncation == Truncation::Left {
+            truncation.direction = TruncationDirection::Left;
+        }
+        Ok(Query { tokenizer: self, text, limits, truncation, tokens: OnceCell::new() })
     }
 
     fn tokenize(&self, text: &str) -> Result<tokenizers::Encoding> {
@@ -116,6 +159,8 @@ fn tokenizer_failed(e: tokenizers::Error) -> Error {
 pub(crate) struct Query<'a> {
     tokenizer: &'a PairTokenizer,
     text: &'a str,
+    limits: Limits,
+    truncation: TruncationParams,
     tokens: OnceCell<tokenizers::Encoding>,
 }
 
@@ -129,12 +174,26 @@ impl Query<'_> {
                 self.tokens.get_or_init(|| tokens)
             }
         };
-        let document = self.tokenizer.tokenize(document)?;
+        let mut document = self.tokenizer.tokenize(document)?;
         let (query_length, document_length) = (query.len(), document.len());
+        if let Some(most) = self.limits.document {
+            document.truncate(most, 0, self.truncation.direction);
+        }
+        let tokens = query.len() + document.len();
+        if self.limits.truncation == Truncation::Never && tokens > self.truncation.max_length {
+            return Err(Error::new(
+                ErrorKind::InputTooLarge,
+                format!(
+                    "query and document have {} tokens together, over the limit of {}; split the \
+                     document into passages, or allow truncation",
+                    tokens + self.tokenizer.special_tokens,
+                    self.truncation.max_length + self.tokenizer.special_tokens
+                ),
+            ));
+        }
 
-        let (query, document) =
-            truncate_encodings(query.clone(), Some(document), &self.tokenizer.truncation)
-                .map_err(tokenizer_failed)?;
+        let (query, document) = truncate_encodings(query.clone(), Some(document), &self.truncation)
+            .map_err(tokenizer_failed)?;
         let query_truncated = query.len() < query_length;
         let document_truncated = document.as_ref().is_some_and(|d| d.len() < document_length);
         let pair = self

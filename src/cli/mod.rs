@@ -4,6 +4,8 @@ mod eval;
 mod input;
 mod remote;
 mod rerank;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::PathBuf;
@@ -26,6 +28,9 @@ enum Command {
     Rerank(rerank::RerankArgs),
     /// Measure ranking quality on an evaluation set in the BEIR layout
     Eval(eval::EvalArgs),
+    /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
 }
 
 #[derive(Args)]
@@ -112,6 +117,8 @@ fn run() -> Result<String, Failure> {
     match cli.command {
         Command::Rerank(args) => rerank::run(&args),
         Command::Eval(args) => eval::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
     }
 }
 

@@ -1,0 +1,169 @@
+//! The score cache: a pair that was scored is not scored again.
+//!
+//! It keeps a few bytes a pair, under a SHA-256 of everything that a score depends on, and no
+//! text. A shorter or faster hash would let somebody who chooses documents make two with one key.
+
+use std::hash::RandomState;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+use sha2::{Digest, Sha256};
+
+/// The SHA-256 of a model, the way it computes, and a pair of texts.
+pub(crate) type Key = [u8; 32];
+
+/// What is known of a pair.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub logit: f32,
+    pub tokens: u32,
+    pub query_truncated: bool,
+    pub document_truncated: bool,
+}
+
+/// What one entry takes in memory: key and value, the links of the list, a slot of the table at
+/// its emptiest, and the allocator's own.
+const ENTRY_BYTES: usize = 128;
+
+/// Scores of earlier calls, the most recently used first, in a bounded number of bytes.
+///
+/// Several rerankers may share one, through [`crate::LoadOptions::cache`]. A score from the cache
+/// has the bits that were computed.
+pub struct ScoreCache {
+    entries: Mutex<LruCache<Key, Known, RandomState>>,
+    most: usize,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// What a [`ScoreCache`] did and holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// Documents whose score was found.
+    pub hits: u64,
+    /// Documents whose score was not.
+    pub misses: u64,
+    /// Scores that are kept.
+    pub entries: usize,
+    /// The memory that they take.
+    pub bytes: usize,
+}
+
+impl ScoreCache {
+    /// A cache that takes at most `bytes` of memory. One with no room for a score keeps none.
+    pub fn new(bytes: usize) -> ScoreCache {
+        ScoreCache {
+            entries: Mutex::new(LruCache::unbounded_with_hasher(RandomState::new())),
+            most: bytes / ENTRY_BYTES,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts since the cache was made, and its size now.
+    pub fn stats(&self) -> CacheStats {
+        let entries = self.lock().len();
+        CacheStats {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            entries,
+            bytes: entries * ENTRY_BYTES,
+        }
+    }
+
+    /// Forgets every score. The counts stay.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    pub(crate) fn get(&self, keys: &[Key]) -> Vec<Option<Known>> {
+        let known: Vec<Option<Known>> = {
+            let mut entries = self.lock();
+            keys.iter().map(|key| entries.get(key).copied()).collect()
+        };
+        let hits = known.iter().flatten().count();
+        self.hits.fetch_add(hits as u64, Ordering::Relaxed);
+        self.misses.fetch_add((keys.len() - hits) as u64, Ordering::Relaxed);
+        known
+    }
+
+    pub(crate) fn insert(&self, scored: impl Iterator<Item = (Key, Known)>) {
+        let mut entries = self.lock();
+        for (key, known) in scored {
+            entries.put(key, known);
+            if entries.len() > self.most {
+                entries.pop_lru();
+            }
+        }
+    }
+
+    /// The map is whole after a panic elsewhere: no call leaves it half changed.
+    fn lock(&self) -> MutexGuard<'_, LruCache<Key, Known, RandomState>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for ScoreCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScoreCache").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// Hashes parts one after another. Each is preceded by its length, so that no two lists of parts
+/// give the same bytes.
+#[derive(Clone, Default)]
+pub(crate) struct Hasher(Sha256);
+
+impl Hasher {
+    pub fn part(mut self, bytes: &[u8]) -> Hasher {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    pub fn key(self) -> Key {
+        self.0.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u8) -> Key {
+        Hasher::default().part(&[n]).key()
+    }
+
+    const KNOWN: Known =
+        Known { logit: 1.5, tokens: 7, query_truncated: false, document_truncated: true };
+
+    #[test]
+    fn the_least_recently_used_goes_first() {
+        let cache = ScoreCache::new(2 * ENTRY_BYTES + 1);
+        cache.insert([(key(1), KNOWN), (key(2), KNOWN)].into_iter());
+        assert!(cache.get(&[key(1)])[0].is_some());
+        cache.insert([(key(3), KNOWN)].into_iter());
+        let found = cache.get(&[key(1), key(2), key(3)]);
+        assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+        let expected = CacheStats { hits: 3, misses: 1, entries: 2, bytes: 2 * ENTRY_BYTES };
+        assert_eq!(cache.stats(), expected);
+        cache.clear();
+        assert_eq!(cache.stats().entries, 0);
+    }
+
+    #[test]
+    fn without_room_nothing_is_kept() {
+        let cache = ScoreCache::new(ENTRY_BYTES - 1);
+        cache.insert([(key(1), KNOWN)].into_iter());
+        assert_eq!(cache.stats().entries, 0);
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let of = |a: &str, b: &str| Hasher::default().part(a.as_bytes()).part(b.as_bytes()).key();
+        assert_ne!(of("ab", "c"), of("a", "bc"));
+        assert_ne!(of("", "abc"), of("abc", ""));
+    }
+}

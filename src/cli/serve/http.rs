@@ -1,0 +1,265 @@
+//! One request on a socket: its body, its place in the queue, its deadline, its log line.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use crossrank::Pending;
+use crossrank::server::{Failure, FailureKind, Job, Request, Response, Routed, Server};
+use hyper::body::Body as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::scorer::Scorer;
+
+pub struct App {
+    pub server: Arc<Server>,
+    pub scorer: Scorer,
+    /// A place for each request that waits or is being scored.
+    pub queue: Arc<Semaphore>,
+    pub deadline: Duration,
+    pub read_timeout: Duration,
+}
+
+pub async fn handle(
+    State(app): State<Arc<App>>,
+    request: axum::extract::Request,
+) -> axum::response::Response {
+    let (parts, body) = request.into_parts();
+    let authorization = parts.headers.get(header::AUTHORIZATION);
+    let head = Request {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        authorization: authorization.and_then(|v| v.to_str().ok()).map(str::to_owned),
+        id: request_id(&parts.headers),
+        body: Vec::new(),
+    };
+    let mut watch = Watch { app: &app, head: &head, started: Instant::now(), answered: false };
+    let response = app.respond(&head, body, &parts.headers).await;
+    watch.answer(&response);
+    to_http(response, &head.id)
+}
+
+impl App {
+    async fn respond(&self, head: &Request, body: Body, headers: &HeaderMap) -> Response {
+        let admitted = match self.server.admit(head) {
+            Ok(()) => read(body, headers, self.server.limits().body, self.read_timeout)
+                .await
+                .map_err(|failure| self.server.refuse(head, failure)),
+            Err(refused) => {
+                discard(body, headers).await;
+                Err(refused)
+            }
+        };
+        let request = match admitted {
+            Ok(body) => Request { body, ..head.clone() },
+            Err(refused) => return refused,
+        };
+        if !self.server.is_rerank(head) {
+            return self.server.respond(request);
+        }
+        let Ok(place) = self.queue.clone().try_acquire_owned() else {
+            let message = "the server has as many requests as it takes; come again in a moment";
+            return self.server.refuse(head, Failure::new(FailureKind::Overloaded, message));
+        };
+        match timeout(self.deadline, self.rerank(request, place)).await {
+            Ok(Some(response)) => response,
+            Ok(None) => {
+                let message = "the server met a bug of its own; please report the request";
+                self.server.refuse(head, Failure::new(FailureKind::Internal, message))
+            }
+            Err(_) => {
+                let message = format!(
+                    "the scores were not ready within {} s; send fewer documents, or come again",
+                    self.deadline.as_secs_f64()
+                );
+                self.server.refuse(head, Failure::new(FailureKind::Deadline, message))
+            }
+        }
+    }
+
+    /// Reads and tokenizes on a thread that may block, and scores on the scoring threads.
+    /// Dropping the future ends both. `None` after a panic.
+    async fn rerank(&self, request: Request, place: OwnedSemaphorePermit) -> Option<Response> {
+        let place = Arc::new(Place::new(self.server.clone(), place));
+        let cancelled = CancelOnDrop::default();
+        let (server, flag, held) = (self.server.clone(), cancelled.0.clone(), place.clone());
+        let prepare = move || {
+            let _place = held;
+            let cancelled = || flag.load(Ordering::Relaxed);
+            match server.route(request) {
+                Routed::Done(response) => Err(response),
+                Routed::Score(job) => match job.prepare(&cancelled) {
+                    Ok(lists) => Ok((job, lists)),
+                    Err(failure) => Err(job.answer(Err(failure))),
+                },
+            }
+        };
+        let prepared: Result<(Job, Vec<Pending>), Response> =
+            tokio::task::spawn_blocking(prepare).await.ok()?;
+        let (job, lists) = match prepared {
+            Ok(prepared) => prepared,
+            Err(response) => return Some(response),
+        };
+        let logits = self.scorer.score(job.model(), &lists).await;
+        let outcome = logits.and_then(|logits| job.finish(lists, &logits));
+        self.server.metrics().scored(&outcome);
+        Some(job.answer(outcome))
+    }
+}
+
+/// A place in the queue, counted while it is held.
+struct Place {
+    server: Arc<Server>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn new(server: Arc<Server>, permit: OwnedSemaphorePermit) -> Place {
+        server.metrics().enter_queue();
+        Place { server, _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.server.metrics().leave_queue();
+    }
+}
+
+#[derive(Default)]
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Counts and logs a request, also one whose client goes before the answer: its future is
+/// dropped. Texts never come into the log.
+struct Watch<'a> {
+    app: &'a App,
+    head: &'a Request,
+    started: Instant,
+    answered: bool,
+}
+
+impl Watch<'_> {
+    fn answer(&mut self, response: &Response) {
+        self.answered = true;
+        let (head, seconds) = (self.head, self.started.elapsed().as_secs_f64());
+        self.app.server.metrics().answered(&head.path, response.status, seconds);
+        tracing::info!(
+            id = head.id,
+            method = head.method,
+            route = Server::label(&head.path),
+            status = response.status,
+            seconds,
+            bytes = response.body.len(),
+            "answered"
+        );
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.app.server.metrics().dropped();
+            let seconds = self.started.elapsed().as_secs_f64();
+            let route = Server::label(&self.head.path);
+            tracing::info!(id = self.head.id, route, seconds, "the client went");
+        }
+    }
+}
+
+/// The client's own `x-request-id` where it is short and plain, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let plain = |id: &&str| {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        !id.is_empty() && id.len() <= 64 && id.bytes().all(good)
+    };
+    let sent = headers.get("x-request-id").and_then(|v| v.to_str().ok()).filter(plain);
+    sent.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn read(
+    mut body: Body,
+    headers: &HeaderMap,
+    limit: usize,
+    time: Duration,
+) -> Result<Vec<u8>, Failure> {
+    if body_length(headers).is_some_and(|length| length > limit as u64) {
+        discard(body, headers).await;
+        return Err(Failure::body_too_large(limit));
+    }
+    let collected = timeout(time, collect(&mut body, limit)).await.unwrap_or_else(|_| {
+        let message = format!("the body did not arrive within {} s", time.as_secs_f64());
+        Err(Failure::new(FailureKind::BodyTimeout, message))
+    });
+    if collected.as_ref().is_err_and(|f| f.kind() == FailureKind::BodyTooLarge) {
+        discard(body, headers).await;
+    }
+    collected
+}
+
+async fn collect(body: &mut Body, limit: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = frame(body).await {
+        let Ok(frame) = frame else {
+            return Err(Failure::new(FailureKind::BadRequest, "the body broke off"));
+        };
+        let data = frame.into_data().unwrap_or_default();
+        if bytes.len() + data.len() > limit {
+            return Err(Failure::body_too_large(limit));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+fn body_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads on past a refusal, for a while: many clients look for the answer only when they have
+/// sent everything, and a connection closed before would look to them like a fault.
+async fn discard(mut body: Body, headers: &HeaderMap) {
+    const MOST_BYTES: usize = 64 << 20;
+    const LONGEST: Duration = Duration::from_secs(2);
+    if headers.contains_key(header::EXPECT) {
+        return; // it asks before it sends
+    }
+    let all = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = frame(&mut body).await {
+            bytes += frame.into_data().map_or(0, |data| data.len());
+            if bytes > MOST_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = timeout(LONGEST, all).await;
+}
+
+async fn frame(
+    body: &mut Body,
+) -> Option<Result<hyper::body::Frame<hyper::body::Bytes>, axum::Error>> {
+    poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
+}
+
+fn to_http(response: Response, id: &str) -> axum::response::Response {
+    let mut http = axum::response::Response::new(Body::from(response.body));
+    *http.status_mut() = StatusCode::from_u16(response.status).expect("the routes' own codes");
+    for (name, value) in response.headers {
+        http.headers_mut().insert(name, HeaderValue::try_from(value).expect("plain ASCII"));
+    }
+    http.headers_mut().insert("x-request-id", HeaderValue::try_from(id).expect("plain ASCII"));
+    http
+}

@@ -1,0 +1,142 @@
+//! Counters, in the text form that Prometheus reads.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use crate::cache::CacheStats;
+use crate::reranker::ScoredList;
+
+use super::Server;
+use super::failure::Failure;
+
+/// Upper bounds of the histogram's buckets, in seconds.
+const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// What a server did since it started.
+#[derive(Default)]
+pub struct Metrics {
+    /// By route and status.
+    requests: Mutex<BTreeMap<(&'static str, u16), Times>>,
+    documents: AtomicU64,
+    tokens: AtomicU64,
+    computed: AtomicU64,
+    batches: AtomicU64,
+    shared_batches: AtomicU64,
+    dropped: AtomicU64,
+    queued: AtomicUsize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Times {
+    count: u64,
+    seconds: f64,
+    /// Not cumulative.
+    buckets: [u64; BUCKETS.len()],
+}
+
+impl Metrics {
+    /// A request was answered.
+    pub fn answered(&self, path: &str, status: u16, seconds: f64) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = requests.entry((Server::label(path), status)).or_default();
+        times.count += 1;
+        times.seconds += seconds;
+        if let Some(bucket) = BUCKETS.iter().position(|&bound| seconds <= bound) {
+            times.buckets[bucket] += 1;
+        }
+    }
+
+    /// A request's documents have their scores, computed or from the cache.
+    pub fn scored(&self, outcome: &Result<Vec<ScoredList>, Failure>) {
+        let lists = outcome.iter().flatten();
+        let (documents, tokens) = lists.fold((0, 0), |(documents, tokens), list| {
+            (documents + list.scores.len(), tokens + list.tokens)
+        });
+        self.documents.fetch_add(documents as u64, Relaxed);
+        self.tokens.fetch_add(tokens as u64, Relaxed);
+    }
+
+    /// The model has read a batch, for answers or in vain: this number of pairs, from this
+    /// number of requests.
+    pub fn computed(&self, pairs: usize, requests: usize) {
+        self.computed.fetch_add(pairs as u64, Relaxed);
+        self.batches.fetch_add(1, Relaxed);
+        self.shared_batches.fetch_add(u64::from(requests > 1), Relaxed);
+    }
+
+    /// A client went before its answer.
+    pub fn dropped(&self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+
+    /// A request is waiting or being scored.
+    pub fn enter_queue(&self) {
+        self.queued.fetch_add(1, Relaxed);
+    }
+
+    /// It no longer is.
+    pub fn leave_queue(&self) {
+        self.queued.fetch_sub(1, Relaxed);
+    }
+
+    pub(super) fn text(&self, cache: Option<CacheStats>) -> String {
+        let mut text = String::new();
+        self.write_requests(&mut text);
+        let mut one = |name: &str, kind: &str, help: &str, value: u64| {
+            head(&mut text, name, kind, help);
+            line(&mut text, format_args!("crossrank_{name} {value}"));
+        };
+        let counter = "counter";
+        one("documents_total", counter, "Documents answered for.", self.documents.load(Relaxed));
+        one("tokens_total", counter, "Tokens of these documents.", self.tokens.load(Relaxed));
+        one("computed_total", counter, "Pairs that the model read.", self.computed.load(Relaxed));
+        one("batches_total", counter, "Batches that held them.", self.batches.load(Relaxed));
+        let help = "Batches with pairs of several requests.";
+        one("shared_batches_total", counter, help, self.shared_batches.load(Relaxed));
+        let help = "Requests whose client went before the answer.";
+        one("dropped_total", counter, help, self.dropped.load(Relaxed));
+        let help = "Requests that wait or are being scored.";
+        one("queued_requests", "gauge", help, self.queued.load(Relaxed) as u64);
+        if let Some(cache) = cache {
+            one("cache_hits_total", counter, "Scores found in the cache.", cache.hits);
+            one("cache_misses_total", counter, "Scores not found in it.", cache.misses);
+            one("cache_entries", "gauge", "Scores in the cache.", cache.entries as u64);
+            one("cache_bytes", "gauge", "Memory of the cache.", cache.bytes as u64);
+        }
+        text
+    }
+
+    fn write_requests(&self, text: &mut String) {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        head(text, "requests_total", "counter", "Requests answered.");
+        for ((route, status), times) in requests.iter() {
+            let labels = format_args!("route=\"{route}\",status=\"{status}\"");
+            line(text, format_args!("crossrank_requests_total{{{labels}}} {}", times.count));
+        }
+        let name = "request_seconds";
+        head(text, name, "histogram", "Time from a request's head to its answer.");
+        for ((route, status), times) in requests.iter() {
+            let labels = format!("route=\"{route}\",status=\"{status}\"");
+            let mut count = 0;
+            for (bound, bucket) in BUCKETS.iter().zip(times.buckets) {
+                count += bucket;
+                let bucket = format_args!("crossrank_{name}_bucket{{{labels},le=\"{bound}\"}}");
+                line(text, format_args!("{bucket} {count}"));
+            }
+            let (all, seconds) = (times.count, times.seconds);
+            line(text, format_args!("crossrank_{name}_bucket{{{labels},le=\"+Inf\"}} {all}"));
+            line(text, format_args!("crossrank_{name}_sum{{{labels}}} {seconds}"));
+            line(text, format_args!("crossrank_{name}_count{{{labels}}} {all}"));
+        }
+    }
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    line(text, format_args!("# HELP crossrank_{name} {help}\n# TYPE crossrank_{name} {kind}"));
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments) {
+    writeln!(text, "{line}").expect("writing to a string");
+}

@@ -1,0 +1,266 @@
+//! The HTTP server's routes, as functions from request to response: no socket, no thread, no
+//! clock and no file.
+//!
+//! 1. Make a [`Server`] of loaded models, once.
+//! 2. For each request call [`Server::admit`] with what is known before the body is read. It
+//!    checks the route, the method and the token.
+//! 3. Call [`Server::respond`] with the whole request, which scores on the caller's thread.
+//!
+//! A server that scores the requests of many clients together takes step 3 apart:
+//! [`Server::route`] gives a [`Job`] or the answer, [`Job::prepare`] the pairs to score, and
+//! [`Job::answer`] turns their scores, or a [`Failure`], into the response.
+//!
+//! | Route | What it is |
+//! |---|---|
+//! | `POST /v1/rerank`, `POST /v2/rerank` | Cohere's rerank |
+//! | `POST /jina/v1/rerank` | Jina's |
+//! | `POST /voyage/v1/rerank` | Voyage's |
+//! | `POST /rerank`, `GET /info`, `GET /health` | Text Embeddings Inference's |
+//! | `POST /v1/rerank/batch` | several queries in one call |
+//! | `GET /openapi.json` | all of these, described |
+//! | `GET /metrics` | counters for Prometheus |
+
+mod aliases;
+mod auth;
+mod batch;
+mod cohere;
+mod failure;
+mod jina;
+mod job;
+mod message;
+mod metrics;
+mod openapi;
+mod parse;
+mod tei;
+#[cfg(test)]
+mod tests;
+mod voyage;
+
+use std::sync::Arc;
+
+use crate::cache::ScoreCache;
+use crate::reranker::Reranker;
+
+pub use auth::Tokens;
+pub use failure::{Failure, FailureKind};
+pub use job::Job;
+pub use message::{Request, Response};
+pub use metrics::Metrics;
+
+/// A loaded model and the name that requests call it by.
+pub struct Model {
+    /// The name, such as `minilm-l6-en`.
+    pub name: String,
+    /// The model.
+    pub reranker: Reranker,
+}
+
+/// What a request may ask for.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: usize,
+    /// Documents of a request, over all of its queries.
+    pub documents: usize,
+    /// Tokens of a request, with the query counted once a document.
+    pub tokens: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { body: 8 << 20, documents: 1000, tokens: 300_000 }
+    }
+}
+
+/// How to make a [`Server`].
+#[derive(Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// What a request may ask for.
+    pub limits: Limits,
+    /// Who may ask. Default: everybody.
+    pub tokens: Tokens,
+    /// More names of models: `(alias, name)`.
+    pub aliases: Vec<(String, String)>,
+    /// The cache of the models, for `/metrics`.
+    pub cache: Option<Arc<ScoreCache>>,
+    /// Requests that may wait or be scored at one time, for `/info`.
+    pub queue: usize,
+    /// Threads that score, for `/info`.
+    pub threads: usize,
+}
+
+/// The routes with what they need.
+pub struct Server {
+    models: Vec<Arc<Model>>,
+    options: Options,
+    metrics: Metrics,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Rerank(Api),
+    Info,
+    Health,
+    OpenApi,
+    Metrics,
+}
+
+/// Whose request and response forms a route has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Api {
+    CohereV1,
+    CohereV2,
+    Batch,
+    Jina,
+    Voyage,
+    Tei,
+}
+
+/// Method, path, and what answers.
+const ROUTES: [(&str, &str, Endpoint); 10] = [
+    ("POST", "/v1/rerank", Endpoint::Rerank(Api::CohereV1)),
+    ("POST", "/v2/rerank", Endpoint::Rerank(Api::CohereV2)),
+    ("POST", "/v1/rerank/batch", Endpoint::Rerank(Api::Batch)),
+    ("POST", "/jina/v1/rerank", Endpoint::Rerank(Api::Jina)),
+    ("POST", "/voyage/v1/rerank", Endpoint::Rerank(Api::Voyage)),
+    ("POST", "/rerank", Endpoint::Rerank(Api::Tei)),
+    ("GET", "/info", Endpoint::Info),
+    ("GET", "/health", Endpoint::Health),
+    ("GET", "/openapi.json", Endpoint::OpenApi),
+    ("GET", "/metrics", Endpoint::Metrics),
+];
+
+/// What a request became.
+pub enum Routed {
+    /// The answer.
+    Done(Response),
+    /// Documents to score.
+    Score(Job),
+}
+
+impl Server {
+    /// A server of these models. The first is the one that requests without a model name get.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidArgument`] for no models, two of one name, or an alias of a
+    /// model that is not there.
+    pub fn new(models: Vec<Model>, options: Options) -> crate::error::Result<Server> {
+        aliases::check(&models, &options.aliases)?;
+        let models = models.into_iter().map(Arc::new).collect();
+        Ok(Server { models, options, metrics: Metrics::default() })
+    }
+
+    /// What a request may ask for.
+    pub fn limits(&self) -> Limits {
+        self.options.limits
+    }
+
+    /// The counters behind `/metrics`.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Checks what is known before the body is read: route, method and token. The `Err` is the
+    /// response to give.
+    ///
+    /// `/health` needs no token, so that a load balancer can ask.
+    pub fn admit(&self, request: &Request) -> Result<(), Response> {
+        let (endpoint, allowed) = find(request);
+        let refuse = |kind, message: String| Err(self.refuse(request, Failure::new(kind, message)));
+        if endpoint != Some(Endpoint::Health)
+            && let Err(message) = self.options.tokens.check(request.authorization.as_deref())
+        {
+            return refuse(FailureKind::Unauthorized, message.into());
+        }
+        match (endpoint, allowed) {
+            (Some(_), _) => Ok(()),
+            (None, Some(allowed)) => {
+                let message =
+                    format!("{} takes {allowed}, not {}", request.path, short(&request.method));
+                let refused = refuse(FailureKind::MethodNotAllowed, message);
+                refused.map_err(|response| response.with("allow", allowed))
+            }
+            (None, None) => refuse(
+                FailureKind::NoRoute,
+                format!(
+                    "there is no {}; GET /openapi.json lists what there is",
+                    short(&request.path)
+                ),
+            ),
+        }
+    }
+
+    /// Answers a request, or reads from it what to score. The request was admitted.
+    pub fn route(&self, request: Request) -> Routed {
+        let (Some(endpoint), _) = find(&request) else {
+            let failure = Failure::new(FailureKind::NoRoute, "there is no such route");
+            return Routed::Done(self.refuse(&request, failure));
+        };
+        let response = match endpoint {
+            Endpoint::Rerank(api) => match parse::job(self, api, &request) {
+                Ok(job) => return Routed::Score(job),
+                Err(failure) => self.refuse(&request, failure),
+            },
+            Endpoint::Info => tei::info(self),
+            Endpoint::Health => Response::empty(200),
+            Endpoint::OpenApi => openapi::response(),
+            Endpoint::Metrics => {
+                let cache = self.options.cache.as_ref().map(|c| c.stats());
+                Response::text(200, self.metrics.text(cache))
+            }
+        };
+        Routed::Done(response)
+    }
+
+    /// Answers a request on the caller's thread.
+    pub fn respond(&self, request: Request) -> Response {
+        if let Err(response) = self.admit(&request) {
+            return response;
+        }
+        match self.route(request) {
+            Routed::Done(response) => response,
+            Routed::Score(job) => {
+                let outcome = job.score(&|| false);
+                self.metrics.scored(&outcome);
+                job.answer(outcome)
+            }
+        }
+    }
+
+    /// The response to a request that fails outside of the routes, such as one too many: its
+    /// body has the form that the route's clients read.
+    pub fn refuse(&self, request: &Request, failure: Failure) -> Response {
+        let api = ROUTES.iter().find_map(|(_, path, endpoint)| match endpoint {
+            Endpoint::Rerank(api) if *path == request.path => Some(*api),
+            Endpoint::Info | Endpoint::Health if *path == request.path => Some(Api::Tei),
+            _ => None,
+        });
+        failure.response(api.unwrap_or(Api::CohereV2), &request.id)
+    }
+
+    /// Whether a request is one for scores, which costs time.
+    pub fn is_rerank(&self, request: &Request) -> bool {
+        matches!(find(request), (Some(Endpoint::Rerank(_)), _))
+    }
+
+    /// A route's path for logs and counters: one of few, whatever clients send.
+    pub fn label(path: &str) -> &'static str {
+        ROUTES.iter().map(|(_, p, _)| *p).find(|p| *p == path).unwrap_or("other")
+    }
+}
+
+/// The endpoint of a request, or else the method that its path takes.
+fn find(request: &Request) -> (Option<Endpoint>, Option<&'static str>) {
+    match ROUTES.iter().find(|(_, path, _)| *path == request.path) {
+        Some((method, _, endpoint)) if *method == request.method => (Some(*endpoint), None),
+        Some((method, _, _)) => (None, Some(method)),
+        None => (None, None),
+    }
+}
+
+/// The start of what a client sent, to quote in an answer.
+fn short(text: &str) -> String {
+    crate::error::one_line(text)
+}

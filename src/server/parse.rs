@@ -1,0 +1,91 @@
+//! Bodies to jobs: what the APIs have in common.
+
+use serde::de::DeserializeOwned;
+
+use super::failure::{Failure, FailureKind};
+use super::job::{Job, List, Settings};
+use super::message::Request;
+use super::{Api, Server, batch, cohere, jina, tei, voyage};
+
+/// What one API's body says.
+pub(super) struct Parsed {
+    pub model: Option<String>,
+    pub lists: Vec<List>,
+    pub settings: Settings,
+}
+
+/// Reads a request's body.
+pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Job, Failure> {
+    let limits = server.options.limits;
+    if request.body.len() > limits.body {
+        return Err(Failure::body_too_large(limits.body));
+    }
+    let body = &request.body;
+    let parsed = match api {
+        Api::CohereV1 => cohere::parse_v1(body),
+        Api::CohereV2 => cohere::parse_v2(body),
+        Api::Batch => batch::parse(body),
+        Api::Jina => jina::parse(body),
+        Api::Voyage => voyage::parse(body),
+        Api::Tei => tei::parse(body),
+    }?;
+    let model = server.model(parsed.model.as_deref())?;
+    let documents: usize = parsed.lists.iter().map(|list| list.documents.len()).sum();
+    let count = documents.max(parsed.lists.len());
+    if count > limits.documents {
+        return Err(Failure::new(
+            FailureKind::TooLong,
+            format!(
+                "too many documents: {count} came, and the limit is {} in one request; send them \
+                 in several",
+                limits.documents
+            ),
+        ));
+    }
+    if documents == 0 && api != Api::Batch {
+        let field = if api == Api::Tei { "texts" } else { "documents" };
+        return Err(Failure::new(FailureKind::Empty, format!("{field} must not be empty")));
+    }
+    Ok(Job {
+        api,
+        id: request.id.clone(),
+        model: model.clone(),
+        model_name: parsed.model.unwrap_or_else(|| model.name.clone()),
+        lists: parsed.lists,
+        settings: parsed.settings,
+        most_tokens: limits.tokens,
+    })
+}
+
+/// A body as the API's own struct. The failure names the field.
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    let text = std::str::from_utf8(body).map_err(|e| {
+        let message = format!("the body is not UTF-8, at byte {}; encode it", e.valid_up_to());
+        Failure::bad(message)
+    })?;
+    // serde would read an array as a struct's fields in their order.
+    if !text.trim_start().starts_with('{') {
+        return Err(Failure::bad("the body is not a JSON object"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
+        let reason = super::short(&e.inner().to_string());
+        let path = e.path().to_string();
+        let in_a_field = e.inner().is_data() && path != ".";
+        let place = if in_a_field { &path } else { "the body is not the JSON expected" };
+        Failure::bad(format!("{place}: {reason}"))
+    })?;
+    deserializer
+        .end()
+        .map_err(|e| Failure::bad(format!("the body goes on after its JSON: {e}")))?;
+    Ok(value)
+}
+
+/// A number of results or tokens: absent, or at least 1.
+pub(super) fn at_least_one(name: &str, value: Option<i64>) -> Result<Option<usize>, Failure> {
+    let Some(value) = value else { return Ok(None) };
+    match usize::try_from(value) {
+        Ok(value) if value > 0 => Ok(Some(value)),
+        _ => Err(Failure::bad(format!("{name} is {value} and must be at least 1"))),
+    }
+}

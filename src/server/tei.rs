@@ -1,0 +1,91 @@
+//! The rerank and info routes of Hugging Face's Text Embeddings Inference.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::batch::BATCH_TOKENS;
+use crate::tokenizer::Truncation;
+
+use super::Server;
+use super::failure::Failure;
+use super::job::{Answer, Document, List, Settings};
+use super::message::Response;
+use super::parse::{self, Parsed};
+
+#[derive(Deserialize)]
+struct Body {
+    query: String,
+    texts: Vec<String>,
+    truncate: Option<bool>,
+    truncation_direction: Option<Direction>,
+    raw_scores: Option<bool>,
+    return_text: Option<bool>,
+}
+
+#[derive(Deserialize)]
+enum Direction {
+    #[serde(alias = "left")]
+    Left,
+    #[serde(alias = "right")]
+    Right,
+}
+
+pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
+    let body: Body = parse::json(body)?;
+    let truncation = match (body.truncate.unwrap_or(false), body.truncation_direction) {
+        (false, _) => Truncation::Never,
+        (true, Some(Direction::Left)) => Truncation::Left,
+        (true, Some(Direction::Right) | None) => Truncation::Right,
+    };
+    let settings = Settings {
+        truncation,
+        return_documents: body.return_text.unwrap_or(false),
+        raw_scores: body.raw_scores.unwrap_or(false),
+        ..Settings::default()
+    };
+    let documents = body.texts.into_iter().map(Document::from).collect();
+    Ok(Parsed { model: None, lists: vec![List { query: body.query, documents }], settings })
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    score: f32,
+}
+
+pub(super) fn response(answer: Answer) -> Response {
+    let (list, settings) = (answer.list(), answer.settings);
+    let item = |result: &crate::reranker::RankedDocument| Item {
+        index: result.index,
+        text: settings.return_documents.then(|| list.documents[result.index].text.as_str()),
+        score: if settings.raw_scores { result.logit } else { result.score },
+    };
+    Response::json(200, &list.ranking.results.iter().map(item).collect::<Vec<_>>())
+}
+
+/// What `/info` says: the first model, which `/rerank` uses.
+pub(super) fn info(server: &Server) -> Response {
+    let (model, limits) = (&server.models[0], server.options.limits);
+    let info = json!({
+        "model_id": model.name,
+        "model_sha": null,
+        "model_dtype": "onnx",
+        "served_model_name": model.name,
+        "model_type": {
+            "reranker": { "id2label": { "0": "LABEL_0" }, "label2id": { "LABEL_0": 0 } },
+        },
+        "max_concurrent_requests": server.options.queue,
+        "max_input_length": model.reranker.max_length(),
+        "max_batch_tokens": BATCH_TOKENS.max(model.reranker.max_length()),
+        "max_batch_requests": null,
+        "max_client_batch_size": limits.documents,
+        "auto_truncate": false,
+        "tokenization_workers": server.options.threads,
+        "version": env!("CARGO_PKG_VERSION"),
+        "sha": null,
+        "docker_label": null,
+    });
+    Response::json(200, &info)
+}

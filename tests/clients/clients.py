@@ -1,0 +1,137 @@
+"""Clients from PyPI against a running server. The environment says where it is and what
+`crossrank rerank --json` gave for the same query and passages."""
+
+import json
+import os
+import sys
+import warnings
+
+warnings.filterwarnings("ignore")
+
+import cohere
+import httpx
+from langchain_cohere import CohereRerank as LangChainRerank
+from langchain_core.documents import Document
+from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.postprocessor.cohere_rerank import CohereRerank as LlamaRerank
+from llama_index.postprocessor.tei_rerank import TextEmbeddingInference
+
+URL = os.environ["CROSSRANK_URL"]
+QUERY = os.environ["CROSSRANK_QUERY"]
+EXPECTED = [
+    (result["index"], result["score"], result["document"])
+    for result in json.load(open(os.environ["CROSSRANK_EXPECTED"]))
+]
+PASSAGES = [line.strip() for line in open(sys.argv[1], encoding="utf-8") if line.strip()]
+MODEL = "rerank-english-v2.0"
+TOP = 5
+
+
+def same(what, results, expected):
+    """Order, scores to the last digit, and documents where the client gives them."""
+    results = [tuple(result) for result in results]
+    expected = [tuple(row[: len(results[0])]) for row in expected]
+    assert results == expected, f"{what}:\n{results}\nand not\n{expected}"
+    print("ok", what)
+
+
+def cohere_v1():
+    client = cohere.Client(api_key="none", base_url=URL)
+    answer = client.rerank(
+        model=MODEL, query=QUERY, documents=PASSAGES, top_n=TOP, return_documents=True
+    )
+    rows = [(r.index, r.relevance_score, r.document.text) for r in answer.results]
+    same("cohere, version 1, with documents", rows, EXPECTED[:TOP])
+    assert answer.id and answer.meta.api_version.version == "1"
+
+    objects = [{"title": passage, "text": "of no use"} for passage in PASSAGES]
+    answer = client.rerank(query=QUERY, documents=objects, rank_fields=["title"])
+    same(
+        "cohere, version 1, with rank_fields",
+        [(r.index, r.relevance_score) for r in answer.results],
+        EXPECTED,
+    )
+
+
+def cohere_v2():
+    client = cohere.ClientV2(api_key="none", base_url=URL)
+    answer = client.rerank(
+        model="rerank-v3.5", query=QUERY, documents=PASSAGES, max_tokens_per_doc=4096
+    )
+    same("cohere, version 2", [(r.index, r.relevance_score) for r in answer.results], EXPECTED)
+    assert answer.meta.billed_units.search_units == 1
+
+
+def cohere_errors():
+    client = cohere.ClientV2(api_key="none", base_url=URL)
+    try:
+        client.rerank(model="no-such-model", query=QUERY, documents=PASSAGES)
+        raise AssertionError("an unknown model was accepted")
+    except cohere.NotFoundError as error:
+        assert "minilm-l6-en" in error.body["message"]
+    try:
+        client.rerank(model=MODEL, query=QUERY, documents=[])
+        raise AssertionError("an empty list was accepted")
+    except cohere.BadRequestError as error:
+        assert "documents" in error.body["message"]
+    print("ok cohere, errors")
+
+
+def langchain():
+    documents = [Document(page_content=text, metadata={"n": i}) for i, text in enumerate(PASSAGES)]
+    reranker = LangChainRerank(base_url=URL, cohere_api_key="none", model=MODEL, top_n=TOP)
+    ranked = reranker.compress_documents(documents, QUERY)
+    rows = [(d.metadata["n"], d.metadata["relevance_score"], d.page_content) for d in ranked]
+    same("langchain-cohere", rows, EXPECTED[:TOP])
+
+
+def llama_nodes():
+    return [
+        NodeWithScore(node=TextNode(text=text, id_=str(i)), score=0.0)
+        for i, text in enumerate(PASSAGES)
+    ]
+
+
+def llama_rows(ranked):
+    return [(int(r.node.node_id), r.score, r.node.get_content()) for r in ranked]
+
+
+def llama_index():
+    reranker = LlamaRerank(api_key="none", base_url=URL, model=MODEL, top_n=TOP)
+    ranked = reranker.postprocess_nodes(llama_nodes(), query_str=QUERY)
+    same("LlamaIndex, Cohere", llama_rows(ranked), EXPECTED[:TOP])
+
+
+def llama_index_tei():
+    reranker = TextEmbeddingInference(base_url=URL, top_n=TOP)
+    ranked = reranker.postprocess_nodes(llama_nodes(), query_str=QUERY)
+    same("LlamaIndex, Text Embeddings Inference", llama_rows(ranked), EXPECTED[:TOP])
+
+
+def milvus():
+    """The request of Milvus's TEI ranker, by its documentation: batches of at most
+    `max_client_batch_size`, `truncate`, `truncation_direction`."""
+    scores = {}
+    for start in range(0, len(PASSAGES), 5):
+        body = {
+            "query": QUERY,
+            "texts": PASSAGES[start : start + 5],
+            "truncate": True,
+            "truncation_direction": "Right",
+        }
+        for item in httpx.post(f"{URL}/rerank", json=body).raise_for_status().json():
+            scores[start + item["index"]] = item["score"]
+    rows = sorted(scores.items(), key=lambda row: -row[1])
+    same("Milvus's request", rows, EXPECTED)
+
+
+for test in (
+    cohere_v1,
+    cohere_v2,
+    cohere_errors,
+    langchain,
+    llama_index,
+    llama_index_tei,
+    milvus,
+):
+    test()

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Other people's clients against `crossrank serve`; see README.md. CROSSRANK names the binary.
+set -euo pipefail
+cd "$(dirname "$0")"
+root=$(cd ../.. && pwd)
+crossrank=${CROSSRANK:-$root/target/release/crossrank}
+venv=$root/target/clients-venv
+
+# The environment is made anew when the list of versions changes.
+if ! cmp -s requirements.txt "$venv/requirements.txt"; then
+  rm -rf "$venv"
+  if ! python3 -m venv "$venv"; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get install -qy python3-venv || { $sudo apt-get update -q && $sudo apt-get install -qy python3-venv; }
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+  fi
+  "$venv/bin/pip" install --quiet --no-deps --disable-pip-version-check -r requirements.txt
+  cp requirements.txt "$venv/"
+fi
+npm ci --silent --ignore-scripts --no-audit --no-fund
+
+scratch=$(mktemp -d)
+"$crossrank" serve --port 0 > "$scratch/address" 2> "$scratch/log" &
+server=$!
+trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$scratch"' EXIT
+for _ in $(seq 100); do
+  grep -q http "$scratch/address" && break
+  sleep 0.1
+done
+url=$(sed -n 's/^crossrank serves //p' "$scratch/address")
+[ -n "$url" ] || { cat "$scratch/log" >&2; exit 1; }
+
+query="what is a vector database"
+passages=$root/examples/passages.txt
+"$crossrank" rerank --query "$query" --top-k 1000 --json "$passages" > "$scratch/expected.json"
+export CROSSRANK_URL=$url CROSSRANK_QUERY=$query CROSSRANK_EXPECTED=$scratch/expected.json
+"$venv/bin/python" clients.py "$passages"
+node clients.mjs "$passages"
