@@ -1,18 +1,23 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js check bench-peers sizes
+.PHONY: build test test-native test-js test-clients check bench-peers bench-serve sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
 	pkg/scripts/build.sh
 
-test: test-native test-js
+test: test-native test-js test-clients
 
 test-native:
 	cargo test --release --no-fail-fast
 
 test-js: build
 	pkg/scripts/test.sh
+
+# Other people's clients against `crossrank serve`.
+test-clients:
+	cargo build --release
+	tests/clients/run.sh
 
 # What reviewers expect of a commit.
 check:
@@ -26,6 +31,11 @@ bench-peers: build
 	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
 	cd benches/peers && node run.js --package ../../target/crossrank-0.1.0.tgz \
 		--package ../../target/crossrank-minilm-l6-en-0.1.0.tgz $(BENCH)
+
+# `crossrank serve` against infinity-emb; writes a record. BENCH takes run.py's options.
+bench-serve:
+	cargo build --release
+	python3 benches/serve/run.py $(BENCH)
 
 # The README's table of what a page downloads.
 sizes: build
