@@ -12,7 +12,8 @@ test-native:
 	cargo test --release --no-fail-fast
 
 test-js: build
-	pkg/scripts/test.sh
+	cargo build --release
+	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/test.sh
 
 # Other people's clients against `crossrank serve`.
 test-clients:

@@ -266,14 +266,10 @@ fn bad_options_and_input_are_named() {
     assert!(stub.log().is_empty());
 }
 
-/// Against `crossrank serve`, where CROSSRANK_SERVE names its program.
+#[cfg(feature = "serve")]
 #[test]
 fn a_served_model_scores_like_the_same_one_here() {
-    let Some(program) = std::env::var_os("CROSSRANK_SERVE") else {
-        eprintln!("skipped, because CROSSRANK_SERVE names no program");
-        return;
-    };
-    let mut command = Command::new(program);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossrank"));
     command.args(["serve", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut server = Served(command.spawn().unwrap());
     let mut line = String::new();

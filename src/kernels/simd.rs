@@ -106,6 +106,7 @@ fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
 /// results that are theirs. The last group may share rows with the one before it, which then get
 /// the same results twice: a tile costs little more than a row. Fewer rows than a tile's are
 /// returned.
+#[cfg(any(target_arch = "x86_64", target_feature = "relaxed-simd"))]
 #[inline(always)]
 pub(super) fn by_tiles<'a, const ROWS: usize>(
     acts: &'a [u8],
