@@ -151,7 +151,7 @@ fn one_head<I: Isa>(
     let dim = heads.dim;
     let padded = len.next_multiple_of(LANES);
     let mut sums = [[0.0; LANES]; BLOCK_ROWS];
-    let mut inverse = [0.0; BLOCK_ROWS];
+    let (mut largest, mut inverse) = ([0.0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
     for start in (0..len).step_by(BLOCK_ROWS) {
         let rows = BLOCK_ROWS.min(len - start);
         let queries = Rows { values: &qkv[start * 3 * hidden + first..], stride: 3 * hidden };
@@ -160,8 +160,12 @@ fn one_head<I: Isa>(
         for (panel, keys) in keys.chunks_exact(dim).enumerate() {
             product(isa, queries, keys, &mut scores[panel * LANES..], padded);
         }
-        for (row, inverse) in scores.chunks_exact_mut(padded).zip(&mut inverse) {
-            *inverse = 1.0 / exp_row(isa, row, len, heads.scale);
+        // In two loops, so that a row's exponentials need not wait for the largest of the next.
+        for (row, largest) in scores.chunks_exact(padded).zip(&mut largest) {
+            *largest = largest_of(isa, &row[..len]);
+        }
+        for (r, row) in scores.chunks_exact_mut(padded).enumerate() {
+            inverse[r] = 1.0 / exp_row(isa, row, len, largest[r], heads.scale);
         }
         for (panel, values) in values.chunks_exact(len).enumerate() {
             let column = first + panel * LANES;
@@ -180,15 +184,20 @@ fn one_head<I: Isa>(
     }
 }
 
+#[inline(always)]
+fn largest_of<I: Isa>(isa: I, row: &[f32]) -> f32 {
+    let mut largest = isa.splat(f32::NEG_INFINITY);
+    for chunk in row.chunks(LANES) {
+        largest = largest.max(isa.load_or(chunk, f32::NEG_INFINITY));
+    }
+    largest.max_lanes()
+}
+
 /// Replace a row's first `len` scores with `e^(scale (score - largest))` and return their sum. Those
 /// behind them become as good as zero: too small to count beside the largest, which becomes 1.
 #[inline(always)]
-fn exp_row<I: Isa>(isa: I, row: &mut [f32], len: usize, scale: f32) -> f32 {
-    let mut largest = isa.splat(f32::NEG_INFINITY);
-    for chunk in row[..len].chunks(LANES) {
-        largest = largest.max(isa.load_or(chunk, f32::NEG_INFINITY));
-    }
-    let largest = isa.splat(largest.max_lanes());
+fn exp_row<I: Isa>(isa: I, row: &mut [f32], len: usize, largest: f32, scale: f32) -> f32 {
+    let largest = isa.splat(largest);
     let scale = isa.splat(scale);
     let mut sum = isa.splat(0.0);
     for start in (0..row.len()).step_by(LANES) {

@@ -71,7 +71,7 @@ pub(super) fn fits(weights: &Columns) -> bool {
 
 /// Move what exceeds [`LARGEST`] from blocks of unsigned weights to extra ones.
 fn peel(packed: &mut Packed) {
-    let height = packed.height();
+    let height = packed.height().max(1);
     for (shape, blocks) in packed.shapes.iter_mut().zip(packed.blocks.chunks_exact_mut(height)) {
         for (at, block) in blocks.iter_mut().enumerate() {
             while block.0.iter().any(|&v| v as u8 > LARGEST) {

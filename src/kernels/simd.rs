@@ -134,7 +134,7 @@ const LINE: usize = 64;
 
 /// `len` elements that begin at a cache line, in a buffer that grows to hold them and whose contents
 /// are what the last use left. A vector that lies across two lines takes twice as long to load.
-pub(crate) fn aligned<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+pub fn aligned<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
     let spare = LINE / size_of::<T>();
     if buffer.len() < len + spare {
         buffer.resize(len + spare, T::default());
