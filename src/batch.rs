@@ -23,7 +23,7 @@ pub(crate) fn plan(encodings: &[Encoding], threads: usize) -> Vec<Vec<usize>> {
         BATCH_TOKENS
     } else {
         let all: usize = encodings.iter().map(|encoding| encoding.ids.len()).sum();
-        (all / (threads * BATCHES_A_THREAD)).clamp(LEAST_TOKENS, BATCH_TOKENS)
+        (all / threads.saturating_mul(BATCHES_A_THREAD)).clamp(LEAST_TOKENS, BATCH_TOKENS)
     };
 
     let mut batches: Vec<Vec<usize>> = Vec::new();
@@ -78,6 +78,7 @@ mod tests {
         assert_eq!(plan(&encodings, 1).len(), 8);
         assert_eq!(plan(&encodings, 2).len(), 8);
         assert_eq!(plan(&encodings, 8).len(), 40);
+        assert_eq!(plan(&encodings, usize::MAX).len(), 40);
         // A long list gives full batches.
         assert_eq!(plan(&lengths(&[100; 300]), 2).len(), 60);
     }

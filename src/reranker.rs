@@ -62,8 +62,9 @@ impl Reranker {
             check_vocabularies(tokenizer.vocab_size(), words)?;
         }
         let engine = Engine::load(&files.onnx, &config)?;
-        let cache =
-            options.cache.map(|scores| Cache { scores, model: fingerprint(files, &engine) });
+        let cache = options
+            .cache
+            .map(|scores| Cache { scores, model: fingerprint(files, &engine, max_length) });
         let reranker = Reranker { tokenizer, engine, threads, cache };
         let logit = reranker.score(&[("a", "b")])?[0].logit;
         if !logit.is_finite() {
@@ -289,12 +290,13 @@ impl Reranker {
     }
 }
 
-/// What tells a model's scores from another's: its files, and what computes them.
-fn fingerprint(files: &ModelFiles, engine: &Engine) -> Key {
+/// What tells a model's scores from another's: its files, where it cuts pairs, and what computes.
+fn fingerprint(files: &ModelFiles, engine: &Engine, max_length: usize) -> Key {
     Hasher::default()
         .part(&files.onnx)
         .part(&files.tokenizer)
         .part(&files.config)
+        .part(&(max_length as u64).to_le_bytes())
         .part(engine.kernel().unwrap_or("general").as_bytes())
         .key()
 }

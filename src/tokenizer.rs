@@ -178,6 +178,7 @@ impl Query<'_> {
         let (query_length, document_length) = (query.len(), document.len());
         if let Some(most) = self.limits.document {
             document.truncate(most, 0, self.truncation.direction);
+            document.take_overflowing();
         }
         let tokens = query.len() + document.len();
         if self.limits.truncation == Truncation::Never && tokens > self.truncation.max_length {
@@ -192,8 +193,12 @@ impl Query<'_> {
             ));
         }
 
-        let (query, document) = truncate_encodings(query.clone(), Some(document), &self.truncation)
-            .map_err(tokenizer_failed)?;
+        let (mut query, mut document) =
+            truncate_encodings(query.clone(), Some(document), &self.truncation)
+                .map_err(tokenizer_failed)?;
+        // Post-processing would pair every piece cut off the one with every piece of the other.
+        query.take_overflowing();
+        document.as_mut().map(tokenizers::Encoding::take_overflowing);
         let query_truncated = query.len() < query_length;
         let document_truncated = document.as_ref().is_some_and(|d| d.len() < document_length);
         let pair = self

@@ -85,6 +85,18 @@ fn other_models_and_other_cuts_are_other_scores() {
 
 /// Threads that share a cache too small for their lists evict each other's scores all the time.
 #[test]
+fn one_cache_tells_lengths_of_one_model_apart() {
+    let cache = Arc::new(ScoreCache::new(1 << 20));
+    let mut options = LoadOptions::default();
+    (options.cache, options.max_length) = (Some(cache.clone()), Some(16));
+    let short = Reranker::from_files(&bundled_files(), options).unwrap();
+    let long = cached(&bundled_files(), &cache);
+    assert!(short.rerank(QUERY, &DOCUMENTS, 1).unwrap().results[0].truncated);
+    let ranking = long.rerank(QUERY, &DOCUMENTS, 4).unwrap();
+    assert_eq!(ranking, reranker().rerank(QUERY, &DOCUMENTS, 4).unwrap());
+}
+
+#[test]
 fn a_full_cache_changes_no_score() {
     let cache = Arc::new(ScoreCache::new(1000));
     let cached = cached(&bundled_files(), &cache);

@@ -125,5 +125,8 @@ fn bad_arguments_are_named() {
 #[test]
 fn text_at_the_limit_is_ranked() {
     let longest = "word ".repeat(MAX_TEXT_BYTES / 5);
-    assert!(reranker().rerank(QUERY, &[longest], 1).unwrap().results[0].truncated);
+    assert!(reranker().rerank(QUERY, &[&longest], 1).unwrap().results[0].truncated);
+    // What is cut off both must not be paired with each other.
+    let ranking = reranker().rerank(&longest, &[&longest], 1).unwrap();
+    assert!(ranking.query_truncated && ranking.results[0].truncated);
 }

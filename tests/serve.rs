@@ -190,6 +190,7 @@ fn bad_requests_get_answers_and_the_server_lives() {
     let deep = vec![b'['; 1 << 20];
     check("deep JSON", server.send("POST", "/v1/rerank", "", &deep), 400, "JSON");
     check("GET", server.get("/v2/rerank"), 405, "POST");
+    check("OPTIONS", server.send("OPTIONS", "/v2/rerank", "", b""), 405, "POST");
     check("no route", server.get("/nothing"), 404, "/nothing");
     check("big to no route", server.send("POST", "/nothing", "", &big), 404, "/nothing");
 

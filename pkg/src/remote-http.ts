@@ -62,11 +62,12 @@ async function send(line: Line, body: string, signal?: AbortSignal): Promise<unk
   const { response, text } = await exchange(line, body, signal);
   // A page sees of a redirect only that there was one.
   if (response.type === "opaqueredirect" || (response.status >= 300 && response.status < 400)) {
-    const to = response.headers.get("location");
+    // A query may hold a key.
+    const to = response.headers.get("location")?.split("?")[0];
     throw refused(line, `redirects${to ? ` to ${to}` : ""}; give the address that it leads to`);
   }
   if (!response.ok) {
-    const complaint = complaintOf(text);
+    const complaint = complaintOf(redact(line, text));
     const said = `answers ${response.status}${complaint && `: ${complaint}`}`;
     if ([408, 429].includes(response.status) || response.status >= 500) {
       throw new Passing(redact(line, said), retryAfterOf(response));

@@ -36,7 +36,7 @@ macro_rules! lanewise {
             type Output = Lanes;
             #[inline(always)]
             fn $method(self, other: Lanes) -> Lanes {
-                // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+                // SAFETY: a `Lanes` exists only where AVX2 was found.
                 unsafe { Lanes($intrinsic(self.0, other.0), $intrinsic(self.1, other.1)) }
             }
         }
@@ -52,7 +52,7 @@ lanewise!(
 impl F32x16 for Lanes {
     #[inline(always)]
     fn if_lt(self, other: Lanes, yes: Lanes, no: Lanes) -> Lanes {
-        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+        // SAFETY: a `Lanes` exists only where AVX2 was found.
         unsafe {
             Lanes(
                 _mm256_blendv_ps(no.0, yes.0, _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, other.0)),
@@ -64,19 +64,19 @@ impl F32x16 for Lanes {
     // `minps` and `maxps` give their second operand where the two do not compare: `self`.
     #[inline(always)]
     fn min(self, other: Lanes) -> Lanes {
-        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+        // SAFETY: a `Lanes` exists only where AVX2 was found.
         unsafe { Lanes(_mm256_min_ps(other.0, self.0), _mm256_min_ps(other.1, self.1)) }
     }
 
     #[inline(always)]
     fn max(self, other: Lanes) -> Lanes {
-        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+        // SAFETY: a `Lanes` exists only where AVX2 was found.
         unsafe { Lanes(_mm256_max_ps(other.0, self.0), _mm256_max_ps(other.1, self.1)) }
     }
 
     #[inline(always)]
     fn pow2(self) -> Lanes {
-        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2.
+        // SAFETY: a `Lanes` exists only where AVX2 was found.
         unsafe {
             let one = _mm256_castps_si256(_mm256_set1_ps(1.0));
             let lo = _mm256_slli_epi32::<23>(_mm256_castps_si256(self.0));
@@ -90,7 +90,7 @@ impl F32x16 for Lanes {
 
     #[inline(always)]
     fn store(self, out: &mut [f32; LANES]) {
-        // SAFETY: a `Lanes` exists only where `Avx2::new` found AVX2; `out` has the 16 floats
+        // SAFETY: a `Lanes` exists only where AVX2 was found; `out` has the 16 floats
         // that the two unaligned stores write.
         unsafe {
             _mm256_storeu_ps(out.as_mut_ptr(), self.0);
@@ -113,20 +113,20 @@ impl Isa for Avx2 {
         fn with_avx2<O: Op>(isa: Avx2, op: O) {
             op.run(isa);
         }
-        // SAFETY: `self` exists only where `Avx2::new` found AVX2.
+        // SAFETY: `self` exists only where AVX2 was found.
         unsafe { with_avx2(self, op) }
     }
 
     #[inline(always)]
     fn splat(self, value: f32) -> Lanes {
-        // SAFETY: `self` exists only where `Avx2::new` found AVX2.
+        // SAFETY: `self` exists only where AVX2 was found.
         unsafe { Lanes(_mm256_set1_ps(value), _mm256_set1_ps(value)) }
     }
 
     #[inline(always)]
     fn load(self, lanes: &[f32; LANES]) -> Lanes {
         let from = lanes.as_ptr();
-        // SAFETY: `self` exists only where `Avx2::new` found AVX2; `lanes` has the 16 floats that
+        // SAFETY: `self` exists only where AVX2 was found; `lanes` has the 16 floats that
         // the two unaligned loads read.
         unsafe { Lanes(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
     }
@@ -134,7 +134,7 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn to_floats(self, lanes: &[i32; LANES]) -> Lanes {
         let from = lanes.as_ptr();
-        // SAFETY: `self` exists only where `Avx2::new` found AVX2; `lanes` has the 16 integers
+        // SAFETY: `self` exists only where AVX2 was found; `lanes` has the 16 integers
         // that the two unaligned loads read.
         unsafe {
             Lanes(
@@ -151,7 +151,7 @@ impl Isa for Avx2 {
     #[inline(always)]
     fn store_acts(self, q: Lanes, out: &mut [u8]) {
         let out: &mut [u8; LANES] = out.try_into().expect("a byte for each activation");
-        // SAFETY: `self` exists only where `Avx2::new` found AVX2; `out` has the 16 bytes that the
+        // SAFETY: `self` exists only where AVX2 was found; `out` has the 16 bytes that the
         // unaligned store writes.
         unsafe {
             let mask = _mm256_set1_epi32(0xff);

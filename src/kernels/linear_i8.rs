@@ -216,7 +216,8 @@ fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
         min = min.min(x);
         max = max.max(x);
     }
-    let (min, max) = (min.min_lanes(), max.max_lanes());
+    // Which of the two zeros is found is the instruction set's own: adding makes both +0.
+    let (min, max) = (min.min_lanes() + 0.0, max.max_lanes() + 0.0);
     let range = max - min;
     let factor = 255.0 / range;
     let factor = isa.splat(if factor.is_finite() { factor } else { 0.0 });

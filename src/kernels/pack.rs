@@ -35,7 +35,7 @@ impl Block {
     pub const ZERO: Block = Block([0; GROUP * LANES]);
 }
 
-/// Where one panel's blocks are, and what [`super::peel`] decided for them.
+/// Where one panel's blocks are, and what packing decided for them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PanelShape {
     /// Blocks whose products may be added in 16 bits before they are widened.
@@ -62,7 +62,7 @@ pub(super) struct Packed {
 #[derive(Clone, Copy)]
 pub(super) struct Panel<'a> {
     pub blocks: &'a [Block],
-    /// See [`PanelShape`] for this and the extra blocks, which only AVX2 asks for.
+    /// See [`PanelShape`]; only AVX2 asks for it. Extra blocks are AVX2's and relaxed SIMD's.
     pub depth: usize,
     pub extras: &'a [Block],
     pub extras_at: &'a [u16],

@@ -54,7 +54,9 @@ impl F32x16 for Lanes {
     }
 
     // Where relaxed SIMD is enabled, `min` and `max` stay as the trait gives them: LLVM turns
-    // `f32x4_pmin` and `f32x4_pmax` into relaxed ones there, which lose a NaN.
+    // `f32x4_pmin` and `f32x4_pmax` into relaxed ones there, which lose a NaN. It does the same to
+    // comparisons of single floats, so that callers of `min_lanes` and `max_lanes` must not depend
+    // on a NaN or on the sign of zero.
 
     #[cfg(not(target_feature = "relaxed-simd"))]
     #[inline(always)]

@@ -93,6 +93,7 @@ impl Api {
         for result in results {
             let (index, value) = (&result["index"], &result[field]);
             let Some(place) = index.as_u64().and_then(|i| values.get_mut(i as usize)) else {
+                let index = one_line(&index.to_string());
                 return Err(bad(&format!("names document {index} of {count}")));
             };
             if place.is_some() {
@@ -100,6 +101,7 @@ impl Api {
             }
             *place = value.as_f64().filter(|v| (*v as f32).is_finite());
             if place.is_none() {
+                let value = one_line(&value.to_string());
                 return Err(bad(&format!("gives {value} for document {index}")));
             }
         }

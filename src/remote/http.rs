@@ -155,11 +155,14 @@ impl Line {
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
         let refused = |what: &str| Failure::Final(self.error(ErrorKind::RemoteRefused, what));
         if status.is_redirection() {
-            let to = header("location").map(|to| format!(" to {to}")).unwrap_or_default();
+            let to = header("location")
+                // A query may hold a key.
+                .map(|to| format!(" to {}", to.split('?').next().unwrap_or_default()))
+                .unwrap_or_default();
             return Err(refused(&format!("redirects{to}; give the address that it leads to")));
         }
         if !status.is_success() {
-            let message = match complaint(text) {
+            let message = match complaint(&self.redact(text)) {
                 none if none.is_empty() => format!("answers {}", status.as_u16()),
                 said => format!("answers {}: {said}", status.as_u16()),
             };
@@ -191,12 +194,15 @@ impl Line {
     /// Names the service by its address without the query string, where some services take keys,
     /// and takes the key out of what the service quotes.
     fn error(&self, kind: ErrorKind, what: &str) -> Error {
-        let what = match &self.api_key {
-            Some(key) => what.replace(key, "[key]"),
-            None => what.to_owned(),
-        };
         let place = self.url.split('?').next().unwrap_or_default();
-        Error::new(kind, format!("{place} {what}"))
+        Error::new(kind, format!("{place} {}", self.redact(what)))
+    }
+
+    fn redact(&self, text: &str) -> String {
+        match &self.api_key {
+            Some(key) => text.replace(key, "[key]"),
+            None => text.to_owned(),
+        }
     }
 }
 

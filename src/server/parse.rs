@@ -21,7 +21,7 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Job, F
         return Err(Failure::body_too_large(limits.body));
     }
     let body = &request.body;
-    let parsed = match api {
+    let mut parsed = match api {
         Api::CohereV1 => cohere::parse_v1(body),
         Api::CohereV2 => cohere::parse_v2(body),
         Api::Batch => batch::parse(body),
@@ -29,6 +29,11 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Job, F
         Api::Voyage => voyage::parse(body),
         Api::Tei => tei::parse(body),
     }?;
+    if !parsed.settings.return_documents {
+        // They take much more memory than they had in the body.
+        let documents = parsed.lists.iter_mut().flat_map(|list| &mut list.documents);
+        documents.for_each(|document| document.object = None);
+    }
     let model = server.model(parsed.model.as_deref())?;
     let documents: usize = parsed.lists.iter().map(|list| list.documents.len()).sum();
     let count = documents.max(parsed.lists.len());

@@ -48,6 +48,15 @@ pub async fn handle(
 impl App {
     async fn respond(&self, head: &Request, body: Body, headers: &HeaderMap) -> Response {
         let admitted = match self.server.admit(head) {
+            Ok(()) if !self.server.is_rerank(head) => {
+                discard(body, headers).await;
+                return self.server.respond(head.clone());
+            }
+            // Before the body is read, so that refusing costs no memory.
+            Ok(()) if self.queue.available_permits() == 0 => {
+                discard(body, headers).await;
+                return self.overloaded(head);
+            }
             Ok(()) => read(body, headers, self.server.limits().body, self.read_timeout)
                 .await
                 .map_err(|failure| self.server.refuse(head, failure)),
@@ -60,12 +69,8 @@ impl App {
             Ok(body) => Request { body, ..head.clone() },
             Err(refused) => return refused,
         };
-        if !self.server.is_rerank(head) {
-            return self.server.respond(request);
-        }
         let Ok(place) = self.queue.clone().try_acquire_owned() else {
-            let message = "the server has as many requests as it takes; come again in a moment";
-            return self.server.refuse(head, Failure::new(FailureKind::Overloaded, message));
+            return self.overloaded(head);
         };
         match timeout(self.deadline, self.rerank(request, place)).await {
             Ok(Some(response)) => response,
@@ -81,6 +86,11 @@ impl App {
                 self.server.refuse(head, Failure::new(FailureKind::Deadline, message))
             }
         }
+    }
+
+    fn overloaded(&self, head: &Request) -> Response {
+        let message = "the server has as many requests as it takes; come again in a moment";
+        self.server.refuse(head, Failure::new(FailureKind::Overloaded, message))
     }
 
     /// Reads and tokenizes on a thread that may block, and scores on the scoring threads.

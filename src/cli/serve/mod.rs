@@ -56,7 +56,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     queue: i64,
     /// Connections at one time; more wait
-    #[arg(long, value_name = "N", default_value_t = 512, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 4096, allow_negative_numbers = true)]
     connections: i64,
     /// Seconds that a request may take
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
@@ -131,7 +131,10 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
             deadline: args.deadline,
             read_timeout: args.read_timeout,
         };
-        let router = Router::new().fallback(http::handle).with_state(Arc::new(app)).layer(cors);
+        let mut router = Router::new().fallback(http::handle).with_state(Arc::new(app));
+        if let Some(cors) = cors {
+            router = router.layer(cors);
+        }
         let grace = args.read_timeout + args.deadline;
         listen::serve(listener, router, connections, args.read_timeout, grace)
             .await
@@ -208,9 +211,9 @@ fn alias(text: &str) -> Result<(String, String), Failure> {
 }
 
 /// Lets pages of these origins call. Without one, browsers keep every page of another origin out.
-fn cors(origins: &[String]) -> Result<CorsLayer, Failure> {
+fn cors(origins: &[String]) -> Result<Option<CorsLayer>, Failure> {
     if origins.is_empty() {
-        return Ok(CorsLayer::new());
+        return Ok(None);
     }
     let origin = if origins.iter().any(|o| o == "*") {
         AllowOrigin::any()
@@ -221,11 +224,12 @@ fn cors(origins: &[String]) -> Result<CorsLayer, Failure> {
         })?;
         AllowOrigin::list(values)
     };
-    Ok(CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(origin)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER]))
+        .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER]);
+    Ok(Some(layer))
 }
 
 fn log(format: LogFormat) {
