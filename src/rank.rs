@@ -21,11 +21,16 @@ pub(crate) fn top_k(logits: &[f32], top_k: usize) -> Result<Vec<usize>> {
             ),
         ));
     }
-    let mut order: Vec<usize> = (0..logits.len()).collect();
-    // A stable sort keeps equal logits in index order.
-    order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or(Ordering::Equal));
+    Ok(order(logits, top_k))
+}
+
+/// The same order for values that are known to be numbers.
+pub(crate) fn order<T: PartialOrd>(values: &[T], top_k: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    // A stable sort keeps equal values in index order.
+    order.sort_by(|&a, &b| values[b].partial_cmp(&values[a]).unwrap_or(Ordering::Equal));
     order.truncate(top_k);
-    Ok(order)
+    order
 }
 
 #[cfg(test)]

@@ -152,12 +152,7 @@ impl Reranker {
         documents: &[D],
         options: &RerankOptions,
     ) -> Result<Pending> {
-        if query.trim().is_empty() {
-            return Err(invalid_argument("the query is empty; give a query".into()));
-        }
-        if options.top_k == Some(0) {
-            return Err(invalid_argument("top_k must be at least 1".into()));
-        }
+        check_request(query, options.top_k)?;
         let cache = self.cache.as_ref().filter(|_| !options.skip_cache);
         let query_tokens = self.tokenizer.query(query, options.limits())?;
         Pending::new(query, documents, options, cache, |document| query_tokens.encode(document))
@@ -288,6 +283,17 @@ impl Reranker {
         }
         Ok(logits)
     }
+}
+
+/// What any reranker asks of a list, whoever scores it.
+pub(crate) fn check_request(query: &str, top_k: Option<usize>) -> Result<()> {
+    if query.trim().is_empty() {
+        return Err(invalid_argument("the query is empty; give a query".into()));
+    }
+    if top_k == Some(0) {
+        return Err(invalid_argument("top_k must be at least 1".into()));
+    }
+    Ok(())
 }
 
 /// What tells a model's scores from another's: its files, where it cuts pairs, and what computes.

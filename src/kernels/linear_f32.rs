@@ -115,30 +115,35 @@ pub(super) fn product<I: Isa>(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    let rows = out.len().div_ceil(out_stride);
     let mut row = 0;
     if I::TILE_ROWS >= 8 {
-        while row + 8 <= rows {
-            tile::<I, 8>(isa, a, row, panel, out, out_stride);
-            row += 8;
-        }
+        row = tiles::<I, 8>(isa, a, row, panel, out, out_stride);
     }
     if I::TILE_ROWS >= 4 {
-        while row + 4 <= rows {
-            tile::<I, 4>(isa, a, row, panel, out, out_stride);
-            row += 4;
-        }
+        row = tiles::<I, 4>(isa, a, row, panel, out, out_stride);
     }
     if I::TILE_ROWS >= 2 {
-        while row + 2 <= rows {
-            tile::<I, 2>(isa, a, row, panel, out, out_stride);
-            row += 2;
-        }
+        row = tiles::<I, 2>(isa, a, row, panel, out, out_stride);
     }
-    while row < rows {
-        tile::<I, 1>(isa, a, row, panel, out, out_stride);
-        row += 1;
+    tiles::<I, 1>(isa, a, row, panel, out, out_stride);
+}
+
+/// As many tiles as there are rows for, from `row` on. Returns the first row that is left.
+#[inline(always)]
+fn tiles<I: Isa, const ROWS: usize>(
+    isa: I,
+    a: Rows,
+    mut row: usize,
+    panel: &[[f32; LANES]],
+    out: &mut [f32],
+    out_stride: usize,
+) -> usize {
+    let rows = out.len().div_ceil(out_stride);
+    while row + ROWS <= rows {
+        tile::<I, ROWS>(isa, a, row, panel, out, out_stride);
+        row += ROWS;
     }
+    row
 }
 
 #[inline(always)]

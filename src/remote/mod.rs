@@ -3,11 +3,10 @@
 mod api;
 mod http;
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering as Memory};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use api::Api;
@@ -15,7 +14,8 @@ pub use api::Api;
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels;
-use crate::reranker::{RankedDocument, Ranking, Score};
+use crate::rank;
+use crate::reranker::{RankedDocument, Ranking, Score, check_request};
 
 /// Requests under way at once in one call.
 const LANES: usize = 4;
@@ -119,23 +119,14 @@ impl Remote {
         documents: &[D],
         top_k: usize,
     ) -> Result<Ranking> {
-        if query.trim().is_empty() {
-            return Err(invalid_argument("the query is empty; give a query"));
-        }
-        if top_k == 0 {
-            return Err(invalid_argument("top_k must be at least 1"));
-        }
+        check_request(query, Some(top_k))?;
         let documents: Vec<&str> = documents.iter().map(AsRef::as_ref).collect();
         let values = self.values(query, &documents)?;
-        let mut order: Vec<usize> = (0..values.len()).collect();
-        // A stable sort keeps equal values in index order.
-        order.sort_by(|&a, &b| values[b].partial_cmp(&values[a]).unwrap_or(Ordering::Equal));
-        order.truncate(top_k);
         let place = |index: usize| {
             let Score { score, logit, truncated, .. } = self.score_of(values[index])?;
             Ok(RankedDocument { index, score, logit, truncated })
         };
-        let results = order.into_iter().map(place).collect::<Result<_>>()?;
+        let results = rank::order(&values, top_k).into_iter().map(place).collect::<Result<_>>()?;
         Ok(Ranking { results, query_truncated: false })
     }
 
@@ -166,14 +157,14 @@ impl Remote {
         // Every lane takes the next list until none is left or one has failed.
         let work = || -> Result<Vec<(usize, Vec<f64>)>> {
             let mut answered = Vec::new();
-            while !failed.load(Memory::Relaxed) {
-                let index = next.fetch_add(1, Memory::Relaxed);
+            while !failed.load(Ordering::Relaxed) {
+                let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(list) = lists.get(index) else { break };
                 let question = self.api.request(query, list, self.model.as_deref());
                 let answer = self.line.ask(&question);
                 let values = answer.and_then(|answer| self.api.values(&answer, list.len()));
                 if values.is_err() {
-                    failed.store(true, Memory::Relaxed);
+                    failed.store(true, Ordering::Relaxed);
                 }
                 answered.push((index, values?));
             }
