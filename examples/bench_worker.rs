@@ -8,7 +8,7 @@
 use std::io::{BufRead, Write};
 use std::time::Instant;
 
-use crossrank::{LoadOptions, ModelFiles, Reranker};
+use crossrank::{LoadOptions, LongDocuments, ModelFiles, Reranker};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,6 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Request::Load { model, threads } => {
                 let mut options = LoadOptions::default();
                 options.threads = Some(threads);
+                // As the others do.
+                options.long_documents = Some(LongDocuments::Truncate);
                 reranker = Some(Reranker::from_files(&ModelFiles::read(model)?, options)?);
                 json!({"ok": true})
             }

@@ -1,7 +1,8 @@
 //! What a local reranker and a service have in common, and the one in place of the other.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::reranker::{Ranking, Reranker, Score};
+use crate::reranker::{Ranking, Reranker};
+use crate::score::Score;
 
 /// A reranker that a setting chooses: `Box<dyn Backend>` holds a [`Reranker`], a
 /// [`crate::Remote`] or a [`Fallback`].

@@ -12,13 +12,21 @@ const LEAST_TOKENS: usize = 128;
 /// Batches that a thread should find, so that all threads end at about the same time.
 const BATCHES_A_THREAD: usize = 4;
 
+/// Which documents are scored first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Given,
+    /// The batches that end a call are small, so that threads end together.
+    LongestFirst,
+}
+
 /// Splits a list into batches for `threads`, of at most [`BATCH_TOKENS`] tokens (a longer document
-/// is a batch by itself), longest documents first. Returns the indices of each batch's documents.
-///
-/// Longest first means that the batches that end a call are small, so threads end together.
-pub(crate) fn plan(encodings: &[Encoding], threads: usize) -> Vec<Vec<usize>> {
+/// is a batch by itself). Returns the indices of each batch's documents.
+pub(crate) fn plan(encodings: &[Encoding], sequence: Order, threads: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..encodings.len()).collect();
-    order.sort_by_key(|&i| std::cmp::Reverse(encodings[i].ids.len()));
+    if sequence == Order::LongestFirst {
+        order.sort_by_key(|&i| std::cmp::Reverse(encodings[i].ids.len()));
+    }
     let limit = if threads == 1 {
         BATCH_TOKENS
     } else {
@@ -61,7 +69,7 @@ mod tests {
     #[test]
     fn every_document_is_in_one_batch_within_the_limit() {
         let encodings = lengths(&[10, 512, 300, 5, 300, 200, 600, 1]);
-        let batches = plan(&encodings, 1);
+        let batches = plan(&encodings, Order::LongestFirst, 1);
         let mut seen: Vec<usize> = batches.concat();
         seen.sort();
         assert_eq!(seen, (0..encodings.len()).collect::<Vec<_>>());
@@ -73,18 +81,25 @@ mod tests {
     }
 
     #[test]
+    fn documents_stay_in_the_order_given() {
+        let encodings = lengths(&[10, 512, 300, 200, 600, 1]);
+        let expected: [&[usize]; 5] = [&[0], &[1], &[2, 3], &[4], &[5]];
+        assert_eq!(plan(&encodings, Order::Given, 1), expected);
+    }
+
+    #[test]
     fn threads_find_several_batches_each() {
         let encodings = lengths(&[100; 40]);
-        assert_eq!(plan(&encodings, 1).len(), 8);
-        assert_eq!(plan(&encodings, 2).len(), 8);
-        assert_eq!(plan(&encodings, 8).len(), 40);
-        assert_eq!(plan(&encodings, usize::MAX).len(), 40);
+        assert_eq!(plan(&encodings, Order::LongestFirst, 1).len(), 8);
+        assert_eq!(plan(&encodings, Order::LongestFirst, 2).len(), 8);
+        assert_eq!(plan(&encodings, Order::LongestFirst, 8).len(), 40);
+        assert_eq!(plan(&encodings, Order::LongestFirst, usize::MAX).len(), 40);
         // A long list gives full batches.
-        assert_eq!(plan(&lengths(&[100; 300]), 2).len(), 60);
+        assert_eq!(plan(&lengths(&[100; 300]), Order::LongestFirst, 2).len(), 60);
     }
 
     #[test]
     fn nothing_makes_no_batch() {
-        assert!(plan(&[], 1).is_empty());
+        assert!(plan(&[], Order::Given, 1).is_empty());
     }
 }

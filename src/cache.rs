@@ -10,28 +10,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a model, the way it computes, and a pair of texts.
-pub(crate) type Key = [u8; 32];
+use crate::score::Score;
 
-/// What is known of a pair.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Known {
-    pub logit: f32,
-    pub tokens: u32,
-    pub query_truncated: bool,
-    pub document_truncated: bool,
-}
+/// The SHA-256 of a model, the way it computes, and a pair of texts: see
+/// [`crate::Reranker::cache_keys`].
+pub type CacheKey = [u8; 32];
 
 /// What one entry takes in memory: key and value, the links of the list, a slot of the table at
 /// its emptiest, and the allocator's own.
-const ENTRY_BYTES: usize = 128;
+const ENTRY_BYTES: usize = 176;
 
 /// Scores of earlier calls, the most recently used first, in a bounded number of bytes.
 ///
 /// Several rerankers may share one, through [`crate::LoadOptions::cache`]. A score from the cache
 /// has the bits that were computed.
 pub struct ScoreCache {
-    entries: Mutex<LruCache<Key, Known, RandomState>>,
+    entries: Mutex<LruCache<CacheKey, Score, RandomState>>,
     most: usize,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -78,8 +72,9 @@ impl ScoreCache {
         self.lock().clear();
     }
 
-    pub(crate) fn get(&self, keys: &[Key]) -> Vec<Option<Known>> {
-        let known: Vec<Option<Known>> = {
+    /// The scores that are known, which count as hits.
+    pub fn get(&self, keys: &[CacheKey]) -> Vec<Option<Score>> {
+        let known: Vec<Option<Score>> = {
             let mut entries = self.lock();
             keys.iter().map(|key| entries.get(key).copied()).collect()
         };
@@ -89,9 +84,10 @@ impl ScoreCache {
         known
     }
 
-    pub(crate) fn insert(&self, scored: impl Iterator<Item = (Key, Known)>) {
+    /// Keeps scores; those that are not numbers are left out.
+    pub fn insert(&self, scored: impl IntoIterator<Item = (CacheKey, Score)>) {
         let mut entries = self.lock();
-        for (key, known) in scored {
+        for (key, known) in scored.into_iter().filter(|(_, score)| score.logit.is_finite()) {
             entries.put(key, known);
             if entries.len() > self.most {
                 entries.pop_lru();
@@ -100,7 +96,7 @@ impl ScoreCache {
     }
 
     /// The map is whole after a panic elsewhere: no call leaves it half changed.
-    fn lock(&self) -> MutexGuard<'_, LruCache<Key, Known, RandomState>> {
+    fn lock(&self) -> MutexGuard<'_, LruCache<CacheKey, Score, RandomState>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,7 +119,7 @@ impl Hasher {
         self
     }
 
-    pub fn key(self) -> Key {
+    pub fn key(self) -> CacheKey {
         self.0.finalize().into()
     }
 }
@@ -132,19 +128,25 @@ impl Hasher {
 mod tests {
     use super::*;
 
-    fn key(n: u8) -> Key {
+    fn key(n: u8) -> CacheKey {
         Hasher::default().part(&[n]).key()
     }
 
-    const KNOWN: Known =
-        Known { logit: 1.5, tokens: 7, query_truncated: false, document_truncated: true };
+    const KNOWN: Score = Score {
+        score: 0.8,
+        logit: 1.5,
+        truncated: true,
+        query_truncated: false,
+        tokens: 7,
+        span: None,
+    };
 
     #[test]
     fn the_least_recently_used_goes_first() {
         let cache = ScoreCache::new(2 * ENTRY_BYTES + 1);
-        cache.insert([(key(1), KNOWN), (key(2), KNOWN)].into_iter());
+        cache.insert([(key(1), KNOWN), (key(2), KNOWN)]);
         assert!(cache.get(&[key(1)])[0].is_some());
-        cache.insert([(key(3), KNOWN)].into_iter());
+        cache.insert([(key(3), KNOWN)]);
         let found = cache.get(&[key(1), key(2), key(3)]);
         assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
         let expected = CacheStats { hits: 3, misses: 1, entries: 2, bytes: 2 * ENTRY_BYTES };
@@ -156,7 +158,7 @@ mod tests {
     #[test]
     fn without_room_nothing_is_kept() {
         let cache = ScoreCache::new(ENTRY_BYTES - 1);
-        cache.insert([(key(1), KNOWN)].into_iter());
+        cache.insert([(key(1), KNOWN)]);
         assert_eq!(cache.stats().entries, 0);
     }
 

@@ -70,6 +70,7 @@ mod rank;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 mod remote;
 mod reranker;
+mod score;
 #[cfg(feature = "server")]
 pub mod server;
 mod tokenizer;
@@ -79,12 +80,14 @@ mod wasm_api;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use backend::{Backend, Fallback};
 pub use batch::BATCH_TOKENS;
-pub use cache::{CacheStats, ScoreCache};
+pub use cache::{CacheKey, CacheStats, ScoreCache};
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use remote::{Api, Remote, RemoteOptions};
 pub use reranker::{
-    LoadOptions, Pending, RankedDocument, Ranking, RerankOptions, Reranker, Score, ScoredList,
+    LoadOptions, LongDocuments, Pending, RankedDocument, Ranking, RerankOptions, Reranker,
+    ScoredList, Scoring,
 };
-pub use tokenizer::{Encoding, MAX_TEXT_BYTES, Truncation};
+pub use score::Score;
+pub use tokenizer::{Encoding, MAX_TEXT_BYTES, Span, Truncation};

@@ -5,19 +5,19 @@ use std::cmp::Ordering;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The order of a ranking: the indices of the `top_k` highest logits, highest first, equal
-/// logits by index.
+/// logits by index, and those without one at the end.
 ///
 /// The logit gives the order of the score without the sigmoid's rounding near 0 and 1.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidScore`] where a logit is NaN or infinite.
-pub(crate) fn top_k(logits: &[f32], top_k: usize) -> Result<Vec<usize>> {
-    if let Some(index) = logits.iter().position(|l| !l.is_finite()) {
+pub(crate) fn top_k(logits: &[Option<f32>], top_k: usize) -> Result<Vec<usize>> {
+    let wrong = |(_, logit): &(usize, Option<f32>)| logit.is_some_and(|logit| !logit.is_finite());
+    if let Some((index, Some(logit))) = logits.iter().copied().enumerate().find(wrong) {
         return Err(Error::new(
             ErrorKind::InvalidScore,
             format!(
-                "the model gave {} for document {index}; its file is damaged or not a reranker",
-                logits[index]
+                "the model gave {logit} for document {index}; its file is damaged or not a reranker"
             ),
         ));
     }
@@ -39,21 +39,29 @@ mod tests {
 
     #[test]
     fn orders_by_logit_then_index() {
-        assert_eq!(top_k(&[0.5, 2.0, 0.5, -1.0], 10).unwrap(), [1, 0, 2, 3]);
-        assert_eq!(top_k(&[0.5, 2.0, 0.5, -1.0], 2).unwrap(), [1, 0]);
+        let logits = [0.5, 2.0, 0.5, -1.0].map(Some);
+        assert_eq!(top_k(&logits, 10).unwrap(), [1, 0, 2, 3]);
+        assert_eq!(top_k(&logits, 2).unwrap(), [1, 0]);
         assert_eq!(top_k(&[], 3).unwrap(), [0usize; 0]);
     }
 
     #[test]
+    fn what_has_no_logit_comes_last_in_its_order() {
+        let logits = [None, Some(-9.0), None, Some(1.0)];
+        assert_eq!(top_k(&logits, 10).unwrap(), [3, 1, 0, 2]);
+    }
+
+    #[test]
     fn negative_zero_ties_with_zero() {
-        assert_eq!(top_k(&[-0.0, 0.0], 2).unwrap(), [0, 1]);
+        assert_eq!(top_k(&[Some(-0.0), Some(0.0)], 2).unwrap(), [0, 1]);
     }
 
     #[test]
     fn refuses_scores_that_are_not_numbers() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let error = top_k(&[1.0, bad], 1).unwrap_err();
+            let error = top_k(&[None, Some(bad)], 1).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidScore);
+            assert!(error.to_string().contains("document 1"), "{error}");
         }
     }
 }

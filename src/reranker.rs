@@ -1,27 +1,33 @@
 //! The pipeline: look up, tokenize, plan, score, rank.
 
 mod pending;
+mod scoring;
 mod types;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::batch;
-use crate::cache::{Hasher, Key};
+use crate::batch::{self, Order};
+use crate::cache::{CacheKey, Hasher, ScoreCache};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, ModelFiles};
-use crate::tokenizer::{Encoding, Limits, PairTokenizer};
+use crate::score::Score;
+use crate::tokenizer::{Encoding, Limits, PairTokenizer, Truncation, Windows};
 
-use pending::Cache;
 pub use pending::Pending;
-pub use types::{LoadOptions, RankedDocument, Ranking, RerankOptions, Score, ScoredList};
+pub use scoring::Scoring;
+pub use types::{LoadOptions, LongDocuments, RankedDocument, Ranking, RerankOptions, ScoredList};
 
 /// A loaded cross-encoder. Loading takes a moment; keep it, and share it between threads.
 pub struct Reranker {
     tokenizer: PairTokenizer,
     engine: Engine,
     threads: usize,
-    cache: Option<Cache>,
+    /// The cache, and the key of this model.
+    cache: Option<(Arc<ScoreCache>, CacheKey)>,
+    trained_tokens: Option<usize>,
+    long_documents: LongDocuments,
 }
 
 impl Reranker {
@@ -62,10 +68,18 @@ impl Reranker {
             check_vocabularies(tokenizer.vocab_size(), words)?;
         }
         let engine = Engine::load(&files.onnx, &config)?;
-        let cache = options
-            .cache
-            .map(|scores| Cache { scores, model: fingerprint(files, &engine, max_length) });
-        let reranker = Reranker { tokenizer, engine, threads, cache };
+        let cache = options.cache.map(|cache| {
+            let computes = engine.kernel().unwrap_or("general");
+            let key = model_key(files, options.fingerprint.as_deref(), computes, max_length);
+            (cache, key)
+        });
+        let trained_tokens = config.trained_tokens;
+        let long_documents = options.long_documents.unwrap_or(match trained_tokens {
+            Some(_) => LongDocuments::Windows,
+            None => LongDocuments::Truncate,
+        });
+        let reranker =
+            Reranker { tokenizer, engine, threads, cache, trained_tokens, long_documents };
         let logit = reranker.score(&[("a", "b")])?[0].logit;
         if !logit.is_finite() {
             return Err(Error::new(
@@ -91,6 +105,13 @@ impl Reranker {
     /// model runs on general operators. Scores do not depend on it.
     pub fn kernel(&self) -> Option<&'static str> {
         self.engine.kernel()
+    }
+
+    /// What becomes of long documents where [`RerankOptions::long_documents`] does not say: where
+    /// [`LoadOptions::long_documents`] does not say either, a model that names the length it was
+    /// trained on gets windows.
+    pub fn long_documents(&self) -> LongDocuments {
+        self.long_documents
     }
 
     /// Puts the documents that answer the query first and returns the best `top_k`.
@@ -135,9 +156,16 @@ impl Reranker {
         options: &RerankOptions,
     ) -> Result<Ranking> {
         let pending = self.prepare(query, documents, options)?;
-        let logits = self.score_encodings(pending.encodings(), options, pending.known())?;
-        let scored = self.finish(pending, &logits)?;
-        scored.rank(options.top_k.unwrap_or(usize::MAX))
+        let logits = match options.progress {
+            None => self.score_encodings(pending.encodings(), options, &|_| ())?,
+            Some(progress) => {
+                let counter = pending.counter();
+                let scored = |pairs: &[usize]| progress(counter.add(pairs));
+                self.score_encodings(pending.encodings(), options, &scored)?
+            }
+        };
+        let scored = pending.finish(&logits, self.cache())?;
+        scored.rank(options.top_k.unwrap_or(usize::MAX), options.min_score)
     }
 
     /// The first step of [`Reranker::rerank_with`], for programs that schedule the scoring
@@ -152,10 +180,29 @@ impl Reranker {
         documents: &[D],
         options: &RerankOptions,
     ) -> Result<Pending> {
-        check_request(query, options.top_k)?;
-        let cache = self.cache.as_ref().filter(|_| !options.skip_cache);
-        let query_tokens = self.tokenizer.query(query, options.limits())?;
-        Pending::new(query, documents, options, cache, |document| query_tokens.encode(document))
+        check_request(query, options)?;
+        let keys = match options.skip_cache {
+            true => Vec::new(),
+            false => self.cache_keys(query, documents, options),
+        };
+        let known = match self.cache().filter(|_| !options.skip_cache) {
+            Some(cache) => cache.get(&keys),
+            None => vec![None; documents.len()],
+        };
+        let query = self.tokenizer.query(query, self.limits(options))?;
+        let mut windows = Vec::new();
+        for (i, document) in documents.iter().enumerate().filter(|(i, _)| known[*i].is_none()) {
+            if options.is_cancelled() {
+                return Err(cancelled());
+            }
+            if options.is_late() {
+                break;
+            }
+            let of_document = self.tokenizer.windows(&query, document.as_ref());
+            let of_document = of_document.map_err(|e| e.at(format_args!("document {i}")))?;
+            windows.extend(of_document.into_iter().map(|window| (i, window)));
+        }
+        Ok(Pending::new(known, keys, windows))
     }
 
     /// The second step: the logit of each pair, on the caller's thread. Pairs of several lists
@@ -171,7 +218,36 @@ impl Reranker {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another number of logits.
     pub fn finish(&self, pending: Pending, logits: &[f32]) -> Result<ScoredList> {
-        pending.finish(logits, self.cache.as_ref())
+        let logits: Vec<Option<f32>> = logits.iter().copied().map(Some).collect();
+        pending.finish(&logits, self.cache())
+    }
+
+    /// Begins to score lists in small pieces.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for options out of range, [`ErrorKind::InputTooLarge`] for a
+    /// query over [`crate::MAX_TEXT_BYTES`].
+    pub fn start(
+        &self,
+        lists: Vec<(String, Vec<String>)>,
+        options: &RerankOptions,
+    ) -> Result<Scoring> {
+        Scoring::new(self, lists, options)
+    }
+
+    /// The keys of documents in [`LoadOptions::cache`], for programs that look scores up
+    /// themselves. Without a cache there are none.
+    pub fn cache_keys<D: AsRef<str>>(
+        &self,
+        query: &str,
+        documents: &[D],
+        options: &RerankOptions,
+    ) -> Vec<CacheKey> {
+        let Some((_, model)) = &self.cache else { return Vec::new() };
+        let limits = format!("{:?}", self.limits(options));
+        let prefix = Hasher::default().part(model).part(limits.as_bytes()).part(query.as_bytes());
+        let key = |d: &D| prefix.clone().part(d.as_ref().as_bytes()).key();
+        documents.iter().map(key).collect()
     }
 
     /// Reranks one list of candidates for each query.
@@ -204,28 +280,40 @@ impl Reranker {
     /// Scores pairs of query and document, in the order given. Either text may be empty. The
     /// cache is left aside.
     pub fn score<Q: AsRef<str>, D: AsRef<str>>(&self, pairs: &[(Q, D)]) -> Result<Vec<Score>> {
+        self.score_with(pairs, &RerankOptions::default())
+    }
+
+    /// [`Reranker::score`] with options; those that are about rankings change nothing.
+    ///
+    /// # Errors
+    /// As [`Reranker::score`], [`ErrorKind::InvalidArgument`] for options out of range, and
+    /// [`ErrorKind::Cancelled`], also once the deadline has come.
+    pub fn score_with<Q: AsRef<str>, D: AsRef<str>>(
+        &self,
+        pairs: &[(Q, D)],
+        options: &RerankOptions,
+    ) -> Result<Vec<Score>> {
         // Pairs of one query usually lie together: it is tokenized once for them.
         let runs = pairs.chunk_by(|(a, _), (b, _)| a.as_ref() == b.as_ref());
-        let mut encodings = Vec::with_capacity(pairs.len());
+        let (mut windows, mut pair) = (Vec::with_capacity(pairs.len()), 0);
         for run in runs {
-            let query = self.tokenizer.query(run[0].0.as_ref(), Limits::default())?;
+            let query = self.tokenizer.query(run[0].0.as_ref(), self.limits(options))?;
             for (_, document) in run {
-                let encoding = query.encode(document.as_ref());
-                encodings
-                    .push(encoding.map_err(|e| e.at(format_args!("pair {}", encodings.len())))?);
+                let of_pair = self.tokenizer.windows(&query, document.as_ref());
+                let of_pair = of_pair.map_err(|e| e.at(format_args!("pair {pair}")))?;
+                windows.extend(of_pair.into_iter().map(|window| (pair, window)));
+                pair += 1;
             }
         }
-        let logits = self.score_encodings(&encodings, &RerankOptions::default(), 0)?;
-        Ok(encodings
-            .iter()
-            .zip(logits)
-            .map(|(e, logit)| pending::known((&logit, e)).into())
-            .collect())
+        let pending = Pending::new(vec![None; pairs.len()], Vec::new(), windows);
+        let logits = self.score_encodings(pending.encodings(), options, &|_| ())?;
+        let scores = pending.finish(&logits, None)?.scores.into_iter();
+        scores.map(|score| score.ok_or_else(cancelled)).collect()
     }
 
     /// The token ids of a pair.
     pub fn encode(&self, query: &str, document: &str) -> Result<Encoding> {
-        self.tokenizer.query(query, Limits::default())?.encode(document)
+        self.tokenizer.pair(&self.tokenizer.query(query, Limits::default())?, document)
     }
 
     /// The logits of [`Pending::encodings`], by all threads of the reranker.
@@ -238,34 +326,35 @@ impl Reranker {
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<f32>> {
         let options = RerankOptions { cancelled: Some(cancelled), ..RerankOptions::default() };
-        self.score_encodings(pending.encodings(), &options, 0)
+        let logits = self.score_encodings(pending.encodings(), &options, &|_| ())?;
+        Ok(logits.into_iter().map(|logit| logit.expect("there is no deadline")).collect())
     }
 
-    /// The logits of a list, by all threads. `known` documents of it count as scored.
+    /// The logits of a list, by all threads; `None` for those that the deadline came before.
+    /// `scored` is told of each batch.
     fn score_encodings(
         &self,
         encodings: &[Encoding],
         options: &RerankOptions,
-        known: usize,
-    ) -> Result<Vec<f32>> {
-        let batches = batch::plan(encodings, self.threads);
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(known));
+        scored: &(dyn Fn(&[usize]) + Sync),
+    ) -> Result<Vec<Option<f32>>> {
+        // What a deadline leaves out should be the first stage's last.
+        let order = match options.deadline {
+            None => Order::LongestFirst,
+            Some(_) => Order::Given,
+        };
+        let batches = batch::plan(encodings, order, self.threads);
+        let next = AtomicUsize::new(0);
         // Every thread takes the next batch until none is left.
         let work = || -> Result<Vec<(usize, f32)>> {
-            let mut scored = Vec::new();
+            let mut logits = Vec::new();
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if options.is_cancelled() {
-                    return Err(cancelled());
-                }
                 let pairs: Vec<&Encoding> = batch.iter().map(|&i| &encodings[i]).collect();
-                let logits = self.engine.logits(&pairs)?;
-                scored.extend(batch.iter().copied().zip(logits));
-                let done = done.fetch_add(batch.len(), Ordering::Relaxed) + batch.len();
-                if let Some(progress) = options.progress {
-                    progress(done);
-                }
+                let Some(of_batch) = self.score_batch(&pairs, options)? else { break };
+                logits.extend(batch.iter().copied().zip(of_batch));
+                scored(batch);
             }
-            Ok(scored)
+            Ok(logits)
         };
         let helpers = self.threads.min(batches.len()).saturating_sub(1);
         let shares: Vec<Result<Vec<(usize, f32)>>> = std::thread::scope(|scope| {
@@ -275,41 +364,101 @@ impl Reranker {
             std::iter::once(own).chain(joined).collect()
         });
 
-        let mut logits = vec![f32::NAN; encodings.len()];
+        let mut logits = vec![None; encodings.len()];
         for share in shares {
             for (index, logit) in share? {
-                logits[index] = logit;
+                logits[index] = Some(logit);
             }
         }
         Ok(logits)
     }
+
+    /// The logits of a batch, unless the deadline comes before.
+    fn score_batch(
+        &self,
+        pairs: &[&Encoding],
+        options: &RerankOptions,
+    ) -> Result<Option<Vec<f32>>> {
+        let mut run = self.engine.start(pairs);
+        loop {
+            if options.is_cancelled() {
+                return Err(cancelled());
+            }
+            if options.is_late() {
+                return Ok(None);
+            }
+            if let Some(logits) = self.engine.step(&mut run)? {
+                return Ok(Some(logits));
+            }
+        }
+    }
+
+    fn cache(&self) -> Option<&ScoreCache> {
+        self.cache.as_ref().map(|(cache, _)| &**cache)
+    }
+
+    fn limits(&self, options: &RerankOptions) -> Limits {
+        // Who says how to cut wants documents cut.
+        let default = match options.truncation {
+            Truncation::Right => self.long_documents,
+            Truncation::Left | Truncation::Never => LongDocuments::Truncate,
+        };
+        let windows = match options.long_documents.unwrap_or(default) {
+            LongDocuments::Truncate => None,
+            LongDocuments::Windows => Some(Windows {
+                pair: self.trained_tokens.unwrap_or(self.max_length()),
+                most: options.max_windows.unwrap_or(MOST_WINDOWS),
+            }),
+        };
+        Limits {
+            pair: options.max_length,
+            document: options.max_document_tokens,
+            truncation: options.truncation,
+            windows,
+        }
+    }
 }
 
 /// What any reranker asks of a list, whoever scores it.
-pub(crate) fn check_request(query: &str, top_k: Option<usize>) -> Result<()> {
+pub(crate) fn check_request(query: &str, options: &RerankOptions) -> Result<()> {
     if query.trim().is_empty() {
         return Err(invalid_argument("the query is empty; give a query".into()));
     }
-    if top_k == Some(0) {
+    if options.top_k == Some(0) {
         return Err(invalid_argument("top_k must be at least 1".into()));
+    }
+    if options.min_score.is_some_and(f32::is_nan) {
+        return Err(invalid_argument("min_score is not a number".into()));
     }
     Ok(())
 }
 
-/// What tells a model's scores from another's: its files, where it cuts pairs, and what computes.
-fn fingerprint(files: &ModelFiles, engine: &Engine, max_length: usize) -> Key {
-    Hasher::default()
-        .part(&files.onnx)
-        .part(&files.tokenizer)
-        .part(&files.config)
+/// What tells a model's scores from others': its files, where it cuts pairs, and what computes.
+/// Caches outlive a program, so that the version is part of it.
+fn model_key(
+    files: &ModelFiles,
+    fingerprint: Option<&str>,
+    computes: &str,
+    max_length: usize,
+) -> CacheKey {
+    let model = match fingerprint {
+        Some(fingerprint) => Hasher::default().part(fingerprint.as_bytes()),
+        None => Hasher::default().part(&files.onnx).part(&files.tokenizer).part(&files.config),
+    };
+    model
         .part(&(max_length as u64).to_le_bytes())
-        .part(engine.kernel().unwrap_or("general").as_bytes())
+        .part(computes.as_bytes())
+        .part(env!("CARGO_PKG_VERSION").as_bytes())
         .key()
 }
 
 fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "the call was cancelled")
 }
+
+/// The most windows of a document, where the caller does not say. It bounds the time that one
+/// document can take.
+const MOST_WINDOWS: usize = 32;
 
 /// Exporters pad a model's table to a round number of rows, but never by as much as this.
 const MOST_UNUSED_ROWS: usize = 1024;

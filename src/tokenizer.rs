@@ -3,12 +3,8 @@
 //! Tokenisation itself is the `tokenizers` crate's; what is ours is the order of work (the query
 //! is tokenised once for a whole list) and the account of what was cut.
 
-use std::cell::OnceCell;
-
-use serde::Serialize;
-use tokenizers::utils::truncation::{
-    TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings,
-};
+use serde::{Deserialize, Serialize};
+use tokenizers::utils::truncation::TruncationDirection;
 
 use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
 
@@ -38,6 +34,26 @@ pub(crate) struct Limits {
     /// Tokens of a document, before it is paired.
     pub document: Option<usize>,
     pub truncation: Truncation,
+    /// Split longer documents; `None` cuts them.
+    pub windows: Option<Windows>,
+}
+
+/// How a long document is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Windows {
+    /// Tokens in the pair of query and window, special tokens included.
+    pub pair: usize,
+    /// The most windows of a document; what lies behind them is cut.
+    pub most: usize,
+}
+
+/// A part of a document, in bytes of its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Where it begins.
+    pub start: usize,
+    /// Where it ends: the first byte that is not in it.
+    pub end: usize,
 }
 
 /// A query and a document as the model reads them.
@@ -57,7 +73,8 @@ pub struct Encoding {
 /// A tokenizer for text pairs of at most `max_length` tokens.
 pub(crate) struct PairTokenizer {
     tokenizer: tokenizers::Tokenizer,
-    truncation: TruncationParams,
+    /// The most tokens of query and document together, without the special ones.
+    most: usize,
     special_tokens: usize,
 }
 
@@ -92,12 +109,8 @@ impl PairTokenizer {
                     ),
                 ));
             }
-            let truncation = TruncationParams {
-                max_length: max_length - special_tokens,
-                strategy: TruncationStrategy::LongestFirst,
-                ..Default::default()
-            };
-            Ok(PairTokenizer { tokenizer, truncation, special_tokens })
+            let most = max_length - special_tokens;
+            Ok(PairTokenizer { tokenizer, most, special_tokens })
         })
     }
 
@@ -108,13 +121,13 @@ impl PairTokenizer {
 
     /// The most tokens in an encoding.
     pub fn max_length(&self) -> usize {
-        self.truncation.max_length + self.special_tokens
+        self.most + self.special_tokens
     }
 
-    /// A query to pair with documents; it is tokenised at the first of them.
-    pub fn query<'a>(&'a self, text: &'a str, limits: Limits) -> Result<Query<'a>> {
+    /// A query to pair with documents.
+    pub fn query(&self, text: &str, limits: Limits) -> Result<Query> {
         let invalid = |message| Err(Error::new(ErrorKind::InvalidArgument, message));
-        let mut truncation = self.truncation.clone();
+        let mut most = self.most;
         if let Some(pair) = limits.pair {
             if pair <= self.special_tokens || pair > self.max_length() {
                 return invalid(format!(
@@ -123,18 +136,74 @@ impl PairTokenizer {
                     self.max_length()
                 ));
             }
-            truncation.max_length = pair - self.special_tokens;
+            most = pair - self.special_tokens;
         }
         if limits.document == Some(0) {
             return invalid("the most tokens of a document must be at least 1".into());
         }
-        if limits.truncation == Truncation::Left {
-            truncation.direction = TruncationDirection::Left;
+        if limits.windows.is_some_and(|windows| windows.most == 0) {
+            return invalid("the most windows of a document must be at least 1".into());
         }
-        Ok(Query { tokenizer: self, text, limits, truncation, tokens: OnceCell::new() })
+        let direction = match limits.truncation {
+            Truncation::Left => TruncationDirection::Left,
+            Truncation::Right | Truncation::Never => TruncationDirection::Right,
+        };
+        let tokens = self.tokenize(text, false).map_err(|e| e.at("the query"))?;
+        let mut start = tokens.clone();
+        start.truncate(most, 0, direction);
+        start.take_overflowing();
+        Ok(Query { length: tokens.len(), tokens: start, most, direction, limits })
     }
 
-    fn tokenize(&self, text: &str) -> Result<tokenizers::Encoding> {
+    /// The token ids of a query with a document. The document's error does not name the document.
+    pub fn pair(&self, query: &Query, document: &str) -> Result<Encoding> {
+        let tokens = self.document(query, document, false)?;
+        self.join(query, tokens)
+    }
+
+    /// The token ids of a query with each window of a document: one pair where the document is
+    /// short, or is to be cut.
+    pub fn windows(&self, query: &Query, document: &str) -> Result<Vec<Window>> {
+        let whole = |encoding| vec![Window { encoding, span: None }];
+        let Some(room) = self.window_room(query).filter(|&room| room < document.len()) else {
+            // A token has at least a byte, so that this document is no longer than a window.
+            return Ok(whole(self.pair(query, document)?));
+        };
+        let mut document = self.document(query, document, true)?;
+        let length = document.tokens.len();
+        if length <= room {
+            return Ok(whole(self.join(query, document)?));
+        }
+        let overlap = room / OVERLAP;
+        // As many windows as it takes, of about one length: a short one at the end would say
+        // little.
+        let count = (length - overlap).div_ceil(room - overlap);
+        let size = (length + (count - 1) * overlap).div_ceil(count);
+        document.tokens.truncate(size, overlap, TruncationDirection::Right);
+        let others = document.tokens.take_overflowing();
+        let most = query.limits.windows.map_or(usize::MAX, |windows| windows.most);
+        let truncated = document.truncated || others.len() >= most;
+        let window = |piece: tokenizers::Encoding| {
+            let offsets = piece.get_offsets();
+            let start = offsets.iter().map(|&(start, _)| start).min().unwrap_or(0);
+            let end = offsets.iter().map(|&(_, end)| end).max().unwrap_or(0);
+            let encoding = self.join(query, Document { tokens: piece, truncated })?;
+            Ok(Window { encoding, span: Some(Span { start, end }) })
+        };
+        std::iter::once(document.tokens).chain(others).take(most).map(window).collect()
+    }
+
+    /// Tokens of a window of a document; `None` where documents are not split.
+    fn window_room(&self, query: &Query) -> Option<usize> {
+        let pair = query.limits.windows?.pair.saturating_sub(self.special_tokens);
+        let most = query.most.checked_sub(query.length)?;
+        // A query that takes most of the pair leaves a window half of it all the same.
+        let room = pair.saturating_sub(query.length).max(pair / 2).min(most);
+        (room >= LEAST_WINDOW).then_some(room)
+    }
+
+    /// `offsets`: whether the tokens' places in the text are needed, which takes longer.
+    fn tokenize(&self, text: &str, offsets: bool) -> Result<tokenizers::Encoding> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(Error::new(
                 ErrorKind::InputTooLarge,
@@ -145,7 +214,55 @@ impl PairTokenizer {
             ));
         }
         catch_panic(ErrorKind::TokenizerMismatch, "the tokenizer failed", || {
-            self.tokenizer.encode_fast(text, false).map_err(tokenizer_failed)
+            let encoded = match offsets {
+                true => self.tokenizer.encode(text, false),
+                false => self.tokenizer.encode_fast(text, false),
+            };
+            encoded.map_err(tokenizer_failed)
+        })
+    }
+
+    /// A document's tokens within the limits of its own.
+    fn document(&self, query: &Query, text: &str, offsets: bool) -> Result<Document> {
+        let mut tokens = self.tokenize(text, offsets)?;
+        let length = tokens.len();
+        if let Some(most) = query.limits.document {
+            tokens.truncate(most, 0, query.direction);
+            tokens.take_overflowing();
+        }
+        let truncated = tokens.len() < length;
+        Ok(Document { tokens, truncated })
+    }
+
+    fn join(&self, query: &Query, document: Document) -> Result<Encoding> {
+        let Document { tokens: mut document, truncated } = document;
+        let (length, most) = (query.length + document.len(), query.most);
+        if query.limits.truncation == Truncation::Never && length > most {
+            return Err(Error::new(
+                ErrorKind::InputTooLarge,
+                format!(
+                    "query and document have {} tokens together, over the limit of {}; split the \
+                     document into passages, or allow truncation",
+                    length + self.special_tokens,
+                    most + self.special_tokens
+                ),
+            ));
+        }
+        let document_length = document.len();
+        let (query_most, document_most) = longest_first(query.length, document_length, most);
+        let mut tokens = query.tokens.clone();
+        for (encoding, most) in [(&mut tokens, query_most), (&mut document, document_most)] {
+            encoding.truncate(most, 0, query.direction);
+            // Post-processing would pair every piece cut off the one with every piece of the other.
+            encoding.take_overflowing();
+        }
+        let pair =
+            self.tokenizer.post_process(tokens, Some(document), true).map_err(tokenizer_failed)?;
+        Ok(Encoding {
+            ids: pair.get_ids().to_vec(),
+            type_ids: pair.get_type_ids().to_vec(),
+            query_truncated: query_most < query.length,
+            document_truncated: truncated || document_most < document_length,
         })
     }
 }
@@ -156,61 +273,80 @@ fn tokenizer_failed(e: tokenizers::Error) -> Error {
 }
 
 /// A query that is being paired with documents.
-pub(crate) struct Query<'a> {
-    tokenizer: &'a PairTokenizer,
-    text: &'a str,
+pub(crate) struct Query {
+    /// As much of it as the longest pair can hold.
+    tokens: tokenizers::Encoding,
+    /// Its tokens, before they were cut.
+    length: usize,
+    /// The most tokens of query and document together, without the special ones.
+    most: usize,
+    direction: TruncationDirection,
     limits: Limits,
-    truncation: TruncationParams,
-    tokens: OnceCell<tokenizers::Encoding>,
 }
 
-impl Query<'_> {
-    /// The pair's token ids. The document's error does not name the document.
-    pub fn encode(&self, document: &str) -> Result<Encoding> {
-        let query = match self.tokens.get() {
-            Some(tokens) => tokens,
-            None => {
-                let tokens = self.tokenizer.tokenize(self.text).map_err(|e| e.at("the query"))?;
-                self.tokens.get_or_init(|| tokens)
-            }
-        };
-        let mut document = self.tokenizer.tokenize(document)?;
-        let (query_length, document_length) = (query.len(), document.len());
-        if let Some(most) = self.limits.document {
-            document.truncate(most, 0, self.truncation.direction);
-            document.take_overflowing();
-        }
-        let tokens = query.len() + document.len();
-        if self.limits.truncation == Truncation::Never && tokens > self.truncation.max_length {
-            return Err(Error::new(
-                ErrorKind::InputTooLarge,
-                format!(
-                    "query and document have {} tokens together, over the limit of {}; split the \
-                     document into passages, or allow truncation",
-                    tokens + self.tokenizer.special_tokens,
-                    self.truncation.max_length + self.tokenizer.special_tokens
-                ),
-            ));
-        }
+/// A document's tokens, and whether some were cut off already.
+struct Document {
+    tokens: tokenizers::Encoding,
+    truncated: bool,
+}
 
-        let (mut query, mut document) =
-            truncate_encodings(query.clone(), Some(document), &self.truncation)
-                .map_err(tokenizer_failed)?;
-        // Post-processing would pair every piece cut off the one with every piece of the other.
-        query.take_overflowing();
-        document.as_mut().map(tokenizers::Encoding::take_overflowing);
-        let query_truncated = query.len() < query_length;
-        let document_truncated = document.as_ref().is_some_and(|d| d.len() < document_length);
-        let pair = self
-            .tokenizer
-            .tokenizer
-            .post_process(query, document, true)
-            .map_err(tokenizer_failed)?;
-        Ok(Encoding {
-            ids: pair.get_ids().to_vec(),
-            type_ids: pair.get_type_ids().to_vec(),
-            query_truncated,
-            document_truncated,
-        })
+/// A pair of a query and a part of a document, or all of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    pub encoding: Encoding,
+    /// Where the part lies, where it is one.
+    pub span: Option<Span>,
+}
+
+/// The fraction of a window that the next one repeats, so that what stands at a border is read with
+/// what surrounds it.
+const OVERLAP: usize = 4;
+
+/// The fewest tokens of a document that make a window.
+const LEAST_WINDOW: usize = 16;
+
+/// What is left of two texts of `a` and `b` tokens that may have `most` together: Hugging Face's
+/// `longest_first`, which cuts the longer one, and both where both are over half.
+fn longest_first(a: usize, b: usize, most: usize) -> (usize, usize) {
+    if a + b <= most {
+        return (a, b);
+    }
+    let shorter = a.min(b).min(most / 2);
+    if a > b { (most - shorter, shorter) } else { (shorter, most - shorter) }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy, truncate_encodings};
+
+    use super::*;
+
+    #[test]
+    fn cuts_as_the_tokenizers_crate_does() {
+        let encoding = |length| {
+            let ids: Vec<u32> = (0..length).collect();
+            let strings = vec![String::new(); ids.len()];
+            let numbers = vec![0; ids.len()];
+            tokenizers::Encoding::new(
+                ids,
+                numbers.clone(),
+                strings,
+                vec![None; numbers.len()],
+                vec![(0, 0); numbers.len()],
+                numbers.clone(),
+                numbers,
+                vec![],
+                Default::default(),
+            )
+        };
+        for most in [1, 2, 7, 8] {
+            let strategy = TruncationStrategy::LongestFirst;
+            let params = TruncationParams { max_length: most, strategy, ..Default::default() };
+            for (a, b) in (0..20).flat_map(|a| (0..20).map(move |b| (a, b))) {
+                let theirs = truncate_encodings(encoding(a), Some(encoding(b)), &params).unwrap();
+                let theirs = (theirs.0.len(), theirs.1.unwrap().len());
+                assert_eq!(longest_first(a as usize, b as usize, most), theirs, "{a} {b} {most}");
+            }
+        }
     }
 }

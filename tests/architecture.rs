@@ -98,7 +98,7 @@ fn what_one_module_owns_no_other_names() {
         ("std::fs", &["folder", "cli"]),
         ("std::net", &["cli"]),
         ("std::thread", &["reranker", "remote", "cli"]),
-        ("std::time", &["remote", "cli"]),
+        ("std::time", &["reranker", "remote", "cli"]),
         ("tokio", &["cli"]),
         ("std::process", &["cli", "main"]),
         ("ureq", &["remote"]),

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Random, bundled_files, golden, reranker, root};
+use common::{Random, bundled_files, golden, reranker, root, truncate};
 use crossrank::{LoadOptions, Reranker};
 
 /// `data/logit-bits.json`: the logits of the golden pairs. The JavaScript tests hold node and
@@ -13,7 +13,7 @@ use crossrank::{LoadOptions, Reranker};
 fn golden_pairs_have_golden_bits() {
     let golden = golden();
     let pairs: Vec<_> = golden.pairs.iter().map(|p| (&p.query, &p.passage)).collect();
-    let scores = reranker().score(&pairs).unwrap();
+    let scores = reranker().score_with(&pairs, &truncate()).unwrap();
     let bits: Vec<u32> = scores.iter().map(|score| score.logit.to_bits()).collect();
 
     let path = root().join("tests/data/logit-bits.json");

@@ -114,8 +114,13 @@ fn cohere_version_1_scores_the_fields_named() {
 #[test]
 fn documents_that_are_cut_are_told() {
     let long = "vector database ".repeat(300);
-    let cut = post("/v1/rerank", json!({ "query": QUERY, "documents": [long, "b"] }));
-    assert_eq!(cut["meta"]["warnings"], json!(["1 document was cut to fit the model"]));
+    let warnings = |chunks: usize| {
+        let documents = json!([&long, "b"]);
+        let body = json!({ "query": QUERY, "documents": documents, "max_chunks_per_doc": chunks });
+        post("/v1/rerank", body)["meta"]["warnings"].clone()
+    };
+    assert_eq!(warnings(1), json!(["1 document was cut to fit the model"]));
+    assert_eq!(warnings(10), Value::Null);
     let v2 = |document: &str, most: usize| {
         post(
             "/v2/rerank",

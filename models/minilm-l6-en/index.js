@@ -16,8 +16,8 @@ export const files = {
   },
   config: {
     url: new URL("./config.json", import.meta.url),
-    bytes: 730,
-    sha256: "dfbfc3b122211783b1f2ef0108f2c584588b43b9175497f9c72a6d8b1d0965ca",
+    bytes: 778,
+    sha256: "5fed83da4512818c61b511b4a2437b970bd9bd1ac083b26ff40f3234e7d1bc50",
   },
   tokenizerConfig: {
     url: new URL("./tokenizer_config.json", import.meta.url),

@@ -11,8 +11,8 @@ use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use crossrank::{LoadOptions, ModelFiles, Reranker};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use crossrank::{LoadOptions, LongDocuments, ModelFiles, Reranker};
 
 /// Search reranking: reads a query and passages, and puts the right ones first.
 #[derive(Parser)]
@@ -44,6 +44,16 @@ struct ModelArgs {
     /// The most tokens in a pair; longer documents are cut [default: the model's maximum]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_length: Option<i64>,
+    /// What becomes of long documents: cut, or split into windows of which the best counts
+    /// [default: the model decides]
+    #[arg(long, value_name = "HOW")]
+    long_documents: Option<Long>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Long {
+    Truncate,
+    Windows,
 }
 
 impl ModelArgs {
@@ -56,6 +66,10 @@ impl ModelArgs {
         options.threads = self.threads.map(|n| at_least_one("--threads", n)).transpose()?;
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
+        options.long_documents = self.long_documents.map(|long| match long {
+            Long::Truncate => LongDocuments::Truncate,
+            Long::Windows => LongDocuments::Windows,
+        });
         let reranker = Reranker::from_files(&files, options)?;
         if let Some(warning) = reranker.warning() {
             eprintln!("crossrank: warning: {warning}");

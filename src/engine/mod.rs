@@ -32,6 +32,15 @@ enum Plan {
     Generic(generic::Generic),
 }
 
+/// A batch that is being scored, see [`Engine::start`].
+pub(crate) struct Run(State);
+
+enum State {
+    Fused(fused::Run),
+    /// The pairs that are left, the next one last, and the logits of the others.
+    Generic(Vec<Encoding>, Vec<f32>),
+}
+
 impl Engine {
     /// Loads an ONNX graph that reads `input_ids`, `attention_mask` and `token_type_ids` of
     /// `[batch, length]` and gives one logit a pair, `[batch, 1]`.
@@ -73,9 +82,36 @@ impl Engine {
 
     /// The logit of each pair. A pair's logit does not depend on the others.
     pub fn logits(&self, pairs: &[&Encoding]) -> Result<Vec<f32>> {
-        guarded("the model failed on a pair", || match &self.plan {
-            Plan::Fused(fused) => fused.logits(pairs),
-            Plan::Generic(generic) => pairs.iter().map(|pair| generic.logit(pair)).collect(),
+        let mut run = self.start(pairs);
+        loop {
+            if let Some(logits) = self.step(&mut run)? {
+                return Ok(logits);
+            }
+        }
+    }
+
+    /// Begins to score a batch, of which [`Engine::step`] does a piece at a time.
+    pub fn start(&self, pairs: &[&Encoding]) -> Run {
+        Run(match &self.plan {
+            Plan::Fused(fused) => State::Fused(fused.start(pairs)),
+            Plan::Generic(_) => {
+                let left = pairs.iter().rev().map(|&pair| pair.clone()).collect();
+                State::Generic(left, Vec::with_capacity(pairs.len()))
+            }
+        })
+    }
+
+    /// One layer of a fused plan, or one pair of a general one. The last step gives the logits.
+    pub fn step(&self, run: &mut Run) -> Result<Option<Vec<f32>>> {
+        guarded("the model failed on a pair", || match (&self.plan, &mut run.0) {
+            (Plan::Fused(fused), State::Fused(run)) => fused.step(run),
+            (Plan::Generic(generic), State::Generic(left, logits)) => {
+                if let Some(pair) = left.pop() {
+                    logits.push(generic.logit(&pair)?);
+                }
+                Ok(left.is_empty().then(|| std::mem::take(logits)))
+            }
+            _ => bail!("it was begun by another model"),
         })
     }
 }

@@ -81,10 +81,10 @@ fn graphs() -> Vec<Graph> {
 
 /// The operators of an encoder of some layers, and nothing else.
 fn fused_operators(layers: usize) -> Vec<&'static str> {
-    let layer = ["Linear", "RaggedAttention", "ResidualNorm", "ResidualNorm"];
+    let layer = ["Source", "Source", "Linear", "RaggedAttention", "ResidualNorm", "ResidualNorm"];
     let mut operators = vec!["Source", "Source", "Source", "EmbedNorm"];
     operators.extend(layer.repeat(layers));
-    operators.extend(["FirstToken", "Linear", "Linear"]);
+    operators.extend(["Source", "Source", "FirstToken", "Linear", "Linear"]);
     operators
 }
 

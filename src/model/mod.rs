@@ -69,6 +69,8 @@ pub(crate) struct Config {
     pub max_length: usize,
     /// Attention heads of a layer, where it is said.
     pub heads: Option<usize>,
+    /// The most tokens in a pair that the model was trained on, where it is said.
+    pub trained_tokens: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +81,14 @@ struct ConfigFile {
     num_attention_heads: Option<usize>,
     num_labels: Option<usize>,
     id2label: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default)]
+    crossrank: OwnConfig,
+}
+
+/// What a model says to this library alone.
+#[derive(Default, Deserialize)]
+struct OwnConfig {
+    trained_tokens: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]
@@ -118,8 +128,9 @@ impl Config {
             Some(limit) if limit >= 1.0 => positions.min(limit as usize),
             _ => positions,
         };
-        let ConfigFile { vocab_size, num_attention_heads: heads, .. } = config;
-        Ok(Config { model_type, vocab_size, max_length, heads })
+        let ConfigFile { vocab_size, num_attention_heads: heads, crossrank, .. } = config;
+        let trained_tokens = crossrank.trained_tokens;
+        Ok(Config { model_type, vocab_size, max_length, heads, trained_tokens })
     }
 }
 

@@ -15,7 +15,8 @@ use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels;
 use crate::rank;
-use crate::reranker::{RankedDocument, Ranking, Score, check_request};
+use crate::reranker::{RankedDocument, Ranking, RerankOptions, check_request};
+use crate::score::Score;
 
 /// Requests under way at once in one call.
 const LANES: usize = 4;
@@ -70,7 +71,7 @@ impl RemoteOptions {
 
 /// A reranker that asks a service. Clones share its connections.
 ///
-/// `truncated` and `query_truncated` are false, because services do not say. The logit of a
+/// `truncated` and `query_truncated` are false and `tokens` is 0, because services do not say. The logit of a
 /// service that gives scores alone is the log odds of the score: as exact as the score's digits,
 /// and infinite where it is 0 or 1.
 #[derive(Clone)]
@@ -119,15 +120,15 @@ impl Remote {
         documents: &[D],
         top_k: usize,
     ) -> Result<Ranking> {
-        check_request(query, Some(top_k))?;
+        check_request(query, &RerankOptions { top_k: Some(top_k), ..Default::default() })?;
         let documents: Vec<&str> = documents.iter().map(AsRef::as_ref).collect();
         let values = self.values(query, &documents)?;
         let place = |index: usize| {
-            let Score { score, logit, truncated, .. } = self.score_of(values[index])?;
-            Ok(RankedDocument { index, score, logit, truncated })
+            let Score { score, logit, truncated, span, .. } = self.score_of(values[index])?;
+            Ok(RankedDocument { index, score, logit, truncated, span })
         };
         let results = rank::order(&values, top_k).into_iter().map(place).collect::<Result<_>>()?;
-        Ok(Ranking { results, query_truncated: false })
+        Ok(Ranking { results, query_truncated: false, partial: false })
     }
 
     /// As [`crate::Reranker::score`]: scores pairs, in the order given. Pairs of one query are
@@ -199,7 +200,8 @@ impl Remote {
             }
         } as f32;
         let score = if self.raw_scores { kernels::sigmoid(logit) } else { value as f32 };
-        Ok(Score { score, logit, truncated: false, query_truncated: false })
+        let (truncated, query_truncated) = (false, false);
+        Ok(Score { score, logit, truncated, query_truncated, tokens: 0, span: None })
     }
 }
 

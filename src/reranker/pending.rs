@@ -1,60 +1,36 @@
 //! A list between its tokens and its scores.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::cache::{Hasher, Key, Known, ScoreCache};
+use crate::cache::{CacheKey, ScoreCache};
 use crate::error::{Error, ErrorKind, Result};
-use crate::tokenizer::Encoding;
+use crate::score::{Score, Windows};
+use crate::tokenizer::{Encoding, Span, Window};
 
-use super::types::{RerankOptions, Score, ScoredList};
+use super::types::ScoredList;
 
-/// A cache, and the key of the model that uses it.
-pub(super) struct Cache {
-    pub scores: Arc<ScoreCache>,
-    pub model: Key,
-}
-
-/// A list that is ready to be scored: what the cache knew, and the tokens of the other pairs.
+/// A list that is ready to be scored: what the cache knew, and the tokens of the other documents.
 pub struct Pending {
     /// By document.
-    known: Vec<Option<Known>>,
-    /// Of the documents that are not known, in their order.
+    known: Vec<Option<Score>>,
+    /// By document, where there is a cache.
+    keys: Vec<CacheKey>,
+    /// Of the documents that are not known, in their order; of one that is split, several.
     encodings: Arc<[Encoding]>,
-    /// Theirs, where there is a cache.
-    keys: Vec<Key>,
+    /// Document and window of each of them.
+    places: Vec<(usize, Option<Span>)>,
 }
 
 impl Pending {
-    pub(super) fn new<D: AsRef<str>>(
-        query: &str,
-        documents: &[D],
-        options: &RerankOptions,
-        cache: Option<&Cache>,
-        encode: impl Fn(&str) -> Result<Encoding>,
-    ) -> Result<Pending> {
-        let (known, all_keys) = match cache {
-            Some(cache) => {
-                let limits = format!("{:?}", options.limits());
-                let prefix = Hasher::default()
-                    .part(&cache.model)
-                    .part(limits.as_bytes())
-                    .part(query.as_bytes());
-                let key = |d: &D| prefix.clone().part(d.as_ref().as_bytes()).key();
-                let keys: Vec<Key> = documents.iter().map(key).collect();
-                (cache.scores.get(&keys), keys)
-            }
-            None => (vec![None; documents.len()], Vec::new()),
-        };
-        let (mut encodings, mut keys) = (Vec::new(), Vec::new());
-        for (i, document) in documents.iter().enumerate().filter(|(i, _)| known[*i].is_none()) {
-            if options.is_cancelled() {
-                return Err(super::cancelled());
-            }
-            let encoding = encode(document.as_ref());
-            encodings.push(encoding.map_err(|e| e.at(format_args!("document {i}")))?);
-            keys.extend(all_keys.get(i));
-        }
-        Ok(Pending { known, encodings: encodings.into(), keys })
+    pub(super) fn new(
+        known: Vec<Option<Score>>,
+        keys: Vec<CacheKey>,
+        windows: Vec<(usize, Window)>,
+    ) -> Pending {
+        let places = windows.iter().map(|(document, window)| (*document, window.span)).collect();
+        let encodings = windows.into_iter().map(|(_, window)| window.encoding).collect();
+        Pending { known, keys, encodings, places }
     }
 
     /// The pairs to score, to be shared with the threads that do.
@@ -64,40 +40,65 @@ impl Pending {
 
     /// Tokens that the model reads for the list, as if nothing were cached.
     pub fn tokens(&self) -> usize {
-        let known = self.known.iter().flatten().map(|k| k.tokens as usize);
+        let known = self.known.iter().flatten().map(|score| score.tokens);
         known.chain(self.encodings.iter().map(|e| e.ids.len())).sum()
     }
 
-    /// The number of documents that need no scoring.
-    pub(super) fn known(&self) -> usize {
-        self.known.len() - self.encodings.len()
+    pub(super) fn counter(&self) -> Counter<'_> {
+        let mut left = vec![0; self.known.len()];
+        for &(document, _) in &self.places {
+            left[document] += 1;
+        }
+        let known = self.known.iter().flatten().count();
+        let left = left.into_iter().map(AtomicUsize::new).collect();
+        Counter { places: &self.places, left, scored: AtomicUsize::new(known) }
     }
 
-    pub(super) fn finish(self, logits: &[f32], cache: Option<&Cache>) -> Result<ScoredList> {
+    /// A document has a score where all its windows have a logit.
+    pub(super) fn finish(
+        self,
+        logits: &[Option<f32>],
+        cache: Option<&ScoreCache>,
+    ) -> Result<ScoredList> {
         if logits.len() != self.encodings.len() {
             return Err(Error::new(
                 ErrorKind::InvalidArgument,
                 format!("{} logits came for {} pairs", logits.len(), self.encodings.len()),
             ));
         }
-        let tokens = self.tokens();
-        let new: Vec<Known> = logits.iter().zip(&*self.encodings).map(known).collect();
-        if let Some(cache) = cache {
-            let scored = self.keys.iter().copied().zip(new.iter().copied());
-            cache.scores.insert(scored.filter(|(_, known)| known.logit.is_finite()));
+        let mut scores = self.known;
+        let pairs: Vec<_> = self.places.iter().zip(&*self.encodings).zip(logits).collect();
+        for windows in pairs.chunk_by(|((a, _), _), ((b, _), _)| a.0 == b.0) {
+            let mut sum = Windows::new(windows.len());
+            for (((document, span), encoding), logit) in windows {
+                let Some(logit) = **logit else { break };
+                if let Some(score) = sum.add(Score::of(encoding, *span, logit)) {
+                    scores[*document] = Some(score);
+                    let key = self.keys.get(*document).copied();
+                    if let Some((cache, key)) = cache.zip(key) {
+                        cache.insert([(key, score)]);
+                    }
+                }
+            }
         }
-        let mut new = new.into_iter();
-        let all = self.known.into_iter().map(|k| k.or_else(|| new.next()));
-        Ok(ScoredList { scores: all.flatten().map(Score::from).collect(), tokens })
+        Ok(ScoredList { scores })
     }
 }
 
-/// What a scored pair is remembered by.
-pub(super) fn known((&logit, encoding): (&f32, &Encoding)) -> Known {
-    Known {
-        logit,
-        tokens: encoding.ids.len() as u32,
-        query_truncated: encoding.query_truncated,
-        document_truncated: encoding.document_truncated,
+/// Counts the documents that need no more scoring.
+pub(super) struct Counter<'a> {
+    places: &'a [(usize, Option<Span>)],
+    /// Pairs that are left, by document.
+    left: Vec<AtomicUsize>,
+    scored: AtomicUsize,
+}
+
+impl Counter<'_> {
+    /// Notes that pairs have been scored, and returns the number of documents so far.
+    pub fn add(&self, pairs: &[usize]) -> usize {
+        let last =
+            |&&pair: &&usize| self.left[self.places[pair].0].fetch_sub(1, Ordering::Relaxed) == 1;
+        let documents = pairs.iter().filter(last).count();
+        self.scored.fetch_add(documents, Ordering::Relaxed) + documents
     }
 }

@@ -50,11 +50,11 @@ pub(super) fn parse_v2(body: &[u8]) -> Result<Parsed, Failure> {
     Ok(Parsed { model: body.model, lists: vec![List { query: body.query, documents }], settings })
 }
 
-/// A document counts as one chunk, cut to what the model reads: within any `max_chunks_per_doc`.
+/// A chunk is what the model reads at once: a window, where long documents are split.
 pub(super) fn parse_v1(body: &[u8]) -> Result<Parsed, Failure> {
     let body: V1 = json(body)?;
-    at_least_one("max_chunks_per_doc", body.max_chunks_per_doc)?;
     let settings = Settings {
+        max_windows: at_least_one("max_chunks_per_doc", body.max_chunks_per_doc)?,
         top_k: at_least_one("top_n", body.top_n)?,
         max_document_tokens: at_least_one("max_tokens_per_doc", body.max_tokens_per_doc)?,
         return_documents: body.return_documents.unwrap_or(false),

@@ -51,6 +51,7 @@ impl From<String> for Document {
 pub(super) struct Settings {
     pub top_k: Option<usize>,
     pub max_document_tokens: Option<usize>,
+    pub max_windows: Option<usize>,
     pub truncation: Truncation,
     pub return_documents: bool,
     pub raw_scores: bool,
@@ -79,6 +80,7 @@ impl Job {
     pub fn prepare(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Pending>, Failure> {
         let options = RerankOptions {
             max_document_tokens: self.settings.max_document_tokens,
+            max_windows: self.settings.max_windows,
             truncation: self.settings.truncation,
             cancelled: Some(cancelled),
             ..RerankOptions::default()
@@ -137,9 +139,9 @@ impl Job {
             let ranked = self.lists.into_iter().zip(outcome?).map(|(list, scored)| {
                 Ok(Ranked {
                     documents: list.documents,
-                    ranking: scored.rank(top_k)?,
-                    truncated: scored.scores.iter().filter(|s| s.truncated).count(),
-                    tokens: scored.tokens,
+                    ranking: scored.rank(top_k, None)?,
+                    truncated: scored.truncated(),
+                    tokens: scored.tokens(),
                 })
             });
             let lists = ranked.collect::<Result<Vec<Ranked>, Failure>>()?;

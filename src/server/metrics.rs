@@ -52,7 +52,7 @@ impl Metrics {
     pub fn scored(&self, outcome: &Result<Vec<ScoredList>, Failure>) {
         let lists = outcome.iter().flatten();
         let (documents, tokens) = lists.fold((0, 0), |(documents, tokens), list| {
-            (documents + list.scores.len(), tokens + list.tokens)
+            (documents + list.scores.len(), tokens + list.tokens())
         });
         self.documents.fetch_add(documents as u64, Relaxed);
         self.tokens.fetch_add(tokens as u64, Relaxed);

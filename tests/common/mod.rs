@@ -8,7 +8,7 @@ pub mod stub;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crossrank::{ModelFiles, Reranker};
+use crossrank::{LongDocuments, ModelFiles, RerankOptions, Reranker};
 use serde::Deserialize;
 
 /// The repository's root.
@@ -20,6 +20,13 @@ pub fn root() -> PathBuf {
 pub fn reranker() -> &'static Reranker {
     static RERANKER: OnceLock<Reranker> = OnceLock::new();
     RERANKER.get_or_init(|| Reranker::embedded().expect("the bundled model loads"))
+}
+
+/// Long documents are cut, as other implementations do.
+pub fn truncate() -> RerankOptions<'static> {
+    let mut options = RerankOptions::default();
+    options.long_documents = Some(LongDocuments::Truncate);
+    options
 }
 
 pub fn bundled_files() -> ModelFiles {

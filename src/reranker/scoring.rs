@@ -1,0 +1,132 @@
+//! Scoring in small pieces, for threads that must not be held for long.
+
+use std::collections::VecDeque;
+
+use crate::batch::BATCH_TOKENS;
+use crate::engine::Run;
+use crate::error::Result;
+use crate::score::{Score, Windows};
+use crate::tokenizer::{Query, Window};
+
+use super::{RerankOptions, Reranker};
+
+/// Lists that are scored step by step, on the thread of whoever calls [`Scoring::step`]: an event
+/// loop looks after other things between two steps, and stops by dropping it.
+///
+/// Documents are scored about in the order given. The cache is left aside, see
+/// [`Reranker::cache_keys`].
+pub struct Scoring {
+    /// The queries, each with the number of documents up to the end of its list.
+    lists: Vec<(Query, usize)>,
+    documents: Vec<String>,
+    /// The number of documents that have been tokenized.
+    encoded: usize,
+    /// What is left of a document that was split, and has not found room in a batch.
+    waiting: VecDeque<(usize, Window)>,
+    batch: Vec<(usize, Window)>,
+    run: Option<Run>,
+    /// Documents of which windows are missing.
+    open: Vec<(usize, Windows)>,
+}
+
+impl Scoring {
+    pub(super) fn new(
+        reranker: &Reranker,
+        lists: Vec<(String, Vec<String>)>,
+        options: &RerankOptions,
+    ) -> Result<Scoring> {
+        let limits = reranker.limits(options);
+        let (mut queries, mut documents) = (Vec::with_capacity(lists.len()), Vec::new());
+        for (query, list) in lists {
+            documents.extend(list);
+            queries.push((reranker.tokenizer.query(&query, limits)?, documents.len()));
+        }
+        Ok(Scoring {
+            lists: queries,
+            documents,
+            encoded: 0,
+            waiting: VecDeque::new(),
+            batch: Vec::new(),
+            run: None,
+            open: Vec::new(),
+        })
+    }
+
+    /// Tokenizes the documents of the next batch, or runs one layer of the model on it. Returns
+    /// the scores that are known with it, each with its document's position among those of all
+    /// lists.
+    ///
+    /// # Errors
+    /// As [`Reranker::rerank`]; the message does not name the document, [`Scoring::position`] is
+    /// it.
+    pub fn step(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
+        match &mut self.run {
+            None => {
+                self.fill(reranker)?;
+                let pairs: Vec<_> = self.batch.iter().map(|(_, w)| &w.encoding).collect();
+                self.run = (!pairs.is_empty()).then(|| reranker.engine.start(&pairs));
+                Ok(Vec::new())
+            }
+            Some(run) => match reranker.engine.step(run)? {
+                None => Ok(Vec::new()),
+                Some(logits) => {
+                    self.run = None;
+                    Ok(self.add(&logits))
+                }
+            },
+        }
+    }
+
+    /// Every document has been scored.
+    pub fn is_done(&self) -> bool {
+        self.run.is_none() && self.encoded == self.documents.len() && self.waiting.is_empty()
+    }
+
+    /// The document that was tokenized last, or that could not be.
+    pub fn position(&self) -> usize {
+        self.encoded
+    }
+
+    /// Fills a batch.
+    fn fill(&mut self, reranker: &Reranker) -> Result<()> {
+        let mut room = BATCH_TOKENS;
+        loop {
+            while self.waiting.is_empty() && self.encoded < self.documents.len() {
+                self.encode(reranker)?;
+            }
+            let fits = |(_, next): &mut (usize, Window)| next.encoding.ids.len() <= room;
+            let next = match self.batch.is_empty() {
+                true => self.waiting.pop_front(),
+                false => self.waiting.pop_front_if(fits),
+            };
+            let Some(next) = next else { return Ok(()) };
+            room = room.saturating_sub(next.1.encoding.ids.len());
+            self.batch.push(next);
+        }
+    }
+
+    /// Tokenizes the next document.
+    fn encode(&mut self, reranker: &Reranker) -> Result<()> {
+        let position = self.encoded;
+        let list = self.lists.partition_point(|&(_, end)| end <= position);
+        let document = std::mem::take(&mut self.documents[position]);
+        let windows = reranker.tokenizer.windows(&self.lists[list].0, &document)?;
+        self.open.push((position, Windows::new(windows.len())));
+        self.waiting.extend(windows.into_iter().map(|window| (position, window)));
+        self.encoded += 1;
+        Ok(())
+    }
+
+    fn add(&mut self, logits: &[f32]) -> Vec<(usize, Score)> {
+        let mut scored = Vec::new();
+        for ((position, Window { encoding, span }), &logit) in self.batch.drain(..).zip(logits) {
+            let place = self.open.iter().position(|&(open, _)| open == position);
+            let place = place.expect("a document is open until its last window is scored");
+            if let Some(score) = self.open[place].1.add(Score::of(&encoding, span, logit)) {
+                self.open.remove(place);
+                scored.push((position, score));
+            }
+        }
+        scored
+    }
+}

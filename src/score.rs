@@ -1,0 +1,106 @@
+//! What the model says of one pair.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernels::sigmoid;
+use crate::tokenizer::{Encoding, Span};
+
+/// The score of one document for one query.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Score {
+    /// Relevance from 0 to 1: the sigmoid of `logit`.
+    pub score: f32,
+    /// The model's output.
+    pub logit: f32,
+    /// The document was cut to fit the model.
+    pub truncated: bool,
+    /// The query was cut to fit the model.
+    pub query_truncated: bool,
+    /// Tokens that the model reads for it. Services do not say; from them it is 0.
+    pub tokens: usize,
+    /// The window of the document that the score is of, where it was split into windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
+}
+
+impl Score {
+    pub(crate) fn of(encoding: &Encoding, span: Option<Span>, logit: f32) -> Score {
+        Score {
+            score: sigmoid(logit),
+            logit,
+            truncated: encoding.document_truncated,
+            query_truncated: encoding.query_truncated,
+            tokens: encoding.ids.len(),
+            span,
+        }
+    }
+
+    /// The score of a document of which another window has `self`: that of the better window. One
+    /// that is not a number is kept, so that it is noticed.
+    fn or_better(self, other: Score) -> Score {
+        let keep = self.logit.is_nan() || self.logit >= other.logit;
+        let best = if keep { self } else { other };
+        Score {
+            truncated: self.truncated || other.truncated,
+            query_truncated: self.query_truncated || other.query_truncated,
+            tokens: self.tokens + other.tokens,
+            ..best
+        }
+    }
+}
+
+/// The windows of one document, whose scores come one after another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Windows {
+    left: usize,
+    best: Option<Score>,
+}
+
+impl Windows {
+    /// Of a document that is scored in `count` windows.
+    pub fn new(count: usize) -> Windows {
+        Windows { left: count, best: None }
+    }
+
+    /// Adds the score of a window; the last one gives the document's.
+    pub fn add(&mut self, score: Score) -> Option<Score> {
+        self.best = Some(self.best.map_or(score, |best| best.or_better(score)));
+        self.left = self.left.saturating_sub(1);
+        self.best.filter(|_| self.left == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(start: usize, logit: f32) -> Score {
+        let encoding = Encoding {
+            ids: vec![0; 10],
+            type_ids: vec![0; 10],
+            query_truncated: false,
+            document_truncated: start == 2,
+        };
+        Score::of(&encoding, Some(Span { start, end: start + 1 }), logit)
+    }
+
+    #[test]
+    fn the_best_window_stands_for_the_document() {
+        let mut windows = Windows::new(3);
+        assert_eq!(windows.add(window(0, 1.0)), None);
+        assert_eq!(windows.add(window(1, 3.0)), None);
+        let score = windows.add(window(2, 2.0)).unwrap();
+        assert_eq!((score.logit, score.tokens, score.truncated), (3.0, 30, true));
+        assert_eq!(score.span, Some(Span { start: 1, end: 2 }));
+    }
+
+    #[test]
+    fn a_window_that_is_not_a_number_is_not_lost() {
+        for logits in [[f32::NAN, 1.0], [1.0, f32::NAN]] {
+            let mut windows = Windows::new(2);
+            assert_eq!(windows.add(window(0, logits[0])), None);
+            assert!(windows.add(window(1, logits[1])).unwrap().logit.is_nan());
+        }
+    }
+}
