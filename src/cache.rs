@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 use sha2::{Digest, Sha256};
 
-use crate::score::Score;
+use crate::score::{SCORE_BYTES, Score};
 
 /// The SHA-256 of a model, the way it computes, and a pair of texts: see
 /// [`crate::Reranker::cache_keys`].
@@ -19,6 +19,9 @@ pub type CacheKey = [u8; 32];
 /// What one entry takes in memory: key and value, the links of the list, a slot of the table at
 /// its emptiest, and the allocator's own.
 const ENTRY_BYTES: usize = 176;
+
+/// What saved scores begin with: another layout has another name.
+const SAVED: &[u8] = b"crossrank scores 1\n";
 
 /// Scores of earlier calls, the most recently used first, in a bounded number of bytes.
 ///
@@ -95,6 +98,28 @@ impl ScoreCache {
         }
     }
 
+    /// All scores, for [`ScoreCache::restore`] of a later program. There is no text in them.
+    pub fn save(&self) -> Vec<u8> {
+        let entries = self.lock();
+        let mut bytes = SAVED.to_vec();
+        // Least recently used first, so that restoring them in this order restores the order.
+        for (key, score) in entries.iter().rev() {
+            bytes.extend(key);
+            bytes.extend(score.to_bytes());
+        }
+        bytes
+    }
+
+    /// Adds the scores that [`ScoreCache::save`] gave. Bytes of another version are left aside.
+    pub fn restore(&self, saved: &[u8]) {
+        let Some(entries) = saved.strip_prefix(SAVED) else { return };
+        let (entries, _) = entries.as_chunks::<{ size_of::<CacheKey>() + SCORE_BYTES }>();
+        self.insert(entries.iter().filter_map(|entry| {
+            let (key, score) = entry.split_first_chunk()?;
+            Some((*key, Score::from_bytes(score.first_chunk()?)))
+        }));
+    }
+
     /// The map is whole after a panic elsewhere: no call leaves it half changed.
     fn lock(&self) -> MutexGuard<'_, LruCache<CacheKey, Score, RandomState>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
@@ -153,6 +178,27 @@ mod tests {
         assert_eq!(cache.stats(), expected);
         cache.clear();
         assert_eq!(cache.stats().entries, 0);
+    }
+
+    #[test]
+    fn what_is_saved_comes_back_in_its_order() {
+        let cache = ScoreCache::new(10 * ENTRY_BYTES);
+        cache.insert((1..=3).map(|n| (key(n), KNOWN)));
+        cache.get(&[key(1)]);
+        let saved = cache.save();
+        let small = ScoreCache::new(2 * ENTRY_BYTES);
+        small.restore(&saved);
+        let found = small.get(&[key(1), key(2), key(3)]);
+        assert!(found[0].is_some() && found[1].is_none() && found[2].is_some());
+        let score = found[0].unwrap();
+        assert_eq!((score.logit, score.tokens, score.truncated), (1.5, 7, true));
+        // Torn at any place, or something else: what is whole is taken, and the rest left.
+        for length in 0..saved.len() {
+            ScoreCache::new(1 << 20).restore(&saved[..length]);
+        }
+        let other = ScoreCache::new(1 << 20);
+        other.restore(b"something else");
+        assert_eq!(other.stats().entries, 0);
     }
 
     #[test]

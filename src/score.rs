@@ -36,6 +36,32 @@ impl Score {
         }
     }
 
+    /// What [`Score::from_bytes`] reads.
+    pub(crate) fn to_bytes(self) -> [u8; SCORE_BYTES] {
+        let span = self.span.map_or([u32::MAX; 2], |span| [span.start as u32, span.end as u32]);
+        let flags = u32::from(self.truncated) | u32::from(self.query_truncated) << 1;
+        let words = [self.logit.to_bits(), self.tokens as u32, flags, span[0], span[1]];
+        let mut bytes = [0; SCORE_BYTES];
+        for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8; SCORE_BYTES]) -> Score {
+        let word = |i: usize| u32::from_le_bytes(std::array::from_fn(|byte| bytes[i * 4 + byte]));
+        let logit = f32::from_bits(word(0));
+        let (start, end) = (word(3) as usize, word(4) as usize);
+        Score {
+            score: sigmoid(logit),
+            logit,
+            truncated: word(2) & 1 != 0,
+            query_truncated: word(2) & 2 != 0,
+            tokens: word(1) as usize,
+            span: (word(3) != u32::MAX).then_some(Span { start, end }),
+        }
+    }
+
     /// The score of a document of which another window has `self`: that of the better window. One
     /// that is not a number is kept, so that it is noticed.
     fn or_better(self, other: Score) -> Score {
@@ -49,6 +75,9 @@ impl Score {
         }
     }
 }
+
+/// The length of [`Score::to_bytes`].
+pub(crate) const SCORE_BYTES: usize = 20;
 
 /// The windows of one document, whose scores come one after another.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +112,14 @@ mod tests {
             document_truncated: start == 2,
         };
         Score::of(&encoding, Some(Span { start, end: start + 1 }), logit)
+    }
+
+    #[test]
+    fn bytes_hold_a_whole_score() {
+        let cut = Score { truncated: true, span: None, ..window(2, -0.1) };
+        for score in [window(3, 1.5), cut, Score { query_truncated: true, ..cut }] {
+            assert_eq!(Score::from_bytes(&score.to_bytes()), score);
+        }
     }
 
     #[test]

@@ -4,16 +4,64 @@
 //! right type, because the TypeScript side has looked at what a conversion would hide (lone
 //! surrogates, a `topK` that is not a whole number); everything else is checked by the core.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use crate::{Error, LoadOptions, ModelFiles, Reranker};
+use crate::{
+    CacheKey, Error, LoadOptions, LongDocuments, ModelFiles, RerankOptions, Reranker, Score,
+    ScoreCache,
+};
 
 /// A loaded model in this WebAssembly instance.
 #[wasm_bindgen(js_name = Model)]
-pub struct Model(Reranker);
+pub struct Model {
+    reranker: Reranker,
+    cache: Arc<ScoreCache>,
+}
+
+/// The cache of a model, where it is to have one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CacheOptions {
+    bytes: usize,
+    fingerprint: Option<String>,
+}
+
+/// How to score; what is left out has the core's defaults.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ScoreOptions {
+    long_documents: Option<Long>,
+    max_windows: Option<usize>,
+    max_length: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Long {
+    Truncate,
+    Windows,
+}
+
+/// What is to be known of a model.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Info<'a> {
+    kernel: Option<&'a str>,
+    warning: Option<&'a str>,
+    max_length: usize,
+    cache: CacheInfo,
+}
+
+#[derive(Serialize)]
+struct CacheInfo {
+    hits: u64,
+    misses: u64,
+    entries: usize,
+    bytes: usize,
+}
 
 #[wasm_bindgen(js_class = Model)]
 impl Model {
@@ -24,6 +72,7 @@ impl Model {
         tokenizer: Vec<u8>,
         config: Vec<u8>,
         tokenizer_config: Option<Vec<u8>>,
+        cache: JsValue,
     ) -> Result<Model, JsValue> {
         keep_panics();
         let files = ModelFiles {
@@ -32,41 +81,123 @@ impl Model {
             config: config.into(),
             tokenizer_config: tokenizer_config.map(Into::into),
         };
-        Reranker::from_files(&files, LoadOptions::default()).map(Model).map_err(to_js_error)
+        let options: Option<CacheOptions> = serde_wasm_bindgen::from_value(cache)?;
+        let cache = Arc::new(ScoreCache::new(options.as_ref().map_or(0, |options| options.bytes)));
+        let mut load = LoadOptions::default();
+        if let Some(options) = options {
+            load.cache = Some(cache.clone());
+            load.fingerprint = options.fingerprint;
+        }
+        let reranker = Reranker::from_files(&files, load).map_err(to_js_error)?;
+        Ok(Model { reranker, cache })
     }
 
-    /// Ranks documents for a query.
-    pub fn rerank(
-        &self,
-        query: &str,
-        documents: Vec<String>,
-        top_k: usize,
-    ) -> Result<JsValue, JsValue> {
-        to_js(self.0.rerank(query, &documents, top_k))
-    }
-
-    /// Ranks one list of documents for each query; `candidates` is an array of arrays of strings.
-    #[wasm_bindgen(js_name = rerankBatch)]
-    pub fn rerank_batch(
+    /// Begins to score `documents[i]` for `queries[i]`.
+    pub fn start(
         &self,
         queries: Vec<String>,
-        candidates: JsValue,
-        top_k: usize,
-    ) -> Result<JsValue, JsValue> {
-        let candidates: Vec<Vec<String>> = serde_wasm_bindgen::from_value(candidates)?;
-        to_js(self.0.rerank_batch(&queries, &candidates, top_k))
-    }
-
-    /// Scores pairs; `pairs` is an array of `[query, document]`.
-    pub fn score(&self, pairs: JsValue) -> Result<JsValue, JsValue> {
-        let pairs: Vec<(String, String)> = serde_wasm_bindgen::from_value(pairs)?;
-        to_js(self.0.score(&pairs))
+        documents: JsValue,
+        options: JsValue,
+    ) -> Result<Scoring, JsValue> {
+        let documents: Vec<Vec<String>> = serde_wasm_bindgen::from_value(documents)?;
+        let options: ScoreOptions = serde_wasm_bindgen::from_value(options)?;
+        let lists = queries.into_iter().zip(documents).collect();
+        self.reranker.start(lists, &options.to_core()).map(Scoring).map_err(to_js_error)
     }
 
     /// The token ids that the model sees for a query and a document.
     pub fn encode(&self, query: &str, document: &str) -> Result<JsValue, JsValue> {
-        to_js(self.0.encode(query, document))
+        to_js(self.reranker.encode(query, document))
     }
+
+    /// The keys of documents in the cache, one after another; none without a cache.
+    #[wasm_bindgen(js_name = cacheKeys)]
+    pub fn cache_keys(
+        &self,
+        query: &str,
+        documents: Vec<String>,
+        options: JsValue,
+    ) -> Result<Vec<u8>, JsValue> {
+        let options: ScoreOptions = serde_wasm_bindgen::from_value(options)?;
+        Ok(self.reranker.cache_keys(query, &documents, &options.to_core()).concat())
+    }
+
+    /// The scores of keys, or undefined for those that are not known.
+    pub fn recall(&self, keys: &[u8]) -> Result<JsValue, JsValue> {
+        to_js(Ok(self.cache.get(keys_of(keys))))
+    }
+
+    /// Keeps scores.
+    pub fn remember(&self, keys: &[u8], scores: JsValue) -> Result<(), JsValue> {
+        let scores: Vec<Score> = serde_wasm_bindgen::from_value(scores)?;
+        self.cache.insert(keys_of(keys).iter().copied().zip(scores));
+        Ok(())
+    }
+
+    /// All scores of the cache, for `restore`.
+    pub fn save(&self) -> Vec<u8> {
+        self.cache.save()
+    }
+
+    /// Adds the scores that `save` gave.
+    pub fn restore(&self, saved: &[u8]) {
+        self.cache.restore(saved);
+    }
+
+    /// What computes, and what the cache did.
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        let stats = self.cache.stats();
+        to_js(Ok(Info {
+            kernel: self.reranker.kernel(),
+            warning: self.reranker.warning(),
+            max_length: self.reranker.max_length(),
+            cache: CacheInfo {
+                hits: stats.hits,
+                misses: stats.misses,
+                entries: stats.entries,
+                bytes: stats.bytes,
+            },
+        }))
+    }
+}
+
+/// Lists that are being scored.
+#[wasm_bindgen(js_name = Scoring)]
+pub struct Scoring(crate::Scoring);
+
+#[wasm_bindgen(js_class = Scoring)]
+impl Scoring {
+    /// Does a piece of the work: an array of `[position, score]`, mostly empty.
+    pub fn step(&mut self, model: &Model) -> Result<JsValue, JsValue> {
+        to_js(self.0.step(&model.reranker))
+    }
+
+    /// Every document has been scored.
+    #[wasm_bindgen(getter)]
+    pub fn done(&self) -> bool {
+        self.0.is_done()
+    }
+
+    /// The document that could not be tokenized, where `step` failed.
+    #[wasm_bindgen(getter)]
+    pub fn position(&self) -> usize {
+        self.0.position()
+    }
+}
+
+impl ScoreOptions {
+    fn to_core(&self) -> RerankOptions<'static> {
+        let long_documents = self.long_documents.as_ref().map(|long| match long {
+            Long::Truncate => LongDocuments::Truncate,
+            Long::Windows => LongDocuments::Windows,
+        });
+        let ScoreOptions { max_windows, max_length, .. } = *self;
+        RerankOptions { long_documents, max_windows, max_length, ..RerankOptions::default() }
+    }
+}
+
+fn keys_of(bytes: &[u8]) -> &[CacheKey] {
+    bytes.as_chunks().0
 }
 
 /// What the last panic said. A panic traps, and the trap itself says only "unreachable".
