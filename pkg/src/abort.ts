@@ -20,3 +20,14 @@ export function pause(milliseconds: number, signal: AbortSignal | undefined): Pr
     });
   return unlessAborted(signal, rest).finally(() => clearTimeout(timer));
 }
+
+/** Waits between requests grow to this. */
+const LONGEST_DELAY = 8_000;
+
+/**
+ * The milliseconds to wait before a retry, the first of which is number 0. Half of the wait is
+ * left to chance, so that clients that failed together do not return so.
+ */
+export function backoff(first: number, retry: number): number {
+  return Math.min(first * 2 ** retry, LONGEST_DELAY) * (0.5 + Math.random() / 2);
+}

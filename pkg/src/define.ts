@@ -11,6 +11,7 @@ import { arrayOf, show, signalOf, textOf, textsOf, topKOf } from "./input.js";
 import { readModel } from "./model.js";
 import type { Platform } from "./platform.js";
 import { Remote } from "./remote.js";
+import { Storage } from "./storage.js";
 
 type Api = Pick<typeof types, "Reranker" | "rerank">;
 
@@ -18,22 +19,24 @@ export function define(platform: Platform): Api {
   /** This package's WebAssembly file, compiled once for all rerankers. */
   let compiled: Promise<WebAssembly.Module> | undefined;
 
-  function compile(wasm: LoadOptions["wasm"]): Promise<WebAssembly.Module> {
-    if (wasm !== undefined) return compileFrom(wasm, platform);
-    return (compiled ??= compileFrom(platform.wasm(), platform).catch((error) => {
+  function compile(wasm: LoadOptions["wasm"], storage: Storage): Promise<WebAssembly.Module> {
+    if (wasm !== undefined) return compileFrom(wasm, platform, storage);
+    return (compiled ??= compileFrom(platform.wasm(), platform, storage).catch((error) => {
       compiled = undefined;
       throw error;
     }));
   }
 
-  async function load({ model, wasm, onProgress, signal }: LoadOptions): Promise<Home> {
+  async function load(options: LoadOptions): Promise<Home> {
+    const { model, wasm, onProgress, signal } = options;
     signal?.throwIfAborted();
+    const storage = new Storage(options.storage);
     const source = model ?? (await defaultModel());
-    const module = () => compile(wasm);
+    const module = () => compile(wasm, storage);
     return unlessAborted(signal, () =>
       InThread.load(
-        { module, files: () => readModel(source, platform, { onProgress, signal }) },
-        { module, files: () => readModel(source, platform, {}) },
+        { module, files: () => readModel(source, platform, storage, { onProgress, signal }) },
+        { module, files: () => readModel(source, platform, storage, {}) },
       ),
     );
   }
@@ -165,11 +168,12 @@ function withDocuments<D>(ranking: Places, documents: readonly D[]): Ranking<D> 
 async function compileFrom(
   wasm: Exclude<LoadOptions["wasm"], undefined>,
   platform: Platform,
+  storage: Storage,
 ): Promise<WebAssembly.Module> {
   try {
     if (wasm instanceof WebAssembly.Module) return wasm;
-    if (wasm instanceof URL) return await platform.compile(wasm);
-    if (typeof wasm === "string") return await platform.compile(platform.url(wasm));
+    if (wasm instanceof URL) return await platform.compile(wasm, storage);
+    if (typeof wasm === "string") return await platform.compile(platform.url(wasm), storage);
     return await WebAssembly.compile(wasm as BufferSource);
   } catch (cause) {
     if (cause instanceof CrossrankError) throw cause;

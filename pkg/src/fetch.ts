@@ -1,56 +1,101 @@
 import { CrossrankError } from "./errors.js";
-import type { Opened } from "./platform.js";
+import type { Opened, Resume } from "./platform.js";
 
-/** Begins a download; undefined where the server has no such file. */
-export async function openResponse(url: URL, signal?: AbortSignal): Promise<Opened | undefined> {
-  const response = await get(url, signal);
-  if (response.status === 404 || response.status === 410) return undefined;
-  const length = response.headers.get("content-length");
-  // The length of a compressed response is that of its compressed form.
-  const known = length !== null && response.headers.get("content-encoding") === null;
-  return { size: known ? Number(length) : undefined, chunks: chunksOf(checked(response), signal) };
-}
-
-export async function compileResponse(url: URL): Promise<WebAssembly.Module> {
-  const response = checked(await get(url));
-  // Compiling while downloading is refused where a server names another type.
-  if (response.headers.get("content-type")?.startsWith("application/wasm")) {
-    return WebAssembly.compileStreaming(response);
+/** A failure that may be over by the next request. */
+export class NetworkError extends CrossrankError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("fetch-failed", message, options);
   }
-  return WebAssembly.compile(await response.arrayBuffer());
 }
 
-async function get(url: URL, signal?: AbortSignal): Promise<Response> {
+/** Begins a download, or goes on with one; undefined where the server has no such file. */
+export async function openResponse(
+  url: URL,
+  signal?: AbortSignal,
+  resume: Resume = { start: 0 },
+): Promise<Opened | undefined> {
+  const response = await get(url, signal, resume.start);
+  if (response.status === 404 || response.status === 410) return undefined;
+  const { status, headers } = response;
+  const close = () => void response.body?.cancel().catch(() => {});
+  const version = versionOf(headers);
+  if (status === 416 || (status === 206 && !continues(headers, version, resume))) {
+    close();
+    return openResponse(url, signal);
+  }
+  const body = checked(response).body!;
+  const start = status === 206 ? resume.start : 0;
+  const given = headers.get("content-length");
+  // The length of a compressed response is that of its compressed form.
+  const known = given !== null && headers.get("content-encoding") === null;
+  const length = known ? Number(given) : undefined;
+  const size = length && start + length;
+  return { start, size, version, chunks: chunksOf(body, length, url, signal), close };
+}
+
+/**
+ * Whether a partial response goes on at the right place of the right content.
+ *
+ * The version is compared here, because a request with `If-Range` would need a CORS preflight,
+ * which servers that allow plain and ranged requests may refuse.
+ */
+function continues(headers: Headers, version: string | undefined, resume: Resume): boolean {
+  return (
+    headers.get("content-range")?.startsWith(`bytes ${resume.start}-`) === true &&
+    headers.get("content-encoding") === null &&
+    (resume.version === undefined || resume.version === version)
+  );
+}
+
+function versionOf(headers: Headers): string | undefined {
+  const [modified, length] = [headers.get("last-modified"), headers.get("content-length")];
+  return headers.get("etag") ?? (modified && length ? `${modified}, ${length} bytes` : undefined);
+}
+
+export async function get(url: URL, signal?: AbortSignal, start = 0): Promise<Response> {
+  // With a range, `fetch` asks for no compression, so that places count in the file itself.
+  const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
   try {
-    return await fetch(url, signal ? { signal } : {});
+    return await fetch(url, { headers, signal: signal ?? null });
   } catch (cause) {
     throw failed(url, cause, signal);
   }
 }
 
-function checked(response: Response): Response {
-  if (response.ok) return response;
-  throw new CrossrankError(
-    "fetch-failed",
-    `${response.url} answered with status ${response.status}; check the address`,
-  );
+export function checked(response: Response): Response {
+  const { ok, status, url } = response;
+  if (ok) return response;
+  const message = `${url} answered with status ${status}; check the address`;
+  if (status === 408 || status === 429 || status >= 500) throw new NetworkError(message);
+  throw new CrossrankError("fetch-failed", message);
 }
 
-async function* chunksOf(response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const reader = response.body!.getReader();
+async function* chunksOf(
+  body: ReadableStream<Uint8Array>,
+  length: number | undefined,
+  url: URL,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  let received = 0;
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done) break;
+      received += value.length;
       yield value;
     }
   } catch (cause) {
-    throw failed(new URL(response.url), cause, signal);
+    throw failed(url, cause, signal);
+  }
+  // Not every browser takes a connection that ends too early for an error.
+  if (length !== undefined && received < length) {
+    throw failed(url, `${received} of ${length} bytes came`, signal);
   }
 }
 
 function failed(url: URL, cause: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
   const message = `${url.href} could not be fetched; check the address and the network`;
-  return new CrossrankError("fetch-failed", message, { cause });
+  return new NetworkError(message, { cause });
 }

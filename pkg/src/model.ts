@@ -1,9 +1,12 @@
 // From what a caller names as a model to the bytes of its files.
 
 import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../types/index.js";
+import type { Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
 import { show } from "./input.js";
-import type { Opened, Platform } from "./platform.js";
+import type { Platform } from "./platform.js";
+import { find, type FolderFile, type Found, type KnownFile } from "./read.js";
+import type { Storage } from "./storage.js";
 
 export interface ModelFiles {
   onnx: Uint8Array;
@@ -13,14 +16,6 @@ export interface ModelFiles {
 }
 
 type FileKey = keyof ModelFiles;
-
-/** A file to load: the first of its URLs that exists, checked where a length or a hash is known. */
-interface Wanted {
-  urls: URL[];
-  optional?: boolean;
-  bytes?: number;
-  sha256?: string;
-}
 
 /**
  * Where a folder in the Hugging Face layout may hold each file, in the order of preference: the
@@ -46,6 +41,7 @@ const FOLDER: Record<FileKey, { paths: string[]; optional?: boolean }> = {
 export async function readModel(
   model: Exclude<LoadOptions["model"], undefined>,
   platform: Platform,
+  storage: Storage,
   { onProgress, signal }: Pick<LoadOptions, "onProgress" | "signal">,
 ): Promise<ModelFiles> {
   signal?.throwIfAborted();
@@ -54,14 +50,15 @@ export async function readModel(
   const forward = () => stop.abort(signal!.reason);
   signal?.addEventListener("abort", forward, { once: true });
   try {
+    const sources = { platform, storage, signal: stop.signal };
     const wanted = Object.entries(isPackage(model) ? fromPackage(model) : fromFolder(model, platform));
-    const opened = await Promise.all(
-      wanted.map(async ([key, file]) => ({ key, ...(await open(file, platform, stop.signal)) })),
+    const begun = await Promise.all(
+      wanted.map(async ([key, file]) => [key, await find(file, sources)] as const),
     );
-    const found = opened.filter((file) => file.url !== undefined);
-    const report = progressOf(found, onProgress);
+    const found = begun.filter((entry): entry is [string, Found] => entry[1] !== undefined);
+    const reporter = progressOf(found.map(([, file]) => file), onProgress, stop.signal);
     const read = await Promise.all(
-      found.map(async (file) => [file.key, await readFile(file, report)] as const),
+      found.map(async ([key, file]) => [key, await file.read(reporter(file))] as const),
     );
     return Object.fromEntries(read) as unknown as ModelFiles;
   } catch (error) {
@@ -98,16 +95,18 @@ function filesOf(model: ModelBytes): ModelFiles {
   };
 }
 
-function fromPackage(model: ModelPackage): Record<string, Wanted> {
-  const wanted: Record<string, Wanted> = {};
+function fromPackage(model: ModelPackage): Record<string, KnownFile> {
+  const wanted: Record<string, KnownFile> = {};
   for (const key of Object.keys(FOLDER) as FileKey[]) {
     const file: ModelFile | undefined = model.files[key];
-    if (file) wanted[key] = { urls: [new URL(file.url)], bytes: file.bytes, sha256: file.sha256 };
+    if (!file) continue;
+    const { url, bytes, sha256 } = file;
+    wanted[key] = { slot: `${model.name} ${key}`, url: new URL(url), bytes, sha256 };
   }
   return wanted;
 }
 
-function fromFolder(model: unknown, platform: Platform): Record<string, Wanted> {
+function fromFolder(model: unknown, platform: Platform): Record<string, FolderFile> {
   if (!(model instanceof URL) && (typeof model !== "string" || model === "")) {
     throw new CrossrankError(
       "invalid-argument",
@@ -116,95 +115,43 @@ function fromFolder(model: unknown, platform: Platform): Record<string, Wanted> 
   }
   const folder = new URL(model instanceof URL ? model : platform.url(model));
   if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-  const wanted: Record<string, Wanted> = {};
+  const wanted: Record<string, FolderFile> = {};
   for (const [key, { paths, optional = false }] of Object.entries(FOLDER)) {
-    wanted[key] = { urls: paths.map((path) => inFolder(folder, path)), optional };
+    const slot = `${folder.origin}${folder.pathname} ${key}`;
+    wanted[key] = { slot, urls: paths.map((path) => inFolder(folder, path)), optional };
   }
   return wanted;
 }
 
-/** The folder's query string is kept: some hosts sign addresses with it. */
+/**
+ * The folder's query string is kept: some hosts sign addresses with it. The storage is not told of
+ * it, so that a new signature means the same file.
+ */
 function inFolder(folder: URL, path: string): URL {
   const url = new URL(folder);
   url.pathname += path;
   return url;
 }
 
-type OpenedFile = Wanted & { key: string; url?: URL } & Partial<Opened>;
-
-async function open(
-  wanted: Wanted,
-  platform: Platform,
+/** Gives each file a reporter; together they make one figure. */
+function progressOf(
+  files: Found[],
+  onProgress: LoadOptions["onProgress"],
   signal: AbortSignal,
-): Promise<Omit<OpenedFile, "key">> {
-  for (const url of wanted.urls) {
-    const opened = await platform.open(url, signal);
-    if (opened) return { ...wanted, url, ...opened };
-  }
-  if (wanted.optional) return wanted;
-  const url = wanted.urls[0]!;
-  throw new CrossrankError(
-    url.protocol === "file:" ? "io" : "fetch-failed",
-    wanted.urls.length === 1
-      ? `there is no ${url.href}; check where the model lies`
-      : `there is no ${url.href}, nor a graph in the other places of the Hugging Face layout`,
-  );
-}
-
-type Report = (file: string, bytes: number) => void;
-
-function progressOf(files: OpenedFile[], onProgress: LoadOptions["onProgress"]): Report {
+): (file: Found) => Report {
   let loaded = 0;
   let total: number | undefined = 0;
-  for (const { bytes, size } of files) {
-    const length = bytes ?? size;
-    total = total === undefined || length === undefined ? undefined : total + length;
+  for (const { size } of files) {
+    total = total === undefined || size === undefined ? undefined : total + size;
   }
-  return (file, bytes) => {
-    loaded += bytes;
-    onProgress?.({ file, loaded, total });
+  return ({ url }) => {
+    const file = url.pathname.split("/").pop()!;
+    let before = 0;
+    return (bytes) => {
+      signal.throwIfAborted();
+      loaded += bytes - before;
+      before = bytes;
+      onProgress?.({ file, loaded, total });
+    };
   };
-}
-
-async function readFile(file: OpenedFile, report: Report): Promise<Uint8Array> {
-  const name = file.url!.pathname.split("/").pop()!;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of file.chunks!) {
-    chunks.push(chunk);
-    length += chunk.length;
-    report(name, chunk.length);
-  }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  await verify(file, bytes);
-  return bytes;
-}
-
-/**
- * Compares the length and, where the platform can hash, the SHA-256.
- *
- * `crypto.subtle` is missing on insecure origins (`http:` other than localhost). There the length
- * alone is checked: whoever can change the model on the way can change this code too, so a hash
- * of our own would protect nobody.
- */
-async function verify({ url, bytes, sha256 }: OpenedFile, content: Uint8Array): Promise<void> {
-  const reject = (what: string) => {
-    throw new CrossrankError(
-      "integrity",
-      `${url!.href} ${what}; it is not the file that the model package describes: ` +
-        "check that the server sends it whole, or install the package again",
-    );
-  };
-  if (bytes !== undefined && content.length !== bytes) {
-    reject(`has ${content.length} bytes instead of ${bytes}`);
-  }
-  if (sha256 === undefined || !globalThis.crypto?.subtle) return;
-  const digest = await crypto.subtle.digest("SHA-256", content as Uint8Array<ArrayBuffer>);
-  const hex = Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
-  if (hex !== sha256) reject(`has the SHA-256 ${hex} instead of ${sha256}`);
 }

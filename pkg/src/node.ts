@@ -4,9 +4,10 @@ import { open, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as types from "../types/index.js";
+import { compileResponse } from "./compile.js";
 import { define } from "./define.js";
 import { CrossrankError } from "./errors.js";
-import { compileResponse, openResponse } from "./fetch.js";
+import { openResponse } from "./fetch.js";
 import type { Opened } from "./platform.js";
 
 const wasm = () => new URL("./crossrank.wasm", import.meta.url);
@@ -16,12 +17,12 @@ const api = /* @__PURE__ */ define({
     /^(https?|file|data|blob):/.test(location)
       ? new URL(location)
       : pathToFileURL(resolve(location)),
-  open: (url, signal) =>
-    url.protocol === "file:" ? openFile(url, signal) : openResponse(url, signal),
-  compile: async (url) =>
+  open: (url, signal, resume) =>
+    url.protocol === "file:" ? openFile(url, signal) : openResponse(url, signal, resume),
+  compile: async (url, storage) =>
     url.protocol === "file:"
       ? WebAssembly.compile(await readFile(url).catch((cause) => Promise.reject(failed(url, cause))))
-      : compileResponse(url),
+      : compileResponse(url, storage),
   wasm,
 });
 
@@ -32,7 +33,8 @@ async function openFile(url: URL, signal: AbortSignal): Promise<Opened | undefin
     // The stream closes the handle, also when the signal aborts it before it is read.
     const stream = handle.createReadStream({ highWaterMark: 1 << 20, signal } as object);
     stream.on("error", () => {});
-    return { size, chunks: chunksOf(stream, url, signal) };
+    const chunks = chunksOf(stream, url, signal);
+    return { start: 0, size, version: undefined, chunks, close: () => stream.destroy() };
   } catch (cause) {
     if (["ENOENT", "ENOTDIR"].includes((cause as { code: string }).code)) return undefined;
     throw failed(url, cause);

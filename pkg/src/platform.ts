@@ -1,8 +1,23 @@
+import type { Storage } from "./storage.js";
+
 /** A file or a response whose reading has begun. */
 export interface Opened {
-  /** Its length, where known. */
+  /** Where the chunks begin: at the place that was asked for, or at 0. */
+  start: number;
+  /** The length of the whole file, where known. */
   size: number | undefined;
+  /** What tells the file from others that the same address may give, where known. */
+  version: string | undefined;
   chunks: AsyncIterable<Uint8Array>;
+  /** Ends the reading; for those who do not iterate over the chunks. */
+  close(): void;
+}
+
+/** The place to go on from in a file whose beginning came earlier. */
+export interface Resume {
+  start: number;
+  /** The beginning's version. Without one, the caller finds out whether the parts fit. */
+  version?: string;
 }
 
 /** What differs between node and browsers. */
@@ -10,9 +25,9 @@ export interface Platform {
   /** The URL that a string given as a model or a WebAssembly file means. */
   url(location: string): URL;
   /** Begins to read a file; undefined where there is none. */
-  open(url: URL, signal: AbortSignal): Promise<Opened | undefined>;
+  open(url: URL, signal: AbortSignal, resume?: Resume): Promise<Opened | undefined>;
   /** Reads and compiles a WebAssembly file. */
-  compile(url: URL): Promise<WebAssembly.Module>;
+  compile(url: URL, storage: Storage): Promise<WebAssembly.Module>;
   /** The WebAssembly file of this package. */
   wasm(): URL;
 }

@@ -1,6 +1,6 @@
 // One question to a service: timeouts, retries, and what its refusals mean.
 
-import { pause, unlessAborted } from "./abort.js";
+import { backoff, pause, unlessAborted } from "./abort.js";
 import { CrossrankError } from "./errors.js";
 import { complaintOf } from "./remote-api.js";
 
@@ -16,8 +16,6 @@ export interface Line {
   timeout: number;
 }
 
-/** Waits between requests grow to this. */
-const LONGEST_DELAY = 8_000;
 /** A service that asks for a longer wait than this has failed: whoever calls decides then. */
 const LONGEST_RETRY_AFTER = 60_000;
 
@@ -51,11 +49,6 @@ export async function ask(line: Line, question: object, signal?: AbortSignal): P
       await pause(wait, signal);
     }
   }
-}
-
-/** Half of the wait is left to chance, so that clients that failed together do not return so. */
-function backoff(first: number, retry: number): number {
-  return Math.min(first * 2 ** retry, LONGEST_DELAY) * (0.5 + Math.random() / 2);
 }
 
 async function send(line: Line, body: string, signal?: AbortSignal): Promise<unknown> {

@@ -1,8 +1,9 @@
 // The package in browsers, in their workers and in other runtimes that fetch.
 
 import type * as types from "../types/index.js";
+import { compileResponse } from "./compile.js";
 import { define } from "./define.js";
-import { compileResponse, openResponse } from "./fetch.js";
+import { openResponse } from "./fetch.js";
 
 // Bundlers look for this very form of `new URL` and keep the file.
 const wasm = () => new URL("./crossrank.wasm", import.meta.url);

@@ -1,10 +1,11 @@
 // A loopback server for a folder. Pages resolve bare imports by their import map; workers have
 // none, so that under /worker/ the same files are served with the imports resolved.
 
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -20,30 +21,54 @@ const IMPORTS = {
   "crossrank-minilm-l6-en": "/worker/node_modules/crossrank-minilm-l6-en/index.js",
 };
 
-export async function serve(folder) {
+/**
+ * `conduct(path)` says how to answer a request: `{ status, headers, ranges, gzip, content, cut }`,
+ * of which `cut` is the number of bytes after which the connection breaks.
+ */
+export async function serve(folder, conduct = () => ({})) {
+  const log = [];
   const server = createServer((request, response) => {
-    answer(folder, request, response).catch(() => response.writeHead(404).end());
+    const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    const entry = { path, range: request.headers.range, sent: 0 };
+    log.push(entry);
+    answer(folder, entry, conduct(path), response).catch(() => response.writeHead(404).end());
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${server.address().port}`;
-  return { origin, close: () => server.close() };
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { origin, log, close };
 }
 
-async function answer(folder, request, response) {
-  const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
-  const forWorker = path.startsWith("/worker/");
-  const file = join(folder, forWorker ? path.slice("/worker".length) : path);
+async function answer(folder, entry, conduct, response) {
+  const { status = 200, headers, ranges = false, gzip = false, cut } = conduct;
+  if (status === 0) return response.destroy();
+  if (status !== 200) return response.writeHead(status).end();
+  const forWorker = entry.path.startsWith("/worker/");
+  const file = join(folder, forWorker ? entry.path.slice("/worker".length) : entry.path);
   const type = TYPES[extname(file)] ?? "application/octet-stream";
-  if (forWorker && type === "text/javascript") {
-    const code = await readFile(file, "utf8");
-    const resolved = code.replaceAll(
-      /(\bfrom |\bimport\()"(crossrank[\w-]*)"/g,
-      (_, before, name) => `${before}"${IMPORTS[name]}"`,
-    );
-    response.writeHead(200, { "content-type": type }).end(resolved);
-    return;
-  }
-  const { size } = await stat(file);
-  response.writeHead(200, { "content-type": type, "content-length": size });
-  createReadStream(file).pipe(response);
+  let body = conduct.content ?? (await readFile(file));
+  if (forWorker && type === "text/javascript") body = withImports(body.toString());
+  const start = ranges && entry.range ? Number(/^bytes=(\d+)-$/.exec(entry.range)[1]) : 0;
+  const head = { "content-type": type, ...headers };
+  if (start > 0) head["content-range"] = `bytes ${start}-${body.length - 1}/${body.length}`;
+  if (gzip) head["content-encoding"] = "gzip";
+  body = gzip ? gzipSync(body, { level: 1 }) : body.subarray(start);
+  response.writeHead(start > 0 ? 206 : 200, { ...head, "content-length": body.length });
+  entry.sent = Math.min(body.length, cut ?? Infinity);
+  if (cut === undefined) return response.end(body);
+  response.write(body.subarray(0, cut));
+  // Time for the page to take what was sent: an error throws away what still waits.
+  await sleep(300);
+  response.destroy();
+}
+
+function withImports(code) {
+  const resolved = code.replaceAll(
+    /(\bfrom |\bimport\()"(crossrank[\w-]*)"/g,
+    (_, before, name) => `${before}"${IMPORTS[name]}"`,
+  );
+  return Buffer.from(resolved);
 }

@@ -119,7 +119,10 @@ export interface ModelBytes {
 export interface Progress {
   /** The file that the latest bytes belong to. */
   file: string;
-  /** Bytes loaded so far, of all files. */
+  /**
+   * Bytes loaded so far, of all files. It only grows, but where a server does not go on with a
+   * broken download: that file then counts from its beginning again.
+   */
   loaded: number;
   /** Bytes of all files; undefined where a server does not say. */
   total: number | undefined;
@@ -137,6 +140,15 @@ export interface LoadOptions {
    * the package's own code; name it where a bundler does not keep that file.
    */
   wasm?: URL | string | Uint8Array | ArrayBuffer | WebAssembly.Module;
+  /**
+   * Where copies of the files are kept for the next load: `"cache"` for the browser's Cache API,
+   * under the name `crossrank`, or `"none"`. Where the browser has no room, or a runtime no Cache
+   * API, loading goes on without. Default: `"cache"`.
+   *
+   * The files of a model package are then taken from there as long as they have the right
+   * SHA-256; those of a folder, and the WebAssembly file, where the network fails.
+   */
+  storage?: "cache" | "none";
   /** Called as bytes of the model arrive. */
   onProgress?: (progress: Progress) => void;
   /** Stops loading; `load` then rejects with the signal's reason, as `fetch` does. */

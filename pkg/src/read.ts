@@ -1,0 +1,184 @@
+// One file: found, read and checked. Its bytes come from the storage, or from where it lies.
+
+import { bySameVersion, download, Received, type Origin, type Report } from "./download.js";
+import { CrossrankError } from "./errors.js";
+import { NetworkError } from "./fetch.js";
+import type { Opened, Platform } from "./platform.js";
+import type { Storage } from "./storage.js";
+
+/** A file of which the content is known. */
+export interface KnownFile {
+  /** Its name in the storage. */
+  slot: string;
+  url: URL;
+  bytes: number;
+  sha256: string;
+}
+
+/** A file of a folder: the first of the URLs that exists. Nobody says what it holds. */
+export interface FolderFile {
+  slot: string;
+  urls: URL[];
+  optional: boolean;
+}
+
+export interface Sources {
+  platform: Platform;
+  storage: Storage;
+  signal: AbortSignal;
+}
+
+/** A file whose reading has begun. */
+export interface Found {
+  url: URL;
+  size: number | undefined;
+  read(report: Report): Promise<Uint8Array>;
+}
+
+/** Begins to read a file; undefined where there is none and there need not be one. */
+export function find(file: KnownFile | FolderFile, sources: Sources): Promise<Found | undefined> {
+  return "sha256" in file ? findKnown(file, sources) : findInFolder(file, sources);
+}
+
+/** A copy in the storage goes before the network: by its hash, it is the same. */
+async function findKnown(file: KnownFile, { platform, storage, signal }: Sources): Promise<Found> {
+  const { slot, url, bytes, sha256 } = file;
+  const copy = await storage.read(slot, sha256);
+  if (copy && (await flawOf(file, copy)) === undefined) return stored(url, copy);
+  if (copy) await storage.remove(slot);
+
+  const unfinished = `${slot}, unfinished`;
+  const received = new Received();
+  received.push((await storage.read(unfinished, sha256)) ?? new Uint8Array());
+  const origin: Origin = {
+    open: async (resume) => (await platform.open(url, signal, resume)) ?? missing([url]),
+    // Parts may be of different versions: the hash tells whether they fit.
+    resume: (start) => ({ start }),
+    signal,
+  };
+
+  async function read(opened: Opened, report: Report): Promise<Uint8Array> {
+    try {
+      await download(origin, opened, received, report);
+    } catch (error) {
+      if (received.length > 0) await storage.write(unfinished, sha256, received.join());
+      throw error;
+    }
+    await storage.remove(unfinished);
+    const content = received.join();
+    const flaw = await flawOf(file, content);
+    if (flaw === undefined) {
+      await storage.write(slot, sha256, content);
+      return content;
+    }
+    // What was left of an earlier download may be to blame.
+    if (opened.start > 0) return read(await origin.open(), report);
+    throw new CrossrankError(
+      "integrity",
+      `${url.href} ${flaw}; it is not the file that the model package describes: ` +
+        "check that the server sends it whole, or install the package again",
+    );
+  }
+
+  const opened = await origin.open({ start: received.length });
+  return { url, size: bytes, read: (report) => read(opened, report) };
+}
+
+/** The network goes before a copy in the storage, which serves where the network fails. */
+async function findInFolder(file: FolderFile, sources: Sources): Promise<Found | undefined> {
+  const { slot, urls, optional } = file;
+  const { platform, storage, signal } = sources;
+  /** The copy, whatever its version. An empty one says that there was no such file. */
+  async function copyAfter(error: unknown): Promise<Uint8Array<ArrayBuffer>> {
+    const copy = error instanceof NetworkError ? await storage.read(slot) : undefined;
+    if (!copy) throw error;
+    return copy;
+  }
+
+  let first;
+  try {
+    first = await openFirst(urls, platform, signal);
+  } catch (error) {
+    const copy = await copyAfter(error);
+    return copy.length > 0 ? stored(urls[0]!, copy) : undefined;
+  }
+  if (!first) {
+    if (!optional) missing(urls);
+    await storage.write(slot, "", new Uint8Array());
+    return undefined;
+  }
+
+  const { url, opened } = first;
+  const versionHere = (version: string | undefined) => version && `${url.pathname} ${version}`;
+  const version = versionHere(opened.version);
+  const copy = version && (await storage.read(slot, version));
+  if (copy) {
+    opened.close();
+    return stored(url, copy);
+  }
+  const origin: Origin = {
+    open: async (resume) => (await platform.open(url, signal, resume)) ?? missing([url]),
+    resume: bySameVersion,
+    signal,
+  };
+  async function read(report: Report): Promise<Uint8Array> {
+    const received = new Received();
+    try {
+      const version = await download(origin, opened, received, report);
+      const content = received.join();
+      await storage.write(slot, versionHere(version) ?? "", content);
+      return content;
+    } catch (error) {
+      const copy = await copyAfter(error);
+      report(opened.size ?? copy.length);
+      return copy;
+    }
+  }
+  return { url, size: opened.size, read };
+}
+
+async function openFirst(urls: URL[], platform: Platform, signal: AbortSignal) {
+  for (const url of urls) {
+    const opened = await platform.open(url, signal);
+    if (opened) return { url, opened };
+  }
+  return undefined;
+}
+
+function stored(url: URL, copy: Uint8Array): Found {
+  const size = copy.length;
+  return {
+    url,
+    size,
+    async read(report) {
+      report(size);
+      return copy;
+    },
+  };
+}
+
+export function missing(urls: URL[]): never {
+  const url = urls[0]!;
+  throw new CrossrankError(
+    url.protocol === "file:" ? "io" : "fetch-failed",
+    urls.length === 1
+      ? `there is no ${url.href}; check where it lies`
+      : `there is no ${url.href}, nor a graph in the other places of the Hugging Face layout`,
+  );
+}
+
+/**
+ * Compares the length and, where the platform can hash, the SHA-256; undefined where they are
+ * right.
+ *
+ * `crypto.subtle` is missing on insecure origins (`http:` other than localhost). There the length
+ * alone is checked: whoever can change the model on the way can change this code too, so a hash
+ * of our own would protect nobody.
+ */
+async function flawOf(file: KnownFile, content: Uint8Array): Promise<string | undefined> {
+  if (content.length !== file.bytes) return `has ${content.length} bytes instead of ${file.bytes}`;
+  if (!globalThis.crypto?.subtle) return undefined;
+  const digest = await crypto.subtle.digest("SHA-256", content as Uint8Array<ArrayBuffer>);
+  const hex = Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
+  return hex === file.sha256 ? undefined : `has the SHA-256 ${hex} instead of ${file.sha256}`;
+}

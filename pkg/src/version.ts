@@ -1,0 +1,2 @@
+/** The package's version: that of package.json, which browsers cannot import. */
+export const VERSION = "0.1.0";

@@ -1,0 +1,410 @@
+// Loading in Chromium: what is asked of the server, what is kept, and what breaks on the way.
+// Every server has an origin of its own, so that each test begins with nothing stored.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { launch } from "./chromium.mjs";
+import { serve } from "./server.mjs";
+
+const project = process.env.CROSSRANK_PROJECT;
+const MODEL = "/node_modules/crossrank-minilm-l6-en/";
+const ONNX = `${MODEL}onnx/model_quantized.onnx`;
+const WASM = "/node_modules/crossrank/dist/crossrank.wasm";
+const CUT = 10_000_000;
+
+let browser;
+let onnx;
+let expected;
+const origins = new Set();
+const requests = [];
+
+before(async () => {
+  browser = await launch();
+  browser.context.on("request", (request) => requests.push(request.url()));
+  onnx = await readFile(join(project, ONNX));
+  expected = (await visit(await start({ after }))).logits;
+  assert.equal(expected.length, 2);
+});
+after(() => browser?.close());
+
+/** A server that answers each path as `conducts` says, by default in the plain way. */
+async function start(t, conducts = {}) {
+  const uncached = { "cache-control": "no-store" };
+  const server = await serve(project, (path) => {
+    const conduct = conducts[path]?.() ?? {};
+    return { ...conduct, headers: { ...uncached, ...conduct.headers } };
+  });
+  t.after(() => server.close());
+  origins.add(server.origin);
+  return {
+    ...server,
+    /** Empties the log and gives what was in it of a path. */
+    asked: (path) => server.log.splice(0).filter((entry) => entry.path.startsWith(path)),
+  };
+}
+
+/** Answers one request after the other; the last answer stays. */
+function inTurn(...conducts) {
+  return () => (conducts.length > 1 ? conducts.shift() : conducts[0]);
+}
+
+/** Loads and reranks on a page of its own. */
+async function visit(server, options, prepare = () => {}) {
+  const page = await browser.context.newPage();
+  try {
+    await prepare(page);
+    await page.goto(`${server.origin}/page.html`);
+    return await page.evaluate(rank, options);
+  } finally {
+    await page.close();
+  }
+}
+
+/** Runs on the page. */
+async function rank({ abortAt, abortAfter, ...options } = {}) {
+  const { Reranker } = await import("crossrank");
+  const model = await import("crossrank-minilm-l6-en");
+  const progress = [];
+  const stop = new AbortController();
+  if (abortAfter) setTimeout(() => stop.abort(), abortAfter);
+  const onProgress = ({ loaded, total }) => {
+    progress.push({ loaded, total });
+    if (loaded > abortAt) stop.abort();
+  };
+  try {
+    const more = { onProgress, signal: stop.signal };
+    const reranker = await Reranker.load({ model, ...more, ...options });
+    const documents = ["Bananas.", "A vector database stores embeddings."];
+    const { results } = await reranker.rerank("what is a vector database", documents);
+    return { logits: results.map((result) => result.logit), progress };
+  } catch (error) {
+    // The code of an abort is an old number.
+    const code = error.name === "CrossrankError" ? error.code : error.name;
+    return { code, message: error.message, progress };
+  }
+}
+
+/** What is stored for an origin, as its pages see it. */
+async function stored(server, use = keys) {
+  const page = await browser.context.newPage();
+  try {
+    await page.goto(`${server.origin}/page.html`);
+    return await page.evaluate(use);
+  } finally {
+    await page.close();
+  }
+}
+
+async function keys() {
+  if (!(await caches.has("crossrank"))) return [];
+  const requests = await (await caches.open("crossrank")).keys();
+  return requests.map(({ url }) => decodeURIComponent(new URL(url).pathname)).sort();
+}
+
+/** Turns each copy into noise of the same length. */
+async function damage() {
+  const cache = await caches.open("crossrank");
+  for (const request of await cache.keys()) {
+    const { byteLength } = await (await cache.match(request)).arrayBuffer();
+    await cache.put(request, new Response(new Uint8Array(byteLength).fill(7)));
+  }
+}
+
+function grows(progress) {
+  assert.ok(progress.every((p) => p.total === progress[0].total), "total changes");
+  return progress.every((p, i) => i === 0 || p.loaded > progress[i - 1].loaded);
+}
+
+/** The place from which a request asks for the rest. */
+function rangeStart({ range }) {
+  const start = Number(/^bytes=(\d+)-$/.exec(range)?.[1]);
+  assert.ok(start > 0 && start <= CUT, `asks for ${range}`);
+  return start;
+}
+
+const STORED = ["config", "onnx", "tokenizer", "tokenizerConfig"].map(
+  (key) => `/crossrank/crossrank-minilm-l6-en ${key}`,
+);
+
+test("a second visit asks for nothing of the model", async (t) => {
+  const server = await start(t);
+  const first = await visit(server);
+  assert.equal(server.asked(MODEL).length, 5); // with index.js
+  const second = await visit(server);
+  assert.deepEqual(server.asked(MODEL).map((entry) => entry.path), [`${MODEL}index.js`]);
+  assert.deepEqual(second.logits, expected);
+  for (const { progress } of [first, second]) {
+    assert.ok(grows(progress), "loaded does not grow");
+    assert.equal(progress.at(-1).loaded, progress[0].total);
+  }
+});
+
+for (const [name, options] of [
+  ["model package", {}],
+  ["folder", { model: MODEL }],
+]) {
+  test(`a ${name} works with the network off`, async (t) => {
+    const server = await start(t);
+    const page = await browser.context.newPage();
+    t.after(() => page.close());
+    await page.goto(`${server.origin}/page.html`);
+    await page.evaluate(async () => {
+      await navigator.serviceWorker.register("/shell.mjs", { type: "module" });
+      await navigator.serviceWorker.ready;
+    });
+    await page.reload();
+    assert.deepEqual((await page.evaluate(rank, options)).logits, expected);
+    server.close();
+    await page.reload();
+    assert.deepEqual((await page.evaluate(rank, options)).logits, expected);
+  });
+}
+
+test("a folder without tokenizer_config.json works with the network off", async (t) => {
+  let conduct = { status: 404 };
+  const down = () => (conduct.status === 0 ? conduct : {});
+  const server = await start(t, {
+    [`${MODEL}tokenizer_config.json`]: () => conduct,
+    ...Object.fromEntries([`${MODEL}config.json`, `${MODEL}tokenizer.json`, ONNX, WASM].map((path) => [path, down])),
+  });
+  assert.deepEqual((await visit(server, { model: MODEL })).logits, expected);
+  conduct = { status: 0 };
+  assert.deepEqual((await visit(server, { model: MODEL })).logits, expected);
+});
+
+test("loads in memory where the quota is refused", async (t) => {
+  const server = await start(t);
+  const limit = async (page) => {
+    const session = await browser.context.newCDPSession(page);
+    const { origin } = server;
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2_000_000 });
+  };
+  assert.deepEqual((await visit(server, {}, limit)).logits, expected);
+  const left = await stored(server);
+  assert.ok(left.includes(STORED[0]) && !left.includes(STORED[1]), `stored: ${left}`);
+});
+
+test("loads in memory on an opaque origin", async (t) => {
+  const shared = () => ({ headers: { "access-control-allow-origin": "*" } });
+  const server = await start(t, new Proxy({}, { get: () => shared }));
+  const page = await browser.context.newPage();
+  t.after(() => page.close());
+  await page.goto(`${server.origin}/page.html`);
+  await page.evaluate(() => {
+    const frame = document.createElement("iframe");
+    frame.sandbox = "allow-scripts";
+    frame.src = location.href;
+    document.documentElement.append(frame);
+    return new Promise((resolve) => (frame.onload = resolve));
+  });
+  assert.deepEqual((await page.frames()[1].evaluate(rank)).logits, expected);
+});
+
+test('stores nothing with storage: "none", and refuses other words', async (t) => {
+  const server = await start(t);
+  assert.deepEqual((await visit(server, { storage: "none" })).logits, expected);
+  assert.deepEqual(await stored(server), []);
+  const { code, message } = await visit(server, { storage: "disk" });
+  assert.equal(code, "invalid-argument");
+  assert.match(message, /storage is the string "disk"/);
+});
+
+for (const [name, options, conduct] of [
+  ["model package", {}, {}],
+  ["model package that was sent compressed", {}, { gzip: true }],
+  ["folder", { model: MODEL }, { headers: { etag: '"1"' } }],
+]) {
+  test(`a broken download of a ${name} asks for the missing bytes only`, async (t) => {
+    const whole = { ...conduct, gzip: false, ranges: true };
+    const server = await start(t, { [ONNX]: inTurn({ ...conduct, cut: CUT }, whole) });
+    const { logits, progress } = await visit(server, options);
+    assert.deepEqual(logits, expected);
+    const [first, second, ...more] = server.asked(ONNX);
+    assert.equal(first.range, undefined);
+    if (conduct.gzip) assert.match(second.range, /^bytes=[1-9]/);
+    else assert.equal(second.sent, onnx.length - rangeStart(second));
+    assert.deepEqual(more, []);
+    assert.ok(grows(progress), "loaded does not grow");
+    assert.equal(progress.at(-1).loaded, progress[0].total);
+  });
+}
+
+test("a broken download begins again where the server knows no ranges", async (t) => {
+  const server = await start(t, { [ONNX]: inTurn({ cut: CUT }, {}) });
+  const { logits, progress } = await visit(server);
+  assert.deepEqual(logits, expected);
+  assert.equal(server.asked(ONNX).length, 2);
+  assert.ok(!grows(progress));
+  assert.equal(progress.at(-1).loaded, progress[0].total);
+});
+
+test("parts of different versions of a folder's file are not joined", async (t) => {
+  const versions = (before, after) => [
+    { cut: CUT, content: Buffer.alloc(onnx.length), headers: { etag: before } },
+    { ranges: true, headers: { etag: after } },
+  ];
+  for (const [before, after, ranges] of [
+    ['"1"', '"2"', 1],
+    ['W/"1"', 'W/"1"', 0],
+    [undefined, undefined, 0],
+  ]) {
+    const server = await start(t, { [ONNX]: inTurn(...versions(before, after).map(withoutUndefined)) });
+    assert.deepEqual((await visit(server, { model: MODEL })).logits, expected);
+    assert.equal(server.asked(ONNX).filter((entry) => entry.range).length, ranges, `from ${before}`);
+  }
+});
+
+function withoutUndefined({ headers, ...rest }) {
+  return headers.etag ? { headers, ...rest } : rest;
+}
+
+/** Breaks a download, fails until the load gives up, and then is well again. */
+const failing = () => inTurn({ cut: CUT }, ...Array(4).fill({ status: 503 }), { ranges: true });
+
+test("what came before a load failed is kept for the next one", async (t) => {
+  const server = await start(t, { [ONNX]: failing() });
+  assert.equal((await visit(server)).code, "fetch-failed");
+  assert.equal(server.asked(ONNX).length, 5);
+  const { logits, progress } = await visit(server);
+  assert.deepEqual(logits, expected);
+  const [rest, ...more] = server.asked(ONNX);
+  assert.equal(rest.sent, onnx.length - rangeStart(rest));
+  assert.deepEqual(more, []);
+  assert.equal(progress.at(-1).loaded, progress[0].total);
+  assert.deepEqual((await stored(server)).slice(0, 4), STORED);
+});
+
+test("what was kept of a failed load is not trusted", async (t) => {
+  const server = await start(t, { [ONNX]: failing() });
+  assert.equal((await visit(server)).code, "fetch-failed");
+  await stored(server, damage);
+  server.asked(ONNX);
+  assert.deepEqual((await visit(server)).logits, expected);
+  assert.deepEqual(server.asked(ONNX).map((entry) => entry.range !== undefined), [true, false]);
+});
+
+test("an aborted load stops at once and leaves nothing broken", async (t) => {
+  let conduct = {};
+  const server = await start(t, { [ONNX]: () => conduct });
+  const page = await browser.context.newPage();
+  t.after(() => page.close());
+  await page.goto(`${server.origin}/page.html`);
+
+  const { code, progress } = await page.evaluate(rank, { abortAt: 5_000_000 });
+  assert.equal(code, "AbortError");
+  assert.equal(progress.findIndex((p) => p.loaded > 5_000_000), progress.length - 1);
+  while (!(await page.evaluate(keys)).includes(`${STORED[1]}, unfinished`)) await sleep(50);
+
+  conduct = { status: 503 };
+  assert.equal((await page.evaluate(rank, {})).code, "fetch-failed");
+
+  conduct = { ranges: true, cut: 1_000_000 };
+  server.asked(ONNX);
+  const begin = performance.now();
+  assert.equal((await page.evaluate(rank, { abortAfter: 500 })).code, "AbortError");
+  assert.ok(performance.now() - begin < 2_000);
+  assert.match(server.asked(ONNX)[0].range, /^bytes=[1-9]/);
+  await sleep(2_000);
+  assert.deepEqual(server.asked(ONNX), [], "asks after the abort");
+
+  conduct = { ranges: true };
+  assert.deepEqual((await page.evaluate(rank, {})).logits, expected);
+});
+
+for (const [name, content, message] of [
+  ["corrupt", () => Buffer.from(onnx).fill(onnx[1000] ^ 1, 1000, 1001), /SHA-256/],
+  ["short", () => onnx.subarray(0, CUT), /10000000 bytes instead of 23160685/],
+]) {
+  test(`a ${name} file is refused and not kept`, async (t) => {
+    const server = await start(t, { [ONNX]: inTurn({ content: content() }, { ranges: true }) });
+    const refused = await visit(server);
+    assert.equal(refused.code, "integrity");
+    assert.match(refused.message, message);
+    assert.ok(!(await stored(server)).some((key) => key.includes("onnx")));
+    server.asked(ONNX);
+    assert.deepEqual((await visit(server)).logits, expected);
+    assert.deepEqual(server.asked(ONNX).map((entry) => entry.range), [undefined]);
+  });
+}
+
+test("damaged copies are replaced", async (t) => {
+  const server = await start(t);
+  await visit(server);
+  await stored(server, damage);
+  server.asked(ONNX);
+  assert.deepEqual((await visit(server)).logits, expected);
+  assert.equal(server.asked(ONNX).length, 1);
+  assert.deepEqual((await visit(server)).logits, expected);
+  assert.equal(server.asked(ONNX).length, 0);
+});
+
+test("a folder's copy serves while the server has the same version, or fails", async (t) => {
+  const noise = { content: Buffer.alloc(onnx.length) };
+  const etag = (etag) => ({ headers: { etag } });
+  let conduct = etag('"1"');
+  const server = await start(t, { [ONNX]: () => conduct });
+  const seen = async () => {
+    const { code, logits } = await visit(server, { model: MODEL });
+    return code ?? logits;
+  };
+  assert.deepEqual(await seen(), expected);
+  conduct = { ...noise, ...etag('"1"') };
+  assert.deepEqual(await seen(), expected, "the same version");
+  conduct = { ...noise, ...etag('"2"') };
+  assert.equal(await seen(), "invalid-model", "another version");
+  conduct = etag('"3"');
+  assert.deepEqual(await seen(), expected, "a third version");
+  assert.equal((await stored(server)).filter((key) => key.endsWith("onnx")).length, 1);
+  conduct = { status: 503 };
+  assert.deepEqual(await seen(), expected, "a server that fails");
+  conduct = { status: 403 };
+  assert.equal(await seen(), "fetch-failed", "a server that refuses");
+});
+
+test("a broken download of the WebAssembly file goes on", async (t) => {
+  const headers = { etag: '"1"' };
+  const broken = { cut: 3_000_000, headers };
+  const server = await start(t, { [WASM]: inTurn(broken, broken, { ranges: true, headers }) });
+  assert.deepEqual((await visit(server)).logits, expected);
+  assert.match(server.asked(WASM)[2].range, /^bytes=[1-9]/);
+  assert.ok((await stored(server)).some((key) => key.endsWith(" wasm")));
+});
+
+test("the WebAssembly file is kept for one version of the package", async (t) => {
+  const server = await start(t);
+  await visit(server);
+  const versions = await stored(server, async () => {
+    const cache = await caches.open("crossrank");
+    const isWasm = ({ url }) => decodeURIComponent(new URL(url).pathname).endsWith(" wasm");
+    const [request] = (await cache.keys()).filter(isWasm);
+    await cache.delete(request);
+    const old = request.url.replace(/\?\d+\.\d+\.\d+/, "?0.0.0");
+    await cache.put(old, new Response("old"));
+    return { now: request.url, old };
+  });
+  assert.notEqual(versions.old, versions.now);
+  await visit(server);
+  const left = await stored(server, async () =>
+    (await (await caches.open("crossrank")).keys()).map(({ url }) => url),
+  );
+  assert.ok(left.includes(versions.now), "the new version is not kept");
+  assert.ok(!left.includes(versions.old), "the old version is left");
+});
+
+test("two tabs that load at once both succeed", async (t) => {
+  const server = await start(t);
+  const both = await Promise.all([visit(server), visit(server)]);
+  for (const { logits } of both) assert.deepEqual(logits, expected);
+  server.asked(ONNX);
+  assert.deepEqual((await visit(server)).logits, expected);
+  assert.equal(server.asked(ONNX).length, 0);
+});
+
+test("no other origin was asked for anything", () => {
+  assert.ok(requests.length > 100);
+  const others = requests.filter((url) => !origins.has(new URL(url).origin));
+  assert.deepEqual(others, []);
+});
