@@ -1,3 +1,22 @@
+/** A controller that aborts when a signal does. `unfollow` them at the end of the work. */
+export class Stop extends AbortController {
+  readonly #followed: AbortSignal[];
+  readonly #forward = ({ target }: Event) => this.abort((target as AbortSignal).reason);
+
+  constructor(...signals: (AbortSignal | undefined)[]) {
+    super();
+    this.#followed = signals.filter((signal) => signal !== undefined);
+    for (const signal of this.#followed) {
+      if (signal.aborted) this.abort(signal.reason);
+      signal.addEventListener("abort", this.#forward, { once: true });
+    }
+  }
+
+  unfollow(): void {
+    for (const signal of this.#followed) signal.removeEventListener("abort", this.#forward);
+  }
+}
+
 /** Makes the call, unless the signal has aborted; rejects with its reason as soon as it does. */
 export async function unlessAborted<T>(
   signal: AbortSignal | undefined,

@@ -1,18 +1,33 @@
 // Types of what scripts/build.sh generates from src/wasm_api.rs with wasm-bindgen.
 
-import type { Encoding, Score } from "../types/index.js";
-
-export interface RawRanking {
-  results: { index: number; score: number; logit: number; truncated: boolean }[];
-  queryTruncated: boolean;
-}
+import type { Encoding, Info, Score } from "../types/index.js";
+import type { ScoreOptions } from "./home.js";
 
 /** A model inside a WebAssembly instance. Errors that it throws are `{ code, message }`. */
 export interface WasmModel {
-  rerank(query: string, documents: string[], topK: number): RawRanking;
-  rerankBatch(queries: string[], candidates: string[][], topK: number): RawRanking[];
-  score(pairs: [string, string][]): Score[];
+  start(queries: string[], documents: string[][], options: ScoreOptions): WasmScoring;
   encode(query: string, document: string): Encoding;
+  cacheKeys(query: string, documents: string[], options: ScoreOptions): Uint8Array;
+  recall(keys: Uint8Array): (Score | undefined)[];
+  remember(keys: Uint8Array, scores: Score[]): void;
+  save(): Uint8Array;
+  restore(saved: Uint8Array): void;
+  info(): Pick<Info, "kernel" | "warning" | "maxLength" | "cache">;
+}
+
+/** Lists that are being scored. */
+export interface WasmScoring {
+  /** Does a piece of the work. Positions count through all lists. */
+  step(model: WasmModel): [position: number, score: Score][];
+  readonly done: boolean;
+  /** The document that an error of `step` is about. */
+  readonly position: number;
+  free(): void;
+}
+
+export interface CacheOptions {
+  bytes: number;
+  fingerprint?: string;
 }
 
 /** The bindings of one instance; calling them with a module makes the instance. */
@@ -23,6 +38,7 @@ export interface Bindings {
     tokenizer: Uint8Array,
     config: Uint8Array,
     tokenizerConfig?: Uint8Array,
+    cache?: CacheOptions,
   ) => WasmModel;
   lastPanic(): string | undefined;
 }

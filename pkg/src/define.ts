@@ -1,54 +1,31 @@
 // The public interface, over a platform.
 
 import type * as types from "../types/index.js";
-import type { CallOptions, Document, LoadOptions, Ranking } from "../types/index.js";
-import { unlessAborted } from "./abort.js";
-import { defaultModel } from "./default-model.js";
+import type { CallOptions, Document, LoadOptions, Ranking, ScoreCallOptions } from "../types/index.js";
+import { Stop } from "./abort.js";
+import { Call } from "./call.js";
 import { CrossrankError } from "./errors.js";
 import { Fallback, Lazy } from "./fallback.js";
-import { InThread, type Home, type Places } from "./home.js";
-import { arrayOf, show, signalOf, textOf, textsOf, topKOf } from "./input.js";
-import { readModel } from "./model.js";
+import type { Home } from "./home.js";
+import { arrayOf, scoreControlOf, show, textOf, textsOf } from "./input.js";
+import { loader } from "./load.js";
 import type { Platform } from "./platform.js";
+import { RankedCall, type List } from "./ranked-call.js";
 import { Remote } from "./remote.js";
-import { Storage } from "./storage.js";
 
 type Api = Pick<typeof types, "Reranker" | "rerank">;
 
 export function define(platform: Platform): Api {
-  /** This package's WebAssembly file, compiled once for all rerankers. */
-  let compiled: Promise<WebAssembly.Module> | undefined;
-
-  function compile(wasm: LoadOptions["wasm"], storage: Storage): Promise<WebAssembly.Module> {
-    if (wasm !== undefined) return compileFrom(wasm, platform, storage);
-    return (compiled ??= compileFrom(platform.wasm(), platform, storage).catch((error) => {
-      compiled = undefined;
-      throw error;
-    }));
-  }
-
-  async function load(options: LoadOptions): Promise<Home> {
-    const { model, wasm, onProgress, signal } = options;
-    signal?.throwIfAborted();
-    const storage = new Storage(options.storage);
-    const source = model ?? (await defaultModel());
-    const module = () => compile(wasm, storage);
-    return unlessAborted(signal, () =>
-      InThread.load(
-        { module, files: () => readModel(source, platform, storage, { onProgress, signal }) },
-        { module, files: () => readModel(source, platform, storage, {}) },
-      ),
-    );
-  }
+  const load = loader(platform);
 
   /** A reranker, or what loads it when it is first needed. */
   type Choice = Reranker | (() => Reranker | Promise<Reranker>);
 
   class Reranker {
-    readonly #home: Home;
+    readonly #calls: Calls;
 
     private constructor(home: Home) {
-      this.#home = home;
+      this.#calls = new Calls(home);
     }
 
     static async load(options: LoadOptions = {}): Promise<Reranker> {
@@ -64,7 +41,7 @@ export function define(platform: Platform): Api {
     }
 
     static #homeOf(this: void, choice: Choice): Home {
-      if (choice instanceof Reranker) return choice.#home;
+      if (choice instanceof Reranker) return choice.#calls.home;
       if (typeof choice === "function") {
         return new Lazy(async () => Reranker.#homeOf(await choice()));
       }
@@ -78,7 +55,16 @@ export function define(platform: Platform): Api {
       topK?: number,
       options?: CallOptions<D>,
     ): Promise<Ranking<D>> {
-      return rerankIn(this.#home, query, documents, topK, options);
+      return this.#calls.rerank(query, documents, topK, options);
+    }
+
+    rerankStream<D extends Document>(
+      query: string,
+      documents: readonly D[],
+      topK?: number,
+      options?: CallOptions<D>,
+    ): AsyncGenerator<Ranking<D>, void, undefined> {
+      return this.#calls.stream(query, documents, topK, options);
     }
 
     async rerankBatch<D extends Document>(
@@ -87,46 +73,43 @@ export function define(platform: Platform): Api {
       topK?: number,
       options?: CallOptions<D>,
     ): Promise<Ranking<D>[]> {
-      const k = topKOf(topK);
-      const asked = arrayOf(queries, "queries").map((query, i) => textOf(query, `query ${i}`));
-      const given = arrayOf(candidates, "candidates").map((list, i) =>
-        arrayOf(list, `candidates ${i}`),
-      );
-      const texts = given.map((list, i) => textsOf(list, options, `candidates ${i}, `));
-      const signal = signalOf(options);
-      const rankings = await unlessAborted(signal, () =>
-        this.#home.rerankBatch(asked, texts, k, signal),
-      );
-      return rankings.map((ranking, i) => withDocuments(ranking, given[i]!));
+      const asked = arrayOf(queries, "queries");
+      const given = arrayOf(candidates, "candidates");
+      if (asked.length !== given.length) {
+        const message = `${asked.length} queries came with ${given.length} lists of candidates`;
+        throw new CrossrankError("invalid-argument", `${message}; give one list a query`);
+      }
+      const lists = asked.map((query, i) => ({ query, documents: given[i]! }));
+      return this.#calls.rankings(lists, topK, options);
     }
 
     async score<D extends Document>(
       pairs: readonly (readonly [query: string, document: D])[],
-      options?: CallOptions<D>,
+      options?: ScoreCallOptions<D>,
     ): Promise<types.Score[]> {
-      const given = arrayOf(pairs, "pairs").map((pair, i) => arrayOf(pair, `pair ${i}`));
-      const queries = given.map((pair, i) => textOf(pair[0], `pair ${i}, query`));
-      const texts = textsOf(given.map((pair) => pair[1] as D), options, "pairs, ");
-      const signal = signalOf(options);
-      const asked = queries.map((query, i): [string, string] => [query, texts[i]!]);
-      return unlessAborted(signal, () => this.#home.score(asked, signal));
+      return this.#calls.score(pairs, options);
     }
 
     async encode(query: string, document: string): Promise<types.Encoding> {
-      return this.#home.encode(textOf(query, "the query"), textOf(document, "the document"));
+      const { home } = this.#calls;
+      return home.encode(textOf(query, "the query"), textOf(document, "the document"));
+    }
+
+    async info(): Promise<types.Info> {
+      return this.#calls.home.info();
     }
 
     async dispose(): Promise<void> {
-      this.#home.dispose();
+      this.#calls.home.dispose();
     }
 
     async [Symbol.asyncDispose](): Promise<void> {
-      this.#home.dispose();
+      this.#calls.home.dispose();
     }
   }
 
-  /** The home behind `rerank()`. */
-  const shared = new Lazy(() => load({}));
+  /** What is behind `rerank()`. */
+  const shared = new Calls(new Lazy(() => load({})));
 
   async function rerank<D extends Document>(
     query: string,
@@ -134,54 +117,109 @@ export function define(platform: Platform): Api {
     topK?: number,
     options?: CallOptions<D>,
   ): Promise<Ranking<D>> {
-    return rerankIn(shared, query, documents, topK, options);
+    return shared.rerank(query, documents, topK, options);
   }
 
   // The public class has a private constructor, which no other class can be assigned to.
   return { Reranker: Reranker as unknown as typeof types.Reranker, rerank };
 }
 
-/** Looks at the input before it asks the home, which may have to load a model first. */
-async function rerankIn<D extends Document>(
-  home: Home,
-  query: string,
-  documents: readonly D[],
-  topK: number | undefined,
-  options: CallOptions<D> | undefined,
-): Promise<Ranking<D>> {
-  const k = topKOf(topK);
-  const asked = textOf(query, "the query");
-  const given = arrayOf(documents, "documents");
-  const texts = textsOf(given, options);
-  const signal = signalOf(options);
-  const ranking = await unlessAborted(signal, () => home.rerank(asked, texts, k, signal));
-  return withDocuments(ranking, given);
-}
+/** The calls of one reranker. They look at their input before they ask the home. */
+class Calls {
+  readonly home: Home;
+  /** The last call of each name that `latest` gave. */
+  readonly #latest = new Map<string, AbortController>();
 
-function withDocuments<D>(ranking: Places, documents: readonly D[]): Ranking<D> {
-  return {
-    ...ranking,
-    results: ranking.results.map((place) => ({ ...place, document: documents[place.index]! })),
-  };
-}
+  constructor(home: Home) {
+    this.home = home;
+  }
 
-async function compileFrom(
-  wasm: Exclude<LoadOptions["wasm"], undefined>,
-  platform: Platform,
-  storage: Storage,
-): Promise<WebAssembly.Module> {
-  try {
-    if (wasm instanceof WebAssembly.Module) return wasm;
-    if (wasm instanceof URL) return await platform.compile(wasm, storage);
-    if (typeof wasm === "string") return await platform.compile(platform.url(wasm), storage);
-    return await WebAssembly.compile(wasm as BufferSource);
-  } catch (cause) {
-    if (cause instanceof CrossrankError) throw cause;
-    throw new CrossrankError(
-      "runtime-failed",
-      "the WebAssembly file could not be compiled; check that it is served whole, that the page " +
-        "allows 'wasm-unsafe-eval' and that the runtime has WebAssembly SIMD",
-      { cause },
-    );
+  async rerank<D extends Document>(
+    query: string,
+    documents: readonly D[],
+    topK: number | undefined,
+    options: CallOptions<D> | undefined,
+  ): Promise<Ranking<D>> {
+    const ranked = new RankedCall([{ query, documents }], topK, options);
+    await this.#run(ranked);
+    return ranked.rankings()[0]!;
+  }
+
+  async rankings<D extends Document>(
+    lists: List<D>[],
+    topK: number | undefined,
+    options: CallOptions<D> | undefined,
+  ): Promise<Ranking<D>[]> {
+    const ranked = new RankedCall(lists, topK, options, (list) => `candidates ${list}, `);
+    await this.#run(ranked);
+    return ranked.rankings();
+  }
+
+  async *stream<D extends Document>(
+    query: string,
+    documents: readonly D[],
+    topK: number | undefined,
+    options: CallOptions<D> | undefined,
+  ): AsyncGenerator<Ranking<D>, void, undefined> {
+    const ranked = new RankedCall([{ query, documents }], topK, options);
+    const stop = new AbortController();
+    let news!: () => void;
+    let waiting = new Promise<void>((resolve) => (news = resolve));
+    let ended = false;
+    ranked.changed = () => news();
+    const run = this.#run(ranked, stop.signal).finally(() => {
+      ended = true;
+      news();
+    });
+    run.catch(() => {});
+    try {
+      for (;;) {
+        await waiting;
+        if (ended) break;
+        waiting = new Promise((resolve) => (news = resolve));
+        yield ranked.rankings()[0]!;
+      }
+      await run;
+      yield ranked.rankings()[0]!;
+    } finally {
+      // The caller may have left the loop.
+      stop.abort();
+    }
+  }
+
+  async score<D extends Document>(
+    pairs: readonly (readonly [query: string, document: D])[],
+    options: ScoreCallOptions<D> | undefined,
+  ): Promise<types.Score[]> {
+    const control = scoreControlOf(options);
+    const given = arrayOf(pairs, "pairs").map((pair, i) => arrayOf(pair, `pair ${i}`));
+    const queries = given.map((pair, i) => textOf(pair[0], `pair ${i}, query`));
+    const texts = textsOf(given.map((pair) => pair[1] as D), options, "pairs, ");
+    // Pairs of one query usually lie together, and make a list.
+    const starts = [...queries.keys()].filter((i) => queries[i] !== queries[i - 1]);
+    const call = new Call({
+      queries: starts.map((start) => queries[start]!),
+      documents: starts.map((start, list) => texts.slice(start, starts[list + 1])),
+      place: (list, index) => `pair ${starts[list]! + index}`,
+    });
+    const stop = new Stop(control.signal);
+    await call.run(this.home, control, stop).finally(() => stop.unfollow());
+    return call.scores.flat().map((score) => score!);
+  }
+
+  async #run<D extends Document>(ranked: RankedCall<D>, signal?: AbortSignal): Promise<void> {
+    const { latest } = ranked.control;
+    const stop = new Stop(ranked.control.signal, signal);
+    if (latest !== undefined) {
+      const reason = new DOMException("a later call took the place of this one", "AbortError");
+      this.#latest.get(latest)?.abort(reason);
+      this.#latest.set(latest, stop);
+    }
+    try {
+      await ranked.run(this.home, stop);
+    } finally {
+      stop.unfollow();
+      if (latest !== undefined && this.#latest.get(latest) === stop) this.#latest.delete(latest);
+    }
   }
 }

@@ -16,3 +16,20 @@ export class CrossrankError extends Error {
 export function disposed(): CrossrankError {
   return new CrossrankError("disposed", "this reranker was disposed of; load a new one");
 }
+
+/** An error about one document of a job, which the message does not name. */
+export class DocumentError extends CrossrankError {
+  readonly position: number;
+
+  constructor(code: ErrorCode, message: string, position: number) {
+    super(code, message);
+    this.position = position;
+  }
+}
+
+/** A worker that ended by itself; its seat starts another one for the next call. */
+export class WorkerDied extends CrossrankError {
+  constructor(cause?: unknown) {
+    super("runtime-crashed", "the worker that scored has died; call again", { cause });
+  }
+}

@@ -1,9 +1,9 @@
 // Homes made of other homes: one that is loaded when it is first needed, and two of which the
 // second answers where the first cannot.
 
-import type { Encoding, Score } from "../types/index.js";
+import type { Encoding, Info } from "../types/index.js";
 import { CrossrankError, disposed, type ErrorCode } from "./errors.js";
-import type { Home, Places } from "./home.js";
+import type { Control, Home, Job } from "./home.js";
 
 /** A home that the first call loads. A failed load is forgotten, so that the next call tries. */
 export class Lazy implements Home {
@@ -15,20 +15,16 @@ export class Lazy implements Home {
     this.#load = load;
   }
 
-  async rerank(...given: Parameters<Home["rerank"]>): Promise<Places> {
-    return (await this.#loaded()).rerank(...given);
-  }
-
-  async rerankBatch(...given: Parameters<Home["rerankBatch"]>): Promise<Places[]> {
-    return (await this.#loaded()).rerankBatch(...given);
-  }
-
-  async score(...given: Parameters<Home["score"]>): Promise<Score[]> {
+  async score(...given: Parameters<Home["score"]>): Promise<void> {
     return (await this.#loaded()).score(...given);
   }
 
   async encode(...given: Parameters<Home["encode"]>): Promise<Encoding> {
     return (await this.#loaded()).encode(...given);
+  }
+
+  async info(): Promise<Info> {
+    return (await this.#loaded()).info();
   }
 
   dispose(): void {
@@ -64,22 +60,26 @@ export class Fallback implements Home {
     this.#second = second;
   }
 
-  async rerank(...given: Parameters<Home["rerank"]>): Promise<Places> {
-    const { value, fallback } = await this.#either(given[3], (home) => home.rerank(...given));
-    return fallback ? { ...value, fallback } : value;
+  score(job: Job, control: Control): Promise<void> {
+    let failed = false;
+    const first: Control = {
+      ...control,
+      scored: (...score) => failed || control.scored(...score),
+    };
+    const restart = (reason: Error) => {
+      failed = true;
+      control.restarted(reason);
+    };
+    const call = (home: Home) => home.score(job, failed ? control : first);
+    return this.#either(call, restart, control.signal);
   }
 
-  async rerankBatch(...given: Parameters<Home["rerankBatch"]>): Promise<Places[]> {
-    const { value, fallback } = await this.#either(given[3], (home) => home.rerankBatch(...given));
-    return fallback ? value.map((ranking) => ({ ...ranking, fallback })) : value;
+  encode(...given: Parameters<Home["encode"]>): Promise<Encoding> {
+    return this.#either((home) => home.encode(...given));
   }
 
-  async score(...given: Parameters<Home["score"]>): Promise<Score[]> {
-    return (await this.#either(given[1], (home) => home.score(...given))).value;
-  }
-
-  async encode(...given: Parameters<Home["encode"]>): Promise<Encoding> {
-    return (await this.#either(undefined, (home) => home.encode(...given))).value;
+  info(): Promise<Info> {
+    return this.#either((home) => home.info());
   }
 
   dispose(): void {
@@ -88,22 +88,24 @@ export class Fallback implements Home {
   }
 
   async #either<T>(
-    signal: AbortSignal | undefined,
     call: (home: Home) => Promise<T>,
-  ): Promise<{ value: T; fallback?: Error }> {
-    let fallback;
+    restarted: (reason: Error) => void = () => {},
+    signal?: AbortSignal,
+  ): Promise<T> {
+    let reason;
     try {
-      return { value: await call(this.#first) };
+      return await call(this.#first);
     } catch (error) {
       if (signal?.aborted || isCallersFault(error)) throw error;
-      fallback = error instanceof Error ? error : new Error(String(error), { cause: error });
+      reason = error instanceof Error ? error : new Error(String(error), { cause: error });
     }
+    restarted(reason);
     try {
-      return { value: await call(this.#second), fallback };
+      return await call(this.#second);
     } catch (error) {
       if (signal?.aborted || !(error instanceof CrossrankError)) throw error;
-      const message = `${error.message} (the second choice; the first: ${fallback.message})`;
-      const cause = new AggregateError([fallback, error]);
+      const message = `${error.message} (the second choice; the first: ${reason.message})`;
+      const cause = new AggregateError([reason, error]);
       throw new CrossrankError(error.code, message, { cause });
     }
   }

@@ -1,18 +1,16 @@
 // Checks of what the conversion to WebAssembly would hide: types, and lone surrogates, which it
 // would replace without a word. Every other rule is the Rust core's.
 
-import type { CallOptions, Document, TextOptions } from "../types/index.js";
+import type { CallOptions, Document, ScoreCallOptions, TextOptions } from "../types/index.js";
+import type { CallControl } from "./call.js";
 import { CrossrankError } from "./errors.js";
 
-/** The largest number that the core's `top_k` can take, for "all of them". */
-const ALL = 0xffff_ffff;
-
 export function topKOf(topK: unknown): number {
-  if (topK === undefined) return ALL;
-  if (typeof topK !== "number" || !Number.isInteger(topK) || topK < 0) {
+  if (topK === undefined) return Infinity;
+  if (!isWhole(topK)) {
     throw invalid(`topK is ${show(topK)}; give a whole number from 1, or leave it out for all`);
   }
-  return Math.min(topK, ALL);
+  return topK;
 }
 
 export function textOf(text: unknown, place: string): string {
@@ -49,10 +47,56 @@ export function textsOf<D extends Document>(
   });
 }
 
-export function signalOf(options: CallOptions<never> | undefined): AbortSignal | undefined {
-  const signal = options?.signal;
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
-  throw invalid(`options.signal is ${show(signal)}; give an AbortSignal`);
+/** A query that documents are to be ranked for. */
+export function queryOf(query: unknown, place: string): string {
+  const text = textOf(query, place);
+  if (text.trim() === "") throw invalid(`${place} is empty; give a query`);
+  return text;
+}
+
+export function scoreControlOf(options: ScoreCallOptions<never> | undefined): CallControl {
+  const { signal, longDocuments, maxWindows, skipCache = false } = options ?? {};
+  check("signal", signal, "an AbortSignal", signal instanceof AbortSignal);
+  const ways: unknown[] = ["truncate", "windows"];
+  check("longDocuments", longDocuments, '"truncate" or "windows"', ways.includes(longDocuments));
+  check("maxWindows", maxWindows, "a whole number from 1", isWhole(maxWindows));
+  check("skipCache", skipCache, "true or false", typeof skipCache === "boolean");
+  const core = { ...(longDocuments && { longDocuments }), ...(maxWindows && { maxWindows }) };
+  return { options: core, skipCache, signal, timeoutMs: undefined };
+}
+
+export interface RankControl extends CallControl {
+  minScore: number | undefined;
+  latest: string | undefined;
+  /** A failed call gives the documents in the order given. */
+  keepOrder: boolean;
+}
+
+export function rankControlOf(options: CallOptions<never> | undefined): RankControl {
+  const { timeoutMs, minScore, latest, onError = "throw" } = options ?? {};
+  const isMilliseconds = typeof timeoutMs === "number" && timeoutMs >= 0;
+  check("timeoutMs", timeoutMs, "a number of milliseconds", isMilliseconds);
+  check("minScore", minScore, "a number", typeof minScore === "number" && !Number.isNaN(minScore));
+  check("latest", latest, "true or a name", ["boolean", "string"].includes(typeof latest));
+  const ways: unknown[] = ["throw", "original-order"];
+  check("onError", onError, '"throw" or "original-order"', ways.includes(onError));
+  return {
+    ...scoreControlOf(options),
+    // Timers take no more, and would go off at once.
+    timeoutMs: timeoutMs === undefined ? undefined : Math.min(timeoutMs, 0x7fff_ffff),
+    minScore,
+    latest: latest === true ? "" : latest || undefined,
+    keepOrder: onError === "original-order",
+  };
+}
+
+function check(name: string, value: unknown, wanted: string, holds: boolean): void {
+  if (value === undefined || holds) return;
+  throw invalid(`options.${name} is ${show(value)}; give ${wanted}`);
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1;
 }
 
 /** A copy, so that what a caller does to the array while a call is under way changes nothing. */

@@ -1,11 +1,12 @@
 // From what a caller names as a model to the bytes of its files.
 
 import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../types/index.js";
+import { Stop } from "./abort.js";
 import type { Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
 import { show } from "./input.js";
 import type { Platform } from "./platform.js";
-import { find, type FolderFile, type Found, type KnownFile } from "./read.js";
+import { find, sha256, type FolderFile, type Found, type KnownFile } from "./read.js";
 import type { Storage } from "./storage.js";
 
 export interface ModelFiles {
@@ -16,6 +17,8 @@ export interface ModelFiles {
 }
 
 type FileKey = keyof ModelFiles;
+
+type Model = Exclude<LoadOptions["model"], undefined>;
 
 /**
  * Where a folder in the Hugging Face layout may hold each file, in the order of preference: the
@@ -39,16 +42,14 @@ const FOLDER: Record<FileKey, { paths: string[]; optional?: boolean }> = {
 
 /** Loads the model's files, all at once; the first failure stops the others. */
 export async function readModel(
-  model: Exclude<LoadOptions["model"], undefined>,
+  model: Model,
   platform: Platform,
   storage: Storage,
   { onProgress, signal }: Pick<LoadOptions, "onProgress" | "signal">,
 ): Promise<ModelFiles> {
   signal?.throwIfAborted();
   if (isBytes(model)) return filesOf(model);
-  const stop = new AbortController();
-  const forward = () => stop.abort(signal!.reason);
-  signal?.addEventListener("abort", forward, { once: true });
+  const stop = new Stop(signal);
   try {
     const sources = { platform, storage, signal: stop.signal };
     const wanted = Object.entries(isPackage(model) ? fromPackage(model) : fromFolder(model, platform));
@@ -65,8 +66,25 @@ export async function readModel(
     stop.abort(error);
     throw error;
   } finally {
-    signal?.removeEventListener("abort", forward);
+    stop.unfollow();
   }
+}
+
+/**
+ * What tells the model's scores from others' in a score cache. Without it the core hashes the files
+ * itself, which takes a moment.
+ */
+export async function fingerprintOf(
+  model: Model,
+  files: ModelFiles,
+): Promise<{ fingerprint?: string }> {
+  if (!isBytes(model) && isPackage(model)) {
+    const hashes = Object.values(model.files).map(({ sha256 }) => sha256);
+    return { fingerprint: hashes.join(" ") };
+  }
+  if (!globalThis.crypto?.subtle) return {};
+  const digests = Object.values(files).filter((bytes) => bytes !== undefined).map(sha256);
+  return { fingerprint: (await Promise.all(digests)).join(" ") };
 }
 
 function isBytes(model: object | string): model is ModelBytes {

@@ -3,12 +3,14 @@
 import { open, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
 import type * as types from "../types/index.js";
 import { compileResponse } from "./compile.js";
 import { define } from "./define.js";
 import { CrossrankError } from "./errors.js";
 import { openResponse } from "./fetch.js";
 import type { Opened } from "./platform.js";
+import type { Reply, Request, WorkerPort } from "./protocol.js";
 
 const wasm = () => new URL("./crossrank.wasm", import.meta.url);
 
@@ -24,7 +26,32 @@ const api = /* @__PURE__ */ define({
       ? WebAssembly.compile(await readFile(url).catch((cause) => Promise.reject(failed(url, cause))))
       : compileResponse(url, storage),
   wasm,
+  workers: 0,
+  worker,
 });
+
+/** A worker that keeps node running only while a request is under way. */
+function worker(script: URL | string | undefined): WorkerPort {
+  const worker = new Worker(script ?? new URL("./worker-node.js", import.meta.url));
+  let requests = 0;
+  return {
+    post: (message) => {
+      worker.postMessage(message);
+      if ((message as Request).op !== "stop" && requests++ === 0) worker.ref();
+    },
+    onMessage: (take) => {
+      worker.on("message", (reply: Reply) => {
+        if (!("scored" in reply) && --requests === 0) worker.unref();
+        take(reply as never);
+      });
+    },
+    onEnd: (take) => {
+      worker.on("error", take);
+      worker.on("exit", take);
+    },
+    end: () => void worker.terminate(),
+  };
+}
 
 async function openFile(url: URL, signal: AbortSignal): Promise<Opened | undefined> {
   try {

@@ -1,3 +1,4 @@
+import type { WorkerPort } from "./protocol.js";
 import type { Storage } from "./storage.js";
 
 /** A file or a response whose reading has begun. */
@@ -30,4 +31,8 @@ export interface Platform {
   compile(url: URL, storage: Storage): Promise<WebAssembly.Module>;
   /** The WebAssembly file of this package. */
   wasm(): URL;
+  /** Where a model computes when the caller does not say: in how many workers. */
+  readonly workers: "auto" | number;
+  /** Starts a worker: from this package's script, or from where a caller has put it. */
+  worker(script: URL | string | undefined): WorkerPort;
 }

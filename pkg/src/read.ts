@@ -178,7 +178,12 @@ export function missing(urls: URL[]): never {
 async function flawOf(file: KnownFile, content: Uint8Array): Promise<string | undefined> {
   if (content.length !== file.bytes) return `has ${content.length} bytes instead of ${file.bytes}`;
   if (!globalThis.crypto?.subtle) return undefined;
-  const digest = await crypto.subtle.digest("SHA-256", content as Uint8Array<ArrayBuffer>);
-  const hex = Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
+  const hex = await sha256(content);
   return hex === file.sha256 ? undefined : `has the SHA-256 ${hex} instead of ${file.sha256}`;
+}
+
+/** In hexadecimal. */
+export async function sha256(content: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", content as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
 }

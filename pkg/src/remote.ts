@@ -1,8 +1,9 @@
 // Reranking by a service over HTTP. Results have the form of the local ones.
 
-import type { Encoding, RemoteOptions, Score } from "../types/index.js";
+import type { Encoding, Info, RemoteOptions, Score } from "../types/index.js";
+import { Stop } from "./abort.js";
 import { CrossrankError, disposed } from "./errors.js";
-import type { Home, Places } from "./home.js";
+import type { Control, Home, Job } from "./home.js";
 import { show } from "./input.js";
 import type { Platform } from "./platform.js";
 import { SHAPES, valuesOf, type Shape } from "./remote-api.js";
@@ -46,60 +47,27 @@ export class Remote implements Home {
     };
   }
 
-  async rerank(
-    query: string,
-    documents: string[],
-    topK: number,
-    signal?: AbortSignal,
-  ): Promise<Places> {
-    return (await this.rerankBatch([query], [documents], topK, signal))[0]!;
-  }
-
-  async rerankBatch(
-    queries: string[],
-    candidates: string[][],
-    topK: number,
-    signal?: AbortSignal,
-  ): Promise<Places[]> {
-    if (topK === 0) throw invalid("topK must be at least 1");
-    if (queries.length !== candidates.length) {
-      throw invalid(
-        `${queries.length} queries came with ${candidates.length} lists of candidates; ` +
-          "give one list a query",
-      );
-    }
-    if (queries.some((query) => query.trim() === "")) {
-      throw invalid("the query is empty; give a query");
-    }
-    const values = await this.#values(queries, candidates, signal);
-    return values.map((list) => ({
-      results: list
-        .map((value, index) => ({ index, value }))
-        // A stable sort keeps equal values in index order.
-        .sort((a, b) => b.value - a.value)
-        .slice(0, topK)
-        .map(({ index, value }) => ({ index, ...this.#scoreOf(value), truncated: false })),
-      queryTruncated: false,
-    }));
-  }
-
-  async score(pairs: [string, string][], signal?: AbortSignal): Promise<Score[]> {
-    const places = new Map<string, number[]>();
-    pairs.forEach(([query], i) => {
-      const list = places.get(query);
-      if (list) list.push(i);
-      else places.set(query, [i]);
+  async score({ queries, documents }: Job, { signal, scored }: Control): Promise<void> {
+    if (this.#disposed) throw disposed();
+    // A query is asked about once, however its documents came.
+    const places = new Map<string, { list: number; index: number }[]>();
+    documents.forEach((texts, list) => {
+      const query = queries[list]!;
+      const all = places.get(query) ?? [];
+      all.push(...texts.map((_, index) => ({ list, index })));
+      places.set(query, all);
     });
-    const lists = [...places.values()].map((list) => list.map((i) => pairs[i]![1]));
-    const values = await this.#values([...places.keys()], lists, signal);
-    const scores: Score[] = [];
-    [...places.values()].forEach((list, group) =>
-      list.forEach((place, i) => {
-        const score = this.#scoreOf(values[group]![i]!);
-        scores[place] = { ...score, truncated: false, queryTruncated: false };
-      }),
+    const requests = [...places].flatMap(([query, all]) =>
+      chunksOf(all, this.#maxDocuments).map((part) => ({ query, part })),
     );
-    return scores;
+    await eachOf(requests, signal, async ({ query, part }, stop) => {
+      const texts = part.map(({ list, index }) => documents[list]![index]!);
+      const answer = await ask(this.#line, this.#shape.request(query, texts, this.#model), stop);
+      valuesOf(answer, this.#shape, texts.length).forEach((value, i) => {
+        const { list, index } = part[i]!;
+        scored(list, index, this.#scoreOf(value));
+      });
+    });
   }
 
   async encode(): Promise<Encoding> {
@@ -107,38 +75,21 @@ export class Remote implements Home {
     throw new CrossrankError("unsupported", message);
   }
 
+  async info(): Promise<Info> {
+    return { home: "remote", workers: 0 };
+  }
+
   dispose(): void {
     this.#disposed = true;
   }
 
-  /** The values of each query's documents, which are asked for in lists that the API takes. */
-  async #values(
-    queries: string[],
-    candidates: string[][],
-    signal: AbortSignal | undefined,
-  ): Promise<number[][]> {
-    if (this.#disposed) throw disposed();
-    const values = candidates.map((): number[] => []);
-    const lists: { query: number; start: number }[] = [];
-    candidates.forEach((documents, query) => {
-      for (let start = 0; start < documents.length; start += this.#maxDocuments) {
-        lists.push({ query, start });
-      }
-    });
-    await eachOf(lists, signal, async ({ query, start }, stop) => {
-      const documents = candidates[query]!.slice(start, start + this.#maxDocuments);
-      const question = this.#shape.request(queries[query]!, documents, this.#model);
-      const answer = await ask(this.#line, question, stop);
-      valuesOf(answer, this.#shape, documents.length).forEach((value, i) => {
-        values[query]![start + i] = value;
-      });
-    });
-    return values;
-  }
-
-  #scoreOf(value: number): { score: number; logit: number } {
-    if (this.#rawScores) return { score: 1 / (1 + Math.exp(-value)), logit: value };
-    if (value >= 0 && value <= 1) return { score: value, logit: Math.log(value / (1 - value)) };
+  #scoreOf(value: number): Score {
+    // Services do not say what they cut.
+    const rest = { truncated: false, queryTruncated: false, tokens: 0 };
+    if (this.#rawScores) return { score: 1 / (1 + Math.exp(-value)), logit: value, ...rest };
+    if (value >= 0 && value <= 1) {
+      return { score: value, logit: Math.log(value / (1 - value)), ...rest };
+    }
     throw new CrossrankError(
       "invalid-score",
       `the service gives the score ${value}, which is not in 0..1; ` +
@@ -150,13 +101,10 @@ export class Remote implements Home {
 /** Works through a list with a few calls under way; the first failure stops the others. */
 async function eachOf<T>(
   list: T[],
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   work: (item: T, stop: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const stop = new AbortController();
-  const forward = () => stop.abort(signal!.reason);
-  if (signal?.aborted) forward();
-  signal?.addEventListener("abort", forward, { once: true });
+  const stop = new Stop(signal);
   const rest = list.values();
   const lane = async () => {
     for (const item of rest) await work(item, stop.signal);
@@ -167,8 +115,13 @@ async function eachOf<T>(
     stop.abort(error);
     throw error;
   } finally {
-    signal?.removeEventListener("abort", forward);
+    stop.unfollow();
   }
+}
+
+function chunksOf<T>(list: T[], size: number): T[][] {
+  const count = Math.ceil(list.length / size);
+  return Array.from({ length: count }, (_, i) => list.slice(i * size, (i + 1) * size));
 }
 
 function endpointOf(given: unknown, shape: Shape, platform: Platform): URL {

@@ -20,27 +20,72 @@ export interface TextOptions<D> {
 }
 
 /** Options of every call that reranks or scores. */
-export interface CallOptions<D> extends TextOptions<D> {
+export interface ScoreCallOptions<D> extends TextOptions<D> {
   /**
-   * Stops the call: it rejects at once with the signal's reason. A local model computes on the
-   * thread that calls it, where nothing can abort it once it has begun.
+   * Stops the call: it rejects with the signal's reason, at once where the model is in workers, and
+   * otherwise before the next layer of the model.
    */
   signal?: AbortSignal;
+  /**
+   * What becomes of a document that is longer than the model reads well: `"truncate"` cuts it,
+   * `"windows"` splits it into windows that overlap by a quarter, each of as many tokens as the
+   * model was trained on, and takes the best one's score. Default: `"windows"` for a model that
+   * names that length in its `config.json` (`"crossrank": { "trained_tokens": 160 }`), as the
+   * bundled one does. Services have a way of their own.
+   */
+  longDocuments?: "truncate" | "windows";
+  /** The most windows of a document; what lies behind them is left out. Default: 32. */
+  maxWindows?: number;
+  /** Compute every score, and leave the score cache as it is. */
+  skipCache?: boolean;
+}
+
+/** Options of every call that reranks. */
+export interface CallOptions<D> extends ScoreCallOptions<D> {
+  /**
+   * The call resolves after this time at the latest, with what has been scored so far: see
+   * {@link Ranking.partial}. Loading counts, where a call has to wait for it.
+   */
+  timeoutMs?: number;
+  /** Leave out results with a lower score. */
+  minScore?: number;
+  /**
+   * For search as you type: a call with `latest` ends the one before it, which rejects with an
+   * `AbortError`. A name keeps several search fields apart.
+   */
+  latest?: boolean | string;
+  /**
+   * `"original-order"`: a call that fails gives the documents in the order given, unscored, and
+   * says why in {@link Ranking.error}. It still rejects when it is aborted, and for options or a
+   * `topK` that make no sense. Default: `"throw"`.
+   */
+  onError?: "throw" | "original-order";
+}
+
+/** A part of a text, for `text.slice(start, end)`. */
+export interface Span {
+  start: number;
+  end: number;
 }
 
 /** A place in a ranking. */
 export interface RankedDocument<D> {
   /** The document's position in the list that was given, from 0. */
   index: number;
-  /** Relevance from 0 to 1: the sigmoid of `logit`. */
+  /**
+   * Relevance from 0 to 1: the sigmoid of `logit`. NaN where the document was not scored, see
+   * {@link Ranking.partial}.
+   */
   score: number;
   /**
    * The model's output. Of a service that gives scores alone, the log odds of `score`: as exact
-   * as the score's digits, and infinite where it is 0 or 1.
+   * as the score's digits, and infinite where it is 0 or 1. NaN where the document was not scored.
    */
   logit: number;
   /** The document was cut to fit the model. Services do not say; from them it is false. */
   truncated: boolean;
+  /** The window that the score is of, in the document's text, where that was split into windows. */
+  span?: Span;
   /** The document that was given: the same object, not a copy. */
   document: D;
 }
@@ -55,6 +100,14 @@ export interface Ranking<D> {
    * Why the primary did not answer, where the secondary did: see {@link Reranker.withFallback}.
    */
   fallback?: Error;
+  /**
+   * Documents are missing a score, because the time was over, the call failed, or others are still
+   * to come: their `score` is NaN. They follow the others in the order given, unless there is a
+   * `minScore`.
+   */
+  partial: boolean;
+  /** Why there are no scores, where `onError` asks for the original order. */
+  error?: Error;
 }
 
 /** The score of one pair. */
@@ -70,6 +123,10 @@ export interface Score {
   truncated: boolean;
   /** The query was cut to fit the model. Services do not say; from them it is false. */
   queryTruncated: boolean;
+  /** Tokens that the model read for it. Services do not say; from them it is 0. */
+  tokens: number;
+  /** The window that the score is of, where the document was split into windows. */
+  span?: Span;
 }
 
 /** What the model sees of a pair: `[CLS] query [SEP] document [SEP]`. */
@@ -149,6 +206,22 @@ export interface LoadOptions {
    * SHA-256; those of a folder, and the WebAssembly file, where the network fails.
    */
   storage?: "cache" | "none";
+  /**
+   * Where the model computes: in this number of workers, or on the thread that calls it where that
+   * is 0. `"auto"` is one worker for each core but one, at most 4, and this thread where workers
+   * cannot be started. Each worker has the model in its memory. No header is needed for them.
+   * Default: `"auto"` on pages, 0 in workers and in node.
+   */
+  workers?: "auto" | number;
+  /** The script of the workers, where a bundler does not keep the package's `worker.js`. */
+  worker?: URL | string;
+  /**
+   * The cache of scores: a list that was reranked already costs nothing, and one with a new
+   * document costs that document. `bytes` is the memory that it may take (default: 4 MiB);
+   * `persistent` keeps it in the browser's storage for the next visit, without any text. `false`:
+   * none.
+   */
+  scoreCache?: false | { bytes?: number; persistent?: boolean };
   /** Called as bytes of the model arrive. */
   onProgress?: (progress: Progress) => void;
   /** Stops loading; `load` then rejects with the signal's reason, as `fetch` does. */
@@ -198,6 +271,22 @@ export interface RemoteOptions {
   fetch?: typeof globalThis.fetch;
 }
 
+/** What is to be known of a reranker. */
+export interface Info {
+  /** Where scores are computed. */
+  home: "in-thread" | "workers" | "remote";
+  /** The number of workers; 0 without. */
+  workers: number;
+  /** The instruction set that computes: `simd128` or `relaxed`. Scores do not depend on it. */
+  kernel?: string;
+  /** Why the model runs slower than it could. */
+  warning?: string;
+  /** The most tokens in a pair. */
+  maxLength?: number;
+  /** The score cache: documents that were found in it or not, and what it holds. */
+  cache?: { hits: number; misses: number; entries: number; bytes: number };
+}
+
 /** A loaded model, or a service that has one. */
 export class Reranker implements AsyncDisposable {
   private constructor();
@@ -232,6 +321,17 @@ export class Reranker implements AsyncDisposable {
     options?: CallOptions<D>,
   ): Promise<Ranking<D>>;
 
+  /**
+   * As `rerank`, but gives what there is whenever documents have been scored; the last ranking is
+   * the whole one. Leaving the loop ends the call.
+   */
+  rerankStream<D extends Document>(
+    query: string,
+    documents: readonly D[],
+    topK?: number,
+    options?: CallOptions<D>,
+  ): AsyncGenerator<Ranking<D>, void, undefined>;
+
   /** Reranks `candidates[i]` for `queries[i]`: one ranking for each query. */
   rerankBatch<D extends Document>(
     queries: readonly string[],
@@ -243,11 +343,14 @@ export class Reranker implements AsyncDisposable {
   /** Scores pairs of a query and a document, in the order given. */
   score<D extends Document>(
     pairs: readonly (readonly [query: string, document: D])[],
-    options?: CallOptions<D>,
+    options?: ScoreCallOptions<D>,
   ): Promise<Score[]>;
 
   /** The tokens that the model sees for a query and a document. */
   encode(query: string, document: string): Promise<Encoding>;
+
+  /** Where and how scores are computed, and what the score cache holds. */
+  info(): Promise<Info>;
 
   /** Gives the memory back. Later calls reject with the code `disposed`. */
   dispose(): Promise<void>;

@@ -1,0 +1,68 @@
+// The worker's side: one instance, and requests for it.
+
+import { CrossrankError, DocumentError } from "./errors.js";
+import { Instance } from "./instance.js";
+import type { ModelFiles } from "./model.js";
+import type { Port, Reply, Request } from "./protocol.js";
+
+export function host(port: Port): void {
+  const reply = (message: Reply) => port.post(message);
+  const running = new Map<number, AbortController>();
+  let instance: Instance | undefined;
+
+  async function load({ module, files, cache, lock }: Request & { op: "load" }): Promise<void> {
+    await hold(lock);
+    instance = new Instance({ module: async () => module, files: () => bytesOf(files), cache });
+    await instance.ready();
+  }
+
+  async function score({ id, lists, options }: Request & { op: "score" }): Promise<void> {
+    const stop = new AbortController();
+    running.set(id, stop);
+    const scored = instance!.score(lists, options, stop.signal, (scored) => reply({ id, scored }));
+    await scored.finally(() => running.delete(id));
+  }
+
+  async function answer(request: Request): Promise<unknown> {
+    switch (request.op) {
+      case "load":
+        return load(request);
+      case "score":
+        return score(request);
+      case "stop":
+        return running.get(request.id)?.abort();
+      default:
+        return (instance![request.op] as (...given: unknown[]) => unknown)(...request.given);
+    }
+  }
+
+  port.onMessage(async (request: Request) => {
+    const { id } = request;
+    try {
+      const value = await answer(request);
+      if (request.op !== "stop") reply({ id, value });
+    } catch (error) {
+      const { message } = error instanceof Error ? error : { message: String(error) };
+      const code = error instanceof CrossrankError ? error.code : undefined;
+      const position = error instanceof DocumentError ? error.position : undefined;
+      reply({ id, error: { code, message, position } });
+    }
+  });
+}
+
+/** Holds a lock until the worker ends. */
+async function hold(lock: string | undefined): Promise<void> {
+  if (lock === undefined) return;
+  await new Promise<void>((held) => {
+    void navigator.locks.request(lock, () => {
+      held();
+      return new Promise(() => {});
+    });
+  });
+}
+
+async function bytesOf(files: (Request & { op: "load" })["files"]): Promise<ModelFiles> {
+  const read = async ([key, blob]: [string, Blob]) => [key, new Uint8Array(await blob.arrayBuffer())];
+  const entries = Object.entries(files).filter(([, blob]) => blob);
+  return Object.fromEntries(await Promise.all(entries.map(read)));
+}

@@ -1,0 +1,232 @@
+// One model in several seats, which share out the documents of a call.
+
+import type { Encoding, Info, Score } from "../types/index.js";
+import { Stop } from "./abort.js";
+import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
+import type { Control, Home, Job, Lists } from "./home.js";
+import type { Recalled, Seat } from "./seat.js";
+
+/** A document of a job, by its list and its place there. */
+interface Item {
+  list: number;
+  index: number;
+}
+
+/** The length of a key of the score cache. */
+const KEY_BYTES = 32;
+/** The fewest characters that are worth a message: about one batch of the core. */
+const LEAST_CHARACTERS = 2000;
+/** Workers that may die in one call before it gives up. */
+const MOST_DEATHS = 3;
+/** How long new scores wait for others before they are saved together, in milliseconds. */
+const SAVE_AFTER = 1000;
+
+/** Where the scores of a cache are kept between visits. */
+export interface Keeper {
+  load(): Promise<Uint8Array | undefined>;
+  save(scores: Uint8Array): Promise<void>;
+}
+
+export interface PoolOptions {
+  /** What `info` calls this home. */
+  home: "workers" | "in-thread";
+  /** The first seat has a score cache, which serves all. */
+  cached: boolean;
+  keeper: Keeper | undefined;
+}
+
+export class Pool implements Home {
+  readonly #seats: Seat[];
+  readonly #options: PoolOptions;
+  #saving: ReturnType<typeof setTimeout> | undefined;
+  #disposed = false;
+
+  private constructor(seats: Seat[], options: PoolOptions) {
+    this.#seats = seats;
+    this.#options = options;
+  }
+
+  /** Resolves when the first seat is ready; the others may take their time. */
+  static async load(seats: Seat[], options: PoolOptions): Promise<Pool> {
+    const pool = new Pool(seats, options);
+    try {
+      const [first, ...others] = seats;
+      await first!.ready();
+      for (const seat of others) seat.ready().catch(() => {});
+      const saved = await options.keeper?.load();
+      if (saved) await first!.restore(saved);
+    } catch (error) {
+      pool.dispose();
+      throw error;
+    }
+    return pool;
+  }
+
+  async score(job: Job, control: Control): Promise<void> {
+    if (this.#disposed) throw disposed();
+    const items = job.documents.flatMap((documents, list) =>
+      documents.map((_, index): Item => ({ list, index })),
+    );
+    const { keys, scores } = await this.#recall(job, control);
+    const fresh: { key: Uint8Array; score: Score }[] = [];
+    const keyOf = new Map(
+      items.map((item, i) => [item, keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)]),
+    );
+    const rest = items.filter(({ list, index }, position) => {
+      const score = scores[position];
+      if (score) control.scored(list, index, score);
+      return !score;
+    });
+    const scored = (item: Item, score: Score) => {
+      if (keys.length > 0) fresh.push({ key: keyOf.get(item)!, score });
+      control.scored(item.list, item.index, score);
+    };
+    try {
+      await deal(this.#seats, job, rest, control, scored);
+    } finally {
+      this.#remember(fresh);
+    }
+  }
+
+  encode(query: string, document: string): Promise<Encoding> {
+    return this.#first.encode(query, document);
+  }
+
+  async info(): Promise<Info> {
+    const { home } = this.#options;
+    const workers = home === "workers" ? this.#seats.length : 0;
+    return { home, workers, ...(await this.#first.info()) };
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    clearTimeout(this.#saving);
+    for (const seat of this.#seats) seat.dispose();
+  }
+
+  get #first(): Seat {
+    if (this.#disposed) throw disposed();
+    return this.#seats[0]!;
+  }
+
+  async #recall(job: Job, { options, skipCache }: Control): Promise<Recalled> {
+    const nothing = { keys: new Uint8Array(), scores: [] };
+    if (!this.#options.cached || skipCache) return nothing;
+    try {
+      const { queries, documents } = job;
+      return await this.#first.recall({ queries, documents }, options);
+    } catch (error) {
+      // The cache died with its worker; scores can be computed.
+      if (error instanceof WorkerDied) return nothing;
+      throw error;
+    }
+  }
+
+  #remember(fresh: { key: Uint8Array; score: Score }[]): void {
+    if (fresh.length === 0 || this.#disposed) return;
+    const keys = new Uint8Array(fresh.length * KEY_BYTES);
+    fresh.forEach(({ key }, i) => keys.set(key, i * KEY_BYTES));
+    // A cache that cannot be written to costs time, and no more.
+    this.#first.remember(keys, fresh.map(({ score }) => score)).catch(() => {});
+    if (this.#options.keeper && this.#saving === undefined) {
+      this.#saving = setTimeout(() => this.#save().catch(() => {}), SAVE_AFTER);
+    }
+  }
+
+  async #save(): Promise<void> {
+    this.#saving = undefined;
+    await this.#options.keeper!.save(await this.#first.save());
+  }
+}
+
+/**
+ * One job among the seats. Each takes a share of what is left, about half of what would be fair,
+ * so that all end at about the same time, and goes on until nothing is left. Documents are taken
+ * in the order given: a call that is cut short has scored the first stage's best.
+ */
+async function deal(
+  seats: Seat[],
+  job: Job,
+  items: Item[],
+  { options, signal }: Control,
+  scored: (item: Item, score: Score) => void,
+): Promise<void> {
+  const waiting = [...items];
+  let left = items.length;
+  let usable = seats.length;
+  let deaths = 0;
+  const stop = new Stop(signal);
+
+  const textOf = ({ list, index }: Item) => job.documents[list]![index]!;
+
+  function takeShare(): Item[] {
+    if (seats.length === 1) return waiting.splice(0);
+    const fair = Math.ceil(waiting.length / (2 * seats.length));
+    let characters = 0;
+    const enough = waiting.findIndex((item, i) => {
+      characters += textOf(item).length;
+      return i + 1 >= fair && characters >= LEAST_CHARACTERS;
+    });
+    return waiting.splice(0, enough < 0 ? waiting.length : enough + 1);
+  }
+
+  async function work(seat: Seat, finish: () => void): Promise<void> {
+    try {
+      await seat.ready();
+    } catch (error) {
+      // The others go on without it.
+      if (--usable > 0) return;
+      throw error;
+    }
+    while (waiting.length > 0) {
+      const share = takeShare();
+      const open = new Set(share);
+      try {
+        await seat.score(jobOf(share, job), options, stop.signal, (found) => {
+          for (const [position, score] of found) {
+            const item = share[position]!;
+            open.delete(item);
+            left--;
+            scored(item, score);
+          }
+        });
+        if (left === 0) finish();
+      } catch (error) {
+        if (error instanceof DocumentError) throw named(error, share, job);
+        if (!(error instanceof WorkerDied) || ++deaths === MOST_DEATHS) throw error;
+        waiting.unshift(...open);
+        await seat.ready();
+      }
+    }
+  }
+
+  if (left === 0) return;
+  try {
+    await new Promise<void>((finish, fail) => {
+      for (const seat of seats) work(seat, finish).catch(fail);
+    });
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  } finally {
+    stop.unfollow();
+  }
+}
+
+/** A job of some of another's documents, in their order. */
+function jobOf(items: Item[], { queries, documents }: Job): Lists {
+  const part: Lists = { queries: [], documents: [] };
+  items.forEach(({ list, index }, i) => {
+    if (list !== items[i - 1]?.list) {
+      part.queries.push(queries[list]!);
+      part.documents.push([]);
+    }
+    part.documents.at(-1)!.push(documents[list]![index]!);
+  });
+  return part;
+}
+
+function named(error: DocumentError, share: Item[], job: Job): CrossrankError {
+  const { list, index } = share[error.position]!;
+  return new CrossrankError(error.code, `${job.place(list, index)}: ${error.message}`);
+}

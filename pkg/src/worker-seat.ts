@@ -1,0 +1,191 @@
+// A model in a worker, as its page sees it.
+
+import type { Encoding, Score } from "../types/index.js";
+import type { CacheOptions, WasmModel } from "./bindings.js";
+import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
+import type { Lists, ScoreOptions } from "./home.js";
+import type { ModelFiles } from "./model.js";
+import type { Plain, Reply, Request, WorkerPort } from "./protocol.js";
+import type { Recalled, Scored, Seat } from "./seat.js";
+
+/** What a worker is started with. */
+export interface WorkerSource {
+  start(): WorkerPort;
+  module: WebAssembly.Module;
+  files: { [key in keyof ModelFiles]: Blob };
+  cache: CacheOptions | undefined;
+}
+
+interface Call {
+  resolve(value: never): void;
+  reject(reason: unknown): void;
+  scored?(scored: Scored): void;
+}
+
+
+interface Running {
+  port: WorkerPort;
+  calls: Map<number, Call>;
+  loaded: Promise<void>;
+  /** Ends the watch for the worker's end. */
+  watch: AbortController;
+}
+
+/** A worker that ends by itself is replaced at the next call. */
+export class WorkerSeat implements Seat {
+  readonly #source: WorkerSource;
+  #running: Running | undefined;
+  #ids = 0;
+  #disposed = false;
+
+  constructor(source: WorkerSource) {
+    this.#source = source;
+  }
+
+  async ready(): Promise<void> {
+    await this.#started().loaded;
+  }
+
+  async score(
+    lists: Lists,
+    options: ScoreOptions,
+    signal: AbortSignal,
+    scored: (scored: Scored) => void,
+  ): Promise<void> {
+    const running = this.#started();
+    await running.loaded;
+    signal.throwIfAborted();
+    const id = this.#ids++;
+    const stop = () => running.port.post({ id, op: "stop" } satisfies Request);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await this.#ask(running, { id, op: "score", lists, options }, scored);
+    } catch (error) {
+      // What the worker says of being stopped is not the signal's own reason.
+      throw signal.aborted && !(error instanceof WorkerDied) ? signal.reason : error;
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  encode(query: string, document: string): Promise<Encoding> {
+    return this.#plain("encode", query, document);
+  }
+
+  recall(lists: Lists, options: ScoreOptions): Promise<Recalled> {
+    return this.#plain("recall", lists, options);
+  }
+
+  remember(keys: Uint8Array, scores: Score[]): Promise<void> {
+    return this.#plain("remember", keys, scores);
+  }
+
+  save(): Promise<Uint8Array> {
+    return this.#plain("save");
+  }
+
+  restore(saved: Uint8Array): Promise<void> {
+    return this.#plain("restore", saved);
+  }
+
+  info(): Promise<ReturnType<WasmModel["info"]>> {
+    return this.#plain("info");
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#end(disposed());
+  }
+
+  async #plain<T>(op: Plain, ...given: unknown[]): Promise<T> {
+    const running = this.#started();
+    await running.loaded;
+    return this.#ask(running, { id: this.#ids++, op, given } as Request);
+  }
+
+  #ask<T>(running: Running, request: Request, scored?: Call["scored"]): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#running !== running) return reject(this.#disposed ? disposed() : new WorkerDied());
+      running.calls.set(request.id, { resolve, reject, ...(scored && { scored }) });
+      running.port.post(request);
+    });
+  }
+
+  /** The worker, which is started where there is none. */
+  #started(): Running {
+    if (this.#disposed) throw disposed();
+    if (this.#running) return this.#running;
+    const { start, module, files, cache } = this.#source;
+    const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
+    const running: Running = {
+      port: started(start),
+      calls: new Map(),
+      loaded: Promise.resolve(),
+      watch: new AbortController(),
+    };
+    this.#running = running;
+    const gone = (reason: unknown) => {
+      if (this.#running === running) this.#end(reason);
+    };
+    running.port.onMessage((reply: Reply) => this.#take(running, reply));
+    running.port.onEnd((cause) => gone(new WorkerDied(cause)));
+    const load: Request = { id: this.#ids++, op: "load", module, files, cache, lock };
+    running.loaded = this.#ask<void>(running, load).then(
+      () => {
+        if (lock !== undefined) watch(lock, running.watch.signal, () => gone(new WorkerDied()));
+      },
+      (error) => {
+        const reason = error instanceof WorkerDied ? startFailed(error.cause) : error;
+        gone(reason);
+        throw reason;
+      },
+    );
+    // Whoever waits for it hears of the failure.
+    running.loaded.catch(() => {});
+    return running;
+  }
+
+  #take({ calls }: Running, reply: Reply): void {
+    const call = calls.get(reply.id);
+    if (!call) return;
+    if ("scored" in reply) return call.scored?.(reply.scored);
+    calls.delete(reply.id);
+    if ("value" in reply) return call.resolve(reply.value as never);
+    const { code = "runtime-crashed", message, position } = reply.error;
+    call.reject(
+      position === undefined
+        ? new CrossrankError(code, message)
+        : new DocumentError(code, message, position),
+    );
+  }
+
+  #end(reason: unknown): void {
+    const running = this.#running;
+    this.#running = undefined;
+    running?.watch.abort();
+    running?.port.end();
+    for (const call of running?.calls.values() ?? []) call.reject(reason);
+  }
+}
+
+function started(start: WorkerSource["start"]): WorkerPort {
+  try {
+    return start();
+  } catch (error) {
+    throw startFailed(error);
+  }
+}
+
+/** Calls `gone` when the lock's holder ends: browsers tell a page nothing of a worker's death. */
+function watch(lock: string, signal: AbortSignal, gone: () => void): void {
+  navigator.locks.request(lock, { signal }, gone).catch(() => {});
+}
+
+function startFailed(cause: unknown): CrossrankError {
+  return new CrossrankError(
+    "runtime-failed",
+    "the worker could not be started; check that its file, worker.js, is served beside the " +
+      "package's code, or name it with the option `worker`",
+    { cause },
+  );
+}
