@@ -14,14 +14,14 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) fn top_k(logits: &[Option<f32>], top_k: usize) -> Result<Vec<usize>> {
     let wrong = |(_, logit): &(usize, Option<f32>)| logit.is_some_and(|logit| !logit.is_finite());
     if let Some((index, Some(logit))) = logits.iter().copied().enumerate().find(wrong) {
-        return Err(Error::new(
-            ErrorKind::InvalidScore,
-            format!(
-                "the model gave {logit} for document {index}; its file is damaged or not a reranker"
-            ),
-        ));
+        return Err(not_a_score(logit).at(format_args!("document {index}")));
     }
     Ok(order(logits, top_k))
+}
+
+pub(crate) fn not_a_score(logit: f32) -> Error {
+    let message = format!("the model gave {logit}; its file is damaged or not a reranker");
+    Error::new(ErrorKind::InvalidScore, message)
 }
 
 /// The same order for values that are known to be numbers.

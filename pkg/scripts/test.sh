@@ -25,7 +25,7 @@ pack models/minilm-l6-en
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite,remote-suite,checks,stub,node.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/{suite,control-suite,remote-suite,checks,stub,node.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,remote} "$CROSSRANK_PROJECT"
 

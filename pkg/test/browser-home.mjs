@@ -6,13 +6,29 @@ import { runAll } from "./suite.mjs";
 
 const read = async (name) => (await fetch(new URL(name, import.meta.url))).json();
 
-export async function runHere(report, stub) {
+/** Every worker that is started from now on. */
+function startedWorkers() {
+  const started = [];
+  const { Worker } = globalThis;
+  globalThis.Worker = class extends Worker {
+    constructor(...given) {
+      super(...given);
+      started.push(this);
+    }
+  };
+  return started;
+}
+
+/** The suite on this thread, with the models in a number of workers. */
+export async function runHere(report, stub, workers) {
   const [golden, bits] = await Promise.all([read("golden.json"), read("logit-bits.json")]);
   const remote = {};
   for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
     remote[name] = await read(`remote/${name}.json`);
   }
-  const context = { crossrank, model, golden: golden.pairs, bits, stub, remote };
+  const context = {
+    crossrank, model, golden: golden.pairs, bits, stub, remote, workers, startedWorkers,
+  };
   return runAll(context, report);
 }
 

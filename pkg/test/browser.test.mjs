@@ -1,4 +1,4 @@
-// The suite in Chromium, on a page and in a dedicated worker. CROSSRANK_PROJECT is the test
+// The suite in Chromium: on a page, with the models in workers or not, and in a dedicated worker. CROSSRANK_PROJECT is the test
 // project; this file itself runs from the source tree, where playwright-core is installed.
 
 import { after, before, test } from "node:test";
@@ -20,9 +20,10 @@ after(async () => {
   stub?.close();
 });
 
-for (const [home, entry] of [
-  ["page", "runHere"],
-  ["worker", "runInWorker"],
+for (const [home, entry, workers] of [
+  ["page, in-thread", "runHere", 0],
+  ["page, workers", "runHere", 2],
+  ["in a worker", "runInWorker", 0],
 ]) {
   test(`chromium, ${home}`, async (t) => {
     const page = await browser.context.newPage();
@@ -31,11 +32,11 @@ for (const [home, entry] of [
     await page.goto(`${server.origin}/page.html`);
     const records = await page
       .evaluate(
-        async ([entry, stub]) => {
+        async ([entry, stub, workers]) => {
           const home = await import("/browser-home.mjs");
-          return home[entry](globalThis.report, stub);
+          return home[entry](globalThis.report, stub, workers);
         },
-        [entry, stub.origin],
+        [entry, stub.origin, workers],
       )
       .catch((error) => {
         throw new Error(`${current}: ${error.message}`);

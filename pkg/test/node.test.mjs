@@ -21,12 +21,22 @@ before(async () => {
 });
 after(() => stub.close());
 
-test("node", async (t) => {
-  const context = { crossrank, model, golden, bits, stub: stub.origin, remote };
-  for (const [name, run] of Object.entries(tests(context))) {
-    await t.test(name, async (t) => {
-      const note = await run();
-      if (note) t.diagnostic(note);
-    });
-  }
-});
+/** Every worker that is started from now on. */
+function startedWorkers() {
+  const started = [];
+  process.on("worker", (worker) => started.push(worker));
+  return started;
+}
+
+for (const workers of [0, 2]) {
+  test(workers === 0 ? "node, in-thread" : "node, workers", async (t) => {
+    const own = { stub: stub.origin, workers, startedWorkers };
+    const context = { crossrank, model, golden, bits, remote, ...own };
+    for (const [name, run] of Object.entries(tests(context))) {
+      await t.test(name, async (t) => {
+        const note = await run();
+        if (note) t.diagnostic(note);
+      });
+    }
+  });
+}

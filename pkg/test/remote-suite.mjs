@@ -166,7 +166,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       const pairs = [["a", "1"], ["b", "2"], ["a", "3"]];
       const scores = await reranker.score(pairs);
       equal(scores.map((s) => s.logit), [1, 2, 3]);
-      equal(Object.keys(scores[0]).sort(), ["logit", "queryTruncated", "score", "truncated"]);
+      equal(Object.keys(scores[0]).sort(), ["logit", "queryTruncated", "score", "tokens", "truncated"]);
       equal((await log()).length, 4, "pairs of one query are asked for together");
     },
 

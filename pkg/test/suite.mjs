@@ -1,16 +1,19 @@
 // The tests that hold wherever the package runs: node, a page, a worker. It knows nothing of a
 // test runner: `tests(context)` gives named functions, and each home runs them in order.
 //
-// context: { crossrank, model, golden, bits, stub, remote } - the package, the model package, the
-// pairs of golden.json, the bits of the logits that the native build gives for them, and what
-// remote-suite.mjs needs.
+// context: { crossrank, model, golden, bits, stub, remote, workers, startedWorkers } - the package, the model
+// package, the pairs of golden.json, the bits of the logits that the native build gives for them,
+// what remote-suite.mjs needs, the number of workers that models are loaded with, and a function
+// that gives the list of the workers that are started from then on.
 
 import { equal, ok, rejection } from "./checks.mjs";
+import { controlTests } from "./control-suite.mjs";
 import { remoteTests } from "./remote-suite.mjs";
 
 export function tests(context) {
-  const { crossrank, model, golden, bits } = context;
+  const { crossrank, model, golden, bits, workers } = context;
   const { Reranker, rerank, CrossrankError } = crossrank;
+  const loadModel = (options) => Reranker.load({ workers, ...options });
   const query = "what is a vector database";
   const documents = [
     "Bananas are rich in potassium.",
@@ -42,7 +45,7 @@ export function tests(context) {
   return {
     async "loads the model package and reports progress"() {
       const seen = [];
-      reranker = await Reranker.load({ model, onProgress: (p) => seen.push(p) });
+      reranker = await loadModel({ model, onProgress: (p) => seen.push(p) });
       const total = Object.values(model.files).reduce((sum, file) => sum + file.bytes, 0);
       ok(seen.every((p) => p.total === total), "total is not the sum of the files");
       ok(seen.every((p, i) => i === 0 || p.loaded > seen[i - 1].loaded), "loaded does not grow");
@@ -63,7 +66,8 @@ export function tests(context) {
     },
 
     async "gives the native build's logits to the bit"() {
-      const scores = await reranker.score(golden.map((pair) => [pair.query, pair.passage]));
+      const pairs = golden.map((pair) => [pair.query, pair.passage]);
+      const scores = await reranker.score(pairs, { longDocuments: "truncate" });
       equal([...new Uint32Array(Float32Array.from(scores, (s) => s.logit).buffer)], bits);
       scores.forEach(({ logit, score }, i) => {
         ok(Math.abs(score - 1 / (1 + Math.exp(-logit))) < 1e-6, `score of pair ${i}`);
@@ -92,7 +96,8 @@ export function tests(context) {
     },
 
     async "says that a long document was cut"() {
-      const { results } = await reranker.rerank(query, ["database ".repeat(1000)]);
+      const long = ["database ".repeat(1000)];
+      const { results } = await reranker.rerank(query, long, 1, { longDocuments: "truncate" });
       equal(results[0].truncated, true);
     },
 
@@ -161,7 +166,7 @@ export function tests(context) {
     async "refuses wrong bytes for a model"() {
       const { onnx, tokenizer, config } = await bytesOf(model);
       const noise = new Uint8Array(5000).map((_, i) => (i * 7919) >> 3);
-      const load = (bytes) => () => Reranker.load({ model: bytes });
+      const load = (bytes) => () => loadModel({ model: bytes });
       await rejects("invalid-model", load({ onnx: noise, tokenizer, config }));
       await rejects("invalid-model", load({ onnx: onnx.slice(0, 1e6), tokenizer, config }));
       await rejects("tokenizer-mismatch", load({ onnx, tokenizer: noise, config }));
@@ -173,7 +178,7 @@ export function tests(context) {
     async "loads from bytes and from the URL of a folder"() {
       const folder = new URL("./", model.files.config.url);
       for (const source of [await bytesOf(model), folder, folder.href]) {
-        const other = await Reranker.load({ model: source });
+        const other = await loadModel({ model: source });
         equal(await other.rerank(query, documents), firstRanking);
         await other.dispose();
       }
@@ -184,7 +189,7 @@ export function tests(context) {
         ...model,
         files: { ...model.files, config: { ...model.files.config, ...change } },
       });
-      const load = (change) => () => Reranker.load({ model: file(change) });
+      const load = (change) => () => loadModel({ model: file(change) });
       await rejects("integrity", load({ sha256: "0".repeat(64) }), /SHA-256/);
       await rejects("integrity", load({ bytes: 3 }), /bytes/);
       const url = new URL("missing.json", model.files.config.url);
@@ -194,34 +199,37 @@ export function tests(context) {
 
     async "stops loading when the signal says so, with its reason"() {
       const reason = new Error("enough");
-      equal(await rejection(() => Reranker.load({ model, signal: AbortSignal.abort(reason) })), reason);
+      equal(await rejection(() => loadModel({ model, signal: AbortSignal.abort(reason) })), reason);
       const stop = new AbortController();
-      const load = () => Reranker.load({ model, signal: stop.signal, onProgress: () => stop.abort() });
+      const load = () => loadModel({ model, signal: stop.signal, onProgress: () => stop.abort() });
       equal((await rejection(load)).name, "AbortError");
     },
 
     async "refuses a WebAssembly file that is none"() {
-      await rejects("runtime-failed", () => Reranker.load({ model, wasm: new Uint8Array(8) }));
+      await rejects("runtime-failed", () => loadModel({ model, wasm: new Uint8Array(8) }));
     },
 
-    async "replaces an instance that has trapped"() {
-      const { loaded, memory } = await withMemory(() => Reranker.load({ model }));
-      equal(await loaded.rerank(query, documents), firstRanking);
-      exhaust(memory());
-      const large = Array(400).fill("a ".repeat(500_000));
-      await rejects("runtime-crashed", () => loaded.rerank(query, large), /crashed/);
-      equal(await loaded.rerank(query, documents), firstRanking);
-      await loaded.dispose();
-    },
+    // The instance of a worker is out of reach; it is replaced by the same code.
+    ...(workers === 0 && {
+      async "replaces an instance that has trapped"() {
+        const { loaded, memory } = await withMemory(() => loadModel({ model }));
+        equal(await loaded.rerank(query, documents), firstRanking);
+        exhaust(memory());
+        const large = Array(400).fill("a ".repeat(500_000));
+        await rejects("runtime-crashed", () => loaded.rerank(query, large), /crashed/);
+        equal(await loaded.rerank(query, documents), firstRanking);
+        await loaded.dispose();
+      },
+    }),
 
     async "refuses calls after dispose"() {
-      const other = await Reranker.load({ model });
+      const other = await loadModel({ model });
       await other.dispose();
       await other.dispose();
       await rejects("disposed", () => other.rerank(query, documents));
       await rejects("disposed", () => other.score([[query, documents[0]]]));
       await rejects("disposed", () => other.encode(query, documents[0]));
-      const last = await Reranker.load({ model });
+      const last = await loadModel({ model });
       await last[Symbol.asyncDispose]();
       await rejects("disposed", () => last.rerankBatch([query], [documents]));
     },
@@ -236,7 +244,8 @@ export function tests(context) {
       await rejects("invalid-argument", () => reranker.rerank(query, documents, 1, wrong), /signal/);
     },
 
-    ...remoteTests(context),
+    ...controlTests({ ...context, loadModel }),
+    ...(workers === 0 && remoteTests(context)),
   };
 }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::batch::BATCH_TOKENS;
 use crate::engine::Run;
 use crate::error::Result;
+use crate::rank;
 use crate::score::{Score, Windows};
 use crate::tokenizer::{Query, Window};
 
@@ -27,6 +28,8 @@ pub struct Scoring {
     run: Option<Run>,
     /// Documents of which windows are missing.
     open: Vec<(usize, Windows)>,
+    /// The document that was looked at last.
+    position: usize,
 }
 
 impl Scoring {
@@ -49,6 +52,7 @@ impl Scoring {
             batch: Vec::new(),
             run: None,
             open: Vec::new(),
+            position: 0,
         })
     }
 
@@ -71,7 +75,7 @@ impl Scoring {
                 None => Ok(Vec::new()),
                 Some(logits) => {
                     self.run = None;
-                    Ok(self.add(&logits))
+                    self.add(&logits)
                 }
             },
         }
@@ -82,9 +86,9 @@ impl Scoring {
         self.run.is_none() && self.encoded == self.documents.len() && self.waiting.is_empty()
     }
 
-    /// The document that was tokenized last, or that could not be.
+    /// The document that an error of [`Scoring::step`] is about.
     pub fn position(&self) -> usize {
-        self.encoded
+        self.position
     }
 
     /// Fills a batch.
@@ -108,6 +112,7 @@ impl Scoring {
     /// Tokenizes the next document.
     fn encode(&mut self, reranker: &Reranker) -> Result<()> {
         let position = self.encoded;
+        self.position = position;
         let list = self.lists.partition_point(|&(_, end)| end <= position);
         let document = std::mem::take(&mut self.documents[position]);
         let windows = reranker.tokenizer.windows(&self.lists[list].0, &document)?;
@@ -117,9 +122,13 @@ impl Scoring {
         Ok(())
     }
 
-    fn add(&mut self, logits: &[f32]) -> Vec<(usize, Score)> {
+    fn add(&mut self, logits: &[f32]) -> Result<Vec<(usize, Score)>> {
         let mut scored = Vec::new();
         for ((position, Window { encoding, span }), &logit) in self.batch.drain(..).zip(logits) {
+            if !logit.is_finite() {
+                self.position = position;
+                return Err(rank::not_a_score(logit));
+            }
             let place = self.open.iter().position(|&(open, _)| open == position);
             let place = place.expect("a document is open until its last window is scored");
             if let Some(score) = self.open[place].1.add(Score::of(&encoding, span, logit)) {
@@ -127,6 +136,6 @@ impl Scoring {
                 scored.push((position, score));
             }
         }
-        scored
+        Ok(scored)
     }
 }
