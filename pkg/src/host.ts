@@ -10,8 +10,7 @@ export function host(port: Port): void {
   const running = new Map<number, AbortController>();
   let instance: Instance | undefined;
 
-  async function load({ module, files, cache, lock }: Request & { op: "load" }): Promise<void> {
-    await hold(lock);
+  async function load({ module, files, cache }: Request & { op: "load" }): Promise<void> {
     instance = new Instance({ module: async () => module, files: () => bytesOf(files), cache });
     await instance.ready();
   }
@@ -25,6 +24,8 @@ export function host(port: Port): void {
 
   async function answer(request: Request): Promise<unknown> {
     switch (request.op) {
+      case "hold":
+        return hold(request.lock);
       case "load":
         return load(request);
       case "score":

@@ -16,9 +16,9 @@ export type Request = { id: number } & (
       /** Blobs cross without being copied. */
       files: { [key in keyof ModelFiles]: Blob };
       cache: CacheOptions | undefined;
-      /** The name of a lock to hold, for the page to see when the worker ends. */
-      lock: string | undefined;
     }
+  /** The name of a lock to hold from the start, for the page to see when the worker ends. */
+  | { op: "hold"; lock: string | undefined }
   | { op: "score"; lists: Lists; options: ScoreOptions }
   | { op: "stop" }
   | { [Op in Plain]: { op: Op; given: Parameters<Seat[Op]> } }[Plain]

@@ -23,6 +23,9 @@ interface Call {
 }
 
 
+/** Milliseconds for a worker's script to arrive and to answer. */
+const LONGEST_START = 30_000;
+
 interface Running {
   port: WorkerPort;
   calls: Map<number, Call>;
@@ -115,10 +118,8 @@ export class WorkerSeat implements Seat {
   #started(): Running {
     if (this.#disposed) throw disposed();
     if (this.#running) return this.#running;
-    const { start, module, files, cache } = this.#source;
-    const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
     const running: Running = {
-      port: started(start),
+      port: started(this.#source.start),
       calls: new Map(),
       loaded: Promise.resolve(),
       watch: new AbortController(),
@@ -129,20 +130,24 @@ export class WorkerSeat implements Seat {
     };
     running.port.onMessage((reply: Reply) => this.#take(running, reply));
     running.port.onEnd((cause) => gone(new WorkerDied(cause)));
-    const load: Request = { id: this.#ids++, op: "load", module, files, cache, lock };
-    running.loaded = this.#ask<void>(running, load).then(
-      () => {
-        if (lock !== undefined) watch(lock, running.watch.signal, () => gone(new WorkerDied()));
-      },
-      (error) => {
-        const reason = error instanceof WorkerDied ? startFailed(error.cause) : error;
-        gone(reason);
-        throw reason;
-      },
-    );
+    running.loaded = this.#load(running, gone).catch((error) => {
+      const reason = error instanceof WorkerDied ? startFailed(error.cause) : error;
+      gone(reason);
+      throw reason;
+    });
     // Whoever waits for it hears of the failure.
     running.loaded.catch(() => {});
     return running;
+  }
+
+  async #load(running: Running, gone: (reason: unknown) => void): Promise<void> {
+    const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
+    const late = setTimeout(() => gone(new WorkerDied()), LONGEST_START);
+    const held = this.#ask<void>(running, { id: this.#ids++, op: "hold", lock });
+    await held.finally(() => clearTimeout(late));
+    if (lock !== undefined) watch(lock, running.watch.signal, () => gone(new WorkerDied()));
+    const { module, files, cache } = this.#source;
+    await this.#ask<void>(running, { id: this.#ids++, op: "load", module, files, cache });
   }
 
   #take({ calls }: Running, reply: Reply): void {
