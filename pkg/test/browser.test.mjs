@@ -1,51 +1,56 @@
-// The suite in Chromium, on a page and in a dedicated worker. CROSSRANK_PROJECT is the test
-// project; this file itself runs from the source tree, where playwright-core is installed.
+// The suite in Chromium and in Firefox, on a page and in a dedicated worker. CROSSRANK_PROJECT is
+// the test project; this file itself runs from the source tree, where puppeteer-core is installed.
 
 import { after, before, test } from "node:test";
-import { launch } from "./chromium.mjs";
+import { launch } from "./browsers.mjs";
 import { serve } from "./server.mjs";
 import { startStub } from "./stub.mjs";
 
 let server;
 let stub;
-let browser;
 before(async () => {
   stub = await startStub();
   server = await serve(process.env.CROSSRANK_PROJECT);
-  browser = await launch();
 });
-after(async () => {
-  await browser?.close();
+after(() => {
   server?.close();
   stub?.close();
 });
 
-for (const [home, entry] of [
-  ["page", "runHere"],
-  ["worker", "runInWorker"],
-]) {
-  test(`chromium, ${home}`, async (t) => {
-    const page = await browser.context.newPage();
-    let current = "loading";
-    await page.exposeFunction("report", (name) => (current = name));
-    await page.goto(`${server.origin}/page.html`);
-    const records = await page
-      .evaluate(
-        async ([entry, stub]) => {
-          const home = await import("/browser-home.mjs");
-          return home[entry](globalThis.report, stub);
-        },
-        [entry, stub.origin],
-      )
-      .catch((error) => {
-        throw new Error(`${current}: ${error.message}`);
-      });
-    for (const { name, error, note, ms } of records) {
-      await t.test(name, (t) => {
-        t.diagnostic(note ? `${ms} ms; ${note}` : `${ms} ms`);
-        if (error) throw new Error(error);
-      });
+for (const name of ["chromium", "firefox"]) {
+  test(name, async (t) => {
+    const browser = await launch(name);
+    t.after(() => browser.close());
+    for (const [home, entry] of [
+      ["page", "runHere"],
+      ["worker", "runInWorker"],
+    ]) {
+      await t.test(home, async (t) => runSuite(t, await browser.newPage(), entry));
     }
-    await page.close();
   });
+}
+
+async function runSuite(t, page, entry) {
+  let current = "loading";
+  await page.exposeFunction("report", (name) => void (current = name));
+  await page.goto(`${server.origin}/page.html`);
+  const records = await page
+    .evaluate(
+      async (entry, stub) => {
+        const home = await import("/browser-home.mjs");
+        return home[entry](globalThis.report, stub);
+      },
+      entry,
+      stub.origin,
+    )
+    .catch((error) => {
+      throw new Error(`${current}: ${error.message}`);
+    });
+  for (const { name, error, note, ms } of records) {
+    await t.test(name, (t) => {
+      t.diagnostic(note ? `${ms} ms; ${note}` : `${ms} ms`);
+      if (error) throw new Error(error);
+    });
+  }
+  await page.close();
 }

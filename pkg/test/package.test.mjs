@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { launch } from "./chromium.mjs";
+import { launch } from "./browsers.mjs";
 import { serve } from "./server.mjs";
 
 const project = process.env.CROSSRANK_PROJECT;
@@ -192,7 +192,7 @@ const BUNDLERS = {
 };
 
 test("bundlers", async (t) => {
-  const browser = await launch();
+  const browser = await launch("chromium");
   t.after(() => browser.close());
 
   /** Bundles the app, opens it, and gives what its call came to. */
@@ -207,7 +207,7 @@ test("bundlers", async (t) => {
     }
     finish(out);
     const server = await serve(out);
-    const page = await browser.context.newPage();
+    const page = await browser.newPage();
     try {
       await page.goto(`${server.origin}/index.html`);
       return await page.evaluate(() => globalThis.answer);
