@@ -87,11 +87,11 @@ async function rank({ abortAt, abortAfter, ...options } = {}) {
 }
 
 /** What is stored for an origin, as its pages see it. */
-async function stored(server, use = keys) {
+async function stored(server, use = keys, ...given) {
   const page = await newPage();
   try {
     await page.goto(`${server.origin}/page.html`);
-    return await page.evaluate(use);
+    return await page.evaluate(use, ...given);
   } finally {
     await page.close();
   }
@@ -103,12 +103,12 @@ async function keys() {
   return requests.map(({ url }) => decodeURIComponent(new URL(url).pathname)).sort();
 }
 
-/** Turns each copy into noise of the same length. */
-async function damage() {
+/** Turns each copy into noise, of this length or its own. */
+async function damage(length) {
   const cache = await caches.open("crossrank");
   for (const request of await cache.keys()) {
     const { byteLength } = await (await cache.match(request)).arrayBuffer();
-    await cache.put(request, new Response(new Uint8Array(byteLength).fill(7)));
+    await cache.put(request, new Response(new Uint8Array(length ?? byteLength).fill(7)));
   }
 }
 
@@ -232,14 +232,19 @@ for (const [name, options, conduct] of [
   };
 }
 
-tests["a broken download begins again where the server knows no ranges"] = async (t) => {
-  const server = await start(t, { [ONNX]: inTurn({ cut: CUT }, {}) });
-  const { logits, progress } = await visit(server);
-  assert.deepEqual(logits, expected);
-  assert.equal(server.asked(ONNX).length, 2);
-  assert.ok(!grows(progress));
-  assert.equal(progress.at(-1).loaded, progress[0].total);
-};
+for (const [name, conduct, requests] of [
+  ["knows no ranges", {}, 2],
+  ["sends another range", { ranges: true, rangeStart: 5 }, 3],
+]) {
+  tests[`a broken download begins again where the server ${name}`] = async (t) => {
+    const server = await start(t, { [ONNX]: inTurn({ cut: CUT }, conduct) });
+    const { logits, progress } = await visit(server);
+    assert.deepEqual(logits, expected);
+    assert.equal(server.asked(ONNX).length, requests);
+    assert.ok(!grows(progress));
+    assert.equal(progress.at(-1).loaded, progress[0].total);
+  };
+}
 
 tests["parts of different versions of a folder's file are not joined"] = async (t) => {
   const versions = (before, after) => [
@@ -277,14 +282,19 @@ tests["what came before a load failed is kept for the next one"] = async (t) => 
   assert.deepEqual((await stored(server)).slice(0, 4), STORED);
 };
 
-tests["what was kept of a failed load is not trusted"] = async (t) => {
-  const server = await start(t, { [ONNX]: failing() });
-  assert.equal((await visit(server)).code, "fetch-failed");
-  await stored(server, damage);
-  server.asked(ONNX);
-  assert.deepEqual((await visit(server)).logits, expected);
-  assert.deepEqual(server.asked(ONNX).map((entry) => entry.range !== undefined), [true, false]);
-};
+for (const [name, length] of [
+  ["damaged", undefined],
+  ["longer than the file", 24_000_000],
+]) {
+  tests[`what was kept of a failed load is not trusted: ${name}`] = async (t) => {
+    const server = await start(t, { [ONNX]: failing() });
+    assert.equal((await visit(server)).code, "fetch-failed");
+    await stored(server, damage, length);
+    server.asked(ONNX);
+    assert.deepEqual((await visit(server)).logits, expected);
+    assert.deepEqual(server.asked(ONNX).map((entry) => entry.range !== undefined), [true, false]);
+  };
+}
 
 tests["an aborted load stops at once and leaves nothing broken"] = async (t) => {
   let conduct = {};
@@ -315,6 +325,7 @@ tests["an aborted load stops at once and leaves nothing broken"] = async (t) => 
 
   conduct = { ranges: true };
   assert.deepEqual((await page.evaluate(rank, {})).logits, expected);
+  assert.equal((await page.evaluate(rank, { abortAt: 0 })).progress.length, 1, "of the copies");
 };
 
 for (const [name, content, message] of [

@@ -43,6 +43,12 @@ test("the package holds what its exports name and needs no other package", () =>
   assert.deepEqual(extra.filter((name) => !/\.(js|wasm)$|^LICENSE/.test(name)), []);
 });
 
+test("the code knows the package's version", async () => {
+  const { version } = JSON.parse(readFileSync(join(installed("crossrank"), "package.json")));
+  const code = await import(pathToFileURL(join(installed("crossrank"), "dist/version.js")));
+  assert.equal(code.VERSION, version);
+});
+
 test("every condition resolves", () => {
   const resolve = (conditions) =>
     execFileSync(
