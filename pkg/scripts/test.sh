@@ -4,10 +4,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-if ! command -v "${CHROMIUM:-chromium}" >/dev/null; then
+browsers=()
+command -v "${CHROMIUM:-chromium}" >/dev/null || browsers+=(chromium)
+command -v "${FIREFOX:-firefox-esr}" >/dev/null || browsers+=(firefox-esr)
+if [ ${#browsers[@]} -gt 0 ]; then
   sudo=
   [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get install -qy chromium || { $sudo apt-get update -q && $sudo apt-get install -qy chromium; }
+  $sudo apt-get install -qy "${browsers[@]}" ||
+    { $sudo apt-get update -q && $sudo apt-get install -qy "${browsers[@]}"; }
 fi
 
 scratch=$(mktemp -d)

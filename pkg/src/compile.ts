@@ -1,6 +1,7 @@
 // The WebAssembly file in browsers, compiled.
 
 import { bySameVersion, download, Received } from "./download.js";
+import { CrossrankError } from "./errors.js";
 import { checked, get, NetworkError, openResponse } from "./fetch.js";
 import type { Resume } from "./platform.js";
 import { missing } from "./read.js";
@@ -24,15 +25,15 @@ export async function compileResponse(url: URL, storage: Storage): Promise<WebAs
     if (copy) await storage.write(slot, version, copy);
     return module;
   } catch (error) {
-    // A stream that breaks is a TypeError.
-    if (!(error instanceof NetworkError || error instanceof TypeError)) throw error;
+    if (error instanceof CrossrankError && !(error instanceof NetworkError)) throw error;
+    // What does not compile may be the half of a file, which Firefox takes for a whole one.
   }
   const copy = await storage.read(slot, version);
   if (copy) return WebAssembly.compile(copy);
   const open = async (resume?: Resume) =>
     (await openResponse(url, undefined, resume)) ?? missing([url]);
   const received = new Received();
-  await download({ open, resume: bySameVersion }, await open(), received, () => {});
+  await download({ url, open, resume: bySameVersion }, await open(), received, () => {});
   const content = received.join();
   const module = await WebAssembly.compile(content);
   await storage.write(slot, version, content);

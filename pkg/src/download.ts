@@ -1,7 +1,7 @@
 // Reads a file to its end, also where the connection breaks on the way.
 
 import { backoff, pause } from "./abort.js";
-import { NetworkError } from "./fetch.js";
+import { failed, NetworkError } from "./fetch.js";
 import type { Opened, Resume } from "./platform.js";
 
 /** Retries in a row that bring nothing new. */
@@ -14,6 +14,7 @@ export type Report = (bytes: number) => void;
 
 /** Where a file comes from. */
 export interface Origin {
+  url: URL;
   open(resume?: Resume): Promise<Opened>;
   /** How to go on after so many bytes of a version; undefined where that is not safe. */
   resume(start: number, version: string | undefined): Resume | undefined;
@@ -53,7 +54,7 @@ export class Received {
 
 /** Reads the rest of a file and gives its version. What came before an error stays in `received`. */
 export async function download(
-  { open, resume, signal }: Origin,
+  { url, open, resume, signal }: Origin,
   opened: Opened,
   received: Received,
   report: Report,
@@ -69,7 +70,9 @@ export async function download(
         received.push(chunk);
         report(received.length);
       }
-      return version;
+      // Firefox takes a connection that breaks for the end of the file.
+      if (received.length >= (opened.size ?? 0)) return version;
+      throw failed(url, `${received.length} of ${opened.size} bytes came`, signal);
     } catch (error) {
       if (!(error instanceof NetworkError) || retry === RETRIES) throw error;
     }

@@ -12,6 +12,7 @@ import { fingerprintOf, readModel, type ModelFiles } from "./model.js";
 import type { Platform } from "./platform.js";
 import { Pool, type Keeper } from "./pool.js";
 import type { Seat } from "./seat.js";
+import { chooseBuild, refuseRelaxed } from "./simd.js";
 import { Storage } from "./storage.js";
 import { VERSION } from "./version.js";
 import { WorkerSeat } from "./worker-seat.js";
@@ -23,12 +24,24 @@ const MOST_AUTO_WORKERS = 4;
 
 /** Gives `load` for a platform. Modules are compiled once for all rerankers. */
 export function loader(platform: Platform): (options: LoadOptions) => Promise<Home> {
-  let compiled: Promise<WebAssembly.Module> | undefined;
+  let own: Promise<WebAssembly.Module> | undefined;
+
+  async function compileOwn(storage: Storage): Promise<WebAssembly.Module> {
+    const { wasm } = platform;
+    if ((await chooseBuild(storage)) === "relaxed-simd") {
+      try {
+        return await compileFrom(wasm["relaxed-simd"](), platform, storage);
+      } catch {
+        // The other file may be where this one is not.
+      }
+    }
+    return compileFrom(wasm.simd128(), platform, storage);
+  }
 
   function compile(wasm: LoadOptions["wasm"], storage: Storage): Promise<WebAssembly.Module> {
     if (wasm !== undefined) return compileFrom(wasm, platform, storage);
-    return (compiled ??= compileFrom(platform.wasm(), platform, storage).catch((error) => {
-      compiled = undefined;
+    return (own ??= compileOwn(storage).catch((error) => {
+      own = undefined;
       throw error;
     }));
   }
@@ -76,9 +89,17 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
             throw error;
           }));
       if (signal?.aborted) pool.dispose();
+      else if (wasm === undefined) await checkBuild(pool, storage);
       return pool;
     });
   };
+}
+
+/** The relaxed build computes with the simd128 kernel where its own test fails. */
+async function checkBuild(pool: Pool, storage: Storage): Promise<void> {
+  const { kernel } = await pool.info();
+  const isRelaxed = (await chooseBuild(storage)) === "relaxed-simd";
+  if (isRelaxed && kernel === "simd128") await refuseRelaxed(storage);
 }
 
 function workersOf(

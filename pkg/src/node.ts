@@ -12,7 +12,10 @@ import { openResponse } from "./fetch.js";
 import type { Opened } from "./platform.js";
 import type { Reply, Request, WorkerPort } from "./protocol.js";
 
-const wasm = () => new URL("./crossrank.wasm", import.meta.url);
+const wasm = {
+  simd128: () => new URL("./crossrank.wasm", import.meta.url),
+  "relaxed-simd": () => new URL("./crossrank-relaxed-simd.wasm", import.meta.url),
+};
 
 const api = /* @__PURE__ */ define({
   url: (location) =>

@@ -1,4 +1,5 @@
 import type { WorkerPort } from "./protocol.js";
+import type { Build } from "./simd.js";
 import type { Storage } from "./storage.js";
 
 /** A file or a response whose reading has begun. */
@@ -29,8 +30,8 @@ export interface Platform {
   open(url: URL, signal: AbortSignal, resume?: Resume): Promise<Opened | undefined>;
   /** Reads and compiles a WebAssembly file. */
   compile(url: URL, storage: Storage): Promise<WebAssembly.Module>;
-  /** The WebAssembly file of this package. */
-  wasm(): URL;
+  /** The WebAssembly files of this package. */
+  readonly wasm: Record<Build, () => URL>;
   /** Where a model computes when the caller does not say: in how many workers. */
   readonly workers: "auto" | number;
   /** Starts a worker: from this package's script, or from where a caller has put it. */

@@ -51,7 +51,11 @@ async function findKnown(file: KnownFile, { platform, storage, signal }: Sources
   const received = new Received();
   received.push((await storage.read(unfinished, sha256)) ?? new Uint8Array());
   const origin: Origin = {
-    open: async (resume) => (await platform.open(url, signal, resume)) ?? missing([url]),
+    url,
+    async open(resume) {
+      const opened = (await platform.open(url, signal, resume)) ?? missing([url]);
+      return { ...opened, size: opened.size ?? bytes };
+    },
     // Parts may be of different versions: the hash tells whether they fit.
     resume: (start) => ({ start }),
     signal,
@@ -117,6 +121,7 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
     return stored(url, copy);
   }
   const origin: Origin = {
+    url,
     open: async (resume) => (await platform.open(url, signal, resume)) ?? missing([url]),
     resume: bySameVersion,
     signal,

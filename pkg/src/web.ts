@@ -7,7 +7,10 @@ import { openResponse } from "./fetch.js";
 import type { WorkerPort } from "./protocol.js";
 
 // Bundlers look for this very form of `new URL` and keep the file.
-const wasm = () => new URL("./crossrank.wasm", import.meta.url);
+const wasm = {
+  simd128: () => new URL("./crossrank.wasm", import.meta.url),
+  "relaxed-simd": () => new URL("./crossrank-relaxed-simd.wasm", import.meta.url),
+};
 
 function worker(script: URL | string | undefined): WorkerPort {
   // Here, too, bundlers look for the very form.

@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { launch } from "./chromium.mjs";
+import { launch } from "./browsers.mjs";
 import { serve } from "./server.mjs";
 
 const project = process.env.CROSSRANK_PROJECT;
@@ -41,6 +41,12 @@ test("the package holds what its exports name and needs no other package", () =>
   for (const path of new Set(named)) readFileSync(join(installed("crossrank"), path));
   const extra = readdirSync(join(installed("crossrank"), "dist"));
   assert.deepEqual(extra.filter((name) => !/\.(js|wasm)$|^LICENSE/.test(name)), []);
+});
+
+test("the code knows the package's version", async () => {
+  const { version } = JSON.parse(readFileSync(join(installed("crossrank"), "package.json")));
+  const code = await import(pathToFileURL(join(installed("crossrank"), "dist/version.js")));
+  assert.equal(code.VERSION, version);
 });
 
 test("every condition resolves", () => {
@@ -192,7 +198,7 @@ const BUNDLERS = {
 };
 
 test("bundlers", async (t) => {
-  const browser = await launch();
+  const browser = await launch("chromium");
   t.after(() => browser.close());
 
   /** Bundles the app, opens it, and gives what its call came to. */
@@ -207,7 +213,7 @@ test("bundlers", async (t) => {
     }
     finish(out);
     const server = await serve(out);
-    const page = await browser.context.newPage();
+    const page = await browser.newPage();
     try {
       await page.goto(`${server.origin}/index.html`);
       return await page.evaluate(() => globalThis.answer);

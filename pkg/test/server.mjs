@@ -22,8 +22,9 @@ const IMPORTS = {
 };
 
 /**
- * `conduct(path)` says how to answer a request: `{ status, headers, ranges, gzip, content, cut }`,
- * of which `cut` is the number of bytes after which the connection breaks.
+ * `conduct(path)` says how to answer a request: `{ status, headers, ranges, rangeStart, gzip,
+ * content, cut }`. A status of 0 is no answer at all, `rangeStart` a place that nobody asked for,
+ * and `cut` the number of bytes after which the connection breaks.
  */
 export async function serve(folder, conduct = () => ({})) {
   const log = [];
@@ -51,7 +52,9 @@ async function answer(folder, entry, conduct, response) {
   const type = TYPES[extname(file)] ?? "application/octet-stream";
   let body = conduct.content ?? (await readFile(file));
   if (forWorker && type === "text/javascript") body = withImports(body.toString());
-  const start = ranges && entry.range ? Number(/^bytes=(\d+)-$/.exec(entry.range)[1]) : 0;
+  const asked = ranges && entry.range ? Number(/^bytes=(\d+)-$/.exec(entry.range)[1]) : 0;
+  if (asked >= body.length) return response.writeHead(416).end();
+  const start = asked && (conduct.rangeStart ?? asked);
   const head = { "content-type": type, ...headers };
   if (start > 0) head["content-range"] = `bytes ${start}-${body.length - 1}/${body.length}`;
   if (gzip) head["content-encoding"] = "gzip";

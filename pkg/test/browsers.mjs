@@ -1,0 +1,43 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { launch as launchBrowser } from "puppeteer-core";
+
+/** Debian's browsers. */
+const BROWSERS = {
+  chromium: {
+    browser: "chrome",
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  },
+  firefox: {
+    browser: "firefox",
+    executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+  },
+};
+
+/** A headless browser; its profile, and what it writes beside that, go away with it. */
+export async function launch(name) {
+  const home = await mkdtemp(join(tmpdir(), `crossrank-${name}-`));
+  const browser = await launchBrowser({
+    ...BROWSERS[name],
+    headless: true,
+    userDataDir: join(home, "profile"),
+    env: { ...process.env, HOME: home, TMPDIR: home },
+    // A call on a page may take as long as a whole suite.
+    protocolTimeout: 600_000,
+  });
+  const close = async () => {
+    await browser.close();
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  };
+  return { name, newPage: () => browser.newPage(), close };
+}
