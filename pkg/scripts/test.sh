@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
-# Arguments name tests: kernels, node, package, serve, browser, loading (all).
+# Arguments name tests: kernels, node, package, serve, browser, loading, page (all).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -34,11 +34,11 @@ cp pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,remote} "$CROSSRANK_PROJECT"
 
 files=()
-for name in "${@:-kernels node package serve browser loading}"; do
+for name in "${@:-kernels node package serve browser loading page}"; do
   for one in $name; do
     case $one in
       node | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
-      kernels | package | browser | loading) files+=("pkg/test/$one.test.mjs") ;;
+      kernels | package | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac
   done

@@ -39,5 +39,5 @@ export async function launch(name) {
     await browser.close();
     await rm(home, { recursive: true, force: true, maxRetries: 5 });
   };
-  return { name, newPage: () => browser.newPage(), close };
+  return { name, pid: browser.process().pid, newPage: () => browser.newPage(), close };
 }

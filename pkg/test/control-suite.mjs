@@ -34,6 +34,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       equal([info.home, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
       ok(["simd128", "relaxed"].includes(info.kernel), `kernel ${info.kernel}`);
       equal(info.maxLength, 512);
+      return info.kernel;
     },
 
     async "an abort in the middle of a long document settles at once"() {
