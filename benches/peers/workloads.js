@@ -55,7 +55,7 @@ function shipped(root) {
 }
 
 /** Queries of TREC DL 2019 with the first 100 passages that BM25 found for each. */
-function trec(folder, count) {
+export function trec(folder, count) {
   const lines = (file) => readFileSync(join(folder, file), "utf8").split("\n").filter(Boolean);
   const texts = (file) =>
     new Map(lines(file).map((line) => JSON.parse(line)).map((r) => [r._id, `${r.title ?? ""} ${r.text}`.trim()]));

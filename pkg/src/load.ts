@@ -11,7 +11,6 @@ import { Instance } from "./instance.js";
 import { fingerprintOf, readModel, type ModelFiles } from "./model.js";
 import type { Platform } from "./platform.js";
 import { Pool, type Keeper } from "./pool.js";
-import type { Seat } from "./seat.js";
 import { chooseBuild, refuseRelaxed } from "./simd.js";
 import { Storage } from "./storage.js";
 import { VERSION } from "./version.js";
@@ -55,14 +54,22 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
     const source = model ?? (await defaultModel());
 
     return unlessAborted(signal, async () => {
-      const [module, files] = await Promise.all([
+      const parts = Promise.all([
         compile(wasm, storage),
         readModel(source, platform, storage, { onProgress, signal }),
-      ]);
-      const cache = bytes > 0 ? { bytes, ...(await fingerprintOf(source, files)) } : undefined;
-      const keeper = persistent && cache ? keeperOf(storage, cache) : undefined;
+      ]).then(async ([module, files]) => {
+        const cache = bytes > 0 ? { bytes, ...(await fingerprintOf(source, files)) } : undefined;
+        return { module, files, cache };
+      });
+      // Whoever waits for them hears of a failure.
+      parts.catch(() => {});
+      const keeper = async () => {
+        const { cache } = await parts;
+        return persistent && cache ? keeperOf(storage, cache) : undefined;
+      };
 
-      const inThread = () => {
+      async function inThread(): Promise<Pool> {
+        const { files, cache } = await parts;
         // They are read again after a crash, instead of being kept: 24 MB held for as long as the
         // reranker lives is a high price for what should never happen, and files on the disk or
         // in the browser's storage come back quickly.
@@ -70,16 +77,22 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
         const again = async () => first ?? (await readModel(source, platform, storage, {}));
         const take = () => again().finally(() => (first = undefined));
         const seat = new Instance({ module: () => compile(wasm, storage), files: take, cache });
-        return Pool.load([seat], { home: "in-thread", cached: cache !== undefined, keeper });
-      };
-      const inWorkers = (count: number) => {
-        const blobs = blobsOf(files);
+        return Pool.load([seat], { home: "in-thread", keeper });
+      }
+
+      function inWorkers(count: number): Promise<Pool> {
+        let blobs: ReturnType<typeof blobsOf> | undefined;
         const start = () => platform.worker(options.worker);
-        const seats = Array.from({ length: count }, (_, i): Seat => {
-          return new WorkerSeat({ start, module, files: blobs, cache: i === 0 ? cache : undefined });
+        const seats = Array.from({ length: count }, (_, i) => {
+          // One cache serves all.
+          const partsOfSeat = async () => {
+            const { module, files, cache } = await parts;
+            return { module, files: (blobs ??= blobsOf(files)), cache: i === 0 ? cache : undefined };
+          };
+          return new WorkerSeat({ start, parts: partsOfSeat });
         });
-        return Pool.load(seats, { home: "workers", cached: cache !== undefined, keeper });
-      };
+        return Pool.load(seats, { home: "workers", keeper });
+      }
 
       const pool = await (workers.count === 0
         ? inThread()

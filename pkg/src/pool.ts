@@ -30,30 +30,31 @@ export interface Keeper {
 export interface PoolOptions {
   /** What `info` calls this home. */
   home: "workers" | "in-thread";
-  /** The first seat has a score cache, which serves all. */
-  cached: boolean;
-  keeper: Keeper | undefined;
+  /** Keeps what is in the first seat's cache, which serves all seats. */
+  keeper(): Promise<Keeper | undefined>;
 }
 
 export class Pool implements Home {
   readonly #seats: Seat[];
-  readonly #options: PoolOptions;
+  readonly #home: PoolOptions["home"];
+  #keeper: Keeper | undefined;
   #saving: ReturnType<typeof setTimeout> | undefined;
   #disposed = false;
 
-  private constructor(seats: Seat[], options: PoolOptions) {
+  private constructor(seats: Seat[], home: PoolOptions["home"]) {
     this.#seats = seats;
-    this.#options = options;
+    this.#home = home;
   }
 
   /** Resolves when the first seat is ready; the others may take their time. */
   static async load(seats: Seat[], options: PoolOptions): Promise<Pool> {
-    const pool = new Pool(seats, options);
+    const pool = new Pool(seats, options.home);
     try {
       const [first, ...others] = seats;
       await first!.ready();
       for (const seat of others) seat.ready().catch(() => {});
-      const saved = await options.keeper?.load();
+      pool.#keeper = await options.keeper();
+      const saved = await pool.#keeper?.load();
       if (saved) await first!.restore(saved);
     } catch (error) {
       pool.dispose();
@@ -93,7 +94,7 @@ export class Pool implements Home {
   }
 
   async info(): Promise<Info> {
-    const { home } = this.#options;
+    const home = this.#home;
     const workers = home === "workers" ? this.#seats.length : 0;
     return { home, workers, ...(await this.#first.info()) };
   }
@@ -111,7 +112,7 @@ export class Pool implements Home {
 
   async #recall(job: Job, { options, skipCache }: Control): Promise<Recalled> {
     const nothing = { keys: new Uint8Array(), scores: [] };
-    if (!this.#options.cached || skipCache) return nothing;
+    if (skipCache) return nothing;
     try {
       const { queries, documents } = job;
       return await this.#first.recall({ queries, documents }, options);
@@ -128,14 +129,14 @@ export class Pool implements Home {
     fresh.forEach(({ key }, i) => keys.set(key, i * KEY_BYTES));
     // A cache that cannot be written to costs time, and no more.
     this.#first.remember(keys, fresh.map(({ score }) => score)).catch(() => {});
-    if (this.#options.keeper && this.#saving === undefined) {
+    if (this.#keeper && this.#saving === undefined) {
       this.#saving = setTimeout(() => this.#save().catch(() => {}), SAVE_AFTER);
     }
   }
 
   async #save(): Promise<void> {
     this.#saving = undefined;
-    await this.#options.keeper!.save(await this.#first.save());
+    await this.#keeper!.save(await this.#first.save());
   }
 }
 

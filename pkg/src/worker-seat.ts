@@ -8,12 +8,17 @@ import type { ModelFiles } from "./model.js";
 import type { Plain, Reply, Request, WorkerPort } from "./protocol.js";
 import type { Recalled, Scored, Seat } from "./seat.js";
 
-/** What a worker is started with. */
-export interface WorkerSource {
-  start(): WorkerPort;
+/** What a worker loads. */
+export interface Parts {
   module: WebAssembly.Module;
   files: { [key in keyof ModelFiles]: Blob };
   cache: CacheOptions | undefined;
+}
+
+/** A worker is started at once, and loads its parts when they are there. */
+export interface WorkerSource {
+  start(): WorkerPort;
+  parts(): Promise<Parts>;
 }
 
 interface Call {
@@ -146,8 +151,8 @@ export class WorkerSeat implements Seat {
     const held = this.#ask<void>(running, { id: this.#ids++, op: "hold", lock });
     await held.finally(() => clearTimeout(late));
     if (lock !== undefined) watch(lock, running.watch.signal, () => gone(new WorkerDied()));
-    const { module, files, cache } = this.#source;
-    await this.#ask<void>(running, { id: this.#ids++, op: "load", module, files, cache });
+    const parts = await this.#source.parts();
+    await this.#ask<void>(running, { id: this.#ids++, op: "load", ...parts });
   }
 
   #take({ calls }: Running, reply: Reply): void {

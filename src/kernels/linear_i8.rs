@@ -67,10 +67,11 @@ impl LinearI8 {
         let mut packed = kernel.pack(&columns);
         let width = n.next_multiple_of(LANES);
         let mut padded = [(); 3].map(|()| vec![0.0; width]);
+        let sums = columns.fold(0, |sum, v| sum + i32::from(v));
         for c in 0..n {
             let scale = scales[c % scales.len()];
             let zero = zero_points[c % zero_points.len()];
-            let sum: i32 = columns.column(c).map(|v| i32::from(v) - zero).sum();
+            let sum = sums[c] - k as i32 * zero;
             packed.sum_factor[c] -= zero;
             padded[0][c] = scale;
             padded[1][c] = scale * sum as f32;

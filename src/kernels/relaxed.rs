@@ -54,19 +54,21 @@ fn self_test() -> bool {
 /// The largest weight for which the product is specified.
 const LARGEST: u8 = 127;
 
-/// The least weight of a column; 0 of an empty one.
-fn lowest(weights: &Columns, column: usize) -> i8 {
-    weights.column(column).min().unwrap_or(0)
-}
-
 /// Whether few enough weights are more than [`LARGEST`] above their column's least: each costs at
 /// most two extra blocks, and the simd128 kernel takes about a third longer for all of them.
 pub(super) fn fits(weights: &Columns) -> bool {
-    let above = |column| {
-        let low = i16::from(lowest(weights, column)) + i16::from(LARGEST);
-        weights.column(column).filter(|&v| i16::from(v) > low).count()
-    };
-    (0..weights.n).map(above).sum::<usize>() <= weights.k * weights.n / (GROUP * LANES * 4)
+    let above = shifted(weights).1.iter().filter(|&&v| v as u8 > LARGEST).count();
+    above <= weights.k * weights.n / (GROUP * LANES * 4)
+}
+
+/// The least weight of each column, and all weights with that taken off, as unsigned bytes.
+fn shifted(weights: &Columns) -> (Vec<i8>, Vec<i8>) {
+    let low = weights.fold(i8::MAX, i8::min);
+    let mut shifted = Vec::with_capacity(weights.values.len());
+    for row in weights.values.chunks_exact(weights.n.max(1)) {
+        shifted.extend(row.iter().zip(&low).map(|(v, low)| v.wrapping_sub(*low)));
+    }
+    (low, shifted)
 }
 
 /// Move what exceeds [`LARGEST`] from blocks of unsigned weights to extra ones.
@@ -117,16 +119,13 @@ impl Isa for Relaxed {
 
     /// Only for weights that [`fits`] has accepted.
     fn pack(self, weights: &Columns) -> Packed {
-        let low: Vec<i8> = (0..weights.n).map(|column| lowest(weights, column)).collect();
-        let shifted =
-            weights.values.iter().zip(low.iter().cycle()).map(|(v, low)| v.wrapping_sub(*low));
-        let shifted: Vec<i8> = shifted.collect();
+        let (low, shifted) = shifted(weights);
         let shifted = Columns { values: &shifted, ..*weights };
         let mut packed = Packed::in_groups_of(GROUP, &shifted);
-        for (column, low) in low.into_iter().enumerate() {
+        let sums = shifted.fold(0, |sum, v| sum + i32::from(v as u8));
+        for (column, (low, sum)) in low.into_iter().zip(sums).enumerate() {
             packed.sum_factor[column] = i32::from(low);
-            packed.offset[column] =
-                128 * shifted.column(column).map(|v| i32::from(v as u8)).sum::<i32>();
+            packed.offset[column] = 128 * sum;
         }
         peel(&mut packed);
         packed
