@@ -18,7 +18,7 @@ use crossrank::{LoadOptions, ModelFiles, Reranker, ScoreCache};
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::{Failure, at_least_one, input};
+use super::{Failure, at_least_one, input, io};
 use http::App;
 use scorer::Scorer;
 
@@ -249,9 +249,4 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|s| *s > 0.0);
     let duration = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
     duration.ok_or_else(|| "a number of seconds over 0".into())
-}
-
-fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
-    let what = what.into();
-    move |error| Failure::new("io", format!("{what} ({error})"))
 }
