@@ -5,6 +5,7 @@
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
 	pkg/scripts/build.sh
+	pkg/scripts/build.sh edge
 
 test: test-native test-js test-clients test-examples
 

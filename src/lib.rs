@@ -73,8 +73,11 @@ mod reranker;
 #[cfg(feature = "server")]
 pub mod server;
 mod tokenizer;
-#[cfg(target_arch = "wasm32")]
+// A WebAssembly build is the package's or the edge's: each carries what it needs and no more.
+#[cfg(all(target_arch = "wasm32", not(feature = "server")))]
 mod wasm_api;
+#[cfg(all(target_arch = "wasm32", feature = "server"))]
+mod wasm_edge;
 
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use backend::{Backend, Fallback};

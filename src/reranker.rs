@@ -3,10 +3,11 @@
 mod pending;
 mod types;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::batch;
-use crate::cache::{Hasher, Key};
+use crate::cache::Hasher;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, ModelFiles};
@@ -43,6 +44,21 @@ impl Reranker {
     /// [`ErrorKind::TokenizerMismatch`] for files that cannot be used,
     /// [`ErrorKind::InvalidArgument`] for options out of range.
     pub fn from_files(files: &ModelFiles, options: LoadOptions) -> Result<Reranker> {
+        Reranker::from_parts(files, Cow::Borrowed(&files.onnx), options)
+    }
+
+    /// [`Reranker::from_files`] where memory is scarce: the graph's file is dropped as soon as it
+    /// is parsed.
+    ///
+    /// # Errors
+    /// As [`Reranker::from_files`].
+    pub fn from_owned_files(mut files: ModelFiles, options: LoadOptions) -> Result<Reranker> {
+        let onnx = std::mem::take(&mut files.onnx);
+        Reranker::from_parts(&files, onnx, options)
+    }
+
+    /// `onnx` is the graph's file, in place of the one in `files`.
+    fn from_parts(files: &ModelFiles, onnx: Cow<[u8]>, options: LoadOptions) -> Result<Reranker> {
         let config = Config::parse(files)?;
         let max_length = options.max_length.unwrap_or(config.max_length);
         if max_length > config.max_length {
@@ -61,10 +77,12 @@ impl Reranker {
         if let Some(words) = config.vocab_size {
             check_vocabularies(tokenizer.vocab_size(), words)?;
         }
-        let engine = Engine::load(&files.onnx, &config)?;
-        let cache = options
-            .cache
-            .map(|scores| Cache { scores, model: fingerprint(files, &engine, max_length) });
+        let cache = options.cache.map(|scores| (scores, fingerprint(files, &onnx, max_length)));
+        let engine = Engine::load(onnx, &config)?;
+        let cache = cache.map(|(scores, model)| {
+            let kernel = engine.kernel().unwrap_or("general");
+            Cache { scores, model: model.part(kernel.as_bytes()).key() }
+        });
         let reranker = Reranker { tokenizer, engine, threads, cache };
         let logit = reranker.score(&[("a", "b")])?[0].logit;
         if !logit.is_finite() {
@@ -296,15 +314,14 @@ pub(crate) fn check_request(query: &str, top_k: Option<usize>) -> Result<()> {
     Ok(())
 }
 
-/// What tells a model's scores from another's: its files, where it cuts pairs, and what computes.
-fn fingerprint(files: &ModelFiles, engine: &Engine, max_length: usize) -> Key {
+/// What tells a model's scores from another's, but for what computes: its files, and where it cuts
+/// pairs.
+fn fingerprint(files: &ModelFiles, onnx: &[u8], max_length: usize) -> Hasher {
     Hasher::default()
-        .part(&files.onnx)
+        .part(onnx)
         .part(&files.tokenizer)
         .part(&files.config)
         .part(&(max_length as u64).to_le_bytes())
-        .part(engine.kernel().unwrap_or("general").as_bytes())
-        .key()
 }
 
 fn cancelled() -> Error {

@@ -1,4 +1,4 @@
-//! JavaScript's view of the library: the only module that names wasm-bindgen.
+//! JavaScript's view of the library.
 //!
 //! It converts arguments and results and decides nothing. Texts arrive well-formed and of the
 //! right type, because the TypeScript side has looked at what a conversion would hide (lone

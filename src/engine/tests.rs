@@ -50,7 +50,7 @@ struct Graph {
 impl Graph {
     fn engine(&self, kernel: Kernel) -> Engine {
         let config = Config::parse(&self.files).unwrap();
-        Engine::load_for(&self.files.onnx, &config, kernel).unwrap()
+        Engine::load_for(self.files.onnx.as_ref().into(), &config, kernel).unwrap()
     }
 }
 
