@@ -106,7 +106,7 @@ function tokensOf<Env>({ tokens }: EdgeOptions<Env>, env: Env): string {
 
 async function readInto(files: Files, model: EdgeModel, key: keyof typeof FOLDER): Promise<void> {
   const { paths, optional = false } = FOLDER[key];
-  const opened = isBytes(model) ? bytesOf(model, key) : await firstOf(model, paths);
+  const opened = await open(model, key, paths);
   if (opened) {
     if (opened.size !== undefined) files.reserve(key, opened.size);
     for await (const piece of opened.pieces) files.push(key, piece);
@@ -115,38 +115,44 @@ async function readInto(files: Files, model: EdgeModel, key: keyof typeof FOLDER
   }
 }
 
-function isBytes(model: EdgeModel): model is ModelBytes {
-  return typeof model === "object" && "onnx" in model;
-}
-
-function bytesOf(model: ModelBytes, key: keyof ModelBytes): Opened | undefined {
-  const bytes = model[key];
-  if (bytes === undefined) return undefined;
-  const piece = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
-  return { pieces: [piece], size: piece.length };
-}
-
-async function firstOf(model: Exclude<EdgeModel, ModelBytes>, paths: string[]) {
+/** The first of the paths that exists, or the bytes. */
+async function open(
+  model: EdgeModel,
+  key: keyof typeof FOLDER,
+  paths: string[],
+): Promise<Opened | undefined> {
+  const file = fileIn(model);
+  if (!file) return bytesOf((model as ModelBytes)[key]);
   for (const path of paths) {
-    const opened = await open(model, path);
+    const opened = await file(path);
     if (opened) return opened;
   }
   return undefined;
 }
 
-async function open(
-  model: URL | string | EdgeBinding,
-  path: string,
-): Promise<Opened | undefined> {
+function fileIn(model: EdgeModel): ((path: string) => Promise<Opened | undefined>) | undefined {
   if (typeof model === "string" || model instanceof URL) {
     const folder = new URL(model);
     if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-    return fromResponse(await fetch(new URL(path, folder)));
+    return async (path) => fromResponse(await fetch(new URL(path, folder)));
   }
-  // Asked first, because every name is a method of a binding that takes calls.
-  if ("fetch" in model) return fromResponse(await model.fetch(new URL(path, "https://model/")));
-  const object = await model.get(path);
-  return object ? { pieces: object.body, size: object.size } : undefined;
+  // Asked first, because a binding that takes calls has a method of every name.
+  if ("fetch" in model) {
+    return async (path) => fromResponse(await model.fetch(new URL(path, "https://model/")));
+  }
+  if ("get" in model) {
+    return async (path) => {
+      const object = await model.get(path);
+      return object ? { pieces: object.body, size: object.size } : undefined;
+    };
+  }
+  return undefined;
+}
+
+function bytesOf(bytes: Uint8Array | ArrayBuffer | undefined): Opened | undefined {
+  if (bytes === undefined) return undefined;
+  const piece = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  return { pieces: [piece], size: piece.length };
 }
 
 function fromResponse(response: Response): Opened | undefined {

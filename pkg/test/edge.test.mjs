@@ -200,7 +200,7 @@ test("a model in R2, and pages of one origin", async (t) => {
   const { url, miniflare } = await start(t, { ...modulesOf(bundle("src/plain.js")), r2Buckets: ["BUCKET"] });
   const bucket = await miniflare.getR2Bucket("BUCKET");
   for (const path of ["config.json", "tokenizer.json", "onnx/model_quantized.onnx"]) {
-    await bucket.put(path, readFileSync(join(model, path)));
+    await bucket.put(path, new Uint8Array(readFileSync(join(model, path))).buffer);
   }
   const page = { origin: "https://page.example" };
   const answer = await post(url, "/v1/rerank", { query, documents }, page);
