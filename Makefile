@@ -6,6 +6,7 @@
 build:
 	pkg/scripts/build.sh
 	pkg/scripts/build.sh edge
+	pkg/scripts/build.sh edge-relaxed-simd
 
 test: test-native test-js test-clients test-examples
 

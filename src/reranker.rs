@@ -73,16 +73,17 @@ impl Reranker {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
-        let tokenizer = PairTokenizer::load(&files.tokenizer, max_length)?;
-        if let Some(words) = config.vocab_size {
-            check_vocabularies(tokenizer.vocab_size(), words)?;
-        }
         let cache = options.cache.map(|scores| (scores, fingerprint(files, &onnx, max_length)));
         let engine = Engine::load(onnx, &config)?;
         let cache = cache.map(|(scores, model)| {
             let kernel = engine.kernel().unwrap_or("general");
             Cache { scores, model: model.part(kernel.as_bytes()).key() }
         });
+        // After the engine, whose load leaves room that WebAssembly could not give back.
+        let tokenizer = PairTokenizer::load(&files.tokenizer, max_length)?;
+        if let Some(words) = config.vocab_size {
+            check_vocabularies(tokenizer.vocab_size(), words)?;
+        }
         let reranker = Reranker { tokenizer, engine, threads, cache };
         let logit = reranker.score(&[("a", "b")])?[0].logit;
         if !logit.is_finite() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds pkg/dist: WebAssembly from the Rust core, its bindings, and the TypeScript sources.
 # `build.sh [VARIANT]`: simd128 (the default); relaxed-simd, which adds crossrank-relaxed-simd.wasm
-# to a dist that is there already; or edge, which adds crossrank-edge.wasm: the server's routes, and
-# no graphs but recognised ones, because a Worker's size is limited.
+# to a dist that is there already; edge, which adds crossrank-edge.wasm: the server's routes, and
+# no graphs but recognised ones, because a Worker's size is limited; or edge-relaxed-simd.
 #
 # Steps whose input has not changed are skipped. wasm-opt is left out on purpose: on this module
 # it takes minutes, and what it saves of the raw file it adds to the compressed one.
@@ -10,12 +10,14 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 variant=${1:-simd128}
+relaxed=(-- -C target-feature=+relaxed-simd)
 case $variant in
   simd128) name=crossrank features=general own=() bindings=bindings ;;
-  relaxed-simd)
-    name=crossrank-relaxed-simd features=general own=(-- -C target-feature=+relaxed-simd) bindings=
-    ;;
+  relaxed-simd) name=crossrank-relaxed-simd features=general own=("${relaxed[@]}") bindings= ;;
   edge) name=crossrank-edge features=server own=() bindings=edge-bindings ;;
+  edge-relaxed-simd)
+    name=crossrank-edge-relaxed-simd features=server own=("${relaxed[@]}") bindings=
+    ;;
   *) echo "build.sh: no variant is called $variant" >&2; exit 2 ;;
 esac
 

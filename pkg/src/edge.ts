@@ -143,7 +143,7 @@ function fileIn(model: EdgeModel): ((path: string) => Promise<Opened | undefined
   if ("get" in model) {
     return async (path) => {
       const object = await model.get(path);
-      return object ? { pieces: object.body, size: object.size } : undefined;
+      return object ? { pieces: piecesOf(object.body), size: object.size } : undefined;
     };
   }
   return undefined;
@@ -163,7 +163,24 @@ function fromResponse(response: Response): Opened | undefined {
   // The length of a compressed response is that of its compressed form.
   const plain = response.headers.get("content-encoding") === null;
   const length = plain ? response.headers.get("content-length") : null;
-  return { pieces: response.body!, size: length === null ? undefined : Number(length) };
+  return { pieces: piecesOf(response.body!), size: length === null ? undefined : Number(length) };
+}
+
+/** The pieces of a stream, in one buffer again and again where the stream can fill one. */
+async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let reader;
+  try {
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    return yield* body;
+  }
+  let buffer = new ArrayBuffer(1 << 16);
+  for (;;) {
+    const { value, done } = await reader.read(new Uint8Array(buffer));
+    if (done) return;
+    yield value;
+    buffer = value.buffer;
+  }
 }
 
 /**

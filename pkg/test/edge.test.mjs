@@ -252,6 +252,10 @@ test("a hundred documents of 256 tokens fit into a Worker's memory", async (t) =
   const { url, pid } = await start(t, {
     ...modulesOf(example), ...assets(), bindings: { TOKENS: "none" },
   });
+  const unloaded = cpu(pid);
+  const short = documents.slice(0, 10);
+  await post(url, "/v1/rerank", { query, documents: short });
+  t.diagnostic(`${(cpu(pid) - unloaded).toFixed(2)} s of CPU time for the load and the first request`);
   const long = Array.from({ length: 100 }, (_, i) => `${"river ".repeat(255)}${i % 10}`);
   const body = { model: "minilm-l6-en", query: "who keeps it clean", documents: long };
   const first = await post(url, "/voyage/v1/rerank", body);
@@ -260,7 +264,6 @@ test("a hundred documents of 256 tokens fit into a Worker's memory", async (t) =
   const before = cpu(pid);
   assert.deepEqual((await post(url, "/voyage/v1/rerank", body)).body.data, first.body.data);
   const perSecond = 100 / (cpu(pid) - before);
-  const short = documents.slice(0, 10);
   const rest = cpu(pid);
   for (let i = 0; i < 20; i++) await post(url, "/v1/rerank", { query, documents: short });
   const perSecondShort = 200 / (cpu(pid) - rest);
