@@ -51,7 +51,8 @@
 //!
 //! # Limits
 //!
-//! BERT cross-encoders with one label; texts of at most [`MAX_TEXT_BYTES`].
+//! BERT cross-encoders with one label; texts of at most [`MAX_TEXT_BYTES`]. Without the feature
+//! `general` (on by default), graphs that the engine does not recognise are refused.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

@@ -118,7 +118,8 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
             .await
             .map_err(io(format!("cannot listen on {address}")))?;
         let address = listener.local_addr().map_err(io("the listener has no address"))?;
-        // Whoever started the server waits for this line.
+        // Whoever started the server waits for this line, and may stop it as soon as it is there.
+        let stop = listen::stop_signal().map_err(io("cannot wait for signals"))?;
         let mut stdout = std::io::stdout();
         let said = writeln!(stdout, "crossrank serves http://{address}");
         said.and_then(|()| stdout.flush()).map_err(io("cannot write the address"))?;
@@ -136,9 +137,8 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
             router = router.layer(cors);
         }
         let grace = args.read_timeout + args.deadline;
-        listen::serve(listener, router, connections, args.read_timeout, grace)
-            .await
-            .map_err(io("cannot wait for signals"))
+        listen::serve(listener, router, connections, args.read_timeout, grace, stop).await;
+        Ok::<(), Failure>(())
     })?;
     Ok(String::new())
 }
