@@ -1,13 +1,15 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-clients check bench-peers bench-serve sizes
+.PHONY: build test test-native test-js test-clients test-examples check bench-peers bench-serve sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
 	pkg/scripts/build.sh
 	pkg/scripts/build.sh relaxed-simd
+	pkg/scripts/build.sh edge
+	pkg/scripts/build.sh edge-relaxed-simd
 
-test: test-native test-js test-clients
+test: test-native test-js test-clients test-examples
 
 test-native:
 	cargo test --release --no-fail-fast
@@ -20,6 +22,11 @@ test-js: build
 test-clients:
 	cargo build --release
 	tests/clients/run.sh
+
+# The examples with Milvus Lite, Spark and nginx; their results are the command line's.
+test-examples:
+	cargo build --release
+	examples/test.sh
 
 # What reviewers expect of a commit.
 check:

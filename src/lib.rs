@@ -51,7 +51,8 @@
 //!
 //! # Limits
 //!
-//! BERT cross-encoders with one label; texts of at most [`MAX_TEXT_BYTES`].
+//! BERT cross-encoders with one label; texts of at most [`MAX_TEXT_BYTES`]. Without the feature
+//! `general` (on by default), graphs that the engine does not recognise are refused.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
@@ -74,8 +75,11 @@ mod score;
 #[cfg(feature = "server")]
 pub mod server;
 mod tokenizer;
-#[cfg(target_arch = "wasm32")]
+// A WebAssembly build is the package's or the edge's: each carries what it needs and no more.
+#[cfg(all(target_arch = "wasm32", not(feature = "server")))]
 mod wasm_api;
+#[cfg(all(target_arch = "wasm32", feature = "server"))]
+mod wasm_edge;
 
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use backend::{Backend, Fallback};

@@ -4,6 +4,7 @@ mod pending;
 mod scoring;
 mod types;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -49,6 +50,21 @@ impl Reranker {
     /// [`ErrorKind::TokenizerMismatch`] for files that cannot be used,
     /// [`ErrorKind::InvalidArgument`] for options out of range.
     pub fn from_files(files: &ModelFiles, options: LoadOptions) -> Result<Reranker> {
+        Reranker::from_parts(files, Cow::Borrowed(&files.onnx), options)
+    }
+
+    /// [`Reranker::from_files`] where memory is scarce: the graph's file is dropped as soon as it
+    /// is parsed.
+    ///
+    /// # Errors
+    /// As [`Reranker::from_files`].
+    pub fn from_owned_files(mut files: ModelFiles, options: LoadOptions) -> Result<Reranker> {
+        let onnx = std::mem::take(&mut files.onnx);
+        Reranker::from_parts(&files, onnx, options)
+    }
+
+    /// `onnx` is the graph's file, in place of the one in `files`.
+    fn from_parts(files: &ModelFiles, onnx: Cow<[u8]>, options: LoadOptions) -> Result<Reranker> {
         let config = Config::parse(files)?;
         let max_length = options.max_length.unwrap_or(config.max_length);
         if max_length > config.max_length {
@@ -63,16 +79,20 @@ impl Reranker {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
+        let fingerprint = options.fingerprint.as_deref();
+        let cache = options
+            .cache
+            .map(|cache| (cache, model_key(files, &onnx, fingerprint, max_length)));
+        let engine = Engine::load(onnx, &config)?;
+        let cache = cache.map(|(cache, model)| {
+            let kernel = engine.kernel().unwrap_or("general");
+            (cache, model.part(kernel.as_bytes()).key())
+        });
+        // After the engine, whose load leaves room that WebAssembly could not give back.
         let tokenizer = PairTokenizer::load(&files.tokenizer, max_length)?;
         if let Some(words) = config.vocab_size {
             check_vocabularies(tokenizer.vocab_size(), words)?;
         }
-        let engine = Engine::load(&files.onnx, &config)?;
-        let cache = options.cache.map(|cache| {
-            let computes = engine.kernel().unwrap_or("general");
-            let key = model_key(files, options.fingerprint.as_deref(), computes, max_length);
-            (cache, key)
-        });
         let trained_tokens = config.trained_tokens;
         let long_documents = options.long_documents.unwrap_or(match trained_tokens {
             Some(_) => LongDocuments::Windows,
@@ -433,23 +453,19 @@ pub(crate) fn check_request(query: &str, options: &RerankOptions) -> Result<()> 
     Ok(())
 }
 
-/// What tells a model's scores from others': its files, where it cuts pairs, and what computes.
-/// Caches outlive a program, so that the version is part of it.
+/// What tells a model's scores from others', but for what computes: its files, and where it cuts
+/// pairs. Caches outlive a program, so that the version is part of it.
 fn model_key(
     files: &ModelFiles,
+    onnx: &[u8],
     fingerprint: Option<&str>,
-    computes: &str,
     max_length: usize,
-) -> CacheKey {
+) -> Hasher {
     let model = match fingerprint {
         Some(fingerprint) => Hasher::default().part(fingerprint.as_bytes()),
-        None => Hasher::default().part(&files.onnx).part(&files.tokenizer).part(&files.config),
+        None => Hasher::default().part(onnx).part(&files.tokenizer).part(&files.config),
     };
-    model
-        .part(&(max_length as u64).to_le_bytes())
-        .part(computes.as_bytes())
-        .part(env!("CARGO_PKG_VERSION").as_bytes())
-        .key()
+    model.part(&(max_length as u64).to_le_bytes()).part(env!("CARGO_PKG_VERSION").as_bytes())
 }
 
 fn cancelled() -> Error {

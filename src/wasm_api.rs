@@ -1,4 +1,4 @@
-//! JavaScript's view of the library: the only module that names wasm-bindgen.
+//! JavaScript's view of the library.
 //!
 //! It converts arguments and results and decides nothing. Texts arrive well-formed and of the
 //! right type, because the TypeScript side has looked at what a conversion would hide (lone
@@ -88,7 +88,7 @@ impl Model {
             load.cache = Some(cache.clone());
             load.fingerprint = options.fingerprint;
         }
-        let reranker = Reranker::from_files(&files, load).map_err(to_js_error)?;
+        let reranker = Reranker::from_owned_files(files, load).map_err(to_js_error)?;
         Ok(Model { reranker, cache })
     }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds pkg/dist: WebAssembly from the Rust core, its bindings, and the TypeScript sources.
-# `build.sh [VARIANT]`: simd128 (the default) or relaxed-simd, which adds
-# crossrank-relaxed-simd.wasm to a dist that is there already.
+# `build.sh [VARIANT]`: simd128 (the default); relaxed-simd, which adds crossrank-relaxed-simd.wasm
+# to a dist that is there already; edge, which adds crossrank-edge.wasm: the server's routes, and
+# no graphs but recognised ones, because a Worker's size is limited; or edge-relaxed-simd.
 #
 # Steps whose input has not changed are skipped. wasm-opt is left out on purpose: on this module
 # it takes minutes, and what it saves of the raw file it adds to the compressed one.
@@ -9,9 +10,14 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 variant=${1:-simd128}
+relaxed=(-- -C target-feature=+relaxed-simd)
 case $variant in
-  simd128) name=crossrank own=() ;;
-  relaxed-simd) name=crossrank-relaxed-simd own=(-- -C target-feature=+relaxed-simd) ;;
+  simd128) name=crossrank features=general own=() bindings=bindings ;;
+  relaxed-simd) name=crossrank-relaxed-simd features=general own=("${relaxed[@]}") bindings= ;;
+  edge) name=crossrank-edge features=server own=() bindings=edge-bindings ;;
+  edge-relaxed-simd)
+    name=crossrank-edge-relaxed-simd features=server own=("${relaxed[@]}") bindings=
+    ;;
   *) echo "build.sh: no variant is called $variant" >&2; exit 2 ;;
 esac
 
@@ -27,7 +33,7 @@ mkdir -p "$dist" "$tools" "$work"
 
 # What a variant adds is for our own crate alone, so that variants share their dependencies.
 pkg/scripts/wasm-cargo.sh +simd128 "$target" rustc --lib --crate-type cdylib --profile wasm \
-  --no-default-features --locked "${own[@]}"
+  --no-default-features --features "$features" --locked "${own[@]}"
 wasm=$target/$triple/wasm/crossrank.wasm
 
 # --- wasm-bindgen ----------------------------------------------------------------------------
@@ -60,7 +66,7 @@ if [ ! -f "$dist/$name.wasm" ] || [ "$stamp" != "$(cat "$work/stamp" 2>/dev/null
   rm -f "$work/stamp"
   "$bindgen" "$wasm" "$work"
   cp "$work/crossrank_bg.wasm" "$dist/$name.wasm"
-  if [ "$variant" = simd128 ]; then
+  if [ -n "$bindings" ]; then
     # wasm-bindgen's code holds one instance in its variables. Inside a function, every call
     # gives a set of them: an instance can be dropped, and another one made.
     {
@@ -68,7 +74,7 @@ if [ ! -f "$dist/$name.wasm" ] || [ "$stamp" != "$(cat "$work/stamp" 2>/dev/null
       cat "$work/crossrank.js"
       echo 'return wasm_bindgen;'
       echo '}'
-    } > "$dist/bindings.js"
+    } > "$dist/$bindings.js"
   fi
   echo "$stamp" > "$work/stamp"
 fi

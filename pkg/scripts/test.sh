@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
-# Arguments name tests: kernels, node, package, serve, browser, loading, page (all).
+# Arguments name tests: kernels, node, package, serve, browser, loading, page, edge (all).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -29,16 +29,27 @@ pack models/minilm-l6-en
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite,control-suite,remote-suite,checks,stub,node.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/{suite,control-suite,remote-suite,checks,stub,trap,node.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,remote} "$CROSSRANK_PROJECT"
 
+prepare_edge() {
+  export CROSSRANK_EDGE=$scratch/edge
+  cp -r examples/edge-worker "$CROSSRANK_EDGE"
+  cp pkg/test/edge/plain.js "$CROSSRANK_EDGE/src"
+  install "$CROSSRANK_EDGE" "$scratch"/crossrank-*.tgz
+  for folder in pkg/test/edge tests/clients; do
+    npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$folder"
+  done
+}
+
 files=()
-for name in "${@:-kernels node package serve browser loading page}"; do
+for name in "${@:-kernels node package serve browser loading page edge}"; do
   for one in $name; do
     case $one in
       node | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
       kernels | package | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
+      edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac
   done

@@ -24,7 +24,7 @@ type Model = Exclude<LoadOptions["model"], undefined>;
  * Where a folder in the Hugging Face layout may hold each file, in the order of preference: the
  * places of src/folder.rs.
  */
-const FOLDER: Record<FileKey, { paths: string[]; optional?: boolean }> = {
+export const FOLDER: Record<FileKey, { paths: string[]; optional?: boolean }> = {
   onnx: {
     paths: [
       "onnx/model_quantized.onnx",

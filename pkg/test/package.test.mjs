@@ -50,15 +50,17 @@ test("the code knows the package's version", async () => {
 });
 
 test("every condition resolves", () => {
-  const resolve = (conditions) =>
+  const resolve = (conditions, name = "crossrank") =>
     execFileSync(
       process.execPath,
-      [...conditions.map((c) => `--conditions=${c}`), "-p", 'require.resolve("crossrank")'],
+      [...conditions.map((c) => `--conditions=${c}`), "-p", `require.resolve("${name}")`],
       { cwd: project, encoding: "utf8" },
     ).trim();
   assert.match(resolve([]), /dist\/node\.js$/);
   assert.match(resolve(["browser"]), /dist\/web\.js$/);
   assert.match(resolve(["worker"]), /dist\/web\.js$/);
+  assert.match(resolve(["workerd"], "crossrank/edge"), /dist\/edge-workerd\.js$/);
+  assert.match(resolve([], "crossrank/edge"), /dist\/edge-node\.js$/);
 });
 
 test("importing has no side effect", () => {

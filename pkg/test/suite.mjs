@@ -9,6 +9,7 @@
 import { equal, ok, rejection } from "./checks.mjs";
 import { controlTests } from "./control-suite.mjs";
 import { remoteTests } from "./remote-suite.mjs";
+import { exhaust, withMemory } from "./trap.mjs";
 
 export function tests(context) {
   const { crossrank, model, golden, bits, workers } = context;
@@ -274,32 +275,4 @@ async function bytesOf(model) {
   };
   const { onnx, tokenizer, config } = model.files;
   return { onnx: await read(onnx), tokenizer: await read(tokenizer), config: await read(config) };
-}
-
-/** The memory of the instance that `load` makes, caught where the platform makes instances. */
-async function withMemory(load) {
-  const { instantiate } = WebAssembly;
-  let instance;
-  WebAssembly.instantiate = async (...given) => {
-    const made = await instantiate.apply(WebAssembly, given);
-    instance = made.instance ?? made;
-    return made;
-  };
-  try {
-    const loaded = await load();
-    return { loaded, memory: () => instance.exports.memory };
-  } finally {
-    WebAssembly.instantiate = instantiate;
-  }
-}
-
-/** Takes all the address space that the instance could still grow into; the pages stay unused. */
-function exhaust(memory) {
-  for (let pages = 65_536; pages >= 1; ) {
-    try {
-      memory.grow(pages);
-    } catch {
-      pages >>= 1;
-    }
-  }
 }

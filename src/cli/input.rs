@@ -1,31 +1,33 @@
 //! Reads text and JSON lines, with the file and line in every complaint.
 
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
 use super::Failure;
 
-/// A whole text: a file, or standard input for `-`.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// A file, or standard input for `-`.
+fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    let file = File::open(path).map_err(|e| unreadable(path, e))?;
+    Ok(Box::new(file))
+}
+
+/// A whole text.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
-    };
-    read.map_err(|e| Failure::new("io", format!("cannot read {} ({e})", path.display())))?;
+    open(path)?.read_to_end(&mut bytes).map_err(|e| unreadable(path, e))?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|&&b| b == b'\n').count();
-        Failure::new(
-            "invalid-text",
-            format!("{}:{line}: not UTF-8; convert the file, with iconv for one", path.display()),
-        )
+        not_utf8(path, 1 + before.iter().filter(|&&b| b == b'\n').count())
     })?;
-    Ok(match text.strip_prefix('\u{feff}') {
+    Ok(match text.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => rest.to_owned(),
         None => text,
     })
@@ -41,13 +43,63 @@ pub fn bad_line(path: &Path, line: usize, what: impl std::fmt::Display) -> Failu
     Failure::new("invalid-input", format!("{}:{line}: {what}", path.display()))
 }
 
-/// One value of JSON a line.
+fn unreadable(path: &Path, error: std::io::Error) -> Failure {
+    Failure::new("io", format!("cannot read {} ({error})", path.display()))
+}
+
+fn not_utf8(path: &Path, line: usize) -> Failure {
+    let message =
+        format!("{}:{line}: not UTF-8; convert the file, with iconv for one", path.display());
+    Failure::new("invalid-text", message)
+}
+
+/// The longest line of JSON: one is in memory at a time, whatever comes in.
+const MAX_LINE_BYTES: u64 = 64 << 20;
+
+/// One value of JSON a line, with the lines' numbers, read as they are asked for.
+pub fn jsonl<T: DeserializeOwned>(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<(usize, T), Failure>>, Failure> {
+    let mut lines =
+        JsonLines { reader: BufReader::new(open(path)?), path: path.to_owned(), line: 0 };
+    Ok(std::iter::from_fn(move || lines.next().transpose()))
+}
+
+struct JsonLines {
+    reader: BufReader<Box<dyn Read>>,
+    path: PathBuf,
+    line: usize,
+}
+
+impl JsonLines {
+    fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(usize, T)>, Failure> {
+        loop {
+            let mut bytes = Vec::new();
+            let mut limited = self.reader.by_ref().take(MAX_LINE_BYTES);
+            limited.read_until(b'\n', &mut bytes).map_err(|e| unreadable(&self.path, e))?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            self.line += 1;
+            if bytes.len() as u64 == MAX_LINE_BYTES {
+                let what = format_args!("a line of {MAX_LINE_BYTES} bytes or more; split it");
+                return Err(bad_line(&self.path, self.line, what));
+            }
+            let text = std::str::from_utf8(&bytes).map_err(|_| not_utf8(&self.path, self.line))?;
+            let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+            if text.trim().is_empty() {
+                continue;
+            }
+            let value = serde_json::from_str(text);
+            let value = value.map_err(|e| {
+                bad_line(&self.path, self.line, format_args!("not the JSON expected ({e})"))
+            })?;
+            return Ok(Some((self.line, value)));
+        }
+    }
+}
+
+/// All of [`jsonl`].
 pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>, Failure> {
-    let text = read_text(path)?;
-    lines(&text)
-        .map(|(number, line)| match serde_json::from_str(line) {
-            Ok(value) => Ok((number, value)),
-            Err(e) => Err(bad_line(path, number, format_args!("not the JSON expected ({e})"))),
-        })
-        .collect()
+    jsonl(path)?.collect()
 }

@@ -2,6 +2,7 @@
 
 mod eval;
 mod input;
+mod jsonl;
 mod remote;
 mod rerank;
 #[cfg(feature = "serve")]
@@ -94,6 +95,12 @@ impl From<crossrank::Error> for Failure {
     fn from(error: crossrank::Error) -> Failure {
         Failure::new(error.kind().code(), error.to_string())
     }
+}
+
+/// A failure of the system, where `what` says what it kept from being done.
+fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
+    let what = what.into();
+    move |error| Failure::new("io", format!("{what} ({error})"))
 }
 
 fn at_least_one(name: &str, value: i64) -> Result<usize, Failure> {

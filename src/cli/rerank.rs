@@ -4,19 +4,25 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crossrank::{RankedDocument, Ranking};
+use crossrank::{Backend, RankedDocument, Ranking};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::jsonl::{self, BulkArgs};
 use super::remote::RemoteArgs;
 use super::{Failure, ModelArgs, at_least_one, input, progress_bar};
 
 #[derive(Args)]
 pub struct RerankArgs {
     /// What the passages should answer
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    query: String,
-    /// Results to print
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        required_unless_present = "jsonl"
+    )]
+    query: Option<String>,
+    /// Results to print for a query
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     top_k: i64,
     /// Read JSON lines, and take the passage from this field [default for .jsonl files: text]
@@ -25,6 +31,8 @@ pub struct RerankArgs {
     /// Print a JSON array of {index, score, logit, truncated, document}
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    bulk: BulkArgs,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -56,13 +64,22 @@ struct JsonResult<'a> {
 
 pub fn run(args: &RerankArgs) -> Result<String, Failure> {
     let top_k = at_least_one("--top-k", args.top_k)?;
+    let Some(query) = &args.query else {
+        let reranker = || -> Result<Box<dyn Backend>, Failure> {
+            Ok(match args.remote.open()? {
+                Some(remote) => Box::new(remote),
+                None => Box::new(args.model.load()?),
+            })
+        };
+        return jsonl::run(&args.bulk, &args.file, top_k, reranker);
+    };
     let passages = read_passages(args)?;
     let (ranking, max_length) = match args.remote.open()? {
-        Some(remote) => (remote.rerank(&args.query, &passages, top_k)?, None),
+        Some(remote) => (remote.rerank(query, &passages, top_k)?, None),
         None => {
             let reranker = args.model.load()?;
             let bar = progress_bar(passages.len(), "passages");
-            let ranking = reranker.rerank_with_progress(&args.query, &passages, top_k, &|done| {
+            let ranking = reranker.rerank_with_progress(query, &passages, top_k, &|done| {
                 bar.set_position(done as u64);
             });
             bar.finish_and_clear();

@@ -24,7 +24,7 @@ enum Input {
 
 /// tract's reader of ONNX. Quantized exports carry value infos and output shapes that contradict
 /// their own graph.
-pub(super) fn framework() -> Onnx {
+fn framework() -> Onnx {
     tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true)
 }
 

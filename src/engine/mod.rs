@@ -1,10 +1,13 @@
 //! Runs a model's graph on the CPU. Nothing outside this folder knows tract.
 //!
 //! A graph that `recognize` knows runs as a plan of few fused operators (`fused`, `ops`) on the
-//! crate's own kernels. Any other runs on tract's operators (`generic`), slower, and says so.
+//! crate's own kernels. Any other runs on tract's operators (`generic`), slower, and says so; a
+//! build without the feature `general` refuses it.
 
+#[cfg(feature = "general")]
 mod dequantize;
 mod fused;
+#[cfg(feature = "general")]
 mod generic;
 mod graph;
 mod ops;
@@ -12,6 +15,9 @@ mod recognize;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
+use prost::Message;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::tract_hir::internal::*;
 
@@ -29,6 +35,7 @@ pub(crate) struct Engine {
 
 enum Plan {
     Fused(fused::Fused),
+    #[cfg(feature = "general")]
     Generic(generic::Generic),
 }
 
@@ -38,21 +45,27 @@ pub(crate) struct Run(State);
 enum State {
     Fused(fused::Run),
     /// The pairs that are left, the next one last, and the logits of the others.
+    #[cfg(feature = "general")]
     Generic(Vec<Encoding>, Vec<f32>),
 }
 
 impl Engine {
     /// Loads an ONNX graph that reads `input_ids`, `attention_mask` and `token_type_ids` of
     /// `[batch, length]` and gives one logit a pair, `[batch, 1]`.
-    pub fn load(onnx: &[u8], config: &Config) -> Result<Engine> {
+    ///
+    /// A graph's weights are in memory twice at most: the file goes when it is parsed, and what is
+    /// parsed goes when the weights are taken out.
+    pub fn load(onnx: Cow<[u8]>, config: &Config) -> Result<Engine> {
         Engine::load_for(onnx, config, Kernel::best())
     }
 
-    fn load_for(mut onnx: &[u8], config: &Config, kernel: Kernel) -> Result<Engine> {
+    fn load_for(onnx: Cow<[u8]>, config: &Config, kernel: Kernel) -> Result<Engine> {
         const DAMAGED: &str = "the ONNX file is damaged or not a cross-encoder";
-        let proto = guarded(DAMAGED, || generic::framework().proto_model_for_read(&mut onnx))?;
+        let proto = guarded(DAMAGED, || Ok(ModelProto::decode(&*onnx)?))?;
+        drop(onnx);
         let reason = match guarded(DAMAGED, || Ok(recognize(&proto, config)))? {
             Ok(encoder) => {
+                drop(proto);
                 let fused = guarded(DAMAGED, || fused::Fused::new(encoder, kernel))?;
                 return Ok(Engine { plan: Plan::Fused(fused), warning: None });
             }
@@ -67,15 +80,24 @@ impl Engine {
                 ),
             ));
         }
-        let generic = guarded(DAMAGED, || generic::Generic::new(proto))?;
-        let warning = format!("the model runs on slower, general operators ({reason})");
-        Ok(Engine { plan: Plan::Generic(generic), warning: Some(warning) })
+        #[cfg(feature = "general")]
+        {
+            let generic = guarded(DAMAGED, || generic::Generic::new(proto))?;
+            let warning = format!("the model runs on slower, general operators ({reason})");
+            Ok(Engine { plan: Plan::Generic(generic), warning: Some(warning) })
+        }
+        #[cfg(not(feature = "general"))]
+        Err(Error::new(
+            ErrorKind::UnsupportedModel,
+            format!("this build runs BERT cross-encoders only, and the graph is none ({reason})"),
+        ))
     }
 
     /// The name of the kernel that computes, where the graph is recognised.
     pub fn kernel(&self) -> Option<&'static str> {
         match &self.plan {
             Plan::Fused(fused) => Some(fused.kernel.name()),
+            #[cfg(feature = "general")]
             Plan::Generic(_) => None,
         }
     }
@@ -94,6 +116,7 @@ impl Engine {
     pub fn start(&self, pairs: &[&Encoding]) -> Run {
         Run(match &self.plan {
             Plan::Fused(fused) => State::Fused(fused.start(pairs)),
+            #[cfg(feature = "general")]
             Plan::Generic(_) => {
                 let left = pairs.iter().rev().map(|&pair| pair.clone()).collect();
                 State::Generic(left, Vec::with_capacity(pairs.len()))
@@ -105,12 +128,14 @@ impl Engine {
     pub fn step(&self, run: &mut Run) -> Result<Option<Vec<f32>>> {
         guarded("the model failed on a pair", || match (&self.plan, &mut run.0) {
             (Plan::Fused(fused), State::Fused(run)) => fused.step(run),
+            #[cfg(feature = "general")]
             (Plan::Generic(generic), State::Generic(left, logits)) => {
                 if let Some(pair) = left.pop() {
                     logits.push(generic.logit(&pair)?);
                 }
                 Ok(left.is_empty().then(|| std::mem::take(logits)))
             }
+            #[cfg(feature = "general")]
             _ => bail!("it was begun by another model"),
         })
     }

@@ -50,7 +50,7 @@ struct Graph {
 impl Graph {
     fn engine(&self, kernel: Kernel) -> Engine {
         let config = Config::parse(&self.files).unwrap();
-        Engine::load_for(&self.files.onnx, &config, kernel).unwrap()
+        Engine::load_for(self.files.onnx.as_ref().into(), &config, kernel).unwrap()
     }
 }
 
@@ -93,7 +93,8 @@ fn other_graphs_are_refused() {
     for name in REFUSED {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/graphs").join(name);
         let files = ModelFiles::read(folder).unwrap();
-        let loaded = Config::parse(&files).and_then(|config| Engine::load(&files.onnx, &config));
+        let loaded = Config::parse(&files)
+            .and_then(|config| Engine::load(files.onnx.as_ref().into(), &config));
         let kind = loaded.err().map(|error| error.kind());
         assert_eq!(kind, Some(ErrorKind::UnsupportedModel), "{name}");
     }
@@ -102,7 +103,7 @@ fn other_graphs_are_refused() {
 #[test]
 fn tract_runs_the_fused_operators_and_no_others() {
     let bundled = ModelFiles::embedded().unwrap();
-    let engine = Engine::load(&bundled.onnx, &Config::parse(&bundled).unwrap()).unwrap();
+    let engine = Engine::load(bundled.onnx.clone(), &Config::parse(&bundled).unwrap()).unwrap();
     let Plan::Fused(fused) = &engine.plan else { panic!("{:?}", engine.warning) };
     assert_eq!(fused.operators(), fused_operators(6));
 

@@ -28,6 +28,14 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+impl Request {
+    /// A client's own `x-request-id` that may name its request: short and plain.
+    pub fn is_plain_id(id: &str) -> bool {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        !id.is_empty() && id.len() <= 64 && id.bytes().all(good)
+    }
+}
+
 impl Response {
     pub(super) fn empty(status: u16) -> Response {
         Response { status, headers: Vec::new(), body: Vec::new() }

@@ -6,19 +6,7 @@ root=$(cd ../.. && pwd)
 crossrank=${CROSSRANK:-$root/target/release/crossrank}
 venv=$root/target/clients-venv
 
-# The environment is made anew when the list of versions changes.
-if ! cmp -s requirements.txt "$venv/requirements.txt"; then
-  rm -rf "$venv"
-  if ! python3 -m venv "$venv"; then
-    sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get install -qy python3-venv || { $sudo apt-get update -q && $sudo apt-get install -qy python3-venv; }
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-  fi
-  "$venv/bin/pip" install --quiet --no-deps --disable-pip-version-check -r requirements.txt
-  cp requirements.txt "$venv/"
-fi
+"$root/tests/venv.sh" "$venv" requirements.txt
 npm ci --silent --ignore-scripts --no-audit --no-fund
 
 scratch=$(mktemp -d)

@@ -190,12 +190,9 @@ impl Drop for Watch<'_> {
 
 /// The client's own `x-request-id` where it is short and plain, else a new one.
 fn request_id(headers: &HeaderMap) -> String {
-    let plain = |id: &&str| {
-        let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        !id.is_empty() && id.len() <= 64 && id.bytes().all(good)
-    };
-    let sent = headers.get("x-request-id").and_then(|v| v.to_str().ok()).filter(plain);
-    sent.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+    let sent = headers.get("x-request-id").and_then(|v| v.to_str().ok());
+    let plain = sent.filter(|id| Request::is_plain_id(id));
+    plain.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
 }
 
 /// Reads a body of at most `limit` bytes.

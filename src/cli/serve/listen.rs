@@ -12,17 +12,18 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Serves until a signal comes, then lets the requests that were accepted end within `grace`.
+/// Serves until `stop`, then lets the requests that were accepted end within `grace`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     connections: usize,
     read_timeout: Duration,
     grace: Duration,
-) -> std::io::Result<()> {
+    stop: impl Future<Output = ()>,
+) {
     let places = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop_signal()?);
+    let mut stop = std::pin::pin!(stop);
     loop {
         let accept = async {
             // Beyond the limit, connections wait in the system's backlog.
@@ -62,12 +63,11 @@ pub async fn serve(
     if ended.is_err() {
         tracing::warn!("some requests did not end in time");
     }
-    Ok(())
 }
 
-/// Ends with the first SIGINT or SIGTERM.
+/// Ends with the first SIGINT or SIGTERM after this call.
 #[cfg(unix)]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -80,6 +80,6 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 #[cfg(not(unix))]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async { tokio::signal::ctrl_c().await.unwrap_or(()) })
 }

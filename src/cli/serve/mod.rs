@@ -18,7 +18,7 @@ use crossrank::{LoadOptions, ModelFiles, Reranker, ScoreCache};
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::{Failure, at_least_one, input};
+use super::{Failure, at_least_one, input, io};
 use http::App;
 use scorer::Scorer;
 
@@ -118,7 +118,8 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
             .await
             .map_err(io(format!("cannot listen on {address}")))?;
         let address = listener.local_addr().map_err(io("the listener has no address"))?;
-        // Whoever started the server waits for this line.
+        // Whoever started the server waits for this line, and may stop it as soon as it is there.
+        let stop = listen::stop_signal().map_err(io("cannot wait for signals"))?;
         let mut stdout = std::io::stdout();
         let said = writeln!(stdout, "crossrank serves http://{address}");
         said.and_then(|()| stdout.flush()).map_err(io("cannot write the address"))?;
@@ -136,9 +137,8 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
             router = router.layer(cors);
         }
         let grace = args.read_timeout + args.deadline;
-        listen::serve(listener, router, connections, args.read_timeout, grace)
-            .await
-            .map_err(io("cannot wait for signals"))
+        listen::serve(listener, router, connections, args.read_timeout, grace, stop).await;
+        Ok::<(), Failure>(())
     })?;
     Ok(String::new())
 }
@@ -249,9 +249,4 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|s| *s > 0.0);
     let duration = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
     duration.ok_or_else(|| "a number of seconds over 0".into())
-}
-
-fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
-    let what = what.into();
-    move |error| Failure::new("io", format!("{what} ({error})"))
 }

@@ -1,0 +1,116 @@
+"""The examples give what `crossrank rerank --json` gives. CROSSRANK names the program."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import requests
+
+HERE = Path(__file__).resolve().parent
+for folder in ("", "milvus", "spark", "scale-out"):
+    sys.path.insert(0, str(HERE / folder))
+CROSSRANK = os.environ["CROSSRANK"]
+
+import corpus
+
+
+def cli(query, texts, top_k):
+    """`(score, text)` from the command line, best first."""
+    command = [CROSSRANK, "rerank", "--json", "--query", query, "--top-k", str(top_k)]
+    output = subprocess.run(command, input="\n".join(texts), text=True, check=True, capture_output=True)
+    return [(r["score"], r["document"]) for r in json.loads(output.stdout)]
+
+
+def serve():
+    """A server that ends with this program: its address."""
+    server = subprocess.Popen(
+        [CROSSRANK, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    # However this program ends.
+    threading.Thread(target=lambda: (threading.main_thread().join(), server.kill())).start()
+    return server.stdout.readline().split()[-1]
+
+
+def test_milvus(url, folder):
+    import search
+
+    client, model = search.build(folder / "manual.db", corpus.passages())
+    moved = 0
+    for query in corpus.QUERIES:
+        recalled = search.recall(client, model, query)
+        assert len(set(recalled)) == 100
+        ranked = search.rerank(url, query, recalled)
+        assert ranked == cli(query, recalled, 10), query
+        moved += [text for _, text in ranked] != recalled[:10]
+    assert moved == len(corpus.QUERIES), "the first stage alone would do"
+    client.close()
+    print("ok Milvus Lite")
+
+
+def test_milvus_ranker(url):
+    """Does what Milvus' TEI provider does with the ranker's parameters: internal/util/function
+    of Milvus 2.6, models/tei/tei.go and rerank/tei_rerank_provider.go."""
+    from ranker import crossrank_ranker
+
+    query, texts = corpus.QUERIES[0], corpus.passages()
+    params = crossrank_ranker(query, url + "/ignored").to_dict()["params"]
+    assert (params["reranker"], params["provider"]) == ("model", "tei")
+    endpoint = requests.compat.urljoin(params["endpoint"], "/rerank")
+    size, scores = int(params["max_client_batch_size"]), []
+    for start in range(0, len(texts), size):
+        body = {"query": params["queries"][0], "texts": texts[start : start + size]}
+        body |= {name: params[name] for name in ("truncate", "truncation_direction")}
+        answer = requests.post(endpoint, json=body, timeout=60)
+        answer.raise_for_status()
+        items = sorted(answer.json(), key=lambda item: item["index"])
+        scores += [item["score"] for item in items]
+    expected = {text: score for score, text in cli(query, texts, len(texts))}
+    assert scores == [expected[text] for text in texts]
+    print("ok Milvus' TEI provider")
+
+
+def test_spark(folder):
+    texts = corpus.passages()
+    lines = [
+        json.dumps({
+            "id": f"{query} {start}",
+            "query": query,
+            "documents": [{"id": i, "text": texts[i]} for i in range(start, start + 20)],
+        })
+        for query in corpus.QUERIES
+        for start in range(0, 100, 20)
+    ]
+    source, target = folder / "queries.jsonl", folder / "reranked"
+    source.write_text("\n".join(lines) + "\n")
+    script = HERE / "spark" / "rerank.py"
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    subprocess.run([sys.executable, script, source, target, "3"], env=environment, check=True, stderr=subprocess.DEVNULL)
+    parts = sorted(target.glob("part-*"))
+    assert len(parts) >= 3
+    command = [CROSSRANK, "rerank", "--jsonl", source]
+    alone = subprocess.run(command, text=True, check=True, capture_output=True).stdout
+    assert "".join(part.read_text() for part in parts) == alone
+    first = json.loads(alone.splitlines()[0])
+    expected = cli(corpus.QUERIES[0], texts[:20], 10)
+    assert [(r["score"], texts[r["id"]]) for r in first["results"]] == expected
+    print("ok Spark")
+
+
+def test_scale_out():
+    import measure
+
+    measure.CROSSRANK = CROSSRANK
+    measure.main(40)
+    print("ok nginx")
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    url = serve()
+    test_milvus(url, Path(scratch))
+    test_milvus_ranker(url)
+    test_spark(Path(scratch))
+    test_scale_out()

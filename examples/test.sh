@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs the examples; see test.py. CROSSRANK names the program. Java and nginx come through apt where
+# they are missing.
+set -euo pipefail
+cd "$(dirname "$0")"
+root=$(cd .. && pwd)
+export CROSSRANK=${CROSSRANK:-$root/target/release/crossrank}
+
+missing=()
+command -v nginx >/dev/null || missing+=(nginx-light)
+command -v java >/dev/null || missing+=(default-jre-headless)
+if [ ${#missing[@]} -gt 0 ]; then
+  sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get install -qy "${missing[@]}" || { $sudo apt-get update -q && $sudo apt-get install -qy "${missing[@]}"; }
+fi
+"$root/tests/venv.sh" "$root/target/examples-venv" requirements.txt
+exec "$root/target/examples-venv/bin/python" test.py

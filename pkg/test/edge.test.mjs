@@ -1,0 +1,275 @@
+// `crossrank/edge` in workerd, as examples/edge-worker deploys it: its size, its start, the model's
+// way in, what clients get, and what it takes of memory and CPU time. CROSSRANK_EDGE is a project
+// of the example with the packed packages, CROSSRANK_SERVE the command line's program.
+
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import { createReadStream, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Readable } from "node:stream";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { exhaust, withMemory } from "./trap.mjs";
+
+const require = createRequire(new URL("edge/", import.meta.url));
+const { Miniflare } = createRequire(require.resolve("wrangler"))("miniflare");
+
+const project = process.env.CROSSRANK_EDGE;
+const model = join(project, "node_modules/crossrank-minilm-l6-en");
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const program = process.env.CROSSRANK_SERVE;
+assert.ok(program, "CROSSRANK_SERVE must name the program crossrank; `make test-js` does");
+
+/** Bundles a Worker as `wrangler deploy` does, and gives its modules. */
+function bundle(main) {
+  const wrangler = require.resolve("wrangler/bin/wrangler.js");
+  const out = join(project, `out-${main.replaceAll("/", "-")}`);
+  execFileSync(process.execPath, [wrangler, "deploy", main, "--dry-run", "--outdir", out], {
+    cwd: project,
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_LOG_PATH: out },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const files = readdirSync(out).filter((name) => /\.(js|wasm)$/.test(name));
+  const modules = files.map((name) => ({
+    type: name.endsWith("wasm") ? "CompiledWasm" : "ESModule",
+    path: join(out, name),
+    contents: readFileSync(join(out, name)),
+  }));
+  return modules.sort((a) => (a.type === "ESModule" ? -1 : 1));
+}
+
+const example = bundle("src/worker.js");
+const modulesOf = (modules) => ({ modules, modulesRoot: join(modules[0].path, "..") });
+const common = { compatibilityDate: "2026-04-01", port: 0, host: "127.0.0.1" };
+
+/** The model's folder as a binding, and the paths that were read from it. */
+function assets(read = (path) => path) {
+  const paths = [];
+  const ASSETS = ({ url }) => {
+    const { pathname } = new URL(url);
+    paths.push(pathname);
+    const body = Readable.toWeb(createReadStream(read(join(model, pathname))));
+    return new Response(body);
+  };
+  return { paths, serviceBindings: { ASSETS } };
+}
+
+/** A worker that ends with the test: its address. */
+async function start(t, options) {
+  const miniflare = new Miniflare({ ...common, ...options });
+  t.after(() => miniflare.dispose());
+  const before = new Set(workerds());
+  const url = (await miniflare.ready).origin;
+  const [pid] = workerds().filter((pid) => !before.has(pid));
+  return { miniflare, url, pid };
+}
+
+/** The processes of workerd that this one has started. */
+function workerds() {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      const [, name, rest] = /\((.*)\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"));
+      return name === "workerd" && Number(rest.split(" ")[1]) === process.pid;
+    } catch {
+      return false; // It is no process, or has ended.
+    }
+  });
+}
+
+/** The most memory that a process has had, in bytes. */
+function peak(pid) {
+  return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
+}
+
+/** The seconds of CPU time that a process has had: user and system, in ticks of 10 ms. */
+function cpu(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+const token = { authorization: "Bearer none" };
+
+async function post(url, path, body, headers = token) {
+  const response = await fetch(url + path, { method: "POST", body: JSON.stringify(body), headers });
+  return { status: response.status, headers: response.headers, body: await response.json() };
+}
+
+/** What the command line gives for a query on a file of passages. */
+function cli(query, passages) {
+  const options = ["rerank", "--query", query, "--top-k", "1000", "--json", passages];
+  return execFileSync(program, options, { encoding: "utf8" });
+}
+
+const passages = join(root, "examples/passages.txt");
+const documents = readFileSync(passages, "utf8").split("\n").map((l) => l.trim()).filter(Boolean);
+const query = "what is a vector database";
+const rows = (results) => results.map((r) => ({ index: r.index, score: r.score ?? r.relevance_score }));
+
+test("the bundle is below the limit of every plan", (t) => {
+  const bytes = example.map(({ contents }) => gzipSync(contents).length);
+  const total = bytes.reduce((a, b) => a + b);
+  t.diagnostic(`${(total / 1e6).toFixed(2)} MB after gzip`);
+  assert.ok(total < 3e6, `${total} bytes`);
+});
+
+test("Cohere's client gets the command line's order and scores", async (t) => {
+  const { url, pid } = await start(t, {
+    ...modulesOf(example),
+    assets: {
+      directory: model,
+      binding: "ASSETS",
+      routerConfig: { invoke_user_worker_ahead_of_assets: true, has_user_worker: true },
+    },
+    bindings: { TOKENS: "none" },
+  });
+  t.diagnostic(`${cpu(pid).toFixed(2)} s of CPU time from workerd's start until it listens`);
+  assert.ok(cpu(pid) < 1, "the start, without the model, takes too long");
+  const expected = join(project, "expected.json");
+  writeFileSync(expected, cli(query, passages));
+  const env = { ...process.env, CROSSRANK_URL: url, CROSSRANK_QUERY: query, CROSSRANK_EXPECTED: expected };
+  const client = join(root, "tests/clients/clients.mjs");
+  const { stdout } = await promisify(execFile)(process.execPath, [client, passages], { env });
+  assert.equal(stdout.match(/^ok /gm).length, 3, stdout);
+});
+
+test("first requests that come together load once, and each gets its own answer", async (t) => {
+  const { paths, serviceBindings } = assets();
+  const { url } = await start(t, {
+    ...modulesOf(example), serviceBindings, bindings: { TOKENS: "some\nnone" },
+  });
+  const queries = [query, "what keeps rows in tables", "what is BM25", "who reads the query"];
+  const ask = (query) => post(url, "/v1/rerank", { query, documents });
+  const answers = await Promise.all(queries.map(ask));
+  answers.forEach(({ status, body }, i) => {
+    assert.equal(status, 200);
+    assert.deepEqual(rows(body.results), rows(JSON.parse(cli(queries[i], passages))), queries[i]);
+  });
+  assert.deepEqual(rows((await ask(query)).body.results), rows(answers[0].body.results));
+  const files = ["/config.json", "/onnx/model_quantized.onnx", "/tokenizer.json", "/tokenizer_config.json"];
+  assert.deepEqual(paths.sort(), files);
+});
+
+test("the routes, their refusals and their ids are the server's", async (t) => {
+  const { url } = await start(t, {
+    ...modulesOf(example), ...assets(), bindings: { TOKENS: "none" },
+  });
+  const get = (path, init) => fetch(url + path, { headers: token, ...init });
+  assert.equal((await get("/health", {  headers: {} })).status, 200);
+  assert.equal((await (await get("/info")).json()).model_id, "minilm-l6-en");
+  assert.match((await (await get("/openapi.json")).json()).openapi, /^3/);
+  assert.match(await (await get("/metrics")).text(), /crossrank_documents_total 0/);
+  assert.equal((await get("/config.json")).status, 404, "the model's files are no routes");
+  assert.equal((await get("/v1/rerank")).headers.get("allow"), "POST");
+
+  const body = { query, documents };
+  const stranger = await post(url, "/v1/rerank", body, { authorization: "Bearer no" });
+  assert.equal(stranger.status, 401);
+  assert.equal(stranger.headers.get("www-authenticate"), "Bearer");
+  const named = await post(url, "/v1/rerank", body, { ...token, "x-request-id": "mine-1" });
+  assert.deepEqual([named.body.id, named.headers.get("x-request-id")], ["mine-1", "mine-1"]);
+  const other = await post(url, "/v1/rerank", body, { ...token, "x-request-id": "not plain" });
+  assert.match(other.body.id, /^[0-9a-f-]{36}$/);
+  assert.equal((await post(url, "/v1/rerank", { query: " ", documents })).status, 400);
+  const large = await post(url, "/v1/rerank", { query: "x".repeat(9 << 20), documents });
+  assert.equal(large.status, 413);
+  assert.equal((await post(url, "/rerank", { query, texts: documents })).body[0].index, 0);
+});
+
+test("without its secret a worker answers nobody, and a failed load is tried again", async (t) => {
+  const errors = [];
+  const worker = { ...modulesOf(example), handleRuntimeStdio: (_, stderr) => stderr.on("data", (d) => errors.push(String(d))) };
+  const unset = await start(t, { ...worker, ...assets() });
+  assert.equal((await post(unset.url, "/v1/rerank", { query, documents })).status, 500);
+
+  let damaged = true;
+  const read = (path) => (damaged && path.endsWith("tokenizer.json") ? passages : path);
+  const { url } = await start(t, { ...worker, ...assets(read), bindings: { TOKENS: "none" } });
+  const failed = await post(url, "/v1/rerank", { query, documents });
+  assert.equal(failed.status, 500);
+  assert.match(failed.body.message, /log/);
+  damaged = false;
+  assert.equal((await post(url, "/v1/rerank", { query, documents })).status, 200);
+  assert.match(errors.join(""), /tokens is empty/);
+  assert.match(errors.join(""), /tokenizer\.json/);
+});
+
+test("a model in R2, and pages of one origin", async (t) => {
+  const { url, miniflare } = await start(t, { ...modulesOf(bundle("src/plain.js")), r2Buckets: ["BUCKET"] });
+  const bucket = await miniflare.getR2Bucket("BUCKET");
+  for (const path of ["config.json", "tokenizer.json", "onnx/model_quantized.onnx"]) {
+    await bucket.put(path, new Uint8Array(readFileSync(join(model, path))).buffer);
+  }
+  const page = { origin: "https://page.example" };
+  const answer = await post(url, "/v1/rerank", { query, documents }, page);
+  assert.deepEqual(rows(answer.body.results), rows(JSON.parse(cli(query, passages))));
+  assert.equal(answer.headers.get("access-control-allow-origin"), page.origin);
+  assert.match(answer.headers.get("access-control-expose-headers"), /retry-after/);
+
+  const asks = { "access-control-request-method": "POST", "access-control-request-headers": "authorization" };
+  const preflight = (origin) =>
+    fetch(`${url}/v1/rerank`, { method: "OPTIONS", headers: { origin, ...asks } });
+  const allowed = await preflight(page.origin);
+  assert.equal(allowed.status, 204);
+  assert.equal(allowed.headers.get("access-control-allow-headers"), "authorization");
+  assert.equal((await preflight("https://other.example")).headers.get("access-control-allow-origin"), null);
+});
+
+test("in node a request after a crash gets a new instance", async (t) => {
+  const entry = pathToFileURL(join(project, "node_modules/crossrank/dist/edge-node.js"));
+  const { createHandler } = await import(entry);
+  const bytes = (name) => readFileSync(join(model, name));
+  const handler = createHandler({
+    model: {
+      onnx: bytes("onnx/model_quantized.onnx"),
+      tokenizer: bytes("tokenizer.json"),
+      config: bytes("config.json"),
+    },
+  });
+  const { error } = console;
+  console.error = () => {};
+  t.after(() => (console.error = error));
+  const ask = async (documents) => {
+    const body = JSON.stringify({ query, documents });
+    const init = { method: "POST", body, duplex: "half" };
+    const response = await handler.fetch(new Request("http://node/v1/rerank", init));
+    return { status: response.status, results: (await response.json()).results };
+  };
+  const { loaded: first, memory } = await withMemory(() => ask(documents));
+  assert.equal(first.status, 200);
+  exhaust(memory());
+  assert.equal((await ask(Array(7).fill("a ".repeat(500_000)))).status, 500);
+  assert.deepEqual(await ask(documents), first);
+});
+
+test("a hundred documents of 256 tokens fit into a Worker's memory", async (t) => {
+  const empty = await start(t, {
+    modules: true, script: "export default { fetch() { return new Response('') } }",
+  });
+  await fetch(empty.url);
+  const { url, pid } = await start(t, {
+    ...modulesOf(example), ...assets(), bindings: { TOKENS: "none" },
+  });
+  const unloaded = cpu(pid);
+  const short = documents.slice(0, 10);
+  await post(url, "/v1/rerank", { query, documents: short });
+  t.diagnostic(`${(cpu(pid) - unloaded).toFixed(2)} s of CPU time for the load and the first request`);
+  const long = Array.from({ length: 100 }, (_, i) => `${"river ".repeat(255)}${i % 10}`);
+  const body = { model: "minilm-l6-en", query: "who keeps it clean", documents: long };
+  const first = await post(url, "/voyage/v1/rerank", body);
+  const pair = 4 + 256 + 3;
+  assert.equal(first.body.usage.total_tokens, 100 * pair);
+  const before = cpu(pid);
+  assert.deepEqual((await post(url, "/voyage/v1/rerank", body)).body.data, first.body.data);
+  const perSecond = 100 / (cpu(pid) - before);
+  const rest = cpu(pid);
+  for (let i = 0; i < 20; i++) await post(url, "/v1/rerank", { query, documents: short });
+  const perSecondShort = 200 / (cpu(pid) - rest);
+  const [ours, theirs] = [peak(pid), peak(empty.pid)];
+  t.diagnostic(`${perSecond.toFixed(0)} documents of 256 tokens per CPU second`);
+  t.diagnostic(`${perSecondShort.toFixed(0)} passages of a sentence per CPU second`);
+  t.diagnostic(`peak ${(ours / 1e6).toFixed(0)} MB, an empty worker's ${(theirs / 1e6).toFixed(0)} MB`);
+  assert.ok(ours - theirs < 128e6, `${ours - theirs} bytes more than an empty worker`);
+});

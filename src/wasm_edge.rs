@@ -1,0 +1,122 @@
+//! JavaScript's view of the server's routes, in builds for handlers of fetch requests.
+//!
+//! It converts requests and responses and decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use crate::server::{Model, Options, Request, Response, Server, Tokens};
+use crate::{LoadOptions, ModelFiles, Reranker};
+
+/// The files of a model, which arrive in pieces: no whole file need be in JavaScript's memory.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Files(BTreeMap<String, Vec<u8>>);
+
+#[wasm_bindgen]
+impl Files {
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Files {
+        Files::default()
+    }
+
+    /// Makes room for a file.
+    pub fn reserve(&mut self, name: &str, bytes: usize) {
+        self.0.entry(name.to_owned()).or_default().reserve_exact(bytes);
+    }
+
+    /// Adds to the end of a file.
+    pub fn push(&mut self, name: &str, piece: &[u8]) {
+        self.0.entry(name.to_owned()).or_default().extend_from_slice(piece);
+    }
+}
+
+/// The routes with a loaded model.
+#[wasm_bindgen]
+pub struct Routes(Server);
+
+#[wasm_bindgen]
+impl Routes {
+    /// Loads the model; `tokens` holds one bearer token a line.
+    #[wasm_bindgen(constructor)]
+    pub fn new(files: Files, name: String, tokens: &str) -> Result<Routes, JsError> {
+        keep_panics();
+        let Files(mut files) = files;
+        let mut file = |name: &str| files.remove(name).map(Into::into);
+        let files = ModelFiles {
+            onnx: file("onnx").unwrap_or_default(),
+            tokenizer: file("tokenizer").unwrap_or_default(),
+            config: file("config").unwrap_or_default(),
+            tokenizer_config: file("tokenizerConfig"),
+        };
+        let reranker = Reranker::from_owned_files(files, LoadOptions::default())?;
+        // One request is scored at a time, on one thread.
+        let options =
+            Options { tokens: Tokens::parse(tokens), queue: 1, threads: 1, ..Options::default() };
+        Ok(Routes(Server::new(vec![Model { name, reranker }], options)?))
+    }
+
+    /// The largest body that is worth reading.
+    #[wasm_bindgen(getter, js_name = maxBody)]
+    pub fn max_body(&self) -> usize {
+        self.0.limits().body
+    }
+
+    /// The refusal of a request, where it is refused before its body is read.
+    pub fn refusal(
+        &self,
+        method: String,
+        path: String,
+        authorization: Option<String>,
+        id: String,
+    ) -> Option<Array> {
+        let request = Request { method, path, authorization, id, body: Vec::new() };
+        self.0.admit(&request).err().map(to_js)
+    }
+
+    /// The response to a request.
+    pub fn respond(
+        &self,
+        method: String,
+        path: String,
+        authorization: Option<String>,
+        id: String,
+        body: Vec<u8>,
+    ) -> Array {
+        to_js(self.0.respond(Request { method, path, authorization, id, body }))
+    }
+}
+
+/// Whether a client's own id may name its request.
+#[wasm_bindgen(js_name = isPlainId)]
+pub fn is_plain_id(id: &str) -> bool {
+    Request::is_plain_id(id)
+}
+
+/// Where the last panic was. A panic traps, and the trap itself says only "unreachable".
+static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps the place of a panic and not its text, which may quote a document.
+fn keep_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        if let Ok(mut last) = LAST_PANIC.try_lock() {
+            *last = panic.location().map(|place| place.to_string());
+        }
+    }));
+}
+
+/// The place of the panic that ended this instance, if one did.
+#[wasm_bindgen(js_name = lastPanic)]
+pub fn last_panic() -> Option<String> {
+    LAST_PANIC.try_lock().ok()?.clone()
+}
+
+/// `[status, [[name, value], ...], body]`.
+fn to_js(response: Response) -> Array {
+    let header = |(name, value): (&str, String)| Array::of2(&name.into(), &value.into());
+    let headers: Array = response.headers.into_iter().map(header).collect();
+    Array::of3(&response.status.into(), &headers, &Uint8Array::from(&response.body[..]))
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Makes a Python environment: `venv.sh FOLDER REQUIREMENTS`, anew when the list of versions changes.
+set -euo pipefail
+venv=$1 requirements=$2
+cmp -s "$requirements" "$venv/requirements.txt" && exit
+rm -rf "$venv"
+if ! python3 -m venv "$venv"; then
+  sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get install -qy python3-venv || { $sudo apt-get update -q && $sudo apt-get install -qy python3-venv; }
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+fi
+"$venv/bin/pip" install --quiet --no-deps --disable-pip-version-check -r "$requirements"
+cp "$requirements" "$venv/requirements.txt"
