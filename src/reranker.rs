@@ -80,9 +80,8 @@ impl Reranker {
             None => std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
         let fingerprint = options.fingerprint.as_deref();
-        let cache = options
-            .cache
-            .map(|cache| (cache, model_key(files, &onnx, fingerprint, max_length)));
+        let cache =
+            options.cache.map(|cache| (cache, model_key(files, &onnx, fingerprint, max_length)));
         let engine = Engine::load(onnx, &config)?;
         let cache = cache.map(|(cache, model)| {
             let kernel = engine.kernel().unwrap_or("general");

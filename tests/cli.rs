@@ -38,6 +38,35 @@ fn ranks_standard_input_as_json() {
 }
 
 #[test]
+fn shows_the_part_of_a_long_document_that_answers() {
+    let hay = "The river was cold and the boat was old. ".repeat(60);
+    let text = format!("{hay}A vector database stores vectors and finds the nearest ones. {hay}");
+    let results = |how: &str| -> Value {
+        let output = stdout(&rerank(&["--json", "--long-documents", how]), text.as_bytes());
+        serde_json::from_str::<Value>(&output).unwrap()[0].clone()
+    };
+    let (windows, cut) = (results("windows"), results("truncate"));
+    let place = |name: &str| windows["span"][name].as_u64().unwrap() as usize;
+    assert!(text[place("start")..place("end")].contains("vector database"));
+    assert_eq!((&windows["truncated"], &cut["truncated"]), (&false.into(), &true.into()));
+    assert!(cut.get("span").is_none());
+    let table = stdout(&rerank(&[]), text.as_bytes());
+    assert!(table.contains("    0  …"), "{table}");
+}
+
+#[test]
+fn leaves_out_low_scores_and_stops_in_time() {
+    let passages = b"Bananas are yellow.\nA vector database stores vectors.\n";
+    let some = stdout(&rerank(&["--min-score", "0.5", "-"]), passages);
+    assert!(some.contains("vector database") && !some.contains("Bananas"), "{some}");
+    let none = stdout(&rerank(&["--timeout-ms", "0", "-"]), passages);
+    assert!(none.contains("   1       -      0  Bananas are yellow."), "{none}");
+    let json = stdout(&rerank(&["--timeout-ms", "0", "--json", "-"]), passages);
+    let results: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&results[1]["index"], &results[1]["score"]), (&1.into(), &Value::Null));
+}
+
+#[test]
 fn gives_json_lines_back_whole() {
     let input = br#"{"id": 7, "body": "A vector database stores vectors.", "tags": ["a"]}
 {"id": 8, "body": "Bananas are yellow."}"#;

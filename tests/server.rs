@@ -209,6 +209,10 @@ fn a_batch_is_its_queries_one_by_one() {
     assert_eq!(answer["results"][2], json!([]));
     assert_ne!(answer["results"][0][0]["index"], answer["results"][1][0]["index"]);
     assert_eq!(answer["meta"]["billed_units"]["search_units"], 2);
+
+    let least = answer["results"][0][0]["relevance_score"].clone();
+    let body = json!({ "queries": [QUERY], "documents": [DOCUMENTS], "min_score": least });
+    assert_eq!(post("/v1/rerank/batch", body)["results"][0].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -45,6 +45,12 @@ struct ModelArgs {
     /// The most tokens in a pair; longer documents are cut [default: the model's maximum]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_length: Option<i64>,
+    #[command(flatten)]
+    long: LongArgs,
+}
+
+#[derive(Args)]
+struct LongArgs {
     /// What becomes of long documents: cut, or split into windows of which the best counts
     /// [default: the model decides]
     #[arg(long, value_name = "HOW")]
@@ -57,6 +63,15 @@ enum Long {
     Windows,
 }
 
+impl LongArgs {
+    fn chosen(&self) -> Option<LongDocuments> {
+        self.long_documents.map(|long| match long {
+            Long::Truncate => LongDocuments::Truncate,
+            Long::Windows => LongDocuments::Windows,
+        })
+    }
+}
+
 impl ModelArgs {
     fn load(&self) -> Result<Reranker, Failure> {
         let files = match &self.model {
@@ -67,10 +82,7 @@ impl ModelArgs {
         options.threads = self.threads.map(|n| at_least_one("--threads", n)).transpose()?;
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
-        options.long_documents = self.long_documents.map(|long| match long {
-            Long::Truncate => LongDocuments::Truncate,
-            Long::Windows => LongDocuments::Windows,
-        });
+        options.long_documents = self.long.chosen();
         let reranker = Reranker::from_files(&files, options)?;
         if let Some(warning) = reranker.warning() {
             eprintln!("crossrank: warning: {warning}");

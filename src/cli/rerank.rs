@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use crossrank::{Backend, RankedDocument, Ranking};
+use crossrank::{Backend, RankedDocument, Ranking, RerankOptions};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,10 +26,17 @@ pub struct RerankArgs {
     /// Results to print for a query
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     top_k: i64,
+    /// Leave out results with a lower score
+    #[arg(long, value_name = "SCORE", conflicts_with = "jsonl")]
+    min_score: Option<f32>,
+    /// Stop scoring after this time, and print the passages that have no score behind the others
+    #[arg(long, value_name = "MS", conflicts_with_all = ["jsonl", "remote"])]
+    timeout_ms: Option<u64>,
     /// Read JSON lines, and take the passage from this field [default for .jsonl files: text]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
-    /// Print a JSON array of {index, score, logit, truncated, document}
+    /// Print a JSON array of {index, score, logit, truncated, span, document}; the span is the part
+    /// of a long document that its score is of
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -75,18 +83,30 @@ pub fn run(args: &RerankArgs) -> Result<String, Failure> {
     };
     let passages = read_passages(args)?;
     let (ranking, max_length) = match args.remote.open()? {
-        Some(remote) => (remote.rerank(query, &passages, top_k)?, None),
+        Some(remote) => {
+            let mut ranking = remote.rerank(query, &passages, top_k)?;
+            let least = args.min_score.unwrap_or(f32::NEG_INFINITY);
+            ranking.results.retain(|result| result.score >= least);
+            (ranking, None)
+        }
         None => {
             let reranker = args.model.load()?;
             let bar = progress_bar(passages.len(), "passages");
-            let ranking = reranker.rerank_with_progress(query, &passages, top_k, &|done| {
-                bar.set_position(done as u64);
-            });
+            let progress = |done| bar.set_position(done as u64);
+            let mut options = RerankOptions::default();
+            options.top_k = Some(top_k);
+            options.min_score = args.min_score;
+            options.deadline = args.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+            options.progress = Some(&progress);
+            let ranking = reranker.rerank_with(query, &passages, &options);
             bar.finish_and_clear();
             (ranking?, Some(reranker.max_length()))
         }
     };
 
+    if ranking.partial {
+        eprintln!("crossrank: the time was over before all passages were scored");
+    }
     if ranking.query_truncated {
         eprintln!("crossrank: the query was cut to fit the model; shorten it");
     }
@@ -130,7 +150,7 @@ fn json(ranking: &Ranking, passages: &[Passage]) -> String {
         .iter()
         .map(|&result| JsonResult { result, document: &passages[result.index].document })
         .collect();
-    let mut text = serde_json::to_string_pretty(&results).expect("strings and finite numbers");
+    let mut text = serde_json::to_string_pretty(&results).expect("strings and numbers");
     text.push('\n');
     text
 }
@@ -138,16 +158,16 @@ fn json(ranking: &Ranking, passages: &[Passage]) -> String {
 fn table(ranking: &Ranking, passages: &[Passage], max_length: Option<usize>) -> String {
     let mut text = String::from("rank   score  index  passage\n");
     for (rank, result) in ranking.results.iter().enumerate() {
-        let passage = excerpt(&passages[result.index].text);
+        let start = result.span.map_or(0, |span| span.start);
+        let passage = excerpt(&passages[result.index].text[start..]);
+        let passage = if start > 0 { format!("…{passage}") } else { passage };
+        let score = match result.score {
+            score if score.is_nan() => "-".to_owned(),
+            score => format!("{score:.4}"),
+        };
         let mark = if result.truncated { " [cut]" } else { "" };
-        writeln!(
-            text,
-            "{:>4}  {:.4}  {:>5}  {passage}{mark}",
-            rank + 1,
-            result.score,
-            result.index
-        )
-        .expect("writing to a string");
+        writeln!(text, "{:>4}  {score:>6}  {:>5}  {passage}{mark}", rank + 1, result.index)
+            .expect("writing to a string");
     }
     if let Some(tokens) = max_length.filter(|_| ranking.results.iter().any(|r| r.truncated)) {
         writeln!(text, "[cut]: scored by what fits into {tokens} tokens")

@@ -17,6 +17,7 @@ struct Body {
     top_n: Option<i64>,
     max_tokens_per_doc: Option<i64>,
     return_documents: Option<bool>,
+    min_score: Option<f32>,
 }
 
 pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
@@ -35,6 +36,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
         top_k: at_least_one("top_n", body.top_n)?,
         max_document_tokens: at_least_one("max_tokens_per_doc", body.max_tokens_per_doc)?,
         return_documents: body.return_documents.unwrap_or(false),
+        min_score: body.min_score,
         ..Settings::default()
     };
     let lists = body.queries.into_iter().zip(body.documents);

@@ -54,6 +54,8 @@ pub(super) struct Settings {
     pub max_windows: Option<usize>,
     pub truncation: Truncation,
     pub return_documents: bool,
+    /// Leave out results with a lower score.
+    pub min_score: Option<f32>,
     pub raw_scores: bool,
 }
 
@@ -139,7 +141,7 @@ impl Job {
             let ranked = self.lists.into_iter().zip(outcome?).map(|(list, scored)| {
                 Ok(Ranked {
                     documents: list.documents,
-                    ranking: scored.rank(top_k, None)?,
+                    ranking: scored.rank(top_k, self.settings.min_score)?,
                     truncated: scored.truncated(),
                     tokens: scored.tokens(),
                 })

@@ -18,7 +18,7 @@ use crossrank::{LoadOptions, ModelFiles, Reranker, ScoreCache};
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::{Failure, at_least_one, input, io};
+use super::{Failure, LongArgs, at_least_one, input, io};
 use http::App;
 use scorer::Scorer;
 
@@ -34,6 +34,8 @@ pub struct ServeArgs {
     /// for requests without a model name [default: the bundled model]
     #[arg(long, value_name = "[NAME=]DIR")]
     model: Vec<String>,
+    #[command(flatten)]
+    long: LongArgs,
     /// Another name of a model
     #[arg(long, value_name = "ALIAS=NAME")]
     alias: Vec<String>,
@@ -97,7 +99,7 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
     log(args.log_format);
 
     let cache = (args.cache_mb > 0).then(|| Arc::new(ScoreCache::new(args.cache_mb << 20)));
-    let models = load_models(&args.model, &cache)?;
+    let models = load_models(args, &cache)?;
     let mut options = Options::default();
     options.limits.body = args.max_body;
     options.limits.documents = args.max_documents;
@@ -175,19 +177,20 @@ fn read_tokens(file: Option<&Path>) -> Result<Tokens, Failure> {
     Ok(tokens)
 }
 
-fn load_models(named: &[String], cache: &Option<Arc<ScoreCache>>) -> Result<Vec<Model>, Failure> {
+fn load_models(args: &ServeArgs, cache: &Option<Arc<ScoreCache>>) -> Result<Vec<Model>, Failure> {
     let load = |name: String, files: ModelFiles| {
         let mut options = LoadOptions::default();
         options.cache = cache.clone();
+        options.long_documents = args.long.chosen();
         let reranker = Reranker::from_files(&files, options)?;
         let (warning, kernel) = (reranker.warning(), reranker.kernel());
         tracing::info!(model = name, kernel, warning, "loaded");
         Ok(Model { name, reranker })
     };
-    if named.is_empty() {
+    if args.model.is_empty() {
         return Ok(vec![load("minilm-l6-en".into(), ModelFiles::embedded()?)?]);
     }
-    let models = named.iter().map(|named| {
+    let models = args.model.iter().map(|named| {
         let (name, folder) = match named.split_once('=') {
             Some((name, folder)) => (name.to_owned(), Path::new(folder)),
             None => {
