@@ -162,18 +162,17 @@ test("the types serve a strict program in both kinds of resolution", () => {
   }
 });
 
-const APP = `import { rerank } from "crossrank";
+const app = (options) => `import { Reranker } from "crossrank";
 const documents = ["Bananas.", "A vector database stores embeddings."];
-globalThis.answer = rerank("what is a vector database", documents, 1).then(
-  ({ results }) => results[0].index,
-  (error) => error.code,
+globalThis.answer = Reranker.load(${options}).then(
+  async (reranker) => {
+    const { results } = await reranker.rerank("what is a vector database", documents, 1);
+    return [(await reranker.info()).home, results[0].index].join(" ");
+  },
+  (error) => error.code ?? String(error),
 );`;
-
-const APP_WITH_PATHS = `import { Reranker } from "crossrank";
-const documents = ["Bananas.", "A vector database stores embeddings."];
-globalThis.answer = Reranker.load({ model: "model", wasm: "crossrank.wasm" })
-  .then((reranker) => reranker.rerank("what is a vector database", documents, 1))
-  .then(({ results }) => results[0].index, String);`;
+const APP = app("");
+const APP_WITH_PATHS = app('{ model: "model", wasm: "crossrank.wasm", worker: "worker.js" }');
 
 /** Each bundles `app.js` of a folder into `out`. */
 const BUNDLERS = {
@@ -213,7 +212,7 @@ test("bundlers", async (t) => {
     if (bundler !== "vite") {
       writeFileSync(join(out, "index.html"), '<script type="module" src="./app.js"></script>');
     }
-    finish(out);
+    await finish(out);
     const server = await serve(out);
     const page = await browser.newPage();
     try {
@@ -231,16 +230,20 @@ test("bundlers", async (t) => {
     });
   }
   for (const bundler of ["vite", "webpack"]) {
-    await t.test(`${bundler}: an app with the model package reranks`, async () => {
-      assert.equal(await answerOf(bundler, project), 1);
+    await t.test(`${bundler}: an app with the model package reranks in workers`, async () => {
+      assert.equal(await answerOf(bundler, project), "workers 1");
     });
   }
   // esbuild leaves `new URL(..., import.meta.url)` alone: its users copy the files and name them.
   await t.test("esbuild: an app that names the files reranks", async () => {
-    const copyFiles = (out) => {
+    const copyFiles = async (out) => {
+      const { build } = await import("esbuild");
+      const entryPoints = ["crossrank/worker"];
+      const options = { bundle: true, format: "esm", logLevel: "silent", absWorkingDir: bare };
+      await build({ ...options, entryPoints, outfile: join(out, "worker.js") });
       cpSync(join(installed("crossrank"), "dist/crossrank.wasm"), join(out, "crossrank.wasm"));
       cpSync(installed("crossrank-minilm-l6-en"), join(out, "model"), { recursive: true });
     };
-    assert.equal(await answerOf("esbuild", bare, APP_WITH_PATHS, copyFiles), 1);
+    assert.equal(await answerOf("esbuild", bare, APP_WITH_PATHS, copyFiles), "workers 1");
   });
 });
