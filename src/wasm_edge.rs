@@ -23,9 +23,14 @@ impl Files {
         Files::default()
     }
 
-    /// Makes room for a file.
+    /// Makes room for so much more of a file. Before each piece, which would otherwise lie where
+    /// the file can grow in its place; and not doubled, as memory never gets smaller again.
     pub fn reserve(&mut self, name: &str, bytes: usize) {
-        self.0.entry(name.to_owned()).or_default().reserve_exact(bytes);
+        const STEP: usize = 1 << 20;
+        let file = self.0.entry(name.to_owned()).or_default();
+        if file.capacity() - file.len() < bytes {
+            file.reserve_exact(bytes.max(STEP));
+        }
     }
 
     /// Adds to the end of a file.

@@ -109,7 +109,10 @@ async function readInto(files: Files, model: EdgeModel, key: keyof typeof FOLDER
   const opened = await open(model, key, paths);
   if (opened) {
     if (opened.size !== undefined) files.reserve(key, opened.size);
-    for await (const piece of opened.pieces) files.push(key, piece);
+    for await (const piece of opened.pieces) {
+      files.reserve(key, piece.length);
+      files.push(key, piece);
+    }
   } else if (!optional) {
     throw new Error(`the model has no ${paths[0]}; check what model names`);
   }

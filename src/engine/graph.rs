@@ -1,8 +1,10 @@
 //! A view of an ONNX graph for rules that match it from the outputs backwards.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::data_resolver;
+use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::tensor::load_tensor;
 use tract_onnx::tract_hir::internal::*;
@@ -100,6 +102,26 @@ impl<'a> Graph<'a> {
     /// Whether a value is a constant.
     pub fn is_constant(&self, name: &'a str) -> bool {
         self.constants.contains_key(self.same_numbers(name))
+    }
+
+    /// A constant of bytes: its shape, whether they are signed, and the bytes. They are not copied,
+    /// because a table of words is most of a model.
+    pub fn bytes(&self, name: &'a str) -> Option<(Vec<usize>, bool, Cow<'a, [u8]>)> {
+        let tensor: &'a TensorProto = self.constants.get(self.same_numbers(name))?;
+        let signed = match DataType::try_from(tensor.data_type).ok()? {
+            DataType::Int8 => true,
+            DataType::Uint8 => false,
+            _ => return None,
+        };
+        let bytes = match tensor.raw_data.as_slice() {
+            // ONNX's other form for small numbers.
+            [] => tensor.int32_data.iter().map(|&number| number as u8).collect(),
+            bytes => Cow::Borrowed(bytes),
+        };
+        let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&n| n.try_into().ok()).collect();
+        let shape = shape?;
+        let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n));
+        (length == Some(bytes.len())).then_some((shape, signed, bytes))
     }
 
     /// A constant's numbers as f32.

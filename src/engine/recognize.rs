@@ -365,13 +365,10 @@ impl<'a> Rules<'a> {
 
     /// A constant of bytes. Unsigned ones are recentred by 128.
     fn int8(&self, name: &'a str) -> Option<Bytes> {
-        let tensor = self.graph.constant(name)?;
-        let (shape, plain) = (tensor.shape().to_vec(), tensor.try_as_plain_ram().ok()?);
-        if let Ok(values) = plain.as_slice::<i8>() {
-            return Some(Bytes { shape, values: values.to_vec(), zero: 0 });
-        }
-        let values = plain.as_slice::<u8>().ok()?.iter().map(|&v| (v ^ 0x80) as i8).collect();
-        Some(Bytes { shape, values, zero: -128 })
+        let (shape, signed, bytes) = self.graph.bytes(name)?;
+        let (flip, zero) = if signed { (0, 0) } else { (0x80, -128) };
+        let values = bytes.iter().map(|&v| (v ^ flip) as i8).collect();
+        Some(Bytes { shape, values, zero })
     }
 
     /// The sum of BERT's three embeddings as tables for words, positions and segments.
