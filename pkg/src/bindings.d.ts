@@ -20,8 +20,8 @@ export interface WasmScoring {
   /** Does a piece of the work. Positions count through all lists. */
   step(model: WasmModel): [position: number, score: Score][];
   readonly done: boolean;
-  /** The document that an error of `step` is about. */
-  readonly position: number;
+  /** The document that an error of `step` is about, where it is about one. */
+  readonly position: number | undefined;
   free(): void;
 }
 

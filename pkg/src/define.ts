@@ -7,7 +7,7 @@ import { Call } from "./call.js";
 import { CrossrankError } from "./errors.js";
 import { Fallback, Lazy } from "./fallback.js";
 import type { Home } from "./home.js";
-import { arrayOf, scoreControlOf, show, textOf, textsOf } from "./input.js";
+import { arrayOf, scoreControlOf, show, sizedTextOf, textOf, textsOf } from "./input.js";
 import { loader } from "./load.js";
 import type { Platform } from "./platform.js";
 import { RankedCall, type List } from "./ranked-call.js";
@@ -100,11 +100,11 @@ export function define(platform: Platform): Api {
     }
 
     async dispose(): Promise<void> {
-      this.#calls.home.dispose();
+      await this.#calls.home.dispose();
     }
 
     async [Symbol.asyncDispose](): Promise<void> {
-      this.#calls.home.dispose();
+      await this.dispose();
     }
   }
 
@@ -128,7 +128,7 @@ export function define(platform: Platform): Api {
 class Calls {
   readonly home: Home;
   /** The last call of each name that `latest` gave. */
-  readonly #latest = new Map<string, AbortController>();
+  readonly #latest = new Map<string | symbol, AbortController>();
 
   constructor(home: Home) {
     this.home = home;
@@ -193,14 +193,14 @@ class Calls {
   ): Promise<types.Score[]> {
     const control = scoreControlOf(options);
     const given = arrayOf(pairs, "pairs").map((pair, i) => arrayOf(pair, `pair ${i}`));
-    const queries = given.map((pair, i) => textOf(pair[0], `pair ${i}, query`));
-    const texts = textsOf(given.map((pair) => pair[1] as D), options, "pairs, ");
+    const queries = given.map((pair, i) => sizedTextOf(pair[0], `pair ${i}, query`));
+    const texts = textsOf(given.map((pair) => pair[1] as D), options, (i) => `pair ${i}, document`);
     // Pairs of one query usually lie together, and make a list.
     const starts = [...queries.keys()].filter((i) => queries[i] !== queries[i - 1]);
     const call = new Call({
       queries: starts.map((start) => queries[start]!),
       documents: starts.map((start, list) => texts.slice(start, starts[list + 1])),
-      place: (list, index) => `pair ${starts[list]! + index}`,
+      place: (list, index) => `pair ${starts[list]! + index}, document`,
     });
     const stop = new Stop(control.signal);
     await call.run(this.home, control, stop).finally(() => stop.unfollow());

@@ -27,10 +27,11 @@ export class Lazy implements Home {
     return (await this.#loaded()).info();
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
     this.#disposed = true;
-    this.#home?.then((home) => home.dispose(), () => {});
+    const home = this.#home;
     this.#home = undefined;
+    await home?.then((home) => home.dispose(), () => {});
   }
 
   #loaded(): Promise<Home> {
@@ -82,9 +83,8 @@ export class Fallback implements Home {
     return this.#either((home) => home.info());
   }
 
-  dispose(): void {
-    this.#first.dispose();
-    this.#second.dispose();
+  async dispose(): Promise<void> {
+    await Promise.all([this.#first.dispose(), this.#second.dispose()]);
   }
 
   async #either<T>(

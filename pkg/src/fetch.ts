@@ -19,7 +19,8 @@ export async function openResponse(
   const { status, headers } = response;
   const close = () => void response.body?.cancel().catch(() => {});
   const version = versionOf(headers);
-  if (status === 416 || (status === 206 && !continues(headers, version, resume))) {
+  const goesOn = status !== 416 && (status !== 206 || continues(headers, version, resume));
+  if (resume.start > 0 && !goesOn) {
     close();
     return openResponse(url, signal);
   }

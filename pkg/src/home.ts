@@ -41,5 +41,6 @@ export interface Home {
   score(job: Job, control: Control): Promise<void>;
   encode(query: string, document: string): Promise<Encoding>;
   info(): Promise<Info>;
-  dispose(): void;
+  /** Later calls reject at once; resolves when what is to be kept is kept. */
+  dispose(): Promise<void>;
 }

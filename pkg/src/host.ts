@@ -2,7 +2,7 @@
 
 import { CrossrankError, DocumentError } from "./errors.js";
 import { Instance } from "./instance.js";
-import type { ModelFiles } from "./model.js";
+import { bytesOf } from "./blobs.js";
 import type { Port, Reply, Request } from "./protocol.js";
 
 export function host(port: Port): void {
@@ -51,19 +51,14 @@ export function host(port: Port): void {
   });
 }
 
-/** Holds a lock until the worker ends. */
-async function hold(lock: string | undefined): Promise<void> {
-  if (lock === undefined) return;
-  await new Promise<void>((held) => {
-    void navigator.locks.request(lock, () => {
-      held();
+/** Holds a lock until the worker ends; gives whether it could, which browsers may refuse. */
+function hold(lock: string | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (lock === undefined) return resolve(false);
+    const held = () => {
+      resolve(true);
       return new Promise(() => {});
-    });
+    };
+    navigator.locks.request(lock, held).catch(() => resolve(false));
   });
-}
-
-async function bytesOf(files: (Request & { op: "load" })["files"]): Promise<ModelFiles> {
-  const read = async ([key, blob]: [string, Blob]) => [key, new Uint8Array(await blob.arrayBuffer())];
-  const entries = Object.entries(files).filter(([, blob]) => blob);
-  return Object.fromEntries(await Promise.all(entries.map(read)));
 }

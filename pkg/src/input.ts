@@ -25,16 +25,28 @@ export function textOf(text: unknown, place: string): string {
   return text;
 }
 
+/** The core's limit, in bytes. */
+const MOST_BYTES = 1 << 20;
+
+/** A text that is sent to the core with every share of its documents, which could not name it. */
+export function sizedTextOf(value: unknown, place: string): string {
+  const text = textOf(value, place);
+  const bytes = text.length * 3 > MOST_BYTES ? new TextEncoder().encode(text).length : 0;
+  if (bytes <= MOST_BYTES) return text;
+  const message = `${place} has ${bytes} bytes, over the limit of ${MOST_BYTES}; shorten it`;
+  throw new CrossrankError("input-too-large", message);
+}
+
 export function textsOf<D extends Document>(
   documents: readonly D[],
   options: TextOptions<D> | undefined,
-  place = "",
+  place = (index: number) => `document ${index}`,
 ): string[] {
   if (options?.text !== undefined && typeof options.text !== "function") {
     throw invalid(`options.text is ${show(options.text)}; give a function`);
   }
   return documents.map((document, index) => {
-    const here = `${place}document ${index}`;
+    const here = place(index);
     if (options?.text) return textOf(options.text(document, index), `the text of ${here}`);
     if (typeof document === "string") return textOf(document, here);
     if (document === null || typeof document !== "object") {
@@ -49,30 +61,39 @@ export function textsOf<D extends Document>(
 
 /** A query that documents are to be ranked for. */
 export function queryOf(query: unknown, place: string): string {
-  const text = textOf(query, place);
+  const text = sizedTextOf(query, place);
   if (text.trim() === "") throw invalid(`${place} is empty; give a query`);
   return text;
 }
 
 export function scoreControlOf(options: ScoreCallOptions<never> | undefined): CallControl {
+  check("", options, "an object", isObject(options));
   const { signal, longDocuments, maxWindows, skipCache = false } = options ?? {};
   check("signal", signal, "an AbortSignal", signal instanceof AbortSignal);
   const ways: unknown[] = ["truncate", "windows"];
   check("longDocuments", longDocuments, '"truncate" or "windows"', ways.includes(longDocuments));
   check("maxWindows", maxWindows, "a whole number from 1", isWhole(maxWindows));
   check("skipCache", skipCache, "true or false", typeof skipCache === "boolean");
-  const core = { ...(longDocuments && { longDocuments }), ...(maxWindows && { maxWindows }) };
+  const core = {
+    ...(longDocuments && { longDocuments }),
+    // The core counts in 32 bits.
+    ...(maxWindows && { maxWindows: Math.min(maxWindows, 0xffff_ffff) }),
+  };
   return { options: core, skipCache, signal, timeoutMs: undefined };
 }
 
+/** What `latest: true` names: no name that a caller can give. */
+const UNNAMED = Symbol("latest");
+
 export interface RankControl extends CallControl {
   minScore: number | undefined;
-  latest: string | undefined;
+  latest: string | symbol | undefined;
   /** A failed call gives the documents in the order given. */
   keepOrder: boolean;
 }
 
 export function rankControlOf(options: CallOptions<never> | undefined): RankControl {
+  const control = scoreControlOf(options);
   const { timeoutMs, minScore, latest, onError = "throw" } = options ?? {};
   const isMilliseconds = typeof timeoutMs === "number" && timeoutMs >= 0;
   check("timeoutMs", timeoutMs, "a number of milliseconds", isMilliseconds);
@@ -81,18 +102,23 @@ export function rankControlOf(options: CallOptions<never> | undefined): RankCont
   const ways: unknown[] = ["throw", "original-order"];
   check("onError", onError, '"throw" or "original-order"', ways.includes(onError));
   return {
-    ...scoreControlOf(options),
+    ...control,
     // Timers take no more, and would go off at once.
     timeoutMs: timeoutMs === undefined ? undefined : Math.min(timeoutMs, 0x7fff_ffff),
     minScore,
-    latest: latest === true ? "" : latest || undefined,
+    latest: latest === true ? UNNAMED : latest === false ? undefined : latest,
     keepOrder: onError === "original-order",
   };
 }
 
-function check(name: string, value: unknown, wanted: string, holds: boolean): void {
+/** Throws where an option is given and does not hold what it should; `""` means all options. */
+export function check(name: string, value: unknown, wanted: string, holds: boolean): void {
   if (value === undefined || holds) return;
-  throw invalid(`options.${name} is ${show(value)}; give ${wanted}`);
+  throw invalid(`options${name && `.${name}`} is ${show(value)}; give ${wanted}`);
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isWhole(value: unknown): value is number {

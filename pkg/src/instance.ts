@@ -10,6 +10,8 @@ import type { Recalled, Scored, Seat, Source } from "./seat.js";
 interface Loaded {
   bindings: Bindings;
   model: WasmModel;
+  /** It trapped, and may not be touched any more. */
+  dropped: boolean;
 }
 
 /**
@@ -97,8 +99,11 @@ export class Instance implements Seat {
       try {
         return scoring.step(loaded.model);
       } catch (error) {
+        // After a trap nothing of the instance may be touched, and nothing needs to be.
         if (!isReport(error)) throw error;
-        throw new DocumentError(error.code, error.message, scoring.position);
+        const { position } = scoring;
+        scoring.free();
+        throw position === undefined ? error : new DocumentError(error.code, error.message, position);
       }
     };
     while (!scoring.done) {
@@ -107,8 +112,7 @@ export class Instance implements Seat {
       await breath.take();
       if (signal.aborted || this.#disposed) break;
     }
-    // After a trap nothing of the instance may be touched, and nothing needs to be.
-    scoring.free();
+    if (!loaded.dropped) scoring.free();
     signal.throwIfAborted();
     if (this.#disposed) throw disposed();
   }
@@ -126,7 +130,7 @@ export class Instance implements Seat {
         return loaded;
       },
       (error) => {
-        this.#forget(loading);
+        if (this.#loading === loading) this.#loading = undefined;
         throw error;
       },
     );
@@ -135,15 +139,15 @@ export class Instance implements Seat {
   /** Drops the instance where it traps. */
   #guard<T>(loaded: Loaded, call: (loaded: Loaded) => T): T {
     try {
+      if (loaded.dropped) throw new Error("in another call");
       return call(loaded);
     } catch (error) {
-      if (!(error instanceof DocumentError || isReport(error))) this.#loading = undefined;
+      if (error instanceof DocumentError || isReport(error)) throw errorOf(error, loaded.bindings);
+      // Others may have begun to load a new one since.
+      if (!loaded.dropped) this.#loading = undefined;
+      loaded.dropped = true;
       throw errorOf(error, loaded.bindings);
     }
-  }
-
-  #forget(loading: Promise<Loaded>): void {
-    if (this.#loading === loading) this.#loading = undefined;
   }
 }
 
@@ -159,7 +163,7 @@ async function instantiate(source: Source): Promise<Loaded> {
   try {
     const { onnx, tokenizer, config, tokenizerConfig } = files;
     const model = new bindings.Model(onnx, tokenizer, config, tokenizerConfig, source.cache);
-    return { bindings, model };
+    return { bindings, model, dropped: false };
   } catch (error) {
     throw errorOf(error, bindings);
   }

@@ -3,15 +3,16 @@
 import type { LoadOptions } from "../types/index.js";
 import { unlessAborted } from "./abort.js";
 import type { CacheOptions } from "./bindings.js";
+import { blobsOf, bytesOf } from "./blobs.js";
 import { defaultModel } from "./default-model.js";
 import { CrossrankError } from "./errors.js";
 import type { Home } from "./home.js";
-import { show } from "./input.js";
+import { check, isObject, show } from "./input.js";
 import { Instance } from "./instance.js";
 import { fingerprintOf, readModel, type ModelFiles } from "./model.js";
 import type { Platform } from "./platform.js";
 import { Pool, type Keeper } from "./pool.js";
-import { chooseBuild, refuseRelaxed } from "./simd.js";
+import { chooseBuild, refuseRelaxed, type Build } from "./simd.js";
 import { Storage } from "./storage.js";
 import { VERSION } from "./version.js";
 import { WorkerSeat } from "./worker-seat.js";
@@ -20,25 +21,39 @@ import { WorkerSeat } from "./worker-seat.js";
 const CACHE_BYTES = 4 << 20;
 /** More workers than this cost more memory than most pages have to give. */
 const MOST_AUTO_WORKERS = 4;
+/** More than this are a mistake. */
+const MOST_WORKERS = 64;
+
+/** The package's own WebAssembly file. */
+interface Own {
+  module: WebAssembly.Module;
+  build: Build;
+}
 
 /** Gives `load` for a platform. Modules are compiled once for all rerankers. */
 export function loader(platform: Platform): (options: LoadOptions) => Promise<Home> {
-  let own: Promise<WebAssembly.Module> | undefined;
+  let own: Promise<Own> | undefined;
 
-  async function compileOwn(storage: Storage): Promise<WebAssembly.Module> {
-    const { wasm } = platform;
-    if ((await chooseBuild(storage)) === "relaxed-simd") {
-      try {
-        return await compileFrom(wasm["relaxed-simd"](), platform, storage);
-      } catch {
-        // The other file may be where this one is not.
-      }
-    }
-    return compileFrom(wasm.simd128(), platform, storage);
+  async function compileOwn(storage: Storage): Promise<Own> {
+    const compiled = async (build: Build) => {
+      return { build, module: await compileFrom(platform.wasm[build](), platform, storage) };
+    };
+    const build = await chooseBuild(storage);
+    // The other file may be where this one is not.
+    return compiled(build).catch((error) => {
+      if (build === "simd128") throw error;
+      return compiled("simd128");
+    });
   }
 
-  function compile(wasm: LoadOptions["wasm"], storage: Storage): Promise<WebAssembly.Module> {
-    if (wasm !== undefined) return compileFrom(wasm, platform, storage);
+  /** The build is unknown of a file that the caller names. */
+  function compile(
+    wasm: LoadOptions["wasm"],
+    storage: Storage,
+  ): Promise<Pick<Own, "module"> & { build?: Build }> {
+    if (wasm !== undefined) {
+      return compileFrom(wasm, platform, storage).then((module) => ({ module }));
+    }
     return (own ??= compileOwn(storage).catch((error) => {
       own = undefined;
       throw error;
@@ -46,73 +61,115 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
   }
 
   return async (options) => {
-    const { model, wasm, onProgress, signal } = options;
+    const { model, wasm, onProgress, signal } = checked(options);
     signal?.throwIfAborted();
     const storage = new Storage(options.storage);
     const workers = workersOf(options.workers, platform);
     const { bytes, persistent } = cacheOf(options.scoreCache);
-    const source = model ?? (await defaultModel());
+    const script = scriptOf(options.worker, platform);
+    const source = model === undefined ? await defaultModel() : model;
 
-    return unlessAborted(signal, async () => {
-      const parts = Promise.all([
+    async function read(): Promise<Loaded> {
+      const [{ module, build }, files] = await Promise.all([
         compile(wasm, storage),
         readModel(source, platform, storage, { onProgress, signal }),
-      ]).then(async ([module, files]) => {
-        const cache = bytes > 0 ? { bytes, ...(await fingerprintOf(source, files)) } : undefined;
-        return { module, files, cache };
-      });
+      ]);
+      const cache = bytes > 0 ? { bytes, ...(await fingerprintOf(source, files)) } : undefined;
+      return { module, build, files, cache };
+    }
+
+    function keeper(cache: CacheOptions | undefined): Keeper | undefined {
+      return persistent && cache ? keeperOf(storage, cache) : undefined;
+    }
+
+    /**
+     * The files are read again after a crash, instead of being kept: 24 MB held for as long as the
+     * reranker lives is a high price for what should never happen, and files on the disk or in the
+     * browser's storage come back quickly.
+     */
+    function inThread(loaded: Loaded): Promise<Pool> {
+      const { module, cache } = loaded;
+      const kept = keeper(cache);
+      let first: ModelFiles | undefined = loaded.files;
+      const again = async () => first ?? (await readModel(source, platform, storage, {}));
+      const files = () => again().finally(() => (first = undefined));
+      const seat = new Instance({ module: async () => module, files, cache });
+      return Pool.load([seat], { home: "in-thread", keeper: async () => kept });
+    }
+
+    /** Workers start while the files are read. They are handed blobs, which are not copied. */
+    async function inWorkers(count: number): Promise<{ pool: Pool; build: Build | undefined }> {
+      const parts = read().then(({ files, ...rest }) => ({ ...rest, files: blobsOf(files) }));
       // Whoever waits for them hears of a failure.
       parts.catch(() => {});
-      const keeper = async () => {
-        const { cache } = await parts;
-        return persistent && cache ? keeperOf(storage, cache) : undefined;
-      };
-
-      async function inThread(): Promise<Pool> {
-        const { files, cache } = await parts;
-        // They are read again after a crash, instead of being kept: 24 MB held for as long as the
-        // reranker lives is a high price for what should never happen, and files on the disk or
-        // in the browser's storage come back quickly.
-        let first: ModelFiles | undefined = files;
-        const again = async () => first ?? (await readModel(source, platform, storage, {}));
-        const take = () => again().finally(() => (first = undefined));
-        const seat = new Instance({ module: () => compile(wasm, storage), files: take, cache });
-        return Pool.load([seat], { home: "in-thread", keeper });
-      }
-
-      function inWorkers(count: number): Promise<Pool> {
-        let blobs: ReturnType<typeof blobsOf> | undefined;
-        const start = () => platform.worker(options.worker);
-        const seats = Array.from({ length: count }, (_, i) => {
+      const seats = Array.from({ length: count }, (_, i) => {
+        const partsOfSeat = async () => {
+          const { module, files, cache } = await parts;
           // One cache serves all.
-          const partsOfSeat = async () => {
-            const { module, files, cache } = await parts;
-            return { module, files: (blobs ??= blobsOf(files)), cache: i === 0 ? cache : undefined };
-          };
-          return new WorkerSeat({ start, parts: partsOfSeat });
-        });
-        return Pool.load(seats, { home: "workers", keeper });
+          return { module, files, cache: i === 0 ? cache : undefined };
+        };
+        return new WorkerSeat({ start: () => platform.worker(script), parts: partsOfSeat });
+      });
+      const pool = Pool.load(seats, { home: "workers", keeper: async () => keeper((await parts).cache) });
+      try {
+        return { pool: await pool, build: (await parts).build };
+      } catch (error) {
+        const startFailed = error instanceof CrossrankError && error.code === "runtime-failed";
+        if (!(startFailed && workers.auto)) throw error;
+        const { files: blobs, ...rest } = await parts;
+        const files = await bytesOf(blobs);
+        return { pool: await inThread({ ...rest, files }), build: rest.build };
       }
+    }
 
-      const pool = await (workers.count === 0
-        ? inThread()
-        : inWorkers(workers.count).catch((error) => {
-            const startFailed = error instanceof CrossrankError && error.code === "runtime-failed";
-            if (startFailed && workers.auto) return inThread();
-            throw error;
-          }));
-      if (signal?.aborted) pool.dispose();
-      else if (wasm === undefined) await checkBuild(pool, storage);
-      return pool;
-    });
+    async function load(): Promise<Home> {
+      if (workers.count > 0) {
+        const { pool, build } = await inWorkers(workers.count);
+        return finish(pool, build);
+      }
+      const loaded = await read();
+      return finish(await inThread(loaded), loaded.build);
+    }
+
+    async function finish(pool: Pool, build: Build | undefined): Promise<Home> {
+      try {
+        // The relaxed build computes with the simd128 kernel where its own test fails.
+        if (build === "relaxed-simd" && (await pool.info()).kernel === "simd128") {
+          await refuseRelaxed(storage);
+        }
+        signal?.throwIfAborted();
+        return pool;
+      } catch (error) {
+        void pool.dispose();
+        throw error;
+      }
+    }
+
+    return unlessAborted(signal, load);
   };
 }
 
-/** The relaxed build computes with the simd128 kernel where its own test fails. */
-async function checkBuild(pool: Pool, storage: Storage): Promise<void> {
-  const { kernel } = await pool.info();
-  const isRelaxed = (await chooseBuild(storage)) === "relaxed-simd";
-  if (isRelaxed && kernel === "simd128") await refuseRelaxed(storage);
+interface Loaded {
+  module: WebAssembly.Module;
+  build: Build | undefined;
+  files: ModelFiles;
+  cache: CacheOptions | undefined;
+}
+
+/** The options, which are an object, and not a model by mistake. */
+function checked(options: LoadOptions): LoadOptions {
+  if (!isObject(options) || "files" in options || "onnx" in options) {
+    throw invalid(`load() was given ${show(options)}; give options, as in load({ model })`);
+  }
+  const { signal, onProgress } = options;
+  check("signal", signal, "an AbortSignal", signal instanceof AbortSignal);
+  check("onProgress", onProgress, "a function", typeof onProgress === "function");
+  return options;
+}
+
+function scriptOf(given: LoadOptions["worker"], platform: Platform): URL | undefined {
+  check("worker", given, "a URL", given instanceof URL || typeof given === "string");
+  return typeof given === "string" ? platform.url(given) : given;
 }
 
 function workersOf(
@@ -121,12 +178,12 @@ function workersOf(
 ): { count: number; auto: boolean } {
   const workers = given ?? platform.workers;
   if (workers === "auto") {
-    const cores = globalThis.navigator?.hardwareConcurrency ?? 2;
     // One core is the page's.
-    return { count: Math.max(1, Math.min(cores - 1, MOST_AUTO_WORKERS)), auto: true };
+    return { count: Math.max(1, Math.min(platform.cores() - 1, MOST_AUTO_WORKERS)), auto: true };
   }
-  if (!Number.isInteger(workers) || workers < 0) {
-    throw invalid(`workers is ${show(given)}; give "auto" or a whole number, 0 for this thread`);
+  if (!Number.isInteger(workers) || workers < 0 || workers > MOST_WORKERS) {
+    const wanted = `"auto" or a whole number up to ${MOST_WORKERS}, 0 for this thread`;
+    throw invalid(`workers is ${show(given)}; give ${wanted}`);
   }
   return { count: workers, auto: false };
 }
@@ -149,12 +206,6 @@ function keeperOf(storage: Storage, { fingerprint }: CacheOptions): Keeper {
     load: () => storage.read(slot, VERSION),
     save: (scores) => storage.write(slot, VERSION, scores as Uint8Array<ArrayBuffer>),
   };
-}
-
-/** Workers are handed blobs, which are not copied, and stay for those that come later. */
-function blobsOf(files: ModelFiles): { [key in keyof ModelFiles]: Blob } {
-  const entries = Object.entries(files).filter(([, bytes]) => bytes !== undefined);
-  return Object.fromEntries(entries.map(([key, bytes]) => [key, new Blob([bytes])])) as never;
 }
 
 async function compileFrom(

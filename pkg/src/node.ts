@@ -1,6 +1,7 @@
 // The package in node: as in browsers, and `file:` URLs and paths are read from the disk.
 
 import { open, readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -30,12 +31,14 @@ const api = /* @__PURE__ */ define({
       : compileResponse(url, storage),
   wasm,
   workers: 0,
+  cores: availableParallelism,
   worker,
 });
 
 /** A worker that keeps node running only while a request is under way. */
-function worker(script: URL | string | undefined): WorkerPort {
-  const worker = new Worker(script ?? new URL("./worker-node.js", import.meta.url));
+function worker(script: URL | undefined): WorkerPort {
+  // Of node's own options some are for the main script alone, and stop a worker.
+  const worker = new Worker(script ?? new URL("./worker-node.js", import.meta.url), { execArgv: [] });
   let requests = 0;
   return {
     post: (message) => {

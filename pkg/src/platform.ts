@@ -34,6 +34,8 @@ export interface Platform {
   readonly wasm: Record<Build, () => URL>;
   /** Where a model computes when the caller does not say: in how many workers. */
   readonly workers: "auto" | number;
+  /** Processors of this machine. */
+  cores(): number;
   /** Starts a worker: from this package's script, or from where a caller has put it. */
-  worker(script: URL | string | undefined): WorkerPort;
+  worker(script: URL | undefined): WorkerPort;
 }

@@ -16,8 +16,8 @@ interface Item {
 const KEY_BYTES = 32;
 /** The fewest characters that are worth a message: about one batch of the core. */
 const LEAST_CHARACTERS = 2000;
-/** Workers that may die in one call before it gives up. */
-const MOST_DEATHS = 3;
+/** Workers that may die in one call before it gives up, beside each of them once. */
+const MOST_DEATHS = 2;
 /** How long new scores wait for others before they are saved together, in milliseconds. */
 const SAVE_AFTER = 1000;
 
@@ -57,7 +57,7 @@ export class Pool implements Home {
       const saved = await pool.#keeper?.load();
       if (saved) await first!.restore(saved);
     } catch (error) {
-      pool.dispose();
+      void pool.dispose();
       throw error;
     }
     return pool;
@@ -99,10 +99,15 @@ export class Pool implements Home {
     return { home, workers, ...(await this.#first.info()) };
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
     this.#disposed = true;
-    clearTimeout(this.#saving);
-    for (const seat of this.#seats) seat.dispose();
+    for (const seat of this.#seats.slice(1)) seat.dispose();
+    // What waits to be saved is saved first.
+    if (this.#saving !== undefined) {
+      clearTimeout(this.#saving);
+      await this.#save().catch(() => {});
+    }
+    this.#seats[0]!.dispose();
   }
 
   get #first(): Seat {
@@ -117,9 +122,9 @@ export class Pool implements Home {
       const { queries, documents } = job;
       return await this.#first.recall({ queries, documents }, options);
     } catch (error) {
-      // The cache died with its worker; scores can be computed.
-      if (error instanceof WorkerDied) return nothing;
-      throw error;
+      // The cache went with its seat; scores can be computed.
+      if (this.#disposed) throw error;
+      return nothing;
     }
   }
 
@@ -128,7 +133,8 @@ export class Pool implements Home {
     const keys = new Uint8Array(fresh.length * KEY_BYTES);
     fresh.forEach(({ key }, i) => keys.set(key, i * KEY_BYTES));
     // A cache that cannot be written to costs time, and no more.
-    this.#first.remember(keys, fresh.map(({ score }) => score)).catch(() => {});
+    const remembered = this.#first.remember(keys, fresh.map(({ score }) => score));
+    remembered.catch(() => {});
     if (this.#keeper && this.#saving === undefined) {
       this.#saving = setTimeout(() => this.#save().catch(() => {}), SAVE_AFTER);
     }
@@ -136,7 +142,7 @@ export class Pool implements Home {
 
   async #save(): Promise<void> {
     this.#saving = undefined;
-    await this.#keeper!.save(await this.#first.save());
+    await this.#keeper!.save(await this.#seats[0]!.save());
   }
 }
 
@@ -152,11 +158,14 @@ async function deal(
   { options, signal }: Control,
   scored: (item: Item, score: Score) => void,
 ): Promise<void> {
-  const waiting = [...items];
+  let waiting = [...items];
   let left = items.length;
   let usable = seats.length;
   let deaths = 0;
   const stop = new Stop(signal);
+  /** Resolves when documents wait again, because a worker has died, or when there are none left. */
+  let wake!: () => void;
+  let news = new Promise<void>((resolve) => (wake = resolve));
 
   const textOf = ({ list, index }: Item) => job.documents[list]![index]!;
 
@@ -172,31 +181,40 @@ async function deal(
   }
 
   async function work(seat: Seat, finish: () => void): Promise<void> {
-    try {
-      await seat.ready();
-    } catch (error) {
-      // The others go on without it.
-      if (--usable > 0) return;
-      throw error;
-    }
-    while (waiting.length > 0) {
+    while (left > 0) {
+      if (waiting.length === 0) {
+        await news;
+        continue;
+      }
+      try {
+        await seat.ready();
+      } catch (error) {
+        // The others go on without it.
+        if (--usable > 0) return;
+        throw error;
+      }
       const share = takeShare();
+      if (share.length === 0) continue;
       const open = new Set(share);
       try {
         await seat.score(jobOf(share, job), options, stop.signal, (found) => {
           for (const [position, score] of found) {
             const item = share[position]!;
-            open.delete(item);
+            if (!open.delete(item)) continue;
             left--;
             scored(item, score);
           }
         });
-        if (left === 0) finish();
+        if (left === 0) {
+          finish();
+          wake();
+        }
       } catch (error) {
         if (error instanceof DocumentError) throw named(error, share, job);
-        if (!(error instanceof WorkerDied) || ++deaths === MOST_DEATHS) throw error;
-        waiting.unshift(...open);
-        await seat.ready();
+        if (!(error instanceof WorkerDied) || ++deaths === seats.length + MOST_DEATHS) throw error;
+        waiting = [...open, ...waiting];
+        wake();
+        news = new Promise((resolve) => (wake = resolve));
       }
     }
   }

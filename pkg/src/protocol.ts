@@ -3,7 +3,7 @@
 import type { CacheOptions } from "./bindings.js";
 import type { ErrorCode } from "./errors.js";
 import type { Lists, ScoreOptions } from "./home.js";
-import type { ModelFiles } from "./model.js";
+import type { ModelBlobs } from "./blobs.js";
 import type { Scored, Seat } from "./seat.js";
 
 /** The calls of a seat that are passed on as they are. */
@@ -13,8 +13,7 @@ export type Request = { id: number } & (
   | {
       op: "load";
       module: WebAssembly.Module;
-      /** Blobs cross without being copied. */
-      files: { [key in keyof ModelFiles]: Blob };
+      files: ModelBlobs;
       cache: CacheOptions | undefined;
     }
   /** The name of a lock to hold from the start, for the page to see when the worker ends. */

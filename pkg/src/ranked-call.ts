@@ -70,11 +70,14 @@ export class RankedCall<D extends Document> {
   #job(): Job {
     const name = this.#nameOf;
     const which = (i: number) => (this.#lists.length > 1 ? `query ${i}` : "the query");
-    this.#texts = this.#lists.map(({ documents }, i) => textsOf(documents, this.#options, name(i)));
+    const place = (list: number, index: number) => `${name(list)}document ${index}`;
+    this.#texts = this.#lists.map(({ documents }, list) =>
+      textsOf(documents, this.#options, (index) => place(list, index)),
+    );
     return {
       queries: this.#lists.map(({ query }, i) => queryOf(query, which(i))),
       documents: this.#texts,
-      place: (list, index) => `${name(list)}document ${index}`,
+      place,
     };
   }
 }

@@ -79,7 +79,7 @@ export class Remote implements Home {
     return { home: "remote", workers: 0 };
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
     this.#disposed = true;
   }
 

@@ -12,7 +12,7 @@ const wasm = {
   "relaxed-simd": () => new URL("./crossrank-relaxed-simd.wasm", import.meta.url),
 };
 
-function worker(script: URL | string | undefined): WorkerPort {
+function worker(script: URL | undefined): WorkerPort {
   // Here, too, bundlers look for the very form.
   const worker =
     script === undefined
@@ -38,6 +38,7 @@ const api = /* @__PURE__ */ define({
   get workers() {
     return "document" in globalThis && "Worker" in globalThis ? "auto" : 0;
   },
+  cores: () => navigator.hardwareConcurrency ?? 2,
   worker,
 });
 

@@ -4,14 +4,14 @@ import type { Encoding, Score } from "../types/index.js";
 import type { CacheOptions, WasmModel } from "./bindings.js";
 import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
 import type { Lists, ScoreOptions } from "./home.js";
-import type { ModelFiles } from "./model.js";
+import type { ModelBlobs } from "./blobs.js";
 import type { Plain, Reply, Request, WorkerPort } from "./protocol.js";
 import type { Recalled, Scored, Seat } from "./seat.js";
 
 /** What a worker loads. */
 export interface Parts {
   module: WebAssembly.Module;
-  files: { [key in keyof ModelFiles]: Blob };
+  files: ModelBlobs;
   cache: CacheOptions | undefined;
 }
 
@@ -26,7 +26,6 @@ interface Call {
   reject(reason: unknown): void;
   scored?(scored: Scored): void;
 }
-
 
 /** Milliseconds for a worker's script to arrive and to answer. */
 const LONGEST_START = 30_000;
@@ -148,14 +147,17 @@ export class WorkerSeat implements Seat {
   async #load(running: Running, gone: (reason: unknown) => void): Promise<void> {
     const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
     const late = setTimeout(() => gone(new WorkerDied()), LONGEST_START);
-    const held = this.#ask<void>(running, { id: this.#ids++, op: "hold", lock });
-    await held.finally(() => clearTimeout(late));
-    if (lock !== undefined) watch(lock, running.watch.signal, () => gone(new WorkerDied()));
+    const hold = this.#ask<boolean>(running, { id: this.#ids++, op: "hold", lock });
+    const held = await hold.finally(() => clearTimeout(late));
+    if (held) watch(lock!, running.watch.signal, () => gone(new WorkerDied()));
     const parts = await this.#source.parts();
     await this.#ask<void>(running, { id: this.#ids++, op: "load", ...parts });
   }
 
-  #take({ calls }: Running, reply: Reply): void {
+  #take(running: Running, reply: Reply): void {
+    // A worker's last words may come after its end, when others do its work.
+    if (this.#running !== running) return;
+    const { calls } = running;
     const call = calls.get(reply.id);
     if (!call) return;
     if ("scored" in reply) return call.scored?.(reply.scored);

@@ -135,7 +135,7 @@ test("without the model package, rerank rejects with model-not-installed", () =>
 test("the types serve a strict program in both kinds of resolution", () => {
   writeFileSync(
     join(project, "consumer.ts"),
-    `import { CrossrankError, Reranker, rerank, type ErrorCode, type Ranking } from "crossrank";
+    `import { CrossrankError, Reranker, rerank, type ErrorCode, type Info, type Ranking, type Span } from "crossrank";
      import * as model from "crossrank-minilm-l6-en";
      interface Page { title: string; text: string }
      const pages: Page[] = [];
@@ -147,6 +147,16 @@ test("the types serve a strict program in both kinds of resolution", () => {
      const either = Reranker.withFallback(hosted, () => Reranker.load({ model }));
      const { fallback } = await either.rerank("q", pages, 3, { signal: AbortSignal.timeout(9) });
      const why: string | undefined = fallback?.message;
+     const options = { timeoutMs: 9, minScore: 0.1, latest: true, onError: "original-order" } as const;
+     for await (const { results, partial, error } of reranker.rerankStream("q", pages, 3, options)) {
+       const span: Span | undefined = results[0]?.span;
+       if (partial || error) console.log(pages[0]?.text.slice(span?.start, span?.end));
+     }
+     const { home, cache }: Info = await reranker.info();
+     if (home === "workers") console.log(cache?.hits);
+     await Reranker.load({ model, workers: "auto", scoreCache: { persistent: true }, storage: "none" });
+     // @ts-expect-error: pairs are scored whole or not at all
+     await reranker.score([["q", "d"]], { timeoutMs: 9 });
      // @ts-expect-error: no such API
      Reranker.remote({ url: "https://api.example.com", api: "other" });
      // @ts-expect-error: topK is a number
@@ -246,4 +256,52 @@ test("bundlers", async (t) => {
     };
     assert.equal(await answerOf("esbuild", bare, APP_WITH_PATHS, copyFiles), "workers 1");
   });
+});
+
+/** A seat that scores documents by their length, a few a message; `fate` may end it. */
+function fakeSeat(fate = () => {}) {
+  const score = async ({ documents }, _options, signal, scored) => {
+    for (const [position, text] of documents.flat().entries()) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      signal.throwIfAborted();
+      fate(position, scored);
+      scored([[position, { score: 0.5, logit: text.length, truncated: false }]]);
+    }
+  };
+  const nothing = async () => ({ keys: new Uint8Array(), scores: [] });
+  return { ready: async () => {}, score, recall: nothing, remember: async () => {}, dispose() {} };
+}
+
+test("a pool goes on without a seat that cannot be started again", async () => {
+  const dist = (name) => import(pathToFileURL(join(installed("crossrank"), `dist/${name}.js`)));
+  const { Pool } = await dist("pool");
+  const { CrossrankError, WorkerDied } = await dist("errors");
+  let late;
+  const dying = fakeSeat((position, scored) => {
+    if (position < 2) return;
+    // Its last words, which come after its end.
+    late = () => scored([[0, { score: 1, logit: 99 }], [1, { score: 1, logit: 99 }]]);
+    dying.ready = async () => {
+      throw new CrossrankError("runtime-failed", "no script");
+    };
+    throw new WorkerDied();
+  });
+  dying.recall = async () => {
+    throw new CrossrankError("runtime-failed", "no script");
+  };
+  const options = { home: "workers", keeper: async () => undefined };
+  const pool = await Pool.load([dying, fakeSeat()], options);
+  const documents = [Array.from({ length: 60 }, (_, i) => "x".repeat(100 + i))];
+  const scores = [];
+  const control = {
+    options: {},
+    skipCache: false,
+    signal: new AbortController().signal,
+    scored: (_list, index, { logit }) => scores.push([index, logit]),
+    restarted() {},
+  };
+  await pool.score({ queries: ["q"], documents, place: String }, control);
+  late();
+  scores.sort(([a], [b]) => a - b);
+  assert.deepEqual(scores, documents[0].map((text, index) => [index, text.length]));
 });

@@ -148,7 +148,7 @@ export function tests(context) {
       await rejects("invalid-argument", () => reranker.rerank("", documents), /query/);
       await rejects("invalid-argument", () => reranker.rerank(null, documents), /query is null/);
       await rejects("invalid-argument", () => reranker.score(["ab"]), /pair 0/);
-      await rejects("invalid-argument", () => reranker.score([[query]]), /document 0/);
+      await rejects("invalid-argument", () => reranker.score([[query]]), /pair 0, document/);
       await rejects("invalid-argument", () => reranker.rerankBatch([query], []));
     },
 
@@ -156,12 +156,15 @@ export function tests(context) {
       const lone = "cut \ud83d";
       await rejects("invalid-text", () => reranker.rerank(query, ["whole 😀", lone]), /document 1/);
       await rejects("invalid-text", () => reranker.rerank(lone, documents), /query/);
-      await rejects("invalid-text", () => reranker.score([[query, lone]]), /document 0/);
+      await rejects("invalid-text", () => reranker.score([[query, lone]]), /pair 0, document/);
     },
 
     async "refuses a document of 5 MB"() {
       const large = "a ".repeat(2.5e6);
       await rejects("input-too-large", () => reranker.rerank(query, [documents[0], large]), /1/);
+      await rejects("input-too-large", () => reranker.rerank(large, documents), /the query/);
+      const batch = () => reranker.rerankBatch([query, large], [documents, documents]);
+      await rejects("input-too-large", batch, /query 1/);
     },
 
     async "refuses wrong bytes for a model"() {
@@ -174,6 +177,11 @@ export function tests(context) {
       await rejects("invalid-model", load({ onnx, tokenizer, config: noise }));
       await rejects("invalid-argument", load({ onnx: "file", tokenizer, config }), /model.onnx/);
       await rejects("invalid-argument", load(7), /model is 7/);
+      await rejects("invalid-argument", load(null), /model is null/);
+      for (const options of ["./model", null, model]) {
+        await rejects("invalid-argument", () => Reranker.load(options), /load\(\{ model \}\)/);
+      }
+      await rejects("invalid-argument", () => loadModel({ model, signal: "soon" }), /signal/);
     },
 
     async "loads from bytes and from the URL of a folder"() {
