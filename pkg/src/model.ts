@@ -4,7 +4,7 @@ import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../types/
 import { Stop } from "./abort.js";
 import type { Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
-import { show } from "./input.js";
+import { isObject, show } from "./input.js";
 import type { Platform } from "./platform.js";
 import { find, sha256, type FolderFile, type Found, type KnownFile } from "./read.js";
 import type { Storage } from "./storage.js";
@@ -88,11 +88,11 @@ export async function fingerprintOf(
 }
 
 function isBytes(model: object | string): model is ModelBytes {
-  return typeof model === "object" && "onnx" in model;
+  return isObject(model) && "onnx" in model;
 }
 
 function isPackage(model: object | string): model is ModelPackage {
-  return typeof model === "object" && "files" in model;
+  return isObject(model) && "files" in model && isObject(model.files);
 }
 
 function filesOf(model: ModelBytes): ModelFiles {

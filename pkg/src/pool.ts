@@ -211,7 +211,9 @@ async function deal(
         }
       } catch (error) {
         if (error instanceof DocumentError) throw named(error, share, job);
-        if (!(error instanceof WorkerDied) || ++deaths === seats.length + MOST_DEATHS) throw error;
+        // The reason of a stop may itself be a death.
+        const goesOn = error instanceof WorkerDied && !stop.signal.aborted;
+        if (!goesOn || ++deaths >= seats.length + MOST_DEATHS) throw error;
         waiting = [...open, ...waiting];
         wake();
         news = new Promise((resolve) => (wake = resolve));
