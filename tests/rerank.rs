@@ -7,6 +7,7 @@ use std::time::Instant;
 use common::{bundled_files, reranker, truncate};
 use crossrank::{
     ErrorKind, LoadOptions, LongDocuments, MAX_TEXT_BYTES, Ranking, RerankOptions, Reranker,
+    Truncation,
 };
 
 const QUERY: &str = "what is a vector database";
@@ -185,6 +186,55 @@ fn windows_cover_a_document_and_no_more_than_asked_for() {
     options.max_windows = Some(0);
     let error = reranker().rerank_with(QUERY, &[&text], &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn a_query_that_leaves_no_room_for_windows_gets_a_cut() {
+    let text = haystack();
+    let options = RerankOptions::default();
+    for (words, windows) in [(120, 9..=13), (420, 9..=13), (440, 1..=1), (600, 1..=1)] {
+        let query = "word ".repeat(words);
+        let count = reranker().prepare(&query, &[&text], &options).unwrap().encodings().len();
+        assert!(windows.contains(&count), "{words} words: {count} windows");
+    }
+}
+
+#[test]
+fn a_max_length_cuts_documents_unless_they_are_to_be_split() {
+    let text = haystack();
+    let mut options = RerankOptions::default();
+    options.max_length = Some(100);
+    let cut = reranker().rerank_with(QUERY, &[&text], &options).unwrap().results[0];
+    assert!(cut.truncated && cut.span.is_none());
+    options.long_documents = Some(LongDocuments::Windows);
+    let split = reranker().rerank_with(QUERY, &[&text], &options).unwrap().results[0];
+    assert!(!split.truncated && split.span.is_some());
+
+    let mut options = LoadOptions::default();
+    options.max_length = Some(100);
+    let short = Reranker::from_files(&bundled_files(), options).unwrap();
+    assert_eq!(short.long_documents(), LongDocuments::Truncate);
+    assert_eq!(short.rerank(QUERY, &[&text], 1).unwrap().results[0].logit, cut.logit);
+}
+
+#[test]
+fn windows_that_must_not_be_cut_are_refused() {
+    let mut options = RerankOptions::default();
+    options.long_documents = Some(LongDocuments::Windows);
+    options.truncation = Truncation::Never;
+    assert!(!reranker().rerank_with(QUERY, &[haystack()], &options).unwrap().results[0].truncated);
+    options.max_windows = Some(2);
+    let error = reranker().rerank_with(QUERY, &[haystack()], &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InputTooLarge);
+}
+
+#[test]
+fn pairs_are_tokenized_until_the_deadline() {
+    let huge = "x".repeat(MAX_TEXT_BYTES + 1);
+    let mut options = RerankOptions::default();
+    options.deadline = Some(Instant::now());
+    let error = reranker().score_with(&[(QUERY, &huge)], &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
 }
 
 #[test]
