@@ -172,15 +172,15 @@ impl Scoring {
         to_js(self.0.step(&model.reranker))
     }
 
-    /// Every document has been scored.
+    /// Every document has been scored, or `step` failed.
     #[wasm_bindgen(getter)]
     pub fn done(&self) -> bool {
         self.0.is_done()
     }
 
-    /// The document that could not be tokenized, where `step` failed.
+    /// The document that could not be scored, where `step` failed on a single one.
     #[wasm_bindgen(getter)]
-    pub fn position(&self) -> usize {
+    pub fn position(&self) -> Option<usize> {
         self.0.position()
     }
 }

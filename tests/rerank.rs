@@ -316,10 +316,17 @@ fn scoring_in_pieces_gives_the_same_bits() {
 }
 
 #[test]
-fn scoring_in_pieces_names_the_document_that_fails() {
+fn scoring_in_pieces_names_the_document_that_fails_and_ends() {
     let list = vec!["fine".to_owned(), "x".repeat(MAX_TEXT_BYTES + 1)];
     let lists = vec![(QUERY.to_owned(), vec!["first".to_owned()]), (QUERY.to_owned(), list)];
     let mut scoring = reranker().start(lists, &RerankOptions::default()).unwrap();
+    assert_eq!(scoring.position(), None);
     let error = scoring.step(reranker()).unwrap_err();
-    assert_eq!((error.kind(), scoring.position()), (ErrorKind::InputTooLarge, 2));
+    assert_eq!((error.kind(), scoring.position()), (ErrorKind::InputTooLarge, Some(2)));
+    assert!(scoring.is_done() && scoring.step(reranker()).unwrap().is_empty());
+
+    let huge = "x".repeat(MAX_TEXT_BYTES + 1);
+    let lists = vec![(QUERY.to_owned(), Vec::new()), (huge, Vec::new())];
+    let error = reranker().start(lists, &RerankOptions::default()).err().unwrap();
+    assert!(error.to_string().starts_with("query 1: "), "{error}");
 }
