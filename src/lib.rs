@@ -80,6 +80,8 @@ mod tokenizer;
 mod wasm_api;
 #[cfg(all(target_arch = "wasm32", feature = "server"))]
 mod wasm_edge;
+#[cfg(target_arch = "wasm32")]
+mod wasm_panic;
 
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use backend::{Backend, Fallback};
