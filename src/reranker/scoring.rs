@@ -118,11 +118,9 @@ impl Scoring {
             while self.waiting.is_empty() && self.encoded < self.documents.len() {
                 self.encode(reranker)?;
             }
-            let fits = |(_, next): &mut (usize, Window)| next.encoding.ids.len() <= room;
-            let next = match self.batch.is_empty() {
-                true => self.waiting.pop_front(),
-                false => self.waiting.pop_front_if(fits),
-            };
+            let tokens = self.waiting.front().map(|(_, next)| next.encoding.ids.len());
+            let fits = tokens.is_some_and(|tokens| self.batch.is_empty() || tokens <= room);
+            let next = if fits { self.waiting.pop_front() } else { None };
             let Some(next) = next else { return Ok(()) };
             room = room.saturating_sub(next.1.encoding.ids.len());
             self.batch.push(next);
