@@ -146,8 +146,8 @@ fn a_service_ranks_in_place_of_a_model() {
     fails(&rerank(&["--remote", &stub.url]), b"text", "invalid-argument");
     fails(&rerank(&["--remote", &stub.url, "--api", "coher"]), b"text", "invalid-argument");
     fails(&rerank(&["--remote", &stub.url, "--threads", "2"]), b"text", "invalid-argument");
-    let windows = ["--remote", &stub.url, "--long-documents", "windows"];
-    fails(&rerank(&windows), b"text", "invalid-argument");
+    let windows = [&with_key[..], &["--long-documents", "windows"]].concat();
+    fails(&rerank(&windows), b"one\n", "invalid-argument");
     fails(&rerank(&["--api", "jina"]), b"text", "invalid-argument");
 }
 
