@@ -24,9 +24,12 @@
 //! # Scores
 //!
 //! The model gives one logit a pair; the score is its sigmoid, from 0 to 1. A pair is
-//! `[CLS] query [SEP] document [SEP]`, cut by tokens to the model's maximum (512) with Hugging
-//! Face's `longest_first`, which for usual queries cuts the document alone; the result says so.
-//! A document's score does not depend on the others in the call nor on the number of threads.
+//! `[CLS] query [SEP] document [SEP]`. A document that is longer than the texts the model was
+//! trained on is split into overlapping windows, of which the best gives the score;
+//! [`RankedDocument::span`] says where it lies. Models that do not name that length, and callers
+//! that name a `max_length` or [`LongDocuments::Truncate`], have pairs cut by tokens to the maximum
+//! (512) with Hugging Face's `longest_first`, which for usual queries cuts the document alone; the
+//! result says so. A document's score does not depend on the others in the call nor on the number of threads.
 //!
 //! # Services
 //!
@@ -39,7 +42,14 @@
 //!
 //! A [`ScoreCache`] in [`LoadOptions`] remembers scores by model, query and document: a repeated
 //! list costs nothing, and a list with one new document costs one document. [`RerankOptions`]
-//! cuts texts shorter and cancels a call.
+//! cuts texts shorter, bounds the windows of a document, leaves out results below a `min_score`,
+//! ends a call at a `deadline` with what has been scored, and cancels it.
+//!
+//! # Scheduling
+//!
+//! [`Reranker::rerank_with`] is three steps, for servers that score the pairs of many requests
+//! together: [`Reranker::prepare`] tokenizes, [`Reranker::logits`] scores, [`Reranker::finish`] makes
+//! scores of the logits. [`Reranker::start`] scores in small pieces, for event loops.
 //!
 //! # The bundled model
 //!
@@ -80,6 +90,8 @@ mod tokenizer;
 mod wasm_api;
 #[cfg(all(target_arch = "wasm32", feature = "server"))]
 mod wasm_edge;
+#[cfg(target_arch = "wasm32")]
+mod wasm_panic;
 
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use backend::{Backend, Fallback};

@@ -93,9 +93,11 @@ impl Reranker {
             check_vocabularies(tokenizer.vocab_size(), words)?;
         }
         let trained_tokens = config.trained_tokens;
-        let long_documents = options.long_documents.unwrap_or(match trained_tokens {
-            Some(_) => LongDocuments::Windows,
-            None => LongDocuments::Truncate,
+        // Who says how long a pair may be wants documents cut.
+        let windows = trained_tokens.is_some() && options.max_length.is_none();
+        let long_documents = options.long_documents.unwrap_or(match windows {
+            true => LongDocuments::Windows,
+            false => LongDocuments::Truncate,
         });
         let reranker =
             Reranker { tokenizer, engine, threads, cache, trained_tokens, long_documents };
@@ -128,7 +130,7 @@ impl Reranker {
 
     /// What becomes of long documents where [`RerankOptions::long_documents`] does not say: where
     /// [`LoadOptions::long_documents`] does not say either, a model that names the length it was
-    /// trained on gets windows.
+    /// trained on gets windows, unless [`LoadOptions::max_length`] is given.
     pub fn long_documents(&self) -> LongDocuments {
         self.long_documents
     }
@@ -241,11 +243,13 @@ impl Reranker {
         pending.finish(&logits, self.cache())
     }
 
-    /// Begins to score lists in small pieces.
+    /// Begins to score lists in small pieces; see [`Scoring`] for the options that count. Queries
+    /// may be empty.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for options out of range, [`ErrorKind::InputTooLarge`] for a
-    /// query over [`crate::MAX_TEXT_BYTES`].
+    /// query over [`crate::MAX_TEXT_BYTES`]. Where there are several lists the message names the
+    /// query.
     pub fn start(
         &self,
         lists: Vec<(String, Vec<String>)>,
@@ -302,7 +306,8 @@ impl Reranker {
         self.score_with(pairs, &RerankOptions::default())
     }
 
-    /// [`Reranker::score`] with options; those that are about rankings change nothing.
+    /// [`Reranker::score`] with options. Of those, `top_k`, `min_score`, `progress` and
+    /// `skip_cache` do nothing.
     ///
     /// # Errors
     /// As [`Reranker::score`], [`ErrorKind::InvalidArgument`] for options out of range, and
@@ -318,6 +323,9 @@ impl Reranker {
         for run in runs {
             let query = self.tokenizer.query(run[0].0.as_ref(), self.limits(options))?;
             for (_, document) in run {
+                if options.is_cancelled() || options.is_late() {
+                    return Err(cancelled());
+                }
                 let of_pair = self.tokenizer.windows(&query, document.as_ref());
                 let of_pair = of_pair.map_err(|e| e.at(format_args!("pair {pair}")))?;
                 windows.extend(of_pair.into_iter().map(|window| (pair, window)));
@@ -417,10 +425,10 @@ impl Reranker {
     }
 
     fn limits(&self, options: &RerankOptions) -> Limits {
-        // Who says how to cut wants documents cut.
-        let default = match options.truncation {
-            Truncation::Right => self.long_documents,
-            Truncation::Left | Truncation::Never => LongDocuments::Truncate,
+        // Who says how to cut, or how long a pair may be, wants documents cut.
+        let default = match (options.truncation, options.max_length) {
+            (Truncation::Right, None) => self.long_documents,
+            _ => LongDocuments::Truncate,
         };
         let windows = match options.long_documents.unwrap_or(default) {
             LongDocuments::Truncate => None,

@@ -3,8 +3,9 @@
 //! Tokenisation itself is the `tokenizers` crate's; what is ours is the order of work (the query
 //! is tokenised once for a whole list) and the account of what was cut.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
-use tokenizers::utils::truncation::TruncationDirection;
 
 use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
 
@@ -144,15 +145,9 @@ impl PairTokenizer {
         if limits.windows.is_some_and(|windows| windows.most == 0) {
             return invalid("the most windows of a document must be at least 1".into());
         }
-        let direction = match limits.truncation {
-            Truncation::Left => TruncationDirection::Left,
-            Truncation::Right | Truncation::Never => TruncationDirection::Right,
-        };
         let tokens = self.tokenize(text, false).map_err(|e| e.at("the query"))?;
-        let mut start = tokens.clone();
-        start.truncate(most, 0, direction);
-        start.take_overflowing();
-        Ok(Query { length: tokens.len(), tokens: start, most, direction, limits })
+        let length = tokens.len();
+        Ok(Query { tokens: cut(tokens, most, limits.truncation), length, most, limits })
     }
 
     /// The token ids of a query with a document. The document's error does not name the document.
@@ -169,7 +164,7 @@ impl PairTokenizer {
             // A token has at least a byte, so that this document is no longer than a window.
             return Ok(whole(self.pair(query, document)?));
         };
-        let mut document = self.document(query, document, true)?;
+        let document = self.document(query, document, true)?;
         let length = document.tokens.len();
         if length <= room {
             return Ok(whole(self.join(query, document)?));
@@ -179,27 +174,37 @@ impl PairTokenizer {
         // little.
         let count = (length - overlap).div_ceil(room - overlap);
         let size = (length + (count - 1) * overlap).div_ceil(count);
-        document.tokens.truncate(size, overlap, TruncationDirection::Right);
-        let others = document.tokens.take_overflowing();
         let most = query.limits.windows.map_or(usize::MAX, |windows| windows.most);
-        let truncated = document.truncated || others.len() >= most;
-        let window = |piece: tokenizers::Encoding| {
+        if count > most && query.limits.truncation == Truncation::Never {
+            return Err(Error::new(
+                ErrorKind::InputTooLarge,
+                format!(
+                    "the document takes {count} windows, over the limit of {most}; split it into \
+                     passages, or allow truncation"
+                ),
+            ));
+        }
+        let truncated = document.truncated || count > most;
+        let window = |i| {
+            let start = i * (size - overlap);
+            let piece = part(&document.tokens, start..(start + size).min(length));
             let offsets = piece.get_offsets();
             let start = offsets.iter().map(|&(start, _)| start).min().unwrap_or(0);
             let end = offsets.iter().map(|&(_, end)| end).max().unwrap_or(0);
             let encoding = self.join(query, Document { tokens: piece, truncated })?;
             Ok(Window { encoding, span: Some(Span { start, end }) })
         };
-        std::iter::once(document.tokens).chain(others).take(most).map(window).collect()
+        (0..count.min(most)).map(window).collect()
     }
 
     /// Tokens of a window of a document; `None` where documents are not split.
     fn window_room(&self, query: &Query) -> Option<usize> {
-        let pair = query.limits.windows?.pair.saturating_sub(self.special_tokens);
+        let pair = query.limits.windows?.pair.saturating_sub(self.special_tokens).min(query.most);
         let most = query.most.checked_sub(query.length)?;
-        // A query that takes most of the pair leaves a window half of it all the same.
+        // A query that takes most of the pair leaves a window half of it all the same, where the
+        // model reads so much. Shorter windows would repeat the query for a few tokens each.
         let room = pair.saturating_sub(query.length).max(pair / 2).min(most);
-        (room >= LEAST_WINDOW).then_some(room)
+        (room >= LEAST_WINDOW.max(pair / 2)).then_some(room)
     }
 
     /// `offsets`: whether the tokens' places in the text are needed, which takes longer.
@@ -224,18 +229,16 @@ impl PairTokenizer {
 
     /// A document's tokens within the limits of its own.
     fn document(&self, query: &Query, text: &str, offsets: bool) -> Result<Document> {
-        let mut tokens = self.tokenize(text, offsets)?;
+        let tokens = self.tokenize(text, offsets)?;
         let length = tokens.len();
-        if let Some(most) = query.limits.document {
-            tokens.truncate(most, 0, query.direction);
-            tokens.take_overflowing();
-        }
+        let most = query.limits.document.unwrap_or(length);
+        let tokens = cut(tokens, most, query.limits.truncation);
         let truncated = tokens.len() < length;
         Ok(Document { tokens, truncated })
     }
 
     fn join(&self, query: &Query, document: Document) -> Result<Encoding> {
-        let Document { tokens: mut document, truncated } = document;
+        let Document { tokens: document, truncated } = document;
         let (length, most) = (query.length + document.len(), query.most);
         if query.limits.truncation == Truncation::Never && length > most {
             return Err(Error::new(
@@ -250,12 +253,8 @@ impl PairTokenizer {
         }
         let document_length = document.len();
         let (query_most, document_most) = longest_first(query.length, document_length, most);
-        let mut tokens = query.tokens.clone();
-        for (encoding, most) in [(&mut tokens, query_most), (&mut document, document_most)] {
-            encoding.truncate(most, 0, query.direction);
-            // Post-processing would pair every piece cut off the one with every piece of the other.
-            encoding.take_overflowing();
-        }
+        let tokens = cut(query.tokens.clone(), query_most, query.limits.truncation);
+        let document = cut(document, document_most, query.limits.truncation);
         let pair =
             self.tokenizer.post_process(tokens, Some(document), true).map_err(tokenizer_failed)?;
         Ok(Encoding {
@@ -280,7 +279,6 @@ pub(crate) struct Query {
     length: usize,
     /// The most tokens of query and document together, without the special ones.
     most: usize,
-    direction: TruncationDirection,
     limits: Limits,
 }
 
@@ -304,6 +302,34 @@ const OVERLAP: usize = 4;
 
 /// The fewest tokens of a document that make a window.
 const LEAST_WINDOW: usize = 16;
+
+/// At most so many tokens.
+fn cut(tokens: tokenizers::Encoding, most: usize, truncation: Truncation) -> tokenizers::Encoding {
+    let length = tokens.len();
+    if length <= most {
+        return tokens;
+    }
+    match truncation {
+        Truncation::Left => part(&tokens, length - most..length),
+        Truncation::Right | Truncation::Never => part(&tokens, 0..most),
+    }
+}
+
+/// Some of the tokens. `tokenizers::Encoding::truncate` would keep the others, in as many pieces as
+/// it takes, and post-processing would pair each with every piece of the other text.
+fn part(tokens: &tokenizers::Encoding, range: Range<usize>) -> tokenizers::Encoding {
+    tokenizers::Encoding::new(
+        tokens.get_ids()[range.clone()].to_vec(),
+        tokens.get_type_ids()[range.clone()].to_vec(),
+        tokens.get_tokens()[range.clone()].to_vec(),
+        tokens.get_word_ids()[range.clone()].to_vec(),
+        tokens.get_offsets()[range.clone()].to_vec(),
+        tokens.get_special_tokens_mask()[range.clone()].to_vec(),
+        tokens.get_attention_mask()[range].to_vec(),
+        Vec::new(),
+        Default::default(),
+    )
+}
 
 /// What is left of two texts of `a` and `b` tokens that may have `most` together: Hugging Face's
 /// `longest_first`, which cuts the longer one, and both where both are over half.

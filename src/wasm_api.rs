@@ -4,14 +4,14 @@
 //! right type, because the TypeScript side has looked at what a conversion would hide (lone
 //! surrogates, a `topK` that is not a whole number); everything else is checked by the core.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::{
     CacheKey, Error, LoadOptions, LongDocuments, ModelFiles, RerankOptions, Reranker, Score,
-    ScoreCache,
+    ScoreCache, wasm_panic,
 };
 
 /// A loaded model in this WebAssembly instance.
@@ -74,7 +74,7 @@ impl Model {
         tokenizer_config: Option<Vec<u8>>,
         cache: JsValue,
     ) -> Result<Model, JsValue> {
-        keep_panics();
+        wasm_panic::keep();
         let files = ModelFiles {
             onnx: onnx.into(),
             tokenizer: tokenizer.into(),
@@ -172,15 +172,15 @@ impl Scoring {
         to_js(self.0.step(&model.reranker))
     }
 
-    /// Every document has been scored.
+    /// Every document has been scored, or `step` failed.
     #[wasm_bindgen(getter)]
     pub fn done(&self) -> bool {
         self.0.is_done()
     }
 
-    /// The document that could not be tokenized, where `step` failed.
+    /// The document that could not be scored, where `step` failed on a single one.
     #[wasm_bindgen(getter)]
-    pub fn position(&self) -> usize {
+    pub fn position(&self) -> Option<usize> {
         self.0.position()
     }
 }
@@ -198,23 +198,6 @@ impl ScoreOptions {
 
 fn keys_of(bytes: &[u8]) -> &[CacheKey] {
     bytes.as_chunks().0
-}
-
-/// What the last panic said. A panic traps, and the trap itself says only "unreachable".
-static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
-
-fn keep_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        if let Ok(mut last) = LAST_PANIC.try_lock() {
-            *last = Some(panic.to_string());
-        }
-    }));
-}
-
-/// The message of the panic that ended this instance, if one did.
-#[wasm_bindgen(js_name = lastPanic)]
-pub fn last_panic() -> Option<String> {
-    LAST_PANIC.try_lock().ok()?.clone()
 }
 
 fn to_js<T: Serialize>(result: Result<T, Error>) -> Result<JsValue, JsValue> {

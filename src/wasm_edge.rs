@@ -3,13 +3,12 @@
 //! It converts requests and responses and decides nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::server::{Model, Options, Request, Response, Server, Tokens};
-use crate::{LoadOptions, ModelFiles, Reranker};
+use crate::{LoadOptions, ModelFiles, Reranker, wasm_panic};
 
 /// The files of a model, which arrive in pieces: no whole file need be in JavaScript's memory.
 #[wasm_bindgen]
@@ -48,7 +47,7 @@ impl Routes {
     /// Loads the model; `tokens` holds one bearer token a line.
     #[wasm_bindgen(constructor)]
     pub fn new(files: Files, name: String, tokens: &str) -> Result<Routes, JsError> {
-        keep_panics();
+        wasm_panic::keep();
         let Files(mut files) = files;
         let mut file = |name: &str| files.remove(name).map(Into::into);
         let files = ModelFiles {
@@ -99,24 +98,6 @@ impl Routes {
 #[wasm_bindgen(js_name = isPlainId)]
 pub fn is_plain_id(id: &str) -> bool {
     Request::is_plain_id(id)
-}
-
-/// Where the last panic was. A panic traps, and the trap itself says only "unreachable".
-static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
-
-/// Keeps the place of a panic and not its text, which may quote a document.
-fn keep_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        if let Ok(mut last) = LAST_PANIC.try_lock() {
-            *last = panic.location().map(|place| place.to_string());
-        }
-    }));
-}
-
-/// The place of the panic that ended this instance, if one did.
-#[wasm_bindgen(js_name = lastPanic)]
-pub fn last_panic() -> Option<String> {
-    LAST_PANIC.try_lock().ok()?.clone()
 }
 
 /// `[status, [[name, value], ...], body]`.

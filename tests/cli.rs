@@ -52,6 +52,9 @@ fn shows_the_part_of_a_long_document_that_answers() {
     assert!(cut.get("span").is_none());
     let table = stdout(&rerank(&[]), text.as_bytes());
     assert!(table.contains("    0  …"), "{table}");
+    let longer = format!("{text}{}", hay.repeat(10));
+    let table = stdout(&rerank(&[]), longer.as_bytes());
+    assert!(table.contains("[cut]: scored by its first windows"), "{table}");
 }
 
 #[test]
@@ -59,6 +62,7 @@ fn leaves_out_low_scores_and_stops_in_time() {
     let passages = b"Bananas are yellow.\nA vector database stores vectors.\n";
     let some = stdout(&rerank(&["--min-score", "0.5", "-"]), passages);
     assert!(some.contains("vector database") && !some.contains("Bananas"), "{some}");
+    assert_eq!(stdout(&rerank(&["--min-score", "-1", "-"]), passages).lines().count(), 3);
     let none = stdout(&rerank(&["--timeout-ms", "0", "-"]), passages);
     assert!(none.contains("   1       -      0  Bananas are yellow."), "{none}");
     let json = stdout(&rerank(&["--timeout-ms", "0", "--json", "-"]), passages);
@@ -142,6 +146,8 @@ fn a_service_ranks_in_place_of_a_model() {
     fails(&rerank(&["--remote", &stub.url]), b"text", "invalid-argument");
     fails(&rerank(&["--remote", &stub.url, "--api", "coher"]), b"text", "invalid-argument");
     fails(&rerank(&["--remote", &stub.url, "--threads", "2"]), b"text", "invalid-argument");
+    let windows = [&with_key[..], &["--long-documents", "windows"]].concat();
+    fails(&rerank(&windows), b"one\n", "invalid-argument");
     fails(&rerank(&["--api", "jina"]), b"text", "invalid-argument");
 }
 

@@ -94,12 +94,26 @@ fn an_output_of_another_input_is_left_as_it_is() {
         // The input itself.
         ("{\"id\": 1, \"query\": \"x\", \"documents\": []}\n", "not a result"),
         ("notes\n", "not a result"),
+        // Last lines without an end that no run has torn.
+        ("notes", "not a result"),
+        ("{\"id\":1,\"query\":\"x\",\"documents\":[\"y\"]}", "not a result"),
+        ("{\"id\":1,\"results\":[]}\n{\"id\":2,\"res", ":2: not a result"),
+        // Other documents, and another --top-k.
+        ("{\"id\":1,\"results\":[{\"index\":1}]}\n", "a result of document 1"),
+        ("{\"id\":1,\"results\":[{\"index\":0},{\"index\":0}]}\n", "2 results, and --top-k is 1"),
     ] {
         fs::write(&path, held).unwrap();
-        let line = fails(&bulk(&["--output", out]), input, "invalid-input");
+        let line = fails(&bulk(&["--top-k", "1", "--output", out]), input, "invalid-input");
         assert!(line.contains(said), "{line}");
         assert_eq!(fs::read_to_string(&path).unwrap(), held);
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_output_that_is_no_file_is_refused() {
+    let line = fails(&bulk(&["--output", "/dev/null"]), b"", "invalid-argument");
+    assert!(line.contains("standard output"), "{line}");
 }
 
 /// A run that is fed through a pipe.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use common::{bundled_files, reranker, truncate};
 use crossrank::{
     ErrorKind, LoadOptions, LongDocuments, MAX_TEXT_BYTES, Ranking, RerankOptions, Reranker,
+    Truncation,
 };
 
 const QUERY: &str = "what is a vector database";
@@ -188,6 +189,55 @@ fn windows_cover_a_document_and_no_more_than_asked_for() {
 }
 
 #[test]
+fn a_query_that_leaves_no_room_for_windows_gets_a_cut() {
+    let text = haystack();
+    let options = RerankOptions::default();
+    for (words, windows) in [(120, 9..=13), (420, 9..=13), (440, 1..=1), (600, 1..=1)] {
+        let query = "word ".repeat(words);
+        let count = reranker().prepare(&query, &[&text], &options).unwrap().encodings().len();
+        assert!(windows.contains(&count), "{words} words: {count} windows");
+    }
+}
+
+#[test]
+fn a_max_length_cuts_documents_unless_they_are_to_be_split() {
+    let text = haystack();
+    let mut options = RerankOptions::default();
+    options.max_length = Some(100);
+    let cut = reranker().rerank_with(QUERY, &[&text], &options).unwrap().results[0];
+    assert!(cut.truncated && cut.span.is_none());
+    options.long_documents = Some(LongDocuments::Windows);
+    let split = reranker().rerank_with(QUERY, &[&text], &options).unwrap().results[0];
+    assert!(!split.truncated && split.span.is_some());
+
+    let mut options = LoadOptions::default();
+    options.max_length = Some(100);
+    let short = Reranker::from_files(&bundled_files(), options).unwrap();
+    assert_eq!(short.long_documents(), LongDocuments::Truncate);
+    assert_eq!(short.rerank(QUERY, &[&text], 1).unwrap().results[0].logit, cut.logit);
+}
+
+#[test]
+fn windows_that_must_not_be_cut_are_refused() {
+    let mut options = RerankOptions::default();
+    options.long_documents = Some(LongDocuments::Windows);
+    options.truncation = Truncation::Never;
+    assert!(!reranker().rerank_with(QUERY, &[haystack()], &options).unwrap().results[0].truncated);
+    options.max_windows = Some(2);
+    let error = reranker().rerank_with(QUERY, &[haystack()], &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InputTooLarge);
+}
+
+#[test]
+fn pairs_are_tokenized_until_the_deadline() {
+    let huge = "x".repeat(MAX_TEXT_BYTES + 1);
+    let mut options = RerankOptions::default();
+    options.deadline = Some(Instant::now());
+    let error = reranker().score_with(&[(QUERY, &huge)], &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+#[test]
 fn results_below_the_least_score_are_left_out() {
     let all = reranker().rerank(QUERY, &DOCUMENTS, 4).unwrap();
     let mut options = RerankOptions::default();
@@ -266,10 +316,17 @@ fn scoring_in_pieces_gives_the_same_bits() {
 }
 
 #[test]
-fn scoring_in_pieces_names_the_document_that_fails() {
+fn scoring_in_pieces_names_the_document_that_fails_and_ends() {
     let list = vec!["fine".to_owned(), "x".repeat(MAX_TEXT_BYTES + 1)];
     let lists = vec![(QUERY.to_owned(), vec!["first".to_owned()]), (QUERY.to_owned(), list)];
     let mut scoring = reranker().start(lists, &RerankOptions::default()).unwrap();
+    assert_eq!(scoring.position(), None);
     let error = scoring.step(reranker()).unwrap_err();
-    assert_eq!((error.kind(), scoring.position()), (ErrorKind::InputTooLarge, 2));
+    assert_eq!((error.kind(), scoring.position()), (ErrorKind::InputTooLarge, Some(2)));
+    assert!(scoring.is_done() && scoring.step(reranker()).unwrap().is_empty());
+
+    let huge = "x".repeat(MAX_TEXT_BYTES + 1);
+    let lists = vec![(QUERY.to_owned(), Vec::new()), (huge, Vec::new())];
+    let error = reranker().start(lists, &RerankOptions::default()).err().unwrap();
+    assert!(error.to_string().starts_with("query 1: "), "{error}");
 }

@@ -292,6 +292,7 @@ fn what_cannot_be_served_is_one_line() {
     fails(&["--token-file", "no-such-file"], "io", "no-such-file");
     fails(&["--token-file", "/dev/null"], "invalid-input", "no token");
     fails(&["--queue", "0"], "invalid-argument", "--queue");
+    fails(&["--max-windows", "0"], "invalid-argument", "--max-windows");
     fails(&["--deadline", "-1"], "invalid-argument", "--deadline");
     fails(&["--alias", "a=b"], "invalid-argument", "not loaded");
     fails(&["--model", "a=no-such-folder"], "io", "no-such-folder");

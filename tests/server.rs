@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::OnceLock;
 
-use common::{bundled_files, reranker};
+use common::{bundled_files, reranker, truncate};
 use crossrank::server::{Model, Options, Request, Response, Server, Tokens};
 use crossrank::{LoadOptions, Reranker};
 use serde_json::{Value, json};
@@ -36,14 +36,17 @@ fn server() -> &'static Server {
 }
 
 fn call(method: &str, path: &str, body: impl AsRef<[u8]>) -> Response {
-    let request = Request {
+    server().respond(request(method, path, body))
+}
+
+fn request(method: &str, path: &str, body: impl AsRef<[u8]>) -> Request {
+    Request {
         method: method.into(),
         path: path.into(),
         id: "r1".into(),
         body: body.as_ref().to_vec(),
         ..Request::default()
-    };
-    server().respond(request)
+    }
 }
 
 fn json_of(response: &Response) -> Value {
@@ -121,6 +124,15 @@ fn documents_that_are_cut_are_told() {
     };
     assert_eq!(warnings(1), json!(["1 document was cut to fit the model"]));
     assert_eq!(warnings(10), Value::Null);
+
+    let reranker = Reranker::from_files(&bundled_files(), LoadOptions::default()).unwrap();
+    let mut options = Options::default();
+    options.max_windows = Some(1);
+    let model = Model { name: "minilm-l6-en".into(), reranker };
+    let server = Server::new(vec![model], options).unwrap();
+    let body = json!({ "query": QUERY, "documents": [long] }).to_string();
+    let answer = json_of(&server.respond(request("POST", "/v1/rerank", body)));
+    assert_eq!(answer["meta"]["warnings"], json!(["1 document was cut to fit the model"]));
     let v2 = |document: &str, most: usize| {
         post(
             "/v2/rerank",
@@ -131,6 +143,15 @@ fn documents_that_are_cut_are_told() {
     };
     assert_eq!(v2("vector database of bananas", 2), v2("vector database", 2));
     assert_ne!(v2("vector database of bananas", 2), v2("vector database of bananas", 4));
+}
+
+#[test]
+fn windows_over_the_limit_of_tokens_become_cuts() {
+    // 2000 tokens each: 8000 and more in windows, of 5000, and 1536 where they are cut.
+    let long = "vector database ".repeat(1000);
+    let body = json!({ "query": QUERY, "documents": [long, long, long] });
+    let warnings = &post("/v1/rerank", body)["meta"]["warnings"];
+    assert_eq!(warnings, &json!(["3 documents were cut to fit the model"]));
 }
 
 #[test]
@@ -183,6 +204,8 @@ fn text_embeddings_inference() {
         post("/rerank", body)[0]["score"].as_f64().unwrap()
     };
     assert!(score("Left") > score("right"), "the end of the text is about vector databases");
+    let cut = reranker().rerank_with(QUERY, &[&text], &truncate()).unwrap().results[0];
+    assert!((score("Right") - f64::from(cut.score)).abs() < 1e-6, "a named direction cuts");
 
     let info = json_of(&call("GET", "/info", ""));
     assert_eq!(

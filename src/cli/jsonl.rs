@@ -7,11 +7,11 @@
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, ErrorKind as IoErrorKind, Seek, SeekFrom, Write};
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crossrank::{Backend, RankedDocument, Ranking};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, input, io};
@@ -20,10 +20,11 @@ use super::{Failure, input, io};
 pub struct BulkArgs {
     /// Read queries with their documents from JSON lines, {id, query, documents: [text or
     /// {id, text}]}, and print a line for each, {id, results: [{index, id, score, logit,
-    /// truncated}], queryTruncated}
+    /// truncated, span}], queryTruncated}; the span is there where a document was split, see --json
     #[arg(long, conflicts_with_all = ["query", "text_field", "json"])]
     jsonl: bool,
-    /// Write here; lines that are here already are not computed again
+    /// Write here; lines that are here already are not computed again, so that they must be of the
+    /// same input, model and options
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
     output: Option<PathBuf>,
 }
@@ -92,8 +93,35 @@ struct Item<'a> {
 #[derive(Deserialize)]
 struct DoneLine {
     id: Id,
-    #[serde(rename = "results")]
-    _results: IgnoredAny,
+    results: Vec<DoneItem>,
+}
+
+#[derive(Deserialize)]
+struct DoneItem {
+    index: usize,
+}
+
+impl Job {
+    /// Why a line of an earlier run cannot be this job's.
+    fn mismatch(&self, done: &DoneLine, line: usize, top_k: usize) -> Option<String> {
+        let (Job { id, documents, .. }, DoneLine { id: held, results }) = (self, done);
+        if held != id {
+            return Some(format!("the id is {held}, and {id} in line {line} of the input"));
+        }
+        if results.len() > top_k {
+            return Some(format!("{} results, and --top-k is {top_k}", results.len()));
+        }
+        let place = results.iter().map(|result| result.index).find(|&i| i >= documents.len())?;
+        let count = documents.len();
+        Some(format!("a result of document {place}, and line {line} of the input has {count}"))
+    }
+
+    /// Whether a line that was torn may be the start of this job's.
+    fn may_begin(&self, torn: &[u8]) -> bool {
+        let id = serde_json::to_string(&self.id).expect("a string or a number");
+        let start = format!("{{\"id\":{id},\"results\":[");
+        start.bytes().zip(torn).all(|(ours, theirs)| ours == *theirs)
+    }
 }
 
 pub fn run(
@@ -102,9 +130,9 @@ pub fn run(
     top_k: usize,
     load: impl FnOnce() -> Result<Box<dyn Backend>, Failure>,
 ) -> Result<String, Failure> {
-    let mut jobs = input::jsonl::<Job>(file)?;
+    let mut jobs = input::jsonl::<Job>(file)?.peekable();
     let (mut out, name): (Box<dyn Write>, _) = match &args.output {
-        Some(path) => (Box::new(resume(path, &mut jobs)?), path.display().to_string()),
+        Some(path) => (Box::new(resume(path, &mut jobs, top_k)?), path.display().to_string()),
         None => (Box::new(std::io::stdout()), "standard output".to_owned()),
     };
     let reranker = load()?;
@@ -136,15 +164,21 @@ fn result(job: &Job, ranking: Ranking) -> Vec<u8> {
 }
 
 /// Opens an output at its end, past as many jobs as it has lines. A last line without its end was
-/// torn when its run was killed, and goes.
+/// torn when its run was killed, and goes; anything else is somebody's own, and stays.
 fn resume(
     path: &Path,
-    jobs: &mut impl Iterator<Item = Result<(usize, Job), Failure>>,
+    jobs: &mut Peekable<impl Iterator<Item = Result<(usize, Job), Failure>>>,
+    top_k: usize,
 ) -> Result<File, Failure> {
     let cannot = |what: &str| io(format!("cannot {what} {}", path.display()));
     let mut options = File::options();
     let file = options.read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(cannot("open"))?;
+    if !file.metadata().map_err(cannot("open"))?.is_file() {
+        let message = "--output must be a file, because it is read when a run goes on; leave it \
+                       out to write to standard output";
+        return Err(Failure::new("invalid-argument", message));
+    }
     // File systems without locks are left to the caller's care.
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         let message = format!("another run writes {}; wait for its end", path.display());
@@ -154,21 +188,27 @@ fn resume(
     for number in 1.. {
         bytes.clear();
         reader.read_until(b'\n', &mut bytes).map_err(cannot("read"))?;
-        if bytes.last() != Some(&b'\n') {
+        if bytes.is_empty() {
             break;
         }
-        end += bytes.len() as u64;
         let wrong =
-            |what| input::bad_line(path, number, format_args!("{what}; name another --output"));
-        let done: DoneLine =
-            serde_json::from_slice(&bytes).map_err(|_| wrong("not a result".to_owned()))?;
-        let Some(job) = jobs.next().transpose()? else {
-            return Err(wrong("the input has fewer lines".to_owned()));
+            |what: &str| input::bad_line(path, number, format!("{what}; name another --output"));
+        if bytes.last() != Some(&b'\n') {
+            if jobs.peek().is_some_and(|job| job.is_err()) {
+                jobs.next().transpose()?;
+            }
+            match jobs.peek() {
+                Some(Ok((_, job))) if job.may_begin(&bytes) => break,
+                _ => return Err(wrong("not a result")),
+            }
+        }
+        end += bytes.len() as u64;
+        let done: DoneLine = serde_json::from_slice(&bytes).map_err(|_| wrong("not a result"))?;
+        let Some((line, job)) = jobs.next().transpose()? else {
+            return Err(wrong("the input has fewer lines"));
         };
-        let (line, Job { id, .. }) = job;
-        if id != done.id {
-            let what = format!("the id is {}, and {id} in line {line} of the input", done.id);
-            return Err(wrong(what));
+        if let Some(what) = job.mismatch(&done, line, top_k) {
+            return Err(wrong(&what));
         }
     }
     let mut file = reader.into_inner();

@@ -52,7 +52,7 @@ struct ModelArgs {
 #[derive(Args)]
 struct LongArgs {
     /// What becomes of long documents: cut, or split into windows of which the best counts
-    /// [default: the model decides]
+    /// [default: cut where a maximum is given, else the model decides]
     #[arg(long, value_name = "HOW")]
     long_documents: Option<Long>,
 }

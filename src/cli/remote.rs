@@ -8,7 +8,11 @@ use super::Failure;
 #[derive(Args)]
 pub struct RemoteArgs {
     /// Ask the rerank service at this address instead of a local model
-    #[arg(long, value_name = "URL", conflicts_with_all = ["model", "threads", "max_length"])]
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with_all = ["model", "threads", "max_length", "long_documents"]
+    )]
     remote: Option<String>,
     /// The API that the service speaks: cohere, jina, voyage or tei
     #[arg(long, value_name = "NAME", default_value = "cohere", requires = "remote")]

@@ -27,7 +27,7 @@ pub struct RerankArgs {
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     top_k: i64,
     /// Leave out results with a lower score
-    #[arg(long, value_name = "SCORE", conflicts_with = "jsonl")]
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true, conflicts_with = "jsonl")]
     min_score: Option<f32>,
     /// Stop scoring after this time, and print the passages that have no score behind the others
     #[arg(long, value_name = "MS", conflicts_with_all = ["jsonl", "remote"])]
@@ -169,9 +169,14 @@ fn table(ranking: &Ranking, passages: &[Passage], max_length: Option<usize>) -> 
         writeln!(text, "{:>4}  {score:>6}  {:>5}  {passage}{mark}", rank + 1, result.index)
             .expect("writing to a string");
     }
-    if let Some(tokens) = max_length.filter(|_| ranking.results.iter().any(|r| r.truncated)) {
-        writeln!(text, "[cut]: scored by what fits into {tokens} tokens")
-            .expect("writing to a string");
+    // One query's long documents are all split, or all cut.
+    let cut = ranking.results.iter().find(|result| result.truncated);
+    if let Some((result, tokens)) = cut.zip(max_length) {
+        let by = match result.span {
+            Some(_) => "its first windows".to_owned(),
+            None => format!("what fits into {tokens} tokens"),
+        };
+        writeln!(text, "[cut]: scored by {by}").expect("writing to a string");
     }
     text
 }

@@ -14,8 +14,9 @@ use super::{RerankOptions, Reranker};
 /// Lists that are scored step by step, on the thread of whoever calls [`Scoring::step`]: an event
 /// loop looks after other things between two steps, and stops by dropping it.
 ///
-/// Documents are scored about in the order given. The cache is left aside, see
-/// [`Reranker::cache_keys`].
+/// Documents are scored about in the order given. Of the options those that say how to cut or split
+/// count: `max_length`, `max_document_tokens`, `truncation`, `long_documents` and `max_windows`. The
+/// cache is left aside, see [`Reranker::cache_keys`]. Queries may be empty, as documents may.
 pub struct Scoring {
     /// The queries, each with the number of documents up to the end of its list.
     lists: Vec<(Query, usize)>,
@@ -28,8 +29,8 @@ pub struct Scoring {
     run: Option<Run>,
     /// Documents of which windows are missing.
     open: Vec<(usize, Windows)>,
-    /// The document that was looked at last.
-    position: usize,
+    /// The document that the last error was about.
+    position: Option<usize>,
 }
 
 impl Scoring {
@@ -40,9 +41,15 @@ impl Scoring {
     ) -> Result<Scoring> {
         let limits = reranker.limits(options);
         let (mut queries, mut documents) = (Vec::with_capacity(lists.len()), Vec::new());
-        for (query, list) in lists {
+        let several = lists.len() > 1;
+        for (i, (query, list)) in lists.into_iter().enumerate() {
             documents.extend(list);
-            queries.push((reranker.tokenizer.query(&query, limits)?, documents.len()));
+            let query = reranker.tokenizer.query(&query, limits);
+            let query = query.map_err(|e| match several {
+                true => e.at(format_args!("query {i}")),
+                false => e,
+            })?;
+            queries.push((query, documents.len()));
         }
         Ok(Scoring {
             lists: queries,
@@ -52,7 +59,7 @@ impl Scoring {
             batch: Vec::new(),
             run: None,
             open: Vec::new(),
-            position: 0,
+            position: None,
         })
     }
 
@@ -62,8 +69,31 @@ impl Scoring {
     ///
     /// # Errors
     /// As [`Reranker::rerank`]; the message does not name the document, [`Scoring::position`] is
-    /// it.
+    /// it. An error ends the scoring: the documents that are left get no score.
     pub fn step(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
+        let scored = self.advance(reranker);
+        if scored.is_err() {
+            self.documents.clear();
+            self.encoded = 0;
+            self.waiting.clear();
+            self.batch.clear();
+            self.run = None;
+        }
+        scored
+    }
+
+    /// Every document has been scored, or an error ended the scoring.
+    pub fn is_done(&self) -> bool {
+        self.run.is_none() && self.encoded == self.documents.len() && self.waiting.is_empty()
+    }
+
+    /// The document that an error of [`Scoring::step`] is about. `None` where it is about a whole
+    /// batch.
+    pub fn position(&self) -> Option<usize> {
+        self.position
+    }
+
+    fn advance(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
         match &mut self.run {
             None => {
                 self.fill(reranker)?;
@@ -81,16 +111,6 @@ impl Scoring {
         }
     }
 
-    /// Every document has been scored.
-    pub fn is_done(&self) -> bool {
-        self.run.is_none() && self.encoded == self.documents.len() && self.waiting.is_empty()
-    }
-
-    /// The document that an error of [`Scoring::step`] is about.
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
     /// Fills a batch.
     fn fill(&mut self, reranker: &Reranker) -> Result<()> {
         let mut room = BATCH_TOKENS;
@@ -98,11 +118,9 @@ impl Scoring {
             while self.waiting.is_empty() && self.encoded < self.documents.len() {
                 self.encode(reranker)?;
             }
-            let fits = |(_, next): &mut (usize, Window)| next.encoding.ids.len() <= room;
-            let next = match self.batch.is_empty() {
-                true => self.waiting.pop_front(),
-                false => self.waiting.pop_front_if(fits),
-            };
+            let tokens = self.waiting.front().map(|(_, next)| next.encoding.ids.len());
+            let fits = tokens.is_some_and(|tokens| self.batch.is_empty() || tokens <= room);
+            let next = if fits { self.waiting.pop_front() } else { None };
             let Some(next) = next else { return Ok(()) };
             room = room.saturating_sub(next.1.encoding.ids.len());
             self.batch.push(next);
@@ -112,10 +130,10 @@ impl Scoring {
     /// Tokenizes the next document.
     fn encode(&mut self, reranker: &Reranker) -> Result<()> {
         let position = self.encoded;
-        self.position = position;
         let list = self.lists.partition_point(|&(_, end)| end <= position);
         let document = std::mem::take(&mut self.documents[position]);
-        let windows = reranker.tokenizer.windows(&self.lists[list].0, &document)?;
+        let windows = reranker.tokenizer.windows(&self.lists[list].0, &document);
+        let windows = windows.inspect_err(|_| self.position = Some(position))?;
         self.open.push((position, Windows::new(windows.len())));
         self.waiting.extend(windows.into_iter().map(|window| (position, window)));
         self.encoded += 1;
@@ -126,7 +144,7 @@ impl Scoring {
         let mut scored = Vec::new();
         for ((position, Window { encoding, span }), &logit) in self.batch.drain(..).zip(logits) {
             if !logit.is_finite() {
-                self.position = position;
+                self.position = Some(position);
                 return Err(rank::not_a_score(logit));
             }
             let place = self.open.iter().position(|&(open, _)| open == position);

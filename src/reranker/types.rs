@@ -23,8 +23,8 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// Remembers scores; rerankers may share one. Default: every score is computed.
     pub cache: Option<Arc<ScoreCache>>,
-    /// What becomes of long documents where a call does not say. Default: the model decides, see
-    /// [`crate::Reranker::long_documents`].
+    /// What becomes of long documents where a call does not say. Default: they are cut where
+    /// `max_length` is given; else the model decides, see [`crate::Reranker::long_documents`].
     pub long_documents: Option<LongDocuments>,
     /// What tells this model's scores from others' in the cache, such as the hashes of its files.
     /// Default: it is made from the files, which takes a moment.
@@ -39,7 +39,9 @@ pub enum LongDocuments {
     Truncate,
     /// It is split into windows that overlap by a quarter, each of as many tokens as the model was
     /// trained on (`"crossrank": {"trained_tokens": 160}` in `config.json`; else the model's
-    /// maximum), query included. The best window's score is the document's.
+    /// maximum), query included. The best window's score is the document's. A long query leaves a
+    /// window at least half of these tokens; where the model does not read so much, documents are
+    /// cut.
     Windows,
 }
 
@@ -49,7 +51,8 @@ pub enum LongDocuments {
 pub struct RerankOptions<'a> {
     /// The most results. Default: all.
     pub top_k: Option<usize>,
-    /// The most tokens in a pair, up to [`crate::Reranker::max_length`], which is the default.
+    /// The most tokens in a pair, up to [`crate::Reranker::max_length`], which is the default;
+    /// longer documents are cut, unless `long_documents` says otherwise.
     pub max_length: Option<usize>,
     /// The most tokens of a document, before it is paired with the query. Default: no limit of
     /// its own.
@@ -57,10 +60,11 @@ pub struct RerankOptions<'a> {
     /// What happens to longer texts.
     pub truncation: Truncation,
     /// What happens to longer documents, before they are cut. Default:
-    /// [`crate::Reranker::long_documents`] with [`Truncation::Right`], and else they are cut.
+    /// [`crate::Reranker::long_documents`] with [`Truncation::Right`] and without `max_length`, and
+    /// else they are cut.
     pub long_documents: Option<LongDocuments>,
     /// The most windows of a document; what lies behind them is left out, and the
-    /// result says so. Default: 32.
+    /// result says so; with [`Truncation::Never`] the call fails. Default: 32.
     pub max_windows: Option<usize>,
     /// Leave out results with a lower score.
     pub min_score: Option<f32>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::reranker::{Pending, Ranking, RerankOptions, Reranker, ScoredList};
+use crate::reranker::{LongDocuments, Pending, Ranking, RerankOptions, Reranker, ScoredList};
 use crate::tokenizer::Truncation;
 
 use super::failure::{Failure, FailureKind};
@@ -51,6 +51,7 @@ impl From<String> for Document {
 pub(super) struct Settings {
     pub top_k: Option<usize>,
     pub max_document_tokens: Option<usize>,
+    pub long_documents: Option<LongDocuments>,
     pub max_windows: Option<usize>,
     pub truncation: Truncation,
     pub return_documents: bool,
@@ -79,8 +80,33 @@ impl Job {
     }
 
     /// The first step: cache and tokens, list by list. `cancelled` is asked between documents.
+    ///
+    /// Windows are many more tokens than a document that is cut: where they are over the limit, the
+    /// documents of the request are cut.
     pub fn prepare(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Pending>, Failure> {
+        for long_documents in [self.settings.long_documents, Some(LongDocuments::Truncate)] {
+            if let Some(lists) = self.prepare_lists(long_documents, cancelled)? {
+                return Ok(lists);
+            }
+        }
+        Err(Failure::new(
+            FailureKind::TooLong,
+            format!(
+                "too many tokens: the limit is {} in one request, with the query counted once a \
+                 document; send fewer documents",
+                self.most_tokens
+            ),
+        ))
+    }
+
+    /// `None` where the lists have too many tokens.
+    fn prepare_lists(
+        &self,
+        long_documents: Option<LongDocuments>,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Vec<Pending>>, Failure> {
         let options = RerankOptions {
+            long_documents,
             max_document_tokens: self.settings.max_document_tokens,
             max_windows: self.settings.max_windows,
             truncation: self.settings.truncation,
@@ -96,18 +122,11 @@ impl Job {
             })?;
             tokens += pending.tokens();
             if tokens > self.most_tokens {
-                return Err(Failure::new(
-                    FailureKind::TooLong,
-                    format!(
-                        "too many tokens: the limit is {} in one request, with the query counted \
-                         once a document; send fewer documents",
-                        self.most_tokens
-                    ),
-                ));
+                return Ok(None);
             }
             lists.push(pending);
         }
-        Ok(lists)
+        Ok(Some(lists))
     }
 
     /// The last step before the answer: logits to scores. `logits` are those of the lists'

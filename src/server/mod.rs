@@ -63,7 +63,8 @@ pub struct Limits {
     pub body: usize,
     /// Documents of a request, over all of its queries.
     pub documents: usize,
-    /// Tokens of a request, with the query counted once a document.
+    /// Tokens of a request, with the query counted once a document. Where documents in windows are
+    /// over it, they are cut.
     pub tokens: usize,
 }
 
@@ -79,6 +80,8 @@ impl Default for Limits {
 pub struct Options {
     /// What a request may ask for.
     pub limits: Limits,
+    /// The most windows of a document, where a request does not say. Default: the library's.
+    pub max_windows: Option<usize>,
     /// Who may ask. Default: everybody.
     pub tokens: Tokens,
     /// More names of models: `(alias, name)`.

@@ -34,6 +34,8 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Job, F
         let documents = parsed.lists.iter_mut().flat_map(|list| &mut list.documents);
         documents.for_each(|document| document.object = None);
     }
+    let windows = &mut parsed.settings.max_windows;
+    *windows = windows.or(server.options.max_windows);
     let model = server.model(parsed.model.as_deref())?;
     let documents: usize = parsed.lists.iter().map(|list| list.documents.len()).sum();
     let count = documents.max(parsed.lists.len());

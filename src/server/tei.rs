@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::batch::BATCH_TOKENS;
+use crate::reranker::LongDocuments;
 use crate::tokenizer::Truncation;
 
 use super::Server;
@@ -32,12 +33,14 @@ enum Direction {
 
 pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
     let body: Body = parse::json(body)?;
-    let truncation = match (body.truncate.unwrap_or(false), body.truncation_direction) {
+    let truncation = match (body.truncate.unwrap_or(false), &body.truncation_direction) {
         (false, _) => Truncation::Never,
         (true, Some(Direction::Left)) => Truncation::Left,
         (true, Some(Direction::Right) | None) => Truncation::Right,
     };
     let settings = Settings {
+        // Who names a direction wants documents cut.
+        long_documents: body.truncation_direction.map(|_| LongDocuments::Truncate),
         truncation,
         return_documents: body.return_text.unwrap_or(false),
         raw_scores: body.raw_scores.unwrap_or(false),

@@ -72,7 +72,11 @@ pub struct ServeArgs {
     /// The most documents in a request
     #[arg(long, value_name = "N", default_value_t = Limits::default().documents)]
     max_documents: usize,
-    /// The most tokens in a request, with the query counted once a document
+    /// The most windows of a document, where a request does not say [default: 32]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    max_windows: Option<i64>,
+    /// The most tokens in a request, with the query counted once a document; where documents in
+    /// windows are over it, they are cut
     #[arg(long, value_name = "N", default_value_t = Limits::default().tokens)]
     max_tokens: usize,
     /// Form of the log, on standard error
@@ -104,6 +108,7 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
     options.limits.body = args.max_body;
     options.limits.documents = args.max_documents;
     options.limits.tokens = args.max_tokens;
+    options.max_windows = args.max_windows.map(|n| at_least_one("--max-windows", n)).transpose()?;
     options.tokens = tokens;
     options.aliases = args.alias.iter().map(|a| alias(a)).collect::<Result<_, _>>()?;
     options.cache = cache;
