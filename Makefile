@@ -1,6 +1,6 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-clients test-examples check bench-peers bench-serve sizes
+.PHONY: build test test-native test-js test-clients test-examples check bench-peers bench-page bench-serve sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -40,6 +40,14 @@ bench-peers: build
 	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
 	cd benches/peers && node run.js --package ../../target/crossrank-0.1.0.tgz \
 		--package ../../target/crossrank-minilm-l6-en-0.1.0.tgz $(BENCH)
+
+# A page with crossrank in a worker, and one with transformers.js: opening it, and lists of 100.
+bench-page: build
+	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
+	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
+	npm install --silent --offline --no-audit --no-fund --prefix target/bench-page \
+		target/crossrank-0.1.0.tgz target/crossrank-minilm-l6-en-0.1.0.tgz
+	cd benches/peers && node page.js --crossrank ../../target/bench-page $(BENCH)
 
 # `crossrank serve` against infinity-emb; writes a record. BENCH takes run.py's options.
 bench-serve:

@@ -38,7 +38,7 @@ export function peers({ model, worker, installed }) {
     ort("onnxruntime-web plain", "node", "onnxruntime-web", "plain"),
     ort("onnxruntime-web sorted", "node", "onnxruntime-web", "sorted"),
 
-    npm("crossrank", "chromium"),
+    npm("crossrank", "chromium", "crossrank.wasm"),
     npm("crossrank relaxed", "chromium", "crossrank-relaxed-simd.wasm"),
     ort("onnxruntime-web plain", "chromium", "onnxruntime-web", "plain"),
     ort("onnxruntime-web sorted", "chromium", "onnxruntime-web", "sorted"),

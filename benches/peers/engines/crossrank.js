@@ -2,7 +2,7 @@
 
 export async function load({ module, model, wasm }) {
   const { Reranker } = await import(module);
-  const reranker = await Reranker.load(wasm ? { model, wasm } : { model });
+  const reranker = await Reranker.load({ model, workers: 0, scoreCache: false, ...(wasm && { wasm }) });
   let pairs = [];
 
   return {
@@ -15,7 +15,8 @@ export async function load({ module, model, wasm }) {
       const tokenizing = performance.now();
       for (const [query, document] of pairs) await reranker.encode(query, document);
       const start = performance.now();
-      const scores = await reranker.score(pairs);
+      // Cut, as the others do.
+      const scores = await reranker.score(pairs, { longDocuments: "truncate" });
       const end = performance.now();
       const ms_total = end - start;
       const ms_tokenize = start - tokenizing;
