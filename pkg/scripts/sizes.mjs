@@ -40,16 +40,16 @@ function row(name, file, content) {
 console.log("| package | file | raw | gzip -9 | brotli -11 |\n|---|---|---|---|---|");
 
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
-const bundle = await build({
-  entryPoints: [join(dist, "web.js")],
-  bundle: true,
-  minify: true,
-  format: "esm",
-  write: false,
-  external: ["crossrank-minilm-l6-en"],
-});
+async function bundled(entry) {
+  const options = { bundle: true, minify: true, format: "esm", write: false };
+  const external = ["crossrank-minilm-l6-en"];
+  const { outputFiles } = await build({ ...options, external, entryPoints: [join(dist, entry)] });
+  return outputFiles[0].contents;
+}
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url)));
-row(`crossrank ${version}`, "JavaScript, bundled and minified", bundle.outputFiles[0].contents);
+row(`crossrank ${version}`, "JavaScript, bundled and minified", await bundled("web.js"));
+row("", "the worker's, likewise", await bundled("worker.js"));
+row("", "crossrank-relaxed-simd.wasm, or", readFileSync(join(dist, "crossrank-relaxed-simd.wasm")));
 row("", "crossrank.wasm", readFileSync(join(dist, "crossrank.wasm")));
 
 const folder = mkdtempSync(join(tmpdir(), "crossrank-sizes-"));
