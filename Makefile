@@ -46,7 +46,7 @@ bench-page: build
 	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
 	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
 	npm install --silent --offline --no-audit --no-fund --prefix target/bench-page \
-		target/crossrank-0.1.0.tgz target/crossrank-minilm-l6-en-0.1.0.tgz
+		./target/crossrank-0.1.0.tgz ./target/crossrank-minilm-l6-en-0.1.0.tgz
 	cd benches/peers && node page.js --crossrank ../../target/bench-page $(BENCH)
 
 # `crossrank serve` against infinity-emb; writes a record. BENCH takes run.py's options.
