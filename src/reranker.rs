@@ -1,14 +1,13 @@
 //! The pipeline: look up, tokenize, plan, score, rank.
 
+mod batches;
 mod pending;
 mod scoring;
 mod types;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::batch::{self, Order};
 use crate::cache::{CacheKey, Hasher, ScoreCache};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -202,13 +201,12 @@ impl Reranker {
         options: &RerankOptions,
     ) -> Result<Pending> {
         check_request(query, options)?;
-        let keys = match options.skip_cache {
-            true => Vec::new(),
-            false => self.cache_keys(query, documents, options),
-        };
-        let known = match self.cache().filter(|_| !options.skip_cache) {
-            Some(cache) => cache.get(&keys),
-            None => vec![None; documents.len()],
+        let (known, keys) = match self.cache().filter(|_| !options.skip_cache) {
+            Some(cache) => {
+                let keys = self.cache_keys(query, documents, options);
+                (cache.get(&keys), keys)
+            }
+            None => (vec![None; documents.len()], Vec::new()),
         };
         let query = self.tokenizer.query(query, self.limits(options))?;
         let mut windows = Vec::new();
@@ -355,69 +353,6 @@ impl Reranker {
         let options = RerankOptions { cancelled: Some(cancelled), ..RerankOptions::default() };
         let logits = self.score_encodings(pending.encodings(), &options, &|_| ())?;
         Ok(logits.into_iter().map(|logit| logit.expect("there is no deadline")).collect())
-    }
-
-    /// The logits of a list, by all threads; `None` for those that the deadline came before.
-    /// `scored` is told of each batch.
-    fn score_encodings(
-        &self,
-        encodings: &[Encoding],
-        options: &RerankOptions,
-        scored: &(dyn Fn(&[usize]) + Sync),
-    ) -> Result<Vec<Option<f32>>> {
-        // What a deadline leaves out should be the first stage's last.
-        let order = match options.deadline {
-            None => Order::LongestFirst,
-            Some(_) => Order::Given,
-        };
-        let batches = batch::plan(encodings, order, self.threads);
-        let next = AtomicUsize::new(0);
-        // Every thread takes the next batch until none is left.
-        let work = || -> Result<Vec<(usize, f32)>> {
-            let mut logits = Vec::new();
-            while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let pairs: Vec<&Encoding> = batch.iter().map(|&i| &encodings[i]).collect();
-                let Some(of_batch) = self.score_batch(&pairs, options)? else { break };
-                logits.extend(batch.iter().copied().zip(of_batch));
-                scored(batch);
-            }
-            Ok(logits)
-        };
-        let helpers = self.threads.min(batches.len()).saturating_sub(1);
-        let shares: Vec<Result<Vec<(usize, f32)>>> = std::thread::scope(|scope| {
-            let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let joined = helpers.into_iter().map(|h| h.join().expect("engine calls catch panics"));
-            std::iter::once(own).chain(joined).collect()
-        });
-
-        let mut logits = vec![None; encodings.len()];
-        for share in shares {
-            for (index, logit) in share? {
-                logits[index] = Some(logit);
-            }
-        }
-        Ok(logits)
-    }
-
-    /// The logits of a batch, unless the deadline comes before.
-    fn score_batch(
-        &self,
-        pairs: &[&Encoding],
-        options: &RerankOptions,
-    ) -> Result<Option<Vec<f32>>> {
-        let mut run = self.engine.start(pairs);
-        loop {
-            if options.is_cancelled() {
-                return Err(cancelled());
-            }
-            if options.is_late() {
-                return Ok(None);
-            }
-            if let Some(logits) = self.engine.step(&mut run)? {
-                return Ok(Some(logits));
-            }
-        }
     }
 
     fn cache(&self) -> Option<&ScoreCache> {

@@ -66,7 +66,7 @@ impl Pending {
                 format!("{} logits came for {} pairs", logits.len(), self.encodings.len()),
             ));
         }
-        let mut scores = self.known;
+        let (mut scores, mut new) = (self.known, Vec::new());
         let pairs: Vec<_> = self.places.iter().zip(&*self.encodings).zip(logits).collect();
         for windows in pairs.chunk_by(|((a, _), _), ((b, _), _)| a.0 == b.0) {
             let mut sum = Windows::new(windows.len());
@@ -74,12 +74,12 @@ impl Pending {
                 let Some(logit) = **logit else { break };
                 if let Some(score) = sum.add(Score::of(encoding, *span, logit)) {
                     scores[*document] = Some(score);
-                    let key = self.keys.get(*document).copied();
-                    if let Some((cache, key)) = cache.zip(key) {
-                        cache.insert([(key, score)]);
-                    }
+                    new.extend(self.keys.get(*document).map(|&key| (key, score)));
                 }
             }
+        }
+        if let Some(cache) = cache {
+            cache.insert(new);
         }
         Ok(ScoredList { scores })
     }
