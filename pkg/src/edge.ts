@@ -3,6 +3,7 @@
 
 import type { EdgeBinding, EdgeHandler, EdgeModel, EdgeOptions } from "../types/edge.js";
 import type { ModelBytes } from "../types/index.js";
+import { Received } from "./download.js";
 import { bind, type Bindings, type Files, type RawResponse, type Routes } from "./edge-bindings.js";
 import { FOLDER } from "./model.js";
 
@@ -190,20 +191,12 @@ async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
  * The body, and of one over the limit as much as shows that it is: the routes refuse it then.
  */
 async function bodyOf(request: Request, limit: number): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
+  const body = new Received();
   for await (const piece of request.body ?? []) {
-    pieces.push(piece);
-    length += piece.length;
-    if (length > limit) break;
+    body.push(piece);
+    if (body.length > limit) break;
   }
-  const body = new Uint8Array(length);
-  let end = 0;
-  for (const piece of pieces) {
-    body.set(piece, end);
-    end += piece.length;
-  }
-  return body;
+  return body.join();
 }
 
 function respond([status, headers, body]: RawResponse, id: string): Response {

@@ -66,6 +66,7 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
     const storage = new Storage(options.storage);
     const workers = workersOf(options.workers, platform);
     const { bytes, persistent } = cacheOf(options.scoreCache);
+    const cached = bytes > 0;
     const script = scriptOf(options.worker, platform);
     const source = model === undefined ? await defaultModel() : model;
 
@@ -74,7 +75,7 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
         compile(wasm, storage),
         readModel(source, platform, storage, { onProgress, signal }),
       ]);
-      const cache = bytes > 0 ? { bytes, ...(await fingerprintOf(source, files)) } : undefined;
+      const cache = cached ? { bytes, ...(await fingerprintOf(source, files)) } : undefined;
       return { module, build, files, cache };
     }
 
@@ -94,7 +95,7 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
       const again = async () => first ?? (await readModel(source, platform, storage, {}));
       const files = () => again().finally(() => (first = undefined));
       const seat = new Instance({ module: async () => module, files, cache });
-      return Pool.load([seat], { home: "in-thread", keeper: async () => kept });
+      return Pool.load([seat], { home: "in-thread", cached, keeper: async () => kept });
     }
 
     /** Workers start while the files are read. They are handed blobs, which are not copied. */
@@ -110,7 +111,7 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
         };
         return new WorkerSeat({ start: () => platform.worker(script), parts: partsOfSeat });
       });
-      const pool = Pool.load(seats, { home: "workers", keeper: async () => keeper((await parts).cache) });
+      const pool = Pool.load(seats, { home: "workers", cached, keeper: async () => keeper((await parts).cache) });
       try {
         return { pool: await pool, build: (await parts).build };
       } catch (error) {

@@ -30,25 +30,29 @@ export interface Keeper {
 export interface PoolOptions {
   /** What `info` calls this home. */
   home: "workers" | "in-thread";
-  /** Keeps what is in the first seat's cache, which serves all seats. */
+  /** The first seat has a score cache, which serves all seats. */
+  cached: boolean;
+  /** Keeps what is in the cache. */
   keeper(): Promise<Keeper | undefined>;
 }
 
 export class Pool implements Home {
   readonly #seats: Seat[];
   readonly #home: PoolOptions["home"];
+  readonly #cached: boolean;
   #keeper: Keeper | undefined;
   #saving: ReturnType<typeof setTimeout> | undefined;
   #disposed = false;
 
-  private constructor(seats: Seat[], home: PoolOptions["home"]) {
+  private constructor(seats: Seat[], { home, cached }: PoolOptions) {
     this.#seats = seats;
     this.#home = home;
+    this.#cached = cached;
   }
 
   /** Resolves when the first seat is ready; the others may take their time. */
   static async load(seats: Seat[], options: PoolOptions): Promise<Pool> {
-    const pool = new Pool(seats, options.home);
+    const pool = new Pool(seats, options);
     try {
       const [first, ...others] = seats;
       await first!.ready();
@@ -117,7 +121,7 @@ export class Pool implements Home {
 
   async #recall(job: Job, { options, skipCache }: Control): Promise<Recalled> {
     const nothing = { keys: new Uint8Array(), scores: [] };
-    if (skipCache) return nothing;
+    if (skipCache || !this.#cached) return nothing;
     try {
       const { queries, documents } = job;
       return await this.#first.recall({ queries, documents }, options);

@@ -289,7 +289,7 @@ test("a pool goes on without a seat that cannot be started again", async () => {
   dying.recall = async () => {
     throw new CrossrankError("runtime-failed", "no script");
   };
-  const options = { home: "workers", keeper: async () => undefined };
+  const options = { home: "workers", cached: true, keeper: async () => undefined };
   const pool = await Pool.load([dying, fakeSeat()], options);
   const documents = [Array.from({ length: 60 }, (_, i) => "x".repeat(100 + i))];
   const scores = [];
