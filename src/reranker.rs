@@ -49,7 +49,7 @@ impl Reranker {
     /// [`ErrorKind::TokenizerMismatch`] for files that cannot be used,
     /// [`ErrorKind::InvalidArgument`] for options out of range.
     pub fn from_files(files: &ModelFiles, options: LoadOptions) -> Result<Reranker> {
-        Reranker::from_parts(files, Cow::Borrowed(&files.onnx), options)
+        Reranker::from_parts(files, files.onnx.clone(), options)
     }
 
     /// [`Reranker::from_files`] where memory is scarce: the graph's file is dropped as soon as it
@@ -63,7 +63,11 @@ impl Reranker {
     }
 
     /// `onnx` is the graph's file, in place of the one in `files`.
-    fn from_parts(files: &ModelFiles, onnx: Cow<[u8]>, options: LoadOptions) -> Result<Reranker> {
+    fn from_parts(
+        files: &ModelFiles,
+        onnx: Cow<'static, [u8]>,
+        options: LoadOptions,
+    ) -> Result<Reranker> {
         let config = Config::parse(files)?;
         let max_length = options.max_length.unwrap_or(config.max_length);
         if max_length > config.max_length {
@@ -228,7 +232,7 @@ impl Reranker {
     /// may go together; batches of [`crate::BATCH_TOKENS`] tokens are the fastest. A logit does
     /// not depend on the other pairs.
     pub fn logits(&self, pairs: &[&Encoding]) -> Result<Vec<f32>> {
-        self.engine.logits(pairs)
+        self.engine.run(pairs)
     }
 
     /// The last step: keeps the new scores in the cache and puts all in the documents' order.

@@ -1,181 +1,292 @@
-//! A recognised encoder as a tract model of few operators of ours, on ragged batches.
+//! A recognised encoder on this crate's kernels, on ragged batches.
+//!
+//! The tokens of all sequences of a batch lie one after another, `[tokens, width]`; offsets,
+//! `[sequences + 1]`, say where sequences begin and end. Nothing is padded, so cost grows with
+//! tokens.
 
-use tract_onnx::tract_hir::internal::*;
+use anyhow::{Context, Result};
 
-use super::ops::{
-    Attention, Embed, EmbedWeights, FirstToken, Linear, LinearWeights, Residual, ResidualWeights,
+use crate::kernels::{
+    Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8, NormParams,
+    add_norm, aligned, attention, linear_f32, linear_i8,
 };
-use crate::kernels::{Activation, Kernel};
-use crate::model::{self, Encoder, Norm};
+use crate::model::{self, Encoder, Norm, Table, Values};
 use crate::tokenizer::Encoding;
 
-/// An encoder in stages: the embeddings, each layer, the head. The first stage reads token ids,
-/// segment ids and sequence offsets, the others states and offsets, and the last gives a logit for
-/// each sequence.
-///
-/// Stages are plans of their own, so that a thread that must not be held for long can stop between
-/// them.
+/// An encoder whose weights are packed for a kernel.
 pub(super) struct Fused {
-    stages: Vec<Arc<TypedRunnableModel>>,
     pub kernel: Kernel,
+    heads: usize,
+    embeddings: Embeddings,
+    layers: Vec<Layer>,
+    /// The pooler and the classifier of a cross-encoder.
+    head: Option<[Linear; 2]>,
 }
 
-/// A batch on its way through the stages.
+/// A batch on its way through the encoder.
+///
+/// It goes in stages, the embeddings, each layer, the head, so that a thread that must not be held
+/// for long can stop between them.
 pub(super) struct Run {
-    /// What the next stage reads, and the offsets, which each stage reads.
-    inputs: TVec<TValue>,
-    offsets: TValue,
+    ids: Vec<u32>,
+    type_ids: Vec<u32>,
+    offsets: Vec<usize>,
+    /// What the last stage gave for each token.
+    states: Vec<f32>,
     stage: usize,
+    scratch: Scratch,
 }
+
+/// Buffers that a stage leaves to the next.
+#[derive(Default)]
+struct Scratch {
+    qkv: Vec<f32>,
+    context: Vec<f32>,
+    middle: Vec<f32>,
+    attention: AttentionScratch,
+    block: BlockScratch,
+}
+
+#[derive(Default)]
+struct BlockScratch {
+    between: [Vec<f32>; 2],
+    int8: Int8Scratch,
+}
+
+/// The sum of three embeddings, normalized.
+struct Embeddings {
+    words: Table,
+    positions: Table,
+    segments: Table,
+    norm: Norm,
+}
+
+/// `norm(feed_forward(a) + a)` with `a = norm(attention(h) + h)`.
+struct Layer {
+    qkv: Linear,
+    attention: Residual<1>,
+    feed_forward: Residual<2>,
+}
+
+/// `norm(last(...first(x)) + residual)`: what closes each half of a layer.
+struct Residual<const LINEARS: usize> {
+    linears: [Linear; LINEARS],
+    norm: Norm,
+}
+
+/// `activation(x w + bias)` for each token.
+struct Linear {
+    packed: Packed,
+    activation: Activation,
+}
+
+enum Packed {
+    Int8(LinearI8),
+    F32(LinearF32),
+}
+
+/// Tokens of a block of [`Residual`].
+const BLOCK_TOKENS: usize = 32;
 
 impl Fused {
-    /// Packs the encoder's weights for `kernel`. Logits do not depend on which.
-    pub fn new(encoder: Encoder, kernel: Kernel) -> TractResult<Fused> {
-        Ok(Fused { stages: stages(encoder, kernel)?, kernel })
+    /// Packs the encoder's weights for `kernel`. Outputs do not depend on which.
+    pub fn new(encoder: Encoder, kernel: Kernel) -> Fused {
+        let Encoder { heads, words, positions, segments, embedding_norm: norm, .. } = encoder;
+        let linear = |linear: model::Linear, activation| Linear::new(kernel, &linear, activation);
+        let layers = encoder.layers.into_iter().map(|layer| {
+            let qkv = model::Linear::beside([&layer.query, &layer.key, &layer.value]);
+            Layer {
+                qkv: linear(qkv, Activation::None),
+                attention: Residual {
+                    linears: [linear(layer.attention_output, Activation::None)],
+                    norm: layer.attention_norm,
+                },
+                feed_forward: Residual {
+                    linears: [
+                        linear(layer.intermediate, Activation::Gelu),
+                        linear(layer.output, Activation::None),
+                    ],
+                    norm: layer.output_norm,
+                },
+            }
+        });
+        Fused {
+            kernel,
+            heads,
+            embeddings: Embeddings { words, positions, segments, norm },
+            layers: layers.collect(),
+            head: encoder.head.map(|head| {
+                [linear(head.pooler, Activation::Tanh), linear(head.classifier, Activation::None)]
+            }),
+        }
     }
 
-    pub fn start(&self, pairs: &[&Encoding]) -> Run {
-        let flat = |of: fn(&Encoding) -> &[u32]| {
-            let numbers = pairs.iter().flat_map(|pair| of(pair)).map(|&id| i64::from(id));
-            tensor1(&numbers.collect::<Vec<_>>()).into_tvalue()
+    pub fn start(&self, sequences: &[&Encoding]) -> Run {
+        let flat = |of: fn(&Encoding) -> &[u32]| -> Vec<u32> {
+            sequences.iter().flat_map(|sequence| of(sequence)).copied().collect()
         };
-        let ends = pairs.iter().scan(0, |end, pair| {
-            *end += pair.ids.len() as i64;
+        let ends = sequences.iter().scan(0, |end, sequence| {
+            *end += sequence.ids.len();
             Some(*end)
         });
-        let offsets: Vec<i64> = std::iter::once(0).chain(ends).collect();
         Run {
-            inputs: tvec!(flat(|pair| &pair.ids), flat(|pair| &pair.type_ids)),
-            offsets: tensor1(&offsets).into(),
+            ids: flat(|sequence| &sequence.ids),
+            type_ids: flat(|sequence| &sequence.type_ids),
+            offsets: std::iter::once(0).chain(ends).collect(),
+            states: Vec::new(),
             stage: 0,
+            scratch: Scratch::default(),
         }
     }
 
-    /// Runs the next stage. The last one gives the logits.
-    pub fn step(&self, run: &mut Run) -> TractResult<Option<Vec<f32>>> {
-        let mut inputs = std::mem::take(&mut run.inputs);
-        inputs.push(run.offsets.clone());
-        let stage = self.stages.get(run.stage).context("the batch has been scored")?;
-        run.inputs = stage.run(inputs)?;
+    /// Runs the next stage. The last one gives the logit of each sequence, or, without a head, the
+    /// state of each token.
+    pub fn step(&self, run: &mut Run) -> Result<Option<Vec<f32>>> {
+        let stage = run.stage;
         run.stage += 1;
-        if run.stage < self.stages.len() {
-            return Ok(None);
+        match stage.checked_sub(1) {
+            None => self.embeddings.apply(self.kernel, run)?,
+            Some(layer) if layer < self.layers.len() => self.apply(&self.layers[layer], run),
+            Some(_) => {}
         }
-        Ok(Some(run.inputs[0].try_as_plain_ram()?.as_slice::<f32>()?.to_vec()))
+        let layers = self.layers.len();
+        Ok(match &self.head {
+            Some(head) => (stage == layers + 1).then(|| self.logits(head, run)),
+            None => (stage == layers).then(|| std::mem::take(&mut run.states)),
+        })
     }
 
-    /// The names of the operators that the stages run, in their order.
-    #[cfg(test)]
-    pub fn operators(&self) -> Vec<String> {
-        let nodes = self.stages.iter().flat_map(|stage| stage.model().nodes());
-        nodes.map(|node| node.op.name().to_string()).collect()
+    fn apply(&self, layer: &Layer, run: &mut Run) {
+        let Run { offsets, states, scratch, .. } = run;
+        let Scratch { qkv, context, middle, attention: within, block } = scratch;
+        let hidden = self.hidden();
+        let dim = hidden / self.heads;
+        let heads = Heads { count: self.heads, dim, scale: 1.0 / (dim as f32).sqrt() };
+
+        let qkv = aligned(qkv, 3 * states.len());
+        layer.qkv.apply(states, qkv, &mut block.int8);
+        let context = aligned(context, states.len());
+        attention(self.kernel, qkv, offsets, heads, context, within);
+        let middle = aligned(middle, states.len());
+        layer.attention.apply(self.kernel, context, states, middle, block);
+        layer.feed_forward.apply(self.kernel, middle, middle, states, block);
+    }
+
+    /// The logit of each sequence, from its first token.
+    fn logits(&self, [pooler, classifier]: &[Linear; 2], run: &mut Run) -> Vec<f32> {
+        let hidden = self.hidden();
+        let firsts = &run.offsets[..run.offsets.len() - 1];
+        let firsts: Vec<f32> = firsts
+            .iter()
+            .flat_map(|first| &run.states[first * hidden..][..hidden])
+            .copied()
+            .collect();
+        let scratch = &mut run.scratch.block.int8;
+        let mut pooled = vec![0.0; firsts.len()];
+        pooler.apply(&firsts, &mut pooled, scratch);
+        let mut logits = vec![0.0; run.offsets.len() - 1];
+        classifier.apply(&pooled, &mut logits, scratch);
+        logits
+    }
+
+    fn hidden(&self) -> usize {
+        self.embeddings.norm.gamma.len()
     }
 }
 
-fn stages(encoder: Encoder, kernel: Kernel) -> TractResult<Vec<Arc<TypedRunnableModel>>> {
-    let heads = encoder.heads;
-    let width = encoder.embedding_norm.gamma.len();
-
-    let mut stage = Stage::new(kernel);
-    let ids = stage.source("ids", i64::fact([stage.tokens.clone()]))?;
-    let segments = stage.source("segments", i64::fact([stage.tokens.clone()]))?;
-    let offsets = stage.offsets()?;
-    let embed = Embed(Arc::new(EmbedWeights {
-        kernel,
-        words: encoder.words,
-        positions: encoder.positions,
-        segments: encoder.segments,
-        norm: encoder.embedding_norm,
-    }));
-    let states = stage.wire("embed", embed, &[ids, segments, offsets])?;
-    let mut stages = vec![stage.finish(states)?];
-
-    for layer in encoder.layers {
-        let mut stage = Stage::new(kernel);
-        let (state, offsets) = (stage.states(width)?, stage.offsets()?);
-        let qkv = model::Linear::beside([&layer.query, &layer.key, &layer.value]);
-        let qkv = stage.linear("qkv", &qkv, Activation::None, state)?;
-        let context = stage.wire("attention", Attention { kernel, heads }, &[qkv, offsets])?;
-        let output = [(&layer.attention_output, Activation::None)];
-        let middle = stage.residual("middle", &output, layer.attention_norm, context, state)?;
-        let feed_forward =
-            [(&layer.intermediate, Activation::Gelu), (&layer.output, Activation::None)];
-        let end = stage.residual("end", &feed_forward, layer.output_norm, middle, middle)?;
-        stages.push(stage.finish(end)?);
+impl Run {
+    /// Where sequences begin and end.
+    pub fn offsets(&self) -> &[usize] {
+        &self.offsets
     }
-
-    let mut stage = Stage::new(kernel);
-    let (state, offsets) = (stage.states(width)?, stage.offsets()?);
-    let first = stage.wire("first", FirstToken, &[state, offsets])?;
-    let pooled = stage.linear("pooler", &encoder.pooler, Activation::Tanh, first)?;
-    let logits = stage.linear("classifier", &encoder.classifier, Activation::None, pooled)?;
-    stages.push(stage.finish(logits)?);
-    Ok(stages)
 }
 
-/// A stage that is being built.
-struct Stage {
-    model: TypedModel,
-    kernel: Kernel,
-    tokens: TDim,
+impl Embeddings {
+    /// A token's position is its distance from the start of its sequence.
+    fn apply(&self, kernel: Kernel, run: &mut Run) -> Result<()> {
+        let lengths = run.offsets.windows(2).map(|pair| pair[1] - pair[0]);
+        let positions = lengths.flat_map(|length| 0..length as u32).collect::<Vec<_>>();
+        let width = self.norm.gamma.len();
+        let words = rows(&self.words, &run.ids, width)?;
+        let segments = rows(&self.segments, &run.type_ids, width)?;
+        let positions = rows(&self.positions, &positions, width)?;
+        run.states = vec![0.0; words.len()];
+        add_norm(kernel, [&words, &segments, &positions], params(&self.norm), &mut run.states);
+        Ok(())
+    }
 }
 
-impl Stage {
-    fn new(kernel: Kernel) -> Stage {
-        let model = TypedModel::default();
-        let tokens = model.symbols.new_with_prefix("tokens").to_dim();
-        Stage { model, kernel, tokens }
+/// The rows of a table in f32.
+fn rows(table: &Table, numbers: &[u32], width: usize) -> Result<Vec<f32>> {
+    let mut out = Vec::with_capacity(numbers.len() * width);
+    for &number in numbers {
+        let row = usize::try_from(number).ok().filter(|&row| row < table.rows);
+        let row = row.with_context(|| format!("{number} is not one of {} rows", table.rows))?;
+        table.values.extend_row(row, width, &mut out);
+    }
+    Ok(out)
+}
+
+impl Linear {
+    fn new(kernel: Kernel, linear: &model::Linear, activation: Activation) -> Linear {
+        let shape = (linear.inputs, linear.outputs);
+        let packed = match &linear.weights {
+            Values::Int8 { values, scales, zero_points } => Packed::Int8(LinearI8::new(
+                kernel,
+                shape,
+                values,
+                scales,
+                zero_points,
+                &linear.bias,
+            )),
+            Values::F32(values) => Packed::F32(LinearF32::new(kernel, shape, values, &linear.bias)),
+        };
+        Linear { packed, activation }
     }
 
-    fn source(&mut self, name: &str, fact: TypedFact) -> TractResult<OutletId> {
-        self.model.add_source(name, fact)
+    fn outputs(&self) -> usize {
+        match &self.packed {
+            Packed::Int8(linear) => linear.outputs(),
+            Packed::F32(linear) => linear.outputs(),
+        }
     }
 
-    fn states(&mut self, width: usize) -> TractResult<OutletId> {
-        self.source("states", f32::fact([self.tokens.clone(), width.to_dim()]))
+    fn apply(&self, x: &[f32], out: &mut [f32], scratch: &mut Int8Scratch) {
+        match &self.packed {
+            Packed::Int8(linear) => linear_i8(x, linear, self.activation, out, scratch),
+            Packed::F32(linear) => linear_f32(x, linear, self.activation, out),
+        }
     }
+}
 
-    fn offsets(&mut self) -> TractResult<OutletId> {
-        let sequences = self.model.symbols.new_with_prefix("sequences").to_dim();
-        self.source("offsets", i64::fact([sequences + 1]))
+impl<const LINEARS: usize> Residual<LINEARS> {
+    /// It works on a block of tokens at a time, so that what lies between its layers, the widest
+    /// of all activations, stays in the cache.
+    fn apply(
+        &self,
+        kernel: Kernel,
+        x: &[f32],
+        residual: &[f32],
+        out: &mut [f32],
+        BlockScratch { between, int8 }: &mut BlockScratch,
+    ) {
+        let width = self.norm.gamma.len();
+        let blocks = x
+            .chunks(BLOCK_TOKENS * width)
+            .zip(residual.chunks(BLOCK_TOKENS * width))
+            .zip(out.chunks_mut(BLOCK_TOKENS * width));
+        for ((mut x, residual), out) in blocks {
+            let tokens = x.len() / width;
+            for (linear, result) in self.linears.iter().zip(between.iter_mut()) {
+                let result = aligned(result, tokens * linear.outputs());
+                linear.apply(x, result, int8);
+                x = result;
+            }
+            add_norm(kernel, [x, residual], params(&self.norm), out);
+        }
     }
+}
 
-    fn finish(mut self, output: OutletId) -> TractResult<Arc<TypedRunnableModel>> {
-        self.model.select_output_outlets(&[output])?;
-        self.model.into_runnable()
-    }
-
-    fn linear(
-        &mut self,
-        name: &str,
-        linear: &model::Linear,
-        activation: Activation,
-        input: OutletId,
-    ) -> TractResult<OutletId> {
-        let weights = LinearWeights::new(self.kernel, linear, activation);
-        self.wire(name, Linear(Arc::new(weights)), &[input])
-    }
-
-    fn residual(
-        &mut self,
-        name: &str,
-        linears: &[(&model::Linear, Activation)],
-        norm: Norm,
-        branch: OutletId,
-        residual: OutletId,
-    ) -> TractResult<OutletId> {
-        let pack = |&(linear, activation)| LinearWeights::new(self.kernel, linear, activation);
-        let linears = linears.iter().map(pack).collect();
-        let weights = ResidualWeights { kernel: self.kernel, linears, norm };
-        self.wire(name, Residual(Arc::new(weights)), &[branch, residual])
-    }
-
-    fn wire(
-        &mut self,
-        name: &str,
-        op: impl Into<Box<dyn TypedOp>>,
-        inputs: &[OutletId],
-    ) -> TractResult<OutletId> {
-        Ok(self.model.wire_node(name, op, inputs)?[0])
-    }
+fn params(norm: &Norm) -> NormParams<'_> {
+    NormParams { gamma: &norm.gamma, beta: &norm.beta, eps: norm.eps }
 }

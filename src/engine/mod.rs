@@ -1,77 +1,80 @@
-//! Runs a model's graph on the CPU. Nothing outside this folder knows tract.
+//! Runs a model's graph on the CPU.
 //!
-//! A graph that `recognize` knows runs as a plan of few fused operators (`fused`, `ops`) on the
-//! crate's own kernels. Any other runs on tract's operators (`generic`), slower, and says so; a
-//! build without the feature `general` refuses it.
+//! An ONNX graph that has rules (`onnx`) runs on the crate's own kernels (`fused`). Any other runs
+//! on tract's operators (`general`), slower, and says so; a build without the feature `general`
+//! refuses it.
 
-#[cfg(feature = "general")]
-mod dequantize;
 mod fused;
 #[cfg(feature = "general")]
-mod generic;
-mod graph;
-mod ops;
-mod recognize;
+mod general;
+mod onnx;
+mod pool;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-use prost::Message;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::tract_hir::internal::*;
+use anyhow::Result as AnyResult;
+#[cfg(feature = "general")]
+use anyhow::bail;
+use prost::bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
 use crate::kernels::Kernel;
-use crate::model::{Config, Encoder};
+use crate::model::{Config, Output};
 use crate::tokenizer::Encoding;
 
-/// A loaded graph, ready to score pairs. Many threads may share it.
+/// A loaded graph, ready to read sequences of tokens. Many threads may share it.
 pub(crate) struct Engine {
     plan: Plan,
+    output: Output,
     /// Why the graph runs on tract's own operators, where it does.
     pub warning: Option<String>,
 }
 
 enum Plan {
-    Fused(fused::Fused),
+    Fused(Box<fused::Fused>),
     #[cfg(feature = "general")]
-    Generic(generic::Generic),
+    General(general::General),
 }
 
-/// A batch that is being scored, see [`Engine::start`].
+/// A batch that is being read, see [`Engine::start`].
 pub(crate) struct Run(State);
 
 enum State {
-    Fused(fused::Run),
-    /// The pairs that are left, the next one last, and the logits of the others.
+    Fused(Box<fused::Run>),
+    /// The sequences that are left, the next one last, and what the others gave.
     #[cfg(feature = "general")]
-    Generic(Vec<Encoding>, Vec<f32>),
+    General(Vec<Encoding>, Vec<f32>),
 }
 
 impl Engine {
     /// Loads an ONNX graph that reads `input_ids`, `attention_mask` and `token_type_ids` of
-    /// `[batch, length]` and gives one logit a pair, `[batch, 1]`.
+    /// `[batch, length]` and gives one logit a sequence, `[batch, 1]`, or the states of its
+    /// tokens, `[batch, length, hidden]`.
     ///
-    /// A graph's weights are in memory twice at most: the file goes when it is parsed, and what is
-    /// parsed goes when the weights are taken out.
-    pub fn load(onnx: Cow<[u8]>, config: &Config) -> Result<Engine> {
+    /// Beside the weights that are taken out of it, at most the file itself is in memory.
+    pub fn load(onnx: Cow<'static, [u8]>, config: &Config) -> Result<Engine> {
         Engine::load_for(onnx, config, Kernel::best())
     }
 
-    fn load_for(onnx: Cow<[u8]>, config: &Config, kernel: Kernel) -> Result<Engine> {
-        const DAMAGED: &str = "the ONNX file is damaged or not a cross-encoder";
-        let proto = guarded(DAMAGED, || Ok(ModelProto::decode(&*onnx)?))?;
-        drop(onnx);
-        let reason = match guarded(DAMAGED, || Ok(recognize(&proto, config)))? {
+    fn load_for(onnx: Cow<'static, [u8]>, config: &Config, kernel: Kernel) -> Result<Engine> {
+        const DAMAGED: &str = "the ONNX file is damaged or not a text encoder";
+        let file = match onnx {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => Bytes::from(bytes),
+        };
+        let graph = guarded(DAMAGED, || onnx::Onnx::parse(file.clone()))?;
+        let reason = match guarded(DAMAGED, || Ok(graph.recognize(config)))? {
             Ok(encoder) => {
-                drop(proto);
-                let fused = guarded(DAMAGED, || fused::Fused::new(encoder, kernel))?;
-                return Ok(Engine { plan: Plan::Fused(fused), warning: None });
+                drop((graph, file));
+                let fused = guarded(DAMAGED, || Ok(fused::Fused::new(encoder, kernel)))?;
+                let output = config.output.clone();
+                return Ok(Engine { plan: Plan::Fused(Box::new(fused)), output, warning: None });
             }
             Err(reason) => one_line(&format!("{reason:#}")),
         };
-        if let Some(operator) = graph::operator_of_onnx_runtime(&proto) {
+        if let Some(operator) = graph.operator_of_onnx_runtime() {
             return Err(Error::new(
                 ErrorKind::UnsupportedModel,
                 format!(
@@ -82,14 +85,18 @@ impl Engine {
         }
         #[cfg(feature = "general")]
         {
-            let generic = guarded(DAMAGED, || generic::Generic::new(proto))?;
+            let general = guarded(DAMAGED, || {
+                let (inputs, output) = graph.ends(config)?;
+                general::General::new(file, &inputs, output)
+            })?;
             let warning = format!("the model runs on slower, general operators ({reason})");
-            Ok(Engine { plan: Plan::Generic(generic), warning: Some(warning) })
+            let output = config.output.clone();
+            Ok(Engine { plan: Plan::General(general), output, warning: Some(warning) })
         }
         #[cfg(not(feature = "general"))]
         Err(Error::new(
             ErrorKind::UnsupportedModel,
-            format!("this build runs BERT cross-encoders only, and the graph is none ({reason})"),
+            format!("this build runs BERT encoders only, and the graph is none ({reason})"),
         ))
     }
 
@@ -98,42 +105,61 @@ impl Engine {
         match &self.plan {
             Plan::Fused(fused) => Some(fused.kernel.name()),
             #[cfg(feature = "general")]
-            Plan::Generic(_) => None,
+            Plan::General(_) => None,
         }
     }
 
-    /// The logit of each pair. A pair's logit does not depend on the others.
-    pub fn logits(&self, pairs: &[&Encoding]) -> Result<Vec<f32>> {
-        let mut run = self.start(pairs);
+    /// What each sequence gives, one after another: its logit, or the elements of its vector. It
+    /// does not depend on the other sequences.
+    pub fn run(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
+        let mut run = self.start(sequences);
         loop {
-            if let Some(logits) = self.step(&mut run)? {
-                return Ok(logits);
+            if let Some(outputs) = self.step(&mut run)? {
+                return Ok(outputs);
             }
         }
     }
 
-    /// Begins to score a batch, of which [`Engine::step`] does a piece at a time.
-    pub fn start(&self, pairs: &[&Encoding]) -> Run {
+    /// Begins to read a batch, of which [`Engine::step`] does a piece at a time.
+    pub fn start(&self, sequences: &[&Encoding]) -> Run {
         Run(match &self.plan {
-            Plan::Fused(fused) => State::Fused(fused.start(pairs)),
+            Plan::Fused(fused) => State::Fused(Box::new(fused.start(sequences))),
             #[cfg(feature = "general")]
-            Plan::Generic(_) => {
-                let left = pairs.iter().rev().map(|&pair| pair.clone()).collect();
-                State::Generic(left, Vec::with_capacity(pairs.len()))
+            Plan::General(_) => {
+                let left = sequences.iter().rev().map(|&sequence| sequence.clone()).collect();
+                State::General(left, Vec::new())
             }
         })
     }
 
-    /// One layer of a fused plan, or one pair of a general one. The last step gives the logits.
+    /// One layer of a fused plan, or one sequence of a general one. The last step gives what
+    /// [`Engine::run`] does.
     pub fn step(&self, run: &mut Run) -> Result<Option<Vec<f32>>> {
-        guarded("the model failed on a pair", || match (&self.plan, &mut run.0) {
-            (Plan::Fused(fused), State::Fused(run)) => fused.step(run),
-            #[cfg(feature = "general")]
-            (Plan::Generic(generic), State::Generic(left, logits)) => {
-                if let Some(pair) = left.pop() {
-                    logits.push(generic.logit(&pair)?);
+        guarded("the model failed on a text", || match (&self.plan, &mut run.0) {
+            (Plan::Fused(fused), State::Fused(run)) => Ok(match (fused.step(run)?, &self.output) {
+                (Some(states), Output::Embedding(pooling)) => {
+                    Some(pool::pool_each(*pooling, &states, run.offsets()))
                 }
-                Ok(left.is_empty().then(|| std::mem::take(logits)))
+                (outputs, _) => outputs,
+            }),
+            #[cfg(feature = "general")]
+            (Plan::General(general), State::General(left, outputs)) => {
+                if let Some(sequence) = left.pop() {
+                    let (shape, values) = general.run(&sequence)?;
+                    match (&self.output, &shape[..]) {
+                        (Output::Logit, _) if values.len() == 1 => outputs.extend(values),
+                        (Output::Embedding(pooling), [1, tokens, _]) => {
+                            outputs.extend(pool::pool_each(*pooling, &values, &[0, *tokens]));
+                        }
+                        (Output::Logit, _) => {
+                            bail!("it gives {shape:?} values for a pair, not one logit")
+                        }
+                        (Output::Embedding(_), _) => {
+                            bail!("it gives {shape:?} values for a text, not a state a token")
+                        }
+                    }
+                }
+                Ok(left.is_empty().then(|| std::mem::take(outputs)))
             }
             #[cfg(feature = "general")]
             _ => bail!("it was begun by another model"),
@@ -141,21 +167,8 @@ impl Engine {
     }
 }
 
-/// The encoder in a graph, where its architecture has rules and they match.
-fn recognize(proto: &ModelProto, config: &Config) -> TractResult<Encoder> {
-    ensure!(config.model_type == "bert", "model_type is \"{}\"", config.model_type);
-    let heads = config.heads.context("config.json lacks num_attention_heads")?;
-    let encoder = recognize::bert(proto, heads)?;
-    let (words, positions) = (encoder.words.rows, encoder.positions.rows);
-    ensure!(
-        config.vocab_size.is_none_or(|size| size <= words) && config.max_length <= positions,
-        "its tables have {words} words and {positions} positions, fewer than config.json says"
-    );
-    Ok(encoder)
-}
-
-/// tract's errors and panics as ours.
-fn guarded<T>(what: &str, call: impl FnOnce() -> TractResult<T>) -> Result<T> {
+/// Errors and panics of those who read untrusted files, as ours.
+fn guarded<T>(what: &str, call: impl FnOnce() -> AnyResult<T>) -> Result<T> {
     catch_panic(ErrorKind::InvalidModel, what, || {
         call().map_err(|e| {
             let reason = one_line(&format!("{e:#}"));

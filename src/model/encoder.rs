@@ -1,9 +1,9 @@
-//! A BERT cross-encoder as plain arrays, whatever file it came from.
+//! A BERT encoder as plain arrays, whatever file it came from.
 //!
 //! Shapes: `hidden` is the width of a token, `[inputs, outputs]` of a matrix is row-major, so a
 //! layer computes `x w + b` (Devlin et al. 2019, arXiv:1810.04805).
 
-/// A whole cross-encoder: token ids to one logit.
+/// A whole encoder: token ids to one logit, or to the states of the tokens.
 pub(crate) struct Encoder {
     pub heads: usize,
     pub words: Table,
@@ -11,6 +11,12 @@ pub(crate) struct Encoder {
     pub segments: Table,
     pub embedding_norm: Norm,
     pub layers: Vec<Layer>,
+    /// What makes a logit of the last states, in a cross-encoder.
+    pub head: Option<Head>,
+}
+
+/// The head of a cross-encoder.
+pub(crate) struct Head {
     /// Reads the first token of a sequence; tanh follows.
     pub pooler: Linear,
     /// One output.
@@ -96,7 +102,9 @@ impl Encoder {
         if !self.embedding_norm.fits(hidden) {
             return Err("the embeddings' norm has a beta of another width".into());
         }
-        if !is(&self.pooler, hidden, hidden) || !is(&self.classifier, hidden, 1) {
+        if let Some(Head { pooler, classifier }) = &self.head
+            && !(is(pooler, hidden, hidden) && is(classifier, hidden, 1))
+        {
             return Err("the head does not give one logit".into());
         }
         Ok(())

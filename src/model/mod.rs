@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
 
-pub(crate) use encoder::{Encoder, Layer, Linear, Norm, Table, Values};
+pub(crate) use encoder::{Encoder, Head, Layer, Linear, Norm, Table, Values};
 
 /// The files of a cross-encoder, as Hugging Face repositories hold them.
 ///
@@ -71,6 +71,35 @@ pub(crate) struct Config {
     pub heads: Option<usize>,
     /// The most tokens in a pair that the model was trained on, where it is said.
     pub trained_tokens: Option<usize>,
+    pub output: Output,
+}
+
+/// What a model gives for a sequence.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    /// How well a document answers a query.
+    Logit,
+    /// A vector.
+    Embedding(Pooling),
+}
+
+/// How the states of a text's tokens become one vector.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pooling {
+    /// Their mean, divided by its length.
+    Mean,
+    /// The first token's state, divided by its length.
+    First,
+}
+
+impl Output {
+    /// Its name in a graph with several outputs, as transformers exports them.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Output::Logit => "logits",
+            Output::Embedding(_) => "last_hidden_state",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -130,7 +159,8 @@ impl Config {
         };
         let ConfigFile { vocab_size, num_attention_heads: heads, crossrank, .. } = config;
         let trained_tokens = crossrank.trained_tokens;
-        Ok(Config { model_type, vocab_size, max_length, heads, trained_tokens })
+        let output = Output::Logit;
+        Ok(Config { model_type, vocab_size, max_length, heads, trained_tokens, output })
     }
 }
 

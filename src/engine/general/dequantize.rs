@@ -7,11 +7,11 @@
 
 use std::collections::HashMap;
 
+use tract_onnx::data_resolver;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::tensor::load_tensor;
 use tract_onnx::tract_hir::internal::*;
-
-use super::graph;
 
 /// Rewrites every `DynamicQuantizeLinear` and `MatMulInteger` of the graph
 /// (ONNX operator definitions, opset 10 and 11).
@@ -53,7 +53,7 @@ fn multiply_in_f32(
 ) -> TractResult<()> {
     let integers = |name: &String| -> TractResult<Option<Tensor>> {
         let Some(&index) = weights.get(name) else { return Ok(None) };
-        let tensor = graph::read(&graph.initializer[index])?;
+        let tensor = load_tensor(&*data_resolver::default(), &graph.initializer[index], None)?;
         Ok(Some(tensor.cast_to::<f32>()?.into_owned()))
     };
     let weight = node.input.get(1).context("a MatMulInteger has no weight")?.clone();

@@ -1,25 +1,25 @@
-//! Finds a BERT cross-encoder in an ONNX graph and takes out its parameters.
+//! Finds a BERT encoder in an ONNX graph and takes out its parameters.
 //!
-//! The rules match from the logits backwards: head, layers from the last to the first,
+//! The rules match from the output backwards: head, where there is one, layers from the last to the first,
 //! embeddings. They see through what differs between exporters: shapes computed in the graph,
 //! layer norm and GELU as one operator or as many, products in int8, dequantized or f32, the
 //! scale of attention before or after its product. Every pair is scored without padding, so an
 //! attention mask adds nothing, and the rules only check that it is one.
 
-use tract_onnx::pb::{ModelProto, NodeProto};
-use tract_onnx::tract_hir::internal::*;
+use anyhow::{Context, Result, anyhow, ensure};
 
 use super::graph::{Graph, attribute};
-use crate::model::{Encoder, Layer, Linear, Norm, Table, Values};
+use super::proto::Node;
+use crate::model::{Encoder, Head, Layer, Linear, Norm, Output, Table, Values};
 
 /// The encoder in a graph, or why it is not one that the rules know.
-pub(super) fn bert(model: &ModelProto, heads: usize) -> TractResult<Encoder> {
-    let rules = Rules { graph: Graph::new(model)?, heads };
-    let (pooled, classifier) =
-        rules.linear(rules.graph.output()?).context("the logits come from no linear layer")?;
-    let tanh = rules.graph.inputs_of(pooled, "Tanh").context("the head has no tanh")?;
-    let (first, pooler) = rules.linear(&tanh[0]).context("the head has no pooler")?;
-    let mut state = rules.first_token(first).context("the pooler reads not the first token")?;
+pub(super) fn bert(graph: Graph, heads: usize, output: &Output) -> Result<Encoder> {
+    let (end, _) = graph.output(output.name())?;
+    let rules = Rules { graph, heads };
+    let (mut state, head) = match output {
+        Output::Logit => rules.head(end).map(|(state, head)| (state, Some(head)))?,
+        Output::Embedding(_) => (end, None),
+    };
 
     let mut layers = Vec::new();
     let (embedding_norm, [words, positions, segments]) = loop {
@@ -35,9 +35,8 @@ pub(super) fn bert(model: &ModelProto, heads: usize) -> TractResult<Encoder> {
         state = input;
     };
     layers.reverse();
-    let encoder =
-        Encoder { heads, words, positions, segments, embedding_norm, layers, pooler, classifier };
-    encoder.check().map_err(|e| format_err!("{e}"))?;
+    let encoder = Encoder { heads, words, positions, segments, embedding_norm, layers, head };
+    encoder.check().map_err(|e| anyhow!("{e}"))?;
     Ok(encoder)
 }
 
@@ -47,8 +46,18 @@ struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
+    /// The head of a cross-encoder, and the states that it reads.
+    fn head(&self, logits: &'a str) -> Result<(&'a str, Head)> {
+        let (pooled, classifier) =
+            self.linear(logits).context("the logits come from no linear layer")?;
+        let tanh = self.graph.inputs_of(pooled, "Tanh").context("the head has no tanh")?;
+        let (first, pooler) = self.linear(&tanh[0]).context("the head has no pooler")?;
+        let states = self.first_token(first).context("the pooler reads not the first token")?;
+        Ok((states, Head { pooler, classifier }))
+    }
+
     /// `norm(feed_forward(a) + a)` with `a = norm(attention(h) + h)`; gives the layer and `h`.
-    fn layer(&self, sum: &'a str, output_norm: Norm) -> TractResult<(Layer, &'a str)> {
+    fn layer(&self, sum: &'a str, output_norm: Norm) -> Result<(Layer, &'a str)> {
         let (inner, output, middle) = self.residual(sum).context("no feed-forward block")?;
         let (wide, intermediate) = self
             .gelu(inner)
@@ -85,7 +94,7 @@ impl<'a> Rules<'a> {
     }
 
     /// The three linear layers that attention reads, each with its input: queries, keys, values.
-    fn attention(&self, context: &'a str) -> TractResult<[(&'a str, Linear); 3]> {
+    fn attention(&self, context: &'a str) -> Result<[(&'a str, Linear); 3]> {
         let graph = &self.graph;
         let product = self.moved(context).0;
         let [weights, value] = graph.pair_of(product, "MatMul").context("no attention product")?;
@@ -127,7 +136,7 @@ impl<'a> Rules<'a> {
     /// that differs between heads, has a tensor of floats among its sources.
     fn is_mask(&self, name: &'a str) -> bool {
         self.graph.all_sources(name, |source| match self.graph.constant(source) {
-            Some(tensor) => tensor.len() == 1 || !tensor.datum_type().is_float(),
+            Some(constant) => constant.is_scalar() || !constant.is_float(),
             None => matches!(source, "attention_mask" | "input_ids" | "token_type_ids"),
         })
     }
@@ -194,7 +203,7 @@ impl<'a> Rules<'a> {
     fn gelu(&self, name: &'a str) -> Option<&'a str> {
         let name = self.same(name);
         if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "Gelu") {
-            let exact = attribute(node, "approximate").is_none_or(|a| a.s == b"none");
+            let exact = attribute(node, "approximate").is_none_or(|a| a.s == "none");
             return exact.then(|| self.same(&node.input[0]));
         }
         let (mut factors, mut half) = (vec![name], 1.0);
@@ -287,7 +296,7 @@ impl<'a> Rules<'a> {
         Some((x, matrix.with_bias(bias)?))
     }
 
-    fn gemm(&self, node: &'a NodeProto) -> Option<(&'a str, Linear)> {
+    fn gemm(&self, node: &'a Node) -> Option<(&'a str, Linear)> {
         let [x, weight, bias] = node.input.as_slice() else { return None };
         let float = |name| attribute(node, name).map_or(1.0, |a| a.f);
         let flag = |name| attribute(node, name).is_some_and(|a| a.i != 0);
@@ -335,9 +344,9 @@ impl<'a> Rules<'a> {
             let matrix = if by_row { matrix.transposed() } else { matrix };
             return Some(Matrix { values: Values::F32(matrix.values.to_f32()), ..matrix });
         }
-        let tensor = self.graph.constant(name).filter(|t| t.datum_type().is_float())?;
-        let &[rows, columns] = tensor.shape() else { return None };
-        Some(Matrix { rows, columns, values: Values::F32(self.graph.floats(name)?) })
+        let constant = self.graph.constant(name).filter(|constant| constant.is_float())?;
+        let [rows, columns] = constant.shape[..] else { return None };
+        Some(Matrix { rows, columns, values: Values::F32(constant.floats()?) })
     }
 
     /// A constant int8 or uint8 matrix, with scales and zero points by column or one for all.
@@ -365,10 +374,11 @@ impl<'a> Rules<'a> {
 
     /// A constant of bytes. Unsigned ones are recentred by 128.
     fn int8(&self, name: &'a str) -> Option<Bytes> {
-        let (shape, signed, bytes) = self.graph.bytes(name)?;
+        let constant = self.graph.constant(name)?;
+        let (signed, bytes) = constant.bytes()?;
         let (flip, zero) = if signed { (0, 0) } else { (0x80, -128) };
         let values = bytes.iter().map(|&v| (v ^ flip) as i8).collect();
-        Some(Bytes { shape, values, zero })
+        Some(Bytes { shape: constant.shape, values, zero })
     }
 
     /// The sum of BERT's three embeddings as tables for words, positions and segments.
@@ -460,7 +470,7 @@ fn transpose<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
 }
 
 /// The second output of a node.
-fn second(node: &NodeProto) -> Option<&str> {
+fn second(node: &Node) -> Option<&str> {
     node.output.get(1).map(String::as_str)
 }
 

@@ -1,15 +1,17 @@
 //! Any graph with BERT's inputs, on tract's own operators: one pair at a time, without padding.
 
+mod dequantize;
+
+use prost::Message;
+use prost::bytes::Bytes;
 use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::tract_hir::internal::*;
 
-use super::dequantize;
-use super::graph::Graph;
 use crate::tokenizer::Encoding;
 
 /// A graph that tract runs as it is.
-pub(super) struct Generic {
+pub(super) struct General {
     plan: Arc<TypedRunnableModel>,
     inputs: Vec<Input>,
 }
@@ -28,37 +30,38 @@ fn framework() -> Onnx {
     tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true)
 }
 
-impl Generic {
-    pub fn new(mut proto: ModelProto) -> TractResult<Generic> {
+impl General {
+    /// A graph that reads `inputs`, and of whose outputs the one at `output` counts.
+    pub fn new(file: Bytes, inputs: &[&str], output: usize) -> TractResult<General> {
+        let mut proto = ModelProto::decode(file)?;
         dequantize::products(&mut proto)?;
-        let graph = Graph::new(&proto)?;
-        graph.output()?;
-        let inputs = graph.inputs().map(Input::named).collect::<TractResult<Vec<_>>>()?;
+        let inputs =
+            inputs.iter().map(|name| Input::named(name)).collect::<TractResult<Vec<_>>>()?;
 
         let mut model = framework().model_for_proto_model(&proto)?;
+        let output = model.outputs[output];
+        model.select_output_outlets(&[output])?;
         let length = model.symbols.new_with_prefix("length");
         for index in 0..inputs.len() {
             let shape = [1.to_dim(), length.to_dim()];
             model.set_input_fact(index, i64::fact(shape).into())?;
         }
-        Ok(Generic { plan: model.into_optimized()?.into_runnable()?, inputs })
+        Ok(General { plan: model.into_optimized()?.into_runnable()?, inputs })
     }
 
-    pub fn logit(&self, pair: &Encoding) -> TractResult<f32> {
+    /// What the graph gives for a sequence: the shape and the numbers.
+    pub fn run(&self, sequence: &Encoding) -> TractResult<(Vec<usize>, Vec<f32>)> {
         let inputs = self.inputs.iter().map(|input| {
             let row: Vec<i64> = match input {
-                Input::Ids => pair.ids.iter().map(|&id| id.into()).collect(),
-                Input::TypeIds => pair.type_ids.iter().map(|&id| id.into()).collect(),
-                Input::Mask => vec![1; pair.ids.len()],
+                Input::Ids => sequence.ids.iter().map(|&id| id.into()).collect(),
+                Input::TypeIds => sequence.type_ids.iter().map(|&id| id.into()).collect(),
+                Input::Mask => vec![1; sequence.ids.len()],
             };
             Ok(Tensor::from_shape(&[1, row.len()], &row)?.into())
         });
         let outputs = self.plan.run(inputs.collect::<TractResult<_>>()?)?;
-        let logits = outputs[0].try_as_plain_ram()?;
-        match logits.as_slice::<f32>()? {
-            &[logit] => Ok(logit),
-            logits => bail!("it gives {} values for a pair, not one logit", logits.len()),
-        }
+        let values = outputs[0].try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
+        Ok((outputs[0].shape().to_vec(), values))
     }
 }
 
@@ -68,7 +71,7 @@ impl Input {
             "input_ids" => Ok(Input::Ids),
             "attention_mask" => Ok(Input::Mask),
             "token_type_ids" => Ok(Input::TypeIds),
-            _ => bail!("its input \"{name}\" is not one of a BERT cross-encoder"),
+            _ => bail!("its input \"{name}\" is not one of a BERT encoder"),
         }
     }
 }

@@ -1,0 +1,220 @@
+//! A view of an ONNX graph for rules that match it from the outputs backwards.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use anyhow::{Context, Result, ensure};
+use half::f16;
+
+use super::proto::{self, Attribute, DataType, Node, Tensor};
+
+/// Operators that change a tensor's shape or type and leave its numbers in their order.
+const SAME_NUMBERS: [&str; 8] =
+    ["Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"];
+
+/// The graph's nodes by what they give, and its constants by name.
+pub(super) struct Graph<'a> {
+    graph: &'a proto::Graph,
+    producers: HashMap<&'a str, &'a Node>,
+    constants: HashMap<&'a str, &'a Tensor>,
+}
+
+impl<'a> Graph<'a> {
+    /// Fails where a node stands before one that it reads, which ONNX forbids: the rules rely on
+    /// there being no cycle.
+    pub fn new(model: &'a proto::Model) -> Result<Graph<'a>> {
+        let graph = model.graph.as_ref().context("it has no graph")?;
+        let mut constants: HashMap<&str, &Tensor> =
+            graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+        let mut producers = HashMap::new();
+        let inputs: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
+        for node in &graph.node {
+            for name in node.input.iter().map(String::as_str).filter(|name| !name.is_empty()) {
+                let known = constants.contains_key(name)
+                    || producers.contains_key(name)
+                    || inputs.contains(name);
+                ensure!(known, "node {} reads {name} before it is computed", node.name);
+            }
+            let value = attribute(node, "value").and_then(|a| a.t.as_ref());
+            match (node.op_type.as_str(), value) {
+                ("Constant", Some(tensor)) => {
+                    constants.extend(node.output.first().map(|name| (name.as_str(), tensor)));
+                }
+                _ => producers.extend(node.output.iter().map(|name| (name.as_str(), node))),
+            }
+        }
+        Ok(Graph { graph, producers, constants })
+    }
+
+    /// The name and the position of the only output, or of the one that is called `preferred`.
+    pub fn output(&self, preferred: &str) -> Result<(&'a str, usize)> {
+        let mut names = self.graph.output.iter().map(|output| output.name.as_str());
+        let position = match names.len() {
+            1 => Some(0),
+            _ => names.clone().position(|name| name == preferred),
+        };
+        let position = position
+            .with_context(|| format!("none of its {} outputs is {preferred}", names.len()))?;
+        names.nth(position).map(|name| (name, position)).context("it has no output")
+    }
+
+    /// The names of the inputs, without constants, which ONNX IR 3 lists among them.
+    #[cfg(feature = "general")]
+    pub fn inputs(&self) -> impl Iterator<Item = &'a str> {
+        let names = self.graph.input.iter().map(|input| input.name.as_str());
+        names.filter(|name| !self.constants.contains_key(name))
+    }
+
+    /// The node that gives a value.
+    pub fn producer(&self, name: &str) -> Option<&'a Node> {
+        self.producers.get(name).copied()
+    }
+
+    /// The inputs of the node that gives a value, where it is an `op_type`.
+    pub fn inputs_of(&self, name: &str, op_type: &str) -> Option<&'a [String]> {
+        let node = self.producer(name).filter(|node| node.op_type == op_type)?;
+        Some(&node.input)
+    }
+
+    /// The two inputs of the binary operator that gives a value.
+    pub fn pair_of(&self, name: &str, op_type: &str) -> Option<[&'a str; 2]> {
+        match self.inputs_of(name, op_type)? {
+            [a, b] => Some([a, b]),
+            _ => None,
+        }
+    }
+
+    /// Follows a value back through operators that leave its numbers as they are.
+    pub fn same_numbers(&self, name: &'a str) -> &'a str {
+        let mut name = name;
+        while let Some(node) = self.producer(name) {
+            if !SAME_NUMBERS.contains(&node.op_type.as_str()) || node.input.is_empty() {
+                break;
+            }
+            name = &node.input[0];
+        }
+        name
+    }
+
+    /// A constant, through operators that leave its numbers as they are.
+    pub fn constant(&self, name: &'a str) -> Option<Constant<'a>> {
+        Constant::new(self.constants.get(self.same_numbers(name))?)
+    }
+
+    /// Whether a value is a constant.
+    pub fn is_constant(&self, name: &'a str) -> bool {
+        self.constants.contains_key(self.same_numbers(name))
+    }
+
+    /// A constant's numbers as f32.
+    pub fn floats(&self, name: &'a str) -> Option<Vec<f32>> {
+        self.constant(name)?.floats()
+    }
+
+    /// A constant of one number.
+    pub fn scalar(&self, name: &'a str) -> Option<f32> {
+        match self.floats(name)?[..] {
+            [value] => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether `accept` holds for every input and constant that a value is computed from. What is
+    /// read for its shape alone does not count.
+    pub fn all_sources(&self, name: &'a str, accept: impl Fn(&'a str) -> bool) -> bool {
+        let mut open = vec![name];
+        let mut seen = HashSet::new();
+        while let Some(name) = open.pop() {
+            if name.is_empty() || !seen.insert(name) {
+                continue;
+            }
+            match self.producer(name) {
+                Some(node) if node.op_type == "Shape" => {}
+                Some(node) => open.extend(node.input.iter().map(String::as_str)),
+                None if accept(name) => {}
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+/// A constant of the graph.
+pub(super) struct Constant<'a> {
+    pub shape: Vec<usize>,
+    length: usize,
+    data_type: DataType,
+    tensor: &'a Tensor,
+}
+
+impl<'a> Constant<'a> {
+    /// `None` where its shape or its type is none that encoders have.
+    fn new(tensor: &'a Tensor) -> Option<Constant<'a>> {
+        let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&n| n.try_into().ok()).collect();
+        let shape = shape?;
+        let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
+        let data_type = DataType::try_from(tensor.data_type).ok()?;
+        Some(Constant { shape, length, data_type, tensor })
+    }
+
+    pub fn is_scalar(&self) -> bool {
+        self.length == 1
+    }
+
+    pub fn is_float(&self) -> bool {
+        matches!(self.data_type, DataType::Float | DataType::Float16 | DataType::Double)
+    }
+
+    /// Whether 8-bit integers are signed, and their bytes. They are not copied, because a table of
+    /// words is most of a model.
+    pub fn bytes(&self) -> Option<(bool, Cow<'a, [u8]>)> {
+        let signed = match self.data_type {
+            DataType::Int8 => true,
+            DataType::Uint8 => false,
+            _ => return None,
+        };
+        let bytes = match &self.tensor.raw_data[..] {
+            // ONNX's other form for small numbers.
+            [] => self.tensor.int32_data.iter().map(|&number| number as u8).collect(),
+            bytes => Cow::Borrowed(bytes),
+        };
+        (bytes.len() == self.length).then_some((signed, bytes))
+    }
+
+    /// The numbers, in whatever type they are stored. Those in files beside the model are none.
+    pub fn floats(&self) -> Option<Vec<f32>> {
+        let Tensor { raw_data: raw, float_data, int32_data, int64_data, double_data, .. } =
+            self.tensor;
+        let is_raw = !raw.is_empty();
+        let floats: Vec<f32> = match self.data_type {
+            DataType::Float if is_raw => numbers(raw, f32::from_le_bytes),
+            DataType::Float => float_data.clone(),
+            DataType::Float16 if is_raw => numbers(raw, |b| f16::from_le_bytes(b).to_f32()),
+            DataType::Float16 => {
+                int32_data.iter().map(|&bits| f16::from_bits(bits as u16).to_f32()).collect()
+            }
+            DataType::Double if is_raw => numbers(raw, |b| f64::from_le_bytes(b) as f32),
+            DataType::Double => double_data.iter().map(|&number| number as f32).collect(),
+            DataType::Int64 if is_raw => numbers(raw, |b| i64::from_le_bytes(b) as f32),
+            DataType::Int64 => int64_data.iter().map(|&number| number as f32).collect(),
+            DataType::Int32 if is_raw => numbers(raw, |b| i32::from_le_bytes(b) as f32),
+            DataType::Int8 if is_raw => numbers(raw, |b| i8::from_le_bytes(b).into()),
+            DataType::Uint8 | DataType::Bool if is_raw => numbers(raw, |[b]| b.into()),
+            DataType::Int32 | DataType::Int8 | DataType::Uint8 | DataType::Bool => {
+                int32_data.iter().map(|&number| number as f32).collect()
+            }
+            DataType::Undefined => return None,
+        };
+        (floats.len() == self.length).then_some(floats)
+    }
+}
+
+/// Numbers that lie one after another.
+fn numbers<const BYTES: usize>(raw: &[u8], number: impl Fn([u8; BYTES]) -> f32) -> Vec<f32> {
+    raw.as_chunks().0.iter().map(|&bytes| number(bytes)).collect()
+}
+
+/// An attribute of a node.
+pub(super) fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a Attribute> {
+    node.attribute.iter().find(|attribute| attribute.name == name)
+}

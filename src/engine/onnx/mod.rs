@@ -1,0 +1,50 @@
+//! Reads ONNX files: takes an encoder's parameters out of a graph whose architecture has rules.
+
+mod graph;
+mod proto;
+mod rules;
+
+use anyhow::{Context, Result, ensure};
+use prost::Message;
+use prost::bytes::Bytes;
+
+use crate::model::{Config, Encoder};
+use graph::Graph;
+
+/// A parsed file. Its constants lie in the file's own bytes.
+pub(super) struct Onnx(proto::Model);
+
+impl Onnx {
+    pub fn parse(file: Bytes) -> Result<Onnx> {
+        Ok(Onnx(proto::Model::decode(file)?))
+    }
+
+    /// The encoder in the graph, or why it is none that has rules.
+    pub fn recognize(&self, config: &Config) -> Result<Encoder> {
+        ensure!(config.model_type == "bert", "model_type is \"{}\"", config.model_type);
+        let heads = config.heads.context("config.json lacks num_attention_heads")?;
+        let encoder = rules::bert(Graph::new(&self.0)?, heads, &config.output)?;
+        let (words, positions) = (encoder.words.rows, encoder.positions.rows);
+        ensure!(
+            config.vocab_size.is_none_or(|size| size <= words) && config.max_length <= positions,
+            "its tables have {words} words and {positions} positions, fewer than config.json says"
+        );
+        Ok(encoder)
+    }
+
+    /// The names of the graph's inputs, without constants, which ONNX IR 3 lists among them; and
+    /// which of its outputs is the model's.
+    #[cfg(feature = "general")]
+    pub fn ends(&self, config: &Config) -> Result<(Vec<&str>, usize)> {
+        let graph = Graph::new(&self.0)?;
+        let (_, output) = graph.output(config.output.name())?;
+        Ok((graph.inputs().collect(), output))
+    }
+
+    /// The first operator of the graph that only ONNX Runtime knows, where there is one.
+    pub fn operator_of_onnx_runtime(&self) -> Option<&str> {
+        let mut nodes = self.0.graph.iter().flat_map(|graph| &graph.node);
+        let node = nodes.find(|node| node.domain.starts_with("com.microsoft"))?;
+        Some(&node.op_type)
+    }
+}

@@ -1,0 +1,35 @@
+//! The states of a text's tokens to one vector (Reimers and Gurevych 2019, arXiv:1908.10084).
+
+use crate::model::Pooling;
+
+/// The vector of each sequence from its tokens' states, `[tokens, width]`, divided by its length.
+/// `offsets` say where sequences begin and end; none is empty.
+pub(super) fn pool_each(pooling: Pooling, states: &[f32], offsets: &[usize]) -> Vec<f32> {
+    let width = states.len() / offsets.last().copied().unwrap_or(0).max(1);
+    let sequences = offsets.windows(2).map(|ends| &states[ends[0] * width..ends[1] * width]);
+    sequences.flat_map(|states| unit(pool(pooling, states, width))).collect()
+}
+
+/// Sums run in the order of tokens, so that every platform gives the same bits.
+fn pool(pooling: Pooling, states: &[f32], width: usize) -> Vec<f32> {
+    match pooling {
+        Pooling::First => states[..width].to_vec(),
+        Pooling::Mean => {
+            let mut vector = vec![0.0; width];
+            for state in states.chunks_exact(width) {
+                vector.iter_mut().zip(state).for_each(|(sum, x)| *sum += x);
+            }
+            let tokens = (states.len() / width) as f32;
+            vector.iter_mut().for_each(|sum| *sum /= tokens);
+            vector
+        }
+    }
+}
+
+/// A vector divided by its length. One of zeros stays as it is.
+fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+    let square = vector.iter().fold(0.0, |sum, x| sum + x * x);
+    let length = f32::sqrt(square).max(f32::MIN_POSITIVE);
+    vector.iter_mut().for_each(|x| *x /= length);
+    vector
+}
