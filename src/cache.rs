@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use sha2::{Digest, Sha256};
 
 use crate::score::{SCORE_BYTES, Score};
 
@@ -132,29 +131,12 @@ impl std::fmt::Debug for ScoreCache {
     }
 }
 
-/// Hashes parts one after another. Each is preceded by its length, so that no two lists of parts
-/// give the same bytes.
-#[derive(Clone, Default)]
-pub(crate) struct Hasher(Sha256);
-
-impl Hasher {
-    pub fn part(mut self, bytes: &[u8]) -> Hasher {
-        self.0.update((bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
-        self
-    }
-
-    pub fn key(self) -> CacheKey {
-        self.0.finalize().into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn key(n: u8) -> CacheKey {
-        Hasher::default().part(&[n]).key()
+        [n; 32]
     }
 
     const KNOWN: Score = Score {
@@ -206,12 +188,5 @@ mod tests {
         let cache = ScoreCache::new(ENTRY_BYTES - 1);
         cache.insert([(key(1), KNOWN)]);
         assert_eq!(cache.stats().entries, 0);
-    }
-
-    #[test]
-    fn parts_do_not_run_into_each_other() {
-        let of = |a: &str, b: &str| Hasher::default().part(a.as_bytes()).part(b.as_bytes()).key();
-        assert_ne!(of("ab", "c"), of("a", "bc"));
-        assert_ne!(of("", "abc"), of("abc", ""));
     }
 }

@@ -1,6 +1,7 @@
 //! Reads a model folder in the Hugging Face layout. The library's only file-system code.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
@@ -21,7 +22,7 @@ const GRAPHS: [&str; 6] = [
 impl ModelFiles {
     /// Reads a folder in the Hugging Face layout: `onnx/model_quantized.onnx` or
     /// `onnx/model.onnx` (or either beside the others), `tokenizer.json`, `config.json` and,
-    /// where present, `tokenizer_config.json`.
+    /// where present, `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`].
     ///
     /// # Errors
     /// [`ErrorKind::Io`] where a file is missing or cannot be read.
@@ -40,14 +41,20 @@ impl ModelFiles {
                 format!("{} holds none of {}", folder.display(), GRAPHS.join(", ")),
             ));
         };
+        let optional = |name: &str| {
+            let path = folder.join(name);
+            path.exists().then(|| read(&path)).transpose()
+        };
+        let mut embedding = BTreeMap::new();
+        for name in ModelFiles::EMBEDDING {
+            embedding.extend(optional(name)?.map(|file| (name.to_owned(), file)));
+        }
         Ok(ModelFiles {
             onnx: read(&graph)?,
             tokenizer: read(&folder.join("tokenizer.json"))?,
             config: read(&folder.join("config.json"))?,
-            tokenizer_config: match folder.join("tokenizer_config.json") {
-                path if path.exists() => Some(read(&path)?),
-                _ => None,
-            },
+            tokenizer_config: optional("tokenizer_config.json")?,
+            embedding,
         })
     }
 }

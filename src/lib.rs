@@ -71,6 +71,7 @@
 mod backend;
 mod batch;
 mod cache;
+mod embedder;
 mod engine;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
@@ -81,6 +82,7 @@ mod rank;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 mod remote;
 mod reranker;
+mod runner;
 mod score;
 #[cfg(feature = "server")]
 pub mod server;
@@ -97,6 +99,7 @@ mod wasm_panic;
 pub use backend::{Backend, Fallback};
 pub use batch::BATCH_TOKENS;
 pub use cache::{CacheKey, CacheStats, ScoreCache};
+pub use embedder::{EmbedOptions, Embedder, EmbedderOptions, Embedding, Embeddings, TextKind};
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]

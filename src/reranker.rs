@@ -1,6 +1,5 @@
 //! The pipeline: look up, tokenize, plan, score, rank.
 
-mod batches;
 mod pending;
 mod scoring;
 mod types;
@@ -8,10 +7,10 @@ mod types;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::cache::{CacheKey, Hasher, ScoreCache};
-use crate::engine::Engine;
+use crate::cache::{CacheKey, ScoreCache};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Config, ModelFiles};
+use crate::model::{Config, Hasher, ModelFiles};
+use crate::runner::{Runner, cancelled, max_length};
 use crate::score::Score;
 use crate::tokenizer::{Encoding, Limits, PairTokenizer, Truncation, Windows};
 
@@ -22,8 +21,7 @@ pub use types::{LoadOptions, LongDocuments, RankedDocument, Ranking, RerankOptio
 /// A loaded cross-encoder. Loading takes a moment; keep it, and share it between threads.
 pub struct Reranker {
     tokenizer: PairTokenizer,
-    engine: Engine,
-    threads: usize,
+    runner: Runner,
     /// The cache, and the key of this model.
     cache: Option<(Arc<ScoreCache>, CacheKey)>,
     trained_tokens: Option<usize>,
@@ -68,33 +66,21 @@ impl Reranker {
         onnx: Cow<'static, [u8]>,
         options: LoadOptions,
     ) -> Result<Reranker> {
-        let config = Config::parse(files)?;
-        let max_length = options.max_length.unwrap_or(config.max_length);
-        if max_length > config.max_length {
-            return Err(invalid_argument(format!(
-                "max_length is {max_length}, and the model reads at most {} tokens",
-                config.max_length
-            )));
-        }
-        let threads = match options.threads {
-            Some(0) => return Err(invalid_argument("threads must be at least 1".into())),
-            _ if cfg!(target_arch = "wasm32") => 1,
-            Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        let config = Config::reranker(files)?;
+        let max_length = max_length(config.max_length, options.max_length)?;
+        // Caches outlive a program, so that the version is part of the key.
+        let key = |fingerprint: Option<&str>| {
+            let hasher = files.hasher(&onnx, fingerprint).part(&(max_length as u64).to_le_bytes());
+            hasher.part(env!("CARGO_PKG_VERSION").as_bytes())
         };
-        let fingerprint = options.fingerprint.as_deref();
-        let cache =
-            options.cache.map(|cache| (cache, model_key(files, &onnx, fingerprint, max_length)));
-        let engine = Engine::load(onnx, &config)?;
+        let cache = options.cache.map(|cache| (cache, key(options.fingerprint.as_deref())));
+        let runner = Runner::load(onnx, &config, options.threads)?;
         let cache = cache.map(|(cache, model)| {
-            let kernel = engine.kernel().unwrap_or("general");
+            let kernel = runner.engine.kernel().unwrap_or("general");
             (cache, model.part(kernel.as_bytes()).key())
         });
         // After the engine, whose load leaves room that WebAssembly could not give back.
-        let tokenizer = PairTokenizer::load(&files.tokenizer, max_length)?;
-        if let Some(words) = config.vocab_size {
-            check_vocabularies(tokenizer.vocab_size(), words)?;
-        }
+        let tokenizer = PairTokenizer::load(&files.tokenizer, max_length, config.vocab_size)?;
         let trained_tokens = config.trained_tokens;
         // Who says how long a pair may be wants documents cut.
         let windows = trained_tokens.is_some() && options.max_length.is_none();
@@ -102,8 +88,7 @@ impl Reranker {
             true => LongDocuments::Windows,
             false => LongDocuments::Truncate,
         });
-        let reranker =
-            Reranker { tokenizer, engine, threads, cache, trained_tokens, long_documents };
+        let reranker = Reranker { tokenizer, runner, cache, trained_tokens, long_documents };
         let logit = reranker.score(&[("a", "b")])?[0].logit;
         if !logit.is_finite() {
             return Err(Error::new(
@@ -122,13 +107,13 @@ impl Reranker {
     /// Why the model runs slower than it could, where it does: its graph is not one that the
     /// engine recognises.
     pub fn warning(&self) -> Option<&str> {
-        self.engine.warning.as_deref()
+        self.runner.engine.warning.as_deref()
     }
 
     /// The instruction set that scores, such as `avx2`, `simd128` or `scalar`. `None` where the
     /// model runs on general operators. Scores do not depend on it.
     pub fn kernel(&self) -> Option<&'static str> {
-        self.engine.kernel()
+        self.runner.engine.kernel()
     }
 
     /// What becomes of long documents where [`RerankOptions::long_documents`] does not say: where
@@ -213,12 +198,13 @@ impl Reranker {
             None => (vec![None; documents.len()], Vec::new()),
         };
         let query = self.tokenizer.query(query, self.limits(options))?;
+        let halt = options.halt();
         let mut windows = Vec::new();
         for (i, document) in documents.iter().enumerate().filter(|(i, _)| known[*i].is_none()) {
-            if options.is_cancelled() {
+            if halt.is_cancelled() {
                 return Err(cancelled());
             }
-            if options.is_late() {
+            if halt.is_late() {
                 break;
             }
             let of_document = self.tokenizer.windows(&query, document.as_ref());
@@ -232,7 +218,7 @@ impl Reranker {
     /// may go together; batches of [`crate::BATCH_TOKENS`] tokens are the fastest. A logit does
     /// not depend on the other pairs.
     pub fn logits(&self, pairs: &[&Encoding]) -> Result<Vec<f32>> {
-        self.engine.run(pairs)
+        self.runner.engine.run(pairs)
     }
 
     /// The last step: keeps the new scores in the cache and puts all in the documents' order.
@@ -322,10 +308,11 @@ impl Reranker {
         // Pairs of one query usually lie together: it is tokenized once for them.
         let runs = pairs.chunk_by(|(a, _), (b, _)| a.as_ref() == b.as_ref());
         let (mut windows, mut pair) = (Vec::with_capacity(pairs.len()), 0);
+        let halt = options.halt();
         for run in runs {
             let query = self.tokenizer.query(run[0].0.as_ref(), self.limits(options))?;
             for (_, document) in run {
-                if options.is_cancelled() || options.is_late() {
+                if halt.is_cancelled() || halt.is_late() {
                     return Err(cancelled());
                 }
                 let of_pair = self.tokenizer.windows(&query, document.as_ref());
@@ -357,6 +344,17 @@ impl Reranker {
         let options = RerankOptions { cancelled: Some(cancelled), ..RerankOptions::default() };
         let logits = self.score_encodings(pending.encodings(), &options, &|_| ())?;
         Ok(logits.into_iter().map(|logit| logit.expect("there is no deadline")).collect())
+    }
+
+    /// The logits of a list, by all threads; `None` for those that the deadline came before.
+    /// `scored` is told of each batch.
+    fn score_encodings(
+        &self,
+        encodings: &[Encoding],
+        options: &RerankOptions,
+        scored: &(dyn Fn(&[usize]) + Sync),
+    ) -> Result<Vec<Option<f32>>> {
+        self.runner.run(encodings, options.halt(), |logit| logit[0], scored)
     }
 
     fn cache(&self) -> Option<&ScoreCache> {
@@ -399,44 +397,9 @@ pub(crate) fn check_request(query: &str, options: &RerankOptions) -> Result<()> 
     Ok(())
 }
 
-/// What tells a model's scores from others', but for what computes: its files, and where it cuts
-/// pairs. Caches outlive a program, so that the version is part of it.
-fn model_key(
-    files: &ModelFiles,
-    onnx: &[u8],
-    fingerprint: Option<&str>,
-    max_length: usize,
-) -> Hasher {
-    let model = match fingerprint {
-        Some(fingerprint) => Hasher::default().part(fingerprint.as_bytes()),
-        None => Hasher::default().part(onnx).part(&files.tokenizer).part(&files.config),
-    };
-    model.part(&(max_length as u64).to_le_bytes()).part(env!("CARGO_PKG_VERSION").as_bytes())
-}
-
-fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "the call was cancelled")
-}
-
 /// The most windows of a document, where the caller does not say. It bounds the time that one
 /// document can take.
 const MOST_WINDOWS: usize = 32;
-
-/// Exporters pad a model's table to a round number of rows, but never by as much as this.
-const MOST_UNUSED_ROWS: usize = 1024;
-
-fn check_vocabularies(tokenizer: usize, model: usize) -> Result<()> {
-    if tokenizer <= model && model - tokenizer <= MOST_UNUSED_ROWS {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::TokenizerMismatch,
-        format!(
-            "the tokenizer has {tokenizer} tokens and the model {model}; take both from one \
-             repository"
-        ),
-    ))
-}
 
 fn invalid_argument(message: String) -> Error {
     Error::new(ErrorKind::InvalidArgument, message)

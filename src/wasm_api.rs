@@ -80,6 +80,7 @@ impl Model {
             tokenizer: tokenizer.into(),
             config: config.into(),
             tokenizer_config: tokenizer_config.map(Into::into),
+            ..ModelFiles::default()
         };
         let options: Option<CacheOptions> = serde_wasm_bindgen::from_value(cache)?;
         let cache = Arc::new(ScoreCache::new(options.as_ref().map_or(0, |options| options.bytes)));

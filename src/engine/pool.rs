@@ -2,12 +2,12 @@
 
 use crate::model::Pooling;
 
-/// The vector of each sequence from its tokens' states, `[tokens, width]`, divided by its length.
-/// `offsets` say where sequences begin and end; none is empty.
+/// The vector of each sequence from its tokens' states, `[tokens, width]`. `offsets` say where
+/// sequences begin and end; none is empty.
 pub(super) fn pool_each(pooling: Pooling, states: &[f32], offsets: &[usize]) -> Vec<f32> {
     let width = states.len() / offsets.last().copied().unwrap_or(0).max(1);
     let sequences = offsets.windows(2).map(|ends| &states[ends[0] * width..ends[1] * width]);
-    sequences.flat_map(|states| unit(pool(pooling, states, width))).collect()
+    sequences.flat_map(|states| pool(pooling, states, width)).collect()
 }
 
 /// Sums run in the order of tokens, so that every platform gives the same bits.
@@ -24,12 +24,4 @@ fn pool(pooling: Pooling, states: &[f32], width: usize) -> Vec<f32> {
             vector
         }
     }
-}
-
-/// A vector divided by its length. One of zeros stays as it is.
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    let square = vector.iter().fold(0.0, |sum, x| sum + x * x);
-    let length = f32::sqrt(square).max(f32::MIN_POSITIVE);
-    vector.iter_mut().for_each(|x| *x /= length);
-    vector
 }

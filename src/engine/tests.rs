@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Engine, Plan};
 use crate::error::ErrorKind;
 use crate::kernels::Kernel;
-use crate::model::{Config, ModelFiles};
+use crate::model::{Config, ModelFiles, Pooling};
 use crate::tokenizer::Encoding;
 
 /// The graphs that no rule knows, and that run on tract's operators.
@@ -49,7 +49,7 @@ struct Graph {
 
 impl Graph {
     fn engine(&self, kernel: Kernel) -> Engine {
-        let config = Config::parse(&self.files).unwrap();
+        let config = Config::reranker(&self.files).unwrap();
         Engine::load_for(self.files.onnx.clone(), &config, kernel).unwrap()
     }
 }
@@ -85,7 +85,7 @@ fn other_graphs_are_refused() {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/graphs").join(name);
         let files = ModelFiles::read(folder).unwrap();
         let loaded =
-            Config::parse(&files).and_then(|config| Engine::load(files.onnx.clone(), &config));
+            Config::reranker(&files).and_then(|config| Engine::load(files.onnx.clone(), &config));
         let kind = loaded.err().map(|error| error.kind());
         assert_eq!(kind, Some(ErrorKind::UnsupportedModel), "{name}");
     }
@@ -94,11 +94,11 @@ fn other_graphs_are_refused() {
 #[test]
 fn bert_encoders_are_recognised_and_no_others() {
     let bundled = ModelFiles::embedded().unwrap();
-    let engine = Engine::load(bundled.onnx.clone(), &Config::parse(&bundled).unwrap()).unwrap();
+    let engine = Engine::load(bundled.onnx.clone(), &Config::reranker(&bundled).unwrap()).unwrap();
     assert!(engine.kernel().is_some(), "{:?}", engine.warning);
 
     for Graph { name, files, .. } in graphs() {
-        let engine = Engine::load(files.onnx.clone(), &Config::parse(&files).unwrap()).unwrap();
+        let engine = Engine::load(files.onnx.clone(), &Config::reranker(&files).unwrap()).unwrap();
         let fused = matches!(engine.plan, Plan::Fused(_));
         assert_eq!(fused, !GENERAL.contains(&name.as_str()), "{name}: {:?}", engine.warning);
         assert_eq!(engine.warning.is_none(), fused, "{name}");
@@ -148,5 +148,57 @@ fn every_kernel_gives_the_same_bits() {
         for kernel in Kernel::all() {
             assert_eq!(bits(graph.engine(kernel), &pairs), scalar, "{} {kernel:?}", graph.name);
         }
+    }
+}
+
+#[test]
+fn every_kernel_gives_the_same_vectors() {
+    let files = ModelFiles::embedded_embedder().unwrap();
+    let sequence = |length: u32| Encoding {
+        ids: (0..length).map(|i| 101 + i * 37).collect(),
+        type_ids: vec![0; length as usize],
+        query_truncated: false,
+        document_truncated: false,
+    };
+    let sequences = [1, 2, 7, 33].map(sequence);
+    let sequences: Vec<&Encoding> = sequences.iter().collect();
+    for pooling in [Pooling::Mean, Pooling::First] {
+        let config = Config::embedder(&files, pooling).unwrap();
+        let vectors = |kernel| -> Vec<u32> {
+            let engine = Engine::load_for(files.onnx.clone(), &config, kernel).unwrap();
+            engine.run(&sequences).unwrap().into_iter().map(f32::to_bits).collect()
+        };
+        let scalar = vectors(Kernel::SCALAR);
+        assert_eq!(scalar.len(), 4 * 384);
+        for kernel in Kernel::all() {
+            assert_eq!(vectors(kernel), scalar, "{pooling:?} {kernel:?}");
+        }
+    }
+}
+
+/// The states of tract's operators, pooled, are near those of the kernels.
+#[cfg(feature = "general")]
+#[test]
+fn general_operators_give_vectors_too() {
+    let files = ModelFiles::embedded_embedder().unwrap();
+    let config = Config::embedder(&files, Pooling::Mean).unwrap();
+    let other = Config { model_type: "unheard-of".into(), ..config.clone() };
+    let sequences = [3u32, 12].map(|length| Encoding {
+        ids: (0..length).map(|i| 101 + i * 37).collect(),
+        type_ids: vec![0; length as usize],
+        query_truncated: false,
+        document_truncated: false,
+    });
+    let sequences: Vec<&Encoding> = sequences.iter().collect();
+    let vectors = |config| {
+        let engine = Engine::load(files.onnx.clone(), config).unwrap();
+        (engine.warning.is_some(), engine.run(&sequences).unwrap())
+    };
+    let ((general, theirs), (fused, ours)) = (vectors(&other), vectors(&config));
+    assert!(general && !fused && theirs.len() == ours.len());
+    for (a, b) in theirs.chunks(384).zip(ours.chunks(384)) {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+        assert!(cosine > 0.99, "{cosine}");
     }
 }

@@ -1,20 +1,26 @@
 //! A model as it is stored: its files as bytes, and what its configuration says.
 
+mod embedding;
 mod encoder;
+mod hash;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub(crate) use embedding::EmbeddingSettings;
 pub(crate) use encoder::{Encoder, Head, Layer, Linear, Norm, Table, Values};
+pub(crate) use hash::Hasher;
 
-/// The files of a cross-encoder, as Hugging Face repositories hold them.
+/// The files of a model, as Hugging Face repositories hold them.
 ///
 /// Read them from a folder with [`ModelFiles::read`], from this crate with
-/// [`ModelFiles::embedded`], or fill the fields with bytes from anywhere else.
-#[derive(Clone)]
+/// [`ModelFiles::embedded`] or [`ModelFiles::embedded_embedder`], or fill the fields with bytes from
+/// anywhere else.
+#[derive(Clone, Default)]
 pub struct ModelFiles {
     /// The ONNX graph with its weights: `onnx/model_quantized.onnx` or `onnx/model.onnx`.
     pub onnx: Cow<'static, [u8]>,
@@ -24,38 +30,79 @@ pub struct ModelFiles {
     pub config: Cow<'static, [u8]>,
     /// `tokenizer_config.json`, which may set a shorter maximum length.
     pub tokenizer_config: Option<Cow<'static, [u8]>>,
+    /// What says how an embedder makes its vectors: those of [`ModelFiles::EMBEDDING`] that there
+    /// are, by their names. A reranker needs none.
+    pub embedding: BTreeMap<String, Cow<'static, [u8]>>,
+}
+
+/// The files of a folder of `models`, and more as given.
+#[cfg(crossrank_embedded_models)]
+macro_rules! bundled {
+    ($folder:literal, $($more:literal)?) => {{
+        macro_rules! file {
+            ($path:literal) => {
+                Cow::Borrowed(
+                    include_bytes!(concat!("../../models/", $folder, "/", $path)).as_slice(),
+                )
+            };
+        }
+        ModelFiles {
+            onnx: file!("onnx/model_quantized.onnx"),
+            tokenizer: file!("tokenizer.json"),
+            config: file!("config.json"),
+            tokenizer_config: Some(file!("tokenizer_config.json")),
+            embedding: [$(($more.to_owned(), file!($more)))?].into(),
+        }
+    }};
 }
 
 impl ModelFiles {
-    /// The model that was compiled into this library.
+    /// The files that say how an embedder makes its vectors. `pooling.json`, of this library, says
+    /// it all; the others are those of sentence-transformers.
+    ///
+    /// `pooling.json` holds `pooling` (`"mean"` or `"cls"`), `normalize` (true where it is left
+    /// out), and, where there are such, `max_seq_length` and `prompts`, whose `query` and `document`
+    /// go before each text.
+    pub const EMBEDDING: [&str; 5] = [
+        "pooling.json",
+        "modules.json",
+        "1_Pooling/config.json",
+        "sentence_bert_config.json",
+        "config_sentence_transformers.json",
+    ];
+
+    /// The reranker that was compiled into this library.
     ///
     /// # Errors
     /// [`ErrorKind::ModelNotInstalled`] where the library was built without its feature
     /// `embedded-model`, or from the crates.io package, which is too small to hold a model.
     pub fn embedded() -> Result<ModelFiles> {
-        #[cfg(crossrank_embedded_model)]
-        {
-            macro_rules! file {
-                ($path:literal) => {
-                    Cow::Borrowed(
-                        include_bytes!(concat!("../../models/minilm-l6-en/", $path)).as_slice(),
-                    )
-                };
-            }
-            Ok(ModelFiles {
-                onnx: file!("onnx/model_quantized.onnx"),
-                tokenizer: file!("tokenizer.json"),
-                config: file!("config.json"),
-                tokenizer_config: Some(file!("tokenizer_config.json")),
-            })
-        }
-        #[cfg(not(crossrank_embedded_model))]
-        Err(Error::new(
-            ErrorKind::ModelNotInstalled,
-            "this build carries no model; name a model folder (the npm package \
-             crossrank-minilm-l6-en is one)",
-        ))
+        #[cfg(crossrank_embedded_models)]
+        return Ok(bundled!("minilm-l6-en",));
+        #[cfg(not(crossrank_embedded_models))]
+        Err(not_installed("crossrank-minilm-l6-en"))
     }
+
+    /// The embedder that was compiled into this library.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::embedded`].
+    pub fn embedded_embedder() -> Result<ModelFiles> {
+        #[cfg(crossrank_embedded_models)]
+        return Ok(bundled!("all-minilm-l6-v2", "pooling.json"));
+        #[cfg(not(crossrank_embedded_models))]
+        Err(not_installed("crossrank-all-minilm-l6-v2"))
+    }
+}
+
+#[cfg(not(crossrank_embedded_models))]
+fn not_installed(package: &str) -> Error {
+    Error::new(
+        ErrorKind::ModelNotInstalled,
+        format!(
+            "this build carries no model; name a model folder (the npm package {package} is one)"
+        ),
+    )
 }
 
 /// What `config.json` and `tokenizer_config.json` say of a model.
@@ -65,7 +112,7 @@ pub(crate) struct Config {
     pub model_type: String,
     /// Rows of the token embedding table, where it is said.
     pub vocab_size: Option<usize>,
-    /// The most tokens in a pair.
+    /// The most tokens in a sequence.
     pub max_length: usize,
     /// Attention heads of a layer, where it is said.
     pub heads: Option<usize>,
@@ -86,18 +133,18 @@ pub(crate) enum Output {
 /// How the states of a text's tokens become one vector.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pooling {
-    /// Their mean, divided by its length.
+    /// Their mean.
     Mean,
-    /// The first token's state, divided by its length.
+    /// The first token's state.
     First,
 }
 
 impl Output {
-    /// Its name in a graph with several outputs, as transformers exports them.
-    pub fn name(&self) -> &'static str {
+    /// Its names in a graph with several outputs: of transformers, and of sentence-transformers.
+    pub fn names(&self) -> &'static [&'static str] {
         match self {
-            Output::Logit => "logits",
-            Output::Embedding(_) => "last_hidden_state",
+            Output::Logit => &["logits"],
+            Output::Embedding(_) => &["last_hidden_state", "token_embeddings"],
         }
     }
 }
@@ -131,10 +178,11 @@ const USUAL_MAX_LENGTH: usize = 512;
 
 impl Config {
     /// Reads the configuration, and refuses what is not a cross-encoder with one score.
-    pub fn parse(files: &ModelFiles) -> Result<Config> {
+    pub fn reranker(files: &ModelFiles) -> Result<Config> {
         let config: ConfigFile = parse_json("config.json", &files.config)?;
         // transformers writes id2label where a model has labels, and leaves out its default of 2.
-        let labels = config.num_labels.or(config.id2label.map(|l| l.len())).unwrap_or(2);
+        let id2label = config.id2label.as_ref().map(|labels| labels.len());
+        let labels = config.num_labels.or(id2label).unwrap_or(2);
         if labels != 1 {
             return Err(Error::new(
                 ErrorKind::UnsupportedModel,
@@ -144,6 +192,16 @@ impl Config {
                 ),
             ));
         }
+        Config::read(config, files, Output::Logit)
+    }
+
+    /// Reads the configuration of an embedder.
+    pub fn embedder(files: &ModelFiles, pooling: Pooling) -> Result<Config> {
+        let config = parse_json("config.json", &files.config)?;
+        Config::read(config, files, Output::Embedding(pooling))
+    }
+
+    fn read(config: ConfigFile, files: &ModelFiles, output: Output) -> Result<Config> {
         let tokenizer_config = match &files.tokenizer_config {
             Some(json) => parse_json("tokenizer_config.json", json)?,
             None => TokenizerConfigFile::default(),
@@ -159,7 +217,6 @@ impl Config {
         };
         let ConfigFile { vocab_size, num_attention_heads: heads, crossrank, .. } = config;
         let trained_tokens = crossrank.trained_tokens;
-        let output = Output::Logit;
         Ok(Config { model_type, vocab_size, max_length, heads, trained_tokens, output })
     }
 }
@@ -168,7 +225,7 @@ fn parse_json<T: for<'a> Deserialize<'a>>(name: &str, json: &[u8]) -> Result<T> 
     serde_json::from_slice(json).map_err(|e| {
         Error::new(
             ErrorKind::InvalidModel,
-            format!("{name} is not a Hugging Face model configuration ({e})"),
+            format!("{name} is not as Hugging Face's libraries write it ({e})"),
         )
     })
 }

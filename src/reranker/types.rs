@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cache::ScoreCache;
 use crate::error::Result;
 use crate::rank;
+use crate::runner::Halt;
 use crate::score::Score;
 use crate::tokenizer::{Span, Truncation};
 
@@ -81,12 +82,8 @@ pub struct RerankOptions<'a> {
 }
 
 impl RerankOptions<'_> {
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.is_some_and(|cancelled| cancelled())
-    }
-
-    pub(super) fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    pub(super) fn halt(&self) -> Halt<'_> {
+        Halt { cancelled: self.cancelled, deadline: self.deadline }
     }
 }
 

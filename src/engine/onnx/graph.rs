@@ -47,14 +47,14 @@ impl<'a> Graph<'a> {
     }
 
     /// The name and the position of the only output, or of the one that is called `preferred`.
-    pub fn output(&self, preferred: &str) -> Result<(&'a str, usize)> {
+    pub fn output(&self, preferred: &[&str]) -> Result<(&'a str, usize)> {
         let mut names = self.graph.output.iter().map(|output| output.name.as_str());
         let position = match names.len() {
             1 => Some(0),
-            _ => names.clone().position(|name| name == preferred),
+            _ => names.clone().position(|name| preferred.contains(&name)),
         };
         let position = position
-            .with_context(|| format!("none of its {} outputs is {preferred}", names.len()))?;
+            .with_context(|| format!("none of its {} outputs is {}", names.len(), preferred[0]))?;
         names.nth(position).map(|name| (name, position)).context("it has no output")
     }
 

@@ -37,7 +37,7 @@ impl Onnx {
     #[cfg(feature = "general")]
     pub fn ends(&self, config: &Config) -> Result<(Vec<&str>, usize)> {
         let graph = Graph::new(&self.0)?;
-        let (_, output) = graph.output(config.output.name())?;
+        let (_, output) = graph.output(config.output.names())?;
         Ok((graph.inputs().collect(), output))
     }
 

@@ -14,7 +14,7 @@ use crate::model::{Encoder, Head, Layer, Linear, Norm, Output, Table, Values};
 
 /// The encoder in a graph, or why it is not one that the rules know.
 pub(super) fn bert(graph: Graph, heads: usize, output: &Output) -> Result<Encoder> {
-    let (end, _) = graph.output(output.name())?;
+    let (end, _) = graph.output(output.names())?;
     let rules = Rules { graph, heads };
     let (mut state, head) = match output {
         Output::Logit => rules.head(end).map(|(state, head)| (state, Some(head)))?,

@@ -1,31 +1,7 @@
-//! Text pair to token ids: `[CLS] query [SEP] document [SEP]`, cut to the model's maximum.
-//!
-//! Tokenisation itself is the `tokenizers` crate's; what is ours is the order of work (the query
-//! is tokenised once for a whole list) and the account of what was cut.
+//! Pairs of a query and a document, and a document's windows.
 
-use std::ops::Range;
-
-use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
-
-/// The longest query or document that is accepted, in bytes of UTF-8: 1 MiB.
-///
-/// A model reads a few hundred tokens; a text this long is a mistake upstream.
-pub const MAX_TEXT_BYTES: usize = 1 << 20;
-
-/// What happens to a pair that is longer than the model reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Truncation {
-    /// The end of the longer text is cut.
-    #[default]
-    Right,
-    /// The start of the longer text is cut.
-    Left,
-    /// The call fails with [`ErrorKind::InputTooLarge`].
-    Never,
-}
+use super::{Encoding, Span, Tokenizer, Truncation, cut, part};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How long the parts of a pair may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,96 +24,34 @@ pub(crate) struct Windows {
     pub most: usize,
 }
 
-/// A part of a document, in bytes of its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// Where it begins.
-    pub start: usize,
-    /// Where it ends: the first byte that is not in it.
-    pub end: usize,
-}
-
-/// A query and a document as the model reads them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Encoding {
-    /// Token ids, special tokens included.
-    pub ids: Vec<u32>,
-    /// Segment of each token: 0 for the query's part, 1 for the document's.
-    pub type_ids: Vec<u32>,
-    /// The query was cut.
-    pub query_truncated: bool,
-    /// The document was cut.
-    pub document_truncated: bool,
-}
-
-/// A tokenizer for text pairs of at most `max_length` tokens.
-pub(crate) struct PairTokenizer {
-    tokenizer: tokenizers::Tokenizer,
-    /// The most tokens of query and document together, without the special ones.
-    most: usize,
-    special_tokens: usize,
-}
+/// A tokenizer for text pairs of at most `max_length` tokens, which are cut with Hugging Face's
+/// `longest_first`.
+pub(crate) struct PairTokenizer(Tokenizer);
 
 impl PairTokenizer {
-    /// Reads a `tokenizer.json`.
-    ///
-    /// The file's own truncation and padding are ignored: pairs are cut to `max_length` with
-    /// Hugging Face's `longest_first`, and never padded.
-    pub fn load(json: &[u8], max_length: usize) -> Result<PairTokenizer> {
-        let invalid = |e: &str| {
-            Error::new(
-                ErrorKind::TokenizerMismatch,
-                format!("tokenizer.json is not a Hugging Face fast tokenizer ({})", one_line(e)),
-            )
-        };
-        catch_panic(ErrorKind::TokenizerMismatch, "tokenizer.json cannot be used", || {
-            let mut tokenizer =
-                tokenizers::Tokenizer::from_bytes(json).map_err(|e| invalid(&e.to_string()))?;
-            tokenizer.with_padding(None);
-            tokenizer.with_truncation(None).map_err(|e| invalid(&e.to_string()))?;
-            let special_tokens = tokenizer
-                .get_post_processor()
-                .map_or(0, |p| tokenizers::PostProcessor::added_tokens(p, true));
-            if special_tokens == 0 {
-                return Err(invalid("it adds no special tokens to a pair of texts"));
-            }
-            if max_length <= special_tokens {
-                return Err(Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!(
-                        "max_length must be over {special_tokens}, the special tokens of a pair"
-                    ),
-                ));
-            }
-            let most = max_length - special_tokens;
-            Ok(PairTokenizer { tokenizer, most, special_tokens })
-        })
-    }
-
-    /// The number of token ids that the tokenizer can give.
-    pub fn vocab_size(&self) -> usize {
-        self.tokenizer.get_vocab_size(true)
+    /// Reads a `tokenizer.json`, for a model that knows `words` tokens, where that is said.
+    pub fn load(json: &[u8], max_length: usize, words: Option<usize>) -> Result<PairTokenizer> {
+        Tokenizer::load(json, true, max_length, words).map(PairTokenizer)
     }
 
     /// The most tokens in an encoding.
     pub fn max_length(&self) -> usize {
-        self.most + self.special_tokens
+        self.0.max_length()
     }
 
     /// A query to pair with documents.
     pub fn query(&self, text: &str, limits: Limits) -> Result<Query> {
         let invalid = |message| Err(Error::new(ErrorKind::InvalidArgument, message));
-        let mut most = self.most;
+        let Tokenizer { mut most, special_tokens, .. } = self.0;
         if let Some(pair) = limits.pair {
-            if pair <= self.special_tokens || pair > self.max_length() {
+            if pair <= special_tokens || pair > self.max_length() {
                 return invalid(format!(
                     "max_length is {pair} and must be from {} to {}",
-                    self.special_tokens + 1,
+                    special_tokens + 1,
                     self.max_length()
                 ));
             }
-            most = pair - self.special_tokens;
+            most = pair - special_tokens;
         }
         if limits.document == Some(0) {
             return invalid("the most tokens of a document must be at least 1".into());
@@ -145,7 +59,7 @@ impl PairTokenizer {
         if limits.windows.is_some_and(|windows| windows.most == 0) {
             return invalid("the most windows of a document must be at least 1".into());
         }
-        let tokens = self.tokenize(text, false).map_err(|e| e.at("the query"))?;
+        let tokens = self.0.tokenize(text, false).map_err(|e| e.at("the query"))?;
         let length = tokens.len();
         Ok(Query { tokens: cut(tokens, most, limits.truncation), length, most, limits })
     }
@@ -199,7 +113,7 @@ impl PairTokenizer {
 
     /// Tokens of a window of a document; `None` where documents are not split.
     fn window_room(&self, query: &Query) -> Option<usize> {
-        let pair = query.limits.windows?.pair.saturating_sub(self.special_tokens).min(query.most);
+        let pair = query.limits.windows?.pair.saturating_sub(self.0.special_tokens).min(query.most);
         let most = query.most.checked_sub(query.length)?;
         // A query that takes most of the pair leaves a window half of it all the same, where the
         // model reads so much. Shorter windows would repeat the query for a few tokens each.
@@ -207,29 +121,9 @@ impl PairTokenizer {
         (room >= LEAST_WINDOW.max(pair / 2)).then_some(room)
     }
 
-    /// `offsets`: whether the tokens' places in the text are needed, which takes longer.
-    fn tokenize(&self, text: &str, offsets: bool) -> Result<tokenizers::Encoding> {
-        if text.len() > MAX_TEXT_BYTES {
-            return Err(Error::new(
-                ErrorKind::InputTooLarge,
-                format!(
-                    "{} bytes of text are over the limit of {MAX_TEXT_BYTES}; split it into passages",
-                    text.len()
-                ),
-            ));
-        }
-        catch_panic(ErrorKind::TokenizerMismatch, "the tokenizer failed", || {
-            let encoded = match offsets {
-                true => self.tokenizer.encode(text, false),
-                false => self.tokenizer.encode_fast(text, false),
-            };
-            encoded.map_err(tokenizer_failed)
-        })
-    }
-
     /// A document's tokens within the limits of its own.
     fn document(&self, query: &Query, text: &str, offsets: bool) -> Result<Document> {
-        let tokens = self.tokenize(text, offsets)?;
+        let tokens = self.0.tokenize(text, offsets)?;
         let length = tokens.len();
         let most = query.limits.document.unwrap_or(length);
         let tokens = cut(tokens, most, query.limits.truncation);
@@ -246,8 +140,8 @@ impl PairTokenizer {
                 format!(
                     "query and document have {} tokens together, over the limit of {}; split the \
                      document into passages, or allow truncation",
-                    length + self.special_tokens,
-                    most + self.special_tokens
+                    length + self.0.special_tokens,
+                    most + self.0.special_tokens
                 ),
             ));
         }
@@ -255,20 +149,14 @@ impl PairTokenizer {
         let (query_most, document_most) = longest_first(query.length, document_length, most);
         let tokens = cut(query.tokens.clone(), query_most, query.limits.truncation);
         let document = cut(document, document_most, query.limits.truncation);
-        let pair =
-            self.tokenizer.post_process(tokens, Some(document), true).map_err(tokenizer_failed)?;
+        let (ids, type_ids) = self.0.close(tokens, Some(document))?;
         Ok(Encoding {
-            ids: pair.get_ids().to_vec(),
-            type_ids: pair.get_type_ids().to_vec(),
+            ids,
+            type_ids,
             query_truncated: query_most < query.length,
             document_truncated: truncated || document_most < document_length,
         })
     }
-}
-
-fn tokenizer_failed(e: tokenizers::Error) -> Error {
-    let reason = one_line(&e.to_string());
-    Error::new(ErrorKind::TokenizerMismatch, format!("the tokenizer failed ({reason})"))
 }
 
 /// A query that is being paired with documents.
@@ -302,34 +190,6 @@ const OVERLAP: usize = 4;
 
 /// The fewest tokens of a document that make a window.
 const LEAST_WINDOW: usize = 16;
-
-/// At most so many tokens.
-fn cut(tokens: tokenizers::Encoding, most: usize, truncation: Truncation) -> tokenizers::Encoding {
-    let length = tokens.len();
-    if length <= most {
-        return tokens;
-    }
-    match truncation {
-        Truncation::Left => part(&tokens, length - most..length),
-        Truncation::Right | Truncation::Never => part(&tokens, 0..most),
-    }
-}
-
-/// Some of the tokens. `tokenizers::Encoding::truncate` would keep the others, in as many pieces as
-/// it takes, and post-processing would pair each with every piece of the other text.
-fn part(tokens: &tokenizers::Encoding, range: Range<usize>) -> tokenizers::Encoding {
-    tokenizers::Encoding::new(
-        tokens.get_ids()[range.clone()].to_vec(),
-        tokens.get_type_ids()[range.clone()].to_vec(),
-        tokens.get_tokens()[range.clone()].to_vec(),
-        tokens.get_word_ids()[range.clone()].to_vec(),
-        tokens.get_offsets()[range.clone()].to_vec(),
-        tokens.get_special_tokens_mask()[range.clone()].to_vec(),
-        tokens.get_attention_mask()[range].to_vec(),
-        Vec::new(),
-        Default::default(),
-    )
-}
 
 /// What is left of two texts of `a` and `b` tokens that may have `most` together: Hugging Face's
 /// `longest_first`, which cuts the longer one, and both where both are over half.

@@ -1,0 +1,45 @@
+//! What tells one model from another.
+
+use sha2::{Digest, Sha256};
+
+use super::ModelFiles;
+
+/// Hashes parts one after another. Each is preceded by its length, so that no two lists of parts
+/// give the same bytes.
+#[derive(Clone, Default)]
+pub(crate) struct Hasher(Sha256);
+
+impl Hasher {
+    pub fn part(mut self, bytes: &[u8]) -> Hasher {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    pub fn key(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+impl ModelFiles {
+    /// Begins the hash of what a model computes: with `fingerprint`, which stands for the files, or
+    /// with the files themselves. `onnx` is the graph's file, in place of the one in `self`.
+    pub(crate) fn hasher(&self, onnx: &[u8], fingerprint: Option<&str>) -> Hasher {
+        match fingerprint {
+            Some(fingerprint) => Hasher::default().part(fingerprint.as_bytes()),
+            None => Hasher::default().part(onnx).part(&self.tokenizer).part(&self.config),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let of = |a: &str, b: &str| Hasher::default().part(a.as_bytes()).part(b.as_bytes()).key();
+        assert_ne!(of("ab", "c"), of("a", "bc"));
+        assert_ne!(of("", "abc"), of("abc", ""));
+    }
+}
