@@ -1,12 +1,18 @@
 //! The command line: arguments in, tables or JSON out, exit code 2 and one line for an error.
 
 mod eval;
+#[cfg(feature = "search")]
+mod index;
 mod input;
 mod jsonl;
 mod remote;
 mod rerank;
+#[cfg(feature = "search")]
+mod search;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "search")]
+mod store;
 
 use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::PathBuf;
@@ -27,6 +33,12 @@ struct Cli {
 enum Command {
     /// Rerank the passages of a file or of standard input
     Rerank(rerank::RerankArgs),
+    /// Make or renew an index of text, Markdown and HTML files and of JSON lines
+    #[cfg(feature = "search")]
+    Index(index::IndexArgs),
+    /// Search an index, and rerank what is found
+    #[cfg(feature = "search")]
+    Search(search::SearchArgs),
     /// Measure ranking quality on an evaluation set in the BEIR layout
     Eval(eval::EvalArgs),
     /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
@@ -149,6 +161,10 @@ fn run() -> Result<String, Failure> {
     };
     match cli.command {
         Command::Rerank(args) => rerank::run(&args),
+        #[cfg(feature = "search")]
+        Command::Index(args) => index::run(&args),
+        #[cfg(feature = "search")]
+        Command::Search(args) => search::run(&args),
         Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
