@@ -41,11 +41,8 @@ mod tests {
     #[test]
     fn a_worked_example() {
         let fused = reciprocal_rank_fusion(&[vec!['a', 'b', 'c'], vec!['c', 'a']], RRF_K);
-        let expected = [
-            ('a', 1.0 / 61.0 + 1.0 / 62.0),
-            ('c', 1.0 / 63.0 + 1.0 / 61.0),
-            ('b', 1.0 / 62.0),
-        ];
+        let expected =
+            [('a', 1.0 / 61.0 + 1.0 / 62.0), ('c', 1.0 / 63.0 + 1.0 / 61.0), ('b', 1.0 / 62.0)];
         assert_eq!(fused, expected);
     }
 

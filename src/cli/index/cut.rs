@@ -129,7 +129,8 @@ fn last_unit(units: &[Unit], most: usize, goal: usize) -> usize {
     });
     let fitting = sizes.take_while(|size| *size <= most).enumerate();
     let good = fitting.filter(|(_, size)| *size >= goal / 2);
-    let best = good.max_by_key(|&(i, size)| (units[i].edge, std::cmp::Reverse(size.abs_diff(goal))));
+    let best =
+        good.max_by_key(|&(i, size)| (units[i].edge, std::cmp::Reverse(size.abs_diff(goal))));
     best.map_or(0, |(i, _)| i)
 }
 
@@ -187,7 +188,8 @@ mod tests {
         let Ok(reranker) = crossrank::Reranker::embedded() else { return };
         let real = |text: &str| reranker.encode("", text).unwrap().ids.len() - 3;
         let text = include_str!("../../../README.md");
-        let (estimate, real_tokens) = (text.lines().map(tokens).sum::<usize>(), text.lines().map(real).sum::<usize>());
+        let (estimate, real_tokens) =
+            (text.lines().map(tokens).sum::<usize>(), text.lines().map(real).sum::<usize>());
         let ratio = estimate as f64 / real_tokens as f64;
         assert!((1.0..1.4).contains(&ratio), "{estimate} for {real_tokens}");
         // What a passage of the worst text is, beside the 254 that the embedder reads.

@@ -100,8 +100,7 @@ const INLINE: [&[u8]; 36] = [
 ];
 
 /// Elements that end a word, and no paragraph.
-const SPACES: [&[u8]; 8] =
-    [b"br", b"button", b"input", b"label", b"option", b"td", b"th", b"wbr"];
+const SPACES: [&[u8]; 8] = [b"br", b"button", b"input", b"label", b"option", b"td", b"th", b"wbr"];
 
 /// Adds the text of HTML that begins at byte `base` of the file. Tags need not fit together: what
 /// they hold is text all the same.

@@ -147,12 +147,7 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    fn put(
-        &mut self,
-        path: &str,
-        source: Source,
-        problems: &mut Problems,
-    ) -> Result<(), Failure> {
+    fn put(&mut self, path: &str, source: Source, problems: &mut Problems) -> Result<(), Failure> {
         let (path, name, line) = (path.to_owned(), source.name.clone(), source.line);
         match self.store.document(&path, &name)? {
             Some((hash, old)) if hash == source.hash && old == line => Ok(()),

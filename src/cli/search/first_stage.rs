@@ -60,7 +60,10 @@ impl FirstStage {
         watch: &mut Stopwatch,
     ) -> Result<Vec<Candidate>, Failure> {
         if query.trim().is_empty() {
-            return Err(Failure::new("invalid-argument", "the query is empty; say what to look for"));
+            return Err(Failure::new(
+                "invalid-argument",
+                "the query is empty; say what to look for",
+            ));
         }
         let idle = self.stores.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let store = idle.map_or_else(|| Store::open(&self.path), Ok)?;

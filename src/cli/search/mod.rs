@@ -121,8 +121,10 @@ fn table(found: &[Found]) -> String {
     }
     let here = std::env::current_dir().unwrap_or_default();
     let places: Vec<String> = found.iter().map(|found| place(found.candidate, &here)).collect();
-    let width = places.iter().map(|place| place.chars().count()).max().unwrap_or(0);
-    let mut text = format!("rank   score  {:<width$}  passage\n", "place");
+    const PLACE: &str = "place";
+    let widths = places.iter().map(|place| place.chars().count());
+    let width = widths.fold(PLACE.len(), usize::max);
+    let mut text = format!("rank   score  {PLACE:<width$}  passage\n");
     for ((rank, found), place) in (1..).zip(found).zip(places) {
         let Candidate { title, passage, .. } = found.candidate;
         let passage = match title.as_str() {

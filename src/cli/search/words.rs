@@ -81,8 +81,14 @@ mod tests {
     #[test]
     fn queries_are_words_in_quotes() {
         let query = |text: &str| any_word(text).unwrap_or_default();
-        assert_eq!(query("What is a VECTOR database? Vector!"), r#""what" OR "vector" OR "database""#);
-        assert_eq!(query(r#"x" OR NEAR(y*) -z ^title:"#), r#""x" OR "near" OR "y" OR "z" OR "title""#);
+        assert_eq!(
+            query("What is a VECTOR database? Vector!"),
+            r#""what" OR "vector" OR "database""#
+        );
+        assert_eq!(
+            query(r#"x" OR NEAR(y*) -z ^title:"#),
+            r#""x" OR "near" OR "y" OR "z" OR "title""#
+        );
         assert_eq!(query("to be or not to be"), r#""to" OR "be" OR "or" OR "not""#);
         assert_eq!(query("DB2向量库 は"), r#""db2" OR "向 量" OR "量 库" OR "は""#);
         assert_eq!(query("naïve Ещё"), r#""naïve" OR "ещё""#);

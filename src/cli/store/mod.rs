@@ -86,8 +86,13 @@ impl Store {
             return Ok(store);
         }
         let message = match (&store.embedding, embedding) {
-            (None, _) => format!("{} has no vectors; say --text-only, or name a new file", path.display()),
-            (_, None) => format!("{} has vectors; leave --text-only away, or name a new file", path.display()),
+            (None, _) => {
+                format!("{} has no vectors; say --text-only, or name a new file", path.display())
+            }
+            (_, None) => format!(
+                "{} has vectors; leave --text-only away, or name a new file",
+                path.display()
+            ),
             _ => other_model(path),
         };
         Err(Failure::new("invalid-argument", message))
@@ -105,9 +110,8 @@ impl Store {
     }
 
     fn create_if_empty(&mut self, embedding: Option<&Embedding>) -> rusqlite::Result<()> {
-        let transaction = self
-            .database
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction =
+            self.database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let tables = "SELECT count(*) FROM sqlite_schema";
         if transaction.query_row(tables, [], |row| row.get::<_, i64>(0))? > 0 {
             return Ok(());
@@ -157,7 +161,8 @@ impl Store {
             Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
             fingerprint => fingerprint?,
         };
-        let dimensions = self.database.query_row(setting, ["dimensions"], |row| row.get::<_, i64>(0))?;
+        let dimensions =
+            self.database.query_row(setting, ["dimensions"], |row| row.get::<_, i64>(0))?;
         Ok(Some(Embedding { fingerprint, dimensions: dimensions as usize }))
     }
 
@@ -191,9 +196,10 @@ fn failure(path: &Path, error: rusqlite::Error) -> Failure {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             ("io", format!("another process keeps writing to {name}; come again when it is done"))
         }
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            ("io", format!("cannot open {name} ({error}); it must be a file that can be written to"))
-        }
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => (
+            "io",
+            format!("cannot open {name} ({error}); it must be a file that can be written to"),
+        ),
         Some(ErrorCode::DiskFull) => ("io", format!("the disk is full; {name} is as it was")),
         Some(ErrorCode::SystemIoFailure) => ("io", format!("cannot use {name} ({error})")),
         _ => (

@@ -176,14 +176,7 @@ impl Writer<'_> {
         self.run(
             "INSERT INTO passages(document, title, text, first, behind, line)
              VALUES (?, ?, ?, ?, ?, ?)",
-            &[
-                &document,
-                title,
-                text,
-                &(range.start as i64),
-                &(range.end as i64),
-                &(*line as i64),
-            ],
+            &[&document, title, text, &(range.start as i64), &(range.end as i64), &(*line as i64)],
         )?;
         let id = self.transaction.last_insert_rowid();
         self.run(
