@@ -1,5 +1,7 @@
 //! The command line: arguments in, tables or JSON out, exit code 2 and one line for an error.
 
+#[cfg(feature = "search")]
+mod embedding;
 mod eval;
 #[cfg(feature = "search")]
 mod index;
@@ -85,13 +87,17 @@ impl LongArgs {
 }
 
 impl ModelArgs {
+    fn threads(&self) -> Result<Option<usize>, Failure> {
+        self.threads.map(|n| at_least_one("--threads", n)).transpose()
+    }
+
     fn load(&self) -> Result<Reranker, Failure> {
         let files = match &self.model {
             Some(folder) => ModelFiles::read(folder)?,
             None => ModelFiles::embedded()?,
         };
         let mut options = LoadOptions::default();
-        options.threads = self.threads.map(|n| at_least_one("--threads", n)).transpose()?;
+        options.threads = self.threads()?;
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
         options.long_documents = self.long.chosen();

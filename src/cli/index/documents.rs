@@ -37,6 +37,11 @@ impl Source {
         Source { name, hash: hash.finalize().into(), line, kind, title, text }
     }
 
+    /// Bytes that it is made of.
+    pub fn size(&self) -> u64 {
+        (self.title.len() + self.text.len()) as u64
+    }
+
     pub fn passages(&self) -> Vec<Placed> {
         let sections = match self.kind {
             Kind::Text => extract::text(&self.text),

@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use crossrank::Embedder;
+use indicatif::ProgressBar;
 
-use super::store::{Change, Document, NewPassage, Store};
+use super::embedding::{self, EmbeddingArgs};
+use super::store::{Change, Document, NewPassage, Store, full_text};
 use super::{Failure, at_least_one, progress_bar};
 use documents::Source;
 use files::Found;
@@ -27,6 +30,14 @@ pub struct IndexArgs {
     /// The index: made where there is none, else renewed; files that did not change are left alone
     #[arg(short, long, value_name = "INDEX")]
     output: PathBuf,
+    /// Make no vectors: quick, for searches by words
+    #[arg(long, conflicts_with = "embedding_model")]
+    text_only: bool,
+    #[command(flatten)]
+    embedding: EmbeddingArgs,
+    /// Threads that make vectors [default: one a core]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    threads: Option<i64>,
     /// The largest file that is one document; JSON lines may be of any size
     #[arg(long, value_name = "MB", default_value_t = 16, allow_negative_numbers = true)]
     max_file_mb: i64,
@@ -48,29 +59,49 @@ pub fn run(args: &IndexArgs) -> Result<String, Failure> {
     let most_bytes = (at_least_one("--max-file-mb", args.max_file_mb)? as u64) << 20;
     let start = Instant::now();
     let root = files::canonical(&args.source)?;
-    let mut store = Store::open_or_create(&args.output, None)?;
+    let threads = args.threads.map(|n| at_least_one("--threads", n)).transpose()?;
+    let embedder = match args.text_only {
+        true => None,
+        false => Some(args.embedding.load(threads)?),
+    };
+    let space = embedder.as_ref().map(embedding::space);
+    let mut store = Store::open_or_create(&args.output, space.as_ref())?;
     let mut problems = Problems::new();
     let tree = files::walk(&root, &files::canonical(&args.output)?, &mut problems)?;
 
     let known: HashMap<String, Option<(u64, i64)>> = store.files()?.into_iter().collect();
     let mut summary = Summary::default();
-    let kilobytes = |file: &Found| file.size.div_ceil(1024);
-    let bar = progress_bar(tree.files.iter().map(kilobytes).sum::<u64>() as usize, "kB");
+    let bytes: u64 = tree.files.iter().map(|file| file.size).sum();
+    let bar = progress_bar((bytes / 1024) as usize, "kB");
     problems.above(&bar);
-    let mut writer = Writer { store: &mut store, changes: Vec::new(), passages: 0 };
+    let embedder = embedder.as_ref();
+    let mut writer = Writer {
+        store: &mut store,
+        embedder,
+        changes: Vec::new(),
+        passages: 0,
+        bar: &bar,
+        bytes: 0,
+    };
     let mut kept: HashSet<String> = HashSet::new();
     for file in &tree.files {
         let path = file.path.to_str().expect("other names are left out").to_owned();
         let unchanged = known.get(&path) == Some(&Some((file.size, file.modified)));
-        match unchanged && file.modified != 0 {
-            true => summary.unchanged += 1,
-            false => match writer.index(file, &path, most_bytes, &mut problems)? {
-                true => summary.indexed += 1,
-                false => continue,
-            },
+        let holds = match unchanged && file.modified != 0 {
+            true => {
+                summary.unchanged += 1;
+                true
+            }
+            false => {
+                let holds = writer.index(file, &path, most_bytes, &mut problems)?;
+                summary.indexed += usize::from(holds);
+                holds
+            }
+        };
+        writer.bytes += file.size;
+        if holds {
+            kept.insert(path);
         }
-        kept.insert(path);
-        bar.inc(kilobytes(file));
     }
     let unread = |path: &Path| tree.unread.iter().any(|folder| path.starts_with(folder));
     for path in known.into_keys().filter(|path| !kept.contains(path)) {
@@ -98,8 +129,13 @@ pub fn run(args: &IndexArgs) -> Result<String, Failure> {
 /// Gathers changes, and makes those of many passages together.
 struct Writer<'a> {
     store: &'a mut Store,
+    /// Where the index has vectors.
+    embedder: Option<&'a Embedder>,
     changes: Vec<Change>,
     passages: usize,
+    bar: &'a ProgressBar,
+    /// Of the files before this one.
+    bytes: u64,
 }
 
 impl Writer<'_> {
@@ -122,7 +158,12 @@ impl Writer<'_> {
             }
         };
         let mut names: HashSet<String> = HashSet::new();
+        let mut read = 0;
         for document in documents {
+            if let Ok(document) = &document {
+                read += document.size();
+                self.bar.set_position((self.bytes + read.min(file.size)) / 1024);
+            }
             match document {
                 Ok(document) if names.contains(&document.name) => {
                     problems.add_line(format_args!(
@@ -183,6 +224,18 @@ impl Writer<'_> {
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
+        if let Some(embedder) = self.embedder {
+            let passages = self.changes.iter_mut().filter_map(|change| match change {
+                Change::Put { document, .. } => Some(&mut document.passages),
+                _ => None,
+            });
+            let mut passages: Vec<&mut NewPassage> = passages.flatten().collect();
+            let texts: Vec<String> =
+                passages.iter().map(|passage| full_text(&passage.title, &passage.text)).collect();
+            for (passage, vector) in passages.iter_mut().zip(embedder.embed(&texts)?) {
+                passage.vector = Some(vector);
+            }
+        }
         self.store.apply(&self.changes)?;
         self.changes.clear();
         self.passages = 0;

@@ -1,19 +1,24 @@
 //! The candidates of a query.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crossrank::Embedder;
+use crossrank::fusion::{RRF_K, reciprocal_rank_fusion};
 use serde::Serialize;
 
 use super::{Mode, Stopwatch};
-use crate::cli::Failure;
-use crate::cli::store::{Ranked, Store, full_text};
+use crate::cli::store::{Ranked, Store, full_text, other_model};
+use crate::cli::{Failure, embedding};
 
 /// An index open for searches, from several threads at once.
 pub struct FirstStage {
     path: PathBuf,
     /// Those that are not in use: a connection serves one thread at a time.
     stores: Mutex<Vec<Store>>,
+    /// The model of the index's vectors.
+    embedder: Option<Embedder>,
 }
 
 /// A passage that may answer the query.
@@ -46,9 +51,18 @@ impl AsRef<str> for Candidate {
 }
 
 impl FirstStage {
-    pub fn open(path: &Path) -> Result<FirstStage, Failure> {
+    /// Opens an index. Where it has vectors `load` gives their model, or `None` where nothing but
+    /// words will be asked for.
+    pub fn open(
+        path: &Path,
+        load: impl FnOnce() -> Result<Option<Embedder>, Failure>,
+    ) -> Result<FirstStage, Failure> {
         let store = Store::open(path)?;
-        Ok(FirstStage { path: path.to_owned(), stores: Mutex::new(vec![store]) })
+        let embedder = store.space().map_or(Ok(None), |_| load())?;
+        if embedder.is_some() && embedder.as_ref().map(embedding::space).as_ref() != store.space() {
+            return Err(other_model(path));
+        }
+        Ok(FirstStage { path: path.to_owned(), stores: Mutex::new(vec![store]), embedder })
     }
 
     /// The best `recall` passages, best first; of a document with an `_id`, its best alone.
@@ -88,6 +102,7 @@ impl FirstStage {
         Ok(candidates)
     }
 
+    /// The first stage: searches by words and by vectors, and makes one list of theirs.
     fn rank(
         &self,
         store: &Store,
@@ -96,9 +111,49 @@ impl FirstStage {
         recall: usize,
         watch: &mut Stopwatch,
     ) -> Result<Vec<Ranked>, Failure> {
-        let Mode::Text = mode.unwrap_or(Mode::Text);
-        let words = store.by_words(query, recall)?;
-        watch.lap("search by words");
-        Ok(words)
+        let usual = if self.embedder.is_some() { Mode::Hybrid } else { Mode::Text };
+        let mode = mode.unwrap_or(usual);
+        let mut lists = Vec::new();
+        if mode != Mode::Vector {
+            lists.push(store.by_words(query, recall)?);
+            watch.lap("search by words");
+        }
+        if mode != Mode::Text {
+            let embedder = self.embedder.as_ref().ok_or_else(|| {
+                let message = "the index has words only; search in the mode text, or make an index \
+                               without --text-only";
+                Failure::new("invalid-argument", message)
+            })?;
+            let vector = embedder.embed_query(query)?;
+            watch.lap("embed the query");
+            lists.push(store.by_vector(&vector, recall)?);
+            watch.lap("search by vector");
+        }
+        Ok(match lists.len() {
+            1 => lists.remove(0),
+            _ => fuse(&lists, recall),
+        })
     }
+}
+
+/// What results are: a document with an `_id`, or a passage.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Item {
+    Document(i64),
+    Passage(i64),
+}
+
+/// The best `recall` items of several lists, each with the passage that the first list shows.
+fn fuse(lists: &[Vec<Ranked>], recall: usize) -> Vec<Ranked> {
+    let item = |ranked: &Ranked| match ranked.document {
+        Some(document) => Item::Document(document),
+        None => Item::Passage(ranked.passage),
+    };
+    let mut first: HashMap<Item, Ranked> = HashMap::new();
+    for ranked in lists.iter().flatten() {
+        first.entry(item(ranked)).or_insert(*ranked);
+    }
+    let items: Vec<Vec<Item>> = lists.iter().map(|list| list.iter().map(item).collect()).collect();
+    let fused = reciprocal_rank_fusion(&items, RRF_K).into_iter().take(recall);
+    fused.map(|(item, score)| Ranked { score, ..first[&item] }).collect()
 }

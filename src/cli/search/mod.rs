@@ -11,13 +11,14 @@ use clap::{Args, ValueEnum};
 use crossrank::RerankOptions;
 use serde::Serialize;
 
+use super::embedding::EmbeddingArgs;
 use super::rerank::excerpt;
 use super::{Failure, ModelArgs, at_least_one};
 pub use first_stage::{Candidate, FirstStage};
 
 #[derive(Args)]
 pub struct SearchArgs {
-    /// What finds the candidates: words (BM25) [default: text]
+    /// What finds the candidates [default: hybrid, or text where the index has words only]
     #[arg(long, value_enum)]
     mode: Option<Mode>,
     /// Candidates to rerank
@@ -38,6 +39,8 @@ pub struct SearchArgs {
     verbose: bool,
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    embedding: EmbeddingArgs,
     /// A file that crossrank index made
     #[arg(value_name = "INDEX")]
     index: PathBuf,
@@ -51,6 +54,10 @@ pub struct SearchArgs {
 pub enum Mode {
     /// The words of the query, by BM25
     Text,
+    /// The meaning of the query, by the cosine of vectors
+    Vector,
+    /// Both, by reciprocal rank fusion
+    Hybrid,
 }
 
 /// A result as `--json` prints it.
@@ -68,8 +75,13 @@ pub fn run(args: &SearchArgs) -> Result<String, Failure> {
     let recall = at_least_one("--recall", args.recall)?;
     let top_k = at_least_one("--top-k", args.top_k)?;
     let mut watch = Stopwatch::start(args.verbose);
-    let first_stage = FirstStage::open(&args.index)?;
-    watch.lap("open the index");
+    let threads = args.model.threads()?;
+    let load = || match args.mode {
+        Some(Mode::Text) => Ok(None),
+        _ => args.embedding.load(threads).map(Some),
+    };
+    let first_stage = FirstStage::open(&args.index, load)?;
+    watch.lap("open the index, load the embedding model");
     let candidates = first_stage.candidates(&args.query, args.mode, recall, &mut watch)?;
     let found = match args.no_rerank {
         true => in_order(&candidates, top_k),

@@ -42,6 +42,9 @@ pub struct ServeArgs {
     #[cfg(feature = "search")]
     #[arg(long, value_name = "INDEX")]
     index: Option<PathBuf>,
+    #[cfg(feature = "search")]
+    #[command(flatten)]
+    embedding: super::embedding::EmbeddingArgs,
     /// Another name of a model
     #[arg(long, value_name = "ALIAS=NAME")]
     alias: Vec<String>,
@@ -120,7 +123,8 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
     options.cache = cache;
     #[cfg(feature = "search")]
     if let Some(index) = &args.index {
-        options.index = Some(Arc::new(super::search::FirstStage::open(index)?));
+        let load = || args.embedding.load(Some(threads)).map(Some);
+        options.index = Some(Arc::new(super::search::FirstStage::open(index, load)?));
     }
     (options.queue, options.threads) = (queue, threads);
     let server = Arc::new(Server::new(models, options)?);

@@ -42,9 +42,9 @@ const SCHEMA: &str = "
         tokenize='porter unicode61 remove_diacritics 2');
 ";
 
-/// An embedding model, as an index remembers it.
+/// What vectors can be compared: those of one embedding model.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Embedding {
+pub struct VectorSpace {
     /// What tells the model from others.
     pub fingerprint: String,
     pub dimensions: usize,
@@ -54,8 +54,8 @@ pub struct Embedding {
 pub struct Store {
     database: Connection,
     path: PathBuf,
-    /// The model of its vectors. `None`: it has words only.
-    embedding: Option<Embedding>,
+    /// That of its vectors. `None`: it has words only.
+    space: Option<VectorSpace>,
 }
 
 impl Store {
@@ -74,18 +74,18 @@ impl Store {
     }
 
     /// Opens an index to write to it, and makes it if there is none; then it gets vectors of
-    /// `embedding`, if any.
-    pub fn open_or_create(path: &Path, embedding: Option<&Embedding>) -> Result<Store, Failure> {
+    /// `space`, if any.
+    pub fn open_or_create(path: &Path, space: Option<&VectorSpace>) -> Result<Store, Failure> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut store = Store::connect(path, flags)?;
-        store.create_if_empty(embedding).map_err(|e| store.failure(e))?;
+        store.create_if_empty(space).map_err(|e| store.failure(e))?;
         let store = store.checked()?;
-        if store.embedding.as_ref() == embedding {
+        if store.space.as_ref() == space {
             return Ok(store);
         }
-        let message = match (&store.embedding, embedding) {
+        let message = match (&store.space, space) {
             (None, _) => {
                 format!("{} has no vectors; say --text-only, or name a new file", path.display())
             }
@@ -93,7 +93,7 @@ impl Store {
                 "{} has vectors; leave --text-only away, or name a new file",
                 path.display()
             ),
-            _ => other_model(path),
+            _ => return Err(other_model(path)),
         };
         Err(Failure::new("invalid-argument", message))
     }
@@ -106,10 +106,10 @@ impl Store {
             Ok(database)
         };
         let database = connect().map_err(|e| failure(path, e))?;
-        Ok(Store { database, path: path.to_owned(), embedding: None })
+        Ok(Store { database, path: path.to_owned(), space: None })
     }
 
-    fn create_if_empty(&mut self, embedding: Option<&Embedding>) -> rusqlite::Result<()> {
+    fn create_if_empty(&mut self, space: Option<&VectorSpace>) -> rusqlite::Result<()> {
         let transaction =
             self.database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let tables = "SELECT count(*) FROM sqlite_schema";
@@ -119,7 +119,7 @@ impl Store {
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
-        if let Some(Embedding { fingerprint, dimensions }) = embedding {
+        if let Some(VectorSpace { fingerprint, dimensions }) = space {
             transaction.execute_batch(&format!(
                 "CREATE VIRTUAL TABLE vectors USING vec0(
                     vector float[{dimensions}] distance_metric=cosine)"
@@ -150,11 +150,11 @@ impl Store {
             );
             return Err(Failure::new("invalid-input", message));
         }
-        self.embedding = self.read_embedding().map_err(|e| self.failure(e))?;
+        self.space = self.read_space().map_err(|e| self.failure(e))?;
         Ok(self)
     }
 
-    fn read_embedding(&self) -> rusqlite::Result<Option<Embedding>> {
+    fn read_space(&self) -> rusqlite::Result<Option<VectorSpace>> {
         let setting = "SELECT value FROM settings WHERE name = ?";
         let fingerprint = self.database.query_row(setting, ["fingerprint"], |row| row.get(0));
         let fingerprint = match fingerprint {
@@ -163,12 +163,12 @@ impl Store {
         };
         let dimensions =
             self.database.query_row(setting, ["dimensions"], |row| row.get::<_, i64>(0))?;
-        Ok(Some(Embedding { fingerprint, dimensions: dimensions as usize }))
+        Ok(Some(VectorSpace { fingerprint, dimensions: dimensions as usize }))
     }
 
-    /// The model of the vectors, where there are vectors.
-    pub fn embedding(&self) -> Option<&Embedding> {
-        self.embedding.as_ref()
+    /// That of the vectors, where there are vectors.
+    pub fn space(&self) -> Option<&VectorSpace> {
+        self.space.as_ref()
     }
 
     fn failure(&self, error: rusqlite::Error) -> Failure {
@@ -177,12 +177,13 @@ impl Store {
 }
 
 /// The complaint where a model did not make the vectors of an index.
-pub fn other_model(path: &Path) -> String {
-    format!(
+pub fn other_model(path: &Path) -> Failure {
+    let message = format!(
         "{} has vectors of another embedding model; name that model with --embedding-model, or \
          delete the file and run crossrank index again",
         path.display()
-    )
+    );
+    Failure::new("invalid-argument", message)
 }
 
 /// What an error of SQLite means for an index.

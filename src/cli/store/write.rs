@@ -73,7 +73,7 @@ impl Store {
 
     /// Makes changes, all or none.
     pub fn apply(&mut self, changes: &[Change]) -> Result<(), Failure> {
-        let vectors = self.embedding.is_some();
+        let vectors = self.space.is_some();
         let mut apply = || {
             let transaction =
                 self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
