@@ -76,6 +76,7 @@ mod engine;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
+pub mod fusion;
 mod kernels;
 mod model;
 mod rank;

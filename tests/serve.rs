@@ -318,3 +318,74 @@ fn several_models_are_served() {
     assert_eq!(server.metric("computed_total"), 1, "the same files share scores");
     assert_eq!(post("third").status, 404);
 }
+
+#[cfg(feature = "search")]
+#[test]
+fn searches_an_index_that_is_renewed_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let index = || {
+        let arguments = ["index", &path("corpus.jsonl"), "-o", &path("index")];
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_crossrank"));
+        assert!(command.args(arguments).output().unwrap().status.success());
+    };
+    let texts = documents(1, 300);
+    let write = |count: usize| {
+        let lines = texts.iter().take(count).enumerate();
+        let lines =
+            lines.map(|(i, text)| json!({ "_id": format!("d{i}"), "text": text }).to_string());
+        std::fs::write(path("corpus.jsonl"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+        index();
+    };
+    write(50);
+    let server = Served::start(&["--index", &path("index")]);
+    let query = "which rows store vectors";
+    let body = json!({ "query": query, "recall": 20, "top_k": 5, "mode": "text" });
+    let results = |body: &Value| {
+        let answer = server.post("/search", body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["results"].as_array().unwrap().clone()
+    };
+    let found = results(&body);
+    assert_eq!(found.len(), 5);
+    for result in &found {
+        let passage = result["passage"].as_str().unwrap();
+        let score = result["score"].as_f64().unwrap() as f32;
+        assert_eq!(score, reranker().score(&[(query, passage)]).unwrap()[0].score);
+        assert!(result["id"].as_str().unwrap().starts_with('d') && result["line"].is_u64());
+    }
+    let plain = results(&json!({ "query": query, "recall": 20, "rerank": false }));
+    assert_eq!(plain.len(), 10);
+    assert!(plain.iter().all(|result| result["score"] == result["first_stage_score"]));
+
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (results, texts) = (&results, &texts);
+            scope.spawn(move || {
+                for i in 0..10 {
+                    let text = &texts[(client * 7 + i) % 50];
+                    let body = json!({ "query": text, "top_k": 1, "rerank": false });
+                    let passage = results(&body)[0]["passage"].as_str().unwrap().to_owned();
+                    assert_eq!(passage, text.trim());
+                }
+            });
+        }
+        write(300);
+    });
+    let last = results(&json!({ "query": texts[299], "rerank": false }));
+    assert_eq!(last[0]["passage"], texts[299].trim());
+
+    for (bad, status) in [
+        (json!({ "query": " " }), 400),
+        (json!({ "query": query, "mode": "magic" }), 400),
+        (json!({ "query": query, "recall": 0 }), 400),
+        (json!({ "query": query, "recall": 1001 }), 400),
+        (json!({ "query": query, "model": "none" }), 404),
+        (json!({}), 400),
+    ] {
+        let answer = server.post("/search", &bad);
+        assert_eq!(answer.status, status, "{bad}: {}", answer.body);
+        assert!(answer.json()["message"].is_string());
+    }
+    assert_eq!(Served::start(&[]).post("/search", &body).status, 404);
+}

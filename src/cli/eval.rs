@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Failure, ModelArgs, at_least_one, input, progress_bar};
 
@@ -28,16 +28,6 @@ pub struct EvalArgs {
     json: bool,
     #[command(flatten)]
     model: ModelArgs,
-}
-
-/// A document or query of the BEIR layout.
-#[derive(Deserialize)]
-struct Record {
-    #[serde(rename = "_id")]
-    id: String,
-    #[serde(default)]
-    title: String,
-    text: String,
 }
 
 /// One query with its first-stage list and the grades of its judged documents.
@@ -113,7 +103,7 @@ pub fn run(args: &EvalArgs) -> Result<String, Failure> {
 
 /// Texts by id. A document's text is its title, a space, and its text.
 fn read_records(path: &Path) -> Result<HashMap<String, String>, Failure> {
-    let records = input::read_jsonl::<Record>(path)?.into_iter();
+    let records = input::read_jsonl::<input::Record>(path)?.into_iter();
     Ok(records.map(|(_, r)| (r.id, format!("{} {}", r.title, r.text).trim().to_owned())).collect())
 }
 

@@ -4,11 +4,22 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Failure;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// A document or query of the BEIR layout.
+#[derive(Deserialize)]
+pub struct Record {
+    #[serde(rename = "_id")]
+    pub id: String,
+    #[serde(default)]
+    pub title: String,
+    pub text: String,
+}
 
 /// A file, or standard input for `-`.
 fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
@@ -56,7 +67,8 @@ fn not_utf8(path: &Path, line: usize) -> Failure {
 /// The longest line of JSON: one is in memory at a time, whatever comes in.
 const MAX_LINE_BYTES: u64 = 64 << 20;
 
-/// One value of JSON a line, with the lines' numbers, read as they are asked for.
+/// One value of JSON a line, with the lines' numbers, read as they are asked for. Those after a
+/// bad line can be read; after an `io` failure there is nothing more.
 pub fn jsonl<T: DeserializeOwned>(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<(usize, T), Failure>>, Failure> {
@@ -82,6 +94,7 @@ impl JsonLines {
             }
             self.line += 1;
             if bytes.len() as u64 == MAX_LINE_BYTES {
+                self.reader.skip_until(b'\n').map_err(|e| unreadable(&self.path, e))?;
                 let what = format_args!("a line of {MAX_LINE_BYTES} bytes or more; split it");
                 return Err(bad_line(&self.path, self.line, what));
             }

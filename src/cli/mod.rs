@@ -1,12 +1,20 @@
 //! The command line: arguments in, tables or JSON out, exit code 2 and one line for an error.
 
+#[cfg(feature = "search")]
+mod embedding;
 mod eval;
+#[cfg(feature = "search")]
+mod index;
 mod input;
 mod jsonl;
 mod remote;
 mod rerank;
+#[cfg(feature = "search")]
+mod search;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "search")]
+mod store;
 
 use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::PathBuf;
@@ -27,6 +35,12 @@ struct Cli {
 enum Command {
     /// Rerank the passages of a file or of standard input
     Rerank(rerank::RerankArgs),
+    /// Make or renew an index of text, Markdown and HTML files and of JSON lines
+    #[cfg(feature = "search")]
+    Index(index::IndexArgs),
+    /// Search an index, and rerank what is found
+    #[cfg(feature = "search")]
+    Search(search::SearchArgs),
     /// Measure ranking quality on an evaluation set in the BEIR layout
     Eval(eval::EvalArgs),
     /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
@@ -73,13 +87,17 @@ impl LongArgs {
 }
 
 impl ModelArgs {
+    fn threads(&self) -> Result<Option<usize>, Failure> {
+        self.threads.map(|n| at_least_one("--threads", n)).transpose()
+    }
+
     fn load(&self) -> Result<Reranker, Failure> {
         let files = match &self.model {
             Some(folder) => ModelFiles::read(folder)?,
             None => ModelFiles::embedded()?,
         };
         let mut options = LoadOptions::default();
-        options.threads = self.threads.map(|n| at_least_one("--threads", n)).transpose()?;
+        options.threads = self.threads()?;
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
         options.long_documents = self.long.chosen();
@@ -149,6 +167,10 @@ fn run() -> Result<String, Failure> {
     };
     match cli.command {
         Command::Rerank(args) => rerank::run(&args),
+        #[cfg(feature = "search")]
+        Command::Index(args) => index::run(&args),
+        #[cfg(feature = "search")]
+        Command::Search(args) => search::run(&args),
         Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),

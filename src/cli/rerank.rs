@@ -182,7 +182,7 @@ fn table(ranking: &Ranking, passages: &[Passage], max_length: Option<usize>) -> 
 }
 
 /// The start of a passage, for one line of a terminal.
-fn excerpt(text: &str) -> String {
+pub fn excerpt(text: &str) -> String {
     const LONGEST: usize = 90;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text[..end].trim_end()),

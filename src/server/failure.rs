@@ -69,7 +69,7 @@ impl Failure {
     pub(super) fn response(&self, api: Api, id: &str) -> Response {
         let status = self.status(api);
         let body = match api {
-            Api::CohereV1 | Api::CohereV2 | Api::Batch => {
+            Api::CohereV1 | Api::CohereV2 | Api::Batch | Api::Search => {
                 json!({ "id": id, "message": self.message })
             }
             Api::Jina | Api::Voyage => json!({ "detail": self.message }),

@@ -9,7 +9,7 @@ use crate::tokenizer::Truncation;
 
 use super::failure::{Failure, FailureKind};
 use super::message::Response;
-use super::{Api, Model, batch, cohere, jina, tei, voyage};
+use super::{Api, Model, batch, cohere, jina, search, tei, voyage};
 
 /// Lists to score for one request.
 pub struct Job {
@@ -58,6 +58,8 @@ pub(super) struct Settings {
     /// Leave out results with a lower score.
     pub min_score: Option<f32>,
     pub raw_scores: bool,
+    /// The documents have their order and are not scored.
+    pub first_stage_only: bool,
 }
 
 /// A list with its ranking.
@@ -175,6 +177,7 @@ impl Job {
                 Api::Jina => jina::response(answer),
                 Api::Voyage => voyage::response(answer),
                 Api::Tei => tei::response(answer),
+                Api::Search => search::response(answer),
             })
         };
         respond().unwrap_or_else(|failure| failure.response(api, &id))

@@ -17,6 +17,7 @@
 //! | `POST /voyage/v1/rerank` | Voyage's |
 //! | `POST /rerank`, `GET /info`, `GET /health` | Text Embeddings Inference's |
 //! | `POST /v1/rerank/batch` | several queries in one call |
+//! | `POST /search` | passages of an index, found and reranked |
 //! | `GET /openapi.json` | all of these, described |
 //! | `GET /metrics` | counters for Prometheus |
 
@@ -31,6 +32,7 @@ mod message;
 mod metrics;
 mod openapi;
 mod parse;
+mod search;
 mod tei;
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,7 @@ pub use failure::{Failure, FailureKind};
 pub use job::Job;
 pub use message::{Request, Response};
 pub use metrics::Metrics;
+pub use search::{Candidate, Index};
 
 /// A loaded model and the name that requests call it by.
 pub struct Model {
@@ -88,6 +91,8 @@ pub struct Options {
     pub aliases: Vec<(String, String)>,
     /// The cache of the models, for `/metrics`.
     pub cache: Option<Arc<ScoreCache>>,
+    /// What `/search` searches.
+    pub index: Option<Arc<dyn Index>>,
     /// Requests that may wait or be scored at one time, for `/info`.
     pub queue: usize,
     /// Threads that score, for `/info`.
@@ -119,16 +124,18 @@ enum Api {
     Jina,
     Voyage,
     Tei,
+    Search,
 }
 
 /// Method, path, and what answers.
-const ROUTES: [(&str, &str, Endpoint); 10] = [
+const ROUTES: [(&str, &str, Endpoint); 11] = [
     ("POST", "/v1/rerank", Endpoint::Rerank(Api::CohereV1)),
     ("POST", "/v2/rerank", Endpoint::Rerank(Api::CohereV2)),
     ("POST", "/v1/rerank/batch", Endpoint::Rerank(Api::Batch)),
     ("POST", "/jina/v1/rerank", Endpoint::Rerank(Api::Jina)),
     ("POST", "/voyage/v1/rerank", Endpoint::Rerank(Api::Voyage)),
     ("POST", "/rerank", Endpoint::Rerank(Api::Tei)),
+    ("POST", "/search", Endpoint::Rerank(Api::Search)),
     ("GET", "/info", Endpoint::Info),
     ("GET", "/health", Endpoint::Health),
     ("GET", "/openapi.json", Endpoint::OpenApi),
@@ -195,7 +202,8 @@ impl Server {
         }
     }
 
-    /// Answers a request, or reads from it what to score. The request was admitted.
+    /// Answers a request, or reads from it what to score; a search asks the index here. The request
+    /// was admitted.
     pub fn route(&self, request: Request) -> Routed {
         let (Some(endpoint), _) = find(&request) else {
             let failure = Failure::new(FailureKind::NoRoute, "there is no such route");
@@ -203,6 +211,7 @@ impl Server {
         };
         let response = match endpoint {
             Endpoint::Rerank(api) => match parse::job(self, api, &request) {
+                Ok(job) if job.settings.first_stage_only => search::first_stage(job),
                 Ok(job) => return Routed::Score(job),
                 Err(failure) => self.refuse(&request, failure),
             },

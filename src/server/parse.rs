@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::failure::{Failure, FailureKind};
 use super::job::{Job, List, Settings};
 use super::message::Request;
-use super::{Api, Server, batch, cohere, jina, tei, voyage};
+use super::{Api, Server, batch, cohere, jina, search, tei, voyage};
 
 /// What one API's body says.
 pub(super) struct Parsed {
@@ -28,6 +28,7 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Job, F
         Api::Jina => jina::parse(body),
         Api::Voyage => voyage::parse(body),
         Api::Tei => tei::parse(body),
+        Api::Search => search::parse(&server.options, body),
     }?;
     if !parsed.settings.return_documents {
         // They take much more memory than they had in the body.
@@ -49,7 +50,7 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Job, F
             ),
         ));
     }
-    if documents == 0 && api != Api::Batch {
+    if documents == 0 && !matches!(api, Api::Batch | Api::Search) {
         let field = if api == Api::Tei { "texts" } else { "documents" };
         return Err(Failure::new(FailureKind::Empty, format!("{field} must not be empty")));
     }

@@ -1,6 +1,8 @@
 //! `crossrank serve`: the library's routes on a socket.
 
 mod http;
+#[cfg(feature = "search")]
+mod index;
 mod listen;
 mod scorer;
 
@@ -36,6 +38,13 @@ pub struct ServeArgs {
     model: Vec<String>,
     #[command(flatten)]
     long: LongArgs,
+    /// A file that crossrank index made, for POST /search
+    #[cfg(feature = "search")]
+    #[arg(long, value_name = "INDEX")]
+    index: Option<PathBuf>,
+    #[cfg(feature = "search")]
+    #[command(flatten)]
+    embedding: super::embedding::EmbeddingArgs,
     /// Another name of a model
     #[arg(long, value_name = "ALIAS=NAME")]
     alias: Vec<String>,
@@ -112,6 +121,11 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
     options.tokens = tokens;
     options.aliases = args.alias.iter().map(|a| alias(a)).collect::<Result<_, _>>()?;
     options.cache = cache;
+    #[cfg(feature = "search")]
+    if let Some(index) = &args.index {
+        let load = || args.embedding.load(Some(threads)).map(Some);
+        options.index = Some(Arc::new(super::search::FirstStage::open(index, load)?));
+    }
     (options.queue, options.threads) = (queue, threads);
     let server = Arc::new(Server::new(models, options)?);
 

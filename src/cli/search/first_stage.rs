@@ -1,0 +1,159 @@
+//! The candidates of a query.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crossrank::Embedder;
+use crossrank::fusion::{RRF_K, reciprocal_rank_fusion};
+use serde::Serialize;
+
+use super::{Mode, Stopwatch};
+use crate::cli::store::{Ranked, Store, full_text, other_model};
+use crate::cli::{Failure, embedding};
+
+/// An index open for searches, from several threads at once.
+pub struct FirstStage {
+    path: PathBuf,
+    /// Those that are not in use: a connection serves one thread at a time.
+    stores: Mutex<Vec<Store>>,
+    /// The model of the index's vectors.
+    embedder: Option<Embedder>,
+}
+
+/// A passage that may answer the query.
+#[derive(Debug, Serialize)]
+pub struct Candidate {
+    pub path: String,
+    /// The document's `_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// From 1.
+    pub line: usize,
+    /// Bytes of the file; where there is an id, of the document's title, space and text.
+    pub start: usize,
+    pub end: usize,
+    /// The document's title, or the headings above the passage.
+    pub title: String,
+    pub passage: String,
+    /// The first stage's score.
+    #[serde(skip)]
+    pub score: f64,
+    /// What the cross-encoder reads.
+    #[serde(skip)]
+    pub text: String,
+}
+
+impl AsRef<str> for Candidate {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FirstStage {
+    /// Opens an index. Where it has vectors `load` gives their model, or `None` where nothing but
+    /// words will be asked for.
+    pub fn open(
+        path: &Path,
+        load: impl FnOnce() -> Result<Option<Embedder>, Failure>,
+    ) -> Result<FirstStage, Failure> {
+        let store = Store::open(path)?;
+        let embedder = store.space().map_or(Ok(None), |_| load())?;
+        if embedder.is_some() && embedder.as_ref().map(embedding::space).as_ref() != store.space() {
+            return Err(other_model(path));
+        }
+        Ok(FirstStage { path: path.to_owned(), stores: Mutex::new(vec![store]), embedder })
+    }
+
+    /// The best `recall` passages, best first; of a document with an `_id`, its best alone.
+    pub fn candidates(
+        &self,
+        query: &str,
+        mode: Option<Mode>,
+        recall: usize,
+        watch: &mut Stopwatch,
+    ) -> Result<Vec<Candidate>, Failure> {
+        if query.trim().is_empty() {
+            return Err(Failure::new(
+                "invalid-argument",
+                "the query is empty; say what to look for",
+            ));
+        }
+        let idle = self.stores.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let store = idle.map_or_else(|| Store::open(&self.path), Ok)?;
+        let ranked = self.rank(&store, query, mode, recall, watch)?;
+        let mut candidates = Vec::with_capacity(ranked.len());
+        for Ranked { passage, score, .. } in ranked {
+            let Some(found) = store.passage(passage)? else { continue };
+            candidates.push(Candidate {
+                id: Some(found.id).filter(|id| !id.is_empty()),
+                text: full_text(&found.title, &found.text),
+                path: found.path,
+                line: found.line,
+                start: found.start,
+                end: found.end,
+                title: found.title,
+                passage: found.text,
+                score,
+            });
+        }
+        watch.lap("read the passages");
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store);
+        Ok(candidates)
+    }
+
+    /// The first stage: searches by words and by vectors, and makes one list of theirs.
+    fn rank(
+        &self,
+        store: &Store,
+        query: &str,
+        mode: Option<Mode>,
+        recall: usize,
+        watch: &mut Stopwatch,
+    ) -> Result<Vec<Ranked>, Failure> {
+        let usual = if self.embedder.is_some() { Mode::Hybrid } else { Mode::Text };
+        let mode = mode.unwrap_or(usual);
+        let mut lists = Vec::new();
+        if mode != Mode::Vector {
+            lists.push(store.by_words(query, recall)?);
+            watch.lap("search by words");
+        }
+        if mode != Mode::Text {
+            let embedder = self.embedder.as_ref().ok_or_else(|| {
+                let message = "the index has words only; search in the mode text, or make an index \
+                               without --text-only";
+                Failure::new("invalid-argument", message)
+            })?;
+            let vector = embedder.embed_query(query)?;
+            watch.lap("embed the query");
+            lists.push(store.by_vector(&vector, recall)?);
+            watch.lap("search by vector");
+        }
+        Ok(match lists.len() {
+            1 => lists.remove(0),
+            _ => fuse(&lists, recall),
+        })
+    }
+}
+
+/// What results are: a document with an `_id`, or a passage.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Item {
+    Document(i64),
+    Passage(i64),
+}
+
+/// The best `recall` items of several lists, each with the passage that the first list shows.
+fn fuse(lists: &[Vec<Ranked>], recall: usize) -> Vec<Ranked> {
+    let item = |ranked: &Ranked| match ranked.document {
+        Some(document) => Item::Document(document),
+        None => Item::Passage(ranked.passage),
+    };
+    let mut first: HashMap<Item, Ranked> = HashMap::new();
+    for ranked in lists.iter().flatten() {
+        first.entry(item(ranked)).or_insert(*ranked);
+    }
+    let items: Vec<Vec<Item>> = lists.iter().map(|list| list.iter().map(item).collect()).collect();
+    let fused = reciprocal_rank_fusion(&items, RRF_K).into_iter().take(recall);
+    fused.map(|(item, score)| Ranked { score, ..first[&item] }).collect()
+}

@@ -1,0 +1,104 @@
+//! Texts and queries as the full-text index reads them.
+
+/// Words so frequent that they say nothing of a passage (Lucene's list for English).
+const STOP_WORDS: [&str; 33] = [
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it",
+    "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these",
+    "they", "this", "to", "was", "will", "with",
+];
+
+/// The most terms of a query that are looked for: a whole page as a query costs no more.
+const MOST_TERMS: usize = 64;
+
+/// Whether a character is of a script that puts no spaces between words: Thai and its neighbours,
+/// kana, and Chinese characters.
+pub fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
+        | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{3ffff}')
+}
+
+/// A text for the full-text index, whose tokenizer splits at spaces and punctuation: characters
+/// of scripts without spaces become words of their own.
+pub fn spaced(text: &str) -> String {
+    let mut spaced = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unspaced(c) {
+            spaced.extend([' ', c, ' ']);
+        } else {
+            spaced.push(c);
+        }
+    }
+    spaced
+}
+
+/// An FTS5 query for the passages that hold any of the words, safe for every input; in scripts
+/// without spaces, any two characters that stand together. Stop words count only where there is
+/// nothing else. `None` where there are no words at all.
+pub fn any_word(query: &str) -> Option<String> {
+    let lower = query.to_lowercase();
+    let mut terms: Vec<String> = Vec::new();
+    for word in lower.split(|c: char| !c.is_alphanumeric()) {
+        let mut rest = word;
+        while let Some(first) = rest.chars().next() {
+            let unspaced = is_unspaced(first);
+            let end = rest.find(|c| is_unspaced(c) != unspaced).unwrap_or(rest.len());
+            let (run, after) = rest.split_at(end);
+            match unspaced {
+                true => terms.extend(pairs(run)),
+                false => terms.push(run.to_owned()),
+            }
+            rest = after;
+        }
+    }
+    let is_stop = |term: &String| STOP_WORDS.contains(&term.as_str());
+    if !terms.iter().all(is_stop) {
+        terms.retain(|term| !is_stop(term));
+    }
+    let mut distinct: Vec<String> = Vec::new();
+    for term in terms {
+        if distinct.len() < MOST_TERMS && !distinct.contains(&term) {
+            distinct.push(term);
+        }
+    }
+    // A string in quotes is never an operator; these hold letters, digits and spaces alone.
+    let quoted: Vec<String> = distinct.iter().map(|term| format!("\"{term}\"")).collect();
+    (!quoted.is_empty()).then(|| quoted.join(" OR "))
+}
+
+fn pairs(run: &str) -> Vec<String> {
+    let characters: Vec<char> = run.chars().collect();
+    match characters.len() {
+        1 => vec![run.to_owned()],
+        _ => characters.windows(2).map(|pair| format!("{} {}", pair[0], pair[1])).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_words_in_quotes() {
+        let query = |text: &str| any_word(text).unwrap_or_default();
+        assert_eq!(
+            query("What is a VECTOR database? Vector!"),
+            r#""what" OR "vector" OR "database""#
+        );
+        assert_eq!(
+            query(r#"x" OR NEAR(y*) -z ^title:"#),
+            r#""x" OR "near" OR "y" OR "z" OR "title""#
+        );
+        assert_eq!(query("to be or not to be"), r#""to" OR "be" OR "or" OR "not""#);
+        assert_eq!(query("DB2向量库 は"), r#""db2" OR "向 量" OR "量 库" OR "は""#);
+        assert_eq!(query("naïve Ещё"), r#""naïve" OR "ещё""#);
+        assert_eq!(query(" \"'();%\0 "), "");
+        let long: String = (0..1000).map(|i| format!("w{i} ")).collect();
+        assert_eq!(query(&long).matches(" OR ").count(), MOST_TERMS - 1);
+    }
+
+    #[test]
+    fn characters_without_spaces_between_words_get_them() {
+        assert_eq!(spaced("ab向量 c"), "ab 向  量  c");
+    }
+}
