@@ -17,7 +17,7 @@ fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export CROSSRANK_PROJECT=$scratch/project CROSSRANK_BARE_PROJECT=$scratch/bare
+export CROSSRANK_TARBALLS=$scratch CROSSRANK_PROJECT=$scratch/project CROSSRANK_BARE_PROJECT=$scratch/bare
 mkdir "$CROSSRANK_PROJECT" "$CROSSRANK_BARE_PROJECT"
 
 pack() { npm pack --silent --pack-destination "$scratch" "./$1" >/dev/null; }
