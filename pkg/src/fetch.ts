@@ -67,8 +67,8 @@ export async function get(url: URL, signal?: AbortSignal, start = 0): Promise<Re
  * What a `data:` URL holds. Bundlers make such URLs of small files, and a page's policy that allows
  * requests to its own server alone has `fetch` refuse them.
  */
-function decoded({ pathname, search }: URL): Uint8Array<ArrayBuffer> {
-  const [head, ...rest] = `${pathname}${search}`.split(",");
+function decoded({ href }: URL): Uint8Array<ArrayBuffer> {
+  const [head, ...rest] = href.split("#")[0]!.split(",");
   const byte = (_: string, hex: string) => String.fromCharCode(parseInt(hex, 16));
   const content = rest.join(",").replace(/%([0-9a-f]{2})/gi, byte);
   const binary = head!.endsWith(";base64") ? atob(content) : content;

@@ -29,7 +29,7 @@ async function assertPageRanks(url) {
 
 for (const [runtime, arguments_] of [
   ["bun", []],
-  ["deno", ["run", "--allow-read", "--allow-env"]],
+  ["deno", ["run", "--allow-read"]],
 ]) {
   test(`${runtime}: a program reranks, and answers requests`, async () => {
     const rank = async (pairs, options) => {

@@ -15,6 +15,7 @@ import { formatMessage } from "publint/utils";
 const project = process.env.CROSSRANK_PROJECT;
 const bare = process.env.CROSSRANK_BARE_PROJECT;
 const installed = (name) => join(project, "node_modules", name);
+const dist = (name) => import(pathToFileURL(join(installed("crossrank"), `dist/${name}.js`)));
 /** The files that each package holds. What is not in this list is not published. */
 const contents = JSON.parse(readFileSync(new URL("contents.json", import.meta.url)));
 
@@ -59,8 +60,7 @@ test("every package that is installed is listed in contents.json", () => {
 
 test("the code knows the package's version", async () => {
   const { version } = JSON.parse(readFileSync(join(installed("crossrank"), "package.json")));
-  const code = await import(pathToFileURL(join(installed("crossrank"), "dist/version.js")));
-  assert.equal(code.VERSION, version);
+  assert.equal((await dist("version")).VERSION, version);
 });
 
 test("every condition resolves", () => {
@@ -146,6 +146,22 @@ test("without the model package, rerank rejects with model-not-installed", () =>
   assert.match(printed, /^CrossrankError model-not-installed .*npm install crossrank-minilm-l6-en/);
 });
 
+test("data: URLs hold what fetch takes them for", async () => {
+  const { get } = await dist("fetch");
+  const bytes = async (response) => [...new Uint8Array(await (await response).arrayBuffer())];
+  for (const content of [
+    "application/json;base64,eyJhIjoxfQ==",
+    "text/plain;charset=utf-8;base64,AP8B%2F%2F8",
+    ",plain, with %22quotes%22, %C3%A9, \u{1f600} and a ?",
+    "application/octet-stream,%00%FFend#fragment",
+    ",",
+  ]) {
+    const url = new URL(`data:${content}`);
+    assert.deepEqual(await bytes(get(url)), await bytes(fetch(url)), url.href);
+  }
+  await assert.rejects(get(new URL("data:;base64,a")), { code: "fetch-failed" });
+});
+
 /** A seat that scores documents by their length, a few a message; `fate` may end it. */
 function fakeSeat(fate = () => {}) {
   const score = async ({ documents }, _options, signal, scored) => {
@@ -161,7 +177,6 @@ function fakeSeat(fate = () => {}) {
 }
 
 test("a pool goes on without a seat that cannot be started again", async () => {
-  const dist = (name) => import(pathToFileURL(join(installed("crossrank"), `dist/${name}.js`)));
   const { Pool } = await dist("pool");
   const { CrossrankError, WorkerDied } = await dist("errors");
   let late;
