@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -54,15 +54,26 @@ const BUNDLERS = {
   },
   // It leaves `new URL(..., import.meta.url)` alone: its users copy the files beside the bundle.
   async esbuild(folder, out) {
-    const options = { bundle: true, format: "esm", splitting: true, logLevel: "silent" };
-    await esbuild.build({ entryPoints: [join(folder, "app.js")], outdir: out, ...options });
-    copyAllBut(/(?<!worker)\.js$/, join(folder, "node_modules/crossrank/dist"), out);
-    if (folder !== bare) copyAllBut(/\.js$/, join(folder, "node_modules/crossrank-minilm-l6-en"), out);
+    await bundleWithEsbuild(folder, out);
+    copyRuntime(out);
+    if (folder !== bare) copyModel(out);
   },
 };
 
-function copyAllBut(pattern, folder, out) {
-  cpSync(folder, out, { recursive: true, filter: (path) => !pattern.test(path) });
+async function bundleWithEsbuild(folder, out) {
+  const options = { bundle: true, format: "esm", logLevel: "silent" };
+  await esbuild.build({ entryPoints: [join(folder, "app.js")], outdir: out, ...options });
+}
+
+const copyRuntime = (out) => copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js)$/.test(name));
+const copyModel = (out) => copy("crossrank-minilm-l6-en", out, (name) => /(\.json|^onnx)$/.test(name));
+
+/** Copies what is wanted of what lies in a folder of an installed package. */
+function copy(path, out, isWanted) {
+  const folder = join(project, "node_modules", path);
+  for (const name of readdirSync(folder).filter(isWanted)) {
+    cpSync(join(folder, name), join(out, name), { recursive: true });
+  }
 }
 
 async function built(bundler, folder) {
@@ -119,6 +130,16 @@ for (const bundler of Object.keys(BUNDLERS)) {
     });
   });
 }
+
+test("esbuild: an app that names its files reranks, under a strict policy", async () => {
+  const out = join(bare, "named");
+  await bundleWithEsbuild(bare, out);
+  cpSync(join(APPS, "index.html"), join(out, "index.html"));
+  copyRuntime(join(out, "runtime"));
+  copyModel(join(out, "model"));
+  const files = { model: "/model", wasm: "/runtime/crossrank.wasm", worker: "/runtime/worker.js" };
+  await visitStrictly(out, (rank) => assertRanks(rank, [["workers", { workers: 2, ...files }]]));
+});
 
 test("vite's dev server: an app reranks", async (t) => {
   const server = { host: "127.0.0.1", port: 0 };

@@ -10,6 +10,7 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { launch } from "./browsers.mjs";
 import { assertRanks, rankOf } from "./golden.mjs";
+import { serve } from "./server.mjs";
 
 const hosts = process.env.CROSSRANK_HOSTS;
 const bin = (name) => join(hosts, "node_modules/.bin", name);
@@ -66,11 +67,18 @@ for (const bundler of ["turbopack", "webpack"]) {
   });
 }
 
-test("vite 7's dev server: an app reranks where the packages are left out of its bundles", async (t) => {
-  const { createServer } = await import(pathToFileURL(join(hosts, "node_modules/vite/dist/node/index.js")));
+test("vite 7: an app reranks; its dev server leaves the packages out of its bundles", async (t) => {
+  const vite = await import(pathToFileURL(join(hosts, "node_modules/vite/dist/node/index.js")));
+  const options = { root: hosts, logLevel: "error", configFile: false };
+  const build = { outDir: join(hosts, "built") };
+  await vite.build({ ...options, base: "./", build });
+  const server = await serve(build.outDir);
+  t.after(() => server.close());
+  await assertPageRanks(`${server.origin}/index.html`);
+
   const optimizeDeps = { exclude: ["crossrank", "crossrank-minilm-l6-en"] };
-  const server = { host: "127.0.0.1", port: 0 };
-  const dev = await createServer({ root: hosts, logLevel: "warn", configFile: false, optimizeDeps, server });
+  const address = { host: "127.0.0.1", port: 0 };
+  const dev = await vite.createServer({ ...options, optimizeDeps, server: address });
   t.after(() => dev.close());
   await dev.listen();
   await assertPageRanks(dev.resolvedUrls.local[0]);
