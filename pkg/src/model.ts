@@ -52,9 +52,11 @@ export async function readModel(
   const stop = new Stop(signal);
   try {
     const sources = { platform, storage, signal: stop.signal };
-    const wanted = Object.entries(isPackage(model) ? fromPackage(model, platform) : fromFolder(model, platform));
+    const wanted: Record<string, KnownFile | FolderFile> = isPackage(model)
+      ? fromPackage(model, platform)
+      : fromFolder(model, platform);
     const begun = await Promise.all(
-      wanted.map(async ([key, file]) => [key, await find(file, sources)] as const),
+      Object.entries(wanted).map(async ([key, file]) => [key, await find(file, sources)] as const),
     );
     const found = begun.filter((entry): entry is [string, Found] => entry[1] !== undefined);
     const reporter = progressOf(found.map(([, file]) => file), onProgress, stop.signal);
