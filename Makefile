@@ -1,6 +1,6 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-clients test-examples check bench-peers bench-page bench-serve sizes
+.PHONY: build test test-native test-js test-bundlers test-clients test-examples check bench-peers bench-page bench-serve sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -17,6 +17,10 @@ test-native:
 test-js: build
 	cargo build --release
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/test.sh
+
+# Apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
+test-bundlers: build
+	pkg/scripts/test.sh bundlers hosts
 
 # Other people's clients against `crossrank serve`.
 test-clients:

@@ -88,5 +88,9 @@ if [ "$lock" != "$(cat node_modules/.crossrank-lock 2>/dev/null)" ]; then
   echo "$lock" > node_modules/.crossrank-lock
 fi
 node_modules/.bin/tsc -p .
+# One file, because Rollup's plugins, and whoever copies it, take a worker's script alone. Its
+# `export` says that it is a module.
+node_modules/.bin/esbuild dist/worker.js --bundle --format=esm --footer:js='export {};' \
+  --outfile=dist/worker.js --allow-overwrite --log-level=warning
 cp ../LICENSE-MIT ../LICENSE-APACHE "$dist"
 ls -l "$dist/$name.wasm"

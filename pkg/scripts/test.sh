@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
-# Arguments name tests: kernels, node, package, serve, browser, loading, page, edge (all).
+# Arguments name tests: kernels, node, package, types, bundlers, serve, browser, loading, page and
+# edge (all of these by default), and hosts, which installs much.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,7 +17,7 @@ fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export CROSSRANK_PROJECT=$scratch/project CROSSRANK_BARE_PROJECT=$scratch/bare
+export CROSSRANK_TARBALLS=$scratch CROSSRANK_PROJECT=$scratch/project CROSSRANK_BARE_PROJECT=$scratch/bare
 mkdir "$CROSSRANK_PROJECT" "$CROSSRANK_BARE_PROJECT"
 
 pack() { npm pack --silent --pack-destination "$scratch" "./$1" >/dev/null; }
@@ -43,13 +44,23 @@ prepare_edge() {
   done
 }
 
+prepare_hosts() {
+  export CROSSRANK_HOSTS=$scratch/hosts
+  cp -r pkg/test/bundlers "$CROSSRANK_HOSTS"
+  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$CROSSRANK_HOSTS"
+  npm rebuild --silent --prefix "$CROSSRANK_HOSTS" bun
+  npm install --silent --offline --no-save --no-package-lock --no-audit --no-fund \
+    --prefix "$CROSSRANK_HOSTS" "$scratch"/crossrank-*.tgz
+}
+
 files=()
-for name in "${@:-kernels node package serve browser loading page edge}"; do
+for name in "${@:-kernels node package types bundlers serve browser loading page edge}"; do
   for one in $name; do
     case $one in
       node | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
-      kernels | package | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
+      kernels | package | types | bundlers | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
+      hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac
   done

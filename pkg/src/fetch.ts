@@ -56,10 +56,23 @@ export async function get(url: URL, signal?: AbortSignal, start = 0): Promise<Re
   // With a range, `fetch` asks for no compression, so that places count in the file itself.
   const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
   try {
+    if (url.protocol === "data:") return new Response(decoded(url));
     return await fetch(url, { headers, signal: signal ?? null });
   } catch (cause) {
     throw failed(url, cause, signal);
   }
+}
+
+/**
+ * What a `data:` URL holds. Bundlers make such URLs of small files, and a page's policy that allows
+ * requests to its own server alone has `fetch` refuse them.
+ */
+function decoded({ href }: URL): Uint8Array<ArrayBuffer> {
+  const [head, ...rest] = href.split("#")[0]!.split(",");
+  const byte = (_: string, hex: string) => String.fromCharCode(parseInt(hex, 16));
+  const content = rest.join(",").replace(/%([0-9a-f]{2})/gi, byte);
+  const binary = head!.endsWith(";base64") ? atob(content) : content;
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
 export function checked(response: Response): Response {

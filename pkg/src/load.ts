@@ -216,8 +216,9 @@ async function compileFrom(
 ): Promise<WebAssembly.Module> {
   try {
     if (wasm instanceof WebAssembly.Module) return wasm;
-    if (wasm instanceof URL) return await platform.compile(wasm, storage);
-    if (typeof wasm === "string") return await platform.compile(platform.url(wasm), storage);
+    if (wasm instanceof URL || typeof wasm === "string") {
+      return await platform.compile(platform.url(String(wasm)), storage);
+    }
     return await WebAssembly.compile(wasm as BufferSource);
   } catch (cause) {
     if (cause instanceof CrossrankError) throw cause;

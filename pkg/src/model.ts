@@ -52,9 +52,11 @@ export async function readModel(
   const stop = new Stop(signal);
   try {
     const sources = { platform, storage, signal: stop.signal };
-    const wanted = Object.entries(isPackage(model) ? fromPackage(model) : fromFolder(model, platform));
+    const wanted: Record<string, KnownFile | FolderFile> = isPackage(model)
+      ? fromPackage(model, platform)
+      : fromFolder(model, platform);
     const begun = await Promise.all(
-      wanted.map(async ([key, file]) => [key, await find(file, sources)] as const),
+      Object.entries(wanted).map(async ([key, file]) => [key, await find(file, sources)] as const),
     );
     const found = begun.filter((entry): entry is [string, Found] => entry[1] !== undefined);
     const reporter = progressOf(found.map(([, file]) => file), onProgress, stop.signal);
@@ -113,13 +115,13 @@ function filesOf(model: ModelBytes): ModelFiles {
   };
 }
 
-function fromPackage(model: ModelPackage): Record<string, KnownFile> {
+function fromPackage(model: ModelPackage, platform: Platform): Record<string, KnownFile> {
   const wanted: Record<string, KnownFile> = {};
   for (const key of Object.keys(FOLDER) as FileKey[]) {
     const file: ModelFile | undefined = model.files[key];
     if (!file) continue;
     const { url, bytes, sha256 } = file;
-    wanted[key] = { slot: `${model.name} ${key}`, url: new URL(url), bytes, sha256 };
+    wanted[key] = { slot: `${model.name} ${key}`, url: platform.url(String(url)), bytes, sha256 };
   }
   return wanted;
 }
@@ -131,7 +133,7 @@ function fromFolder(model: unknown, platform: Platform): Record<string, FolderFi
       `model is ${show(model)}; give a model package, a URL, a folder or bytes`,
     );
   }
-  const folder = new URL(model instanceof URL ? model : platform.url(model));
+  const folder = platform.url(String(model));
   if (!folder.pathname.endsWith("/")) folder.pathname += "/";
   const wanted: Record<string, FolderFile> = {};
   for (const [key, { paths, optional = false }] of Object.entries(FOLDER)) {

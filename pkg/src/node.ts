@@ -37,8 +37,12 @@ const api = /* @__PURE__ */ define({
 
 /** A worker that keeps node running only while a request is under way. */
 function worker(script: URL | undefined): WorkerPort {
-  // Of node's own options some are for the main script alone, and stop a worker.
-  const worker = new Worker(script ?? new URL("./worker-node.js", import.meta.url), { execArgv: [] });
+  // Of node's own options some are for the main script alone, and stop a worker. Next.js bundles
+  // the script where it finds this very form.
+  const worker =
+    script === undefined
+      ? new Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] })
+      : new Worker(script, { execArgv: [] });
   let requests = 0;
   return {
     post: (message) => {

@@ -24,7 +24,10 @@ export interface Resume {
 
 /** What differs between node and browsers. */
 export interface Platform {
-  /** The URL that a string given as a model or a WebAssembly file means. */
+  /**
+   * The URL that is meant by what is given as a model or a WebAssembly file: a string, or a URL as
+   * a string, because Next.js makes `new URL("./file", import.meta.url)` one without an origin.
+   */
   url(location: string): URL;
   /** Begins to read a file; undefined where there is none. */
   open(url: URL, signal: AbortSignal, resume?: Resume): Promise<Opened | undefined>;

@@ -24,11 +24,15 @@ const BROWSERS = {
   },
 };
 
-/** A headless browser; its profile, and what it writes beside that, go away with it. */
-export async function launch(name) {
+/**
+ * A headless browser, by puppeteer's further options; its profile, and what it writes beside that,
+ * go away with it.
+ */
+export async function launch(name, options = {}) {
   const home = await mkdtemp(join(tmpdir(), `crossrank-${name}-`));
   const browser = await launchBrowser({
     ...BROWSERS[name],
+    ...options,
     headless: true,
     userDataDir: join(home, "profile"),
     env: { ...process.env, HOME: home, TMPDIR: home },
@@ -39,5 +43,7 @@ export async function launch(name) {
     await browser.close();
     await rm(home, { recursive: true, force: true, maxRetries: 5 });
   };
-  return { name, pid: browser.process().pid, newPage: () => browser.newPage(), close };
+  const newPage = () => browser.newPage();
+  const waitForTarget = (predicate) => browser.waitForTarget(predicate);
+  return { name, pid: browser.process().pid, newPage, waitForTarget, close };
 }

@@ -1,0 +1,174 @@
+// The packed packages in apps as people build them: each is built, opened in Chromium and asked for
+// golden pairs. Runs on the test project (CROSSRANK_PROJECT) and on one without the model package
+// (CROSSRANK_BARE_PROJECT). The tools are light ones; hosts.test.mjs has the others.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { nodeResolve } from "@rollup/plugin-node-resolve";
+import { importMetaAssets } from "@web/rollup-plugin-import-meta-assets";
+import * as esbuild from "esbuild";
+import * as rollup from "rollup";
+import * as vite from "vite";
+import { launch } from "./browsers.mjs";
+import { assertRanks, rankOf } from "./golden.mjs";
+import { serve } from "./server.mjs";
+
+const webpack = createRequire(import.meta.url)("webpack");
+const project = process.env.CROSSRANK_PROJECT;
+const bare = process.env.CROSSRANK_BARE_PROJECT;
+const APPS = fileURLToPath(new URL("bundlers/", import.meta.url));
+
+let browser;
+before(async () => {
+  browser = await launch("chromium");
+  for (const folder of [project, bare]) {
+    for (const name of ["rank.js", "app.js", "index.html"]) cpSync(join(APPS, name), join(folder, name));
+  }
+});
+after(() => browser?.close());
+
+/** Each bundles `app.js` of a folder into `out`, as its users would. */
+const BUNDLERS = {
+  async vite(root, out) {
+    const build = { outDir: out, emptyOutDir: true };
+    await vite.build({ root, base: "./", logLevel: "silent", configFile: false, build });
+  },
+  async webpack(context, out) {
+    const output = { path: out, filename: "app.js" };
+    const options = { mode: "production", context, entry: "./app.js", output };
+    const stats = await new Promise((resolve, reject) =>
+      webpack(options, (error, stats) => (error ? reject(error) : resolve(stats))),
+    );
+    assert.deepEqual(stats.toJson().errors, []);
+  },
+  async rollup(folder, out) {
+    const options = { plugins: [nodeResolve(), importMetaAssets()], onLog() {} };
+    const bundle = await rollup.rollup({ input: join(folder, "app.js"), ...options });
+    await bundle.write({ dir: out, format: "es" });
+  },
+  // It leaves `new URL(..., import.meta.url)` alone: its users copy the files beside the bundle.
+  async esbuild(folder, out) {
+    await bundleWithEsbuild(folder, out);
+    copyRuntime(out);
+    if (folder !== bare) copyModel(out);
+  },
+};
+
+async function bundleWithEsbuild(folder, out) {
+  const options = { bundle: true, format: "esm", logLevel: "silent" };
+  await esbuild.build({ entryPoints: [join(folder, "app.js")], outdir: out, ...options });
+}
+
+const copyRuntime = (out) => copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js)$/.test(name));
+const copyModel = (out) => copy("crossrank-minilm-l6-en", out, (name) => /(\.json|^onnx)$/.test(name));
+
+/** Copies what is wanted of what lies in a folder of an installed package. */
+function copy(path, out, isWanted) {
+  const folder = join(project, "node_modules", path);
+  for (const name of readdirSync(folder).filter(isWanted)) {
+    cpSync(join(folder, name), join(out, name), { recursive: true });
+  }
+}
+
+async function built(bundler, folder) {
+  const out = join(folder, `built-${bundler}`);
+  await BUNDLERS[bundler](folder, out);
+  // Vite writes a page of its own.
+  if (bundler !== "vite") cpSync(join(APPS, "index.html"), join(out, "index.html"));
+  return out;
+}
+
+/** Opens a page and hands its `rank` to `use`. */
+async function visit(url, use) {
+  const page = await browser.newPage();
+  try {
+    await page.goto(url);
+    await use(await rankOf(page), page);
+  } finally {
+    await page.close();
+  }
+}
+
+/**
+ * Visits a folder that is served with a strict policy: no inline scripts, no eval, no blobs. The
+ * browser reports to the server whatever breaks it, on the page and in workers.
+ */
+async function visitStrictly(folder, use, inline = "") {
+  const scripts = `script-src 'self' 'wasm-unsafe-eval' ${inline}`;
+  const rest = "worker-src 'self'; object-src 'none'; base-uri 'none'; report-uri /report";
+  const headers = { "content-security-policy": `default-src 'self'; ${scripts}; ${rest}` };
+  const server = await serve(folder, () => ({ headers }));
+  const reports = () => server.log.filter(({ path }) => path === "/report").length;
+  try {
+    await visit(`${server.origin}/index.html`, async (rank, page) => {
+      await use(rank);
+      // An inline script of our own shows that reports arrive.
+      await page.evaluate(() => {
+        document.body.append(Object.assign(document.createElement("script"), { text: "0" }));
+      });
+      for (let wait = 0; reports() === 0 && wait < 100; wait++) await sleep(50);
+      assert.equal(reports(), 1, "reports of violations, with our own");
+    });
+  } finally {
+    server.close();
+  }
+}
+
+for (const bundler of Object.keys(BUNDLERS)) {
+  test(`${bundler}: an app reranks, under a strict policy`, async () => {
+    await visitStrictly(await built(bundler, project), assertRanks);
+  });
+  test(`${bundler}: an app without the model package is bundled and says so`, async () => {
+    await visitStrictly(await built(bundler, bare), async (rank) => {
+      await assert.rejects(rank([["a", "b"]], {}), /npm install crossrank-minilm-l6-en/);
+    });
+  });
+}
+
+test("esbuild: an app that names its files reranks, under a strict policy", async () => {
+  const out = join(bare, "named");
+  await bundleWithEsbuild(bare, out);
+  cpSync(join(APPS, "index.html"), join(out, "index.html"));
+  copyRuntime(join(out, "runtime"));
+  copyModel(join(out, "model"));
+  const files = { model: "/model", wasm: "/runtime/crossrank.wasm", worker: "/runtime/worker.js" };
+  await visitStrictly(out, (rank) => assertRanks(rank, [["workers", { workers: 2, ...files }]]));
+});
+
+test("vite's dev server: an app reranks", async (t) => {
+  const server = { host: "127.0.0.1", port: 0 };
+  const dev = await vite.createServer({ root: project, logLevel: "warn", configFile: false, server });
+  t.after(() => dev.close());
+  await dev.listen();
+  await visit(dev.resolvedUrls.local[0], (rank) => assertRanks(rank));
+});
+
+test("no bundler: an app with an import map reranks, under a strict policy", async () => {
+  const map = /(?<=<script type="importmap">)[^]*?(?=<\/script>)/.exec(readFileSync(join(project, "page.html")));
+  const page = readFileSync(join(APPS, "index.html"), "utf8");
+  const script = `<script type="importmap">${map}</script>\n  <script type="module"`;
+  writeFileSync(join(project, "index.html"), page.replace('<script type="module"', script));
+  const hash = createHash("sha256").update(map[0]).digest("base64");
+  await visitStrictly(project, assertRanks, `'sha256-${hash}'`);
+});
+
+test("an extension reranks, on its pages and in its service worker", async (t) => {
+  const folder = join(project, "extension");
+  cpSync(join(APPS, "extension"), folder, { recursive: true });
+  for (const name of ["rank.js", "index.html"]) cpSync(join(APPS, name), join(folder, name));
+  cpSync(join(project, "node_modules"), join(folder, "node_modules"), { recursive: true });
+  const browser = await launch("chromium", { enableExtensions: [folder], pipe: true });
+  t.after(() => browser.close());
+  const target = await browser.waitForTarget((target) => target.type() === "service_worker");
+  const worker = await rankOf(await target.worker());
+  await assertRanks(worker, [["in-thread", {}]]);
+  const page = await browser.newPage();
+  await page.goto(new URL("index.html", target.url()).href);
+  await assertRanks(await rankOf(page));
+});
