@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::fusion::FusionWeights;
 use crate::reranker::{LongDocuments, Pending, Ranking, RerankOptions, Reranker, ScoredList};
 use crate::tokenizer::Truncation;
 
@@ -60,6 +61,8 @@ pub(super) struct Settings {
     pub raw_scores: bool,
     /// The documents have their order and are not scored.
     pub first_stage_only: bool,
+    /// Order by the scores of all stages of a search.
+    pub fuse: Option<FusionWeights>,
 }
 
 /// A list with its ranking.
@@ -158,7 +161,9 @@ impl Job {
     pub fn answer(self, outcome: Result<Vec<ScoredList>, Failure>) -> Response {
         let (api, id) = (self.api, self.id.clone());
         let respond = || -> Result<Response, Failure> {
-            let top_k = self.settings.top_k.unwrap_or(usize::MAX);
+            // What is fused is cut afterwards.
+            let top_k = self.settings.top_k.filter(|_| self.settings.fuse.is_none());
+            let top_k = top_k.unwrap_or(usize::MAX);
             let ranked = self.lists.into_iter().zip(outcome?).map(|(list, scored)| {
                 Ok(Ranked {
                     documents: list.documents,
@@ -177,7 +182,7 @@ impl Job {
                 Api::Jina => jina::response(answer),
                 Api::Voyage => voyage::response(answer),
                 Api::Tei => tei::response(answer),
-                Api::Search => search::response(answer),
+                Api::Search => search::response(answer)?,
             })
         };
         respond().unwrap_or_else(|failure| failure.response(api, &id))

@@ -211,7 +211,8 @@ impl Server {
         };
         let response = match endpoint {
             Endpoint::Rerank(api) => match parse::job(self, api, &request) {
-                Ok(job) if job.settings.first_stage_only => search::first_stage(job),
+                Ok(job) if job.settings.first_stage_only => search::first_stage(job)
+                    .unwrap_or_else(|failure| self.refuse(&request, failure)),
                 Ok(job) => return Routed::Score(job),
                 Err(failure) => self.refuse(&request, failure),
             },

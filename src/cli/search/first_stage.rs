@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crossrank::Embedder;
-use crossrank::fusion::{RRF_K, reciprocal_rank_fusion};
+use crossrank::fusion::{RRF_K, StageScores, reciprocal_rank_fusion};
 use serde::Serialize;
 
 use super::{Mode, Stopwatch};
@@ -39,6 +39,9 @@ pub struct Candidate {
     /// The first stage's score.
     #[serde(skip)]
     pub score: f64,
+    /// What the words and the vectors gave.
+    #[serde(skip)]
+    pub stages: StageScores,
     /// What the cross-encoder reads.
     #[serde(skip)]
     pub text: String,
@@ -83,7 +86,7 @@ impl FirstStage {
         let store = idle.map_or_else(|| Store::open(&self.path), Ok)?;
         let ranked = self.rank(&store, query, mode, recall, watch)?;
         let mut candidates = Vec::with_capacity(ranked.len());
-        for Ranked { passage, score, .. } in ranked {
+        for (Ranked { passage, score, .. }, stages) in ranked {
             let Some(found) = store.passage(passage)? else { continue };
             candidates.push(Candidate {
                 id: Some(found.id).filter(|id| !id.is_empty()),
@@ -95,6 +98,7 @@ impl FirstStage {
                 title: found.title,
                 passage: found.text,
                 score,
+                stages,
             });
         }
         watch.lap("read the passages");
@@ -110,12 +114,12 @@ impl FirstStage {
         mode: Option<Mode>,
         recall: usize,
         watch: &mut Stopwatch,
-    ) -> Result<Vec<Ranked>, Failure> {
+    ) -> Result<Vec<(Ranked, StageScores)>, Failure> {
         let usual = if self.embedder.is_some() { Mode::Hybrid } else { Mode::Text };
         let mode = mode.unwrap_or(usual);
-        let mut lists = Vec::new();
+        let (mut by_words, mut by_vector, mut cosines) = (Vec::new(), Vec::new(), HashMap::new());
         if mode != Mode::Vector {
-            lists.push(store.by_words(query, recall)?);
+            by_words = store.by_words(query, recall)?;
             watch.lap("search by words");
         }
         if mode != Mode::Text {
@@ -126,13 +130,26 @@ impl FirstStage {
             })?;
             let vector = embedder.embed_query(query)?;
             watch.lap("embed the query");
-            lists.push(store.by_vector(&vector, recall)?);
+            by_vector = store.by_vector(&vector, recall)?;
+            // Those that only words found have vectors too.
+            cosines = store.cosines(&vector, by_words.iter().map(|ranked| ranked.passage))?;
             watch.lap("search by vector");
         }
-        Ok(match lists.len() {
-            1 => lists.remove(0),
-            _ => fuse(&lists, recall),
-        })
+        let scores = |list: &[Ranked]| -> HashMap<Item, f64> {
+            list.iter().map(|ranked| (item(ranked), ranked.score)).collect()
+        };
+        let (texts, vectors) = (scores(&by_words), scores(&by_vector));
+        let ranked = match mode {
+            Mode::Text => by_words,
+            Mode::Vector => by_vector,
+            Mode::Hybrid => fuse(&[by_words, by_vector], recall),
+        };
+        let with_stages = ranked.into_iter().map(|ranked| {
+            let found = vectors.get(&item(&ranked)).or_else(|| cosines.get(&ranked.passage));
+            let text = texts.get(&item(&ranked)).copied();
+            (ranked, StageScores { text, vector: found.copied(), rerank: None })
+        });
+        Ok(with_stages.collect())
     }
 }
 
@@ -143,12 +160,15 @@ enum Item {
     Passage(i64),
 }
 
-/// The best `recall` items of several lists, each with the passage that the first list shows.
-fn fuse(lists: &[Vec<Ranked>], recall: usize) -> Vec<Ranked> {
-    let item = |ranked: &Ranked| match ranked.document {
+fn item(ranked: &Ranked) -> Item {
+    match ranked.document {
         Some(document) => Item::Document(document),
         None => Item::Passage(ranked.passage),
-    };
+    }
+}
+
+/// The best `recall` items of several lists, each with the passage that the first list shows.
+fn fuse(lists: &[Vec<Ranked>], recall: usize) -> Vec<Ranked> {
     let mut first: HashMap<Item, Ranked> = HashMap::new();
     for ranked in lists.iter().flatten() {
         first.entry(item(ranked)).or_insert(*ranked);

@@ -3,12 +3,14 @@
 mod first_stage;
 pub mod words;
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use crossrank::RerankOptions;
+use crossrank::fusion::{FusionWeights, StageScores, fuse};
+use crossrank::{Ranking, RerankOptions};
 use serde::Serialize;
 
 use super::embedding::EmbeddingArgs;
@@ -30,7 +32,11 @@ pub struct SearchArgs {
     /// Keep the order, and the scores, in which the candidates were found
     #[arg(long)]
     no_rerank: bool,
-    /// Print a JSON array of {path, id, line, start, end, title, passage, score, firstStageScore};
+    /// Order by the sum of the spread scores of words, vectors and cross-encoder, with these weights
+    #[arg(long, value_name = "WEIGHTS", num_args = 0..=1, require_equals = true,
+          default_missing_value = DEFAULT_WEIGHTS)]
+    fuse: Option<FusionWeights>,
+    /// Print a JSON array of {path, id, line, start, end, title, passage, score, firstStageScore, textScore, vectorScore, rerankScore};
     /// id is the _id of JSON lines, and start and end are bytes of the file, or of title and text
     #[arg(long)]
     json: bool,
@@ -66,10 +72,20 @@ pub enum Mode {
 struct Found<'a> {
     #[serde(flatten)]
     candidate: &'a Candidate,
-    /// The cross-encoder's, or the first stage's where there was no reranking.
+    /// The cross-encoder's, the fused one where that was asked for, or the first stage's where
+    /// there was no reranking.
     score: f64,
     first_stage_score: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vector_score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerank_score: Option<f32>,
 }
+
+/// The weights of `--fuse` without any: those of [`FusionWeights::default`].
+const DEFAULT_WEIGHTS: &str = "text=0.2,vector=0.5,rerank=0.3";
 
 pub fn run(args: &SearchArgs) -> Result<String, Failure> {
     let recall = at_least_one("--recall", args.recall)?;
@@ -83,10 +99,22 @@ pub fn run(args: &SearchArgs) -> Result<String, Failure> {
     let first_stage = FirstStage::open(&args.index, load)?;
     watch.lap("open the index, load the embedding model");
     let candidates = first_stage.candidates(&args.query, args.mode, recall, &mut watch)?;
-    let found = match args.no_rerank {
-        true => in_order(&candidates, top_k),
-        false => reranked(args, &candidates, top_k, &mut watch)?,
+    let ranking = match args.no_rerank {
+        true => None,
+        false => Some(rerank(args, &candidates, &mut watch)?),
     };
+    let order = order(&candidates, ranking.as_ref(), args.fuse.as_ref())?;
+    let rerank_scores: HashMap<usize, f32> =
+        ranking.iter().flat_map(|ranking| &ranking.results).map(|r| (r.index, r.score)).collect();
+    let found = order.into_iter().take(top_k).map(|(place, score)| Found {
+        candidate: &candidates[place],
+        score,
+        first_stage_score: candidates[place].score,
+        text_score: candidates[place].stages.text,
+        vector_score: candidates[place].stages.vector,
+        rerank_score: rerank_scores.get(&place).copied(),
+    });
+    let found: Vec<Found> = found.collect();
     if args.json {
         let json = serde_json::to_string_pretty(&found).expect("strings and numbers");
         return Ok(json + "\n");
@@ -94,37 +122,40 @@ pub fn run(args: &SearchArgs) -> Result<String, Failure> {
     Ok(table(&found))
 }
 
-fn in_order(candidates: &[Candidate], top_k: usize) -> Vec<Found<'_>> {
-    let best = candidates.iter().take(top_k);
-    best.map(|candidate| Found {
-        candidate,
-        score: candidate.score,
-        first_stage_score: candidate.score,
-    })
-    .collect()
-}
-
-fn reranked<'a>(
+fn rerank(
     args: &SearchArgs,
-    candidates: &'a [Candidate],
-    top_k: usize,
+    candidates: &[Candidate],
     watch: &mut Stopwatch,
-) -> Result<Vec<Found<'a>>, Failure> {
+) -> Result<Ranking, Failure> {
     let reranker = args.model.load()?;
     watch.lap("load the cross-encoder");
-    let mut options = RerankOptions::default();
-    options.top_k = Some(top_k);
-    let ranking = reranker.rerank_with(&args.query, candidates, &options)?;
+    let ranking = reranker.rerank_with(&args.query, candidates, &RerankOptions::default())?;
     watch.lap(&format!("rerank {} passages", candidates.len()));
     if ranking.query_truncated {
         eprintln!("crossrank: the query was cut to fit the model; shorten it");
     }
-    let found = ranking.results.iter().map(|result| Found {
-        candidate: &candidates[result.index],
-        score: result.score.into(),
-        first_stage_score: candidates[result.index].score,
-    });
-    Ok(found.collect())
+    Ok(ranking)
+}
+
+/// The places of the candidates with their scores, best first.
+pub fn order(
+    candidates: &[Candidate],
+    ranking: Option<&Ranking>,
+    weights: Option<&FusionWeights>,
+) -> Result<Vec<(usize, f64)>, Failure> {
+    Ok(match (weights, ranking) {
+        (Some(weights), ranking) => {
+            let mut stages: Vec<StageScores> = candidates.iter().map(|c| c.stages).collect();
+            for result in ranking.iter().flat_map(|ranking| &ranking.results) {
+                stages[result.index].rerank = Some(result.logit.into());
+            }
+            fuse(&stages, weights)?
+        }
+        (None, Some(ranking)) => {
+            ranking.results.iter().map(|result| (result.index, result.score.into())).collect()
+        }
+        (None, None) => candidates.iter().map(|candidate| candidate.score).enumerate().collect(),
+    })
 }
 
 fn table(found: &[Found]) -> String {

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use crossrank::server::{Candidate, Failure, FailureKind, Index};
 use serde_json::Value;
 
-use crate::cli::search::{FirstStage, Mode, Stopwatch};
+use crate::cli::search::{self, FirstStage, Mode, Stopwatch};
 
 impl Index for FirstStage {
     fn candidates(
@@ -35,7 +35,8 @@ impl Index for FirstStage {
                 Ok(Value::Object(fields)) => fields,
                 _ => unreachable!("a candidate is an object of strings and numbers"),
             };
-            Candidate { text: candidate.text, score: candidate.score, fields }
+            let search::Candidate { text, score, stages, .. } = candidate;
+            Candidate { text, score, stages, fields }
         });
         Ok(candidates.collect())
     }

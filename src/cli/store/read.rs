@@ -1,6 +1,6 @@
 //! What a search asks of the index.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::OptionalExtension;
 
@@ -77,6 +77,28 @@ impl Store {
             statement.query_map((&vector, count as i64), ranked)?.collect()
         };
         distinct(most, MOST_NEIGHBOURS, nearest).map_err(|e| self.failure(e))
+    }
+
+    /// The cosines of a vector with those of passages.
+    pub fn cosines(
+        &self,
+        vector: &[f32],
+        passages: impl Iterator<Item = i64>,
+    ) -> Result<HashMap<i64, f64>, Failure> {
+        let vector = bytes(vector);
+        let read = || -> rusqlite::Result<HashMap<i64, f64>> {
+            let mut statement = self.database.prepare_cached(
+                "SELECT 1 - vec_distance_cosine(vector, ?) FROM vectors WHERE rowid = ?",
+            )?;
+            let mut cosines = HashMap::new();
+            for passage in passages {
+                let cosine =
+                    statement.query_row((&vector, passage), |row| row.get(0)).optional()?;
+                cosines.extend(cosine.map(|cosine: f64| (passage, cosine)));
+            }
+            Ok(cosines)
+        };
+        read().map_err(|e| self.failure(e))
     }
 
     /// A passage, unless another process has removed it.
