@@ -7,7 +7,7 @@ mod files;
 mod outline;
 mod problems;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -79,7 +79,7 @@ pub fn run(args: &IndexArgs) -> Result<String, Failure> {
     let mut problems = Problems::new();
     let tree = files::walk(&root, &files::canonical(&args.output)?, &mut problems)?;
 
-    let known: HashMap<String, Option<(u64, i64)>> = store.files()?.into_iter().collect();
+    let known = store.files()?;
     let mut summary = Summary::default();
     let bytes: u64 = tree.files.iter().map(|file| file.size).sum();
     let bar = progress_bar((bytes / 1024) as usize, "kB");
