@@ -43,10 +43,15 @@ impl Library {
         File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
     }
 
-    /// Runs `crossrank index`: the first line that it prints, and its complaints.
+    /// Runs `crossrank index --text-only`: the first line that it prints, and its complaints.
     fn renew(&self) -> (String, Vec<String>) {
-        let files = self.folder.path().join("files");
-        let output = crossrank(&["index", files.to_str().unwrap(), "-o", &self.index()], b"");
+        self.renew_with(&["--text-only"])
+    }
+
+    fn renew_with(&self, more: &[&str]) -> (String, Vec<String>) {
+        let (files, index) = (self.folder.path().join("files"), self.index());
+        let arguments = ["index", files.to_str().unwrap(), "-o", &index];
+        let output = crossrank(&[&arguments, more].concat(), b"");
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
         assert!(output.status.success(), "{stderr}");
@@ -230,7 +235,7 @@ fn only_what_changed_is_indexed_again() {
     let again = Library::new(&[]);
     fs::create_dir_all(again.folder.path().join("files")).unwrap();
     let files = library.folder.path().join("files");
-    stdout(&["index", files.to_str().unwrap(), "-o", &again.index()], b"");
+    stdout(&["index", files.to_str().unwrap(), "-o", &again.index(), "--text-only"], b"");
     assert_eq!(contents(&library.index()), contents(&again.index()), "as made in one go");
 
     // A file that changes within the clock's grain is looked at again.
@@ -242,60 +247,164 @@ fn only_what_changed_is_indexed_again() {
     // Another folder's files stay.
     let other = Library::new(&[("f.txt", "eight")]);
     let folder = other.folder.path().join("files");
-    stdout(&["index", folder.to_str().unwrap(), "-o", &library.index()], b"");
+    stdout(&["index", folder.to_str().unwrap(), "-o", &library.index(), "--text-only"], b"");
     assert!(["eight", "six"].iter().all(|text| ids(&library.index()).contains_key(*text)));
 }
 
-/// 10,000 passages, of a file of JSON lines and of small files.
-#[test]
-fn a_run_that_is_killed_again_and_again_ends_as_one_in_one_go() {
-    let mut random = Random(11);
-    let mut text = |words: usize| -> String {
-        let mut word = || ["river", "bank", "vector", "data", "cold", "snow"][random.below(6)];
-        (0..words).map(|_| word().to_owned() + " ").collect()
-    };
-    let lines: Vec<String> = (0..9500)
-        .map(|i| json!({ "_id": format!("d{i}"), "text": text(5 + i % 20) }).to_string())
-        .collect();
-    let library = Library::new(&[("corpus.jsonl", &lines.join("\n"))]);
-    (0..500).for_each(|i| library.write(&format!("{}/{i}.txt", i % 7), text(10), 60));
-    library.renew();
-    let expected = contents(&library.index());
-    assert_eq!(expected.len(), 10_000);
-    // Of equal passages the order depends on the ids.
-    let results = |index: &str| -> Vec<f64> {
-        let found = search(index, "vector river", &["--no-rerank", "--top-k", "100"]);
-        found.iter().map(|result| result["score"].as_f64().unwrap()).collect()
-    };
-    let (once, mut kills) = (results(&library.index()), 0);
-
-    let other = library.folder.path().join("killed").to_str().unwrap().to_owned();
-    loop {
+/// Indexes again and again, and kills each run but the last, which comes to its end.
+fn index_with_kills(files: &Path, index: &str, more: &[&str], random: &mut Random) -> usize {
+    for kills in 0..1000 {
         let mut run = Command::new(env!("CARGO_BIN_EXE_crossrank"))
-            .args(["index", library.path("").to_str().unwrap(), "-o", &other])
+            .args(["index", files.to_str().unwrap(), "-o", index])
+            .args(more)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         // Longer and longer, so that a slow machine comes to the end too.
-        std::thread::sleep(Duration::from_millis(5 + random.below(40 + 10 * kills) as u64));
-        match run.try_wait().unwrap() {
-            Some(status) => {
-                assert!(status.success());
-                break;
-            }
-            None => {
-                run.kill().unwrap();
-                run.wait().unwrap();
-                kills += 1;
-            }
+        std::thread::sleep(Duration::from_millis(5 + random.below(40 + 20 * kills) as u64));
+        if let Some(status) = run.try_wait().unwrap() {
+            assert!(status.success());
+            return kills;
         }
-        assert!(kills < 1000, "no run comes to its end");
+        run.kill().unwrap();
+        run.wait().unwrap();
     }
-    eprintln!("{kills} kills");
-    assert!(kills > 2, "{kills} kills");
-    assert_eq!(contents(&other), expected);
-    assert_eq!(results(&other), once);
+    panic!("no run comes to its end");
+}
+
+/// 10,000 passages by words, and some hundred by vectors, which take their time; of a file of JSON
+/// lines and of small files.
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_as_one_in_one_go() {
+    let mut random = Random(11);
+    for (lines, files, more, mode) in
+        [(9500, 500, &["--text-only"][..], "text"), (300, 20, &["--threads", "1"], "vector")]
+    {
+        let mut text = |words: usize| -> String {
+            let mut word = || ["river", "bank", "vector", "data", "cold", "snow"][random.below(6)];
+            (0..words).map(|_| word().to_owned() + " ").collect()
+        };
+        let corpus: Vec<String> = (0..lines)
+            .map(|i| json!({ "_id": format!("d{i}"), "text": text(5 + i % 20) }).to_string())
+            .collect();
+        let library = Library::new(&[("corpus.jsonl", &corpus.join("\n"))]);
+        (0..files).for_each(|i| library.write(&format!("{}/{i}.txt", i % 7), text(10), 60));
+        library.renew_with(more);
+        let expected = contents(&library.index());
+        assert_eq!(expected.len(), lines + files);
+
+        let killed = library.folder.path().join("killed").to_str().unwrap().to_owned();
+        let kills = index_with_kills(&library.path(""), &killed, more, &mut random);
+        eprintln!("{kills} kills ({mode})");
+        assert!(kills > 2, "{kills} kills");
+        assert_eq!(contents(&killed), expected);
+        // Of equal passages the order depends on the ids.
+        let results = |index: &str| -> Vec<f64> {
+            let more = ["--no-rerank", "--top-k", "100", "--mode", mode];
+            let found = search(index, "vector river", &more);
+            scores(&found).into_iter().map(|(_, score)| score).collect()
+        };
+        assert_eq!(results(&killed), results(&library.index()));
+    }
+}
+
+/// Passages with the first stage's scores.
+fn scores(found: &[Value]) -> Vec<(&str, f64)> {
+    let score = |result: &Value| result["firstStageScore"].as_f64().unwrap();
+    found.iter().map(|result| (result["passage"].as_str().unwrap(), score(result))).collect()
+}
+
+#[test]
+fn vectors_are_the_embedders_and_hybrid_is_the_fusion_of_both() {
+    let texts = [
+        "A vector database stores embeddings and finds the nearest ones.",
+        "The cat sat on the mat, and slept.",
+        "Relational databases keep rows in tables.",
+        "A kitten is a young feline.",
+        "Snow is cold, and so is the database of snow.",
+    ];
+    let library = Library::new(&[]);
+    for (i, text) in texts.iter().enumerate() {
+        library.write(&format!("{i}.txt"), text, 60);
+    }
+    library.renew_with(&[]);
+    let query = "young cat embeddings";
+    let by = |mode: &str| library.search(query, &["--no-rerank", "--mode", mode]);
+
+    let embedder = crossrank::Embedder::embedded().unwrap();
+    let of_query = embedder.embed_query(query).unwrap();
+    let vectors = embedder.embed(&texts).unwrap();
+    let cosine = |v: &Vec<f32>| v.iter().zip(&of_query).map(|(a, b)| a * b).sum::<f32>();
+    let mut expected: Vec<(&str, f32)> =
+        texts.iter().copied().zip(vectors.iter().map(cosine)).collect();
+    expected.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let found = by("vector");
+    for ((text, score), (passage, cosine)) in scores(&found).iter().zip(&expected) {
+        assert_eq!(text, passage);
+        assert!((score - f64::from(*cosine)).abs() < 1e-5, "{score} for {cosine}");
+    }
+    assert_eq!(found.len(), texts.len());
+
+    let words = by("text");
+    let ranks = |list: &[Value], text: &str| -> f64 {
+        let place = scores(list).iter().position(|(passage, _)| *passage == text);
+        place.map_or(0.0, |place| 1.0 / (61 + place) as f64)
+    };
+    let hybrid = library.search(query, &["--no-rerank"]);
+    assert_eq!(hybrid.len(), texts.len());
+    assert!(words.len() < texts.len());
+    for (text, score) in scores(&hybrid) {
+        assert!((score - ranks(&words, text) - ranks(&found, text)).abs() < 1e-12, "{text}");
+    }
+    let order: Vec<f64> = scores(&hybrid).iter().map(|(_, score)| *score).collect();
+    assert!(order.is_sorted_by(|a, b| a >= b));
+
+    // Changed and deleted files change and leave the vectors too.
+    library.write("1.txt", "A young cat, and no database.", 50);
+    fs::remove_file(library.path("3.txt")).unwrap();
+    library.renew_with(&[]);
+    let found = by("vector");
+    assert_eq!(found.len(), 4);
+    assert_eq!(scores(&found)[0].0, "A young cat, and no database.");
+}
+
+#[test]
+fn an_index_keeps_to_its_embedding_model() {
+    let library = Library::new(&[("a.txt", "a zebra")]);
+    library.renew_with(&[]);
+    let (index, files) = (library.index(), library.path(""));
+    let files = files.to_str().unwrap();
+    // The same files in a folder, with a prefix of their own, are another model.
+    let model = library.folder.path().join("model");
+    let bundled = common::root().join("models/all-minilm-l6-v2");
+    fs::create_dir_all(model.join("onnx")).unwrap();
+    for name in ["onnx/model_quantized.onnx", "tokenizer.json", "config.json"] {
+        fs::copy(bundled.join(name), model.join(name)).unwrap();
+    }
+    let pooling = fs::read_to_string(bundled.join("pooling.json")).unwrap();
+    let mut pooling: Value = serde_json::from_str(&pooling).unwrap();
+    pooling["prompts"] = json!({ "query": "query: " });
+    fs::write(model.join("pooling.json"), pooling.to_string()).unwrap();
+    let other = ["--embedding-model", model.to_str().unwrap()];
+
+    for arguments in [&["search", &index, "zebra"][..], &["index", files, "-o", &index]] {
+        let complaint = fails(&[arguments, &other].concat(), b"", "invalid-argument");
+        assert!(complaint.contains("vectors of another embedding model; name that"), "{complaint}");
+    }
+    let text = fails(&["index", files, "-o", &index, "--text-only"], b"", "invalid-argument");
+    assert!(text.contains("has vectors"), "{text}");
+    assert_eq!(library.search("zebra", &["--mode", "text"]).len(), 1);
+
+    let plain = Library::new(&[("a.txt", "a zebra")]);
+    plain.renew();
+    assert_eq!(plain.search("zebra", &[]).len(), 1, "text is what it has");
+    let vector = ["search", &plain.index(), "zebra", "--mode", "hybrid"];
+    assert!(fails(&vector, b"", "invalid-argument").contains("words only"));
+    assert!(
+        fails(&["index", files, "-o", &plain.index()], b"", "invalid-argument")
+            .contains("--text-only")
+    );
 }
 
 #[cfg(unix)]
@@ -377,7 +486,9 @@ fn other_and_damaged_files_are_no_indexes() {
     library.renew();
     let index = library.index();
     let refused = |expected: &str| {
-        for arguments in [&["search", &index, "words"][..], &["index", "examples", "-o", &index]] {
+        for arguments in
+            [&["search", &index, "words"][..], &["index", "examples", "-o", &index, "--text-only"]]
+        {
             let complaint = fails(arguments, b"", "invalid-input");
             assert!(complaint.contains(expected), "{complaint}");
         }
@@ -429,7 +540,7 @@ fn words_find_what_bm25_finds() {
     let folder = tempfile::tempdir().unwrap();
     let index = folder.path().join("index").to_str().unwrap().to_owned();
     let corpus = set.join("corpus.jsonl");
-    stdout(&["index", corpus.to_str().unwrap(), "-o", &index], b"");
+    stdout(&["index", corpus.to_str().unwrap(), "-o", &index, "--text-only"], b"");
     let mut run = String::new();
     for line in fs::read_to_string(set.join("queries.jsonl")).unwrap().lines() {
         let query: Value = serde_json::from_str(line).unwrap();

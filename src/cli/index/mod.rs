@@ -7,7 +7,7 @@ mod files;
 mod outline;
 mod problems;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -55,6 +55,16 @@ struct Summary {
     removed: usize,
 }
 
+/// What became of a file.
+enum Outcome {
+    Indexed,
+    Unchanged,
+    /// It cannot be read now, and may be later: what the index has of it stays.
+    Unread,
+    /// It is no text: what the index has of it goes.
+    Unfit,
+}
+
 pub fn run(args: &IndexArgs) -> Result<String, Failure> {
     let most_bytes = (at_least_one("--max-file-mb", args.max_file_mb)? as u64) << 20;
     let start = Instant::now();
@@ -69,7 +79,7 @@ pub fn run(args: &IndexArgs) -> Result<String, Failure> {
     let mut problems = Problems::new();
     let tree = files::walk(&root, &files::canonical(&args.output)?, &mut problems)?;
 
-    let known: HashMap<String, Option<(u64, i64)>> = store.files()?.into_iter().collect();
+    let known = store.files()?;
     let mut summary = Summary::default();
     let bytes: u64 = tree.files.iter().map(|file| file.size).sum();
     let bar = progress_bar((bytes / 1024) as usize, "kB");
@@ -87,21 +97,18 @@ pub fn run(args: &IndexArgs) -> Result<String, Failure> {
     for file in &tree.files {
         let path = file.path.to_str().expect("other names are left out").to_owned();
         let unchanged = known.get(&path) == Some(&Some((file.size, file.modified)));
-        let holds = match unchanged && file.modified != 0 {
-            true => {
-                summary.unchanged += 1;
-                true
-            }
-            false => {
-                let holds = writer.index(file, &path, most_bytes, &mut problems)?;
-                summary.indexed += usize::from(holds);
-                holds
-            }
+        let outcome = match unchanged && file.modified != 0 {
+            true => Outcome::Unchanged,
+            false => writer.index(file, &path, most_bytes, &mut problems)?,
         };
         writer.bytes += file.size;
-        if holds {
-            kept.insert(path);
+        match outcome {
+            Outcome::Indexed => summary.indexed += 1,
+            Outcome::Unchanged => summary.unchanged += 1,
+            Outcome::Unread => (),
+            Outcome::Unfit => continue,
         }
+        kept.insert(path);
     }
     let unread = |path: &Path| tree.unread.iter().any(|folder| path.starts_with(folder));
     for path in known.into_keys().filter(|path| !kept.contains(path)) {
@@ -139,22 +146,20 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Puts a file's documents into the index, but for those that are there. `false`: it has none
-    /// to put, and what the index holds of it goes.
+    /// Puts a file's documents into the index, but for those that are there.
     fn index(
         &mut self,
         file: &Found,
         path: &str,
         most_bytes: u64,
         problems: &mut Problems,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Outcome, Failure> {
         let documents = match documents::read(file, most_bytes) {
             Ok(documents) => documents,
             Err(failure) => {
                 problems.add_line(&failure.message);
                 problems.end_file(&file.path);
-                // What cannot be read now may be read later.
-                return Ok(failure.code == "io");
+                return Ok(if failure.code == "io" { Outcome::Unread } else { Outcome::Unfit });
             }
         };
         let mut names: HashSet<String> = HashSet::new();
@@ -177,7 +182,8 @@ impl Writer<'_> {
                 }
                 Err(failure) if failure.code == "io" => {
                     problems.add_line(&failure.message);
-                    return Ok(true);
+                    problems.end_file(&file.path);
+                    return Ok(Outcome::Unread);
                 }
                 Err(failure) => problems.add_line(&failure.message),
             }
@@ -185,7 +191,7 @@ impl Writer<'_> {
         problems.end_file(&file.path);
         let (path, size, modified) = (path.to_owned(), file.size, file.modified);
         self.push(Change::Complete { path, size, modified, names }, 0)?;
-        Ok(true)
+        Ok(Outcome::Indexed)
     }
 
     fn put(&mut self, path: &str, source: Source, problems: &mut Problems) -> Result<(), Failure> {

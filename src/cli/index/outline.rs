@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn sections_have_the_headings_above_them() {
         let mut outline = Outline::default();
-        let mut heading = |outline: &mut Outline, level, text: &str| {
+        let heading = |outline: &mut Outline, level, text: &str| {
             outline.start_heading(level);
             outline.push(text, 0..text.len());
             outline.end_heading();

@@ -67,9 +67,10 @@ impl Store {
         let vector = bytes(vector);
         let nearest = |count: usize| {
             let mut statement = self.database.prepare_cached(
-                "SELECT nearest.id, document, name, 1 - distance AS score FROM
+                // sqlite-vec refuses the outer order where SQLite moves it inside.
+                "WITH nearest AS MATERIALIZED
                      (SELECT rowid AS id, distance FROM vectors WHERE vector MATCH ? AND k = ?)
-                         AS nearest
+                 SELECT nearest.id, document, name, 1 - distance FROM nearest
                      JOIN passages ON passages.id = nearest.id
                      JOIN documents ON documents.id = document
                  ORDER BY distance, nearest.id",

@@ -1,7 +1,7 @@
 //! What `crossrank index` changes, in transactions: killed at any moment, an index holds whole
 //! documents, each once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use rusqlite::types::ToSql;
@@ -10,6 +10,9 @@ use rusqlite::{CachedStatement, OptionalExtension, Transaction, TransactionBehav
 use super::Store;
 use crate::cli::Failure;
 use crate::cli::search::words::spaced;
+
+/// A file's size, and when it changed in nanoseconds since 1970.
+pub type Stamp = (u64, i64);
 
 /// A document to put into the index.
 pub struct Document {
@@ -46,7 +49,7 @@ pub enum Change {
 
 impl Store {
     /// Every file, and whether it stands there completely with this size and time.
-    pub fn files(&self) -> Result<Vec<(String, Option<(u64, i64)>)>, Failure> {
+    pub fn files(&self) -> Result<HashMap<String, Option<Stamp>>, Failure> {
         let read = || -> rusqlite::Result<_> {
             let mut files = self.database.prepare("SELECT path, size, modified FROM files")?;
             let rows = files.query_map([], |row| {
