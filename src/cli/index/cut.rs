@@ -192,8 +192,8 @@ mod tests {
             (text.lines().map(tokens).sum::<usize>(), text.lines().map(real).sum::<usize>());
         let ratio = estimate as f64 / real_tokens as f64;
         assert!((1.0..1.4).contains(&ratio), "{estimate} for {real_tokens}");
-        // What a passage of the worst text is, beside the 254 that the embedder reads.
-        for worst in ["zqxjkvbw ", "A7f9Qz2Lx0Kd8Wm3 ", "Ж", "漢", "?!#%"] {
+        // What a passage of words that no vocabulary has is, beside the 254 that the embedder reads.
+        for worst in ["electroencephalographically ", "A7f9Qz2Lx0Kd8Wm3 ", "Ж", "漢", "?!#%"] {
             let passage = &parts(&worst.repeat(200), &[], PASSAGE_TOKENS)[0].to_owned();
             assert!(real(passage) <= 254, "{} tokens of {worst}", real(passage));
         }

@@ -143,7 +143,8 @@ fn distinct(
     limit: usize,
     best: impl Fn(usize) -> rusqlite::Result<Vec<Ranked>>,
 ) -> rusqlite::Result<Vec<Ranked>> {
-    let mut count = most.min(limit);
+    // A second look costs more than twice the passages.
+    let mut count = most.saturating_mul(2).min(limit);
     loop {
         let mut passages = best(count)?;
         let all = passages.len() < count || count == limit;
