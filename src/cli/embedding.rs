@@ -1,13 +1,31 @@
 //! The model that makes vectors of passages and queries.
 
+use std::path::Path;
+#[cfg(feature = "search")]
 use std::path::PathBuf;
 
+#[cfg(feature = "search")]
 use clap::Args;
 use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 
 use super::Failure;
+#[cfg(feature = "search")]
 use super::store::VectorSpace;
 
+/// Loads the model of a folder, or the bundled one.
+pub fn load(folder: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, Failure> {
+    let files = match folder {
+        Some(folder) => ModelFiles::read(folder)?,
+        None => ModelFiles::embedded_embedder()?,
+    };
+    let embedder = Embedder::from_files(&files, options)?;
+    if let Some(warning) = embedder.warning() {
+        eprintln!("crossrank: warning: {warning}");
+    }
+    Ok(embedder)
+}
+
+#[cfg(feature = "search")]
 #[derive(Args)]
 pub struct EmbeddingArgs {
     /// Folder of the model that makes vectors, in the layout of sentence-transformers
@@ -16,22 +34,16 @@ pub struct EmbeddingArgs {
     embedding_model: Option<PathBuf>,
 }
 
+#[cfg(feature = "search")]
 impl EmbeddingArgs {
     pub fn load(&self, threads: Option<usize>) -> Result<Embedder, Failure> {
-        let files = match &self.embedding_model {
-            Some(folder) => ModelFiles::read(folder)?,
-            None => ModelFiles::embedded_embedder()?,
-        };
         let mut options = EmbedderOptions::default();
         options.threads = threads;
-        let embedder = Embedder::from_files(&files, options)?;
-        if let Some(warning) = embedder.warning() {
-            eprintln!("crossrank: warning: {warning}");
-        }
-        Ok(embedder)
+        load(self.embedding_model.as_deref(), options)
     }
 }
 
+#[cfg(feature = "search")]
 pub fn space(embedder: &Embedder) -> VectorSpace {
     VectorSpace {
         fingerprint: embedder.fingerprint().to_owned(),

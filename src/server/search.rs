@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::failure::{Failure, FailureKind};
-use super::job::{Answer, Document, Job, List, Settings};
+use super::job::{Answer, Document, List, RerankJob, Settings};
 use super::message::Response;
 use super::parse::{Parsed, at_least_one, json};
 use super::{Options, short};
@@ -99,7 +99,7 @@ pub(super) fn response(mut answer: Answer) -> Response {
 }
 
 /// The response with the first stage's order and scores.
-pub(super) fn first_stage(mut job: Job) -> Response {
+pub(super) fn first_stage(mut job: RerankJob) -> Response {
     let documents = job.lists.remove(0).documents.into_iter();
     let results = documents.take(job.settings.top_k.unwrap_or(TOP_K)).map(|document| {
         let score = document.object.as_ref().map(|fields| fields[FIRST_STAGE_SCORE].clone());
