@@ -4,11 +4,10 @@ mod embeddings;
 mod types;
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Config, EmbeddingSettings, ModelFiles};
+use crate::model::{Config, EmbeddingSettings, ModelFiles, hexadecimal};
 use crate::runner::{Runner, cancelled, max_length};
 use crate::tokenizer::{Encoding, TextTokenizer, Truncation};
 
@@ -70,12 +69,14 @@ impl Embedder {
         let length = max_length(config.max_length, options.max_length.or(Some(usual)))?;
         settings.query_prefix = options.query_prefix.unwrap_or(settings.query_prefix);
         settings.document_prefix = options.document_prefix.unwrap_or(settings.document_prefix);
-        let hasher = files.hasher(&onnx, options.fingerprint.as_deref());
-        let settled = format!("{settings:?} {length}");
-        let mut fingerprint = String::new();
-        for byte in hasher.part(settled.as_bytes()).key() {
-            write!(fingerprint, "{byte:02x}").expect("a string takes what is written");
-        }
+        let fingerprint = files
+            .hasher(&onnx, options.fingerprint.as_deref())
+            .part(settings.pooling.name().as_bytes())
+            .part(&[settings.normalize.into()])
+            .part(settings.query_prefix.as_bytes())
+            .part(settings.document_prefix.as_bytes())
+            .part(&(length as u64).to_le_bytes());
+        let fingerprint = hexadecimal(&fingerprint.key());
 
         let runner = Runner::load(onnx, &config, options.threads)?;
         // After the engine, whose load leaves room that WebAssembly could not give back.
@@ -134,8 +135,7 @@ impl Embedder {
         pairs
             .map(|(i, (encoding, vector))| {
                 let vector = vector.expect("there is no deadline");
-                self.finish(encoding, vector, options.normalize)
-                    .map_err(|e| e.at(format_args!("text {i}")))
+                self.finish(encoding, &vector, options).map_err(|e| e.at(format_args!("text {i}")))
             })
             .collect()
     }
@@ -194,19 +194,32 @@ impl Embedder {
         self.runner.engine.kernel()
     }
 
-    fn finish(
+    #[cfg(feature = "server")]
+    pub(crate) fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// The embedding of a text of which `vector` is the runner's output.
+    pub(crate) fn finish(
         &self,
         encoding: &Encoding,
-        mut vector: Vec<f32>,
-        normalize: Option<bool>,
+        vector: &[f32],
+        options: &EmbedOptions,
     ) -> Result<Embedding> {
+        let mut vector = vector.to_vec();
+        // Nothing is known of it before the first vector.
+        if ![0, vector.len()].contains(&self.dimensions) {
+            let message =
+                format!("the model gave {} elements, not {}", vector.len(), self.dimensions);
+            return Err(Error::new(ErrorKind::InvalidModel, message));
+        }
         if vector.iter().any(|x| !x.is_finite()) {
             return Err(Error::new(
                 ErrorKind::InvalidScore,
                 "the model gave a vector that is not of numbers; its file is damaged",
             ));
         }
-        if normalize.unwrap_or(self.settings.normalize) {
+        if options.normalize.unwrap_or(self.settings.normalize) {
             unit(&mut vector);
         }
         let (tokens, truncated) = (encoding.ids.len(), encoding.document_truncated);

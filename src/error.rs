@@ -24,11 +24,11 @@ pub enum ErrorKind {
     Io,
     /// The model file is damaged, is not ONNX, or cannot be run.
     InvalidModel,
-    /// The model is sound but of a kind that this crate does not rerank with.
+    /// The model is sound but of a kind that this crate does not run.
     UnsupportedModel,
     /// The tokenizer and the model do not belong together.
     TokenizerMismatch,
-    /// The model gave a score that is not a number.
+    /// The model gave a score or a vector that is not of numbers.
     InvalidScore,
     /// This build carries no model and none was named.
     ModelNotInstalled,

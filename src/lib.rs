@@ -31,6 +31,15 @@
 //! (512) with Hugging Face's `longest_first`, which for usual queries cuts the document alone; the
 //! result says so. A document's score does not depend on the others in the call nor on the number of threads.
 //!
+//! # Vectors
+//!
+//! An [`Embedder`] is a bi-encoder: it makes a vector of each text, which can be kept, and those of a
+//! query and of passages that answer it are near each other. It is the first stage whose candidates
+//! a [`Reranker`] puts in order. [`Embedder::embed`] is for documents, [`Embedder::embed_query`] for
+//! queries; some models want prefixes that tell the two apart. [`Embedder::fingerprint`] tells the
+//! vectors of one model from another's. [`ModelFiles::EMBEDDING`] names the files that say how a
+//! model's vectors are made.
+//!
 //! # Services
 //!
 //! With the feature `remote` (part of `cli`), `Remote` asks a service that speaks the rerank API
@@ -51,17 +60,18 @@
 //! together: [`Reranker::prepare`] tokenizes, [`Reranker::logits`] scores, [`Reranker::finish`] makes
 //! scores of the logits. [`Reranker::start`] scores in small pieces, for event loops.
 //!
-//! # The bundled model
+//! # The bundled models
 //!
-//! The feature `embedded-model` (on by default) compiles `models/minilm-l6-en` of the source
-//! repository into the library. The crates.io package is limited to 10 MiB and comes without
-//! it: there [`Reranker::embedded`] answers [`ErrorKind::ModelNotInstalled`]. Take the folder
-//! from the repository or from the npm package `crossrank-minilm-l6-en`, and load it with
-//! [`Reranker::load`]. The model has a licence of its own, in its `MODEL_CARD.md`.
+//! The feature `embedded-model` (on by default) compiles `models/minilm-l6-en` and
+//! `models/all-minilm-l6-v2` of the source repository into the library. The crates.io package is
+//! limited to 10 MiB and comes without them: there [`Reranker::embedded`] and
+//! [`Embedder::embedded`] answer [`ErrorKind::ModelNotInstalled`]. Take the folders from the
+//! repository or from the npm packages `crossrank-minilm-l6-en` and `crossrank-all-minilm-l6-v2`, and
+//! load them. The models have licences of their own, in their folders.
 //!
 //! # Limits
 //!
-//! BERT cross-encoders with one label; texts of at most [`MAX_TEXT_BYTES`]. Without the feature
+//! BERT cross-encoders with one label, bi-encoders with mean or CLS pooling; texts of at most [`MAX_TEXT_BYTES`]. Without the feature
 //! `general` (on by default), graphs that the engine does not recognise are refused.
 
 #![warn(missing_docs)]

@@ -357,6 +357,11 @@ impl Reranker {
         self.runner.run(encodings, options.halt(), |logit| logit[0], scored)
     }
 
+    #[cfg(feature = "server")]
+    pub(crate) fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
     fn cache(&self) -> Option<&ScoreCache> {
         self.cache.as_ref().map(|(cache, _)| &**cache)
     }

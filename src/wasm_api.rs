@@ -4,6 +4,8 @@
 //! right type, because the TypeScript side has looked at what a conversion would hide (lone
 //! surrogates, a `topK` that is not a whole number); everything else is checked by the core.
 
+mod embedder;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};

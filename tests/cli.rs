@@ -222,3 +222,30 @@ fn eval_agrees_with_the_model_card_on_trec_dl_19() {
     assert!((ndcg("first_stage") - 0.5058).abs() < 0.0005);
     assert!((ndcg("reranked") - 0.6127).abs() < 0.005);
 }
+
+#[test]
+fn embeds_lines_and_json_lines() {
+    let read = |output: String| -> Vec<Value> {
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let lines = read(stdout(&["embed"], b"Bananas are yellow.\n\nA vector database.\n"));
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[1]["index"], &lines[1]["truncated"]), (&1.into(), &false.into()));
+    let vector =
+        |line: &Value| -> Vec<f32> { serde_json::from_value(line["embedding"].clone()).unwrap() };
+    let embedder = crossrank::Embedder::embedded().unwrap();
+    let texts = ["Bananas are yellow.", "A vector database."];
+    let expected = embedder.embed(&texts).unwrap();
+    assert_eq!(lines.iter().map(vector).collect::<Vec<_>>(), expected);
+
+    let json = b"{\"body\": \"a river\"}\n";
+    let prefix = ["embed", "--query", "--query-prefix", "query: ", "--text-field", "body"];
+    let prefixed = read(stdout(&prefix, json));
+    assert_eq!(vector(&prefixed[0]), embedder.embed(&["query: a river"]).unwrap()[0]);
+    let cut = read(stdout(&["embed", "--max-length", "5"], b"one two three four five six"));
+    assert_eq!((&cut[0]["tokens"], &cut[0]["truncated"]), (&5.into(), &true.into()));
+
+    fails(&["embed", "--max-length", "0"], b"a", "invalid-argument");
+    fails(&["embed", "no-such-file"], b"", "io");
+    fails(&["embed", "--model", "models/minilm-l6-en"], b"a", "unsupported-model");
+}

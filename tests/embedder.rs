@@ -92,19 +92,21 @@ fn vectors_are_as_close_to_fp32_as_onnx_runtimes_int8() {
     assert!(ours.0 > 0.99 && ours.0 >= onnx_runtime.0 && ours.1 >= onnx_runtime.1);
 }
 
-/// `data/embedding-bits.json`: a hash of each golden text's vector, which the JavaScript tests hold
-/// node and browsers against. `CROSSRANK_UPDATE=1 cargo test --release --test embedder` writes it
-/// again.
+/// `data/embedding-bits.json`: the fingerprint, and a hash of each golden text's vector, which the
+/// JavaScript tests hold node and browsers against. `CROSSRANK_UPDATE=1 cargo test --release --test
+/// embedder` writes it again.
 #[test]
 fn golden_texts_have_golden_bits() {
     let vectors = embedder().embed(&texts()).unwrap();
     let hashes: Vec<u32> = vectors.iter().map(|vector| hash(vector)).collect();
+    let found = serde_json::json!({ "fingerprint": embedder().fingerprint(), "hashes": hashes });
     let path = root().join("tests/data/embedding-bits.json");
     if std::env::var_os("CROSSRANK_UPDATE").is_some() {
-        std::fs::write(&path, serde_json::to_string(&hashes).unwrap() + "\n").unwrap();
+        std::fs::write(&path, found.to_string() + "\n").unwrap();
     }
-    let expected: Vec<u32> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(hashes, expected);
+    let expected: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(found, expected);
 }
 
 /// FNV-1a of the elements' bits, a word at a time.

@@ -389,3 +389,32 @@ fn searches_an_index_that_is_renewed_meanwhile() {
     }
     assert_eq!(Served::start(&[]).post("/search", &body).status, 404);
 }
+
+#[test]
+fn vectors_and_scores_are_computed_side_by_side() {
+    let server = Served::start(&["--cache-mb", "0", "--threads", "2"]);
+    let embedder = crossrank::Embedder::embedded().unwrap();
+    std::thread::scope(|scope| {
+        for seed in 0..12 {
+            let (server, embedder) = (&server, &embedder);
+            scope.spawn(move || {
+                if seed % 2 == 0 {
+                    let answer = server.post("/rerank", &tei(seed, 20));
+                    assert_eq!(bits(&answer.json()), expected(seed, 20), "request {seed}");
+                    return;
+                }
+                let texts = documents(seed, 20);
+                let answer = server.post("/v1/embeddings", &json!({ "input": texts }));
+                assert_eq!(answer.status, 200, "{}", answer.body);
+                let data = answer.json()["data"].clone();
+                for (i, vector) in embedder.embed(&texts).unwrap().iter().enumerate() {
+                    let found: Vec<f32> =
+                        serde_json::from_value(data[i]["embedding"].clone()).unwrap();
+                    assert_eq!(found, *vector, "request {seed}, text {i}");
+                }
+            });
+        }
+    });
+    let refused = Served::start(&["--model", "models/minilm-l6-en"]);
+    assert_eq!(refused.post("/v1/embeddings", &json!({ "input": "a" })).status, 404);
+}

@@ -42,7 +42,7 @@ console.log("| package | file | raw | gzip -9 | brotli -11 |\n|---|---|---|---|-
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
 async function bundled(entry) {
   const options = { bundle: true, minify: true, format: "esm", write: false };
-  const external = ["crossrank-minilm-l6-en"];
+  const external = ["crossrank-all-minilm-l6-v2", "crossrank-minilm-l6-en"];
   const { outputFiles } = await build({ ...options, external, entryPoints: [join(dist, entry)] });
   return outputFiles[0].contents;
 }

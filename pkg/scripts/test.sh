@@ -27,12 +27,13 @@ install() { # FOLDER TARBALL...
 }
 pack pkg
 pack models/minilm-l6-en
+pack models/all-minilm-l6-v2
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite,control-suite,remote-suite,checks,stub,trap,node.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/{suite,control-suite,embedder-suite,remote-suite,checks,stub,trap,node.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/page.html "$CROSSRANK_PROJECT"
-cp -r tests/data/{golden.json,logit-bits.json,remote} "$CROSSRANK_PROJECT"
+cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote} "$CROSSRANK_PROJECT"
 
 prepare_edge() {
   export CROSSRANK_EDGE=$scratch/edge

@@ -1,24 +1,28 @@
 // Types of what scripts/build.sh generates from src/wasm_api.rs with wasm-bindgen.
 
-import type { Encoding, Info, Score } from "../types/index.js";
-import type { ScoreOptions } from "./home.js";
+import type { Encoding } from "../types/index.js";
+import type { Embedding, EmbedderSetup, Known, Reranking, Work } from "./work.js";
 
 /** A model inside a WebAssembly instance. Errors that it throws are `{ code, message }`. */
-export interface WasmModel {
-  start(queries: string[], documents: string[][], options: ScoreOptions): WasmScoring;
-  encode(query: string, document: string): Encoding;
-  cacheKeys(query: string, documents: string[], options: ScoreOptions): Uint8Array;
-  recall(keys: Uint8Array): (Score | undefined)[];
-  remember(keys: Uint8Array, scores: Score[]): void;
-  save(): Uint8Array;
-  restore(saved: Uint8Array): void;
-  info(): Pick<Info, "kernel" | "warning" | "maxLength" | "cache">;
+export interface WasmModel<W extends Work> {
+  start(queries: string[], documents: string[][], options: W["options"]): WasmWork<W>;
+  encode(...given: W["encode"]): Encoding;
+  info(): Known<W>;
 }
 
-/** Lists that are being scored. */
-export interface WasmScoring {
+/** What a model with a cache has beside. */
+export interface WasmCache<W extends Work> {
+  cacheKeys(query: string, documents: string[], options: W["options"]): Uint8Array;
+  recall(keys: Uint8Array): (W["result"] | undefined)[];
+  remember(keys: Uint8Array, results: W["result"][]): void;
+  save(): Uint8Array;
+  restore(saved: Uint8Array): void;
+}
+
+/** Lists that are being read. */
+export interface WasmWork<W extends Work> {
   /** Does a piece of the work. Positions count through all lists. */
-  step(model: WasmModel): [position: number, score: Score][];
+  step(model: WasmModel<W>): [position: number, result: W["result"]][];
   readonly done: boolean;
   /** The document that an error of `step` is about, where it is about one. */
   readonly position: number | undefined;
@@ -39,7 +43,15 @@ export interface Bindings {
     config: Uint8Array,
     tokenizerConfig?: Uint8Array,
     cache?: CacheOptions,
-  ) => WasmModel;
+  ) => WasmModel<Reranking>;
+  Embedder: new (
+    onnx: Uint8Array,
+    tokenizer: Uint8Array,
+    config: Uint8Array,
+    tokenizerConfig: Uint8Array | undefined,
+    embedding: Record<string, string>,
+    setup: EmbedderSetup,
+  ) => WasmModel<Embedding>;
   lastPanic(): string | undefined;
 }
 

@@ -1,50 +1,51 @@
 // One call: what stops it, and what it has so far.
 
-import type { Score } from "../types/index.js";
 import { unlessAborted, type Stop } from "./abort.js";
-import type { Home, Job, ScoreOptions } from "./home.js";
+import type { Home, Job } from "./home.js";
+import type { Reranking, Work } from "./work.js";
 
-/** A score that is not known yet, or never will be. */
-export type MaybeScore = Score | undefined;
-
-export interface CallControl {
-  options: ScoreOptions;
+export interface CallControl<W extends Work = Reranking> {
+  options: W["options"];
   skipCache: boolean;
   signal: AbortSignal | undefined;
   timeoutMs: number | undefined;
 }
 
-/** The scores of a job, which come one by one. */
-export class Call {
-  /** By list and document. */
-  readonly scores: MaybeScore[][];
+/** The results of a job, which come one by one. */
+export class Call<W extends Work = Reranking> {
+  /** By list and document; undefined is not known yet, or never will be. */
+  readonly results: (W["result"] | undefined)[][];
   /** Why the primary did not answer, where the secondary did. */
   fallback: Error | undefined;
   readonly #job: Job;
   readonly #changed: () => void;
 
-  /** `changed` is called when there are new scores. */
+  /** `changed` is called when there are new results. */
   constructor(job: Job, changed: () => void = () => {}) {
     this.#job = job;
     this.#changed = changed;
-    this.scores = job.documents.map((list) => Array<MaybeScore>(list.length).fill(undefined));
+    this.results = job.documents.map((list) => Array(list.length).fill(undefined));
   }
 
-  /** Resolves when all scores are known, or when the time is over; rejects when `stop` aborts. */
-  async run(home: Home, { options, skipCache, timeoutMs }: CallControl, stop: Stop): Promise<void> {
+  /** Resolves when all results are known, or when the time is over; rejects when `stop` aborts. */
+  async run(
+    home: Home<W>,
+    { options, skipCache, timeoutMs }: CallControl<W>,
+    stop: Stop,
+  ): Promise<void> {
     let ended = false;
-    const work = home.score.bind(home, this.#job, {
+    const work = home.run.bind(home, this.#job, {
       options,
       skipCache,
       signal: stop.signal,
-      scored: (list, index, score) => {
+      found: (list, index, result) => {
         if (ended) return;
-        this.scores[list]![index] = score;
+        this.results[list]![index] = result;
         this.#changed();
       },
       restarted: (reason) => {
         this.fallback = reason;
-        for (const list of this.scores) list.fill(undefined);
+        for (const list of this.results) list.fill(undefined);
       },
     });
     let timer: ReturnType<typeof setTimeout> | undefined;

@@ -7,16 +7,19 @@ import { Call } from "./call.js";
 import { CrossrankError } from "./errors.js";
 import { Fallback, Lazy } from "./fallback.js";
 import type { Home } from "./home.js";
+import { defineEmbedder } from "./embedder.js";
 import { arrayOf, scoreControlOf, show, sizedTextOf, textOf, textsOf } from "./input.js";
-import { loader } from "./load.js";
+import { reranking } from "./kinds.js";
+import { checked, loader } from "./load.js";
 import type { Platform } from "./platform.js";
 import { RankedCall, type List } from "./ranked-call.js";
 import { Remote } from "./remote.js";
 
-type Api = Pick<typeof types, "Reranker" | "rerank">;
+type Api = Pick<typeof types, "Embedder" | "Reranker" | "rerank">;
 
 export function define(platform: Platform): Api {
-  const load = loader(platform);
+  const loadAny = loader(platform);
+  const load = async (options: LoadOptions) => loadAny(checked(options), reranking(options));
 
   /** A reranker, or what loads it when it is first needed. */
   type Choice = Reranker | (() => Reranker | Promise<Reranker>);
@@ -121,7 +124,11 @@ export function define(platform: Platform): Api {
   }
 
   // The public class has a private constructor, which no other class can be assigned to.
-  return { Reranker: Reranker as unknown as typeof types.Reranker, rerank };
+  return {
+    Embedder: defineEmbedder(loadAny),
+    Reranker: Reranker as unknown as typeof types.Reranker,
+    rerank,
+  };
 }
 
 /** The calls of one reranker. They look at their input before they ask the home. */
@@ -204,7 +211,7 @@ class Calls {
     });
     const stop = new Stop(control.signal);
     await call.run(this.home, control, stop).finally(() => stop.unfollow());
-    return call.scores.flat().map((score) => score!);
+    return call.results.flat().map((score) => score!);
   }
 
   async #run<D extends Document>(ranked: RankedCall<D>, signal?: AbortSignal): Promise<void> {

@@ -14,7 +14,7 @@ export class CrossrankError extends Error {
 }
 
 export function disposed(): CrossrankError {
-  return new CrossrankError("disposed", "this reranker was disposed of; load a new one");
+  return new CrossrankError("disposed", "this model was disposed of; load a new one");
 }
 
 /** An error about one document of a job, which the message does not name. */
@@ -30,6 +30,6 @@ export class DocumentError extends CrossrankError {
 /** A worker that ended by itself; its seat starts another one for the next call. */
 export class WorkerDied extends CrossrankError {
   constructor(cause?: unknown) {
-    super("runtime-crashed", "the worker that scored has died; call again", { cause });
+    super("runtime-crashed", "the worker that computed has died; call again", { cause });
   }
 }

@@ -15,8 +15,8 @@ export class Lazy implements Home {
     this.#load = load;
   }
 
-  async score(...given: Parameters<Home["score"]>): Promise<void> {
-    return (await this.#loaded()).score(...given);
+  async run(...given: Parameters<Home["run"]>): Promise<void> {
+    return (await this.#loaded()).run(...given);
   }
 
   async encode(...given: Parameters<Home["encode"]>): Promise<Encoding> {
@@ -61,17 +61,17 @@ export class Fallback implements Home {
     this.#second = second;
   }
 
-  score(job: Job, control: Control): Promise<void> {
+  run(job: Job, control: Control): Promise<void> {
     let failed = false;
     const first: Control = {
       ...control,
-      scored: (...score) => failed || control.scored(...score),
+      found: (...result) => failed || control.found(...result),
     };
     const restart = (reason: Error) => {
       failed = true;
       control.restarted(reason);
     };
-    const call = (home: Home) => home.score(job, failed ? control : first);
+    const call = (home: Home) => home.run(job, failed ? control : first);
     return this.#either(call, restart, control.signal);
   }
 

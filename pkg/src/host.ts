@@ -3,23 +3,24 @@
 import { CrossrankError, DocumentError } from "./errors.js";
 import { Instance } from "./instance.js";
 import { bytesOf } from "./blobs.js";
+import type { Work } from "./work.js";
 import type { Port, Reply, Request } from "./protocol.js";
 
 export function host(port: Port): void {
   const reply = (message: Reply) => port.post(message);
   const running = new Map<number, AbortController>();
-  let instance: Instance | undefined;
+  let instance: Instance<Work> | undefined;
 
-  async function load({ module, files, cache }: Request & { op: "load" }): Promise<void> {
-    instance = new Instance({ module: async () => module, files: () => bytesOf(files), cache });
+  async function load({ module, files, setup }: Request & { op: "load" }): Promise<void> {
+    instance = new Instance({ module: async () => module, files: () => bytesOf(files), setup });
     await instance.ready();
   }
 
-  async function score({ id, lists, options }: Request & { op: "score" }): Promise<void> {
+  async function run({ id, lists, options }: Request & { op: "run" }): Promise<void> {
     const stop = new AbortController();
     running.set(id, stop);
-    const scored = instance!.score(lists, options, stop.signal, (scored) => reply({ id, scored }));
-    await scored.finally(() => running.delete(id));
+    const work = instance!.run(lists, options, stop.signal, (found) => reply({ id, found }));
+    await work.finally(() => running.delete(id));
   }
 
   async function answer(request: Request): Promise<unknown> {
@@ -28,8 +29,8 @@ export function host(port: Port): void {
         return hold(request.lock);
       case "load":
         return load(request);
-      case "score":
-        return score(request);
+      case "run":
+        return run(request);
       case "stop":
         return running.get(request.id)?.abort();
       default:

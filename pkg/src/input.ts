@@ -1,9 +1,16 @@
 // Checks of what the conversion to WebAssembly would hide: types, and lone surrogates, which it
 // would replace without a word. Every other rule is the Rust core's.
 
-import type { CallOptions, Document, ScoreCallOptions, TextOptions } from "../types/index.js";
+import type {
+  CallOptions,
+  Document,
+  EmbedCallOptions,
+  ScoreCallOptions,
+  TextOptions,
+} from "../types/index.js";
 import type { CallControl } from "./call.js";
 import { CrossrankError } from "./errors.js";
+import type { Embedding } from "./work.js";
 
 export function topKOf(topK: unknown): number {
   if (topK === undefined) return Infinity;
@@ -66,6 +73,21 @@ export function queryOf(query: unknown, place: string): string {
   return text;
 }
 
+export function embedControlOf(options: EmbedCallOptions | undefined): CallControl<Embedding> {
+  check("", options, "an object", isObject(options));
+  const { signal, truncate, normalize } = options ?? {};
+  check("signal", signal, "an AbortSignal", signal instanceof AbortSignal);
+  check("truncate", truncate, "true or false", typeof truncate === "boolean");
+  check("normalize", normalize, "true or false", typeof normalize === "boolean");
+  const { onProgress } = options ?? {};
+  check("onProgress", onProgress, "a function", typeof onProgress === "function");
+  const core = {
+    ...(truncate !== undefined && { truncate }),
+    ...(normalize !== undefined && { normalize }),
+  };
+  return { options: core, skipCache: true, signal, timeoutMs: undefined };
+}
+
 export function scoreControlOf(options: ScoreCallOptions<never> | undefined): CallControl {
   check("", options, "an object", isObject(options));
   const { signal, longDocuments, maxWindows, skipCache = false } = options ?? {};
@@ -121,7 +143,7 @@ export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isWhole(value: unknown): value is number {
+export function isWhole(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 1;
 }
 
@@ -140,6 +162,6 @@ export function show(value: unknown): string {
   return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
 }
 
-function invalid(message: string): CrossrankError {
+export function invalid(message: string): CrossrankError {
   return new CrossrankError("invalid-argument", message);
 }

@@ -1,15 +1,17 @@
 // A model in a WebAssembly instance on this thread.
 
-import type { Encoding, Score } from "../types/index.js";
-import { bind, type Bindings, type WasmModel } from "./bindings.js";
+import type { Encoding } from "../types/index.js";
+import { bind, type Bindings, type WasmCache, type WasmModel } from "./bindings.js";
 import { Breath } from "./breath.js";
 import { CrossrankError, disposed, DocumentError, type ErrorCode } from "./errors.js";
-import type { Lists, ScoreOptions } from "./home.js";
-import type { Recalled, Scored, Seat, Source } from "./seat.js";
+import type { Lists } from "./home.js";
+import { embeddingTexts, type ModelFiles } from "./model.js";
+import type { CacheSeat, Found, Recalled, Source } from "./seat.js";
+import type { Embedding, Known, Reranking, Work } from "./work.js";
 
-interface Loaded {
+interface Loaded<W extends Work> {
   bindings: Bindings;
-  model: WasmModel;
+  model: WasmModel<W>;
   /** It trapped, and may not be touched any more. */
   dropped: boolean;
 }
@@ -21,14 +23,14 @@ interface Loaded {
  * A trap leaves an instance in an unknown state: it is dropped, and the next call makes a new one
  * from the source.
  */
-export class Instance implements Seat {
-  readonly #source: Source;
-  #loading: Promise<Loaded> | undefined;
+export class Instance<W extends Work> implements CacheSeat<W> {
+  readonly #source: Source<W>;
+  #loading: Promise<Loaded<W>> | undefined;
   /** The end of the jobs so far. They do not overlap: two at once would both be late. */
   #last: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
-  constructor(source: Source) {
+  constructor(source: Source<W>) {
     this.#source = source;
   }
 
@@ -36,23 +38,27 @@ export class Instance implements Seat {
     await this.#loaded();
   }
 
-  score(
+  run(
     lists: Lists,
-    options: ScoreOptions,
+    options: W["options"],
     signal: AbortSignal,
-    scored: (scored: Scored) => void,
+    found: (found: Found<W>) => void,
   ): Promise<void> {
-    const run = this.#last.then(() => this.#score(lists, options, signal, scored));
+    const run = this.#last.then(() => this.#run(lists, options, signal, found));
     this.#last = run.catch(() => {});
     return run;
   }
 
-  encode(query: string, document: string): Promise<Encoding> {
-    return this.#call((model) => model.encode(query, document));
+  encode(...given: W["encode"]): Promise<Encoding> {
+    return this.#call((model) => model.encode(...given));
   }
 
-  recall({ queries, documents }: Lists, options: ScoreOptions): Promise<Recalled> {
-    return this.#call((model) => {
+  info(): Promise<Known<W>> {
+    return this.#call((model) => model.info());
+  }
+
+  recall({ queries, documents }: Lists, options: W["options"]): Promise<Recalled<W>> {
+    return this.#cache((model) => {
       const lists = queries.map((query, i) => model.cacheKeys(query, documents[i]!, options));
       const keys = new Uint8Array(lists.reduce((length, list) => length + list.length, 0));
       let end = 0;
@@ -60,24 +66,20 @@ export class Instance implements Seat {
         keys.set(list, end);
         end += list.length;
       }
-      return { keys, scores: model.recall(keys) };
+      return { keys, results: model.recall(keys) };
     });
   }
 
-  remember(keys: Uint8Array, scores: Score[]): Promise<void> {
-    return this.#call((model) => model.remember(keys, scores));
+  remember(keys: Uint8Array, results: W["result"][]): Promise<void> {
+    return this.#cache((model) => model.remember(keys, results));
   }
 
   save(): Promise<Uint8Array> {
-    return this.#call((model) => model.save());
+    return this.#cache((model) => model.save());
   }
 
   restore(saved: Uint8Array): Promise<void> {
-    return this.#call((model) => model.restore(saved));
-  }
-
-  info(): Promise<ReturnType<WasmModel["info"]>> {
-    return this.#call((model) => model.info());
+    return this.#cache((model) => model.restore(saved));
   }
 
   dispose(): void {
@@ -85,43 +87,48 @@ export class Instance implements Seat {
     this.#loading = undefined;
   }
 
-  async #score(
+  async #run(
     { queries, documents }: Lists,
-    options: ScoreOptions,
+    options: W["options"],
     signal: AbortSignal,
-    scored: (scored: Scored) => void,
+    found: (found: Found<W>) => void,
   ): Promise<void> {
     signal.throwIfAborted();
     const loaded = await this.#loaded();
-    const scoring = this.#guard(loaded, ({ model }) => model.start(queries, documents, options));
+    const work = this.#guard(loaded, ({ model }) => model.start(queries, documents, options));
     const breath = new Breath();
     const step = () => {
       try {
-        return scoring.step(loaded.model);
+        return work.step(loaded.model);
       } catch (error) {
         // After a trap nothing of the instance may be touched, and nothing needs to be.
         if (!isReport(error)) throw error;
-        const { position } = scoring;
-        scoring.free();
+        const { position } = work;
+        work.free();
         throw position === undefined ? error : new DocumentError(error.code, error.message, position);
       }
     };
-    while (!scoring.done) {
-      const known = this.#guard(loaded, step);
-      if (known.length > 0) scored(known);
+    while (!work.done) {
+      const results = this.#guard(loaded, step);
+      if (results.length > 0) found(results);
       await breath.take();
       if (signal.aborted || this.#disposed) break;
     }
-    if (!loaded.dropped) scoring.free();
+    if (!loaded.dropped) work.free();
     signal.throwIfAborted();
     if (this.#disposed) throw disposed();
   }
 
-  async #call<T>(call: (model: WasmModel) => T): Promise<T> {
+  async #call<T>(call: (model: WasmModel<W>) => T): Promise<T> {
     return this.#guard(await this.#loaded(), ({ model }) => call(model));
   }
 
-  #loaded(): Promise<Loaded> {
+  /** A call that concerns the cache, which nobody asks of a model that has none. */
+  #cache<T>(call: (model: WasmCache<W>) => T): Promise<T> {
+    return this.#call((model) => call(model as unknown as WasmCache<W>));
+  }
+
+  #loaded(): Promise<Loaded<W>> {
     if (this.#disposed) return Promise.reject(disposed());
     const loading = (this.#loading ??= instantiate(this.#source));
     return loading.then(
@@ -137,7 +144,7 @@ export class Instance implements Seat {
   }
 
   /** Drops the instance where it traps. */
-  #guard<T>(loaded: Loaded, call: (loaded: Loaded) => T): T {
+  #guard<T>(loaded: Loaded<W>, call: (loaded: Loaded<W>) => T): T {
     try {
       if (loaded.dropped) throw new Error("in another call");
       return call(loaded);
@@ -151,7 +158,7 @@ export class Instance implements Seat {
   }
 }
 
-async function instantiate(source: Source): Promise<Loaded> {
+async function instantiate<W extends Work>(source: Source<W>): Promise<Loaded<W>> {
   const [module, files] = await Promise.all([source.module(), source.files()]);
   const bindings = bind();
   try {
@@ -161,12 +168,21 @@ async function instantiate(source: Source): Promise<Loaded> {
     throw new CrossrankError("runtime-failed", message, { cause });
   }
   try {
-    const { onnx, tokenizer, config, tokenizerConfig } = files;
-    const model = new bindings.Model(onnx, tokenizer, config, tokenizerConfig, source.cache);
-    return { bindings, model, dropped: false };
+    return { bindings, model: made(bindings, files, source.setup) as WasmModel<W>, dropped: false };
   } catch (error) {
     throw errorOf(error, bindings);
   }
+}
+
+function made(
+  { Model, Embedder }: Bindings,
+  files: ModelFiles,
+  setup: Work["setup"],
+): WasmModel<Reranking> | WasmModel<Embedding> {
+  const { onnx, tokenizer, config, tokenizerConfig } = files;
+  return setup.kind === "reranker"
+    ? new Model(onnx, tokenizer, config, tokenizerConfig, setup.cache)
+    : new Embedder(onnx, tokenizer, config, tokenizerConfig, embeddingTexts(files), setup.options);
 }
 
 /** What src/wasm_api.rs throws; anything else is a trap or the engine's own error. */

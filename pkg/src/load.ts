@@ -1,24 +1,23 @@
 // From load options to a home.
 
-import type { LoadOptions } from "../types/index.js";
+import type { EmbedderLoadOptions, LoadOptions } from "../types/index.js";
 import { unlessAborted } from "./abort.js";
-import type { CacheOptions } from "./bindings.js";
 import { blobsOf, bytesOf } from "./blobs.js";
-import { defaultModel } from "./default-model.js";
 import { CrossrankError } from "./errors.js";
 import type { Home } from "./home.js";
-import { check, isObject, show } from "./input.js";
+import { check, invalid, isObject, show } from "./input.js";
 import { Instance } from "./instance.js";
+import type { Kind } from "./kinds.js";
 import { fingerprintOf, readModel, type ModelFiles } from "./model.js";
 import type { Platform } from "./platform.js";
-import { Pool, type Keeper } from "./pool.js";
+import { Pool } from "./pool.js";
 import { chooseBuild, refuseRelaxed, type Build } from "./simd.js";
 import { Storage } from "./storage.js";
-import { VERSION } from "./version.js";
+import type { Work } from "./work.js";
 import { WorkerSeat } from "./worker-seat.js";
 
-/** The memory of a score cache, in bytes: some 24,000 scores. */
-const CACHE_BYTES = 4 << 20;
+type CommonOptions = LoadOptions | EmbedderLoadOptions;
+
 /** More workers than this cost more memory than most pages have to give. */
 const MOST_AUTO_WORKERS = 4;
 /** More than this are a mistake. */
@@ -30,8 +29,11 @@ interface Own {
   build: Build;
 }
 
-/** Gives `load` for a platform. Modules are compiled once for all rerankers. */
-export function loader(platform: Platform): (options: LoadOptions) => Promise<Home> {
+/** What loads a kind of model, with options that are {@link checked}. */
+export type Load = <W extends Work>(options: CommonOptions, kind: Kind<W>) => Promise<Home<W>>;
+
+/** Gives `load` for a platform. Modules are compiled once for all models. */
+export function loader(platform: Platform): Load {
   let own: Promise<Own> | undefined;
 
   async function compileOwn(storage: Storage): Promise<Own> {
@@ -60,60 +62,56 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
     }));
   }
 
-  return async (options) => {
-    const { model, wasm, onProgress, signal } = checked(options);
+  return async <W extends Work>(options: CommonOptions, kind: Kind<W>) => {
+    const { model, wasm, onProgress, signal } = options;
     signal?.throwIfAborted();
     const storage = new Storage(options.storage);
     const workers = workersOf(options.workers, platform);
-    const { bytes, persistent } = cacheOf(options.scoreCache);
-    const cached = bytes > 0;
     const script = scriptOf(options.worker, platform);
-    const source = model === undefined ? await defaultModel() : model;
+    const source = model === undefined ? await kind.defaultModel() : model;
+    const readFiles = (watch: Pick<LoadOptions, "onProgress" | "signal">) =>
+      readModel(kind.name, source, platform, storage, watch);
 
-    async function read(): Promise<Loaded> {
+    async function read(): Promise<Loaded<W>> {
       const [{ module, build }, files] = await Promise.all([
         compile(wasm, storage),
-        readModel(source, platform, storage, { onProgress, signal }),
+        readFiles({ onProgress, signal }),
       ]);
-      const cache = cached ? { bytes, ...(await fingerprintOf(source, files)) } : undefined;
-      return { module, build, files, cache };
-    }
-
-    function keeper(cache: CacheOptions | undefined): Keeper | undefined {
-      return persistent && cache ? keeperOf(storage, cache) : undefined;
+      return { module, build, files, setup: await kind.setup(() => fingerprintOf(source, files)) };
     }
 
     /**
      * The files are read again after a crash, instead of being kept: 24 MB held for as long as the
-     * reranker lives is a high price for what should never happen, and files on the disk or in the
+     * model lives is a high price for what should never happen, and files on the disk or in the
      * browser's storage come back quickly.
      */
-    function inThread(loaded: Loaded): Promise<Pool> {
-      const { module, cache } = loaded;
-      const kept = keeper(cache);
+    function inThread({ module, setup, ...loaded }: Loaded<W>): Promise<Pool<W>> {
       let first: ModelFiles | undefined = loaded.files;
-      const again = async () => first ?? (await readModel(source, platform, storage, {}));
+      const again = async () => first ?? (await readFiles({}));
       const files = () => again().finally(() => (first = undefined));
-      const seat = new Instance({ module: async () => module, files, cache });
-      return Pool.load([seat], { home: "in-thread", cached, keeper: async () => kept });
+      const seat = new Instance<W>({ module: async () => module, files, setup });
+      const cache = kind.cached ? seat : undefined;
+      const keeper = async () => kind.keeper(setup, storage);
+      return Pool.load([seat], { home: "in-thread", cache, keeper });
     }
 
     /** Workers start while the files are read. They are handed blobs, which are not copied. */
-    async function inWorkers(count: number): Promise<{ pool: Pool; build: Build | undefined }> {
+    async function inWorkers(count: number): Promise<{ pool: Pool<W>; build: Build | undefined }> {
       const parts = read().then(({ files, ...rest }) => ({ ...rest, files: blobsOf(files) }));
       // Whoever waits for them hears of a failure.
       parts.catch(() => {});
       const seats = Array.from({ length: count }, (_, i) => {
         const partsOfSeat = async () => {
-          const { module, files, cache } = await parts;
-          // One cache serves all.
-          return { module, files, cache: i === 0 ? cache : undefined };
+          const { module, files, setup } = await parts;
+          return { module, files, setup: i === 0 ? setup : kind.others(setup) };
         };
-        return new WorkerSeat({ start: () => platform.worker(script), parts: partsOfSeat });
+        return new WorkerSeat<W>({ start: () => platform.worker(script), parts: partsOfSeat });
       });
-      const pool = Pool.load(seats, { home: "workers", cached, keeper: async () => keeper((await parts).cache) });
+      const keeper = async () => kind.keeper((await parts).setup, storage);
+      const cache = kind.cached ? seats[0] : undefined;
       try {
-        return { pool: await pool, build: (await parts).build };
+        const pool = await Pool.load(seats, { home: "workers", cache, keeper });
+        return { pool, build: (await parts).build };
       } catch (error) {
         const startFailed = error instanceof CrossrankError && error.code === "runtime-failed";
         if (!(startFailed && workers.auto)) throw error;
@@ -123,7 +121,7 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
       }
     }
 
-    async function load(): Promise<Home> {
+    async function load(): Promise<Home<W>> {
       if (workers.count > 0) {
         const { pool, build } = await inWorkers(workers.count);
         return finish(pool, build);
@@ -132,7 +130,7 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
       return finish(await inThread(loaded), loaded.build);
     }
 
-    async function finish(pool: Pool, build: Build | undefined): Promise<Home> {
+    async function finish(pool: Pool<W>, build: Build | undefined): Promise<Home<W>> {
       try {
         // The relaxed build computes with the simd128 kernel where its own test fails.
         if (build === "relaxed-simd" && (await pool.info()).kernel === "simd128") {
@@ -150,15 +148,15 @@ export function loader(platform: Platform): (options: LoadOptions) => Promise<Ho
   };
 }
 
-interface Loaded {
+interface Loaded<W extends Work> {
   module: WebAssembly.Module;
   build: Build | undefined;
   files: ModelFiles;
-  cache: CacheOptions | undefined;
+  setup: W["setup"];
 }
 
 /** The options, which are an object, and not a model by mistake. */
-function checked(options: LoadOptions): LoadOptions {
+export function checked<O extends CommonOptions>(options: O): O {
   if (!isObject(options) || "files" in options || "onnx" in options) {
     throw invalid(`load() was given ${show(options)}; give options, as in load({ model })`);
   }
@@ -189,26 +187,6 @@ function workersOf(
   return { count: workers, auto: false };
 }
 
-function cacheOf(given: LoadOptions["scoreCache"] = {}): { bytes: number; persistent: boolean } {
-  if (given === false) return { bytes: 0, persistent: false };
-  if (typeof given !== "object" || given === null) {
-    throw invalid(`scoreCache is ${show(given)}; give false or { bytes, persistent }`);
-  }
-  const { bytes = CACHE_BYTES, persistent = false } = given;
-  if (!Number.isInteger(bytes) || bytes < 0) {
-    throw invalid(`scoreCache.bytes is ${show(bytes)}; give a number of bytes`);
-  }
-  return { bytes: Math.min(bytes, 1 << 30), persistent };
-}
-
-function keeperOf(storage: Storage, { fingerprint }: CacheOptions): Keeper {
-  const slot = `scores ${fingerprint}`;
-  return {
-    load: () => storage.read(slot, VERSION),
-    save: (scores) => storage.write(slot, VERSION, scores as Uint8Array<ArrayBuffer>),
-  };
-}
-
 async function compileFrom(
   wasm: Exclude<LoadOptions["wasm"], undefined>,
   platform: Platform,
@@ -229,8 +207,4 @@ async function compileFrom(
       { cause },
     );
   }
-}
-
-function invalid(message: string): CrossrankError {
-  return new CrossrankError("invalid-argument", message);
 }

@@ -8,23 +8,35 @@ import { isObject, show } from "./input.js";
 import type { Platform } from "./platform.js";
 import { find, sha256, type FolderFile, type Found, type KnownFile } from "./read.js";
 import type { Storage } from "./storage.js";
+import type { Work } from "./work.js";
 
 export interface ModelFiles {
   onnx: Uint8Array;
   tokenizer: Uint8Array;
   config: Uint8Array;
   tokenizerConfig?: Uint8Array | undefined;
+  /** Of an embedder: this one, or some of the others. */
+  pooling?: Uint8Array | undefined;
+  modules?: Uint8Array | undefined;
+  poolingConfig?: Uint8Array | undefined;
+  sentenceBertConfig?: Uint8Array | undefined;
+  sentenceTransformersConfig?: Uint8Array | undefined;
 }
 
-type FileKey = keyof ModelFiles;
-
 type Model = Exclude<LoadOptions["model"], undefined>;
+type ModelKind = Work["setup"]["kind"];
+
+/** Where a folder may hold a file. */
+interface Place {
+  paths: string[];
+  optional?: boolean;
+}
 
 /**
  * Where a folder in the Hugging Face layout may hold each file, in the order of preference: the
  * places of src/folder.rs.
  */
-export const FOLDER: Record<FileKey, { paths: string[]; optional?: boolean }> = {
+export const FOLDER: Record<"onnx" | "tokenizer" | "config" | "tokenizerConfig", Place> = {
   onnx: {
     paths: [
       "onnx/model_quantized.onnx",
@@ -40,8 +52,36 @@ export const FOLDER: Record<FileKey, { paths: string[]; optional?: boolean }> = 
   tokenizerConfig: { paths: ["tokenizer_config.json"], optional: true },
 };
 
+/** The files that say how an embedder makes vectors: those of `ModelFiles::EMBEDDING` in src/model. */
+const EMBEDDING = {
+  pooling: "pooling.json",
+  modules: "modules.json",
+  poolingConfig: "1_Pooling/config.json",
+  sentenceBertConfig: "sentence_bert_config.json",
+  sentenceTransformersConfig: "config_sentence_transformers.json",
+};
+
+/** What the files of {@link EMBEDDING} say, by their names. */
+export function embeddingTexts(files: ModelFiles): Record<string, string> {
+  const texts: Record<string, string> = {};
+  for (const [key, name] of Object.entries(EMBEDDING)) {
+    const bytes = files[key as keyof typeof EMBEDDING];
+    if (bytes) texts[name] = new TextDecoder().decode(bytes);
+  }
+  return texts;
+}
+
+/** Where a folder may hold the files that a kind of model is made of. */
+function placesOf(kind: ModelKind): Record<string, Place> {
+  if (kind === "reranker") return FOLDER;
+  const entries = Object.entries(EMBEDDING);
+  const embedding = entries.map(([key, path]) => [key, { paths: [path], optional: true }] as const);
+  return { ...FOLDER, ...Object.fromEntries(embedding) };
+}
+
 /** Loads the model's files, all at once; the first failure stops the others. */
 export async function readModel(
+  kind: ModelKind,
   model: Model,
   platform: Platform,
   storage: Storage,
@@ -53,8 +93,8 @@ export async function readModel(
   try {
     const sources = { platform, storage, signal: stop.signal };
     const wanted: Record<string, KnownFile | FolderFile> = isPackage(model)
-      ? fromPackage(model, platform)
-      : fromFolder(model, platform);
+      ? fromPackage(model, kind, platform)
+      : fromFolder(model, kind, platform);
     const begun = await Promise.all(
       Object.entries(wanted).map(async ([key, file]) => [key, await find(file, sources)] as const),
     );
@@ -73,19 +113,19 @@ export async function readModel(
 }
 
 /**
- * What tells the model's scores from others' in a score cache. Without it the core hashes the files
- * itself, which takes a moment.
+ * What tells the model from others: what the core makes of the files itself, which there takes a
+ * moment.
  */
 export async function fingerprintOf(
   model: Model,
-  files: ModelFiles,
+  { onnx, tokenizer, config }: ModelFiles,
 ): Promise<{ fingerprint?: string }> {
   if (!isBytes(model) && isPackage(model)) {
-    const hashes = Object.values(model.files).map(({ sha256 }) => sha256);
-    return { fingerprint: hashes.join(" ") };
+    const { onnx, tokenizer, config } = model.files;
+    return { fingerprint: [onnx, tokenizer, config].map(({ sha256 }) => sha256).join(" ") };
   }
   if (!globalThis.crypto?.subtle) return {};
-  const digests = Object.values(files).filter((bytes) => bytes !== undefined).map(sha256);
+  const digests = [onnx, tokenizer, config].map(sha256);
   return { fingerprint: (await Promise.all(digests)).join(" ") };
 }
 
@@ -98,7 +138,7 @@ function isPackage(model: object | string): model is ModelPackage {
 }
 
 function filesOf(model: ModelBytes): ModelFiles {
-  const bytes = (key: FileKey) => {
+  const bytes = (key: keyof ModelBytes) => {
     const value = model[key];
     if (value instanceof Uint8Array) return value;
     if (value instanceof ArrayBuffer) return new Uint8Array(value);
@@ -112,12 +152,17 @@ function filesOf(model: ModelBytes): ModelFiles {
     tokenizer: bytes("tokenizer"),
     config: bytes("config"),
     tokenizerConfig: model.tokenizerConfig === undefined ? undefined : bytes("tokenizerConfig"),
+    pooling: model.pooling === undefined ? undefined : bytes("pooling"),
   };
 }
 
-function fromPackage(model: ModelPackage, platform: Platform): Record<string, KnownFile> {
+function fromPackage(
+  model: ModelPackage,
+  kind: ModelKind,
+  platform: Platform,
+): Record<string, KnownFile> {
   const wanted: Record<string, KnownFile> = {};
-  for (const key of Object.keys(FOLDER) as FileKey[]) {
+  for (const key of Object.keys(placesOf(kind)) as (keyof ModelPackage["files"])[]) {
     const file: ModelFile | undefined = model.files[key];
     if (!file) continue;
     const { url, bytes, sha256 } = file;
@@ -126,7 +171,7 @@ function fromPackage(model: ModelPackage, platform: Platform): Record<string, Kn
   return wanted;
 }
 
-function fromFolder(model: unknown, platform: Platform): Record<string, FolderFile> {
+function fromFolder(model: unknown, kind: ModelKind, platform: Platform): Record<string, FolderFile> {
   if (!(model instanceof URL) && (typeof model !== "string" || model === "")) {
     throw new CrossrankError(
       "invalid-argument",
@@ -136,7 +181,7 @@ function fromFolder(model: unknown, platform: Platform): Record<string, FolderFi
   const folder = platform.url(String(model));
   if (!folder.pathname.endsWith("/")) folder.pathname += "/";
   const wanted: Record<string, FolderFile> = {};
-  for (const [key, { paths, optional = false }] of Object.entries(FOLDER)) {
+  for (const [key, { paths, optional = false }] of Object.entries(placesOf(kind))) {
     const slot = `${folder.origin}${folder.pathname} ${key}`;
     wanted[key] = { slot, urls: paths.map((path) => inFolder(folder, path)), optional };
   }

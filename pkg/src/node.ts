@@ -51,7 +51,7 @@ function worker(script: URL | undefined): WorkerPort {
     },
     onMessage: (take) => {
       worker.on("message", (reply: Reply) => {
-        if (!("scored" in reply) && --requests === 0) worker.unref();
+        if (!("found" in reply) && --requests === 0) worker.unref();
         take(reply as never);
       });
     },
@@ -95,5 +95,6 @@ function failed(url: URL, cause: unknown): CrossrankError {
 }
 
 export { CrossrankError } from "./errors.js";
+export const Embedder: typeof types.Embedder = api.Embedder;
 export const Reranker: typeof types.Reranker = api.Reranker;
 export const rerank: typeof types.rerank = api.rerank;

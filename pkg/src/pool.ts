@@ -1,10 +1,11 @@
 // One model in several seats, which share out the documents of a call.
 
-import type { Encoding, Info, Score } from "../types/index.js";
+import type { Encoding } from "../types/index.js";
 import { Stop } from "./abort.js";
 import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
 import type { Control, Home, Job, Lists } from "./home.js";
-import type { Recalled, Seat } from "./seat.js";
+import type { CacheSeat, Recalled, Seat } from "./seat.js";
+import type { Work } from "./work.js";
 
 /** A document of a job, by its list and its place there. */
 interface Item {
@@ -21,37 +22,43 @@ const MOST_DEATHS = 2;
 /** How long new scores wait for others before they are saved together, in milliseconds. */
 const SAVE_AFTER = 1000;
 
+/** A result that the cache did not know, and the key to keep it under. */
+interface Fresh<W extends Work> {
+  key: Uint8Array;
+  result: W["result"];
+}
+
 /** Where the scores of a cache are kept between visits. */
 export interface Keeper {
   load(): Promise<Uint8Array | undefined>;
   save(scores: Uint8Array): Promise<void>;
 }
 
-export interface PoolOptions {
+export interface PoolOptions<W extends Work> {
   /** What `info` calls this home. */
   home: "workers" | "in-thread";
-  /** The first seat has a score cache, which serves all seats. */
-  cached: boolean;
+  /** The seat whose cache serves all seats. */
+  cache: CacheSeat<W> | undefined;
   /** Keeps what is in the cache. */
   keeper(): Promise<Keeper | undefined>;
 }
 
-export class Pool implements Home {
-  readonly #seats: Seat[];
-  readonly #home: PoolOptions["home"];
-  readonly #cached: boolean;
+export class Pool<W extends Work> implements Home<W> {
+  readonly #seats: Seat<W>[];
+  readonly #home: PoolOptions<W>["home"];
+  readonly #cache: CacheSeat<W> | undefined;
   #keeper: Keeper | undefined;
   #saving: ReturnType<typeof setTimeout> | undefined;
   #disposed = false;
 
-  private constructor(seats: Seat[], { home, cached }: PoolOptions) {
+  private constructor(seats: Seat<W>[], { home, cache }: PoolOptions<W>) {
     this.#seats = seats;
     this.#home = home;
-    this.#cached = cached;
+    this.#cache = cache;
   }
 
   /** Resolves when the first seat is ready; the others may take their time. */
-  static async load(seats: Seat[], options: PoolOptions): Promise<Pool> {
+  static async load<W extends Work>(seats: Seat<W>[], options: PoolOptions<W>): Promise<Pool<W>> {
     const pool = new Pool(seats, options);
     try {
       const [first, ...others] = seats;
@@ -59,7 +66,7 @@ export class Pool implements Home {
       for (const seat of others) seat.ready().catch(() => {});
       pool.#keeper = await options.keeper();
       const saved = await pool.#keeper?.load();
-      if (saved) await first!.restore(saved);
+      if (saved) await options.cache?.restore(saved);
     } catch (error) {
       void pool.dispose();
       throw error;
@@ -67,37 +74,37 @@ export class Pool implements Home {
     return pool;
   }
 
-  async score(job: Job, control: Control): Promise<void> {
+  async run(job: Job, control: Control<W>): Promise<void> {
     if (this.#disposed) throw disposed();
     const items = job.documents.flatMap((documents, list) =>
       documents.map((_, index): Item => ({ list, index })),
     );
-    const { keys, scores } = await this.#recall(job, control);
-    const fresh: { key: Uint8Array; score: Score }[] = [];
+    const { keys, results } = await this.#recall(job, control);
+    const fresh: Fresh<W>[] = [];
     const keyOf = new Map(
       items.map((item, i) => [item, keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)]),
     );
     const rest = items.filter(({ list, index }, position) => {
-      const score = scores[position];
-      if (score) control.scored(list, index, score);
-      return !score;
+      const result = results[position];
+      if (result) control.found(list, index, result);
+      return !result;
     });
-    const scored = (item: Item, score: Score) => {
-      if (keys.length > 0) fresh.push({ key: keyOf.get(item)!, score });
-      control.scored(item.list, item.index, score);
+    const found = (item: Item, result: W["result"]) => {
+      if (keys.length > 0) fresh.push({ key: keyOf.get(item)!, result });
+      control.found(item.list, item.index, result);
     };
     try {
-      await deal(this.#seats, job, rest, control, scored);
+      await deal(this.#seats, job, rest, control, found);
     } finally {
       this.#remember(fresh);
     }
   }
 
-  encode(query: string, document: string): Promise<Encoding> {
-    return this.#first.encode(query, document);
+  encode(...given: W["encode"]): Promise<Encoding> {
+    return this.#first.encode(...given);
   }
 
-  async info(): Promise<Info> {
+  async info(): Promise<W["info"]> {
     const home = this.#home;
     const workers = home === "workers" ? this.#seats.length : 0;
     return { home, workers, ...(await this.#first.info()) };
@@ -114,17 +121,17 @@ export class Pool implements Home {
     this.#seats[0]!.dispose();
   }
 
-  get #first(): Seat {
+  get #first(): Seat<W> {
     if (this.#disposed) throw disposed();
     return this.#seats[0]!;
   }
 
-  async #recall(job: Job, { options, skipCache }: Control): Promise<Recalled> {
-    const nothing = { keys: new Uint8Array(), scores: [] };
-    if (skipCache || !this.#cached) return nothing;
+  async #recall(job: Job, { options, skipCache }: Control<W>): Promise<Recalled<W>> {
+    const nothing = { keys: new Uint8Array(), results: [] };
+    if (skipCache || !this.#cache) return nothing;
     try {
       const { queries, documents } = job;
-      return await this.#first.recall({ queries, documents }, options);
+      return await this.#cache.recall({ queries, documents }, options);
     } catch (error) {
       // The cache went with its seat; scores can be computed.
       if (this.#disposed) throw error;
@@ -132,12 +139,12 @@ export class Pool implements Home {
     }
   }
 
-  #remember(fresh: { key: Uint8Array; score: Score }[]): void {
+  #remember(fresh: Fresh<W>[]): void {
     if (fresh.length === 0 || this.#disposed) return;
     const keys = new Uint8Array(fresh.length * KEY_BYTES);
     fresh.forEach(({ key }, i) => keys.set(key, i * KEY_BYTES));
     // A cache that cannot be written to costs time, and no more.
-    const remembered = this.#first.remember(keys, fresh.map(({ score }) => score));
+    const remembered = this.#cache!.remember(keys, fresh.map(({ result }) => result));
     remembered.catch(() => {});
     if (this.#keeper && this.#saving === undefined) {
       this.#saving = setTimeout(() => this.#save().catch(() => {}), SAVE_AFTER);
@@ -146,7 +153,7 @@ export class Pool implements Home {
 
   async #save(): Promise<void> {
     this.#saving = undefined;
-    await this.#keeper!.save(await this.#seats[0]!.save());
+    await this.#keeper!.save(await this.#cache!.save());
   }
 }
 
@@ -155,12 +162,12 @@ export class Pool implements Home {
  * so that all end at about the same time, and goes on until nothing is left. Documents are taken
  * in the order given: a call that is cut short has scored the first stage's best.
  */
-async function deal(
-  seats: Seat[],
+async function deal<W extends Work>(
+  seats: Seat<W>[],
   job: Job,
   items: Item[],
-  { options, signal }: Control,
-  scored: (item: Item, score: Score) => void,
+  { options, signal }: Control<W>,
+  found: (item: Item, result: W["result"]) => void,
 ): Promise<void> {
   let waiting = [...items];
   let left = items.length;
@@ -184,7 +191,7 @@ async function deal(
     return waiting.splice(0, enough < 0 ? waiting.length : enough + 1);
   }
 
-  async function work(seat: Seat, finish: () => void): Promise<void> {
+  async function work(seat: Seat<W>, finish: () => void): Promise<void> {
     while (left > 0) {
       if (waiting.length === 0) {
         await news;
@@ -201,12 +208,12 @@ async function deal(
       if (share.length === 0) continue;
       const open = new Set(share);
       try {
-        await seat.score(jobOf(share, job), options, stop.signal, (found) => {
-          for (const [position, score] of found) {
+        await seat.run(jobOf(share, job), options, stop.signal, (results) => {
+          for (const [position, result] of results) {
             const item = share[position]!;
             if (!open.delete(item)) continue;
             left--;
-            scored(item, score);
+            found(item, result);
           }
         });
         if (left === 0) {

@@ -1,10 +1,10 @@
 // What a page and its workers say to each other. Every request is answered once, by its id.
 
-import type { CacheOptions } from "./bindings.js";
 import type { ErrorCode } from "./errors.js";
-import type { Lists, ScoreOptions } from "./home.js";
+import type { Lists } from "./home.js";
 import type { ModelBlobs } from "./blobs.js";
-import type { Scored, Seat } from "./seat.js";
+import type { CacheSeat, Found } from "./seat.js";
+import type { Work } from "./work.js";
 
 /** The calls of a seat that are passed on as they are. */
 export type Plain = "encode" | "recall" | "remember" | "save" | "restore" | "info";
@@ -14,17 +14,17 @@ export type Request = { id: number } & (
       op: "load";
       module: WebAssembly.Module;
       files: ModelBlobs;
-      cache: CacheOptions | undefined;
+      setup: Work["setup"];
     }
   /** The name of a lock to hold from the start, for the page to see when the worker ends. */
   | { op: "hold"; lock: string | undefined }
-  | { op: "score"; lists: Lists; options: ScoreOptions }
+  | { op: "run"; lists: Lists; options: Work["options"] }
   | { op: "stop" }
-  | { [Op in Plain]: { op: Op; given: Parameters<Seat[Op]> } }[Plain]
+  | { [Op in Plain]: { op: Op; given: Parameters<CacheSeat<Work>[Op]> } }[Plain]
 );
 
 export type Reply = { id: number } & (
-  | { scored: Scored }
+  | { found: Found<Work> }
   | { value: unknown }
   | { error: { code: ErrorCode | undefined; message: string; position: number | undefined } }
 );

@@ -1,7 +1,9 @@
 // Scores to rankings.
 
-import type { RankedDocument, Ranking, Span } from "../types/index.js";
-import type { MaybeScore } from "./call.js";
+import type { RankedDocument, Ranking, Score, Span } from "../types/index.js";
+
+/** A score that is not known yet, or never will be. */
+type MaybeScore = Score | undefined;
 
 export interface RankOptions {
   topK: number;

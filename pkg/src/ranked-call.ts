@@ -59,7 +59,7 @@ export class RankedCall<D extends Document> {
     const fallback = this.#call?.fallback;
     return this.#lists.map(({ documents }, i) => {
       const none = Array<undefined>(documents.length).fill(undefined);
-      const scores = error ? none : (this.#call?.scores[i] ?? none);
+      const scores = error ? none : (this.#call?.results[i] ?? none);
       // A search that failed keeps what the first stage found.
       const minScore = error ? undefined : this.control.minScore;
       const ranking = rank(scores, documents, this.#texts[i] ?? [], { topK: this.#topK, minScore });

@@ -47,7 +47,7 @@ export class Remote implements Home {
     };
   }
 
-  async score({ queries, documents }: Job, { signal, scored }: Control): Promise<void> {
+  async run({ queries, documents }: Job, { signal, found }: Control): Promise<void> {
     if (this.#disposed) throw disposed();
     // A query is asked about once, however its documents came.
     const places = new Map<string, { list: number; index: number }[]>();
@@ -65,7 +65,7 @@ export class Remote implements Home {
       const answer = await ask(this.#line, this.#shape.request(query, texts, this.#model), stop);
       valuesOf(answer, this.#shape, texts.length).forEach((value, i) => {
         const { list, index } = part[i]!;
-        scored(list, index, this.#scoreOf(value));
+        found(list, index, this.#scoreOf(value));
       });
     });
   }

@@ -1,42 +1,46 @@
 // Where one model computes: an instance on this thread, or one in a worker.
 
-import type { Encoding, Score } from "../types/index.js";
-import type { CacheOptions, WasmModel } from "./bindings.js";
-import type { Lists, ScoreOptions } from "./home.js";
+import type { Encoding } from "../types/index.js";
+import type { Lists } from "./home.js";
 import type { ModelFiles } from "./model.js";
+import type { Known, Work } from "./work.js";
 
 /** What an instance is made of. */
-export interface Source {
+export interface Source<W extends Work> {
   module(): Promise<WebAssembly.Module>;
   files(): Promise<ModelFiles>;
-  cache: CacheOptions | undefined;
+  setup: W["setup"];
 }
 
-/** Scores with the positions of their documents, counted through all lists of a job. */
-export type Scored = [position: number, score: Score][];
+/** Results with the positions of their documents, counted through all lists of a job. */
+export type Found<W extends Work> = [position: number, result: W["result"]][];
 
-/** Scores that were looked up in the cache, with the keys to keep new ones under. */
-export interface Recalled {
+/** Results that were looked up in the cache, with the keys to keep new ones under. */
+export interface Recalled<W extends Work> {
   /** 32 bytes a document; none where there is no cache. */
   keys: Uint8Array;
-  scores: (Score | undefined)[];
+  results: (W["result"] | undefined)[];
 }
 
-export interface Seat {
+export interface Seat<W extends Work> {
   /** Resolves when the model is loaded. */
   ready(): Promise<void>;
-  /** Scores a job, after those that came before it; `scored` is told as scores become known. */
-  score(
+  /** Does a job, after those that came before it; `found` is told as results become known. */
+  run(
     lists: Lists,
-    options: ScoreOptions,
+    options: W["options"],
     signal: AbortSignal,
-    scored: (scored: Scored) => void,
+    found: (found: Found<W>) => void,
   ): Promise<void>;
-  encode(query: string, document: string): Promise<Encoding>;
-  recall(lists: Lists, options: ScoreOptions): Promise<Recalled>;
-  remember(keys: Uint8Array, scores: Score[]): Promise<void>;
+  encode(...given: W["encode"]): Promise<Encoding>;
+  info(): Promise<Known<W>>;
+  dispose(): void;
+}
+
+/** A seat with a cache. */
+export interface CacheSeat<W extends Work> extends Seat<W> {
+  recall(lists: Lists, options: W["options"]): Promise<Recalled<W>>;
+  remember(keys: Uint8Array, results: W["result"][]): Promise<void>;
   save(): Promise<Uint8Array>;
   restore(saved: Uint8Array): Promise<void>;
-  info(): Promise<ReturnType<WasmModel["info"]>>;
-  dispose(): void;
 }

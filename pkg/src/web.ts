@@ -43,5 +43,6 @@ const api = /* @__PURE__ */ define({
 });
 
 export { CrossrankError } from "./errors.js";
+export const Embedder: typeof types.Embedder = api.Embedder;
 export const Reranker: typeof types.Reranker = api.Reranker;
 export const rerank: typeof types.rerank = api.rerank;

@@ -1,30 +1,30 @@
 // A model in a worker, as its page sees it.
 
-import type { Encoding, Score } from "../types/index.js";
-import type { CacheOptions, WasmModel } from "./bindings.js";
+import type { Encoding } from "../types/index.js";
 import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
-import type { Lists, ScoreOptions } from "./home.js";
+import type { Lists } from "./home.js";
 import type { ModelBlobs } from "./blobs.js";
 import type { Plain, Reply, Request, WorkerPort } from "./protocol.js";
-import type { Recalled, Scored, Seat } from "./seat.js";
+import type { CacheSeat, Found, Recalled } from "./seat.js";
+import type { Known, Work } from "./work.js";
 
 /** What a worker loads. */
-export interface Parts {
+export interface Parts<W extends Work> {
   module: WebAssembly.Module;
   files: ModelBlobs;
-  cache: CacheOptions | undefined;
+  setup: W["setup"];
 }
 
 /** A worker is started at once, and loads its parts when they are there. */
-export interface WorkerSource {
+export interface WorkerSource<W extends Work> {
   start(): WorkerPort;
-  parts(): Promise<Parts>;
+  parts(): Promise<Parts<W>>;
 }
 
 interface Call {
   resolve(value: never): void;
   reject(reason: unknown): void;
-  scored?(scored: Scored): void;
+  found?(found: Found<Work>): void;
 }
 
 /** Milliseconds for a worker's script to arrive and to answer. */
@@ -39,13 +39,13 @@ interface Running {
 }
 
 /** A worker that ends by itself is replaced at the next call. */
-export class WorkerSeat implements Seat {
-  readonly #source: WorkerSource;
+export class WorkerSeat<W extends Work> implements CacheSeat<W> {
+  readonly #source: WorkerSource<W>;
   #running: Running | undefined;
   #ids = 0;
   #disposed = false;
 
-  constructor(source: WorkerSource) {
+  constructor(source: WorkerSource<W>) {
     this.#source = source;
   }
 
@@ -53,11 +53,11 @@ export class WorkerSeat implements Seat {
     await this.#started().loaded;
   }
 
-  async score(
+  async run(
     lists: Lists,
-    options: ScoreOptions,
+    options: W["options"],
     signal: AbortSignal,
-    scored: (scored: Scored) => void,
+    found: (found: Found<W>) => void,
   ): Promise<void> {
     const running = this.#started();
     await running.loaded;
@@ -66,7 +66,7 @@ export class WorkerSeat implements Seat {
     const stop = () => running.port.post({ id, op: "stop" } satisfies Request);
     signal.addEventListener("abort", stop, { once: true });
     try {
-      await this.#ask(running, { id, op: "score", lists, options }, scored);
+      await this.#ask(running, { id, op: "run", lists, options }, found);
     } catch (error) {
       // What the worker says of being stopped is not the signal's own reason.
       throw signal.aborted && !(error instanceof WorkerDied) ? signal.reason : error;
@@ -75,16 +75,20 @@ export class WorkerSeat implements Seat {
     }
   }
 
-  encode(query: string, document: string): Promise<Encoding> {
-    return this.#plain("encode", query, document);
+  encode(...given: W["encode"]): Promise<Encoding> {
+    return this.#plain("encode", ...given);
   }
 
-  recall(lists: Lists, options: ScoreOptions): Promise<Recalled> {
+  info(): Promise<Known<W>> {
+    return this.#plain("info");
+  }
+
+  recall(lists: Lists, options: W["options"]): Promise<Recalled<W>> {
     return this.#plain("recall", lists, options);
   }
 
-  remember(keys: Uint8Array, scores: Score[]): Promise<void> {
-    return this.#plain("remember", keys, scores);
+  remember(keys: Uint8Array, results: W["result"][]): Promise<void> {
+    return this.#plain("remember", keys, results);
   }
 
   save(): Promise<Uint8Array> {
@@ -93,10 +97,6 @@ export class WorkerSeat implements Seat {
 
   restore(saved: Uint8Array): Promise<void> {
     return this.#plain("restore", saved);
-  }
-
-  info(): Promise<ReturnType<WasmModel["info"]>> {
-    return this.#plain("info");
   }
 
   dispose(): void {
@@ -110,10 +110,10 @@ export class WorkerSeat implements Seat {
     return this.#ask(running, { id: this.#ids++, op, given } as Request);
   }
 
-  #ask<T>(running: Running, request: Request, scored?: Call["scored"]): Promise<T> {
+  #ask<T>(running: Running, request: Request, found?: (found: Found<W>) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#running !== running) return reject(this.#disposed ? disposed() : new WorkerDied());
-      running.calls.set(request.id, { resolve, reject, ...(scored && { scored }) });
+      running.calls.set(request.id, { resolve, reject, ...(found && { found }) });
       running.port.post(request);
     });
   }
@@ -160,7 +160,7 @@ export class WorkerSeat implements Seat {
     const { calls } = running;
     const call = calls.get(reply.id);
     if (!call) return;
-    if ("scored" in reply) return call.scored?.(reply.scored);
+    if ("found" in reply) return call.found?.(reply.found);
     calls.delete(reply.id);
     if ("value" in reply) return call.resolve(reply.value as never);
     const { code = "runtime-crashed", message, position } = reply.error;
@@ -180,7 +180,7 @@ export class WorkerSeat implements Seat {
   }
 }
 
-function started(start: WorkerSource["start"]): WorkerPort {
+function started(start: () => WorkerPort): WorkerPort {
   try {
     return start();
   } catch (error) {

@@ -1,6 +1,7 @@
 // The suite on a page or in a worker.
 
 import * as crossrank from "crossrank";
+import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
 import { runAll } from "./suite.mjs";
 
@@ -22,12 +23,17 @@ function startedWorkers() {
 /** The suite on this thread, with the models in a number of workers. */
 export async function runHere(report, stub, workers) {
   const [golden, bits] = await Promise.all([read("golden.json"), read("logit-bits.json")]);
+  const embedding = {
+    model: embedder,
+    golden: (await read("embedding-golden.json")).texts,
+    bits: await read("embedding-bits.json"),
+  };
   const remote = {};
   for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
     remote[name] = await read(`remote/${name}.json`);
   }
   const context = {
-    crossrank, model, golden: golden.pairs, bits, stub, remote, workers, startedWorkers,
+    crossrank, model, golden: golden.pairs, bits, embedding, stub, remote, workers, startedWorkers,
   };
   return runAll(context, report);
 }

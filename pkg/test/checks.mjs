@@ -22,3 +22,13 @@ export function equal(actual, expected, what = "value") {
     throw new Error(`${what}: got ${a?.slice(0, 500)}, expected ${e?.slice(0, 500)}`);
   }
 }
+
+/** The files of a model package. */
+export async function bytesOf(model) {
+  const read = async ({ url }) => {
+    if (url.protocol !== "file:") return new Uint8Array(await (await fetch(url)).arrayBuffer());
+    return new Uint8Array(await (await import("node:fs/promises")).readFile(url));
+  };
+  const { onnx, tokenizer, config } = model.files;
+  return { onnx: await read(onnx), tokenizer: await read(tokenizer), config: await read(config) };
+}

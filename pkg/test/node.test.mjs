@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import * as crossrank from "crossrank";
+import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
 import { startStub } from "./stub.mjs";
 import { tests } from "./suite.mjs";
@@ -10,6 +11,11 @@ import { tests } from "./suite.mjs";
 const read = async (name) => JSON.parse(await readFile(new URL(name, import.meta.url), "utf8"));
 const golden = (await read("golden.json")).pairs;
 const bits = await read("logit-bits.json");
+const embedding = {
+  model: embedder,
+  golden: (await read("embedding-golden.json")).texts,
+  bits: await read("embedding-bits.json"),
+};
 const remote = {};
 for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
   remote[name] = await read(`remote/${name}.json`);
@@ -31,7 +37,7 @@ function startedWorkers() {
 for (const workers of [0, 2]) {
   test(workers === 0 ? "node, in-thread" : "node, workers", async (t) => {
     const own = { stub: stub.origin, workers, startedWorkers };
-    const context = { crossrank, model, golden, bits, remote, ...own };
+    const context = { crossrank, model, golden, bits, embedding, remote, ...own };
     for (const [name, run] of Object.entries(tests(context))) {
       await t.test(name, async (t) => {
         const note = await run();

@@ -25,11 +25,16 @@ function runModule(folder, code) {
   return execFileSync(process.execPath, ["--input-type=module", "-e", code], options).trim();
 }
 
-for (const name of Object.keys(contents).filter((name) => name !== "crossrank")) {
+const KEYS = ["config", "onnx", "tokenizer", "tokenizerConfig"];
+for (const [name, keys] of [
+  ["crossrank-minilm-l6-en", KEYS],
+  ["crossrank-all-minilm-l6-v2", [...KEYS, "pooling"].sort()],
+]) {
   test(`${name} describes its files rightly`, async () => {
-    const { files } = await import(pathToFileURL(join(installed(name), "index.js")));
-    assert.deepEqual(Object.keys(files).sort(), ["config", "onnx", "tokenizer", "tokenizerConfig"]);
-    for (const { url, bytes, sha256 } of Object.values(files)) {
+    const model = await import(pathToFileURL(join(installed(name), "index.js")));
+    assert.equal(model.name, name);
+    assert.deepEqual(Object.keys(model.files).sort(), keys);
+    for (const { url, bytes, sha256 } of Object.values(model.files)) {
       const content = readFileSync(url);
       assert.equal(content.length, bytes, `length of ${url}`);
       assert.equal(createHash("sha256").update(content).digest("hex"), sha256, `hash of ${url}`);
@@ -88,6 +93,7 @@ test("importing has no side effect", () => {
      }
      await import("crossrank");
      await import("crossrank-minilm-l6-en");
+     await import("crossrank-all-minilm-l6-v2");
      for (const name of Object.getOwnPropertyNames(globalThis)) {
        if (!names.has(name)) touched.push(name);
      }
@@ -137,13 +143,19 @@ test("an aborted remote call leaves nothing that keeps node running", () => {
   assert.ok(took < 10_000, `node ran for ${took} ms`);
 });
 
-test("without the model package, rerank rejects with model-not-installed", () => {
+test("without the model packages, calls reject with model-not-installed", () => {
   const printed = runModule(
     bare,
-    `import { rerank } from "crossrank";
-     await rerank("a", ["b"]).catch((error) => console.log(error.name, error.code, error.message));`,
+    `import { Embedder, rerank } from "crossrank";
+     const show = (error) => console.log(error.name, error.code, error.message);
+     await rerank("a", ["b"]).catch(show);
+     await Embedder.load().catch(show);`,
   );
-  assert.match(printed, /^CrossrankError model-not-installed .*npm install crossrank-minilm-l6-en/);
+  const names = ["crossrank-minilm-l6-en", "crossrank-all-minilm-l6-v2"];
+  printed.split("\n").forEach((line, i) => {
+    assert.match(line, new RegExp(`^CrossrankError model-not-installed .*npm install ${names[i]},`));
+  });
+  assert.equal(printed.split("\n").length, 2);
 });
 
 test("data: URLs hold what fetch takes them for", async () => {
@@ -164,26 +176,26 @@ test("data: URLs hold what fetch takes them for", async () => {
 
 /** A seat that scores documents by their length, a few a message; `fate` may end it. */
 function fakeSeat(fate = () => {}) {
-  const score = async ({ documents }, _options, signal, scored) => {
+  const run = async ({ documents }, _options, signal, found) => {
     for (const [position, text] of documents.flat().entries()) {
       await new Promise((resolve) => setTimeout(resolve, 1));
       signal.throwIfAborted();
-      fate(position, scored);
-      scored([[position, { score: 0.5, logit: text.length, truncated: false }]]);
+      fate(position, found);
+      found([[position, { score: 0.5, logit: text.length, truncated: false }]]);
     }
   };
-  const nothing = async () => ({ keys: new Uint8Array(), scores: [] });
-  return { ready: async () => {}, score, recall: nothing, remember: async () => {}, dispose() {} };
+  const nothing = async () => ({ keys: new Uint8Array(), results: [] });
+  return { ready: async () => {}, run, recall: nothing, remember: async () => {}, dispose() {} };
 }
 
 test("a pool goes on without a seat that cannot be started again", async () => {
   const { Pool } = await dist("pool");
   const { CrossrankError, WorkerDied } = await dist("errors");
   let late;
-  const dying = fakeSeat((position, scored) => {
+  const dying = fakeSeat((position, found) => {
     if (position < 2) return;
     // Its last words, which come after its end.
-    late = () => scored([[0, { score: 1, logit: 99 }], [1, { score: 1, logit: 99 }]]);
+    late = () => found([[0, { score: 1, logit: 99 }], [1, { score: 1, logit: 99 }]]);
     dying.ready = async () => {
       throw new CrossrankError("runtime-failed", "no script");
     };
@@ -192,7 +204,7 @@ test("a pool goes on without a seat that cannot be started again", async () => {
   dying.recall = async () => {
     throw new CrossrankError("runtime-failed", "no script");
   };
-  const options = { home: "workers", cached: true, keeper: async () => undefined };
+  const options = { home: "workers", cache: dying, keeper: async () => undefined };
   const pool = await Pool.load([dying, fakeSeat()], options);
   const documents = [Array.from({ length: 60 }, (_, i) => "x".repeat(100 + i))];
   const scores = [];
@@ -200,10 +212,10 @@ test("a pool goes on without a seat that cannot be started again", async () => {
     options: {},
     skipCache: false,
     signal: new AbortController().signal,
-    scored: (_list, index, { logit }) => scores.push([index, logit]),
+    found: (_list, index, { logit }) => scores.push([index, logit]),
     restarted() {},
   };
-  await pool.score({ queries: ["q"], documents, place: String }, control);
+  await pool.run({ queries: ["q"], documents, place: String }, control);
   late();
   scores.sort(([a], [b]) => a - b);
   assert.deepEqual(scores, documents[0].map((text, index) => [index, text.length]));

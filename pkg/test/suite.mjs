@@ -1,13 +1,14 @@
 // The tests that hold wherever the package runs: node, a page, a worker. It knows nothing of a
 // test runner: `tests(context)` gives named functions, and each home runs them in order.
 //
-// context: { crossrank, model, golden, bits, stub, remote, workers, startedWorkers } - the package, the model
-// package, the pairs of golden.json, the bits of the logits that the native build gives for them,
-// what remote-suite.mjs needs, the number of workers that models are loaded with, and a function
+// context: { crossrank, model, golden, bits, embedding, stub, remote, workers, startedWorkers } - the
+// package, the model package, the pairs of golden.json, the bits of the logits that the native build
+// gives for them, the same three of the embedder, what remote-suite.mjs needs, the number of workers that models are loaded with, and a function
 // that gives the list of the workers that are started from then on.
 
-import { equal, ok, rejection } from "./checks.mjs";
+import { bytesOf, equal, ok, rejection } from "./checks.mjs";
 import { controlTests } from "./control-suite.mjs";
+import { embedderTests } from "./embedder-suite.mjs";
 import { remoteTests } from "./remote-suite.mjs";
 import { exhaust, withMemory } from "./trap.mjs";
 
@@ -254,6 +255,7 @@ export function tests(context) {
     },
 
     ...controlTests({ ...context, loadModel }),
+    ...embedderTests(context),
     ...(workers === 0 && remoteTests(context)),
   };
 }
@@ -274,13 +276,4 @@ export async function runAll(context, report = () => {}) {
     records.push({ name, error, note, ms: Math.round(performance.now() - start) });
   }
   return records;
-}
-
-async function bytesOf(model) {
-  const read = async ({ url }) => {
-    if (url.protocol !== "file:") return new Uint8Array(await (await fetch(url)).arrayBuffer());
-    return new Uint8Array(await (await import("node:fs/promises")).readFile(url));
-  };
-  const { onnx, tokenizer, config } = model.files;
-  return { onnx: await read(onnx), tokenizer: await read(tokenizer), config: await read(config) };
 }

@@ -158,6 +158,8 @@ export interface ModelPackage {
     tokenizer: ModelFile;
     config: ModelFile;
     tokenizerConfig?: ModelFile;
+    /** Of an embedder: `pooling.json`, see {@link ModelBytes.pooling}. */
+    pooling?: ModelFile;
   };
 }
 
@@ -170,6 +172,12 @@ export interface ModelBytes {
   tokenizer: Uint8Array | ArrayBuffer;
   config: Uint8Array | ArrayBuffer;
   tokenizerConfig?: Uint8Array | ArrayBuffer;
+  /**
+   * Of an embedder: a JSON text that says how a vector is made of the tokens, such as
+   * `{"pooling": "mean", "normalize": true, "max_seq_length": 256, "prompts": {"query": "query: "}}`.
+   * `pooling` is `mean` or `cls`; all else may be left out.
+   */
+  pooling?: Uint8Array | ArrayBuffer;
 }
 
 /** Bytes of all the model's files together. */
@@ -367,6 +375,110 @@ export function rerank<D extends Document>(
   topK?: number,
   options?: CallOptions<D>,
 ): Promise<Ranking<D>>;
+
+/** As those of a reranker, but for the score cache; and how vectors are made. */
+export interface EmbedderLoadOptions extends Omit<LoadOptions, "scoreCache"> {
+  /**
+   * As {@link LoadOptions.model}. A folder is in the layout of sentence-transformers, or has a
+   * `pooling.json`, see {@link ModelBytes.pooling}. Default: the package
+   * `crossrank-all-minilm-l6-v2`.
+   */
+  model?: LoadOptions["model"];
+  /**
+   * The most tokens in a text; longer ones are cut. Default: what the model's files say; the limit
+   * is what the model can read.
+   */
+  maxLength?: number;
+  /** What goes before each query, such as `"query: "`. Default: what the model's files say. */
+  queryPrefix?: string;
+  /** What goes before each text of `embed`, such as `"passage: "`. Default: as above. */
+  documentPrefix?: string;
+}
+
+/** Options of every call that embeds. */
+export interface EmbedCallOptions {
+  /** As {@link ScoreCallOptions.signal}. */
+  signal?: AbortSignal;
+  /** `false`: a text that is longer than the model reads is an error. Default: it is cut. */
+  truncate?: boolean;
+  /** Divide vectors by their length. Default: what the model's files say. */
+  normalize?: boolean;
+  /** Called as vectors become known. */
+  onProgress?: (progress: { embedded: number; total: number }) => void;
+}
+
+/** What is to be known of an embedder. */
+export interface EmbedderInfo {
+  /** Where vectors are computed. */
+  home: "in-thread" | "workers";
+  /** The number of workers; 0 without. */
+  workers: number;
+  /** The instruction set that computes: `simd128` or `relaxed`. Vectors do not depend on it. */
+  kernel?: string;
+  /** Why the model runs slower than it could. */
+  warning?: string;
+  /** The most tokens in a text. */
+  maxLength: number;
+  /** Elements of a vector. */
+  dimensions: number;
+  /**
+   * What tells this model's vectors from others', for whoever stores them: a hash of the files and
+   * of how vectors are made. The native build gives the same.
+   */
+  fingerprint: string;
+}
+
+export interface EncodeOptions {
+  /** The text is a query. */
+  query?: boolean;
+}
+
+/** What the model sees of a text: `[CLS] text [SEP]`. */
+export interface TextEncoding {
+  /** Token ids, of the prefix too. */
+  ids: number[];
+  /** The text was cut to fit the model. */
+  truncated: boolean;
+}
+
+/**
+ * A loaded bi-encoder: it makes vectors of texts, and those of a query and of a passage that answers
+ * it are near each other.
+ *
+ * ```js
+ * const embedder = await Embedder.load();
+ * const vectors = await embedder.embed(passages);
+ * const query = await embedder.embedQuery("what is a vector database");
+ * ```
+ */
+export class Embedder implements AsyncDisposable {
+  private constructor();
+
+  /** Loads a model; see {@link EmbedderLoadOptions.model} for where from. */
+  static load(options?: EmbedderLoadOptions): Promise<Embedder>;
+
+  /** Elements of a vector. */
+  readonly dimensions: number;
+
+  /**
+   * The vectors of documents, in the order given: `[texts.length, dimensions]`. Those of most
+   * models have length 1, so that their dot product is the cosine.
+   */
+  embed(texts: readonly string[], options?: EmbedCallOptions): Promise<Float32Array[]>;
+
+  /** The vector of a query, to compare with those of documents. */
+  embedQuery(query: string, options?: EmbedCallOptions): Promise<Float32Array>;
+
+  /** The tokens that the model sees for a text. */
+  encode(text: string, options?: EncodeOptions): Promise<TextEncoding>;
+
+  /** Where and how vectors are computed. */
+  info(): Promise<EmbedderInfo>;
+
+  /** Gives the memory back. Later calls reject with the code `disposed`. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
 
 /** The stable names of what can go wrong. */
 export type ErrorCode =

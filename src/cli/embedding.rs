@@ -1,12 +1,24 @@
 //! The model that makes vectors of passages and queries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 
 use super::Failure;
-use super::store::VectorSpace;
+
+/// Loads the model of a folder, or the bundled one.
+pub fn load(folder: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, Failure> {
+    let files = match folder {
+        Some(folder) => ModelFiles::read(folder)?,
+        None => ModelFiles::embedded_embedder()?,
+    };
+    let embedder = Embedder::from_files(&files, options)?;
+    if let Some(warning) = embedder.warning() {
+        eprintln!("crossrank: warning: {warning}");
+    }
+    Ok(embedder)
+}
 
 #[derive(Args)]
 pub struct EmbeddingArgs {
@@ -18,23 +30,8 @@ pub struct EmbeddingArgs {
 
 impl EmbeddingArgs {
     pub fn load(&self, threads: Option<usize>) -> Result<Embedder, Failure> {
-        let files = match &self.embedding_model {
-            Some(folder) => ModelFiles::read(folder)?,
-            None => ModelFiles::embedded_embedder()?,
-        };
         let mut options = EmbedderOptions::default();
         options.threads = threads;
-        let embedder = Embedder::from_files(&files, options)?;
-        if let Some(warning) = embedder.warning() {
-            eprintln!("crossrank: warning: {warning}");
-        }
-        Ok(embedder)
-    }
-}
-
-pub fn space(embedder: &Embedder) -> VectorSpace {
-    VectorSpace {
-        fingerprint: embedder.fingerprint().to_owned(),
-        dimensions: embedder.dimensions(),
+        load(self.embedding_model.as_deref(), options)
     }
 }

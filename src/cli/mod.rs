@@ -1,12 +1,13 @@
 //! The command line: arguments in, tables or JSON out, exit code 2 and one line for an error.
 
-#[cfg(feature = "search")]
+mod embed;
 mod embedding;
 mod eval;
 #[cfg(feature = "search")]
 mod index;
 mod input;
 mod jsonl;
+mod passages;
 mod remote;
 mod rerank;
 #[cfg(feature = "search")]
@@ -41,6 +42,8 @@ enum Command {
     /// Search an index, and rerank what is found
     #[cfg(feature = "search")]
     Search(search::SearchArgs),
+    /// Make vectors of the texts of a file or of standard input, a JSON line each
+    Embed(embed::EmbedArgs),
     /// Measure ranking quality on an evaluation set in the BEIR layout
     Eval(eval::EvalArgs),
     /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
@@ -171,6 +174,7 @@ fn run() -> Result<String, Failure> {
         Command::Index(args) => index::run(&args),
         #[cfg(feature = "search")]
         Command::Search(args) => search::run(&args),
+        Command::Embed(args) => embed::run(&args),
         Command::Eval(args) => eval::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),

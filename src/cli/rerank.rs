@@ -1,7 +1,7 @@
 //! `crossrank rerank`: a query and passages to a table or JSON.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::jsonl::{self, BulkArgs};
+use super::passages::{self, Passage};
 use super::remote::RemoteArgs;
-use super::{Failure, ModelArgs, at_least_one, input, progress_bar};
+use super::{Failure, ModelArgs, at_least_one, progress_bar};
 
 #[derive(Args)]
 pub struct RerankArgs {
@@ -50,18 +51,6 @@ pub struct RerankArgs {
     file: PathBuf,
 }
 
-/// What is read from a line: the text to score, and the value to give back with it.
-struct Passage {
-    text: String,
-    document: Value,
-}
-
-impl AsRef<str> for Passage {
-    fn as_ref(&self) -> &str {
-        &self.text
-    }
-}
-
 /// A result with its document, as `--json` prints it.
 #[derive(Serialize)]
 struct JsonResult<'a> {
@@ -81,7 +70,7 @@ pub fn run(args: &RerankArgs) -> Result<String, Failure> {
         };
         return jsonl::run(&args.bulk, &args.file, top_k, reranker);
     };
-    let passages = read_passages(args)?;
+    let passages = passages::read(&args.file, args.text_field.as_deref())?;
     let (ranking, max_length) = match args.remote.open()? {
         Some(remote) => {
             let mut ranking = remote.rerank(query, &passages, top_k)?;
@@ -115,33 +104,6 @@ pub fn run(args: &RerankArgs) -> Result<String, Failure> {
     } else {
         Ok(table(&ranking, &passages, max_length))
     }
-}
-
-fn read_passages(args: &RerankArgs) -> Result<Vec<Passage>, Failure> {
-    let is_jsonl = |path: &Path| path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
-    let field = match &args.text_field {
-        Some(field) => field,
-        None if is_jsonl(&args.file) => "text",
-        None => {
-            let text = input::read_text(&args.file)?;
-            let passage = |(_, line): (usize, &str)| Passage {
-                text: line.to_owned(),
-                document: Value::from(line),
-            };
-            return Ok(input::lines(&text).map(passage).collect());
-        }
-    };
-    input::read_jsonl::<Value>(&args.file)?
-        .into_iter()
-        .map(|(line, document)| match document.get(field).and_then(Value::as_str) {
-            Some(text) => Ok(Passage { text: text.to_owned(), document }),
-            None => Err(input::bad_line(
-                &args.file,
-                line,
-                format_args!("no text in field \"{field}\"; name it with --text-field"),
-            )),
-        })
-        .collect()
 }
 
 fn json(ranking: &Ranking, passages: &[Passage]) -> String {

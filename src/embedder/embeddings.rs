@@ -2,9 +2,9 @@
 
 use crate::error::Result;
 use crate::runner::{Read, Steps};
-use crate::tokenizer::{Truncation, Window};
+use crate::tokenizer::Window;
 
-use super::{EmbedOptions, Embedder, Embedding, TextKind};
+use super::{EmbedOptions, Embedder, Embedding};
 
 /// Texts that are embedded step by step, on the thread of whoever calls [`Embeddings::step`]: an
 /// event loop looks after other things between two steps, and stops by dropping it.
@@ -12,15 +12,13 @@ use super::{EmbedOptions, Embedder, Embedding, TextKind};
 /// Texts are embedded in the order given. Of the options `kind`, `truncation` and `normalize` count.
 pub struct Embeddings {
     steps: Steps,
-    kind: TextKind,
-    truncation: Truncation,
-    normalize: Option<bool>,
+    options: EmbedOptions<'static>,
 }
 
 impl Embeddings {
     pub(super) fn new(texts: Vec<String>, options: &EmbedOptions) -> Embeddings {
-        let EmbedOptions { kind, truncation, normalize, .. } = *options;
-        Embeddings { steps: Steps::new(texts), kind, truncation, normalize }
+        let options = EmbedOptions { cancelled: None, progress: None, ..*options };
+        Embeddings { steps: Steps::new(texts), options }
     }
 
     /// Tokenizes the texts of the next batch, or runs one layer of the model on it. Returns the
@@ -30,19 +28,15 @@ impl Embeddings {
     /// As [`Embedder::embed_with`]; the message does not name the text, [`Embeddings::position`] is
     /// it. An error ends the work: the texts that are left get no vector.
     pub fn step(&mut self, embedder: &Embedder) -> Result<Vec<(usize, Embedding)>> {
+        let EmbedOptions { kind, truncation, .. } = self.options;
         let read = self.steps.step(&embedder.runner, |_, text| {
-            let encoding = embedder.encode(text, self.kind, self.truncation)?;
+            let encoding = embedder.encode(text, kind, truncation)?;
             Ok(vec![Window { encoding, span: None }])
         })?;
         let embedding = |Read { position, window, output }| {
-            let embedding = embedder.finish(&window.encoding, output, self.normalize);
-            match embedding {
-                Ok(embedding) => Ok((position, embedding)),
-                Err(e) => {
-                    self.steps.end(Some(position));
-                    Err(e)
-                }
-            }
+            let embedding = embedder.finish(&window.encoding, &output, &self.options);
+            let embedding = embedding.inspect_err(|_| self.steps.end(Some(position)))?;
+            Ok((position, embedding))
         };
         read.into_iter().map(embedding).collect()
     }

@@ -17,8 +17,9 @@ pub struct EmbedderOptions {
     pub query_prefix: Option<String>,
     /// What goes before each document, such as `"passage: "`. Default: what the model's files say.
     pub document_prefix: Option<String>,
-    /// What stands for the files in [`crate::Embedder::fingerprint`], such as their hashes. Default:
-    /// the files themselves, which takes a moment.
+    /// What stands for the files in [`crate::Embedder::fingerprint`]. Default: the SHA-256 of the
+    /// graph, `tokenizer.json` and `config.json` in hexadecimal, with a space between, which take a
+    /// moment.
     pub fingerprint: Option<String>,
 }
 

@@ -148,7 +148,7 @@ impl Engine {
                     let (shape, values) = general.run(&sequence)?;
                     match (&self.output, &shape[..]) {
                         (Output::Logit, _) if values.len() == 1 => outputs.extend(values),
-                        (Output::Embedding(pooling), [1, tokens, _]) => {
+                        (Output::Embedding(pooling), [1, tokens, width]) if tokens * width > 0 => {
                             outputs.extend(pool::pool_each(*pooling, &values, &[0, *tokens]));
                         }
                         (Output::Logit, _) => {

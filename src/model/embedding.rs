@@ -151,13 +151,9 @@ impl PoolingFile {
     }
 }
 
-/// A way to pool by its name in sentence-transformers.
 fn named(name: &str) -> Result<Pooling> {
-    match name {
-        "mean" => Ok(Pooling::Mean),
-        "cls" => Ok(Pooling::First),
-        _ => Err(unsupported(format!("its pooling is {name}; mean and cls run here"))),
-    }
+    let known = [Pooling::Mean, Pooling::First].into_iter().find(|known| known.name() == name);
+    known.ok_or_else(|| unsupported(format!("its pooling is {name}; mean and cls run here")))
 }
 
 /// The first prompt that has one of the names.

@@ -22,14 +22,21 @@ impl Hasher {
 }
 
 impl ModelFiles {
-    /// Begins the hash of what a model computes: with `fingerprint`, which stands for the files, or
-    /// with the files themselves. `onnx` is the graph's file, in place of the one in `self`.
+    /// Begins the hash of what a model computes with `fingerprint`, which stands for the files, or
+    /// is made of them: the SHA-256 of graph, tokenizer and configuration. `onnx` is the graph's
+    /// file, in place of the one in `self`.
     pub(crate) fn hasher(&self, onnx: &[u8], fingerprint: Option<&str>) -> Hasher {
-        match fingerprint {
-            Some(fingerprint) => Hasher::default().part(fingerprint.as_bytes()),
-            None => Hasher::default().part(onnx).part(&self.tokenizer).part(&self.config),
-        }
+        let of_files = || {
+            let files = [onnx, &self.tokenizer, &self.config];
+            files.map(|file| hexadecimal(&Sha256::digest(file))).join(" ")
+        };
+        let fingerprint = fingerprint.map_or_else(of_files, str::to_owned);
+        Hasher::default().part(fingerprint.as_bytes())
     }
+}
+
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

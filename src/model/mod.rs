@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use embedding::EmbeddingSettings;
 pub(crate) use encoder::{Encoder, Head, Layer, Linear, Norm, Table, Values};
-pub(crate) use hash::Hasher;
+pub(crate) use hash::{Hasher, hexadecimal};
 
 /// The files of a model, as Hugging Face repositories hold them.
 ///
@@ -137,6 +137,16 @@ pub(crate) enum Pooling {
     Mean,
     /// The first token's state.
     First,
+}
+
+impl Pooling {
+    /// Its name in sentence-transformers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pooling::Mean => "mean",
+            Pooling::First => "cls",
+        }
+    }
 }
 
 impl Output {

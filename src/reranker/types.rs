@@ -28,7 +28,7 @@ pub struct LoadOptions {
     /// `max_length` is given; else the model decides, see [`crate::Reranker::long_documents`].
     pub long_documents: Option<LongDocuments>,
     /// What tells this model's scores from others' in the cache, such as the hashes of its files.
-    /// Default: it is made from the files, which takes a moment.
+    /// Default: those, which take a moment.
     pub fingerprint: Option<String>,
 }
 

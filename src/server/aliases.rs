@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::failure::{Failure, FailureKind};
-use super::{Model, Server};
+use super::{EmbeddingModel, Model, Server};
 
 /// Names of hosted models: they mean the server's first model. Multilingual ones are not among
 /// them, for a small English model would answer them badly without a word.
@@ -37,6 +37,20 @@ const CHECKPOINTS: [(&str, &str); 5] = [
 
 const BUNDLED: &str = "minilm-l6-en";
 
+/// Names of hosted embedders: they mean the server's first one.
+const HOSTED_EMBEDDERS: [&str; 3] =
+    ["text-embedding-ada-002", "text-embedding-3-small", "text-embedding-3-large"];
+
+/// Names of one embedder's checkpoint: they mean that model, where it is loaded.
+const EMBEDDER_CHECKPOINTS: [&str; 4] = [
+    "sentence-transformers/all-MiniLM-L6-v2",
+    "Xenova/all-MiniLM-L6-v2",
+    "all-MiniLM-L6-v2",
+    "crossrank-all-minilm-l6-v2",
+];
+
+const BUNDLED_EMBEDDER: &str = "all-minilm-l6-v2";
+
 impl Server {
     /// The model that a request names; the first for one that names none.
     pub(super) fn model(&self, name: Option<&str>) -> Result<&Arc<Model>, Failure> {
@@ -59,6 +73,31 @@ impl Server {
         })
     }
 
+    /// The embedder that a request names; the first for one that names none.
+    pub(super) fn embedder(&self, name: Option<&str>) -> Result<&Arc<EmbeddingModel>, Failure> {
+        let Some(first) = self.embedders.first() else {
+            let message = "this server has no embedder; start it with --embedder";
+            return Err(Failure::new(FailureKind::NoModel, message));
+        };
+        let Some(name) = name else { return Ok(first) };
+        let loaded = |name: &str| self.embedders.iter().find(|m| m.name == name);
+        let alias = || {
+            let own = self.options.aliases.iter().map(|(a, n)| (a.as_str(), n.as_str()));
+            let checkpoints = EMBEDDER_CHECKPOINTS.map(|a| (a, BUNDLED_EMBEDDER));
+            own.chain(checkpoints).find(|(a, _)| *a == name).and_then(|(_, n)| loaded(n))
+        };
+        let hosted = || HOSTED_EMBEDDERS.contains(&name).then_some(first);
+        loaded(name).or_else(alias).or_else(hosted).ok_or_else(|| {
+            let names: Vec<&str> = self.embedders.iter().map(|m| m.name.as_str()).collect();
+            let message = format!(
+                "model '{}' not found; this server embeds with {}",
+                super::short(name),
+                names.join(", ")
+            );
+            Failure::new(FailureKind::NoModel, message)
+        })
+    }
+
     /// Every name that finds a model.
     fn names(&self) -> Vec<&str> {
         let models = self.models.iter().map(|m| m.name.as_str());
@@ -69,17 +108,21 @@ impl Server {
     }
 }
 
-pub(super) fn check(models: &[Model], aliases: &[(String, String)]) -> Result<()> {
+pub(super) fn check(
+    models: &[Model],
+    embedders: &[EmbeddingModel],
+    aliases: &[(String, String)],
+) -> Result<()> {
     let invalid = |message| Err(Error::new(ErrorKind::InvalidArgument, message));
     if models.is_empty() {
         return invalid("a server needs a model".to_owned());
     }
-    for (i, model) in models.iter().enumerate() {
-        if models[..i].iter().any(|m| m.name == model.name) {
-            return invalid(format!("two models are called {}; name one anew", model.name));
-        }
+    let names = models.iter().map(|m| &m.name).chain(embedders.iter().map(|m| &m.name));
+    let names: Vec<&String> = names.collect();
+    if let Some((_, name)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        return invalid(format!("two models are called {name}; name one anew"));
     }
-    match aliases.iter().find(|(_, name)| !models.iter().any(|m| m.name == *name)) {
+    match aliases.iter().find(|(_, name)| !names.contains(&name)) {
         Some((alias, name)) => invalid(format!("alias {alias} is for {name}, which is not loaded")),
         None => Ok(()),
     }

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::error::{Error, ErrorKind};
 
-use super::Api;
+use super::Form;
 use super::message::Response;
 
-/// Why a request gets no scores.
+/// Why a request gets no scores or vectors.
 #[derive(Clone, Debug)]
 pub struct Failure {
     kind: FailureKind,
@@ -66,16 +66,19 @@ impl Failure {
         Failure::new(FailureKind::BadRequest, message)
     }
 
-    pub(super) fn response(&self, api: Api, id: &str) -> Response {
-        let status = self.status(api);
-        let body = match api {
-            Api::CohereV1 | Api::CohereV2 | Api::Batch | Api::Search => {
-                json!({ "id": id, "message": self.message })
+    pub(super) fn response(&self, form: Form, id: &str) -> Response {
+        let body = match form {
+            Form::Cohere => json!({ "id": id, "message": self.message }),
+            Form::Jina | Form::Voyage => json!({ "detail": self.message }),
+            Form::Tei => json!({ "error": self.message, "error_type": self.tei_type() }),
+            Form::OpenAi => {
+                let (kind, code) = self.openai_type();
+                let error =
+                    json!({ "message": self.message, "type": kind, "param": null, "code": code });
+                json!({ "error": error })
             }
-            Api::Jina | Api::Voyage => json!({ "detail": self.message }),
-            Api::Tei => json!({ "error": self.message, "error_type": self.tei_type() }),
         };
-        let response = Response::json(status, &body);
+        let response = Response::json(self.status(form), &body);
         match self.kind {
             FailureKind::Unauthorized => response.with("www-authenticate", "Bearer"),
             FailureKind::Overloaded => response.with("retry-after", "1"),
@@ -83,12 +86,12 @@ impl Failure {
         }
     }
 
-    fn status(&self, api: Api) -> u16 {
-        match (self.kind, api) {
-            (FailureKind::BadRequest, Api::Jina | Api::Tei) => 422,
-            (FailureKind::Empty | FailureKind::TooLong, Api::Jina) => 422,
-            (FailureKind::TooLong, Api::Tei) => 413,
-            (FailureKind::Internal, Api::Tei) => 424,
+    fn status(&self, form: Form) -> u16 {
+        match (self.kind, form) {
+            (FailureKind::BadRequest, Form::Jina | Form::Tei) => 422,
+            (FailureKind::Empty | FailureKind::TooLong, Form::Jina) => 422,
+            (FailureKind::TooLong, Form::Tei) => 413,
+            (FailureKind::Internal, Form::Tei) => 424,
             (FailureKind::BadRequest | FailureKind::Empty | FailureKind::TooLong, _) => 400,
             (FailureKind::Unauthorized, _) => 401,
             (FailureKind::NoRoute | FailureKind::NoModel, _) => 404,
@@ -98,6 +101,17 @@ impl Failure {
             (FailureKind::Overloaded, _) => 429,
             (FailureKind::Internal, _) => 500,
             (FailureKind::Deadline, _) => 504,
+        }
+    }
+
+    /// The type and the code of OpenAI's errors.
+    fn openai_type(&self) -> (&'static str, Option<&'static str>) {
+        match self.kind {
+            FailureKind::Unauthorized => ("invalid_request_error", Some("invalid_api_key")),
+            FailureKind::NoModel => ("invalid_request_error", Some("model_not_found")),
+            FailureKind::Overloaded => ("requests", Some("rate_limit_exceeded")),
+            FailureKind::Deadline | FailureKind::Internal => ("server_error", None),
+            _ => ("invalid_request_error", None),
         }
     }
 

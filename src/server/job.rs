@@ -1,4 +1,4 @@
-//! A request that was understood: what to score, and how to answer.
+//! A request that was understood: what a model is to read, and how to answer.
 
 use std::sync::Arc;
 
@@ -8,20 +8,55 @@ use crate::fusion::FusionWeights;
 use crate::reranker::{LongDocuments, Pending, Ranking, RerankOptions, Reranker, ScoredList};
 use crate::tokenizer::Truncation;
 
+use super::embed::EmbedJob;
 use super::failure::{Failure, FailureKind};
-use super::message::Response;
-use super::{Api, Model, batch, cohere, jina, search, tei, voyage};
+use super::message::{Request, Response};
+use super::work::{Reader, Work};
+use super::{Api, Endpoint, Model, Server, batch, cohere, jina, parse, search, tei, voyage};
+
+/// A request's texts, before they are tokens.
+pub struct Job(Kind);
+
+enum Kind {
+    Rerank(RerankJob),
+    Embed(EmbedJob),
+}
+
+impl Job {
+    /// Reads a request's body. The endpoint is one that a model answers.
+    pub(super) fn parse(
+        server: &Server,
+        endpoint: Endpoint,
+        request: &Request,
+    ) -> Result<Job, Failure> {
+        let kind = match endpoint {
+            Endpoint::Rerank(api) => Kind::Rerank(parse::job(server, api, request)?),
+            Endpoint::Embed(api) => Kind::Embed(EmbedJob::parse(server, api, request)?),
+            _ => return Err(Failure::new(FailureKind::NoRoute, "no model answers this route")),
+        };
+        Ok(Job(kind))
+    }
+
+    /// The first step: cache and tokens. `cancelled` is asked between texts. The `Err` is the
+    /// response, where there is nothing to read.
+    pub fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Work, Response> {
+        match self.0 {
+            Kind::Rerank(job) => job.prepare(cancelled),
+            Kind::Embed(job) => job.prepare(cancelled),
+        }
+    }
+}
 
 /// Lists to score for one request.
-pub struct Job {
-    pub(super) api: Api,
-    pub(super) id: String,
-    pub(super) model: Arc<Model>,
+pub(super) struct RerankJob {
+    pub api: Api,
+    pub id: String,
+    pub model: Arc<Model>,
     /// What the request called the model.
-    pub(super) model_name: String,
-    pub(super) lists: Vec<List>,
-    pub(super) settings: Settings,
-    pub(super) most_tokens: usize,
+    pub model_name: String,
+    pub lists: Vec<List>,
+    pub settings: Settings,
+    pub most_tokens: usize,
 }
 
 pub(super) struct List {
@@ -74,21 +109,38 @@ pub(super) struct Ranked {
     pub tokens: usize,
 }
 
-impl Job {
-    /// The model that scores.
-    pub fn model(&self) -> &Arc<Model> {
-        &self.model
-    }
-
+impl RerankJob {
     fn reranker(&self) -> &Reranker {
         &self.model.reranker
     }
 
-    /// The first step: cache and tokens, list by list. `cancelled` is asked between documents.
+    fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Work, Response> {
+        let (form, id) = (self.api.form(), self.id.clone());
+        let refuse = |failure: Failure| failure.response(form, &id);
+        if self.settings.first_stage_only {
+            return Err(search::first_stage(self).unwrap_or_else(refuse));
+        }
+        let lists = self.tokenize(cancelled).map_err(refuse)?;
+        Ok(Work {
+            reader: Reader::Reranker(self.model.clone()),
+            sequences: lists.iter().map(|pending| pending.encodings().clone()).collect(),
+            finish: Box::new(move |server, logits| {
+                let scored = logits.and_then(|logits| self.finish(lists, &logits));
+                if let Ok(lists) = &scored {
+                    let documents = lists.iter().map(|list| list.scores.len()).sum();
+                    let tokens = lists.iter().map(ScoredList::tokens).sum();
+                    server.metrics.answered_for(documents, tokens);
+                }
+                self.answer(scored)
+            }),
+        })
+    }
+
+    /// Cache and tokens, list by list.
     ///
     /// Windows are many more tokens than a document that is cut: where they are over the limit, the
     /// documents of the request are cut.
-    pub fn prepare(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Pending>, Failure> {
+    fn tokenize(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Pending>, Failure> {
         for long_documents in [self.settings.long_documents, Some(LongDocuments::Truncate)] {
             if let Some(lists) = self.prepare_lists(long_documents, cancelled)? {
                 return Ok(lists);
@@ -134,9 +186,8 @@ impl Job {
         Ok(Some(lists))
     }
 
-    /// The last step before the answer: logits to scores. `logits` are those of the lists'
-    /// encodings, one list after another.
-    pub fn finish(&self, lists: Vec<Pending>, logits: &[f32]) -> Result<Vec<ScoredList>, Failure> {
+    /// Logits to scores. `logits` are those of the lists' encodings, one list after another.
+    fn finish(&self, lists: Vec<Pending>, logits: &[f32]) -> Result<Vec<ScoredList>, Failure> {
         let mut rest = logits;
         let finished = lists.into_iter().map(|pending| {
             let (own, others) =
@@ -147,18 +198,7 @@ impl Job {
         finished.collect()
     }
 
-    /// All steps before the answer, on the caller's thread and the model's own.
-    pub fn score(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<ScoredList>, Failure> {
-        let lists = self.prepare(cancelled)?;
-        let mut logits = Vec::new();
-        for pending in &lists {
-            logits.extend(self.reranker().score_pending(pending, cancelled)?);
-        }
-        self.finish(lists, &logits)
-    }
-
-    /// The response.
-    pub fn answer(self, outcome: Result<Vec<ScoredList>, Failure>) -> Response {
+    fn answer(self, outcome: Result<Vec<ScoredList>, Failure>) -> Response {
         let (api, id) = (self.api, self.id.clone());
         let respond = || -> Result<Response, Failure> {
             // What is fused is cut afterwards.
@@ -185,7 +225,7 @@ impl Job {
                 Api::Search => search::response(answer)?,
             })
         };
-        respond().unwrap_or_else(|failure| failure.response(api, &id))
+        respond().unwrap_or_else(|failure| failure.response(api.form(), &id))
     }
 }
 

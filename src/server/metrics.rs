@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use crate::cache::CacheStats;
-use crate::reranker::ScoredList;
 
 use super::Server;
-use super::failure::Failure;
 
 /// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -48,17 +46,13 @@ impl Metrics {
         }
     }
 
-    /// A request's documents have their scores, computed or from the cache.
-    pub fn scored(&self, outcome: &Result<Vec<ScoredList>, Failure>) {
-        let lists = outcome.iter().flatten();
-        let (documents, tokens) = lists.fold((0, 0), |(documents, tokens), list| {
-            (documents + list.scores.len(), tokens + list.tokens())
-        });
+    /// A request's documents have their scores or vectors, computed or from the cache.
+    pub(super) fn answered_for(&self, documents: usize, tokens: usize) {
         self.documents.fetch_add(documents as u64, Relaxed);
         self.tokens.fetch_add(tokens as u64, Relaxed);
     }
 
-    /// The model has read a batch, for answers or in vain: this number of pairs, from this
+    /// The model has read a batch, for answers or in vain: this number of texts, from this
     /// number of requests.
     pub fn computed(&self, pairs: usize, requests: usize) {
         self.computed.fetch_add(pairs as u64, Relaxed);
@@ -91,7 +85,12 @@ impl Metrics {
         let counter = "counter";
         one("documents_total", counter, "Documents answered for.", self.documents.load(Relaxed));
         one("tokens_total", counter, "Tokens of these documents.", self.tokens.load(Relaxed));
-        one("computed_total", counter, "Pairs that the model read.", self.computed.load(Relaxed));
+        one(
+            "computed_total",
+            counter,
+            "Pairs and texts that a model read.",
+            self.computed.load(Relaxed),
+        );
         one("batches_total", counter, "Batches that held them.", self.batches.load(Relaxed));
         let help = "Batches with pairs of several requests.";
         one("shared_batches_total", counter, help, self.shared_batches.load(Relaxed));

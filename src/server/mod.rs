@@ -6,9 +6,9 @@
 //!    checks the route, the method and the token.
 //! 3. Call [`Server::respond`] with the whole request, which scores on the caller's thread.
 //!
-//! A server that scores the requests of many clients together takes step 3 apart:
-//! [`Server::route`] gives a [`Job`] or the answer, [`Job::prepare`] the pairs to score, and
-//! [`Job::answer`] turns their scores, or a [`Failure`], into the response.
+//! A server that reads for many clients together takes step 3 apart: [`Server::route`] gives a
+//! [`Job`] or the answer, [`Job::prepare`] the [`Work`] with what is to be read, and
+//! [`Work::answer`] turns the model's outputs, or a [`Failure`], into the response.
 //!
 //! | Route | What it is |
 //! |---|---|
@@ -18,6 +18,8 @@
 //! | `POST /rerank`, `GET /info`, `GET /health` | Text Embeddings Inference's |
 //! | `POST /v1/rerank/batch` | several queries in one call |
 //! | `POST /search` | passages of an index, found and reranked |
+//! | `POST /v1/embeddings` | OpenAI's embeddings |
+//! | `POST /embed` | Text Embeddings Inference's |
 //! | `GET /openapi.json` | all of these, described |
 //! | `GET /metrics` | counters for Prometheus |
 
@@ -25,11 +27,13 @@ mod aliases;
 mod auth;
 mod batch;
 mod cohere;
+mod embed;
 mod failure;
 mod jina;
 mod job;
 mod message;
 mod metrics;
+mod openai;
 mod openapi;
 mod parse;
 mod search;
@@ -37,10 +41,12 @@ mod tei;
 #[cfg(test)]
 mod tests;
 mod voyage;
+mod work;
 
 use std::sync::Arc;
 
 use crate::cache::ScoreCache;
+use crate::embedder::Embedder;
 use crate::reranker::Reranker;
 
 pub use auth::Tokens;
@@ -49,6 +55,7 @@ pub use job::Job;
 pub use message::{Request, Response};
 pub use metrics::Metrics;
 pub use search::{Candidate, Index};
+pub use work::{Reader, Work};
 
 /// A loaded model and the name that requests call it by.
 pub struct Model {
@@ -58,13 +65,21 @@ pub struct Model {
     pub reranker: Reranker,
 }
 
+/// A loaded embedder and the name that requests call it by.
+pub struct EmbeddingModel {
+    /// The name, such as `all-minilm-l6-v2`.
+    pub name: String,
+    /// The model.
+    pub embedder: Embedder,
+}
+
 /// What a request may ask for.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of a request's body.
     pub body: usize,
-    /// Documents of a request, over all of its queries.
+    /// Documents of a request, over all of its queries; or texts to embed.
     pub documents: usize,
     /// Tokens of a request, with the query counted once a document. Where documents in windows are
     /// over it, they are cut.
@@ -85,6 +100,8 @@ pub struct Options {
     pub limits: Limits,
     /// The most windows of a document, where a request does not say. Default: the library's.
     pub max_windows: Option<usize>,
+    /// What answers requests for vectors; the first one those without a model name. Default: none.
+    pub embedders: Vec<EmbeddingModel>,
     /// Who may ask. Default: everybody.
     pub tokens: Tokens,
     /// More names of models: `(alias, name)`.
@@ -102,6 +119,7 @@ pub struct Options {
 /// The routes with what they need.
 pub struct Server {
     models: Vec<Arc<Model>>,
+    embedders: Vec<Arc<EmbeddingModel>>,
     options: Options,
     metrics: Metrics,
 }
@@ -109,6 +127,7 @@ pub struct Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint {
     Rerank(Api),
+    Embed(EmbedApi),
     Info,
     Health,
     OpenApi,
@@ -127,8 +146,44 @@ enum Api {
     Search,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EmbedApi {
+    OpenAi,
+    Tei,
+}
+
+/// Whose form an error has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Cohere,
+    Jina,
+    Voyage,
+    Tei,
+    OpenAi,
+}
+
+impl Api {
+    fn form(self) -> Form {
+        match self {
+            Api::CohereV1 | Api::CohereV2 | Api::Batch | Api::Search => Form::Cohere,
+            Api::Jina => Form::Jina,
+            Api::Voyage => Form::Voyage,
+            Api::Tei => Form::Tei,
+        }
+    }
+}
+
+impl EmbedApi {
+    fn form(self) -> Form {
+        match self {
+            EmbedApi::OpenAi => Form::OpenAi,
+            EmbedApi::Tei => Form::Tei,
+        }
+    }
+}
+
 /// Method, path, and what answers.
-const ROUTES: [(&str, &str, Endpoint); 11] = [
+const ROUTES: [(&str, &str, Endpoint); 13] = [
     ("POST", "/v1/rerank", Endpoint::Rerank(Api::CohereV1)),
     ("POST", "/v2/rerank", Endpoint::Rerank(Api::CohereV2)),
     ("POST", "/v1/rerank/batch", Endpoint::Rerank(Api::Batch)),
@@ -136,6 +191,8 @@ const ROUTES: [(&str, &str, Endpoint); 11] = [
     ("POST", "/voyage/v1/rerank", Endpoint::Rerank(Api::Voyage)),
     ("POST", "/rerank", Endpoint::Rerank(Api::Tei)),
     ("POST", "/search", Endpoint::Rerank(Api::Search)),
+    ("POST", "/v1/embeddings", Endpoint::Embed(EmbedApi::OpenAi)),
+    ("POST", "/embed", Endpoint::Embed(EmbedApi::Tei)),
     ("GET", "/info", Endpoint::Info),
     ("GET", "/health", Endpoint::Health),
     ("GET", "/openapi.json", Endpoint::OpenApi),
@@ -146,8 +203,8 @@ const ROUTES: [(&str, &str, Endpoint); 11] = [
 pub enum Routed {
     /// The answer.
     Done(Response),
-    /// Documents to score.
-    Score(Job),
+    /// Texts for a model to read.
+    Read(Job),
 }
 
 impl Server {
@@ -156,10 +213,12 @@ impl Server {
     /// # Errors
     /// [`crate::ErrorKind::InvalidArgument`] for no models, two of one name, or an alias of a
     /// model that is not there.
-    pub fn new(models: Vec<Model>, options: Options) -> crate::error::Result<Server> {
-        aliases::check(&models, &options.aliases)?;
+    pub fn new(models: Vec<Model>, mut options: Options) -> crate::error::Result<Server> {
+        let embedders = std::mem::take(&mut options.embedders);
+        aliases::check(&models, &embedders, &options.aliases)?;
         let models = models.into_iter().map(Arc::new).collect();
-        Ok(Server { models, options, metrics: Metrics::default() })
+        let embedders = embedders.into_iter().map(Arc::new).collect();
+        Ok(Server { models, embedders, options, metrics: Metrics::default() })
     }
 
     /// What a request may ask for.
@@ -202,20 +261,20 @@ impl Server {
         }
     }
 
-    /// Answers a request, or reads from it what to score; a search asks the index here. The request
-    /// was admitted.
+    /// Answers a request, or reads from it what a model is to read; a search asks the index here.
+    /// The request was admitted.
     pub fn route(&self, request: Request) -> Routed {
         let (Some(endpoint), _) = find(&request) else {
             let failure = Failure::new(FailureKind::NoRoute, "there is no such route");
             return Routed::Done(self.refuse(&request, failure));
         };
         let response = match endpoint {
-            Endpoint::Rerank(api) => match parse::job(self, api, &request) {
-                Ok(job) if job.settings.first_stage_only => search::first_stage(job)
-                    .unwrap_or_else(|failure| self.refuse(&request, failure)),
-                Ok(job) => return Routed::Score(job),
-                Err(failure) => self.refuse(&request, failure),
-            },
+            Endpoint::Rerank(_) | Endpoint::Embed(_) => {
+                match Job::parse(self, endpoint, &request) {
+                    Ok(job) => return Routed::Read(job),
+                    Err(failure) => self.refuse(&request, failure),
+                }
+            }
             Endpoint::Info => tei::info(self),
             Endpoint::Health => Response::empty(200),
             Endpoint::OpenApi => openapi::response(),
@@ -234,28 +293,32 @@ impl Server {
         }
         match self.route(request) {
             Routed::Done(response) => response,
-            Routed::Score(job) => {
-                let outcome = job.score(&|| false);
-                self.metrics.scored(&outcome);
-                job.answer(outcome)
-            }
+            Routed::Read(job) => match job.prepare(&|| false) {
+                Ok(work) => {
+                    let outputs = work.reader.read_all(&work.sequences, &|| false);
+                    work.answer(self, outputs)
+                }
+                Err(response) => response,
+            },
         }
     }
 
     /// The response to a request that fails outside of the routes, such as one too many: its
     /// body has the form that the route's clients read.
     pub fn refuse(&self, request: &Request, failure: Failure) -> Response {
-        let api = ROUTES.iter().find_map(|(_, path, endpoint)| match endpoint {
-            Endpoint::Rerank(api) if *path == request.path => Some(*api),
-            Endpoint::Info | Endpoint::Health if *path == request.path => Some(Api::Tei),
+        let own = ROUTES.iter().find(|(_, path, _)| *path == request.path);
+        let form = own.and_then(|(_, _, endpoint)| match endpoint {
+            Endpoint::Rerank(api) => Some(api.form()),
+            Endpoint::Embed(api) => Some(api.form()),
+            Endpoint::Info | Endpoint::Health => Some(Form::Tei),
             _ => None,
         });
-        failure.response(api.unwrap_or(Api::CohereV2), &request.id)
+        failure.response(form.unwrap_or(Form::Cohere), &request.id)
     }
 
-    /// Whether a request is one for scores, which costs time.
-    pub fn is_rerank(&self, request: &Request) -> bool {
-        matches!(find(request), (Some(Endpoint::Rerank(_)), _))
+    /// Whether a request is one for a model, which costs time.
+    pub fn is_for_a_model(&self, request: &Request) -> bool {
+        matches!(find(request), (Some(Endpoint::Rerank(_) | Endpoint::Embed(_)), _))
     }
 
     /// A route's path for logs and counters: one of few, whatever clients send.

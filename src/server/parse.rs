@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::failure::{Failure, FailureKind};
-use super::job::{Job, List, Settings};
+use super::job::{List, RerankJob, Settings};
 use super::message::Request;
 use super::{Api, Server, batch, cohere, jina, search, tei, voyage};
 
@@ -15,7 +15,7 @@ pub(super) struct Parsed {
 }
 
 /// Reads a request's body.
-pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Job, Failure> {
+pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<RerankJob, Failure> {
     let limits = server.options.limits;
     if request.body.len() > limits.body {
         return Err(Failure::body_too_large(limits.body));
@@ -54,7 +54,7 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Job, F
         let field = if api == Api::Tei { "texts" } else { "documents" };
         return Err(Failure::new(FailureKind::Empty, format!("{field} must not be empty")));
     }
-    Ok(Job {
+    Ok(RerankJob {
         api,
         id: request.id.clone(),
         model: model.clone(),

@@ -9,7 +9,7 @@ use crate::fusion::{FusionWeights, StageScores, fuse};
 use crate::reranker::RankedDocument;
 
 use super::failure::{Failure, FailureKind};
-use super::job::{Answer, Document, Job, List, Settings};
+use super::job::{Answer, Document, List, RerankJob, Settings};
 use super::message::Response;
 use super::parse::{Parsed, at_least_one, json};
 use super::{Options, short};
@@ -134,7 +134,7 @@ pub(super) fn response(mut answer: Answer) -> Result<Response, Failure> {
 }
 
 /// The response with the first stage's order and scores.
-pub(super) fn first_stage(mut job: Job) -> Result<Response, Failure> {
+pub(super) fn first_stage(mut job: RerankJob) -> Result<Response, Failure> {
     let documents = job.lists.remove(0).documents;
     let results = match job.settings.fuse {
         Some(weights) => fused(documents, &[], &weights, job.settings.top_k)?,

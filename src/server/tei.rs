@@ -1,13 +1,15 @@
-//! The rerank and info routes of Hugging Face's Text Embeddings Inference.
+//! The rerank, embed and info routes of Hugging Face's Text Embeddings Inference.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::batch::BATCH_TOKENS;
+use crate::embedder::TextKind;
 use crate::reranker::LongDocuments;
 use crate::tokenizer::Truncation;
 
 use super::Server;
+use super::embed::{self, Form};
 use super::failure::Failure;
 use super::job::{Answer, Document, List, Settings};
 use super::message::Response;
@@ -33,11 +35,7 @@ enum Direction {
 
 pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
     let body: Body = parse::json(body)?;
-    let truncation = match (body.truncate.unwrap_or(false), &body.truncation_direction) {
-        (false, _) => Truncation::Never,
-        (true, Some(Direction::Left)) => Truncation::Left,
-        (true, Some(Direction::Right) | None) => Truncation::Right,
-    };
+    let truncation = truncation(body.truncate, &body.truncation_direction);
     let settings = Settings {
         // Who names a direction wants documents cut.
         long_documents: body.truncation_direction.map(|_| LongDocuments::Truncate),
@@ -66,6 +64,66 @@ pub(super) fn response(answer: Answer) -> Response {
         score: if settings.raw_scores { result.logit } else { result.score },
     };
     Response::json(200, &list.ranking.results.iter().map(item).collect::<Vec<_>>())
+}
+
+fn truncation(truncate: Option<bool>, direction: &Option<Direction>) -> Truncation {
+    match (truncate.unwrap_or(false), direction) {
+        (false, _) => Truncation::Never,
+        (true, Some(Direction::Left)) => Truncation::Left,
+        (true, Some(Direction::Right) | None) => Truncation::Right,
+    }
+}
+
+#[derive(Deserialize)]
+struct EmbedBody {
+    inputs: Inputs,
+    truncate: Option<bool>,
+    truncation_direction: Option<Direction>,
+    normalize: Option<bool>,
+    prompt_name: Option<PromptName>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Inputs {
+    Text(String),
+    Texts(Vec<String>),
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PromptName {
+    Query,
+    #[serde(alias = "passage")]
+    Document,
+}
+
+pub(super) fn parse_embed(body: &[u8]) -> Result<embed::Parsed, Failure> {
+    let body: EmbedBody = parse::json(body)?;
+    let texts = match body.inputs {
+        Inputs::Text(text) => vec![text],
+        Inputs::Texts(texts) => texts,
+        Inputs::Other(_) => {
+            return Err(Failure::bad("inputs: give a string or an array of strings"));
+        }
+    };
+    Ok(embed::Parsed {
+        model: None,
+        texts,
+        kind: match body.prompt_name {
+            Some(PromptName::Query) => TextKind::Query,
+            Some(PromptName::Document) | None => TextKind::Document,
+        },
+        truncation: truncation(body.truncate, &body.truncation_direction),
+        normalize: Some(body.normalize.unwrap_or(true)),
+        form: Form::Numbers,
+    })
+}
+
+pub(super) fn embed_response(answer: &embed::Answer) -> Response {
+    let vectors = answer.embeddings.iter().map(|embedding| &embedding.vector);
+    Response::json(200, &vectors.collect::<Vec<_>>())
 }
 
 /// What `/info` says: the first model, which `/rerank` uses.

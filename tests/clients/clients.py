@@ -1,8 +1,10 @@
 """Clients from PyPI against a running server. The environment says where it is and what
-`crossrank rerank --json` gave for the same query and passages."""
+`crossrank rerank --json` and `crossrank embed` gave for the same query and passages."""
 
+import base64
 import json
 import os
+import struct
 import sys
 import warnings
 
@@ -10,6 +12,7 @@ warnings.filterwarnings("ignore")
 
 import cohere
 import httpx
+import openai
 from langchain_cohere import CohereRerank as LangChainRerank
 from langchain_core.documents import Document
 from llama_index.core.schema import NodeWithScore, TextNode
@@ -22,6 +25,7 @@ EXPECTED = [
     (result["index"], result["score"], result["document"])
     for result in json.load(open(os.environ["CROSSRANK_EXPECTED"]))
 ]
+VECTORS = [json.loads(line)["embedding"] for line in open(os.environ["CROSSRANK_VECTORS"])]
 PASSAGES = [line.strip() for line in open(sys.argv[1], encoding="utf-8") if line.strip()]
 MODEL = "rerank-english-v2.0"
 TOP = 5
@@ -125,6 +129,36 @@ def milvus():
     same("Milvus's request", rows, EXPECTED)
 
 
+def openai_embeddings():
+    client = openai.OpenAI(api_key="none", base_url=f"{URL}/v1", max_retries=0)
+    # The client asks for base 64 unless told otherwise.
+    for form in (openai.omit, "float", "base64"):
+        answer = client.embeddings.create(
+            model="text-embedding-3-small", input=PASSAGES, encoding_format=form
+        )
+        rows = [item.embedding for item in answer.data]
+        if form == "base64":
+            rows = [struct.unpack(f"<{len(v)}f", base64.b64decode(r)) for r, v in zip(rows, VECTORS)]
+        near = max(abs(a - b) for r, v in zip(rows, VECTORS) for a, b in zip(r, v))
+        # The command prints the shortest decimals that are the same floats.
+        assert len(rows) == len(VECTORS) and near < 1e-8, f"{form}: {near} apart"
+        assert [item.index for item in answer.data] == list(range(len(PASSAGES)))
+        assert answer.usage.prompt_tokens > 0 and answer.object == "list"
+    one = client.embeddings.create(model="all-minilm-l6-v2", input=PASSAGES[0])
+    assert len(one.data) == 1 and len(one.data[0].embedding) == len(VECTORS[0])
+    try:
+        client.embeddings.create(model="no-such-model", input="a")
+        raise AssertionError("an unknown model was accepted")
+    except openai.NotFoundError as error:
+        assert error.code == "model_not_found" and "all-minilm-l6-v2" in error.body["message"]
+    try:
+        client.embeddings.create(model="all-minilm-l6-v2", input=[[1, 2, 3]])
+        raise AssertionError("token ids were accepted")
+    except openai.BadRequestError as error:
+        assert error.type == "invalid_request_error" and "token ids" in error.body["message"]
+    print("ok openai")
+
+
 for test in (
     cohere_v1,
     cohere_v2,
@@ -133,5 +167,6 @@ for test in (
     llama_index,
     llama_index_tei,
     milvus,
+    openai_embeddings,
 ):
     test()

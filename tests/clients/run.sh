@@ -23,6 +23,8 @@ url=$(sed -n 's/^crossrank serves //p' "$scratch/address")
 query="what is a vector database"
 passages=$root/examples/passages.txt
 "$crossrank" rerank --query "$query" --top-k 1000 --json "$passages" > "$scratch/expected.json"
+"$crossrank" embed "$passages" > "$scratch/vectors.jsonl"
 export CROSSRANK_URL=$url CROSSRANK_QUERY=$query CROSSRANK_EXPECTED=$scratch/expected.json
+export CROSSRANK_VECTORS=$scratch/vectors.jsonl
 "$venv/bin/python" clients.py "$passages"
 node clients.mjs "$passages"

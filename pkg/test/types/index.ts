@@ -3,9 +3,12 @@
 
 import {
   CrossrankError,
+  Embedder,
   Reranker,
   rerank,
   type CallOptions,
+  type EmbedCallOptions,
+  type EmbedderInfo,
   type Encoding,
   type ErrorCode,
   type Info,
@@ -17,7 +20,9 @@ import {
   type RemoteApi,
   type Score,
   type Span,
+  type TextEncoding,
 } from "crossrank";
+import * as bundledEmbedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
 import { expectTypeOf } from "expect-type";
 
@@ -107,6 +112,25 @@ new Reranker();
 const info = await reranker.info();
 expectTypeOf(info).toEqualTypeOf<Info>();
 expectTypeOf(info.home).toEqualTypeOf<"in-thread" | "workers" | "remote">();
+
+// --- Vectors ----------------------------------------------------------------------------------
+
+expectTypeOf(bundledEmbedder).toExtend<ModelPackage>();
+await using embedder = await Embedder.load({ model: bundledEmbedder, queryPrefix: "query: ", workers: 0 });
+expectTypeOf(embedder).toEqualTypeOf<Embedder>();
+const embedCall: EmbedCallOptions = { truncate: false, normalize: true, signal: AbortSignal.timeout(9) };
+const textList: readonly string[] = ["d"];
+expectTypeOf(await embedder.embed(textList, embedCall)).toEqualTypeOf<Float32Array[]>();
+expectTypeOf(await embedder.embedQuery("q")).toEqualTypeOf<Float32Array>();
+expectTypeOf(await embedder.encode("q", { query: true })).toEqualTypeOf<TextEncoding>();
+expectTypeOf(await embedder.info()).toEqualTypeOf<EmbedderInfo>();
+expectTypeOf(embedder.dimensions).toEqualTypeOf<number>();
+// @ts-expect-error: an embedder has no scores to keep
+await Embedder.load({ scoreCache: false });
+// @ts-expect-error: a text is no list
+await embedder.embed("d");
+// @ts-expect-error: only load() makes embedders
+new Embedder();
 
 // --- Services ---------------------------------------------------------------------------------
 

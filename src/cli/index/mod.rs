@@ -15,8 +15,8 @@ use clap::Args;
 use crossrank::Embedder;
 use indicatif::ProgressBar;
 
-use super::embedding::{self, EmbeddingArgs};
-use super::store::{Change, Document, NewPassage, Store, full_text};
+use super::embedding::EmbeddingArgs;
+use super::store::{Change, Document, NewPassage, Store, VectorSpace, full_text};
 use super::{Failure, at_least_one, progress_bar};
 use documents::Source;
 use files::Found;
@@ -74,7 +74,7 @@ pub fn run(args: &IndexArgs) -> Result<String, Failure> {
         true => None,
         false => Some(args.embedding.load(threads)?),
     };
-    let space = embedder.as_ref().map(embedding::space);
+    let space = embedder.as_ref().map(VectorSpace::of);
     let mut store = Store::open_or_create(&args.output, space.as_ref())?;
     let mut problems = Problems::new();
     let tree = files::walk(&root, &files::canonical(&args.output)?, &mut problems)?;

@@ -9,8 +9,8 @@ use crossrank::fusion::{RRF_K, StageScores, reciprocal_rank_fusion};
 use serde::Serialize;
 
 use super::{Mode, Stopwatch};
-use crate::cli::store::{Ranked, Store, full_text, other_model};
-use crate::cli::{Failure, embedding};
+use crate::cli::Failure;
+use crate::cli::store::{Ranked, Store, VectorSpace, full_text, other_model};
 
 /// An index open for searches, from several threads at once.
 pub struct FirstStage {
@@ -62,7 +62,7 @@ impl FirstStage {
     ) -> Result<FirstStage, Failure> {
         let store = Store::open(path)?;
         let embedder = store.space().map_or(Ok(None), |_| load())?;
-        if embedder.is_some() && embedder.as_ref().map(embedding::space).as_ref() != store.space() {
+        if embedder.is_some() && embedder.as_ref().map(VectorSpace::of).as_ref() != store.space() {
             return Err(other_model(path));
         }
         Ok(FirstStage { path: path.to_owned(), stores: Mutex::new(vec![store]), embedder })

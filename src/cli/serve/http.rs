@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use crossrank::Pending;
-use crossrank::server::{Failure, FailureKind, Job, Request, Response, Routed, Server};
+use crossrank::server::{Failure, FailureKind, Request, Response, Routed, Server, Work};
 use hyper::body::Body as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -48,7 +47,7 @@ pub async fn handle(
 impl App {
     async fn respond(&self, head: &Request, body: Body, headers: &HeaderMap) -> Response {
         let admitted = match self.server.admit(head) {
-            Ok(()) if !self.server.is_rerank(head) => {
+            Ok(()) if !self.server.is_for_a_model(head) => {
                 discard(body, headers).await;
                 return self.server.respond(head.clone());
             }
@@ -72,7 +71,7 @@ impl App {
         let Ok(place) = self.queue.clone().try_acquire_owned() else {
             return self.overloaded(head);
         };
-        match timeout(self.deadline, self.rerank(request, place)).await {
+        match timeout(self.deadline, self.compute(request, place)).await {
             Ok(Some(response)) => response,
             Ok(None) => {
                 let message = "the server met a bug of its own; please report the request";
@@ -80,7 +79,7 @@ impl App {
             }
             Err(_) => {
                 let message = format!(
-                    "the scores were not ready within {} s; send fewer documents, or come again",
+                    "the answer was not ready within {} s; send fewer documents, or come again",
                     self.deadline.as_secs_f64()
                 );
                 self.server.refuse(head, Failure::new(FailureKind::Deadline, message))
@@ -93,9 +92,9 @@ impl App {
         self.server.refuse(head, Failure::new(FailureKind::Overloaded, message))
     }
 
-    /// Reads and tokenizes on a thread that may block, and scores on the scoring threads.
+    /// Reads and tokenizes on a thread that may block, and computes on the scoring threads.
     /// Dropping the future ends both. `None` after a panic.
-    async fn rerank(&self, request: Request, place: OwnedSemaphorePermit) -> Option<Response> {
+    async fn compute(&self, request: Request, place: OwnedSemaphorePermit) -> Option<Response> {
         let place = Arc::new(Place::new(self.server.clone(), place));
         let cancelled = CancelOnDrop::default();
         let (server, flag, held) = (self.server.clone(), cancelled.0.clone(), place.clone());
@@ -104,22 +103,16 @@ impl App {
             let cancelled = || flag.load(Ordering::Relaxed);
             match server.route(request) {
                 Routed::Done(response) => Err(response),
-                Routed::Score(job) => match job.prepare(&cancelled) {
-                    Ok(lists) => Ok((job, lists)),
-                    Err(failure) => Err(job.answer(Err(failure))),
-                },
+                Routed::Read(job) => job.prepare(&cancelled),
             }
         };
-        let prepared: Result<(Job, Vec<Pending>), Response> =
-            tokio::task::spawn_blocking(prepare).await.ok()?;
-        let (job, lists) = match prepared {
-            Ok(prepared) => prepared,
+        let prepared: Result<Work, Response> = tokio::task::spawn_blocking(prepare).await.ok()?;
+        let work = match prepared {
+            Ok(work) => work,
             Err(response) => return Some(response),
         };
-        let logits = self.scorer.score(job.model(), &lists).await;
-        let outcome = logits.and_then(|logits| job.finish(lists, &logits));
-        self.server.metrics().scored(&outcome);
-        Some(job.answer(outcome))
+        let outputs = self.scorer.read(work.reader(), work.sequences()).await;
+        Some(work.answer(&self.server, outputs))
     }
 }
 

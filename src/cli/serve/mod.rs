@@ -15,8 +15,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use clap::{Args, ValueEnum};
-use crossrank::server::{Limits, Model, Options, Server, Tokens};
-use crossrank::{LoadOptions, ModelFiles, Reranker, ScoreCache};
+use crossrank::server::{EmbeddingModel, Limits, Model, Options, Server, Tokens};
+use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, Reranker, ScoreCache};
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -36,6 +36,10 @@ pub struct ServeArgs {
     /// for requests without a model name [default: the bundled model]
     #[arg(long, value_name = "[NAME=]DIR")]
     model: Vec<String>,
+    /// Folder of a model for embeddings, or `bundled`; several may be named, and the first is the
+    /// one for requests without a model name [default: the bundled one, unless --model is named]
+    #[arg(long, value_name = "[NAME=]DIR")]
+    embedder: Vec<String>,
     #[command(flatten)]
     long: LongArgs,
     /// A file that crossrank index made, for POST /search
@@ -118,6 +122,7 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
     options.limits.documents = args.max_documents;
     options.limits.tokens = args.max_tokens;
     options.max_windows = args.max_windows.map(|n| at_least_one("--max-windows", n)).transpose()?;
+    options.embedders = load_embedders(args)?;
     options.tokens = tokens;
     options.aliases = args.alias.iter().map(|a| alias(a)).collect::<Result<_, _>>()?;
     options.cache = cache;
@@ -209,19 +214,44 @@ fn load_models(args: &ServeArgs, cache: &Option<Arc<ScoreCache>>) -> Result<Vec<
     if args.model.is_empty() {
         return Ok(vec![load("minilm-l6-en".into(), ModelFiles::embedded()?)?]);
     }
-    let models = args.model.iter().map(|named| {
-        let (name, folder) = match named.split_once('=') {
-            Some((name, folder)) => (name.to_owned(), Path::new(folder)),
-            None => {
-                let folder = Path::new(named);
-                let name = folder.canonicalize().ok();
-                let name = name.as_deref().and_then(Path::file_name).unwrap_or_default();
-                (name.to_string_lossy().into_owned(), folder)
-            }
-        };
+    let models = args.model.iter().map(|given| {
+        let (name, folder) = named(given);
         load(name, ModelFiles::read(folder)?)
     });
     models.collect()
+}
+
+fn load_embedders(args: &ServeArgs) -> Result<Vec<EmbeddingModel>, Failure> {
+    const BUNDLED: &str = "bundled";
+    let bundled = [BUNDLED.to_owned()];
+    let wanted = if args.embedder.is_empty() && args.model.is_empty() {
+        &bundled[..]
+    } else {
+        &args.embedder
+    };
+    let load = |given: &String| {
+        let (name, folder) = named(given);
+        let (name, files) = match given.as_str() {
+            BUNDLED => ("all-minilm-l6-v2".to_owned(), ModelFiles::embedded_embedder()?),
+            _ => (name, ModelFiles::read(folder)?),
+        };
+        let embedder = Embedder::from_files(&files, EmbedderOptions::default())?;
+        let (warning, kernel) = (embedder.warning(), embedder.kernel());
+        tracing::info!(model = name, kernel, warning, "loaded");
+        Ok(EmbeddingModel { name, embedder })
+    };
+    wanted.iter().map(load).collect()
+}
+
+/// The parts of `NAME=DIR`. A folder without a name is called as it is on the disk.
+fn named(given: &str) -> (String, &Path) {
+    if let Some((name, folder)) = given.split_once('=') {
+        return (name.to_owned(), Path::new(folder));
+    }
+    let folder = Path::new(given);
+    let name = folder.canonicalize().ok();
+    let name = name.as_deref().and_then(Path::file_name).unwrap_or_default();
+    (name.to_string_lossy().into_owned(), folder)
 }
 
 fn alias(text: &str) -> Result<(String, String), Failure> {

@@ -1,16 +1,16 @@
-//! Threads that score the pairs of all requests.
+//! Threads that read the pairs and texts of all requests; below, a text to embed is a pair too.
 //!
 //! Requests wait in one queue. A thread takes a batch of tokens from its front, and goes on with
 //! the next request where the first has too few: requests that arrive together are scored
 //! together. A long request makes way after each turn, so that short ones need not wait for its
-//! end. A pair's logit does not depend on its batch, so none of this changes a score.
+//! end. A pair's output does not depend on its batch, so none of this changes a score.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use crossrank::server::{Failure, FailureKind, Model, Server};
-use crossrank::{BATCH_TOKENS, Encoding, Pending};
+use crossrank::server::{Failure, FailureKind, Reader, Server};
+use crossrank::{BATCH_TOKENS, Encoding};
 use tokio::sync::oneshot;
 
 /// Tokens of a request that are scored before another gets its turn.
@@ -46,7 +46,7 @@ struct Waiting {
 
 /// A request on the threads.
 struct Work {
-    model: Arc<Model>,
+    reader: Reader,
     lists: Vec<Arc<[Encoding]>>,
     /// List and place of each pair.
     pairs: Vec<(usize, usize)>,
@@ -54,7 +54,7 @@ struct Work {
 }
 
 struct Done {
-    logits: Vec<f32>,
+    outputs: Vec<f32>,
     left: usize,
     /// Taken when the outcome is known, or when nobody waits for it.
     reply: Option<oneshot::Sender<Result<Vec<f32>, Failure>>>,
@@ -77,7 +77,7 @@ impl Scorer {
             let shared = shared.clone();
             std::thread::spawn(move || {
                 while let Some(batch) = shared.next_batch() {
-                    shared.score(batch);
+                    shared.read(batch);
                 }
             })
         };
@@ -85,10 +85,14 @@ impl Scorer {
         Scorer { shared, threads }
     }
 
-    /// The logits of a request's pairs, one list after another. Dropping the future takes what
-    /// is left of the request out of the queue.
-    pub async fn score(&self, model: &Arc<Model>, lists: &[Pending]) -> Result<Vec<f32>, Failure> {
-        let lists: Vec<Arc<[Encoding]>> = lists.iter().map(|l| l.encodings().clone()).collect();
+    /// The outputs of a request's pairs or texts, one list after another. Dropping the future
+    /// takes what is left of the request out of the queue.
+    pub async fn read(
+        &self,
+        reader: &Reader,
+        lists: &[Arc<[Encoding]>],
+    ) -> Result<Vec<f32>, Failure> {
+        let lists = lists.to_vec();
         let places = |(list, encodings): (usize, &Arc<[Encoding]>)| {
             (0..encodings.len()).map(move |place| (list, place))
         };
@@ -97,8 +101,9 @@ impl Scorer {
             return Ok(Vec::new());
         }
         let (reply, outcome) = oneshot::channel();
-        let done = Done { logits: vec![0.0; pairs.len()], left: pairs.len(), reply: Some(reply) };
-        let work = Work { model: model.clone(), lists, pairs, done: Mutex::new(done) };
+        let outputs = vec![0.0; pairs.len() * reader.width()];
+        let done = Done { outputs, left: pairs.len(), reply: Some(reply) };
+        let work = Work { reader: reader.clone(), lists, pairs, done: Mutex::new(done) };
         let mut order: Vec<usize> = (0..work.pairs.len()).collect();
         order.sort_by_key(|&pair| std::cmp::Reverse(work.encoding(pair).ids.len()));
         let work = Arc::new(work);
@@ -150,25 +155,26 @@ impl Shared {
         }
     }
 
-    fn score(&self, batch: Batch) {
-        match logits(&batch) {
-            Ok(logits) => {
+    fn read(&self, batch: Batch) {
+        match outputs(&batch) {
+            Ok(outputs) => {
                 let same = |a: &(Arc<Work>, usize), b: &(Arc<Work>, usize)| Arc::ptr_eq(&a.0, &b.0);
                 self.server.metrics().computed(batch.len(), batch.chunk_by(same).count());
-                for ((work, pair), logit) in batch.iter().zip(logits) {
+                let width = outputs.len() / batch.len();
+                for ((work, pair), output) in batch.iter().zip(outputs.chunks(width)) {
                     let mut done = lock(&work.done);
-                    done.logits[*pair] = logit;
+                    done.outputs[pair * width..][..width].copy_from_slice(output);
                     done.left -= 1;
                     if done.left == 0 {
-                        let logits = std::mem::take(&mut done.logits);
-                        send(&mut done, Ok(logits));
+                        let outputs = std::mem::take(&mut done.outputs);
+                        send(&mut done, Ok(outputs));
                     }
                 }
             }
             // One pair of a batch that cannot be scored must not fail the others' requests.
             Err(_) if batch.len() > 1 => {
                 for pair in batch {
-                    self.score(vec![pair]);
+                    self.read(vec![pair]);
                 }
             }
             Err(error) => {
@@ -193,7 +199,7 @@ impl Queue {
             let pair = front.order[front.taken];
             let tokens = front.work.encoding(pair).ids.len();
             if let Some((first, _)) = batch.first()
-                && (tokens > room || !Arc::ptr_eq(&first.model, &front.work.model))
+                && (tokens > room || !first.reader.is(&front.work.reader))
             {
                 break;
             }
@@ -212,9 +218,9 @@ impl Queue {
     }
 }
 
-fn logits(batch: &Batch) -> crossrank::Result<Vec<f32>> {
+fn outputs(batch: &Batch) -> crossrank::Result<Vec<f32>> {
     let pairs: Vec<&Encoding> = batch.iter().map(|(work, pair)| work.encoding(*pair)).collect();
-    batch[0].0.model.reranker.logits(&pairs)
+    batch[0].0.reader.read(&pairs)
 }
 
 /// Sends the outcome once. That nobody waits any more is no error.

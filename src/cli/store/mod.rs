@@ -7,6 +7,7 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crossrank::Embedder;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Failure;
@@ -52,6 +53,16 @@ pub struct VectorSpace {
     /// What tells the model from others.
     pub fingerprint: String,
     pub dimensions: usize,
+}
+
+impl VectorSpace {
+    /// That of a model.
+    pub fn of(embedder: &Embedder) -> VectorSpace {
+        VectorSpace {
+            fingerprint: embedder.fingerprint().to_owned(),
+            dimensions: embedder.dimensions(),
+        }
+    }
 }
 
 /// An open index.

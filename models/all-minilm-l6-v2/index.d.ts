@@ -1,0 +1,24 @@
+/** A file of this package. */
+export interface ModelFile {
+  url: URL;
+  /** The file's length. */
+  bytes: number;
+  /** The file's SHA-256 in hexadecimal. */
+  sha256: string;
+}
+
+/** The package's name. */
+export const name: "crossrank-all-minilm-l6-v2";
+
+/** The model's files. */
+export const files: {
+  onnx: ModelFile;
+  tokenizer: ModelFile;
+  config: ModelFile;
+  tokenizerConfig: ModelFile;
+  /** How a vector is made of the tokens. */
+  pooling: ModelFile;
+};
+
+declare const model: { name: typeof name; files: typeof files };
+export default model;

@@ -1,0 +1,86 @@
+// What loading a reranker and loading an embedder have not in common.
+
+import type { EmbedderLoadOptions, LoadOptions, ModelPackage } from "../types/index.js";
+import { defaultEmbedder, defaultReranker } from "./default-model.js";
+import { check, invalid, isWhole, show } from "./input.js";
+import type { Keeper } from "./pool.js";
+import type { Storage } from "./storage.js";
+import { VERSION } from "./version.js";
+import type { Embedding, Reranking, Work } from "./work.js";
+
+/** The memory of a score cache, in bytes: some 24,000 scores. */
+const CACHE_BYTES = 4 << 20;
+
+/** How one kind of model is loaded. */
+export interface Kind<W extends Work> {
+  name: W["setup"]["kind"];
+  defaultModel(): Promise<ModelPackage>;
+  /** `fingerprint` tells the model from others. */
+  setup(fingerprint: () => Promise<{ fingerprint?: string }>): Promise<W["setup"]>;
+  /** The setup of workers after the first. */
+  others(setup: W["setup"]): W["setup"];
+  /** The first seat has a cache. */
+  cached: boolean;
+  keeper(setup: W["setup"], storage: Storage): Keeper | undefined;
+}
+
+export function reranking(options: LoadOptions): Kind<Reranking> {
+  const { bytes, persistent } = cacheOf(options.scoreCache);
+  const cached = bytes > 0;
+  return {
+    name: "reranker",
+    defaultModel: defaultReranker,
+    setup: async (fingerprint) => ({
+      kind: "reranker",
+      cache: cached ? { bytes, ...(await fingerprint()) } : undefined,
+    }),
+    // One cache serves all.
+    others: (setup) => ({ ...setup, cache: undefined }),
+    cached,
+    keeper: ({ cache }, storage) =>
+      persistent && cache ? keeperOf(storage, `scores ${cache.fingerprint}`) : undefined,
+  };
+}
+
+export function embedding(options: EmbedderLoadOptions): Kind<Embedding> {
+  const { maxLength, queryPrefix, documentPrefix } = options;
+  check("maxLength", maxLength, "a whole number of tokens", isWhole(maxLength));
+  check("queryPrefix", queryPrefix, "a string", typeof queryPrefix === "string");
+  check("documentPrefix", documentPrefix, "a string", typeof documentPrefix === "string");
+  const given = {
+    // The core counts in 32 bits.
+    ...(maxLength !== undefined && { maxLength: Math.min(maxLength, 0xffff_ffff) }),
+    ...(queryPrefix !== undefined && { queryPrefix }),
+    ...(documentPrefix !== undefined && { documentPrefix }),
+  };
+  return {
+    name: "embedder",
+    defaultModel: defaultEmbedder,
+    setup: async (fingerprint) => ({
+      kind: "embedder",
+      options: { ...given, ...(await fingerprint()) },
+    }),
+    others: (setup) => setup,
+    cached: false,
+    keeper: () => undefined,
+  };
+}
+
+function cacheOf(given: LoadOptions["scoreCache"] = {}): { bytes: number; persistent: boolean } {
+  if (given === false) return { bytes: 0, persistent: false };
+  if (typeof given !== "object" || given === null) {
+    throw invalid(`scoreCache is ${show(given)}; give false or { bytes, persistent }`);
+  }
+  const { bytes = CACHE_BYTES, persistent = false } = given;
+  if (!Number.isInteger(bytes) || bytes < 0) {
+    throw invalid(`scoreCache.bytes is ${show(bytes)}; give a number of bytes`);
+  }
+  return { bytes: Math.min(bytes, 1 << 30), persistent };
+}
+
+function keeperOf(storage: Storage, slot: string): Keeper {
+  return {
+    load: () => storage.read(slot, VERSION),
+    save: (scores) => storage.write(slot, VERSION, scores as Uint8Array<ArrayBuffer>),
+  };
+}

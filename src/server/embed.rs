@@ -1,0 +1,144 @@
+//! Requests for vectors.
+
+use std::sync::Arc;
+
+use crate::embedder::{EmbedOptions, Embedding, TextKind};
+use crate::tokenizer::{Encoding, Truncation};
+
+use super::failure::{Failure, FailureKind};
+use super::message::{Request, Response};
+use super::work::{Reader, Work};
+use super::{EmbedApi, EmbeddingModel, Server, openai, tei};
+
+/// What one API's body says.
+pub(super) struct Parsed {
+    pub model: Option<String>,
+    pub texts: Vec<String>,
+    pub kind: TextKind,
+    pub truncation: Truncation,
+    pub normalize: Option<bool>,
+    pub form: Form,
+}
+
+/// How vectors are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Numbers,
+    Base64,
+}
+
+/// What a response is made of.
+pub(super) struct Answer {
+    pub model: String,
+    pub embeddings: Vec<Embedding>,
+    pub form: Form,
+}
+
+/// Texts to embed for one request.
+pub(super) struct EmbedJob {
+    api: EmbedApi,
+    id: String,
+    model: Arc<EmbeddingModel>,
+    model_name: String,
+    parsed: Parsed,
+    most_tokens: usize,
+}
+
+impl EmbedJob {
+    /// Reads a request's body.
+    pub fn parse(server: &Server, api: EmbedApi, request: &Request) -> Result<EmbedJob, Failure> {
+        let limits = server.options.limits;
+        if request.body.len() > limits.body {
+            return Err(Failure::body_too_large(limits.body));
+        }
+        let parsed = match api {
+            EmbedApi::OpenAi => openai::parse(&request.body),
+            EmbedApi::Tei => tei::parse_embed(&request.body),
+        }?;
+        let model = server.embedder(parsed.model.as_deref())?.clone();
+        let count = parsed.texts.len();
+        if count > limits.documents {
+            let message = format!(
+                "too many texts: {count} came, and the limit is {} in one request; send them in \
+                 several",
+                limits.documents
+            );
+            return Err(Failure::new(FailureKind::TooLong, message));
+        }
+        if count == 0 {
+            return Err(Failure::new(FailureKind::Empty, "there is no text to embed"));
+        }
+        let model_name = parsed.model.clone().unwrap_or_else(|| model.name.clone());
+        let (id, most_tokens) = (request.id.clone(), limits.tokens);
+        Ok(EmbedJob { api, id, model, model_name, parsed, most_tokens })
+    }
+
+    /// Texts to tokens.
+    pub fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Work, Response> {
+        let sequences: Arc<[Encoding]> =
+            self.encode(cancelled).map_err(|failure| self.refuse(failure))?.into();
+        Ok(Work {
+            reader: Reader::Embedder(self.model.clone()),
+            sequences: vec![sequences.clone()],
+            finish: Box::new(move |server, outputs| {
+                let embeddings = outputs.and_then(|outputs| self.embeddings(&sequences, &outputs));
+                match embeddings {
+                    Ok(embeddings) => {
+                        let tokens = embeddings.iter().map(|embedding| embedding.tokens).sum();
+                        server.metrics.answered_for(embeddings.len(), tokens);
+                        self.answer(embeddings)
+                    }
+                    Err(failure) => self.refuse(failure),
+                }
+            }),
+        })
+    }
+
+    fn encode(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Encoding>, Failure> {
+        let Parsed { texts, kind, truncation, .. } = &self.parsed;
+        let (mut encodings, mut tokens) = (Vec::with_capacity(texts.len()), 0);
+        for (i, text) in texts.iter().enumerate() {
+            if cancelled() {
+                return Err(Failure::new(FailureKind::Deadline, "the request was cancelled"));
+            }
+            let encoding = self.model.embedder.encode(text, *kind, *truncation);
+            let encoding = encoding.map_err(|e| e.at(format_args!("text {i}")))?;
+            tokens += encoding.ids.len();
+            if tokens > self.most_tokens {
+                let message = format!(
+                    "too many tokens: the limit is {} in one request; send fewer texts",
+                    self.most_tokens
+                );
+                return Err(Failure::new(FailureKind::TooLong, message));
+            }
+            encodings.push(encoding);
+        }
+        Ok(encodings)
+    }
+
+    fn embeddings(
+        &self,
+        sequences: &[Encoding],
+        outputs: &[f32],
+    ) -> Result<Vec<Embedding>, Failure> {
+        let embedder = &self.model.embedder;
+        let options = EmbedOptions { normalize: self.parsed.normalize, ..EmbedOptions::default() };
+        let vectors = outputs.chunks(embedder.dimensions());
+        let pairs = sequences.iter().zip(vectors);
+        let embeddings =
+            pairs.map(|(sequence, vector)| embedder.finish(sequence, vector, &options));
+        embeddings.collect::<crate::error::Result<_>>().map_err(Failure::from)
+    }
+
+    fn answer(self, embeddings: Vec<Embedding>) -> Response {
+        let answer = Answer { model: self.model_name, embeddings, form: self.parsed.form };
+        match self.api {
+            EmbedApi::OpenAi => openai::response(&answer),
+            EmbedApi::Tei => tei::embed_response(&answer),
+        }
+    }
+
+    fn refuse(&self, failure: Failure) -> Response {
+        failure.response(self.api.form(), &self.id)
+    }
+}
