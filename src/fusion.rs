@@ -57,13 +57,16 @@ pub struct StageScores {
 /// The default is what did best on WikiQA and Cranfield together (`benches/record`). Written as
 /// `text=0.2,vector=0.5,rerank=0.3`, in any order; a stage that is left out has 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct FusionWeights {
     /// Of the words.
+    #[serde(default)]
     pub text: f64,
     /// Of the vectors.
+    #[serde(default)]
     pub vector: f64,
     /// Of the cross-encoder.
+    #[serde(default)]
     pub rerank: f64,
 }
 
