@@ -431,7 +431,7 @@ fn odd_content_is_named_and_passed_over() {
     symlink(library.path(""), library.path("sub/up")).unwrap();
     symlink(library.path("y"), library.path("x")).unwrap();
     symlink(library.path("x"), library.path("y")).unwrap();
-    fs::set_permissions(library.path("locked.txt"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(library.path("locked.txt"), fs::Permissions::from_mode(0o000)).unwrap();
     let root = fs::read(library.path("locked.txt")).is_ok(); // who reads everything
 
     let (summary, complaints) = library.renew();
@@ -472,7 +472,7 @@ fn odd_content_is_named_and_passed_over() {
 
     // A folder that cannot be read loses nothing.
     if !root {
-        fs::set_permissions(library.path("sub"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(library.path("sub"), fs::Permissions::from_mode(0o000)).unwrap();
         let (summary, _) = library.renew();
         fs::set_permissions(library.path("sub"), fs::Permissions::from_mode(0o755)).unwrap();
         assert!(summary.contains(" 0 removed"), "{summary}");

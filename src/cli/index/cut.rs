@@ -8,7 +8,7 @@ use crate::cli::search::words::is_unspaced;
 /// The most tokens of a passage with its title, as [`tokens`] estimates them. The bundled
 /// cross-encoder was trained on pairs of at most 160 tokens, of which the query has some; the
 /// embedder reads at most 256.
-const PASSAGE_TOKENS: usize = 128;
+const PASSAGE_TOKENS: usize = 126;
 
 /// A part of a document.
 pub struct Passage {
