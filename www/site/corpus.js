@@ -1,0 +1,33 @@
+// Documents to search: the corpus file, and texts of the visitor's own.
+
+/** The documents of a corpus file: `{ source, title, section, text, url }`. */
+export async function loadCorpus(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`the documents could not be fetched: ${response.status} for ${url}`);
+  return documentsOf(await response.json());
+}
+
+export function documentsOf({ base, pages }) {
+  return pages.flatMap(({ source, title, path, sections }) =>
+    sections.flatMap(({ heading, anchor, passages }) => {
+      const url = `${base}${path}${anchor ? `#${anchor}` : ""}`;
+      return passages.map((text) => ({ source, title, section: heading, text, url }));
+    }),
+  );
+}
+
+/** Texts, each cut into passages at its empty lines. A line like "# Heading" names what follows. */
+export function ownDocuments(texts) {
+  return texts.flatMap(({ name, text }) => {
+    let section = "";
+    return text
+      .split(/\r?\n\s*\r?\n/)
+      .map((part) => part.trim().replace(/\s+/g, " "))
+      .filter(Boolean)
+      .flatMap((part, i) => {
+        const heading = /^#+ (.*)$/.exec(part);
+        if (heading) section = heading[1];
+        return heading ? [] : [{ source: "Yours", title: name, section: section || `passage ${i + 1}`, text: part }];
+      });
+  });
+}
