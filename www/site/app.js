@@ -77,7 +77,7 @@ async function search() {
   const places = [];
   results.forEach(({ index }, place) => (places[index] = place + 1));
   showFirst(candidates, words, mode, places);
-  showReranked(results, words);
+  showReranked(results, words, query);
   $("reranked").parentElement.setAttribute("aria-busy", "false");
   drawMoves();
   const known = after.cache.hits - before.cache.hits;

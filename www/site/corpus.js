@@ -19,15 +19,14 @@ export function documentsOf({ base, pages }) {
 /** Texts, each cut into passages at its empty lines. A line like "# Heading" names what follows. */
 export function ownDocuments(texts) {
   return texts.flatMap(({ name, text }) => {
-    let section = "";
-    return text
-      .split(/\r?\n\s*\r?\n/)
-      .map((part) => part.trim().replace(/\s+/g, " "))
-      .filter(Boolean)
-      .flatMap((part, i) => {
-        const heading = /^#+ (.*)$/.exec(part);
-        if (heading) section = heading[1];
-        return heading ? [] : [{ source: "Yours", title: name, section: section || `passage ${i + 1}`, text: part }];
-      });
+    const documents = [];
+    let heading;
+    for (const part of text.replaceAll("\r\n", "\n").split(/\n\s*\n/)) {
+      const [, named, body] = /^(?:#+ +(.*)(?:\n|$))?([^]*)$/.exec(part.trim());
+      heading = named ?? heading;
+      const section = heading ?? `passage ${documents.length + 1}`;
+      if (body) documents.push({ source: name, title: name, section, text: body.replace(/\s+/g, " ") });
+    }
+    return documents;
   });
 }

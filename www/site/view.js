@@ -48,8 +48,9 @@ export function showFirst(candidates, words, mode, places) {
   );
 }
 
-/** The reranked order: scores from 0 to 1, and where each came from. */
-export function showReranked(results, words) {
+/** The reranked order for a question: scores from 0 to 1, and where each came from. */
+export function showReranked(results, words, query) {
+  $("reranked").dataset.query = query;
   $("reranked").replaceChildren(
     ...results.slice(0, SHOWN).map(({ index, score, document: { document } }, i) => {
       const moved = index - i;
