@@ -9,8 +9,10 @@ import { createIndex, findCandidates, textOf } from "./search.js";
 const QUERY = "share a value between threads";
 
 let stop;
+let outcome = [];
 
-async function list(count) {
+/** A question with the passages that the full-text stage finds for it. */
+export async function ownList(count) {
   const engine = await createIndex(await loadCorpus("corpus/rust.json"));
   const candidates = await findCandidates(engine, QUERY, { mode: "fulltext", limit: count });
   return { query: QUERY, documents: candidates.map(({ document }) => textOf(document)) };
@@ -24,7 +26,7 @@ async function run() {
   const contestants = [];
   try {
     show("Loading both libraries and the model…", 0);
-    const [one, loaded] = await Promise.all([list(Number($("passages").value)), loadContestants()]);
+    const [one, loaded] = await Promise.all([ownList(Number($("passages").value)), loadContestants()]);
     contestants.push(...loaded);
     const found = await measure(contestants, [one], { rounds, signal, onStep: show });
     showOutcome(contestants.map((contestant, i) => ({ ...contestant, ...found[i] })), one);
@@ -57,7 +59,9 @@ function showOutcome(found, { documents }) {
   const theirs = found.at(-1);
   const ratio = ours.total / theirs.total;
   $("outcome-title").textContent = `crossrank with one worker took ${ratio.toFixed(2)} of transformers.js’s time: ${(1 / ratio).toFixed(1)} times as fast`;
-  draw($("chart"), found);
+  outcome = found;
+  $("outcome").hidden = false;
+  draw();
   $("rows").replaceChildren(
     ...found.map(({ name, computes, total, times: [times] }) =>
       h(
@@ -77,19 +81,21 @@ function showOutcome(found, { documents }) {
   $("agreement").textContent =
     `Both did the same work: of the best ${count} they have ${common} in common, and their logits differ by ${distance.toFixed(2)} ` +
     `at most. They are not equal, because transformers.js rounds activations for all passages together and crossrank for each token.`;
-  $("outcome").hidden = false;
 }
 
 /** Bars from 0 to the median, with a dot for each round. */
-function draw(svg, found) {
-  const width = 640;
+function draw() {
+  const svg = $("chart");
+  const width = svg.clientWidth;
+  if (width === 0 || outcome.length === 0) return;
   const row = 64;
-  const height = found.length * row + 24;
-  const longest = Math.max(...found.flatMap(({ times: [times] }) => times));
+  const height = outcome.length * row + 24;
+  const longest = Math.max(...outcome.flatMap(({ times: [times] }) => times));
   const x = (ms) => (ms / longest) * (width - 16);
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.style.height = `${height}px`;
   svg.replaceChildren(
-    ...found.flatMap(({ name, computes, total, times: [times] }, i) => {
+    ...outcome.flatMap(({ name, computes, total, times: [times] }, i) => {
       const y = i * row;
       return [
         s("text", { x: 0, y: y + 18, class: "label" }, `${name}, ${computes}: ${whole(total)} ms`),
@@ -106,4 +112,5 @@ $("run-form").addEventListener("submit", (event) => {
   run();
 });
 $("stop").addEventListener("click", () => stop.abort());
+new ResizeObserver(draw).observe($("outcome"));
 navigator.serviceWorker?.register("sw.js").catch((error) => console.warn(`not kept for offline use: ${error.message}`));
