@@ -8,10 +8,13 @@ import { dirname, join } from "node:path";
 const here = import.meta.dirname;
 const dist = join(here, "dist");
 
+const MODEL = /^(index\.js|onnx\/.*|(tokenizer.*|config|pooling)\.json|MODEL_CARD\.md|LICENSE|NOTICE)$/;
+
 /** Of each package, the files that are copied. */
 const PACKAGES = {
   crossrank: /^(dist\/(?!edge|crossrank-edge).*|LICENSE.*)$/,
-  "crossrank-minilm-l6-en": /^(index\.js|onnx\/.*|tokenizer.*\.json|config\.json|MODEL_CARD\.md)$/,
+  "crossrank-minilm-l6-en": MODEL,
+  "crossrank-all-minilm-l6-v2": MODEL,
   "@orama/orama": /^(dist\/browser\/.*\.js|LICENSE.*)$/,
   "@orama/stopwords": /^(dist\/en\.js|LICENSE.*)$/,
   "@huggingface/transformers": /^(dist\/transformers\.web\.min\.js|LICENSE.*)$/,
@@ -20,7 +23,7 @@ const PACKAGES = {
 };
 
 /** What the service worker leaves alone: the packages keep their own large files, and the bench needs the network. */
-const NOT_KEPT = /^sw\.js$|\.(wasm|onnx|md)$|LICENSE|^packages\/(crossrank-[^/]*\/.*\.json|@huggingface|onnxruntime)/;
+const NOT_KEPT = /^sw\.js$|\.(wasm|onnx|md)$|LICENSE|NOTICE$|^packages\/(crossrank-[^/]*\/.*\.json|@huggingface|onnxruntime)/;
 
 const filesIn = (folder) =>
   readdirSync(folder, { recursive: true })
@@ -30,7 +33,7 @@ const filesIn = (folder) =>
 
 rmSync(dist, { recursive: true, force: true });
 cpSync(join(here, "site"), dist, { recursive: true });
-for (const name of ["rust.json", "NOTICE.md"]) cpSync(join(here, "corpus", name), join(dist, "corpus", name));
+for (const name of ["rust.json", "rust.vectors", "NOTICE.md"]) cpSync(join(here, "corpus", name), join(dist, "corpus", name));
 for (const [name, wanted] of Object.entries(PACKAGES)) {
   const from = join(here, "node_modules", name);
   for (const file of filesIn(from).filter((file) => wanted.test(file))) {

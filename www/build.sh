@@ -12,7 +12,7 @@ fi
 # Ours as users get them.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-for package in pkg models/minilm-l6-en; do
+for package in pkg models/minilm-l6-en models/all-minilm-l6-v2; do
   npm pack --silent --pack-destination "$scratch" "./$package" >/dev/null
 done
 for archive in "$scratch"/*.tgz; do

@@ -1,11 +1,12 @@
 // The search page: what is typed, searched and shown.
 
-import { Reranker } from "crossrank";
-import * as model from "crossrank-minilm-l6-en";
-import { loadCorpus, ownDocuments } from "./corpus.js";
+import { Embedder, Reranker } from "crossrank";
+import * as embedderModel from "crossrank-all-minilm-l6-v2";
+import * as rerankerModel from "crossrank-minilm-l6-en";
+import { loadCorpus, loadVectors, ownDocuments } from "./corpus.js";
 import { $, h, milliseconds, plural } from "./dom.js";
 import { drawMoves, lightMoves } from "./moves.js";
-import { createIndex, searchWithRerank } from "./search.js";
+import { createIndex, searchWithRerank, textOf } from "./search.js";
 import { showFirst, showReranked, showTiming, SHOWN, summary } from "./view.js";
 import { wordsOf } from "./words.js";
 
@@ -20,10 +21,17 @@ const MODES = { fulltext: "Full text", vector: "Vector", hybrid: "Hybrid" };
 /** Milliseconds without a key before a search begins. */
 const PAUSE = 180;
 
-/** What is searched: the index of the documents, and the models once they are there. */
-const rust = { name: "the Rust documentation" };
+/**
+ * What is searched: `{ name, documents, index, vectors() }`. The vectors come into the index when they
+ * are first asked for.
+ */
+const rust = {
+  name: "the Rust documentation",
+  vectors: () => loadVectors("corpus/rust.vectors", rust.documents.length),
+};
 let engine = rust;
 let reranker;
+let embedder;
 
 // --- Searching -----------------------------------------------------------------------------------
 
@@ -43,7 +51,10 @@ async function search() {
   if (!query || !engine.index) return clear();
   const mode = document.querySelector("[name=mode]:checked").value;
   const limit = Number($("limit").value);
-  const words = wordsOf(engine.index, query);
+  const searched = engine;
+  if (mode !== "fulltext") await (searched.withVectors ??= addVectors(searched));
+  if (!isLast()) return;
+  const words = wordsOf(searched.index, query);
   const start = performance.now();
   let between;
 
@@ -64,7 +75,7 @@ async function search() {
   try {
     // The whole list is ranked, so that the first stage's places can say where each one went.
     const options = { mode, limit, topK: limit, latest: true, onCandidates };
-    found = await searchWithRerank({ ...engine, reranker }, query, options);
+    found = await searchWithRerank({ ...searched, embedder, reranker }, query, options);
   } catch (error) {
     if (error.name === "AbortError") return;
     throw error;
@@ -118,36 +129,40 @@ function fail(error) {
 
 // --- What is searched ----------------------------------------------------------------------------
 
-async function loadModel() {
-  $("loading").hidden = false;
-  const onProgress = ({ loaded, total }) => {
-    $("progress").max = total;
-    $("progress").value = loaded;
+/** Shows in a column how much of a model has arrived. */
+function progressIn(column) {
+  $(`${column}-loading`).hidden = false;
+  return ({ loaded, embedded = loaded, total }) => {
+    $(`${column}-progress`).max = total;
+    $(`${column}-progress`).value = embedded;
+    $(`${column}-loading`).hidden = embedded === total;
   };
-  reranker = await Reranker.load({ model, onProgress });
-  $("loading").hidden = true;
+}
+
+async function loadReranker() {
+  reranker = await Reranker.load({ model: rerankerModel, onProgress: progressIn("reranked") });
   searchSoon(0);
 }
 
-async function use(documents, name) {
-  engine = documents;
-  $("subject").textContent = name;
-  $("own-back").hidden = engine === rust;
-  showModes();
-  await search();
+/** Puts the vectors of the documents into their index. */
+async function addVectors(searched) {
+  try {
+    const onProgress = progressIn("first");
+    embedder ??= await Embedder.load({ model: embedderModel, workers: 1, onProgress });
+    Object.assign(searched, await createIndex(searched.documents, await searched.vectors()));
+  } catch (error) {
+    searched.withVectors = undefined;
+    throw error;
+  } finally {
+    $("first-loading").hidden = true;
+  }
 }
 
-/** The first stages that the documents can be searched by. */
-function showModes() {
-  const modes = engine.embedder ? Object.keys(MODES) : ["fulltext"];
-  const chosen = document.querySelector("[name=mode]:checked")?.value;
-  const checked = modes.includes(chosen) ? chosen : modes.at(-1);
-  $("modes").replaceChildren(
-    $("modes").querySelector("legend"),
-    ...modes.map((mode) =>
-      h("label", {}, h("input", { type: "radio", name: "mode", value: mode, checked: mode === checked }), h("span", {}, MODES[mode])),
-    ),
-  );
+async function use(documents) {
+  engine = documents;
+  $("subject").textContent = engine.name;
+  $("own-back").hidden = engine === rust;
+  await search();
 }
 
 async function searchOwn(event) {
@@ -156,7 +171,8 @@ async function searchOwn(event) {
   const documents = ownDocuments([{ name: "Your text", text: $("own-text").value }, ...files]);
   $("own-error").textContent = documents.length > 0 ? "" : "There is no text yet: paste some, or choose files.";
   if (documents.length === 0) return;
-  await use(await createIndex(documents), `your ${plural(documents.length, "passage")}`);
+  const vectors = () => embedder.embed(documents.map(textOf), { onProgress: progressIn("first") });
+  await use({ name: `your ${plural(documents.length, "passage")}`, vectors, ...(await createIndex(documents)) });
   $("own").open = false;
   $("query").select();
 }
@@ -176,7 +192,7 @@ $("whole").addEventListener("change", ({ target }) => {
 });
 $("shown").addEventListener("change", ({ target }) => ($("columns").dataset.shown = target.value));
 $("own-form").addEventListener("submit", (event) => searchOwn(event).catch(fail));
-$("own-back").addEventListener("click", () => use(rust, rust.name).catch(fail));
+$("own-back").addEventListener("click", () => use(rust).catch(fail));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.target.matches("input, textarea, select")) return;
   event.preventDefault();
@@ -196,10 +212,9 @@ $("examples").append(
 );
 
 $("query").value = new URLSearchParams(location.search).get("q") ?? EXAMPLES[0];
-showModes();
 clear();
 navigator.serviceWorker?.register("sw.js").catch((error) => console.warn(`not kept for offline use: ${error.message}`));
-loadModel().catch(fail);
+loadReranker().catch(fail);
 try {
   Object.assign(rust, await createIndex(await loadCorpus("corpus/rust.json")));
   await search();

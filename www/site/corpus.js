@@ -1,10 +1,21 @@
 // Documents to search: the corpus file, and texts of the visitor's own.
 
-/** The documents of a corpus file: `{ source, title, section, text, url }`. */
-export async function loadCorpus(url) {
+import { fromBytes } from "./vectors.js";
+
+async function get(url) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`the documents could not be fetched: ${response.status} for ${url}`);
-  return documentsOf(await response.json());
+  return response;
+}
+
+/** The documents of a corpus file: `{ source, title, section, text, url }`. */
+export async function loadCorpus(url) {
+  return documentsOf(await (await get(url)).json());
+}
+
+/** The vectors of `count` documents, in their order. */
+export async function loadVectors(url, count) {
+  return fromBytes(await (await get(url)).arrayBuffer(), count);
 }
 
 export function documentsOf({ base, pages }) {

@@ -37,9 +37,34 @@ test("a search shows both orders, and reranking brings up the right passage", as
   await page.close();
 });
 
+test("vector and hybrid search find what full text does not, and each is reranked", async () => {
+  const { page, complaints } = await visit(site, "/?q=who+gives+memory+back");
+  const orders = {};
+  for (const mode of ["fulltext", "vector", "hybrid"]) {
+    await page.evaluate((mode) => {
+      document.querySelector(".reranked").setAttribute("aria-busy", "true");
+      document.querySelector(`[value=${mode}]`).click();
+      document.getElementById("modes").dispatchEvent(new Event("change"));
+    }, mode);
+    await reranked(page);
+    const metas = await page.$$eval("#first .meta", (metas) => metas.map(({ textContent }) => textContent));
+    assert.match(metas[0], { fulltext: /^BM25 \d/, vector: /^cosine 0\.\d/, hybrid: /^RRF 0\.0\d+/ }[mode]);
+    orders[mode] = { first: await list(page, "first"), second: await list(page, "reranked"), metas };
+  }
+  const names = (order) => order.map(({ name, text }) => `${name} ${text}`);
+  const lacks = (mode, than) => names(orders[mode].first).filter((name) => !names(orders[than].first).includes(name));
+  assert.ok(lacks("vector", "fulltext").length >= 3, "vectors find others than words");
+  const joined = [...names(orders.vector.first), ...names(orders.fulltext.first)];
+  assert.ok(names(orders.hybrid.first).filter((name) => joined.includes(name)).length >= 5, "the fusion is of both");
+  assert.ok(orders.hybrid.metas.some((meta) => /full text .*vector/.test(meta)), "some passages are in both lists");
+  for (const { first, second } of Object.values(orders)) assert.notDeepEqual(names(first), names(second));
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 test("typing quickly leaves only the last question's results", async () => {
   const { page, complaints } = await visit(site, "/?q=");
-  await page.waitForFunction(() => document.getElementById("loading").hidden, { timeout: 60_000 });
+  await page.waitForFunction(() => document.getElementById("reranked-loading").hidden, { timeout: 60_000 });
   // Each pause is long enough for a search to begin, and too short for a hundred passages.
   await page.evaluate(async () => {
     const field = document.getElementById("query");
