@@ -22,8 +22,9 @@ const PACKAGES = {
   "onnxruntime-web": /^dist\/(ort\.webgpu\.bundle\.min\.mjs|ort-wasm-simd-threaded\.asyncify\.(mjs|wasm))$/,
 };
 
-/** What the service worker leaves alone: the packages keep their own large files, and the bench needs the network. */
-const NOT_KEPT = /^sw\.js$|\.(wasm|onnx|md)$|LICENSE|NOTICE$|^packages\/(crossrank-[^/]*\/.*\.json|@huggingface|onnxruntime)/;
+/** What the service worker leaves alone: packages keep their large files; the bench needs the network. */
+const NOT_KEPT =
+  /^sw\.js$|\.(wasm|onnx|md)$|LICENSE|NOTICE$|^packages\/(crossrank-[^/]*\/.*\.json|@huggingface|onnxruntime)/;
 
 const filesIn = (folder) =>
   readdirSync(folder, { recursive: true })

@@ -24,7 +24,8 @@ LEFT_OUT = re.compile(
     r"ch(00|02|12|21)-|appendix-0[0567]|test-summary|grammar|syntax-index|inline-assembly|attributes/|procedural"
     r"|macro-ambiguity|tokens|linkage|abi|input-format|whitespace|crates-and-source|notation|introduction"
     r"|influences|glossary|type-layout|const_eval|runtime|conditional|paths|identifiers|use-decl|extern"
-    r"|dynamically|parameters|special-types|namespaces|macros-by-example|visibility|name-resolution|literal-expr|attributes|behavior-not|preludes"
+    r"|dynamically|parameters|special-types|namespaces|macros-by-example|visibility|name-resolution"
+    r"|literal-expr|attributes|behavior-not|preludes"
 )
 MODULES = """alloc any array ascii borrow boxed cell char clone cmp collections convert default env
 error f64 ffi fmt fs future hash hint io iter keyword.async keyword.const keyword.dyn keyword.impl

@@ -1,12 +1,9 @@
 // The search page: what is typed, searched and shown.
 
-import { Embedder, Reranker } from "crossrank";
-import * as embedderModel from "crossrank-all-minilm-l6-v2";
-import * as rerankerModel from "crossrank-minilm-l6-en";
-import { loadCorpus, loadVectors, ownDocuments } from "./corpus.js";
 import { $, h, milliseconds, plural } from "./dom.js";
+import { addVectors, loadReranker, loadRust, models, own, rust } from "./engine.js";
 import { drawMoves, lightMoves } from "./moves.js";
-import { createIndex, searchWithRerank, textOf } from "./search.js";
+import { searchWithRerank } from "./search.js";
 import { showFirst, showReranked, showTiming, SHOWN, summary } from "./view.js";
 import { wordsOf } from "./words.js";
 
@@ -21,17 +18,7 @@ const MODES = { fulltext: "Full text", vector: "Vector", hybrid: "Hybrid" };
 /** Milliseconds without a key before a search begins. */
 const PAUSE = 180;
 
-/**
- * What is searched: `{ name, documents, index, vectors() }`. The vectors come into the index when they
- * are first asked for.
- */
-const rust = {
-  name: "the Rust documentation",
-  vectors: () => loadVectors("corpus/rust.vectors", rust.documents.length),
-};
-let engine = rust;
-let reranker;
-let embedder;
+let searched = rust;
 
 // --- Searching -----------------------------------------------------------------------------------
 
@@ -43,95 +30,109 @@ function searchSoon(delay = PAUSE) {
   waiting = setTimeout(() => search().catch(fail), delay);
 }
 
+/** Searches for what the field has. A search that another one overtakes shows nothing more. */
 async function search() {
-  const query = $("query").value.trim();
   const number = ++searches;
   const isLast = () => number === searches;
-  remember(query);
-  if (!query || !engine.index) return clear();
+  const query = $("query").value.trim();
+  if (!query || !searched.index) return clear();
   const mode = document.querySelector("[name=mode]:checked").value;
   const limit = Number($("limit").value);
-  const searched = engine;
-  if (mode !== "fulltext") await (searched.withVectors ??= addVectors(searched));
+  if (mode !== "fulltext") await addVectors(searched, progressIn("first"));
   if (!isLast()) return;
+
+  const { reranker } = models;
   const words = wordsOf(searched.index, query);
+  const times = { embed: 0 };
   const start = performance.now();
-  let between;
+  const embedder = {
+    async embedQuery(text) {
+      const vector = await models.embedder.embedQuery(text);
+      times.embed = performance.now() - start;
+      return vector;
+    },
+  };
 
   function onCandidates(candidates) {
-    between = performance.now();
+    times.first = performance.now() - start;
     if (!isLast()) return;
     $("columns").classList.toggle("empty", candidates.length === 0);
     showFirst(candidates, words, mode);
-    $("reranked").parentElement.setAttribute("aria-busy", "true");
-    drawMoves();
-    const first = { kind: "retrieve", name: MODES[mode], ms: between - start };
-    showTiming([first], [plural(candidates.length, "candidate"), reranker ? "reading them…" : "the model is loading…"]);
-    if (!reranker) say(summary({ candidates, times: { first: between - start } }));
+    busy(true);
+    showTiming(stages(mode, times), [
+      plural(candidates.length, "candidate"),
+      candidates.length > 0 && (reranker ? "reading them…" : "the model is loading…"),
+    ]);
+    if (!reranker || candidates.length === 0) say(summary({ candidates, times }));
   }
 
   const before = await reranker?.info();
-  let found;
-  try {
-    // The whole list is ranked, so that the first stage's places can say where each one went.
-    const options = { mode, limit, topK: limit, latest: true, onCandidates };
-    found = await searchWithRerank({ ...searched, embedder, reranker }, query, options);
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    throw error;
-  }
-  if (!isLast() || !found.ranking) return;
-  const { candidates, results } = found;
-  const times = { first: between - start, rerank: performance.now() - between };
-  const after = await reranker.info();
-  if (!isLast()) return;
+  // The whole list is ranked, so that the first stage's places can say where each one went.
+  const options = { mode, limit, topK: limit, latest: true, onCandidates };
+  const { candidates, results, ranking } = await searchWithRerank({ ...searched, embedder, reranker }, query, options);
+  times.rerank = performance.now() - start - times.first;
+  const after = await reranker?.info();
+  if (!isLast() || !ranking) return;
+
   const places = [];
   results.forEach(({ index }, place) => (places[index] = place + 1));
   showFirst(candidates, words, mode, places);
   showReranked(results, words, query);
-  $("reranked").parentElement.setAttribute("aria-busy", "false");
-  drawMoves();
+  busy(false);
   const known = after.cache.hits - before.cache.hits;
-  const each = `(${milliseconds(times.rerank / candidates.length)} each)`;
-  showTiming(
-    [
-      { kind: "retrieve", name: MODES[mode], ms: times.first },
-      { kind: "rerank", name: `Reranking ${plural(candidates.length, "passage")}`, ms: times.rerank, detail: each },
-    ],
-    [
-      `${after.kernel} instructions, ${after.workers ? plural(after.workers, "worker") : "this thread"}`,
-      known > 0 && `${known} scores remembered`,
-    ].filter(Boolean),
-  );
+  showTiming(stages(mode, times, candidates.length), [
+    `${after.kernel} instructions, ${after.workers ? plural(after.workers, "worker") : "this thread"}`,
+    known > 0 && `${plural(known, "score")} remembered`,
+  ]);
   say(summary({ candidates, results: results.slice(0, SHOWN), times }));
+  remember(query);
+}
+
+/** What took how long, as far as it is known. */
+function stages(mode, { embed, first, rerank }, count) {
+  return [
+    embed > 0 && { kind: "embed", name: "Question’s vector", ms: embed },
+    { kind: "retrieve", name: MODES[mode], ms: first - embed },
+    rerank !== undefined && {
+      kind: "rerank",
+      name: `Reranking ${plural(count, "passage")}`,
+      ms: rerank,
+      detail: `(${milliseconds(rerank / count)} each)`,
+    },
+  ].filter(Boolean);
+}
+
+function busy(is) {
+  $("reranked").parentElement.setAttribute("aria-busy", is);
+  drawMoves();
 }
 
 function clear() {
-  for (const id of ["first", "reranked", "timing", "moves"]) $(id).replaceChildren();
+  for (const id of ["first", "reranked", "timing"]) $(id).replaceChildren();
   $("columns").classList.add("empty");
-  say(engine.index ? "" : "The documents are loading.");
+  busy(false);
+  say(searched.index ? "" : "The documents are loading.");
 }
 
 /** The address names the question, so that it can be sent to somebody. */
 function remember(query) {
   const url = new URL(location.href);
-  if (query) url.searchParams.set("q", query);
-  else url.searchParams.delete("q");
+  url.searchParams.set("q", query);
   history.replaceState(undefined, "", url);
 }
 
 const say = (text) => ($("status").textContent = text);
 
 function fail(error) {
+  // A search was overtaken by the next.
+  if (error.name === "AbortError") return;
   console.error(error);
-  $("timing").replaceChildren(h("p", { class: "error", role: "alert" }, `${error.message} (${error.code ?? error.name})`));
+  const text = `${error.message} (${error.code ?? error.name})`;
+  $("timing").replaceChildren(h("p", { class: "error", role: "alert" }, text));
 }
 
-// --- What is searched ----------------------------------------------------------------------------
-
-/** Shows in a column how much of a model has arrived. */
+/** Shows in a column how much of a model, or of its work, is done. */
 function progressIn(column) {
-  $(`${column}-loading`).hidden = false;
   return ({ loaded, embedded = loaded, total }) => {
     $(`${column}-progress`).max = total;
     $(`${column}-progress`).value = embedded;
@@ -139,40 +140,23 @@ function progressIn(column) {
   };
 }
 
-async function loadReranker() {
-  reranker = await Reranker.load({ model: rerankerModel, onProgress: progressIn("reranked") });
-  searchSoon(0);
-}
-
-/** Puts the vectors of the documents into their index. */
-async function addVectors(searched) {
-  try {
-    const onProgress = progressIn("first");
-    embedder ??= await Embedder.load({ model: embedderModel, workers: 1, onProgress });
-    Object.assign(searched, await createIndex(searched.documents, await searched.vectors()));
-  } catch (error) {
-    searched.withVectors = undefined;
-    throw error;
-  } finally {
-    $("first-loading").hidden = true;
-  }
-}
+// --- What is searched ----------------------------------------------------------------------------
 
 async function use(documents) {
-  engine = documents;
-  $("subject").textContent = engine.name;
-  $("own-back").hidden = engine === rust;
+  searched = documents;
+  $("subject").textContent = searched.name;
+  $("own-back").hidden = searched === rust;
   await search();
 }
 
 async function searchOwn(event) {
   event.preventDefault();
-  const files = await Promise.all([...$("own-files").files].map(async (file) => ({ name: file.name, text: await file.text() })));
-  const documents = ownDocuments([{ name: "Your text", text: $("own-text").value }, ...files]);
-  $("own-error").textContent = documents.length > 0 ? "" : "There is no text yet: paste some, or choose files.";
-  if (documents.length === 0) return;
-  const vectors = () => embedder.embed(documents.map(textOf), { onProgress: progressIn("first") });
-  await use({ name: `your ${plural(documents.length, "passage")}`, vectors, ...(await createIndex(documents)) });
+  const read = async (file) => ({ name: file.name, text: await file.text() });
+  const files = await Promise.all([...$("own-files").files].map(read));
+  const documents = await own([{ name: "Your text", text: $("own-text").value }, ...files]);
+  $("own-error").textContent = documents ? "" : "There is no text yet: paste some, or choose files.";
+  if (!documents) return;
+  await use(documents);
   $("own").open = false;
   $("query").select();
 }
@@ -200,24 +184,18 @@ document.addEventListener("keydown", (event) => {
 });
 new ResizeObserver(drawMoves).observe($("columns"));
 lightMoves($("columns"));
-$("examples").append(
-  ...EXAMPLES.map((text) => {
-    const button = h("button", { type: "button" }, text);
-    button.addEventListener("click", () => {
-      $("query").value = text;
-      searchSoon(0);
-    });
-    return button;
-  }),
-);
+for (const text of EXAMPLES) {
+  const button = h("button", { type: "button" }, text);
+  button.addEventListener("click", () => {
+    $("query").value = text;
+    searchSoon(0);
+  });
+  $("examples").append(button);
+}
 
 $("query").value = new URLSearchParams(location.search).get("q") ?? EXAMPLES[0];
 clear();
-navigator.serviceWorker?.register("sw.js").catch((error) => console.warn(`not kept for offline use: ${error.message}`));
-loadReranker().catch(fail);
-try {
-  Object.assign(rust, await createIndex(await loadCorpus("corpus/rust.json")));
-  await search();
-} catch (error) {
-  fail(error);
-}
+const whyNot = (error) => console.warn(`The page is not kept for offline use: ${error.message}`);
+navigator.serviceWorker?.register("sw.js").catch(whyNot);
+loadRust().then(search).catch(fail);
+loadReranker(progressIn("reranked")).then(search).catch(fail);

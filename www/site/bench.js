@@ -58,7 +58,9 @@ function showOutcome(found, { documents }) {
   const ours = found[0];
   const theirs = found.at(-1);
   const ratio = ours.total / theirs.total;
-  $("outcome-title").textContent = `crossrank with one worker took ${ratio.toFixed(2)} of transformers.js’s time: ${(1 / ratio).toFixed(1)} times as fast`;
+  const times = (1 / ratio).toFixed(1);
+  $("outcome-title").textContent =
+    `crossrank with one worker took ${ratio.toFixed(2)} of transformers.js’s time: ${times} times as fast`;
   outcome = found;
   $("outcome").hidden = false;
   draw();
@@ -79,8 +81,9 @@ function showOutcome(found, { documents }) {
   const common = a.filter((i) => b.includes(i)).length;
   const distance = Math.max(...ours.logits[0].map((logit, i) => Math.abs(logit - theirs.logits[0][i])));
   $("agreement").textContent =
-    `Both did the same work: of the best ${count} they have ${common} in common, and their logits differ by ${distance.toFixed(2)} ` +
-    `at most. They are not equal, because transformers.js rounds activations for all passages together and crossrank for each token.`;
+    `Both did the same work: of the best ${count} they have ${common} in common, and their logits differ ` +
+    `by ${distance.toFixed(2)} at most. They are not equal, because transformers.js rounds activations ` +
+    `for all passages together and crossrank for each token.`;
 }
 
 /** Bars from 0 to the median, with a dot for each round. */
@@ -113,4 +116,5 @@ $("run-form").addEventListener("submit", (event) => {
 });
 $("stop").addEventListener("click", () => stop.abort());
 new ResizeObserver(draw).observe($("outcome"));
-navigator.serviceWorker?.register("sw.js").catch((error) => console.warn(`not kept for offline use: ${error.message}`));
+const whyNot = (error) => console.warn(`The page is not kept for offline use: ${error.message}`);
+navigator.serviceWorker?.register("sw.js").catch(whyNot);

@@ -22,7 +22,10 @@ export function drawMoves() {
     // What comes from further down, or goes there, crosses the lower edge.
     const start = from.get(candidate) ?? height;
     const end = to.get(candidate) ?? height;
-    const kind = !from.has(candidate) ? "up from-below" : !to.has(candidate) ? "out" : end < start - 4 ? "up" : "level";
+    let kind = "level";
+    if (!from.has(candidate)) kind = "up from-below";
+    else if (!to.has(candidate)) kind = "out";
+    else if (end < start - 4) kind = "up";
     const path = `M0 ${start} C${width / 2} ${start} ${width / 2} ${end} ${width} ${end}`;
     svg.append(s("path", { d: path, class: kind, "data-candidate": candidate }));
   }

@@ -36,12 +36,12 @@ const BATCH = 100;
 /** The first stage: `[{ document, score, ranks }]`, where `ranks` says at which place each list had it. */
 export async function findCandidates({ index, documents, embedder }, query, { mode, limit }) {
   const lists = {};
+  const value = mode !== "fulltext" && (await embedder.embedQuery(query));
   if (mode !== "vector") {
     const { hits } = await search(index, { term: query, properties: ["title", "section", "text"], limit });
     lists.fulltext = hits;
   }
   if (mode !== "fulltext") {
-    const value = await embedder.embedQuery(query);
     const { hits } = await searchVector(index, { vector: { value, property: "vector" }, similarity: -1, limit });
     lists.vector = hits.filter(Boolean);
   }

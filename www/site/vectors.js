@@ -14,6 +14,8 @@ export function toBytes(vectors) {
 /** `count` rows of a file's bytes. */
 export function fromBytes(buffer, count) {
   const dimensions = buffer.byteLength / count;
-  if (!Number.isInteger(dimensions)) throw new Error(`${buffer.byteLength} bytes are no vectors of ${count} documents`);
+  if (!Number.isInteger(dimensions)) {
+    throw new Error(`${buffer.byteLength} bytes are no vectors of ${count} documents`);
+  }
   return Array.from({ length: count }, (_, row) => new Int8Array(buffer, row * dimensions, dimensions));
 }

@@ -41,8 +41,9 @@ export function showFirst(candidates, words, mode, places) {
       const place = places?.[i];
       const badge = place && h("span", { class: "badge" }, hidden("reranked "), `→ ${place}`);
       const digits = mode === "fulltext" ? 1 : mode === "vector" ? 3 : 4;
-      const lists = mode === "hybrid" && Object.entries(ranks).map(([list, rank]) => ` · ${LISTS[list]} ${ordinal(rank)}`);
-      const meta = [h("span", { class: "number" }, `${SCORES[mode]} ${score.toFixed(digits)}`), lists || ""].flat();
+      const ranked = Object.entries(ranks).map(([list, rank]) => ` · ${LISTS[list]} ${ordinal(rank)}`);
+      const meta = [h("span", { class: "number" }, `${SCORES[mode]} ${score.toFixed(digits)}`)];
+      if (mode === "hybrid") meta.push(...ranked);
       return passage(document, words, { "data-candidate": i, meta, badge });
     }),
   );
@@ -73,7 +74,7 @@ export function showReranked(results, words, query) {
   );
 }
 
-/** `stages` are `{ name, ms, detail }`; the bar's parts are as long as they took. */
+/** `stages` are `{ kind, name, ms, detail }`; the bar's parts are as long as they took. */
 export function showTiming(stages, notes) {
   const bar = h("div", { class: "bar", "aria-hidden": "true" });
   for (const { kind, ms } of stages) {
@@ -84,7 +85,8 @@ export function showTiming(stages, notes) {
   const items = stages.map(({ kind, name, ms, detail }) =>
     h("li", { class: kind }, name, " ", h("span", { class: "number" }, milliseconds(ms)), detail && ` ${detail}`),
   );
-  $("timing").replaceChildren(bar, h("ul", {}, items, notes.map((note) => h("li", {}, note))));
+  const others = notes.filter(Boolean).map((note) => h("li", {}, note));
+  $("timing").replaceChildren(bar, h("ul", {}, items, others));
 }
 
 /** What a search came to, in a sentence for those who listen. */
@@ -94,5 +96,6 @@ export function summary({ candidates, results, times }) {
   if (!results) return `${found}.`;
   const [{ index, document }] = results;
   const { title, section } = document.document;
-  return `${found}, reranked in ${milliseconds(times.rerank)}. First is ${[title, section].filter(Boolean).join(", ")}, before ${ordinal(index + 1)}.`;
+  const name = [title, section].filter(Boolean).join(", ");
+  return `${found}, reranked in ${milliseconds(times.rerank)}. First is ${name}, before ${ordinal(index + 1)}.`;
 }

@@ -26,8 +26,9 @@ async function audit(url, page, config) {
   const { lhr } = await lighthouse(url, flags, config, page);
   const failed = Object.values(lhr.audits)
     .filter(({ score, scoreDisplayMode }) => scoreDisplayMode === "binary" && score !== 1)
-    .map(({ id, details }) => `${id} ${JSON.stringify(details?.items?.[0]?.node?.selector ?? details?.items?.[0] ?? "")}`);
-  return { scores: Object.values(lhr.categories).map(({ id, score }) => [id, Math.round(score * 100)]), failed };
+    .map(({ id, details }) => `${id} ${JSON.stringify(details?.items?.[0]?.node?.selector ?? "")}`);
+  const scores = Object.values(lhr.categories).map(({ id, score }) => [id, Math.round(score * 100)]);
+  return { scores, failed };
 }
 
 for (const path of ["/", "/bench.html"]) {
@@ -56,17 +57,18 @@ test("Lighthouse finds a label that is missing", async () => {
   assert.ok(Object.fromEntries(scores).accessibility < LEAST);
 });
 
-/** Pictures at both widths in both colour schemes; nothing may be wider than the page. */
+/** Pictures at both widths in both colour schemes, of the first screen and of all. */
 async function pictures(page, name) {
   for (const [device, width, height] of [["desktop", 1280, 900], ["phone", 390, 844]]) {
     await page.setViewport({ width, height });
     for (const scheme of ["light", "dark"]) {
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       await new Promise((resolve) => setTimeout(resolve, 400));
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(over <= 0, `${name} is ${over} pixels too wide at ${width}`);
-      await page.screenshot({ path: join(PICTURES, `${name}-${device}-${scheme}.png`), fullPage: device === "desktop" });
-      await page.screenshot({ path: join(PICTURES, `${name}-${device}-${scheme}-full.png`), fullPage: true });
+      const wide = await page.$eval("html", ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
+      assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at ${width}`);
+      const path = join(PICTURES, `${name}-${device}-${scheme}`);
+      await page.screenshot({ path: `${path}.png` });
+      await page.screenshot({ path: `${path}-full.png`, fullPage: true });
     }
   }
 }
@@ -75,6 +77,12 @@ test("the search page in pictures", async () => {
   const { page, complaints } = await visit(site, "/?q=remove+duplicates+from+a+vector");
   await reranked(page);
   await pictures(page, "search");
+  await page.evaluate(() => {
+    document.querySelector(".reranked").setAttribute("aria-busy", "true");
+    document.querySelector("[value=hybrid]").click();
+  });
+  await reranked(page);
+  await pictures(page, "hybrid");
   await page.click("#own summary");
   await pictures(page, "own");
   assert.deepEqual(complaints, []);
@@ -87,7 +95,8 @@ test("the bench page times both, and both rank alike", async (t) => {
   await page.select("#passages", "30");
   await page.click("#run");
   await page.waitForFunction(() => !document.getElementById("outcome").hidden, { timeout: 300_000 });
-  const rows = await page.$$eval("#rows tr", (rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+  const textsOf = (rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent));
+  const rows = await page.$$eval("#rows tr", textsOf);
   t.diagnostic(JSON.stringify(rows));
   const [name, , median, fastest, slowest, share] = rows[0];
   assert.equal(name, "crossrank");
@@ -96,7 +105,8 @@ test("the bench page times both, and both rank alike", async (t) => {
   assert.ok(number(fastest) <= number(median) && number(median) <= number(slowest));
   assert.ok(Math.abs(number(share) - number(median) / number(rows.at(-1)[2])) < 0.01);
   assert.equal(await page.$$eval("#chart circle", (dots) => dots.length), 3 * rows.length);
-  const [, common] = /of the best 10 they have (\d+) in common/.exec(await page.$eval("#agreement", (text) => text.textContent));
+  const agreement = await page.$eval("#agreement", ({ textContent }) => textContent);
+  const [, common] = /of the best 10 they have (\d+) in common/.exec(agreement);
   assert.ok(Number(common) >= 7, `${common} of the best ten in common`);
   await pictures(page, "bench");
   assert.deepEqual(complaints, []);
