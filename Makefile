@@ -1,6 +1,6 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-bundlers test-clients test-examples check bench-peers bench-page bench-serve sizes
+.PHONY: build test test-native test-js test-bundlers test-clients test-examples demo test-demo check bench-peers bench-page bench-demo bench-serve sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -17,6 +17,7 @@ test-native:
 test-js: build
 	cargo build --release
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/test.sh
+	www/test.sh search
 
 # Apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
 test-bundlers: build
@@ -31,6 +32,15 @@ test-clients:
 test-examples:
 	cargo build --release
 	examples/test.sh
+
+# The demo page in www/dist, static files, at http://127.0.0.1:8080/ or another PORT.
+demo: build
+	www/build.sh
+	node www/serve.mjs
+
+# All tests of the demo: also Lighthouse, the bench page, and pictures in www/test/pictures.
+test-demo: build
+	www/test.sh
 
 # What reviewers expect of a commit.
 check:
@@ -52,6 +62,12 @@ bench-page: build
 	npm install --silent --offline --no-audit --no-fund --prefix target/bench-page \
 		./target/crossrank-0.1.0.tgz ./target/crossrank-minilm-l6-en-0.1.0.tgz
 	cd benches/peers && node page.js --crossrank ../../target/bench-page $(BENCH)
+
+# What the demo's bench page measures. BENCH takes bench.mjs's options.
+bench-demo: build
+	pkg/scripts/browsers.sh chromium
+	www/build.sh
+	node www/test/bench.mjs $(BENCH)
 
 # `crossrank serve` against infinity-emb; writes a record. BENCH takes run.py's options.
 bench-serve:

@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { FLAGS, TYPES } from "./homes/chromium.js";
 import { median } from "./measure.js";
-import { trec } from "./workloads.js";
+import { trec } from "./trec.js";
 
 const here = import.meta.dirname;
 const root = resolve(here, "../..");

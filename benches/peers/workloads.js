@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { encode } from "./engines/tokenizer.js";
+import { trec } from "./trec.js";
 
 const QUERY = "how do small towns keep their rivers clean";
 const SENTENCES = [
@@ -52,22 +53,6 @@ function shipped(root) {
   const golden = JSON.parse(readFileSync(join(root, "tests/data/golden.json"), "utf8"));
   const alike = golden.pairs.filter(({ query, passage, input_ids }) => query && passage && input_ids.length < 512);
   return [alike.map(({ query, passage }) => [query, passage])];
-}
-
-/** Queries of TREC DL 2019 with the first 100 passages that BM25 found for each. */
-export function trec(folder, count) {
-  const lines = (file) => readFileSync(join(folder, file), "utf8").split("\n").filter(Boolean);
-  const texts = (file) =>
-    new Map(lines(file).map((line) => JSON.parse(line)).map((r) => [r._id, `${r.title ?? ""} ${r.text}`.trim()]));
-  const queries = texts("queries.jsonl");
-  const corpus = texts("corpus.jsonl");
-  const found = new Map();
-  for (const line of lines("bm25_top100.tsv")) {
-    const [query, document] = line.split("\t");
-    if (!found.has(query)) found.set(query, []);
-    found.get(query).push([queries.get(query), corpus.get(document)]);
-  }
-  return [...found.values()].slice(0, count);
 }
 
 export function workloads(tokenizer, { root, evalDir, queries }) {

@@ -5,15 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-browsers=()
-command -v "${CHROMIUM:-chromium}" >/dev/null || browsers+=(chromium)
-command -v "${FIREFOX:-firefox-esr}" >/dev/null || browsers+=(firefox-esr)
-if [ ${#browsers[@]} -gt 0 ]; then
-  sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get install -qy "${browsers[@]}" ||
-    { $sudo apt-get update -q && $sudo apt-get install -qy "${browsers[@]}"; }
-fi
+pkg/scripts/browsers.sh chromium firefox-esr
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -44,6 +44,13 @@ fn read_records(path: &Path) -> Result<HashMap<String, String>, Failure> {
     Ok(records.map(|(_, r)| (r.id, format!("{} {}", r.title, r.text).trim().to_owned())).collect())
 }
 
+/// A line of the first stage's run.
+struct Entry {
+    rank: u64,
+    document: String,
+    score: f64,
+}
+
 /// Every query that has a relevant document, with its candidates in the order of their ranks.
 /// A query without candidates stays, and counts as 0.
 fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, Failure> {
@@ -55,11 +62,15 @@ fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, Failure> {
         grades.entry(query.to_owned()).or_default().insert(document.to_owned(), grade);
         Ok(())
     })?;
-    let mut lists: HashMap<String, Vec<(u64, (String, f64))>> = HashMap::new();
+    let mut lists: HashMap<String, Vec<Entry>> = HashMap::new();
     read_tsv(&dir.join(run), false, |[query, document, rank, score]| {
         let rank = rank.parse().map_err(|_| "the rank is not a whole number")?;
         let score = score.parse().map_err(|_| "the score is not a number")?;
-        lists.entry(query.to_owned()).or_default().push((rank, (document.to_owned(), score)));
+        lists.entry(query.to_owned()).or_default().push(Entry {
+            rank,
+            document: document.to_owned(),
+            score,
+        });
         Ok(())
     })?;
 
@@ -70,8 +81,8 @@ fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, Failure> {
         .filter_map(|(id, grades)| {
             let query = queries.get(&id)?.clone();
             let mut list = lists.remove(&id).unwrap_or_default();
-            list.sort_by_key(|(rank, _)| *rank);
-            let candidates = list.into_iter().map(|(_, document)| document).collect();
+            list.sort_by_key(|entry| entry.rank);
+            let candidates = list.into_iter().map(|entry| (entry.document, entry.score)).collect();
             Some((id, Topic { query, candidates, grades }))
         })
         .collect();

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Installs Debian's browsers where they are missing: `browsers.sh chromium firefox-esr`.
+set -euo pipefail
+
+missing=()
+for browser in "$@"; do
+  case $browser in
+    chromium) program=${CHROMIUM:-chromium} ;;
+    *) program=${FIREFOX:-$browser} ;;
+  esac
+  command -v "$program" >/dev/null || missing+=("$browser")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+$sudo apt-get install -qy "${missing[@]}" ||
+  { $sudo apt-get update -q && $sudo apt-get install -qy "${missing[@]}"; }

@@ -1,0 +1,83 @@
+// Search in two stages, in the browser: Orama finds candidates by words, by vectors, or by both;
+// crossrank reads each with the query and puts the right ones first.
+
+import { create, insertMultiple, search, searchVector } from "@orama/orama";
+import { stopwords } from "@orama/stopwords/english";
+
+/** What both stages see of a document `{ title, section, text }`. */
+export const textOf = ({ title, section, text }) => [title, section, text].filter(Boolean).join(". ");
+
+/** An index of documents; with vectors, one for each, it can be searched by those too. */
+export async function createIndex(documents, vectors) {
+  const index = create({
+    schema: {
+      title: "string",
+      section: "string",
+      text: "string",
+      ...(vectors && { vector: `vector[${vectors[0].length}]` }),
+    },
+    // Orama takes a word for the beginning of others, so that "a" would be in every document.
+    components: { tokenizer: { stemming: true, stopWords: [...stopwords, "a"] } },
+  });
+  for (let start = 0; start < documents.length; start += BATCH) {
+    const batch = documents.slice(start, start + BATCH).map(({ title, section, text }, i) => {
+      const id = String(start + i);
+      return { id, title, section, text, ...(vectors && { vector: Array.from(vectors[start + i]) }) };
+    });
+    await insertMultiple(index, batch);
+    // A page goes on while its documents are indexed.
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return { index, documents };
+}
+
+const BATCH = 100;
+
+/** The first stage: `[{ document, score, ranks }]`, where `ranks` says at which place each list had it. */
+export async function findCandidates({ index, documents, embedder }, query, { mode, limit }) {
+  const lists = {};
+  const value = mode !== "fulltext" && (await embedder.embedQuery(query));
+  if (mode !== "vector") {
+    const { hits } = await search(index, { term: query, properties: ["title", "section", "text"], limit });
+    lists.fulltext = hits;
+  }
+  if (mode !== "fulltext") {
+    const { hits } = await searchVector(index, { vector: { value, property: "vector" }, similarity: -1, limit });
+    lists.vector = hits.filter(Boolean);
+  }
+  return reciprocalRankFusion(lists, limit).map(({ id, ...found }) => ({ document: documents[id], ...found }));
+}
+
+/**
+ * One list of several: each gives a document 1 / (k + its rank). Cormack, Clarke and Buettcher,
+ * "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009.
+ * A single list keeps its own scores.
+ */
+export function reciprocalRankFusion(lists, limit, k = 60) {
+  const found = new Map();
+  const single = Object.keys(lists).length === 1;
+  for (const [name, hits] of Object.entries(lists)) {
+    hits.forEach(({ id, score }, i) => {
+      const one = found.get(id) ?? { id, score: 0, ranks: {} };
+      one.score += single ? score : 1 / (k + i + 1);
+      one.ranks[name] = i + 1;
+      found.set(id, one);
+    });
+  }
+  return [...found.values()].sort((a, b) => b.score - a.score).slice(0, limit);
+}
+
+/**
+ * Both stages. `mode` is "fulltext", "vector" or "hybrid"; `limit` is the number of candidates, and
+ * `topK` that of results. `onCandidates` hears of the first stage before the second begins; without
+ * a reranker there is no second. Other options are those of `Reranker.rerank`.
+ */
+export async function searchWithRerank(engine, query, options = {}) {
+  const { mode = "fulltext", limit = 50, topK = 10, onCandidates, ...rerankOptions } = options;
+  const candidates = await findCandidates(engine, query, { mode, limit });
+  onCandidates?.(candidates);
+  if (!engine.reranker || candidates.length === 0) return { candidates, results: candidates.slice(0, topK) };
+  const text = ({ document }) => textOf(document);
+  const ranking = await engine.reranker.rerank(query, candidates, topK, { text, ...rerankOptions });
+  return { candidates, results: ranking.results, ranking };
+}
