@@ -39,7 +39,7 @@ pub struct EvalArgs {
     /// With --search: have vectors find documents among the run's, not in the whole corpus
     #[arg(long, requires = "search")]
     lists_only: bool,
-    /// With --search: candidates for the cross-encoder; the orders are those of the most
+    /// With --search: candidates for the cross-encoder; the table of orders has at most 100
     #[arg(long, value_name = "N,...", value_delimiter = ',', requires = "search",
           default_values_t = [10, 20, 50, 100])]
     recall: Vec<usize>,

@@ -15,6 +15,8 @@ use crate::cli::{Failure, progress_bar};
 
 /// What finds the candidates.
 const FIRST_STAGES: [&str; 3] = ["text", "vector", "hybrid"];
+/// Candidates of the table of orders, or the most where that is less: what the run files hold.
+const USUAL: usize = 100;
 /// What orders them then.
 const SECOND_STAGES: [&str; 4] = ["none", "whole", "windows", "fused"];
 
@@ -23,7 +25,7 @@ struct Report {
     queries: usize,
     /// Seconds to make the vectors of the corpus.
     embedding_seconds: f64,
-    /// nDCG@10 of each first stage and what follows it, with the most candidates.
+    /// nDCG@10 of each first stage and what follows it.
     orders: BTreeMap<&'static str, BTreeMap<&'static str, f64>>,
     /// By the number of candidates of the hybrid first stage.
     recall: Vec<Recall>,
@@ -98,7 +100,7 @@ pub fn run(args: &EvalArgs, set: &Set) -> Result<String, Failure> {
     for first in FIRST_STAGES {
         for second in SECOND_STAGES {
             let orders = report.orders.entry(first).or_default();
-            orders.insert(second, mean(first, most, second)?);
+            orders.insert(second, mean(first, most.min(USUAL), second)?);
         }
     }
     for (step, &candidates) in recall.iter().enumerate() {
@@ -113,7 +115,7 @@ pub fn run(args: &EvalArgs, set: &Set) -> Result<String, Failure> {
     if args.json {
         return Ok(serde_json::to_string_pretty(&report).expect("numbers") + "\n");
     }
-    Ok(report.tables(most))
+    Ok(report.tables(most.min(USUAL)))
 }
 
 /// The vectors of a corpus, and the model that makes those of queries.
@@ -253,8 +255,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 }
 
 impl Report {
-    fn tables(&self, most: usize) -> String {
-        let mut text = format!("nDCG@10 of {most} candidates, {} queries\n", self.queries);
+    fn tables(&self, candidates: usize) -> String {
+        let mut text = format!("nDCG@10 of {candidates} candidates, {} queries\n", self.queries);
         let mut line = |columns: &[String]| {
             let columns: Vec<String> =
                 columns.iter().map(|column| format!("{column:>9}")).collect();
