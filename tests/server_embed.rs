@@ -69,7 +69,8 @@ fn openai() {
         (&answer["object"], &answer["model"]),
         (&json!("list"), &json!("text-embedding-3-small"))
     );
-    assert_eq!(answer["usage"], json!({ "prompt_tokens": 18, "total_tokens": 18 }));
+    // [CLS] and [SEP] are counted.
+    assert_eq!(answer["usage"], json!({ "prompt_tokens": 19, "total_tokens": 19 }));
     for (i, vector) in expected().iter().enumerate() {
         let item = &answer["data"][i];
         assert_eq!((&item["object"], &item["index"]), (&json!("embedding"), &json!(i)));
