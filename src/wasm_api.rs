@@ -67,22 +67,28 @@ struct CacheInfo {
 
 #[wasm_bindgen(js_class = Model)]
 impl Model {
-    /// Loads a model from the bytes of its files.
+    /// Loads a model from the bytes of its files, or of a prepared model alone, whose hash has been
+    /// compared where it is `checked`: browsers do so far sooner than WebAssembly.
     #[wasm_bindgen(constructor)]
     pub fn new(
         onnx: Vec<u8>,
-        tokenizer: Vec<u8>,
-        config: Vec<u8>,
+        tokenizer: Option<Vec<u8>>,
+        config: Option<Vec<u8>>,
         tokenizer_config: Option<Vec<u8>>,
         cache: JsValue,
+        checked: bool,
     ) -> Result<Model, JsValue> {
         wasm_panic::keep();
-        let files = ModelFiles {
-            onnx: onnx.into(),
-            tokenizer: tokenizer.into(),
-            config: config.into(),
-            tokenizer_config: tokenizer_config.map(Into::into),
-            ..ModelFiles::default()
+        let files = match (tokenizer, config) {
+            (Some(tokenizer), Some(config)) => ModelFiles {
+                onnx: onnx.into(),
+                tokenizer: tokenizer.into(),
+                config: config.into(),
+                tokenizer_config: tokenizer_config.map(Into::into),
+                ..ModelFiles::default()
+            },
+            _ if checked => ModelFiles::from_checked(onnx.into()).map_err(to_js_error)?,
+            _ => ModelFiles::from_prepared(onnx).map_err(to_js_error)?,
         };
         let options: Option<CacheOptions> = serde_wasm_bindgen::from_value(cache)?;
         let cache = Arc::new(ScoreCache::new(options.as_ref().map_or(0, |options| options.bytes)));
