@@ -44,28 +44,25 @@ struct EmbedderInfo<'a> {
 
 #[wasm_bindgen(js_class = Embedder)]
 impl Embedder {
-    /// Loads a model from the bytes of its files. `embedding` holds the text of those that say how
-    /// vectors are made, by their names.
+    /// Loads a model as `Model` does. `embedding` holds the text of the files that say how vectors
+    /// are made, by their names.
     #[wasm_bindgen(constructor)]
+    #[allow(clippy::too_many_arguments, reason = "each is a value of JavaScript")]
     pub fn new(
         onnx: Vec<u8>,
-        tokenizer: Vec<u8>,
-        config: Vec<u8>,
+        tokenizer: Option<Vec<u8>>,
+        config: Option<Vec<u8>>,
         tokenizer_config: Option<Vec<u8>>,
         embedding: JsValue,
         setup: JsValue,
+        checked: bool,
     ) -> Result<Embedder, JsValue> {
         wasm_panic::keep();
         let embedding: BTreeMap<String, String> = serde_wasm_bindgen::from_value(embedding)?;
         let setup: EmbedderSetup = serde_wasm_bindgen::from_value(setup)?;
         let bytes = |(name, text): (String, String)| (name, text.into_bytes().into());
-        let files = ModelFiles {
-            onnx: onnx.into(),
-            tokenizer: tokenizer.into(),
-            config: config.into(),
-            tokenizer_config: tokenizer_config.map(Into::into),
-            embedding: embedding.into_iter().map(bytes).collect(),
-        };
+        let mut files = files(onnx, tokenizer, config, tokenizer_config, checked)?;
+        files.embedding.extend(embedding.into_iter().map(bytes));
         let EmbedderSetup { max_length, query_prefix, document_prefix, fingerprint } = setup;
         let options = EmbedderOptions {
             max_length,
