@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::{to_js, to_js_error};
-use crate::{EmbedOptions, EmbedderOptions, ModelFiles, TextKind, Truncation, wasm_panic};
+use super::{files, to_js, to_js_error};
+use crate::{EmbedOptions, EmbedderOptions, TextKind, Truncation, wasm_panic};
 
 /// A loaded embedder in this WebAssembly instance.
 #[wasm_bindgen(js_name = Embedder)]
