@@ -6,6 +6,7 @@
 build:
 	pkg/scripts/build.sh
 	pkg/scripts/build.sh relaxed-simd
+	pkg/scripts/build.sh general
 	pkg/scripts/build.sh edge
 	pkg/scripts/build.sh edge-relaxed-simd
 

@@ -25,11 +25,11 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Loads a model folder in the layout of sentence-transformers, or of Hugging Face with a
+    /// Loads a prepared model, or a folder in the layout of sentence-transformers or of Hugging Face with a
     /// `pooling.json`; see [`ModelFiles::read`] and [`ModelFiles::EMBEDDING`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn load(folder: impl AsRef<std::path::Path>) -> Result<Embedder> {
-        Embedder::from_files(&ModelFiles::read(folder)?, EmbedderOptions::default())
+    pub fn load(path: impl AsRef<std::path::Path>) -> Result<Embedder> {
+        Embedder::from_files(&ModelFiles::read(path)?, EmbedderOptions::default())
     }
 
     /// Loads the embedder inside this library; see [`ModelFiles::embedded_embedder`].

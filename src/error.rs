@@ -26,6 +26,8 @@ pub enum ErrorKind {
     InvalidModel,
     /// The model is sound but of a kind that this crate does not run.
     UnsupportedModel,
+    /// The model needs the feature `general`, which this build is without.
+    NeedsGeneral,
     /// The tokenizer and the model do not belong together.
     TokenizerMismatch,
     /// The model gave a score or a vector that is not of numbers.
@@ -53,6 +55,7 @@ impl ErrorKind {
             ErrorKind::Io => "io",
             ErrorKind::InvalidModel => "invalid-model",
             ErrorKind::UnsupportedModel => "unsupported-model",
+            ErrorKind::NeedsGeneral => "needs-general",
             ErrorKind::TokenizerMismatch => "tokenizer-mismatch",
             ErrorKind::InvalidScore => "invalid-score",
             ErrorKind::ModelNotInstalled => "model-not-installed",

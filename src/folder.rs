@@ -20,18 +20,25 @@ const GRAPHS: [&str; 6] = [
 ];
 
 impl ModelFiles {
-    /// Reads a folder in the Hugging Face layout: `onnx/model_quantized.onnx` or
-    /// `onnx/model.onnx` (or either beside the others), `tokenizer.json`, `config.json` and,
+    /// Reads a prepared model, or a folder in the Hugging Face layout: `onnx/model_quantized.onnx`
+    /// or `onnx/model.onnx` (or either beside the others), `tokenizer.json`, `config.json` and,
     /// where present, `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`].
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] where a file is missing or cannot be read.
-    pub fn read(folder: impl AsRef<Path>) -> Result<ModelFiles> {
-        let folder = folder.as_ref();
+    /// [`ErrorKind::Io`] where a file is missing or cannot be read, and as
+    /// [`ModelFiles::from_prepared`].
+    pub fn read(path: impl AsRef<Path>) -> Result<ModelFiles> {
+        let folder = path.as_ref();
+        if folder.is_file() {
+            return ModelFiles::from_prepared(read(folder)?);
+        }
         if !folder.is_dir() {
             return Err(Error::new(
                 ErrorKind::Io,
-                format!("{} is not a folder; name a model folder", folder.display()),
+                format!(
+                    "{} does not exist; name a model folder or a prepared model",
+                    folder.display()
+                ),
             ));
         }
         let Some(graph) = GRAPHS.iter().map(|name| folder.join(name)).find(|path| path.is_file())

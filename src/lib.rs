@@ -7,7 +7,8 @@
 //!
 //! 1. Load a model once: [`Reranker::embedded`] for the one inside this library,
 //!    [`Reranker::load`] for a folder in the Hugging Face layout (`onnx/model_quantized.onnx` or
-//!    `onnx/model.onnx`, `tokenizer.json`, `config.json`).
+//!    `onnx/model.onnx`, `tokenizer.json`, `config.json`) or for the one file that
+//!    [`ModelFiles::prepare`] makes of it.
 //! 2. Call [`Reranker::rerank`] with a query, the candidates and the number of results wanted.
 //! 3. Use [`RankedDocument::index`] to find the caller's own documents.
 //!
@@ -71,8 +72,9 @@
 //!
 //! # Limits
 //!
-//! BERT cross-encoders with one label, bi-encoders with mean or CLS pooling; texts of at most [`MAX_TEXT_BYTES`]. Without the feature
-//! `general` (on by default), graphs that the engine does not recognise are refused.
+//! BERT cross-encoders with one label, bi-encoders with mean or CLS pooling; texts of at most
+//! [`MAX_TEXT_BYTES`]. Without the feature `general` (on by default), graphs and tokenizers other
+//! than BERT's are refused with [`ErrorKind::NeedsGeneral`].
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
@@ -97,6 +99,7 @@ mod runner;
 mod score;
 #[cfg(feature = "server")]
 pub mod server;
+mod subword;
 mod tokenizer;
 // A WebAssembly build is the package's or the edge's: each carries what it needs and no more.
 #[cfg(all(target_arch = "wasm32", not(feature = "server")))]

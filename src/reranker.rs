@@ -29,10 +29,11 @@ pub struct Reranker {
 }
 
 impl Reranker {
-    /// Loads a model folder in the Hugging Face layout; see [`ModelFiles::read`].
+    /// Loads a model folder in the Hugging Face layout, or a prepared model; see
+    /// [`ModelFiles::read`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn load(folder: impl AsRef<std::path::Path>) -> Result<Reranker> {
-        Reranker::from_files(&ModelFiles::read(folder)?, LoadOptions::default())
+    pub fn load(path: impl AsRef<std::path::Path>) -> Result<Reranker> {
+        Reranker::from_files(&ModelFiles::read(path)?, LoadOptions::default())
     }
 
     /// Loads the model inside this library; see [`ModelFiles::embedded`].

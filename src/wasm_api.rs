@@ -67,23 +67,19 @@ struct CacheInfo {
 
 #[wasm_bindgen(js_class = Model)]
 impl Model {
-    /// Loads a model from the bytes of its files.
+    /// Loads a model from the bytes of its files, or of a prepared model alone, whose hash has been
+    /// compared where it is `checked`: browsers do so far sooner than WebAssembly.
     #[wasm_bindgen(constructor)]
     pub fn new(
         onnx: Vec<u8>,
-        tokenizer: Vec<u8>,
-        config: Vec<u8>,
+        tokenizer: Option<Vec<u8>>,
+        config: Option<Vec<u8>>,
         tokenizer_config: Option<Vec<u8>>,
         cache: JsValue,
+        checked: bool,
     ) -> Result<Model, JsValue> {
         wasm_panic::keep();
-        let files = ModelFiles {
-            onnx: onnx.into(),
-            tokenizer: tokenizer.into(),
-            config: config.into(),
-            tokenizer_config: tokenizer_config.map(Into::into),
-            ..ModelFiles::default()
-        };
+        let files = files(onnx, tokenizer, config, tokenizer_config, checked)?;
         let options: Option<CacheOptions> = serde_wasm_bindgen::from_value(cache)?;
         let cache = Arc::new(ScoreCache::new(options.as_ref().map_or(0, |options| options.bytes)));
         let mut load = LoadOptions::default();
@@ -196,6 +192,27 @@ impl ScoreOptions {
         });
         let ScoreOptions { max_windows, max_length, .. } = *self;
         RerankOptions { long_documents, max_windows, max_length, ..RerankOptions::default() }
+    }
+}
+
+/// The files of a model, or those in a prepared one.
+fn files(
+    onnx: Vec<u8>,
+    tokenizer: Option<Vec<u8>>,
+    config: Option<Vec<u8>>,
+    tokenizer_config: Option<Vec<u8>>,
+    checked: bool,
+) -> Result<ModelFiles, JsValue> {
+    match (tokenizer, config) {
+        (Some(tokenizer), Some(config)) => Ok(ModelFiles {
+            onnx: onnx.into(),
+            tokenizer: tokenizer.into(),
+            config: config.into(),
+            tokenizer_config: tokenizer_config.map(Into::into),
+            ..ModelFiles::default()
+        }),
+        _ if checked => ModelFiles::from_checked(onnx.into()).map_err(to_js_error),
+        _ => ModelFiles::from_prepared(onnx).map_err(to_js_error),
     }
 }
 

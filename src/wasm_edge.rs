@@ -55,6 +55,7 @@ impl Routes {
             tokenizer: file("tokenizer").unwrap_or_default(),
             config: file("config").unwrap_or_default(),
             tokenizer_config: file("tokenizerConfig"),
+            ..ModelFiles::default()
         };
         let reranker = Reranker::from_owned_files(files, LoadOptions::default())?;
         // One request is scored at a time, on one thread.

@@ -249,3 +249,21 @@ fn embeds_lines_and_json_lines() {
     fails(&["embed", "no-such-file"], b"", "io");
     fails(&["embed", "--model", "models/minilm-l6-en"], b"a", "unsupported-model");
 }
+
+#[test]
+fn a_prepared_model_ranks_as_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("minilm.crossrank");
+    let path = path.to_str().unwrap();
+    assert!(stdout(&["prepare", "models/minilm-l6-en", "-o", path], b"").contains(" MB"));
+    let passages = ["--json", "examples/passages.txt"];
+    let prepared = stdout(&rerank(&[&["--model", path][..], &passages].concat()), b"");
+    assert_eq!(prepared, stdout(&rerank(&passages), b""));
+
+    let other = ["prepare", "tests/data/graphs/other-relu", "-o", path];
+    assert!(fails(&other, b"", "unsupported-model").contains("only BERT encoders"));
+    fails(&["prepare", "models/missing", "-o", path], b"", "io");
+    fails(&["prepare", "models/minilm-l6-en", "-o", "missing/model.crossrank"], b"", "io");
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "a command that fails leaves nothing behind");
+}

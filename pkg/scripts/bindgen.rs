@@ -1,5 +1,7 @@
 //! wasm-bindgen as the build needs it: `bindgen INPUT.wasm OUT_DIR`.
 
+use std::path::Path;
+
 use wasm_bindgen_cli_support::Bindgen;
 
 fn main() {
@@ -12,8 +14,15 @@ fn main() {
         .out_name("crossrank")
         .no_modules(true)
         .map(|b| b.typescript(false).remove_name_section(true).remove_producers_section(true))
-        .and_then(|b| b.generate(output));
-    if let Err(error) = result {
-        panic!("{error:?}");
+        .and_then(Bindgen::generate_output);
+    let mut generated = result.unwrap_or_else(|error| panic!("{error:?}"));
+    // The linker's suffix for a module with constructors. Without, every variant's bindings are the
+    // same as far as they go.
+    const SUFFIX: &str = "_command_export";
+    for export in generated.wasm_mut().exports.iter_mut() {
+        export.name = export.name.replace(SUFFIX, "");
     }
+    let script = generated.js().replace(SUFFIX, "");
+    generated.emit(&output).unwrap_or_else(|error| panic!("{error:?}"));
+    std::fs::write(Path::new(&output).join("crossrank.js"), script).expect("bindings written");
 }

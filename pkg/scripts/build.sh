@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
 # Builds pkg/dist: WebAssembly from the Rust core, its bindings, and the TypeScript sources.
-# `build.sh [VARIANT]`: simd128 (the default); relaxed-simd, which adds crossrank-relaxed-simd.wasm
-# to a dist that is there already; edge, which adds crossrank-edge.wasm: the server's routes, and
-# no graphs but recognised ones, because a Worker's size is limited; or edge-relaxed-simd.
+# `build.sh [VARIANT]`: simd128 (the default) and relaxed-simd, which run BERT encoders; general,
+# which adds crossrank-general.wasm for other models; edge and edge-relaxed-simd, which have the
+# server's routes.
 #
-# Steps whose input has not changed are skipped. wasm-opt is left out on purpose: on this module
-# it takes minutes, and what it saves of the raw file it adds to the compressed one.
+# Steps whose input has not changed are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 variant=${1:-simd128}
 relaxed=(-- -C target-feature=+relaxed-simd)
 case $variant in
-  simd128) name=crossrank features=general own=() bindings=bindings ;;
-  relaxed-simd) name=crossrank-relaxed-simd features=general own=("${relaxed[@]}") bindings= ;;
+  simd128) name=crossrank features= own=() bindings=bindings ;;
+  relaxed-simd) name=crossrank-relaxed-simd features= own=("${relaxed[@]}") bindings=bindings ;;
+  general) name=crossrank-general features=general own=() bindings=bindings ;;
   edge) name=crossrank-edge features=server own=() bindings=edge-bindings ;;
   edge-relaxed-simd)
-    name=crossrank-edge-relaxed-simd features=server own=("${relaxed[@]}") bindings=
+    name=crossrank-edge-relaxed-simd features=server own=("${relaxed[@]}") bindings=edge-bindings
     ;;
   *) echo "build.sh: no variant is called $variant" >&2; exit 2 ;;
 esac
@@ -42,8 +42,8 @@ wasm=$target/$triple/wasm/crossrank.wasm
 # compile six times as many crates.
 version=$(grep -A1 '^name = "wasm-bindgen"$' Cargo.lock | sed -n 's/^version = "\(.*\)"/\1/p')
 bindgen=$tools/bindgen-$version/debug/bindgen
-if [ ! -x "$bindgen" ]; then
-  source=$tools/bindgen-source
+source=$tools/bindgen-source
+if [ ! -x "$bindgen" ] || ! cmp -s pkg/scripts/bindgen.rs "$source/src/main.rs"; then
   mkdir -p "$source/src"
   cp pkg/scripts/bindgen.rs "$source/src/main.rs"
   cat > "$source/Cargo.toml" <<EOF
@@ -66,15 +66,17 @@ if [ ! -f "$dist/$name.wasm" ] || [ "$stamp" != "$(cat "$work/stamp" 2>/dev/null
   rm -f "$work/stamp"
   "$bindgen" "$wasm" "$work"
   cp "$work/crossrank_bg.wasm" "$dist/$name.wasm"
-  if [ -n "$bindings" ]; then
-    # wasm-bindgen's code holds one instance in its variables. Inside a function, every call
-    # gives a set of them: an instance can be dropped, and another one made.
-    {
-      echo 'export function bind() {'
-      cat "$work/crossrank.js"
-      echo 'return wasm_bindgen;'
-      echo '}'
-    } > "$dist/$bindings.js"
+  # wasm-bindgen's code holds one instance in its variables. Inside a function, every call gives a
+  # set of them: an instance can be dropped, and another one made.
+  {
+    echo 'export function bind() {'
+    cat "$work/crossrank.js"
+    echo 'return wasm_bindgen;'
+    echo '}'
+  } > "$work/bindings.js"
+  # Variants share bindings: what the larger one has more is more imports.
+  if [ ! -f "$dist/$bindings.js" ] || grep -qvxFf "$dist/$bindings.js" "$work/bindings.js"; then
+    cp "$work/bindings.js" "$dist/$bindings.js"
   fi
   echo "$stamp" > "$work/stamp"
 fi

@@ -51,6 +51,7 @@ row(`crossrank ${version}`, "JavaScript, bundled and minified", await bundled("w
 row("", "the worker's, likewise", await bundled("worker.js"));
 row("", "crossrank-relaxed-simd.wasm, or", readFileSync(join(dist, "crossrank-relaxed-simd.wasm")));
 row("", "crossrank.wasm", readFileSync(join(dist, "crossrank.wasm")));
+row("", "for other models: crossrank-general.wasm", readFileSync(join(dist, "crossrank-general.wasm")));
 
 const folder = mkdtempSync(join(tmpdir(), "crossrank-sizes-"));
 try {

@@ -26,6 +26,11 @@ install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 cp pkg/test/{suite,control-suite,embedder-suite,remote-suite,checks,stub,trap,node.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote} "$CROSSRANK_PROJECT"
+mkdir "$CROSSRANK_PROJECT/graphs"
+cp -r tests/data/graphs/other-relu "$CROSSRANK_PROJECT/graphs"
+program=${CROSSRANK_SERVE:-target/release/crossrank}
+[ -x "$program" ] || cargo build --release
+"$program" prepare models/minilm-l6-en --output "$CROSSRANK_PROJECT/model.crossrank"
 
 prepare_edge() {
   export CROSSRANK_EDGE=$scratch/edge

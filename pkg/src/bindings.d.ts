@@ -39,18 +39,20 @@ export interface Bindings {
   (module: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   Model: new (
     onnx: Uint8Array,
-    tokenizer: Uint8Array,
-    config: Uint8Array,
-    tokenizerConfig?: Uint8Array,
-    cache?: CacheOptions,
+    tokenizer: Uint8Array | undefined,
+    config: Uint8Array | undefined,
+    tokenizerConfig: Uint8Array | undefined,
+    cache: CacheOptions | undefined,
+    checked: boolean,
   ) => WasmModel<Reranking>;
   Embedder: new (
     onnx: Uint8Array,
-    tokenizer: Uint8Array,
-    config: Uint8Array,
+    tokenizer: Uint8Array | undefined,
+    config: Uint8Array | undefined,
     tokenizerConfig: Uint8Array | undefined,
     embedding: Record<string, string>,
     setup: EmbedderSetup,
+    checked: boolean,
   ) => WasmModel<Embedding>;
   lastPanic(): string | undefined;
 }

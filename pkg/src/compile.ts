@@ -12,11 +12,16 @@ import { VERSION } from "./version.js";
  * Fetches and compiles a file. The network goes before the storage: browsers keep the compiled
  * code of what `compileStreaming` takes from there.
  */
-export async function compileResponse(url: URL, storage: Storage): Promise<WebAssembly.Module> {
+export async function compileResponse(
+  url: URL,
+  storage: Storage,
+  kind?: "general",
+): Promise<WebAssembly.Module> {
   // `data:` and `blob:` hold the file themselves.
   if (!url.protocol.startsWith("http")) return compileStream(checked(await get(url)));
-  // A folder has this file once, under a name that bundlers change with every version.
-  const slot = `${url.origin}${url.pathname.replace(/[^/]*$/, "")} wasm`;
+  // A folder has a file of each kind once, under a name that bundlers change with every version.
+  const name = kind === undefined ? "wasm" : `${kind} wasm`;
+  const slot = `${url.origin}${url.pathname.replace(/[^/]*$/, "")} ${name}`;
   const version = `${VERSION} ${url.pathname}`;
   try {
     const response = checked(await get(url));

@@ -5,6 +5,7 @@ import { Instance } from "./instance.js";
 import { bytesOf } from "./blobs.js";
 import type { Work } from "./work.js";
 import type { Port, Reply, Request } from "./protocol.js";
+import type { Source } from "./seat.js";
 
 export function host(port: Port): void {
   const reply = (message: Reply) => port.post(message);
@@ -12,7 +13,9 @@ export function host(port: Port): void {
   let instance: Instance<Work> | undefined;
 
   async function load({ module, files, setup }: Request & { op: "load" }): Promise<void> {
-    instance = new Instance({ module: async () => module, files: () => bytesOf(files), setup });
+    // Of several modules the page tries one after the other.
+    const modules: Source<Work>["modules"] = { load: (use) => use(module) };
+    instance = new Instance({ modules, files: () => bytesOf(files), setup });
     await instance.ready();
   }
 

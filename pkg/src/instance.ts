@@ -6,6 +6,7 @@ import { Breath } from "./breath.js";
 import { CrossrankError, disposed, DocumentError, type ErrorCode } from "./errors.js";
 import type { Lists } from "./home.js";
 import { embeddingTexts, type ModelFiles } from "./model.js";
+import { canHash } from "./read.js";
 import type { CacheSeat, Found, Recalled, Source } from "./seat.js";
 import type { Embedding, Known, Reranking, Work } from "./work.js";
 
@@ -159,7 +160,15 @@ export class Instance<W extends Work> implements CacheSeat<W> {
 }
 
 async function instantiate<W extends Work>(source: Source<W>): Promise<Loaded<W>> {
-  const [module, files] = await Promise.all([source.module(), source.files()]);
+  const files = await source.files();
+  return source.modules.load((module) => instantiateWith<W>(module, files, source.setup));
+}
+
+async function instantiateWith<W extends Work>(
+  module: WebAssembly.Module,
+  files: ModelFiles,
+  setup: W["setup"],
+): Promise<Loaded<W>> {
   const bindings = bind();
   try {
     await bindings({ module_or_path: module });
@@ -168,7 +177,7 @@ async function instantiate<W extends Work>(source: Source<W>): Promise<Loaded<W>
     throw new CrossrankError("runtime-failed", message, { cause });
   }
   try {
-    return { bindings, model: made(bindings, files, source.setup) as WasmModel<W>, dropped: false };
+    return { bindings, model: made(bindings, files, setup) as WasmModel<W>, dropped: false };
   } catch (error) {
     throw errorOf(error, bindings);
   }
@@ -180,9 +189,13 @@ function made(
   setup: Work["setup"],
 ): WasmModel<Reranking> | WasmModel<Embedding> {
   const { onnx, tokenizer, config, tokenizerConfig } = files;
-  return setup.kind === "reranker"
-    ? new Model(onnx, tokenizer, config, tokenizerConfig, setup.cache)
-    : new Embedder(onnx, tokenizer, config, tokenizerConfig, embeddingTexts(files), setup.options);
+  // Where there is a way to, `readModel` has checked a prepared model.
+  const checked = canHash();
+  if (setup.kind === "reranker") {
+    return new Model(onnx, tokenizer, config, tokenizerConfig, setup.cache, checked);
+  }
+  const texts = embeddingTexts(files);
+  return new Embedder(onnx, tokenizer, config, tokenizerConfig, texts, setup.options, checked);
 }
 
 /** What src/wasm_api.rs throws; anything else is a trap or the engine's own error. */

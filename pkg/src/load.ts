@@ -10,8 +10,9 @@ import { Instance } from "./instance.js";
 import type { Kind } from "./kinds.js";
 import { fingerprintOf, readModel, type ModelFiles } from "./model.js";
 import type { Platform } from "./platform.js";
+import { modulesFor } from "./modules.js";
 import { Pool } from "./pool.js";
-import { chooseBuild, refuseRelaxed, type Build } from "./simd.js";
+import { refuseRelaxed } from "./simd.js";
 import { Storage } from "./storage.js";
 import type { Work } from "./work.js";
 import { WorkerSeat } from "./worker-seat.js";
@@ -23,44 +24,12 @@ const MOST_AUTO_WORKERS = 4;
 /** More than this are a mistake. */
 const MOST_WORKERS = 64;
 
-/** The package's own WebAssembly file. */
-interface Own {
-  module: WebAssembly.Module;
-  build: Build;
-}
-
 /** What loads a kind of model, with options that are {@link checked}. */
 export type Load = <W extends Work>(options: CommonOptions, kind: Kind<W>) => Promise<Home<W>>;
 
-/** Gives `load` for a platform. Modules are compiled once for all models. */
+/** Gives `load` for a platform. */
 export function loader(platform: Platform): Load {
-  let own: Promise<Own> | undefined;
-
-  async function compileOwn(storage: Storage): Promise<Own> {
-    const compiled = async (build: Build) => {
-      return { build, module: await compileFrom(platform.wasm[build](), platform, storage) };
-    };
-    const build = await chooseBuild(storage);
-    // The other file may be where this one is not.
-    return compiled(build).catch((error) => {
-      if (build === "simd128") throw error;
-      return compiled("simd128");
-    });
-  }
-
-  /** The build is unknown of a file that the caller names. */
-  function compile(
-    wasm: LoadOptions["wasm"],
-    storage: Storage,
-  ): Promise<Pick<Own, "module"> & { build?: Build }> {
-    if (wasm !== undefined) {
-      return compileFrom(wasm, platform, storage).then((module) => ({ module }));
-    }
-    return (own ??= compileOwn(storage).catch((error) => {
-      own = undefined;
-      throw error;
-    }));
-  }
+  const modulesOf = modulesFor(platform);
 
   return async <W extends Work>(options: CommonOptions, kind: Kind<W>) => {
     const { model, wasm, onProgress, signal } = options;
@@ -68,16 +37,14 @@ export function loader(platform: Platform): Load {
     const storage = new Storage(options.storage);
     const workers = workersOf(options.workers, platform);
     const script = scriptOf(options.worker, platform);
+    const modules = modulesOf(wasm, storage);
     const source = model === undefined ? await kind.defaultModel() : model;
     const readFiles = (watch: Pick<LoadOptions, "onProgress" | "signal">) =>
       readModel(kind.name, source, platform, storage, watch);
 
     async function read(): Promise<Loaded<W>> {
-      const [{ module, build }, files] = await Promise.all([
-        compile(wasm, storage),
-        readFiles({ onProgress, signal }),
-      ]);
-      return { module, build, files, setup: await kind.setup(() => fingerprintOf(source, files)) };
+      const [files] = await Promise.all([readFiles({ onProgress, signal }), modules.compile()]);
+      return { files, setup: await kind.setup(() => fingerprintOf(source, files)) };
     }
 
     /**
@@ -85,55 +52,45 @@ export function loader(platform: Platform): Load {
      * model lives is a high price for what should never happen, and files on the disk or in the
      * browser's storage come back quickly.
      */
-    function inThread({ module, setup, ...loaded }: Loaded<W>): Promise<Pool<W>> {
+    function inThread({ setup, ...loaded }: Loaded<W>): Promise<Pool<W>> {
       let first: ModelFiles | undefined = loaded.files;
       const again = async () => first ?? (await readFiles({}));
       const files = () => again().finally(() => (first = undefined));
-      const seat = new Instance<W>({ module: async () => module, files, setup });
+      const seat = new Instance<W>({ modules, files, setup });
       const cache = kind.cached ? seat : undefined;
       const keeper = async () => kind.keeper(setup, storage);
       return Pool.load([seat], { home: "in-thread", cache, keeper });
     }
 
     /** Workers start while the files are read. They are handed blobs, which are not copied. */
-    async function inWorkers(count: number): Promise<{ pool: Pool<W>; build: Build | undefined }> {
+    async function inWorkers(count: number): Promise<Pool<W>> {
       const parts = read().then(({ files, ...rest }) => ({ ...rest, files: blobsOf(files) }));
       // Whoever waits for them hears of a failure.
       parts.catch(() => {});
       const seats = Array.from({ length: count }, (_, i) => {
         const partsOfSeat = async () => {
-          const { module, files, setup } = await parts;
-          return { module, files, setup: i === 0 ? setup : kind.others(setup) };
+          const { files, setup } = await parts;
+          return { modules, files, setup: i === 0 ? setup : kind.others(setup) };
         };
         return new WorkerSeat<W>({ start: () => platform.worker(script), parts: partsOfSeat });
       });
       const keeper = async () => kind.keeper((await parts).setup, storage);
       const cache = kind.cached ? seats[0] : undefined;
       try {
-        const pool = await Pool.load(seats, { home: "workers", cache, keeper });
-        return { pool, build: (await parts).build };
+        return await Pool.load(seats, { home: "workers", cache, keeper });
       } catch (error) {
         const startFailed = error instanceof CrossrankError && error.code === "runtime-failed";
         if (!(startFailed && workers.auto)) throw error;
         const { files: blobs, ...rest } = await parts;
-        const files = await bytesOf(blobs);
-        return { pool: await inThread({ ...rest, files }), build: rest.build };
+        return inThread({ ...rest, files: await bytesOf(blobs) });
       }
     }
 
     async function load(): Promise<Home<W>> {
-      if (workers.count > 0) {
-        const { pool, build } = await inWorkers(workers.count);
-        return finish(pool, build);
-      }
-      const loaded = await read();
-      return finish(await inThread(loaded), loaded.build);
-    }
-
-    async function finish(pool: Pool<W>, build: Build | undefined): Promise<Home<W>> {
+      const pool = await (workers.count > 0 ? inWorkers(workers.count) : inThread(await read()));
       try {
         // The relaxed build computes with the simd128 kernel where its own test fails.
-        if (build === "relaxed-simd" && (await pool.info()).kernel === "simd128") {
+        if (modules.build === "relaxed-simd" && (await pool.info()).kernel === "simd128") {
           await refuseRelaxed(storage);
         }
         signal?.throwIfAborted();
@@ -149,8 +106,6 @@ export function loader(platform: Platform): Load {
 }
 
 interface Loaded<W extends Work> {
-  module: WebAssembly.Module;
-  build: Build | undefined;
   files: ModelFiles;
   setup: W["setup"];
 }
@@ -185,26 +140,4 @@ function workersOf(
     throw invalid(`workers is ${show(given)}; give ${wanted}`);
   }
   return { count: workers, auto: false };
-}
-
-async function compileFrom(
-  wasm: Exclude<LoadOptions["wasm"], undefined>,
-  platform: Platform,
-  storage: Storage,
-): Promise<WebAssembly.Module> {
-  try {
-    if (wasm instanceof WebAssembly.Module) return wasm;
-    if (wasm instanceof URL || typeof wasm === "string") {
-      return await platform.compile(platform.url(String(wasm)), storage);
-    }
-    return await WebAssembly.compile(wasm as BufferSource);
-  } catch (cause) {
-    if (cause instanceof CrossrankError) throw cause;
-    throw new CrossrankError(
-      "runtime-failed",
-      "the WebAssembly file could not be compiled; check that it is served whole, that the page " +
-        "allows 'wasm-unsafe-eval' and that the runtime has WebAssembly SIMD",
-      { cause },
-    );
-  }
 }

@@ -6,14 +6,15 @@ import type { Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
 import { isObject, show } from "./input.js";
 import type { Platform } from "./platform.js";
-import { find, sha256, type FolderFile, type Found, type KnownFile } from "./read.js";
+import { canHash, find, sha256, type FolderFile, type Found, type KnownFile } from "./read.js";
 import type { Storage } from "./storage.js";
 import type { Work } from "./work.js";
 
 export interface ModelFiles {
+  /** The graph; or a prepared model, which holds the other files. */
   onnx: Uint8Array;
-  tokenizer: Uint8Array;
-  config: Uint8Array;
+  tokenizer?: Uint8Array | undefined;
+  config?: Uint8Array | undefined;
   tokenizerConfig?: Uint8Array | undefined;
   /** Of an embedder: this one, or some of the others. */
   pooling?: Uint8Array | undefined;
@@ -79,6 +80,9 @@ function placesOf(kind: ModelKind): Record<string, Place> {
   return { ...FOLDER, ...Object.fromEntries(embedding) };
 }
 
+/** How the name of a prepared model ends, which is a file and no folder. */
+const PREPARED = ".crossrank";
+
 /** Loads the model's files, all at once; the first failure stops the others. */
 export async function readModel(
   kind: ModelKind,
@@ -88,7 +92,7 @@ export async function readModel(
   { onProgress, signal }: Pick<LoadOptions, "onProgress" | "signal">,
 ): Promise<ModelFiles> {
   signal?.throwIfAborted();
-  if (isBytes(model)) return filesOf(model);
+  if (isBytes(model)) return checked(filesOf(model));
   const stop = new Stop(signal);
   try {
     const sources = { platform, storage, signal: stop.signal };
@@ -103,7 +107,7 @@ export async function readModel(
     const read = await Promise.all(
       found.map(async ([key, file]) => [key, await file.read(reporter(file))] as const),
     );
-    return Object.fromEntries(read) as unknown as ModelFiles;
+    return await checked(Object.fromEntries(read) as unknown as ModelFiles);
   } catch (error) {
     stop.abort(error);
     throw error;
@@ -118,30 +122,57 @@ export async function readModel(
  */
 export async function fingerprintOf(
   model: Model,
-  { onnx, tokenizer, config }: ModelFiles,
+  files: ModelFiles,
 ): Promise<{ fingerprint?: string }> {
   if (!isBytes(model) && isPackage(model)) {
     const { onnx, tokenizer, config } = model.files;
     return { fingerprint: [onnx, tokenizer, config].map(({ sha256 }) => sha256).join(" ") };
   }
-  if (!globalThis.crypto?.subtle) return {};
-  const digests = [onnx, tokenizer, config].map(sha256);
+  const prepared = preparedHash(files);
+  if (prepared) return { fingerprint: prepared.hash };
+  if (!canHash()) return {};
+  const digests = [files.onnx, files.tokenizer!, files.config!].map(sha256);
   return { fingerprint: (await Promise.all(digests)).join(" ") };
 }
 
-function isBytes(model: object | string): model is ModelBytes {
-  return isObject(model) && "onnx" in model;
+/** The files; where they are a prepared model, its content has the hash that it says. */
+async function checked(files: ModelFiles): Promise<ModelFiles> {
+  const prepared = canHash() && preparedHash(files);
+  if (prepared && (await sha256(prepared.content)) !== prepared.hash) {
+    throw new CrossrankError(
+      "invalid-model",
+      "the prepared model is damaged (its content has another SHA-256); copy or prepare it again",
+    );
+  }
+  return files;
+}
+
+/** The hash of a prepared model, and what it is of: src/model/prepared.rs has the format. */
+function preparedHash({ onnx }: ModelFiles): { hash: string; content: Uint8Array } | undefined {
+  const start = String.fromCharCode(...onnx.subarray(8, 8 + 200));
+  const found = /^\{"__metadata__":\{"crossrank":"1","sha256":"([0-9a-f]{64})/.exec(start);
+  return found ? { hash: found[1]!, content: onnx.subarray(8 + found[0].length) } : undefined;
+}
+
+function isBytes(model: object | string): model is ModelBytes | Uint8Array | ArrayBuffer {
+  return isBuffer(model) || (isObject(model) && "onnx" in model);
+}
+
+function isBuffer(value: unknown): value is Uint8Array | ArrayBuffer {
+  return value instanceof Uint8Array || value instanceof ArrayBuffer;
 }
 
 function isPackage(model: object | string): model is ModelPackage {
   return isObject(model) && "files" in model && isObject(model.files);
 }
 
-function filesOf(model: ModelBytes): ModelFiles {
+function filesOf(model: ModelBytes | Uint8Array | ArrayBuffer): ModelFiles {
+  const plain = (buffer: Uint8Array | ArrayBuffer) =>
+    buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
+  if (isBuffer(model)) return { onnx: plain(model) };
   const bytes = (key: keyof ModelBytes) => {
     const value = model[key];
-    if (value instanceof Uint8Array) return value;
-    if (value instanceof ArrayBuffer) return new Uint8Array(value);
+    if (isBuffer(value)) return plain(value);
     throw new CrossrankError(
       "invalid-argument",
       `model.${key} is ${show(value)}; give a Uint8Array or an ArrayBuffer`,
@@ -175,10 +206,14 @@ function fromFolder(model: unknown, kind: ModelKind, platform: Platform): Record
   if (!(model instanceof URL) && (typeof model !== "string" || model === "")) {
     throw new CrossrankError(
       "invalid-argument",
-      `model is ${show(model)}; give a model package, a URL, a folder or bytes`,
+      `model is ${show(model)}; give a model package, a URL, a folder, a prepared model or bytes`,
     );
   }
   const folder = platform.url(String(model));
+  if (folder.pathname.endsWith(PREPARED)) {
+    const slot = `${folder.origin}${folder.pathname}`;
+    return { onnx: { slot, urls: [folder], optional: false } };
+  }
   if (!folder.pathname.endsWith("/")) folder.pathname += "/";
   const wanted: Record<string, FolderFile> = {};
   for (const [key, { paths, optional = false }] of Object.entries(placesOf(kind))) {

@@ -16,6 +16,7 @@ import type { Reply, Request, WorkerPort } from "./protocol.js";
 const wasm = {
   simd128: () => new URL("./crossrank.wasm", import.meta.url),
   "relaxed-simd": () => new URL("./crossrank-relaxed-simd.wasm", import.meta.url),
+  general: () => new URL("./crossrank-general.wasm", import.meta.url),
 };
 
 const api = /* @__PURE__ */ define({
@@ -25,10 +26,10 @@ const api = /* @__PURE__ */ define({
       : pathToFileURL(resolve(location)),
   open: (url, signal, resume) =>
     url.protocol === "file:" ? openFile(url, signal) : openResponse(url, signal, resume),
-  compile: async (url, storage) =>
+  compile: async (url, storage, kind) =>
     url.protocol === "file:"
       ? WebAssembly.compile(await readFile(url).catch((cause) => Promise.reject(failed(url, cause))))
-      : compileResponse(url, storage),
+      : compileResponse(url, storage, kind),
   wasm,
   workers: 0,
   cores: availableParallelism,

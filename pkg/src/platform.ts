@@ -31,10 +31,10 @@ export interface Platform {
   url(location: string): URL;
   /** Begins to read a file; undefined where there is none. */
   open(url: URL, signal: AbortSignal, resume?: Resume): Promise<Opened | undefined>;
-  /** Reads and compiles a WebAssembly file. */
-  compile(url: URL, storage: Storage): Promise<WebAssembly.Module>;
+  /** Reads and compiles a WebAssembly file; `kind` tells it from others of its folder. */
+  compile(url: URL, storage: Storage, kind?: "general"): Promise<WebAssembly.Module>;
   /** The WebAssembly files of this package. */
-  readonly wasm: Record<Build, () => URL>;
+  readonly wasm: Record<Build | "general", () => URL>;
   /** Where a model computes when the caller does not say: in how many workers. */
   readonly workers: "auto" | number;
   /** Processors of this machine. */

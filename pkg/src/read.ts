@@ -182,9 +182,14 @@ export function missing(urls: URL[]): never {
  */
 async function flawOf(file: KnownFile, content: Uint8Array): Promise<string | undefined> {
   if (content.length !== file.bytes) return `has ${content.length} bytes instead of ${file.bytes}`;
-  if (!globalThis.crypto?.subtle) return undefined;
+  if (!canHash()) return undefined;
   const hex = await sha256(content);
   return hex === file.sha256 ? undefined : `has the SHA-256 ${hex} instead of ${file.sha256}`;
+}
+
+/** Whether this platform hashes; WebAssembly would take far longer. */
+export function canHash(): boolean {
+  return globalThis.crypto?.subtle !== undefined;
 }
 
 /** In hexadecimal. */

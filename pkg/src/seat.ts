@@ -3,11 +3,12 @@
 import type { Encoding } from "../types/index.js";
 import type { Lists } from "./home.js";
 import type { ModelFiles } from "./model.js";
+import type { Modules } from "./modules.js";
 import type { Known, Work } from "./work.js";
 
 /** What an instance is made of. */
 export interface Source<W extends Work> {
-  module(): Promise<WebAssembly.Module>;
+  modules: Pick<Modules, "load">;
   files(): Promise<ModelFiles>;
   setup: W["setup"];
 }

@@ -10,6 +10,7 @@ import type { WorkerPort } from "./protocol.js";
 const wasm = {
   simd128: () => new URL("./crossrank.wasm", import.meta.url),
   "relaxed-simd": () => new URL("./crossrank-relaxed-simd.wasm", import.meta.url),
+  general: () => new URL("./crossrank-general.wasm", import.meta.url),
 };
 
 function worker(script: URL | undefined): WorkerPort {

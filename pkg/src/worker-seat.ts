@@ -4,13 +4,14 @@ import type { Encoding } from "../types/index.js";
 import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
 import type { Lists } from "./home.js";
 import type { ModelBlobs } from "./blobs.js";
+import type { Modules } from "./modules.js";
 import type { Plain, Reply, Request, WorkerPort } from "./protocol.js";
 import type { CacheSeat, Found, Recalled } from "./seat.js";
 import type { Known, Work } from "./work.js";
 
 /** What a worker loads. */
 export interface Parts<W extends Work> {
-  module: WebAssembly.Module;
+  modules: Pick<Modules, "load">;
   files: ModelBlobs;
   setup: W["setup"];
 }
@@ -150,8 +151,10 @@ export class WorkerSeat<W extends Work> implements CacheSeat<W> {
     const hold = this.#ask<boolean>(running, { id: this.#ids++, op: "hold", lock });
     const held = await hold.finally(() => clearTimeout(late));
     if (held) watch(lock!, running.watch.signal, () => gone(new WorkerDied()));
-    const parts = await this.#source.parts();
-    await this.#ask<void>(running, { id: this.#ids++, op: "load", ...parts });
+    const { modules, ...parts } = await this.#source.parts();
+    await modules.load((module) => {
+      return this.#ask<void>(running, { id: this.#ids++, op: "load", module, ...parts });
+    });
   }
 
   #take(running: Running, reply: Reply): void {

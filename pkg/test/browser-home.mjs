@@ -32,8 +32,17 @@ export async function runHere(report, stub, workers) {
   for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
     remote[name] = await read(`remote/${name}.json`);
   }
+  const url = (name) => new URL(name, import.meta.url);
+  const file = await (await fetch(url("model.crossrank"))).arrayBuffer();
+  const prepared = { url: url("model.crossrank"), bytes: new Uint8Array(file) };
+  const general = {
+    folder: url("graphs/other-relu/"),
+    small: url("node_modules/crossrank/dist/crossrank.wasm"),
+    expected: await read("graphs/other-relu/expected.json"),
+  };
   const context = {
     crossrank, model, golden: golden.pairs, bits, embedding, stub, remote, workers, startedWorkers,
+    prepared, general,
   };
   return runAll(context, report);
 }

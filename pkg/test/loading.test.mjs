@@ -15,6 +15,10 @@ const ONNX = `${MODEL}onnx/model_quantized.onnx`;
 const WASM = "/node_modules/crossrank/dist/crossrank.wasm";
 /** What browsers with relaxed SIMD take instead. */
 const RELAXED = "/node_modules/crossrank/dist/crossrank-relaxed-simd.wasm";
+/** What models that are no BERT encoders take after these. */
+const GENERAL = "/node_modules/crossrank/dist/crossrank-general.wasm";
+/** Such a model. */
+const OTHER = "/graphs/other-relu/";
 const CUT = 10_000_000;
 
 let browser;
@@ -382,7 +386,7 @@ tests["a folder's copy serves while the server has the same version, or fails"] 
 
 tests["a broken download of the WebAssembly file goes on"] = async (t) => {
   const headers = { etag: '"1"' };
-  const broken = { cut: 3_000_000, headers };
+  const broken = { cut: 300_000, headers };
   const server = await start(t, { [WASM]: inTurn(broken, broken, { ranges: true, headers }) });
   assert.deepEqual((await visit(server, { wasm: WASM })).logits, expected);
   assert.match(server.asked(WASM)[2].range, /^bytes=[1-9]/);
@@ -408,6 +412,38 @@ tests["the WebAssembly file is kept for one version of the package"] = async (t)
   );
   assert.ok(left.includes(versions.now), "the new version is not kept");
   assert.ok(!left.includes(versions.old), "the old version is left");
+};
+
+tests["a model that is no BERT encoder has the general file fetched, and nothing twice"] = async (t) => {
+  let conduct = {};
+  const down = () => conduct;
+  const paths = ["onnx/model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json"];
+  const conducts = [...paths.map((path) => OTHER + path), WASM, RELAXED, GENERAL];
+  const server = await start(t, Object.fromEntries(conducts.map((path) => [path, down])));
+  const options = { model: OTHER, workers: 2 };
+  const first = await visit(server, options);
+  assert.equal(first.logits?.length, 2, first.message);
+  const asked = server.asked("/").map((entry) => entry.path);
+  for (const path of [OTHER + paths[0], OTHER + paths[1], GENERAL]) {
+    assert.equal(asked.filter((other) => other === path).length, 1, path);
+  }
+  conduct = { status: 0 };
+  assert.deepEqual((await visit(server, options)).logits, first.logits, "with the network off");
+};
+
+tests["the bundled model has the general file left alone"] = async (t) => {
+  const server = await start(t);
+  assert.deepEqual((await visit(server)).logits, expected);
+  assert.deepEqual(server.asked(GENERAL), []);
+};
+
+tests["a general file that is missing is named, with what to do"] = async (t) => {
+  const server = await start(t, { [GENERAL]: () => ({ status: 404 }) });
+  for (const workers of [0, 1]) {
+    const { code, message } = await visit(server, { model: OTHER, workers });
+    assert.equal(code, "fetch-failed");
+    assert.match(message, /crossrank-general\.wasm.* this model needs it .*serve that file/);
+  }
 };
 
 tests["two tabs that load at once both succeed"] = async (t) => {

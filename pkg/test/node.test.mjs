@@ -21,6 +21,14 @@ for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
   remote[name] = await read(`remote/${name}.json`);
 }
 
+const url = (name) => new URL(name, import.meta.url);
+const prepared = { url: url("model.crossrank"), bytes: new Uint8Array(await readFile(url("model.crossrank"))) };
+const general = {
+  folder: url("graphs/other-relu/"),
+  small: new URL(import.meta.resolve("crossrank/crossrank.wasm")),
+  expected: await read("graphs/other-relu/expected.json"),
+};
+
 let stub;
 before(async () => {
   stub = await startStub();
@@ -37,7 +45,7 @@ function startedWorkers() {
 for (const workers of [0, 2]) {
   test(workers === 0 ? "node, in-thread" : "node, workers", async (t) => {
     const own = { stub: stub.origin, workers, startedWorkers };
-    const context = { crossrank, model, golden, bits, embedding, remote, ...own };
+    const context = { crossrank, model, golden, bits, embedding, remote, prepared, general, ...own };
     for (const [name, run] of Object.entries(tests(context))) {
       await t.test(name, async (t) => {
         const note = await run();

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { brotliCompressSync } from "node:zlib";
 import { launch } from "./browsers.mjs";
 import { serve } from "./server.mjs";
 
@@ -22,6 +24,31 @@ async function open() {
   await page.goto(`${server.origin}/page.html`);
   return page;
 }
+
+/** The most that a page downloads beside the model: JavaScript and WebAssembly, after brotli. */
+const MOST_DOWNLOADED = 300_000;
+
+test("a page downloads little beside the model", async (t) => {
+  server.log.splice(0);
+  const page = await open();
+  const results = await page.evaluate(async () => {
+    const { rerank } = await import("crossrank");
+    return (await rerank("what is a vector database", ["Bananas.", "A database."])).results.length;
+  });
+  await page.close();
+  assert.equal(results, 2);
+  const asked = new Set(server.log.map((entry) => entry.path));
+  const own = [...asked].filter((path) => path.startsWith("/node_modules/crossrank/"));
+  assert.equal(own.filter((path) => path.endsWith(".wasm")).length, 1, own.join(" "));
+  assert.ok(own.some((path) => path.endsWith("/worker.js")), "what workers load is counted too");
+  const sizes = own.map((path) => {
+    const content = readFileSync(join(process.env.CROSSRANK_PROJECT, path));
+    return brotliCompressSync(content).length;
+  });
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  t.diagnostic(`${own.length} files of ${total} bytes`);
+  assert.ok(total < MOST_DOWNLOADED, `${total} bytes`);
+});
 
 /** Loads and reranks, and gives the tasks that held the page for over 50 ms, and what they add to. */
 async function longTasks({ workers }) {

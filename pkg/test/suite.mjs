@@ -1,10 +1,12 @@
 // The tests that hold wherever the package runs: node, a page, a worker. It knows nothing of a
 // test runner: `tests(context)` gives named functions, and each home runs them in order.
 //
-// context: { crossrank, model, golden, bits, embedding, stub, remote, workers, startedWorkers } - the
-// package, the model package, the pairs of golden.json, the bits of the logits that the native build
-// gives for them, the same three of the embedder, what remote-suite.mjs needs, the number of workers that models are loaded with, and a function
-// that gives the list of the workers that are started from then on.
+// context: { crossrank, model, golden, bits, embedding, stub, remote, workers, startedWorkers, prepared,
+// general } - the package, the model package, the pairs of golden.json, the bits of the logits that the
+// native build gives for them, the same three of the embedder, what remote-suite.mjs needs, the number
+// of workers that models are loaded with, a function that gives the list of the workers that are
+// started from then on, the model prepared ({ url, bytes }), and a model that is no BERT encoder:
+// { folder, small, expected }, with the URL of the WebAssembly file that is too small for it.
 
 import { bytesOf, equal, ok, rejection } from "./checks.mjs";
 import { controlTests } from "./control-suite.mjs";
@@ -13,7 +15,7 @@ import { remoteTests } from "./remote-suite.mjs";
 import { exhaust, withMemory } from "./trap.mjs";
 
 export function tests(context) {
-  const { crossrank, model, golden, bits, workers } = context;
+  const { crossrank, model, golden, bits, workers, prepared, general } = context;
   const { Reranker, rerank, CrossrankError } = crossrank;
   const loadModel = (options) => Reranker.load({ workers, ...options });
   const query = "what is a vector database";
@@ -192,6 +194,42 @@ export function tests(context) {
         equal(await other.rerank(query, documents), firstRanking);
         await other.dispose();
       }
+    },
+
+    async "loads a prepared model from bytes and from its URL"() {
+      for (const source of [prepared.url, prepared.bytes, prepared.bytes.buffer]) {
+        const other = await loadModel({ model: source });
+        equal(await other.rerank(query, documents), firstRanking);
+        await other.dispose();
+      }
+      const damaged = prepared.bytes.slice();
+      damaged[damaged.length >> 1] ^= 1;
+      await rejects("invalid-model", () => loadModel({ model: damaged }), /SHA-256/);
+      await rejects("invalid-model", () => loadModel({ model: damaged.subarray(0, 1e6) }), /damaged/);
+    },
+
+    async "fetches the general module for a graph that is no BERT encoder"() {
+      const { folder, small, expected } = general;
+      const other = await loadModel({ model: folder });
+      ok(/general operators/.test((await other.info()).warning));
+      for (const { query, document, logits } of expected.cases) {
+        const [{ logit }] = await other.score([[query, document]]);
+        ok(Math.abs(logit - logits.ort_none) < 1e-4, `${logit} and ${logits.ort_none}`);
+      }
+      await other.dispose();
+      const named = () => loadModel({ model: folder, wasm: small });
+      await rejects("needs-general", named, /name crossrank-general.wasm/);
+    },
+
+    async "fetches the general module for a tokenizer that is not BERT's"() {
+      const { tokenizer, ...files } = await bytesOf(model);
+      const json = JSON.parse(new TextDecoder().decode(tokenizer));
+      json.normalizer = { type: "Sequence", normalizers: [json.normalizer] };
+      const same = new TextEncoder().encode(JSON.stringify(json));
+      const other = await loadModel({ model: { ...files, tokenizer: same } });
+      equal(await other.rerank(query, documents), firstRanking);
+      equal((await other.info()).kernel, "simd128");
+      await other.dispose();
     },
 
     async "refuses files that differ from what the model package says"() {

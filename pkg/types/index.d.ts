@@ -196,13 +196,16 @@ export interface Progress {
 export interface LoadOptions {
   /**
    * A model package (`import * as model from "crossrank-minilm-l6-en"`); the URL of a folder in
-   * the Hugging Face layout, as a `URL` or a string (in browsers relative to the page); in node
-   * also the path of such a folder; or bytes. Default: the package `crossrank-minilm-l6-en`.
+   * the Hugging Face layout or of a prepared model (`crossrank prepare` makes one; its name ends in
+   * `.crossrank`), as a `URL` or a string (in browsers relative to the page); in node also a path;
+   * or bytes, of a folder's files or of a prepared model. Default: the package
+   * `crossrank-minilm-l6-en`.
    */
-  model?: ModelPackage | URL | string | ModelBytes;
+  model?: ModelPackage | URL | string | ModelBytes | Uint8Array | ArrayBuffer;
   /**
-   * The WebAssembly file: its URL, its bytes or the compiled module. Default: the file beside
-   * the package's own code; name it where a bundler does not keep that file.
+   * The WebAssembly file: its URL, its bytes or the compiled module. Default: the files beside the
+   * package's own code, of which `crossrank-general.wasm` is fetched for models that are no BERT
+   * encoders alone. Name one where a bundler does not keep them.
    */
   wasm?: URL | string | Uint8Array | ArrayBuffer | WebAssembly.Module;
   /**
@@ -489,6 +492,7 @@ export type ErrorCode =
   | "io"
   | "invalid-model"
   | "unsupported-model"
+  | "needs-general"
   | "tokenizer-mismatch"
   | "invalid-score"
   | "model-not-installed"

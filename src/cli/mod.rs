@@ -8,6 +8,7 @@ mod index;
 mod input;
 mod jsonl;
 mod passages;
+mod prepare;
 mod remote;
 mod rerank;
 #[cfg(feature = "search")]
@@ -46,6 +47,8 @@ enum Command {
     Embed(embed::EmbedArgs),
     /// Measure ranking quality on an evaluation set in the BEIR layout
     Eval(eval::EvalArgs),
+    /// Make one checked file of a model folder, for --model and for pages
+    Prepare(prepare::PrepareArgs),
     /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -53,8 +56,8 @@ enum Command {
 
 #[derive(Args)]
 struct ModelArgs {
-    /// Model folder in the Hugging Face layout [default: the bundled model]
-    #[arg(long, value_name = "DIR")]
+    /// Model folder in the Hugging Face layout, or prepared model [default: the bundled model]
+    #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
     /// Threads that share the documents [default: one a core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -176,6 +179,7 @@ fn run() -> Result<String, Failure> {
         Command::Search(args) => search::run(&args),
         Command::Embed(args) => embed::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Prepare(args) => prepare::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
     }

@@ -21,7 +21,7 @@ use prost::bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
 use crate::kernels::Kernel;
-use crate::model::{Config, Output};
+use crate::model::{Config, EmbeddingSettings, Encoder, ModelFiles, Output, prepared};
 use crate::tokenizer::Encoding;
 
 /// A loaded graph, ready to read sequences of tokens. Many threads may share it.
@@ -49,7 +49,7 @@ enum State {
 }
 
 impl Engine {
-    /// Loads an ONNX graph that reads `input_ids`, `attention_mask` and `token_type_ids` of
+    /// Loads a prepared model, or an ONNX graph that reads `input_ids`, `attention_mask` and `token_type_ids` of
     /// `[batch, length]` and gives one logit a sequence, `[batch, 1]`, or the states of its
     /// tokens, `[batch, length, hidden]`.
     ///
@@ -59,7 +59,16 @@ impl Engine {
     }
 
     fn load_for(onnx: Cow<'static, [u8]>, config: &Config, kernel: Kernel) -> Result<Engine> {
-        const DAMAGED: &str = "the ONNX file is damaged or not a text encoder";
+        let fused = |encoder| {
+            let fused = guarded(DAMAGED, || Ok(fused::Fused::new(encoder, kernel)))?;
+            let (plan, output) = (Plan::Fused(Box::new(fused)), config.output.clone());
+            Ok(Engine { plan, output, warning: None })
+        };
+        if prepared::is_prepared(&onnx) {
+            let encoder = prepared_encoder(&onnx, config)?;
+            drop(onnx);
+            return fused(encoder);
+        }
         let file = match onnx {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             Cow::Owned(bytes) => Bytes::from(bytes),
@@ -68,9 +77,7 @@ impl Engine {
         let reason = match guarded(DAMAGED, || Ok(graph.recognize(config)))? {
             Ok(encoder) => {
                 drop((graph, file));
-                let fused = guarded(DAMAGED, || Ok(fused::Fused::new(encoder, kernel)))?;
-                let output = config.output.clone();
-                return Ok(Engine { plan: Plan::Fused(Box::new(fused)), output, warning: None });
+                return fused(encoder);
             }
             Err(reason) => one_line(&format!("{reason:#}")),
         };
@@ -95,8 +102,11 @@ impl Engine {
         }
         #[cfg(not(feature = "general"))]
         Err(Error::new(
-            ErrorKind::UnsupportedModel,
-            format!("this build runs BERT encoders only, and the graph is none ({reason})"),
+            ErrorKind::NeedsGeneral,
+            format!(
+                "this build runs BERT encoders alone, and the graph is none ({reason}); build with \
+                 the feature general"
+            ),
         ))
     }
 
@@ -164,6 +174,47 @@ impl Engine {
             #[cfg(feature = "general")]
             _ => bail!("it was begun by another model"),
         })
+    }
+}
+
+const DAMAGED: &str = "the ONNX file is damaged or not a text encoder";
+
+fn prepared_encoder(file: &[u8], config: &Config) -> Result<Encoder> {
+    let encoder = prepared::encoder(file, config.heads)?;
+    encoder.check().and_then(|()| encoder.check_config(config)).map_err(|e| {
+        Error::new(ErrorKind::InvalidModel, format!("the prepared model does not fit itself ({e})"))
+    })?;
+    Ok(encoder)
+}
+
+impl ModelFiles {
+    /// The model as one file, which holds the numbers of the ONNX file as they are and is checked
+    /// when it is loaded; scores have the same bits. See the file's format in the source of `model::prepared`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognises,
+    /// [`ErrorKind::InvalidModel`] where it is damaged.
+    pub fn prepare(&self) -> Result<Vec<u8>> {
+        let config = Config::reranker(self).or_else(|error| match self.embedding.is_empty() {
+            true => Err(error),
+            false => Config::embedder(self, EmbeddingSettings::parse(self)?.pooling),
+        })?;
+        if prepared::is_prepared(&self.onnx) {
+            prepared_encoder(&self.onnx, &config)?;
+            return Ok(self.onnx.to_vec());
+        }
+        let file = Bytes::copy_from_slice(&self.onnx);
+        let graph = guarded(DAMAGED, || onnx::Onnx::parse(file))?;
+        let encoder = guarded(DAMAGED, || Ok(graph.recognize(&config)))?.map_err(|reason| {
+            Error::new(
+                ErrorKind::UnsupportedModel,
+                format!(
+                    "only BERT encoders can be prepared, and the graph is none ({})",
+                    one_line(&format!("{reason:#}"))
+                ),
+            )
+        })?;
+        Ok(prepared::write(&encoder, self))
     }
 }
 

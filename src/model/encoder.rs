@@ -3,6 +3,8 @@
 //! Shapes: `hidden` is the width of a token, `[inputs, outputs]` of a matrix is row-major, so a
 //! layer computes `x w + b` (Devlin et al. 2019, arXiv:1810.04805).
 
+use super::{Config, Output};
+
 /// A whole encoder: token ids to one logit, or to the states of the tokens.
 pub(crate) struct Encoder {
     pub heads: usize,
@@ -108,6 +110,23 @@ impl Encoder {
             return Err("the head does not give one logit".into());
         }
         Ok(())
+    }
+}
+
+impl Encoder {
+    /// Whether it has what a configuration says.
+    pub fn check_config(&self, config: &Config) -> Result<(), String> {
+        let (words, positions) = (self.words.rows, self.positions.rows);
+        if config.vocab_size.is_some_and(|size| size > words) || config.max_length > positions {
+            return Err(format!(
+                "its tables have {words} words and {positions} positions, fewer than config.json \
+                 says"
+            ));
+        }
+        match (&config.output, &self.head) {
+            (Output::Logit, None) => Err("it has no head that gives a logit".into()),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::ModelFiles;
+use super::prepared::hash_of;
 
 /// Hashes parts one after another. Each is preceded by its length, so that no two lists of parts
 /// give the same bytes.
@@ -26,9 +27,13 @@ impl ModelFiles {
     /// is made of them: the SHA-256 of graph, tokenizer and configuration. `onnx` is the graph's
     /// file, in place of the one in `self`.
     pub(crate) fn hasher(&self, onnx: &[u8], fingerprint: Option<&str>) -> Hasher {
-        let of_files = || {
-            let files = [onnx, &self.tokenizer, &self.config];
-            files.map(|file| hexadecimal(&Sha256::digest(file))).join(" ")
+        let of_files = || match hash_of(onnx) {
+            // It is of all the files.
+            Some(hash) => String::from_utf8_lossy(hash).into_owned(),
+            None => {
+                let files = [onnx, &self.tokenizer, &self.config];
+                files.map(|file| hexadecimal(&Sha256::digest(file))).join(" ")
+            }
         };
         let fingerprint = fingerprint.map_or_else(of_files, str::to_owned);
         Hasher::default().part(fingerprint.as_bytes())

@@ -3,6 +3,7 @@
 mod embedding;
 mod encoder;
 mod hash;
+pub(crate) mod prepared;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,12 +18,13 @@ pub(crate) use hash::{Hasher, hexadecimal};
 
 /// The files of a model, as Hugging Face repositories hold them.
 ///
-/// Read them from a folder with [`ModelFiles::read`], from this crate with
+/// Read them from a folder or a prepared model with [`ModelFiles::read`], from this crate with
 /// [`ModelFiles::embedded`] or [`ModelFiles::embedded_embedder`], or fill the fields with bytes from
 /// anywhere else.
 #[derive(Clone, Default)]
 pub struct ModelFiles {
-    /// The ONNX graph with its weights: `onnx/model_quantized.onnx` or `onnx/model.onnx`.
+    /// The ONNX graph with its weights: `onnx/model_quantized.onnx` or `onnx/model.onnx`; or the
+    /// bytes of a prepared model, see [`ModelFiles::from_prepared`].
     pub onnx: Cow<'static, [u8]>,
     /// `tokenizer.json`.
     pub tokenizer: Cow<'static, [u8]>,

@@ -1,17 +1,16 @@
 //! Texts to token ids, cut to the model's maximum: a pair is `[CLS] query [SEP] document [SEP]`, a
 //! single text `[CLS] text [SEP]`.
 //!
-//! Tokenisation itself is the `tokenizers` crate's; what is ours is the order of work (the query
-//! is tokenised once for a whole list) and the account of what was cut.
+//! Tokenisation itself is `subword`'s; here are the order of work (the query is tokenised once for
+//! a whole list) and the account of what was cut.
 
 mod pair;
 mod text;
 
-use std::ops::Range;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
+use crate::error::{Error, ErrorKind, Result, catch_panic};
+use crate::subword::{self, Tokens};
 
 pub(crate) use pair::{Limits, PairTokenizer, Query, Window, Windows};
 pub(crate) use text::TextTokenizer;
@@ -61,7 +60,7 @@ pub struct Encoding {
 ///
 /// The file's own truncation and padding are ignored: nothing is ever padded.
 struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: subword::Tokenizer,
     /// The most tokens, without the special ones.
     most: usize,
     special_tokens: usize,
@@ -77,22 +76,18 @@ impl Tokenizer {
         words: Option<usize>,
     ) -> Result<Tokenizer> {
         let input = if pairs { "a pair of texts" } else { "a text" };
-        let invalid = |e: &str| {
-            Error::new(
-                ErrorKind::TokenizerMismatch,
-                format!("tokenizer.json is not a Hugging Face fast tokenizer ({})", one_line(e)),
-            )
-        };
         catch_panic(ErrorKind::TokenizerMismatch, "tokenizer.json cannot be used", || {
-            let mut inner =
-                tokenizers::Tokenizer::from_bytes(json).map_err(|e| invalid(&e.to_string()))?;
-            inner.with_padding(None);
-            inner.with_truncation(None).map_err(|e| invalid(&e.to_string()))?;
-            let special_tokens = inner
-                .get_post_processor()
-                .map_or(0, |p| tokenizers::PostProcessor::added_tokens(p, pairs));
+            let inner = subword::Tokenizer::load(json)?;
+            let texts = if pairs { 2 } else { 1 };
+            let special_tokens = inner.special_tokens(texts);
             if special_tokens == 0 {
-                return Err(invalid(&format!("it adds no special tokens to {input}")));
+                return Err(Error::new(
+                    ErrorKind::TokenizerMismatch,
+                    format!(
+                        "tokenizer.json is not a Hugging Face fast tokenizer (it adds no special \
+                         tokens to {input})"
+                    ),
+                ));
             }
             if max_length <= special_tokens {
                 return Err(Error::new(
@@ -103,7 +98,7 @@ impl Tokenizer {
                 ));
             }
             if let Some(words) = words {
-                check_vocabularies(inner.get_vocab_size(true), words)?;
+                check_vocabularies(inner.vocab_size(), words)?;
             }
             Ok(Tokenizer { inner, most: max_length - special_tokens, special_tokens })
         })
@@ -114,8 +109,8 @@ impl Tokenizer {
         self.most + self.special_tokens
     }
 
-    /// `offsets`: whether the tokens' places in the text are needed, which takes longer.
-    fn tokenize(&self, text: &str, offsets: bool) -> Result<tokenizers::Encoding> {
+    /// `places`: whether the tokens' places in the text are needed, which may take longer.
+    fn tokenize(&self, text: &str, places: bool) -> Result<Tokens> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(Error::new(
                 ErrorKind::InputTooLarge,
@@ -126,22 +121,8 @@ impl Tokenizer {
             ));
         }
         catch_panic(ErrorKind::TokenizerMismatch, "the tokenizer failed", || {
-            let encoded = match offsets {
-                true => self.inner.encode(text, false),
-                false => self.inner.encode_fast(text, false),
-            };
-            encoded.map_err(tokenizer_failed)
+            self.inner.tokenize(text, places)
         })
-    }
-
-    /// Adds the special tokens.
-    fn close(
-        &self,
-        first: tokenizers::Encoding,
-        second: Option<tokenizers::Encoding>,
-    ) -> Result<(Vec<u32>, Vec<u32>)> {
-        let closed = self.inner.post_process(first, second, true).map_err(tokenizer_failed)?;
-        Ok((closed.get_ids().to_vec(), closed.get_type_ids().to_vec()))
     }
 }
 
@@ -161,35 +142,14 @@ fn check_vocabularies(tokenizer: usize, model: usize) -> Result<()> {
     ))
 }
 
-fn tokenizer_failed(e: tokenizers::Error) -> Error {
-    let reason = one_line(&e.to_string());
-    Error::new(ErrorKind::TokenizerMismatch, format!("the tokenizer failed ({reason})"))
-}
-
 /// At most so many tokens.
-fn cut(tokens: tokenizers::Encoding, most: usize, truncation: Truncation) -> tokenizers::Encoding {
+fn cut(tokens: Tokens, most: usize, truncation: Truncation) -> Tokens {
     let length = tokens.len();
     if length <= most {
         return tokens;
     }
     match truncation {
-        Truncation::Left => part(&tokens, length - most..length),
-        Truncation::Right | Truncation::Never => part(&tokens, 0..most),
+        Truncation::Left => tokens.part(length - most..length),
+        Truncation::Right | Truncation::Never => tokens.part(0..most),
     }
-}
-
-/// Some of the tokens. `tokenizers::Encoding::truncate` would keep the others, in as many pieces as
-/// it takes, and post-processing would pair each with every piece of the other text.
-fn part(tokens: &tokenizers::Encoding, range: Range<usize>) -> tokenizers::Encoding {
-    tokenizers::Encoding::new(
-        tokens.get_ids()[range.clone()].to_vec(),
-        tokens.get_type_ids()[range.clone()].to_vec(),
-        tokens.get_tokens()[range.clone()].to_vec(),
-        tokens.get_word_ids()[range.clone()].to_vec(),
-        tokens.get_offsets()[range.clone()].to_vec(),
-        tokens.get_special_tokens_mask()[range.clone()].to_vec(),
-        tokens.get_attention_mask()[range].to_vec(),
-        Vec::new(),
-        Default::default(),
-    )
 }

@@ -1,6 +1,6 @@
 //! Pairs of a query and a document, and a document's windows.
 
-use super::{Encoding, Span, Tokenizer, Truncation, cut, part};
+use super::{Encoding, Span, Tokenizer, Tokens, Truncation, cut};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long the parts of a pair may be.
@@ -101,10 +101,9 @@ impl PairTokenizer {
         let truncated = document.truncated || count > most;
         let window = |i| {
             let start = i * (size - overlap);
-            let piece = part(&document.tokens, start..(start + size).min(length));
-            let offsets = piece.get_offsets();
-            let start = offsets.iter().map(|&(start, _)| start).min().unwrap_or(0);
-            let end = offsets.iter().map(|&(_, end)| end).max().unwrap_or(0);
+            let piece = document.tokens.part(start..(start + size).min(length));
+            let start = piece.places.iter().map(|&(start, _)| start).min().unwrap_or(0);
+            let end = piece.places.iter().map(|&(_, end)| end).max().unwrap_or(0);
             let encoding = self.join(query, Document { tokens: piece, truncated })?;
             Ok(Window { encoding, span: Some(Span { start, end }) })
         };
@@ -149,7 +148,7 @@ impl PairTokenizer {
         let (query_most, document_most) = longest_first(query.length, document_length, most);
         let tokens = cut(query.tokens.clone(), query_most, query.limits.truncation);
         let document = cut(document, document_most, query.limits.truncation);
-        let (ids, type_ids) = self.0.close(tokens, Some(document))?;
+        let (ids, type_ids) = self.0.inner.join(&[&tokens, &document]);
         Ok(Encoding {
             ids,
             type_ids,
@@ -162,7 +161,7 @@ impl PairTokenizer {
 /// A query that is being paired with documents.
 pub(crate) struct Query {
     /// As much of it as the longest pair can hold.
-    tokens: tokenizers::Encoding,
+    tokens: Tokens,
     /// Its tokens, before they were cut.
     length: usize,
     /// The most tokens of query and document together, without the special ones.
@@ -172,7 +171,7 @@ pub(crate) struct Query {
 
 /// A document's tokens, and whether some were cut off already.
 struct Document {
-    tokens: tokenizers::Encoding,
+    tokens: Tokens,
     truncated: bool,
 }
 
@@ -201,7 +200,7 @@ fn longest_first(a: usize, b: usize, most: usize) -> (usize, usize) {
     if a > b { (most - shorter, shorter) } else { (shorter, most - shorter) }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "general"))]
 mod tests {
     use tokenizers::utils::truncation::{TruncationParams, TruncationStrategy, truncate_encodings};
 

@@ -33,7 +33,7 @@ impl TextTokenizer {
                 ),
             ));
         }
-        let (ids, type_ids) = self.0.close(cut(tokens, most, truncation), None)?;
+        let (ids, type_ids) = self.0.inner.join(&[&cut(tokens, most, truncation)]);
         Ok(Encoding { ids, type_ids, query_truncated: false, document_truncated: length > most })
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::{to_js, to_js_error};
-use crate::{EmbedOptions, EmbedderOptions, ModelFiles, TextKind, Truncation, wasm_panic};
+use super::{files, to_js, to_js_error};
+use crate::{EmbedOptions, EmbedderOptions, TextKind, Truncation, wasm_panic};
 
 /// A loaded embedder in this WebAssembly instance.
 #[wasm_bindgen(js_name = Embedder)]
@@ -44,28 +44,25 @@ struct EmbedderInfo<'a> {
 
 #[wasm_bindgen(js_class = Embedder)]
 impl Embedder {
-    /// Loads a model from the bytes of its files. `embedding` holds the text of those that say how
-    /// vectors are made, by their names.
+    /// Loads a model as `Model` does. `embedding` holds the text of the files that say how vectors
+    /// are made, by their names.
     #[wasm_bindgen(constructor)]
+    #[allow(clippy::too_many_arguments, reason = "each is a value of JavaScript")]
     pub fn new(
         onnx: Vec<u8>,
-        tokenizer: Vec<u8>,
-        config: Vec<u8>,
+        tokenizer: Option<Vec<u8>>,
+        config: Option<Vec<u8>>,
         tokenizer_config: Option<Vec<u8>>,
         embedding: JsValue,
         setup: JsValue,
+        checked: bool,
     ) -> Result<Embedder, JsValue> {
         wasm_panic::keep();
         let embedding: BTreeMap<String, String> = serde_wasm_bindgen::from_value(embedding)?;
         let setup: EmbedderSetup = serde_wasm_bindgen::from_value(setup)?;
         let bytes = |(name, text): (String, String)| (name, text.into_bytes().into());
-        let files = ModelFiles {
-            onnx: onnx.into(),
-            tokenizer: tokenizer.into(),
-            config: config.into(),
-            tokenizer_config: tokenizer_config.map(Into::into),
-            embedding: embedding.into_iter().map(bytes).collect(),
-        };
+        let mut files = files(onnx, tokenizer, config, tokenizer_config, checked)?;
+        files.embedding.extend(embedding.into_iter().map(bytes));
         let EmbedderSetup { max_length, query_prefix, document_prefix, fingerprint } = setup;
         let options = EmbedderOptions {
             max_length,

@@ -32,9 +32,9 @@ pub struct ServeArgs {
     /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 8787)]
     port: u16,
-    /// Model folder in the Hugging Face layout; several may be named, and the first is the one
-    /// for requests without a model name [default: the bundled model]
-    #[arg(long, value_name = "[NAME=]DIR")]
+    /// Model folder in the Hugging Face layout, or prepared model; several may be named, and the
+    /// first is the one for requests without a model name [default: the bundled model]
+    #[arg(long, value_name = "[NAME=]PATH")]
     model: Vec<String>,
     /// Folder of a model for embeddings, or `bundled`; several may be named, and the first is the
     /// one for requests without a model name [default: the bundled one, unless --model is named]

@@ -4,7 +4,7 @@ mod graph;
 mod proto;
 mod rules;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use prost::Message;
 use prost::bytes::Bytes;
 
@@ -24,11 +24,7 @@ impl Onnx {
         ensure!(config.model_type == "bert", "model_type is \"{}\"", config.model_type);
         let heads = config.heads.context("config.json lacks num_attention_heads")?;
         let encoder = rules::bert(Graph::new(&self.0)?, heads, &config.output)?;
-        let (words, positions) = (encoder.words.rows, encoder.positions.rows);
-        ensure!(
-            config.vocab_size.is_none_or(|size| size <= words) && config.max_length <= positions,
-            "its tables have {words} words and {positions} positions, fewer than config.json says"
-        );
+        encoder.check_config(config).map_err(|e| anyhow!("{e}"))?;
         Ok(encoder)
     }
 

@@ -1,0 +1,185 @@
+//! BERT's tokenizer against the `tokenizers` crate.
+
+use super::*;
+
+fn both(json: &str) -> (bert::Bert, general::General) {
+    let (bert, templates) = match file::read(json.as_bytes()) {
+        Ok(read) => read,
+        Err(file::Refusal::Damaged(reason) | file::Refusal::Other(reason)) => panic!("{reason}"),
+    };
+    let (general, theirs) = general::General::load(json.as_bytes()).unwrap();
+    assert_eq!(templates, theirs);
+    assert_eq!(bert.vocab_size(), general.vocab_size());
+    (bert, general)
+}
+
+/// A tokenizer of a few words and of every letter that `words` has.
+fn small(normalizer: &str, words: &[&str]) -> String {
+    let mut tokens: Vec<String> =
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[SEP]a"].map(Into::into).into();
+    for word in words {
+        tokens.push((*word).into());
+        tokens.extend(word.chars().flat_map(|c| [c.to_string(), format!("##{c}")]));
+    }
+    let mut vocab = serde_json::Map::new();
+    for token in tokens {
+        let id = vocab.len();
+        vocab.entry(token).or_insert(id.into());
+    }
+    let added = ["[SEP]", "[MASK]", "[SEP]a"].map(|content| {
+        serde_json::json!({
+            "id": vocab[content], "content": content, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false, "special": true,
+        })
+    });
+    let normalizer: serde_json::Value = serde_json::from_str(normalizer).unwrap();
+    serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+        "normalizer": normalizer, "pre_tokenizer": { "type": "BertPreTokenizer" },
+        "post_processor": { "type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2] },
+        "decoder": null,
+        "model": {
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 12, "vocab": vocab,
+        },
+    })
+    .to_string()
+}
+
+fn bundled() -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    std::fs::read_to_string(format!("{root}/models/minilm-l6-en/tokenizer.json")).unwrap()
+}
+
+fn assert_equal((bert, general): &(bert::Bert, general::General), text: &str) {
+    let (ours, theirs) = (bert.tokenize(text), general.tokenize(text, true).unwrap());
+    assert_eq!(ours, theirs, "{text:?}");
+}
+
+/// Tokenizers with every choice of the normalizer. Their letters are of all kinds.
+fn all() -> Vec<(bert::Bert, general::General)> {
+    let words =
+        ["the", "straße", "i\u{307}stanbul", "가각", "ｆｕｌｌ", "日本", "e\u{301}a\u{323}", "ǆ"];
+    let mut all = vec![both(&bundled())];
+    for choice in 0..16 {
+        let bit = |i: u32| choice >> i & 1 == 1;
+        let strip = if bit(3) { "true" } else { "null" };
+        all.push(both(&small(
+            &format!(
+                r#"{{"type": "BertNormalizer", "clean_text": {}, "handle_chinese_chars": {},
+                     "strip_accents": {strip}, "lowercase": {}}}"#,
+                bit(0),
+                bit(1),
+                bit(2),
+            ),
+            &words,
+        )));
+    }
+    all
+}
+
+#[test]
+fn every_character_is_read_as_by_the_crate() {
+    let every: Vec<char> = (0..=0x10_ffff).filter_map(char::from_u32).collect();
+    for (i, tokenizers) in all().iter().enumerate() {
+        // What differs between the choices is in many places.
+        let step = if i == 0 { 1 } else { 29 };
+        for chars in every.chunks(64).step_by(step) {
+            let text = chars.iter().flat_map(|&c| ['t', c, 'e', ' ', c, ' ']).collect::<String>();
+            assert_equal(tokenizers, &text);
+        }
+    }
+}
+
+#[test]
+fn random_texts_are_read_as_by_the_crate() {
+    let parts = [
+        "the",
+        "The ",
+        "unbelievable",
+        " ",
+        "\t",
+        "\n",
+        "  ",
+        "[SEP]",
+        "[MASK]",
+        "[SEP]a",
+        "[",
+        "]",
+        "##",
+        "ing",
+        "straße",
+        "İ",
+        "ǅ",
+        "é",
+        "e\u{301}",
+        "\u{301}",
+        "\u{323}",
+        "\u{302e}",
+        "\u{344}",
+        "\u{1d165}",
+        "각",
+        "日本",
+        "\u{2f800}",
+        "\u{1100}\u{1161}",
+        "a\u{323}\u{301}",
+        "\0",
+        "\u{fffd}",
+        "\u{85}",
+        "\u{a0}",
+        "\u{200b}",
+        "\u{3000}",
+        "ﬁ",
+        "Å",
+        "😀",
+        "-",
+        "…",
+        "«",
+        "$",
+        "x",
+        "q",
+        "7",
+        "Ω",
+        "\u{e000}",
+        "\u{1e9b}\u{323}",
+        "ο\u{313}\u{301}",
+        "longerthantwelve",
+        "\u{f71}\u{f72}",
+    ];
+    let all = all();
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut below = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % n as u64) as usize
+    };
+    for round in 0..15_000 {
+        let text: String = (0..below(12)).map(|_| parts[below(parts.len())]).collect();
+        assert_equal(&all[round % all.len()], &text);
+        let text: String =
+            (0..below(20)).filter_map(|_| char::from_u32(below(0x3100) as u32)).collect();
+        assert_equal(&all[round % all.len()], &text);
+    }
+}
+
+#[test]
+fn other_tokenizers_are_left_to_the_crate() {
+    let plain: serde_json::Value = serde_json::from_str(&bundled()).unwrap();
+    let edits: [(&str, serde_json::Value); 5] = [
+        ("/normalizer", serde_json::json!({ "type": "Lowercase" })),
+        ("/pre_tokenizer", serde_json::json!({ "type": "Whitespace" })),
+        ("/added_tokens/4/normalized", true.into()),
+        ("/added_tokens/4/lstrip", true.into()),
+        ("/model/type", "WordLevel".into()),
+    ];
+    assert!(file::read(plain.to_string().as_bytes()).is_ok());
+    for (place, value) in edits {
+        let mut json = plain.clone();
+        *json.pointer_mut(place).unwrap() = value;
+        assert!(
+            matches!(file::read(json.to_string().as_bytes()), Err(file::Refusal::Other(_))),
+            "{place}"
+        );
+    }
+}
