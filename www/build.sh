@@ -3,11 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-lock=$(sha256sum < www/package-lock.json)
-if [ "$lock" != "$(cat www/node_modules/.crossrank-lock 2>/dev/null)" ]; then
-  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix www
-  echo "$lock" > www/node_modules/.crossrank-lock
-fi
+www/install.sh www
 
 # Ours as users get them.
 scratch=$(mktemp -d)

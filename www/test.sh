@@ -10,7 +10,7 @@ for name in "${@:-search audit}"; do
   for one in $name; do
     case $one in
       search) files+=(test/vectors.test.mjs) ;;
-      audit) npm ci --silent --ignore-scripts --no-audit --no-fund --prefix test ;;
+      audit) ./install.sh test ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac
     files+=("test/$one.test.mjs")

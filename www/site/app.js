@@ -81,7 +81,7 @@ async function search() {
   busy(false);
   const known = after.cache.hits - before.cache.hits;
   showTiming(stages(mode, times, candidates.length), [
-    `${after.kernel} instructions, ${after.workers ? plural(after.workers, "worker") : "this thread"}`,
+    `${after.kernel} kernel, ${after.workers ? plural(after.workers, "worker") : "this thread"}`,
     known > 0 && `${plural(known, "score")} remembered`,
   ]);
   say(summary({ candidates, results: results.slice(0, SHOWN), times }));

@@ -171,7 +171,7 @@ test("after the first visit the page searches and reranks without a network", as
   try {
     const first = await visit(away, "/?q=catch+a+panic");
     await reranked(first.page);
-    await first.page.evaluate(() => navigator.serviceWorker.ready);
+    await first.page.waitForFunction(() => navigator.serviceWorker.controller, { timeout: 30_000 });
     const before = await list(first.page, "reranked");
     await first.page.close();
     away.close();
