@@ -497,7 +497,7 @@ fn other_and_damaged_files_are_no_indexes() {
 
     let set = |pragma: &str| Connection::open(&index).unwrap().execute_batch(pragma).unwrap();
     set("PRAGMA user_version = 99");
-    refused("is an index of version 99, and this crossrank reads version 1; delete it");
+    refused("is an index of version 99, and this crossrank reads version 2; delete it");
     set("PRAGMA application_id = 7");
     refused("is not an index of crossrank; name another file");
     fs::write(&index, "plain text, and rather more of it than a header has").unwrap();

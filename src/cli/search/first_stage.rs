@@ -117,7 +117,7 @@ impl FirstStage {
     ) -> Result<Vec<(Ranked, StageScores)>, Failure> {
         let usual = if self.embedder.is_some() { Mode::Hybrid } else { Mode::Text };
         let mode = mode.unwrap_or(usual);
-        let (mut by_words, mut by_vector, mut cosines) = (Vec::new(), Vec::new(), HashMap::new());
+        let (mut by_words, mut by_vector, mut cosines) = (Vec::new(), Vec::new(), None);
         if mode != Mode::Vector {
             by_words = store.by_words(query, recall)?;
             watch.lap("search by words");
@@ -130,9 +130,9 @@ impl FirstStage {
             })?;
             let vector = embedder.embed_query(query)?;
             watch.lap("embed the query");
-            by_vector = store.by_vector(&vector, recall)?;
-            // Those that only words found have vectors too.
-            cosines = store.cosines(&vector, by_words.iter().map(|ranked| ranked.passage))?;
+            let all = store.cosines(&vector)?;
+            by_vector = store.by_vector(&all, recall)?;
+            cosines = Some(all);
             watch.lap("search by vector");
         }
         let scores = |list: &[Ranked]| -> HashMap<Item, f64> {
@@ -145,9 +145,11 @@ impl FirstStage {
             Mode::Hybrid => fuse(&[by_words, by_vector], recall),
         };
         let with_stages = ranked.into_iter().map(|ranked| {
-            let found = vectors.get(&item(&ranked)).or_else(|| cosines.get(&ranked.passage));
+            // What only words found has a cosine too.
+            let cosine = || cosines.as_ref()?.of(ranked.passage);
+            let vector = vectors.get(&item(&ranked)).copied().or_else(cosine);
             let text = texts.get(&item(&ranked)).copied();
-            (ranked, StageScores { text, vector: found.copied(), rerank: None })
+            (ranked, StageScores { text, vector, rerank: None })
         });
         Ok(with_stages.collect())
     }
