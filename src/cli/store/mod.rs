@@ -14,6 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::Failure;
 
 pub use read::{Ranked, full_text};
+pub use vectors::Cosines;
 pub use write::{Change, Document, NewPassage};
 
 /// "xrnk": says that an SQLite database is an index of ours.

@@ -34,8 +34,9 @@ impl Store {
     pub fn cosines(&self, vector: &[f32]) -> Result<Cosines, Failure> {
         let vector = unit(vector);
         let read = || -> rusqlite::Result<Cosines> {
-            let mut statement =
-                self.database.prepare_cached("SELECT passage, vector FROM vectors ORDER BY passage")?;
+            let mut statement = self
+                .database
+                .prepare_cached("SELECT passage, vector FROM vectors ORDER BY passage")?;
             let rows = statement.query_map([], |row| {
                 let stored = row.get_ref(1)?.as_blob()?;
                 let expected_size = size_of_val(vector.as_slice());
@@ -83,9 +84,8 @@ impl Store {
 
 /// The `count` passages with the greatest cosines, in that order, and the others in any.
 fn split_best(passages: &mut [(i64, f32)], count: usize) -> (&mut [(i64, f32)], &mut [(i64, f32)]) {
-    let better = |(a, x): &(i64, f32), (b, y): &(i64, f32)| -> Ordering {
-        y.total_cmp(x).then(a.cmp(b))
-    };
+    let better =
+        |(a, x): &(i64, f32), (b, y): &(i64, f32)| -> Ordering { y.total_cmp(x).then(a.cmp(b)) };
     let count = count.min(passages.len());
     if count < passages.len() {
         passages.select_nth_unstable_by(count, better);
@@ -120,4 +120,37 @@ fn dot(vector: &[f32], stored: &[u8]) -> f32 {
     }
     let left = xs_left.iter().zip(ys_left).map(|(x, y)| x * f32::from_le_bytes(*y));
     sums.into_iter().sum::<f32>() + left.sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_product_of_stored_vectors_is_their_cosine() {
+        for dimensions in [1, 15, 16, 17, 384, 390] {
+            let a: Vec<f32> = (0..dimensions).map(|i| (i as f32).sin() + 2.0).collect();
+            let b: Vec<f32> = (0..dimensions).map(|i| (i as f32).cos() * 3.0).collect();
+            let product = |a: &[f32], b: &[f32]| -> f64 {
+                a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+            };
+            let cosine = product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt();
+            let found = f64::from(dot(&unit(&a), &stored(&b)));
+            assert!((found - cosine).abs() < 1e-6, "{dimensions}: {found} for {cosine}");
+        }
+        assert_eq!(dot(&unit(&[0.0; 20]), &stored(&[1.0; 20])), 0.0);
+    }
+
+    #[test]
+    fn the_best_are_in_order_and_of_equals_the_earlier_passages() {
+        let all: Vec<(i64, f32)> = (0..50).map(|i| (i, ((i * 7) % 10) as f32)).collect();
+        let mut sorted = all.clone();
+        sorted.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
+        for count in [0, 1, 12, 49, 50, 60] {
+            let mut passages = all.clone();
+            let (best, others) = split_best(&mut passages, count);
+            assert_eq!(best, &sorted[..count.min(50)]);
+            assert_eq!(best.len() + others.len(), 50);
+        }
+    }
 }
