@@ -369,6 +369,53 @@ fn vectors_are_the_embedders_and_hybrid_is_the_fusion_of_both() {
     assert_eq!(scores(&found)[0].0, "A young cat, and no database.");
 }
 
+/// Also of passages that only words find; equal ones keep the index's order.
+#[test]
+fn cosines_are_those_of_every_passage() {
+    let words = ["river", "bank", "kitten", "database", "snow", "vector"];
+    let mut random = Random(5);
+    let texts: Vec<String> = (0..80)
+        .map(|i| {
+            let text: Vec<&str> = (0..4 + i % 5).map(|_| words[random.below(6)]).collect();
+            text.join(" ")
+        })
+        .chain(["snow on the river".to_owned(), "snow on the river".to_owned()])
+        .collect();
+    let record = |(i, text): (usize, &String)| json!({ "_id": i.to_string(), "text": text });
+    let lines: Vec<String> = texts.iter().enumerate().map(|d| record(d).to_string()).collect();
+    let library = Library::new(&[("corpus.jsonl", &lines.join("\n"))]);
+    library.renew_with(&[]);
+
+    let query = "cold weather by the bank";
+    let embedder = crossrank::Embedder::embedded().unwrap();
+    let of_query = embedder.embed_query(query).unwrap();
+    let vectors = embedder.embed(&texts).unwrap();
+    let cosine = |v: &Vec<f32>| v.iter().zip(&of_query).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    let cosines: Vec<f64> = vectors.iter().map(cosine).collect();
+    let place = |result: &Value| result["id"].as_str().unwrap().parse::<usize>().unwrap();
+
+    let by = |mode: &str, recall: &str| -> Vec<Value> {
+        let more = ["--no-rerank", "--mode", mode, "--recall", recall, "--top-k", "100"];
+        let found = library.search(query, &more);
+        for result in found.iter().filter(|_| mode != "text") {
+            let (score, expected) =
+                (result["vectorScore"].as_f64().unwrap(), cosines[place(result)]);
+            assert!((score - expected).abs() < 1e-5, "{score} for {expected}");
+        }
+        found
+    };
+    let places = |found: &[Value]| -> Vec<usize> { found.iter().map(place).collect() };
+    let all = places(&by("vector", "100"));
+    assert_eq!(all.len(), texts.len());
+    assert!(all.is_sorted_by(|&a, &b| cosines[a] > cosines[b] - 1e-6));
+    let of_equals: Vec<usize> = all.iter().copied().filter(|&place| place >= 80).collect();
+    assert_eq!(of_equals, [80, 81]);
+    let nearest = places(&by("vector", "10"));
+    assert_eq!(nearest, all[..10]);
+    let hybrid = places(&by("hybrid", "10"));
+    assert!(hybrid.iter().any(|place| !nearest.contains(place)), "some by words only");
+}
+
 #[test]
 fn an_index_keeps_to_its_embedding_model() {
     let library = Library::new(&[("a.txt", "a zebra")]);
@@ -497,7 +544,7 @@ fn other_and_damaged_files_are_no_indexes() {
 
     let set = |pragma: &str| Connection::open(&index).unwrap().execute_batch(pragma).unwrap();
     set("PRAGMA user_version = 99");
-    refused("is an index of version 99, and this crossrank reads version 1; delete it");
+    refused("is an index of version 99, and this crossrank reads version 2; delete it");
     set("PRAGMA application_id = 7");
     refused("is not an index of crossrank; name another file");
     fs::write(&index, "plain text, and rather more of it than a header has").unwrap();

@@ -1,6 +1,7 @@
 //! The candidates of a query.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use super::{Mode, Stopwatch};
 use crate::cli::Failure;
-use crate::cli::store::{Ranked, Store, VectorSpace, full_text, other_model};
+use crate::cli::store::{Cosines, Ranked, Store, VectorSpace, full_text, other_model};
 
 /// An index open for searches, from several threads at once.
 pub struct FirstStage {
@@ -82,34 +83,24 @@ impl FirstStage {
                 "the query is empty; say what to look for",
             ));
         }
+        let ranked = self.rank(query, mode, recall, watch)?;
+        let candidates = self.with_store(|store| read(store, ranked))?;
+        watch.lap("read the passages");
+        Ok(candidates)
+    }
+
+    /// Runs something on a connection that nobody else uses meanwhile.
+    fn with_store<T>(&self, run: impl FnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
         let idle = self.stores.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let store = idle.map_or_else(|| Store::open(&self.path), Ok)?;
-        let ranked = self.rank(&store, query, mode, recall, watch)?;
-        let mut candidates = Vec::with_capacity(ranked.len());
-        for (Ranked { passage, score, .. }, stages) in ranked {
-            let Some(found) = store.passage(passage)? else { continue };
-            candidates.push(Candidate {
-                id: Some(found.id).filter(|id| !id.is_empty()),
-                text: full_text(&found.title, &found.text),
-                path: found.path,
-                line: found.line,
-                start: found.start,
-                end: found.end,
-                title: found.title,
-                passage: found.text,
-                score,
-                stages,
-            });
-        }
-        watch.lap("read the passages");
+        let result = run(&store);
         self.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store);
-        Ok(candidates)
+        result
     }
 
     /// The first stage: searches by words and by vectors, and makes one list of theirs.
     fn rank(
         &self,
-        store: &Store,
         query: &str,
         mode: Option<Mode>,
         recall: usize,
@@ -117,24 +108,24 @@ impl FirstStage {
     ) -> Result<Vec<(Ranked, StageScores)>, Failure> {
         let usual = if self.embedder.is_some() { Mode::Hybrid } else { Mode::Text };
         let mode = mode.unwrap_or(usual);
-        let (mut by_words, mut by_vector, mut cosines) = (Vec::new(), Vec::new(), HashMap::new());
-        if mode != Mode::Vector {
-            by_words = store.by_words(query, recall)?;
-            watch.lap("search by words");
-        }
-        if mode != Mode::Text {
-            let embedder = self.embedder.as_ref().ok_or_else(|| {
-                let message = "the index has words only; search in the mode text, or make an index \
-                               without --text-only";
-                Failure::new("invalid-argument", message)
-            })?;
-            let vector = embedder.embed_query(query)?;
-            watch.lap("embed the query");
-            by_vector = store.by_vector(&vector, recall)?;
-            // Those that only words found have vectors too.
-            cosines = store.cosines(&vector, by_words.iter().map(|ranked| ranked.passage))?;
-            watch.lap("search by vector");
-        }
+        let (by_words, by_vector, cosines) = match mode {
+            Mode::Text => (self.by_words(query, recall, watch)?, Vec::new(), None),
+            Mode::Vector => {
+                let (by_vector, cosines) = self.by_vector(query, recall, watch)?;
+                (Vec::new(), by_vector, Some(cosines))
+            }
+            Mode::Hybrid => {
+                let mut beside = watch.clone();
+                let (by_words, by_vector) = std::thread::scope(|scope| {
+                    let by_words = scope.spawn(|| self.by_words(query, recall, &mut beside));
+                    let by_vector = self.by_vector(query, recall, watch);
+                    (by_words.join().unwrap_or_else(|panic| resume_unwind(panic)), by_vector)
+                });
+                watch.wait_for(&beside);
+                let (by_vector, cosines) = by_vector?;
+                (by_words?, by_vector, Some(cosines))
+            }
+        };
         let scores = |list: &[Ranked]| -> HashMap<Item, f64> {
             list.iter().map(|ranked| (item(ranked), ranked.score)).collect()
         };
@@ -145,12 +136,67 @@ impl FirstStage {
             Mode::Hybrid => fuse(&[by_words, by_vector], recall),
         };
         let with_stages = ranked.into_iter().map(|ranked| {
-            let found = vectors.get(&item(&ranked)).or_else(|| cosines.get(&ranked.passage));
+            // What only words found has a cosine too.
+            let cosine = || cosines.as_ref()?.of(ranked.passage);
+            let vector = vectors.get(&item(&ranked)).copied().or_else(cosine);
             let text = texts.get(&item(&ranked)).copied();
-            (ranked, StageScores { text, vector: found.copied(), rerank: None })
+            (ranked, StageScores { text, vector, rerank: None })
         });
         Ok(with_stages.collect())
     }
+
+    fn by_words(
+        &self,
+        query: &str,
+        recall: usize,
+        watch: &mut Stopwatch,
+    ) -> Result<Vec<Ranked>, Failure> {
+        let found = self.with_store(|store| store.by_words(query, recall))?;
+        watch.lap("search by words");
+        Ok(found)
+    }
+
+    fn by_vector(
+        &self,
+        query: &str,
+        recall: usize,
+        watch: &mut Stopwatch,
+    ) -> Result<(Vec<Ranked>, Cosines), Failure> {
+        let embedder = self.embedder.as_ref().ok_or_else(|| {
+            let message = "the index has words only; search in the mode text, or make an index \
+                           without --text-only";
+            Failure::new("invalid-argument", message)
+        })?;
+        let vector = embedder.embed_query(query)?;
+        watch.lap("embed the query");
+        let found = self.with_store(|store| {
+            let cosines = store.cosines(&vector)?;
+            Ok((store.by_vector(&cosines, recall)?, cosines))
+        })?;
+        watch.lap("search by vector");
+        Ok(found)
+    }
+}
+
+/// The passages, less those that another process has removed.
+fn read(store: &Store, ranked: Vec<(Ranked, StageScores)>) -> Result<Vec<Candidate>, Failure> {
+    let mut candidates = Vec::with_capacity(ranked.len());
+    for (Ranked { passage, score, .. }, stages) in ranked {
+        let Some(found) = store.passage(passage)? else { continue };
+        candidates.push(Candidate {
+            id: Some(found.id).filter(|id| !id.is_empty()),
+            text: full_text(&found.title, &found.text),
+            path: found.path,
+            line: found.line,
+            start: found.start,
+            end: found.end,
+            title: found.title,
+            passage: found.text,
+            score,
+            stages,
+        });
+    }
+    Ok(candidates)
 }
 
 /// What results are: a document with an `_id`, or a passage.

@@ -193,7 +193,8 @@ fn place(candidate: &Candidate, here: &Path) -> String {
     }
 }
 
-/// The times of stages, on standard error as they end.
+/// The times of stages, on standard error as they end. A clone is for stages at the same time.
+#[derive(Clone)]
 pub struct Stopwatch {
     last: Instant,
     prints: bool,
@@ -209,5 +210,9 @@ impl Stopwatch {
             eprintln!("crossrank: {stage}: {:.1} ms", self.last.elapsed().as_secs_f64() * 1e3);
         }
         self.last = Instant::now();
+    }
+    /// Goes on from where the later of both is.
+    pub fn wait_for(&mut self, other: &Stopwatch) {
+        self.last = self.last.max(other.last);
     }
 }

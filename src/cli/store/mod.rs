@@ -1,7 +1,8 @@
 //! The file that `crossrank index` writes and `crossrank search` reads: an SQLite database with
-//! passages, FTS5's index of their words, and sqlite-vec's table of their vectors.
+//! passages, FTS5's index of their words, and their vectors.
 
 mod read;
+mod vectors;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -13,15 +14,16 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::Failure;
 
 pub use read::{Ranked, full_text};
+pub use vectors::Cosines;
 pub use write::{Change, Document, NewPassage};
 
 /// "xrnk": says that an SQLite database is an index of ours.
 const APPLICATION_ID: i32 = 0x7872_6e6b;
 /// Of the schema and of how texts are cut and spelled in it.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
-/// Of a new file. A chunk of vectors is over a megabyte: with SQLite's usual 4096 bytes, reading its
-/// pages takes as long as comparing them.
+/// Of a new file. A search reads all vectors: of SQLite's usual 4096 bytes it would read ten times
+/// as many pages, each with two vectors of 384 and a quarter empty.
 const PAGE_BYTES: i32 = 32 << 10;
 
 /// How long to wait for another process that writes.
@@ -42,6 +44,8 @@ const SCHEMA: &str = "
         title TEXT NOT NULL, text TEXT NOT NULL,
         first INTEGER NOT NULL, behind INTEGER NOT NULL, line INTEGER NOT NULL);
     CREATE INDEX passages_of_document ON passages(document);
+    CREATE TABLE vectors(
+        passage INTEGER PRIMARY KEY REFERENCES passages, vector BLOB NOT NULL);
     CREATE VIRTUAL TABLE words USING fts5(
         title, text, content='', contentless_delete=1,
         tokenize='porter unicode61 remove_diacritics 2');
@@ -116,7 +120,6 @@ impl Store {
 
     fn connect(path: &Path, flags: OpenFlags) -> Result<Store, Failure> {
         let connect = || {
-            crate::vec0::register();
             let database = Connection::open_with_flags(path, flags)?;
             database.busy_timeout(PATIENCE)?;
             Ok(database)
@@ -136,10 +139,6 @@ impl Store {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         if let Some(VectorSpace { fingerprint, dimensions }) = space {
-            transaction.execute_batch(&format!(
-                "CREATE VIRTUAL TABLE vectors USING vec0(
-                    vector float[{dimensions}] distance_metric=cosine)"
-            ))?;
             let set = "INSERT INTO settings VALUES (?, ?)";
             transaction.execute(set, ("fingerprint", fingerprint))?;
             transaction.execute(set, ("dimensions", *dimensions as i64))?;

@@ -1,6 +1,6 @@
 //! What a search asks of the index.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use rusqlite::OptionalExtension;
 
@@ -10,9 +10,6 @@ use crate::cli::search::words::any_word;
 
 /// How much more a word counts in the title than in the text.
 const TITLE_WEIGHT: f64 = 1.0;
-
-/// The most neighbours that sqlite-vec finds at one time.
-const MOST_NEIGHBOURS: usize = 4096;
 
 /// A passage that a stage found, with that stage's score; more is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,48 +55,7 @@ impl Store {
             )?;
             statement.query_map((TITLE_WEIGHT, &query, count as i64), ranked)?.collect()
         };
-        distinct(most, usize::MAX, best).map_err(|e| self.failure(e))
-    }
-
-    /// The passages with the vectors nearest to this one, by the cosine of their angle, at most
-    /// one of a document with an `_id`.
-    pub fn by_vector(&self, vector: &[f32], most: usize) -> Result<Vec<Ranked>, Failure> {
-        let vector = bytes(vector);
-        let nearest = |count: usize| {
-            let mut statement = self.database.prepare_cached(
-                // sqlite-vec refuses the outer order where SQLite moves it inside.
-                "WITH nearest AS MATERIALIZED
-                     (SELECT rowid AS id, distance FROM vectors WHERE vector MATCH ? AND k = ?)
-                 SELECT nearest.id, document, name, 1 - distance FROM nearest
-                     JOIN passages ON passages.id = nearest.id
-                     JOIN documents ON documents.id = document
-                 ORDER BY distance, nearest.id",
-            )?;
-            statement.query_map((&vector, count as i64), ranked)?.collect()
-        };
-        distinct(most, MOST_NEIGHBOURS, nearest).map_err(|e| self.failure(e))
-    }
-
-    /// The cosines of a vector with those of passages.
-    pub fn cosines(
-        &self,
-        vector: &[f32],
-        passages: impl Iterator<Item = i64>,
-    ) -> Result<HashMap<i64, f64>, Failure> {
-        let vector = bytes(vector);
-        let read = || -> rusqlite::Result<HashMap<i64, f64>> {
-            let mut statement = self.database.prepare_cached(
-                "SELECT 1 - vec_distance_cosine(vector, ?) FROM vectors WHERE rowid = ?",
-            )?;
-            let mut cosines = HashMap::new();
-            for passage in passages {
-                let cosine =
-                    statement.query_row((&vector, passage), |row| row.get(0)).optional()?;
-                cosines.extend(cosine.map(|cosine: f64| (passage, cosine)));
-            }
-            Ok(cosines)
-        };
-        read().map_err(|e| self.failure(e))
+        distinct(most, best).map_err(|e| self.failure(e))
     }
 
     /// A passage, unless another process has removed it.
@@ -130,35 +86,30 @@ impl Store {
     }
 }
 
-fn ranked(row: &rusqlite::Row) -> rusqlite::Result<Ranked> {
+/// From a row of passage, document, the document's name and score.
+pub(super) fn ranked(row: &rusqlite::Row) -> rusqlite::Result<Ranked> {
     let named = !row.get_ref(2)?.as_str()?.is_empty();
     let document = if named { Some(row.get(1)?) } else { None };
     Ok(Ranked { passage: row.get(0)?, document, score: row.get(3)? })
 }
 
 /// The first `most` passages without those of a document that came before. `best` gives so many
-/// passages, up to `limit`; documents with many good ones make it give more.
+/// passages; documents with many good ones make it give more.
 fn distinct(
     most: usize,
-    limit: usize,
     best: impl Fn(usize) -> rusqlite::Result<Vec<Ranked>>,
 ) -> rusqlite::Result<Vec<Ranked>> {
     // A second look costs more than twice the passages.
-    let mut count = most.saturating_mul(2).min(limit);
+    let mut count = most.saturating_mul(2);
     loop {
         let mut passages = best(count)?;
-        let all = passages.len() < count || count == limit;
+        let all = passages.len() < count;
         let mut seen = HashSet::new();
         passages.retain(|passage| passage.document.is_none_or(|id| seen.insert(id)));
         if all || passages.len() >= most {
             passages.truncate(most);
             return Ok(passages);
         }
-        count = count.saturating_mul(4).min(limit);
+        count = count.saturating_mul(4);
     }
-}
-
-/// A vector as sqlite-vec reads it: the machine's own floats.
-pub(super) fn bytes(vector: &[f32]) -> Vec<u8> {
-    vector.iter().flat_map(|number| number.to_ne_bytes()).collect()
 }

@@ -188,8 +188,8 @@ impl Writer<'_> {
         )?;
         match vector {
             Some(vector) => {
-                let insert = "INSERT INTO vectors(rowid, vector) VALUES (?, ?)";
-                self.run(insert, &[&id, &super::read::bytes(vector)])
+                let insert = "INSERT INTO vectors(passage, vector) VALUES (?, ?)";
+                self.run(insert, &[&id, &super::vectors::stored(vector)])
             }
             None => Ok(()),
         }
@@ -198,7 +198,7 @@ impl Writer<'_> {
     fn remove(&self, document: i64) -> rusqlite::Result<()> {
         let mut tables = vec!["DELETE FROM words WHERE rowid = ?"];
         if self.vectors {
-            tables.push("DELETE FROM vectors WHERE rowid = ?");
+            tables.push("DELETE FROM vectors WHERE passage = ?");
         }
         tables.push("DELETE FROM passages WHERE id = ?");
         let passages: Vec<i64> = self
