@@ -26,7 +26,7 @@ async function open() {
 }
 
 /** The most that a page downloads beside the model: JavaScript and WebAssembly, after brotli. */
-const MOST_DOWNLOADED = 300_000;
+const MOST_DOWNLOADED = 350_000;
 
 test("a page downloads little beside the model", async (t) => {
   server.log.splice(0);
