@@ -15,10 +15,13 @@ use crate::cli::Failure;
 /// Partial sums of a dot product, so that the compiler can use vector instructions.
 const LANES: usize = 16;
 
+/// A passage with its cosine.
+type Near = (i64, f32);
+
 /// The cosines of a vector with those of all passages.
 pub struct Cosines {
     /// By passage, ascending.
-    all: Vec<(i64, f32)>,
+    all: Vec<Near>,
 }
 
 impl Cosines {
@@ -83,9 +86,8 @@ impl Store {
 }
 
 /// The `count` passages with the greatest cosines, in that order, and the others in any.
-fn split_best(passages: &mut [(i64, f32)], count: usize) -> (&mut [(i64, f32)], &mut [(i64, f32)]) {
-    let better =
-        |(a, x): &(i64, f32), (b, y): &(i64, f32)| -> Ordering { y.total_cmp(x).then(a.cmp(b)) };
+fn split_best(passages: &mut [Near], count: usize) -> (&mut [Near], &mut [Near]) {
+    let better = |(a, x): &Near, (b, y): &Near| -> Ordering { y.total_cmp(x).then(a.cmp(b)) };
     let count = count.min(passages.len());
     if count < passages.len() {
         passages.select_nth_unstable_by(count, better);
