@@ -1,6 +1,6 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-bundlers test-clients test-examples demo test-demo check bench-peers bench-page bench-demo bench-serve sizes
+.PHONY: build test test-native test-js test-bundlers test-clients test-examples demo test-demo check bench-peers bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -69,6 +69,12 @@ bench-demo: build
 	pkg/scripts/browsers.sh chromium
 	www/build.sh
 	node www/test/bench.mjs $(BENCH)
+
+# Every order of a two-stage search on the sets in CROSSRANK_EVAL_DIR; writes a record and README's
+# plot. EVAL takes run.py's options.
+eval-search:
+	cargo build --release
+	python3 benches/search/run.py --out target/eval-search/orders.md $(EVAL)
 
 # `crossrank serve` against infinity-emb; writes a record. BENCH takes run.py's options.
 bench-serve:

@@ -73,7 +73,7 @@ def plot(reports, path):
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.hashsalt": "crossrank", "font.size": 9})
+    matplotlib.rcParams.update({"svg.hashsalt": "crossrank", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, len(reports), figsize=(3 * len(reports), 2.8), squeeze=False)
@@ -86,8 +86,8 @@ def plot(reports, path):
         axis.set_xticks(counts, counts)
         axis.minorticks_off()
     axes[0][0].set_ylabel("nDCG@10")
-    axes[0][0].legend(frameon=False)
-    figure.tight_layout()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=3, frameon=False)
+    figure.tight_layout(rect=(0, 0.08, 1, 1))
     figure.savefig(path, metadata={"Date": None})
 
 
@@ -109,6 +109,7 @@ def main():
     lines = ["# Orders of a two-stage search", "", "nDCG@10 of 100 candidates; see benches/search.", ""]
     lines += [*orders(reports), "", "By the number of candidates of the hybrid first stage:", ""]
     lines += candidates(reports)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     plot(reports, arguments.plot)
 

@@ -22,8 +22,8 @@ const APPLICATION_ID: i32 = 0x7872_6e6b;
 /// Of the schema and of how texts are cut and spelled in it.
 const VERSION: i32 = 2;
 
-/// Of a new file. A search reads all vectors: of SQLite's usual 4096 bytes it would read ten times
-/// as many pages, each with two vectors of 384 and a quarter empty.
+/// Of a new file. A search reads all vectors, and of SQLite's usual 4096 bytes two vectors of 384 would
+/// fill a page.
 const PAGE_BYTES: i32 = 32 << 10;
 
 /// How long to wait for another process that writes.
