@@ -76,6 +76,9 @@ impl Default for FusionWeights {
     }
 }
 
+/// The greatest weight, far from where sums lose digits.
+const MOST_WEIGHT: f64 = 1e6;
+
 /// Fuses scores: places of the documents with their fused scores from 0 to 1, best first.
 ///
 /// Each stage's scores are spread from 0 to 1, `(score - least) / (most - least)`, and summed with
@@ -85,12 +88,13 @@ impl Default for FusionWeights {
 /// document.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] for weights that are negative or not finite, or whose sum over
+/// [`ErrorKind::InvalidArgument`] for weights that are not from 0 to 1,000,000, or whose sum over
 /// the stages at hand is 0, and for scores that are not finite.
 pub fn fuse(documents: &[StageScores], weights: &FusionWeights) -> Result<Vec<(usize, f64)>> {
     let FusionWeights { text, vector, rerank } = *weights;
-    if [text, vector, rerank].iter().any(|weight| !weight.is_finite() || *weight < 0.0) {
-        return Err(invalid(format!("a weight of \"{weights}\" is negative or no number")));
+    if [text, vector, rerank].iter().any(|weight| !(0.0..=MOST_WEIGHT).contains(weight)) {
+        let message = format!("a weight of \"{weights}\" is not from 0 to {MOST_WEIGHT}");
+        return Err(invalid(message));
     }
     let mut fused = vec![0.0; documents.len()];
     let mut sum = 0.0;

@@ -33,6 +33,42 @@ fn a_file_that_is_no_onnx() {
     }
 }
 
+/// A field of a message of Protocol Buffers that holds bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(bytes.len()).expect("the test's messages are short");
+    // A length of two bytes, whatever it is, so that longer fields need no other form.
+    [&[number << 3 | 2, length | 0x80, length >> 7][..], bytes].concat()
+}
+
+/// A node that reads `inputs` and gives `output`.
+fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+    let inputs = inputs.iter().flat_map(|name| field(1, name.as_bytes()));
+    let fields = inputs.chain(field(2, output.as_bytes())).chain(field(4, operator.as_bytes()));
+    field(1, &fields.collect::<Vec<u8>>())
+}
+
+#[test]
+fn graphs_that_run_in_a_circle() {
+    let end = |number: u8, name: &str| field(number, &field(1, name.as_bytes()));
+    let graphs = [
+        vec![node("Identity", &["input_ids"], "input_ids"), end(12, "input_ids")],
+        vec![
+            node("Mul", &["input_ids", "input_ids"], "a"),
+            node("Mul", &["a", "a"], "a"),
+            end(12, "a"),
+        ],
+        vec![node("Identity", &["input_ids"], "a"), node("Transpose", &["a"], "a"), end(12, "a")],
+    ];
+    let mut files = bundled_files();
+    for nodes in graphs {
+        let graph = [nodes.concat(), end(11, "input_ids")].concat();
+        let length = graph.len();
+        let prefix = [7 << 3 | 2, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8];
+        files.onnx = [&prefix[..], &graph].concat().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel, "{nodes:?}");
+    }
+}
+
 #[test]
 fn a_truncated_file() {
     let whole = bundled_files().onnx;

@@ -180,7 +180,11 @@ impl Engine {
 const DAMAGED: &str = "the ONNX file is damaged or not a text encoder";
 
 fn prepared_encoder(file: &[u8], config: &Config) -> Result<Encoder> {
-    let encoder = prepared::encoder(file, config.heads)?;
+    let mut encoder = prepared::encoder(file, config.heads)?;
+    if let Output::Embedding(_) = config.output {
+        // As of an ONNX file, whose states are asked for.
+        encoder.head = None;
+    }
     encoder.check().and_then(|()| encoder.check_config(config)).map_err(|e| {
         Error::new(ErrorKind::InvalidModel, format!("the prepared model does not fit itself ({e})"))
     })?;

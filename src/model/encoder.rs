@@ -140,10 +140,11 @@ impl Values {
     /// Whether these are the numbers of a matrix of `rows` and `columns`.
     pub fn fit(&self, rows: usize, columns: usize) -> bool {
         let one_or_each = |length: usize| length == 1 || length == columns;
+        let elements = rows.checked_mul(columns);
         match self {
-            Values::F32(values) => values.len() == rows * columns,
+            Values::F32(values) => Some(values.len()) == elements,
             Values::Int8 { values, scales, zero_points } => {
-                values.len() == rows * columns
+                Some(values.len()) == elements
                     && one_or_each(scales.len())
                     && one_or_each(zero_points.len())
                     && zero_points.iter().all(|z| (-128..128).contains(z))

@@ -301,6 +301,10 @@ impl<'a> Tensors<'a> {
         if end != data.len() {
             return Err(damaged(&format!("it has {} bytes of tensors, not {end}", data.len())));
         }
+        let lengths = entries.values().map(|e| e.data_offsets.1.saturating_sub(e.data_offsets.0));
+        if lengths.fold(0, usize::saturating_add) != end {
+            return Err(damaged("its tensors share bytes"));
+        }
         Ok(Tensors { entries, data })
     }
 

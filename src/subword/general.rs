@@ -16,9 +16,10 @@ impl General {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
         let [a, b] = TEXTS.map(one_token);
-        let close = |second| {
+        let close = |second: Option<Encoding>| {
+            let texts = &TEXTS[..1 + usize::from(second.is_some())];
             let closed = tokenizer.post_process(a.clone(), second, true);
-            closed.map(|closed| template(&closed)).map_err(|e| e.to_string())
+            closed.map(|closed| template(&closed, texts)).map_err(|e| e.to_string())
         };
         let templates = [close(None)?, close(Some(b))?];
         Ok((General(tokenizer), templates))
@@ -56,9 +57,9 @@ fn one_token(id: u32) -> Encoding {
     )
 }
 
-fn template(closed: &Encoding) -> Template {
+fn template(closed: &Encoding, texts: &[u32]) -> Template {
     let pieces = closed.get_ids().iter().zip(closed.get_type_ids()).map(|(&id, &type_id)| {
-        let text = TEXTS.iter().position(|&text| text == id);
+        let text = texts.iter().position(|&text| text == id);
         Piece { content: text.map_or(Content::Token(id), Content::Text), type_id }
     });
     Template(pieces.collect())

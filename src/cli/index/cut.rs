@@ -10,6 +10,9 @@ use crate::cli::search::words::is_unspaced;
 /// embedder reads at most 256.
 const PASSAGE_TOKENS: usize = 126;
 
+/// The most tokens of a title that each passage carries.
+const TITLE_TOKENS: usize = PASSAGE_TOKENS / 2;
+
 /// A part of a document.
 pub struct Passage {
     /// The headings above it, or the document's title.
@@ -22,7 +25,7 @@ pub struct Passage {
 
 pub fn passages(sections: &[Section]) -> Vec<Passage> {
     let passages = sections.iter().flat_map(|section| {
-        let most = PASSAGE_TOKENS - tokens(&section.title).min(PASSAGE_TOKENS / 2);
+        let most = PASSAGE_TOKENS - tokens(&section.title).min(TITLE_TOKENS);
         cut(&section.text, &section.breaks, most).into_iter().map(|part| Passage {
             title: section.title.clone(),
             text: section.text[part.clone()].split_whitespace().collect::<Vec<_>>().join(" "),
@@ -30,6 +33,11 @@ pub fn passages(sections: &[Section]) -> Vec<Passage> {
         })
     });
     passages.collect()
+}
+
+/// As much of a title as passages carry.
+pub fn title(title: &str) -> &str {
+    cut(title, &[], TITLE_TOKENS).first().map_or("", |first| &title[..first.end])
 }
 
 /// An estimate of the tokens that a WordPiece vocabulary makes of a text, rather too many: one for

@@ -68,7 +68,7 @@ impl Source {
     /// The passages of a line of JSON: places are those in title, space, text.
     fn record(&self) -> Vec<Placed> {
         let offset = if self.title.is_empty() { 0 } else { self.title.len() + 1 };
-        let mut section = Section::new(&self.title);
+        let mut section = Section::new(cut::title(&self.title));
         section.push(&self.text, offset..offset + self.text.len());
         let mut passages = cut::passages(&[section]);
         if passages.is_empty() && !self.title.is_empty() {

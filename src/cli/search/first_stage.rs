@@ -93,6 +93,10 @@ impl FirstStage {
     fn with_store<T>(&self, run: impl FnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
         let idle = self.stores.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let store = idle.map_or_else(|| Store::open(&self.path), Ok)?;
+        // The file may have been made anew since, by another model.
+        if self.embedder.as_ref().is_some_and(|e| store.space() != Some(&VectorSpace::of(e))) {
+            return Err(other_model(&self.path));
+        }
         let result = run(&store);
         self.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store);
         result

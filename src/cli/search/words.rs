@@ -32,13 +32,18 @@ pub fn spaced(text: &str) -> String {
     spaced
 }
 
+/// Combining marks, which SQLite's tokenizer takes for a part of the word and drops.
+fn is_mark(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
+}
+
 /// An FTS5 query for the passages that hold any of the words, safe for every input; in scripts
 /// without spaces, any two characters that stand together. Stop words count only where there is
 /// nothing else. `None` where there are no words at all.
 pub fn any_word(query: &str) -> Option<String> {
     let lower = query.to_lowercase();
     let mut terms: Vec<String> = Vec::new();
-    for word in lower.split(|c: char| !c.is_alphanumeric()) {
+    for word in lower.split(|c: char| !(c.is_alphanumeric() || is_mark(c))) {
         let mut rest = word;
         while let Some(first) = rest.chars().next() {
             let unspaced = is_unspaced(first);
@@ -46,7 +51,8 @@ pub fn any_word(query: &str) -> Option<String> {
             let (run, after) = rest.split_at(end);
             match unspaced {
                 true => terms.extend(pairs(run)),
-                false => terms.push(run.to_owned()),
+                false if run.contains(char::is_alphanumeric) => terms.push(run.to_owned()),
+                false => {}
             }
             rest = after;
         }
@@ -92,6 +98,9 @@ mod tests {
         assert_eq!(query("to be or not to be"), r#""to" OR "be" OR "or" OR "not""#);
         assert_eq!(query("DB2向量库 は"), r#""db2" OR "向 量" OR "量 库" OR "は""#);
         assert_eq!(query("naïve Ещё"), r#""naïve" OR "ещё""#);
+        // Combining marks belong to words, also where they come of a capital letter.
+        assert_eq!(query("re\u{301}sume\u{301} \u{301}"), "\"re\u{301}sume\u{301}\"");
+        assert_eq!(query("İstanbul"), "\"i\u{307}stanbul\"");
         assert_eq!(query(" \"'();%\0 "), "");
         let long: String = (0..1000).map(|i| format!("w{i} ")).collect();
         assert_eq!(query(&long).matches(" OR ").count(), MOST_TERMS - 1);

@@ -26,6 +26,7 @@ impl Index for FirstStage {
             .map_err(|failure| {
                 let kind = match failure.code {
                     "invalid-argument" => FailureKind::BadRequest,
+                    "input-too-large" => FailureKind::TooLong,
                     _ => FailureKind::Internal,
                 };
                 Failure::new(kind, failure.message)

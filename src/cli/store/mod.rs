@@ -20,7 +20,7 @@ pub use write::{Change, Document, NewPassage};
 /// "xrnk": says that an SQLite database is an index of ours.
 const APPLICATION_ID: i32 = 0x7872_6e6b;
 /// Of the schema and of how texts are cut and spelled in it.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// Of a new file. A search reads all vectors, and of SQLite's usual 4096 bytes two vectors of 384 would
 /// fill a page.
@@ -29,7 +29,8 @@ const PAGE_BYTES: i32 = 32 << 10;
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A file is `size` and `modified` NULL until all of its documents are in. A document's `name` is
+/// Numbers of documents and passages are never used again: a search asks for them step by step, and
+/// another process may have removed them meanwhile. A file is `size` and `modified` NULL until all of its documents are in. A document's `name` is
 /// its `_id` in JSON lines, and empty for a file that is one document. `line` counts from the
 /// file's first line, 1; a passage's from its document's, 0.
 const SCHEMA: &str = "
@@ -37,10 +38,10 @@ const SCHEMA: &str = "
     CREATE TABLE files(
         id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, size INTEGER, modified INTEGER);
     CREATE TABLE documents(
-        id INTEGER PRIMARY KEY, file INTEGER NOT NULL REFERENCES files, name TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, file INTEGER NOT NULL REFERENCES files, name TEXT NOT NULL,
         hash BLOB NOT NULL, line INTEGER NOT NULL, UNIQUE(file, name));
     CREATE TABLE passages(
-        id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents,
         title TEXT NOT NULL, text TEXT NOT NULL,
         first INTEGER NOT NULL, behind INTEGER NOT NULL, line INTEGER NOT NULL);
     CREATE INDEX passages_of_document ON passages(document);

@@ -20,8 +20,8 @@ pub(super) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Fails where a node stands before one that it reads, which ONNX forbids: the rules rely on
-    /// there being no cycle.
+    /// Fails where a node stands before one that it reads, or a name is given twice, which ONNX
+    /// forbids: the rules rely on there being no cycle.
     pub fn new(model: &'a proto::Model) -> Result<Graph<'a>> {
         let graph = model.graph.as_ref().context("it has no graph")?;
         let mut constants: HashMap<&str, &Tensor> =
@@ -29,11 +29,16 @@ impl<'a> Graph<'a> {
         let mut producers = HashMap::new();
         let inputs: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
         for node in &graph.node {
-            for name in node.input.iter().map(String::as_str).filter(|name| !name.is_empty()) {
-                let known = constants.contains_key(name)
+            let is_known = |name: &str| {
+                constants.contains_key(name)
                     || producers.contains_key(name)
-                    || inputs.contains(name);
-                ensure!(known, "node {} reads {name} before it is computed", node.name);
+                    || inputs.contains(name)
+            };
+            for name in node.input.iter().map(String::as_str).filter(|name| !name.is_empty()) {
+                ensure!(is_known(name), "node {} reads {name} before it is computed", node.name);
+            }
+            for name in node.output.iter().map(String::as_str).filter(|name| !name.is_empty()) {
+                ensure!(!is_known(name), "node {} gives {name}, which is there already", node.name);
             }
             let value = attribute(node, "value").and_then(|a| a.t.as_ref());
             match (node.op_type.as_str(), value) {

@@ -32,6 +32,8 @@ pub(super) fn bert(graph: Graph, heads: usize, output: &Output) -> Result<Encode
         let (layer, input) =
             rules.layer(sum, norm).with_context(|| format!("{} from the end", layers.len()))?;
         layers.push(layer);
+        // Layers may share their constants, and each would have a copy.
+        ensure!(layers.len() <= MOST_LAYERS, "it has more than {MOST_LAYERS} layers");
         state = input;
     };
     layers.reverse();
@@ -39,6 +41,9 @@ pub(super) fn bert(graph: Graph, heads: usize, output: &Output) -> Result<Encode
     encoder.check().map_err(|e| anyhow!("{e}"))?;
     Ok(encoder)
 }
+
+/// More than any published encoder has.
+const MOST_LAYERS: usize = 256;
 
 struct Rules<'a> {
     graph: Graph<'a>,
@@ -178,16 +183,23 @@ impl<'a> Rules<'a> {
 
     /// A scalar: a constant, or computed in the graph from the width of a head.
     fn scalar(&self, name: &'a str) -> Option<f32> {
+        self.scalar_within(name, 8)
+    }
+
+    /// `depth` operators at most: a product of products doubles the work at each.
+    fn scalar_within(&self, name: &'a str, depth: usize) -> Option<f32> {
+        let depth = depth.checked_sub(1)?;
         let name = self.same(name);
         if self.graph.is_constant(name) {
             return self.graph.scalar(name);
         }
         let node = self.graph.producer(name)?;
         let input = |i: usize| node.input.get(i).map(String::as_str);
+        let scalar = |i: usize| self.scalar_within(input(i)?, depth);
         match node.op_type.as_str() {
-            "Sqrt" => Some(self.scalar(input(0)?)?.sqrt()),
-            "Mul" => Some(self.scalar(input(0)?)? * self.scalar(input(1)?)?),
-            "Div" => Some(self.scalar(input(0)?)? / self.scalar(input(1)?)?),
+            "Sqrt" => Some(scalar(0)?.sqrt()),
+            "Mul" => Some(scalar(0)? * scalar(1)?),
+            "Div" => Some(scalar(0)? / scalar(1)?),
             // The last size of queries of [batch, heads, length, width].
             "Gather" | "Slice" if self.graph.inputs_of(input(0)?, "Shape").is_some() => {
                 let shape = self.graph.inputs_of(input(0)?, "Shape")?;
@@ -333,9 +345,13 @@ impl<'a> Rules<'a> {
 
     /// A constant matrix in f32: as it is, transposed, or dequantized.
     fn matrix(&self, name: &'a str) -> Option<Matrix> {
-        if let Some(inputs) = self.graph.inputs_of(name, "Transpose") {
-            return Some(self.matrix(&inputs[0])?.transposed());
+        match self.graph.inputs_of(name, "Transpose") {
+            Some(inputs) => Some(self.upright_matrix(&inputs[0])?.transposed()),
+            None => self.upright_matrix(name),
         }
+    }
+
+    fn upright_matrix(&self, name: &'a str) -> Option<Matrix> {
         if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "DequantizeLinear") {
             let [values, scale] = node.input.first_chunk()?;
             let axis = attribute(node, "axis").map_or(1, |axis| axis.i);
@@ -345,7 +361,7 @@ impl<'a> Rules<'a> {
             return Some(Matrix { values: Values::F32(matrix.values.to_f32()), ..matrix });
         }
         let constant = self.graph.constant(name).filter(|constant| constant.is_float())?;
-        let [rows, columns] = constant.shape[..] else { return None };
+        let [rows, columns] = sides(&constant.shape)?;
         Some(Matrix { rows, columns, values: Values::F32(constant.floats()?) })
     }
 
@@ -359,7 +375,7 @@ impl<'a> Rules<'a> {
         by_row: bool,
     ) -> Option<Matrix> {
         let Bytes { shape, values, zero } = self.int8(values)?;
-        let [rows, columns] = shape[..] else { return None };
+        let [rows, columns] = sides(&shape)?;
         let (rows, columns, values) = match by_row {
             true => (columns, rows, transpose(&values, rows, columns)),
             false => (rows, columns, values),
@@ -463,6 +479,11 @@ impl Matrix {
         let values = Values::F32(transpose(&values.to_f32(), rows, columns));
         Matrix { rows: columns, columns: rows, values }
     }
+}
+
+/// The sides of a matrix that has elements: without any, one side may be of any length.
+fn sides(shape: &[usize]) -> Option<[usize; 2]> {
+    <[usize; 2]>::try_from(shape).ok().filter(|sides| !sides.contains(&0))
 }
 
 fn transpose<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {

@@ -1,0 +1,112 @@
+//! Content that cannot be indexed, and files that are no indexes.
+
+use super::*;
+
+#[cfg(unix)]
+#[test]
+fn odd_content_is_named_and_passed_over() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let library = Library::new(&[("a.txt", "good text"), ("sub/b.txt", "more good text")]);
+    library.write("binary.txt", b"GIF89a\0\0\x01", 60);
+    library.write("empty.md", "", 60);
+    library.write("blank.txt", " \n\n", 60);
+    library.write("script.html", "<script>var good;</script>", 60);
+    library.write("latin.txt", b"good\ncaf\xe9", 60);
+    library.write("locked.txt", "good but locked", 60);
+    library.write(
+        "bad.jsonl",
+        b"{\"_id\": \"1\", \"text\": \"good line\"}\n{\"_id\": \"2\"\nnull\n{\"_id\": \"3\", \"text\": \"\xff\"}\n\
+          {\"_id\": \"1\", \"text\": \"same id\"}\n{\"_id\": \"\", \"text\": \"x\"}\n{\"_id\": \"4\", \"text\": \"\"}\n\
+          {\"_id\": \"5\", \"text\": \"good end\"}\n",
+        60,
+    );
+    library.write("worse.jsonl", "[]\n".repeat(100), 60);
+    let large = File::create(library.path("large.txt")).unwrap();
+    large.set_len(50 << 20).unwrap();
+    symlink(library.path(""), library.path("sub/up")).unwrap();
+    symlink(library.path("y"), library.path("x")).unwrap();
+    symlink(library.path("x"), library.path("y")).unwrap();
+    fs::set_permissions(library.path("locked.txt"), fs::Permissions::from_mode(0o000)).unwrap();
+    let root = fs::read(library.path("locked.txt")).is_ok(); // who reads everything
+
+    let (summary, complaints) = library.renew();
+    let start = format!("crossrank: {}", library.path("").display());
+    let mut complaints: Vec<&str> =
+        complaints.iter().map(|line| line.strip_prefix(&start).expect(line)).collect();
+    if !root {
+        let locked = complaints.iter().position(|line| line.starts_with("locked.txt: ")).unwrap();
+        assert!(complaints.remove(locked).contains("cannot"));
+    }
+    let expected = [
+        "x: ",
+        "y: ",
+        "sub/up: a link back to ",
+        "bad.jsonl:2: not the JSON expected",
+        "bad.jsonl:3: not the JSON expected",
+        "bad.jsonl:4: not UTF-8",
+        "bad.jsonl:5: there is another document 1",
+        "bad.jsonl:6: _id is empty",
+        "bad.jsonl:7: no text",
+        "binary.txt: binary",
+        "blank.txt: empty",
+        "empty.md: empty",
+        "large.txt: larger than 16 MB",
+        "latin.txt:2: not UTF-8",
+        "script.html:1: no text",
+        "worse.jsonl: 80 more such lines",
+    ];
+    for start in expected {
+        assert!(complaints.iter().any(|line| line.starts_with(start)), "{start}: {complaints:#?}");
+    }
+    let worse = complaints.iter().filter(|line| line.starts_with("worse.jsonl:")).count();
+    assert_eq!((worse, complaints.len()), (21, expected.len() + 20), "{complaints:#?}");
+    let problems = 15 + 100 + usize::from(!root);
+    assert!(summary.ends_with(&format!("{problems} problems")), "{summary}");
+    let found = library.search("good", &FIRST_STAGE).len();
+    assert_eq!(found, 4 + usize::from(root), "what is good is in");
+
+    // A folder that cannot be read loses nothing.
+    if !root {
+        fs::set_permissions(library.path("sub"), fs::Permissions::from_mode(0o000)).unwrap();
+        let (summary, _) = library.renew();
+        fs::set_permissions(library.path("sub"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(summary.contains(" 0 removed"), "{summary}");
+        assert_eq!(library.search("good", &FIRST_STAGE).len(), found);
+    }
+}
+
+#[test]
+fn other_and_damaged_files_are_no_indexes() {
+    let library = Library::new(&[("a.txt", &"some words to find. ".repeat(5000))]);
+    library.renew();
+    let index = library.index();
+    let refused = |expected: &str| {
+        for arguments in
+            [&["search", &index, "words"][..], &["index", "examples", "-o", &index, "--text-only"]]
+        {
+            let complaint = fails(arguments, b"", "invalid-input");
+            assert!(complaint.contains(expected), "{complaint}");
+        }
+    };
+    let good = fs::read(&index).unwrap();
+
+    let set = |pragma: &str| Connection::open(&index).unwrap().execute_batch(pragma).unwrap();
+    set("PRAGMA user_version = 99");
+    refused("is an index of version 99, and this crossrank reads version 3; delete it");
+    set("PRAGMA application_id = 7");
+    refused("is not an index of crossrank; name another file");
+    fs::write(&index, "plain text, and rather more of it than a header has").unwrap();
+    refused("is not an index of crossrank; name another file");
+    // Everything but the first pages overwritten.
+    let mut bad = good.clone();
+    bad[8192..].fill(0x5a);
+    fs::write(&index, bad).unwrap();
+    refused("is damaged");
+    fs::write(&index, &good[..good.len() / 2]).unwrap();
+    refused("is damaged");
+
+    let missing = fails(&["search", "no-such-index", "words"], b"", "io");
+    assert!(missing.contains("crossrank index DIR -o no-such-index"), "{missing}");
+    fails(&["index", "no-such-folder", "-o", &index], b"", "io");
+    fails(&["index", "examples", "-o", "/no/such/folder/index"], b"", "io");
+}
