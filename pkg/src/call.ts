@@ -39,9 +39,14 @@ export class Call<W extends Work = Reranking> {
       skipCache,
       signal: stop.signal,
       found: (list, index, result) => {
-        if (ended) return;
+        if (ended || stop.signal.aborted) return;
         this.results[list]![index] = result;
-        this.#changed();
+        try {
+          this.#changed();
+        } catch (error) {
+          // It is the caller's code, and runs inside a worker's message: the call hears of it.
+          stop.abort(error);
+        }
       },
       restarted: (reason) => {
         this.fallback = reason;

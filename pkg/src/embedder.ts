@@ -5,7 +5,7 @@ import type { EmbedCallOptions, EmbedderLoadOptions } from "../types/index.js";
 import { Stop } from "./abort.js";
 import { Call } from "./call.js";
 import type { Home } from "./home.js";
-import { arrayOf, embedControlOf, textOf } from "./input.js";
+import { arrayOf, check, embedControlOf, isObject, textOf } from "./input.js";
 import { embedding } from "./kinds.js";
 import { checked, type Load } from "./load.js";
 import type { Embedding } from "./work.js";
@@ -22,7 +22,14 @@ export function defineEmbedder(load: Load): typeof types.Embedder {
 
     static async load(options: EmbedderLoadOptions = {}): Promise<Embedder> {
       const home = await load(checked(options), embedding(options));
-      return new Embedder(home, (await home.info()).dimensions);
+      try {
+        const { dimensions } = await home.info();
+        options.signal?.throwIfAborted();
+        return new Embedder(home, dimensions);
+      } catch (error) {
+        void home.dispose();
+        throw error;
+      }
     }
 
     async embed(texts: readonly string[], options?: EmbedCallOptions): Promise<Float32Array[]> {
@@ -35,8 +42,10 @@ export function defineEmbedder(load: Load): typeof types.Embedder {
       return (await this.#embed(given, true, () => "the query", options))[0]!;
     }
 
-    async encode(text: string, options: types.EncodeOptions = {}): Promise<types.TextEncoding> {
-      const query = options.query === true;
+    async encode(text: string, options?: types.EncodeOptions): Promise<types.TextEncoding> {
+      check("", options, "an object", isObject(options));
+      const { query = false } = options ?? {};
+      check("query", query, "true or false", typeof query === "boolean");
       const encoding = await this.#home.encode(textOf(text, "the text"), { query });
       return { ids: encoding.ids, truncated: encoding.documentTruncated };
     }

@@ -10,6 +10,7 @@ import type {
 } from "../types/index.js";
 import type { CallControl } from "./call.js";
 import { CrossrankError } from "./errors.js";
+import type { Platform } from "./platform.js";
 import type { Embedding } from "./work.js";
 
 export function topKOf(topK: unknown): number {
@@ -160,6 +161,15 @@ export function show(value: unknown): string {
   if (value === null || value === undefined || typeof value === "boolean") return String(value);
   if (typeof value === "number" || typeof value === "bigint") return String(value);
   return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+}
+
+/** What the platform takes a location for; `name` says in a message whose it is. */
+export function urlOf(platform: Platform, location: URL | string, name: string): URL {
+  try {
+    return platform.url(String(location));
+  } catch {
+    throw invalid(`${name} is ${show(String(location))}, which is no URL; give a whole one`);
+  }
 }
 
 export function invalid(message: string): CrossrankError {

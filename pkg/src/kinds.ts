@@ -2,7 +2,7 @@
 
 import type { EmbedderLoadOptions, LoadOptions, ModelPackage } from "../types/index.js";
 import { defaultEmbedder, defaultReranker } from "./default-model.js";
-import { check, invalid, isWhole, show } from "./input.js";
+import { check, invalid, isObject, isWhole, show, textOf } from "./input.js";
 import type { Keeper } from "./pool.js";
 import type { Storage } from "./storage.js";
 import { VERSION } from "./version.js";
@@ -45,13 +45,15 @@ export function reranking(options: LoadOptions): Kind<Reranking> {
 export function embedding(options: EmbedderLoadOptions): Kind<Embedding> {
   const { maxLength, queryPrefix, documentPrefix } = options;
   check("maxLength", maxLength, "a whole number of tokens", isWhole(maxLength));
-  check("queryPrefix", queryPrefix, "a string", typeof queryPrefix === "string");
-  check("documentPrefix", documentPrefix, "a string", typeof documentPrefix === "string");
   const given = {
     // The core counts in 32 bits.
     ...(maxLength !== undefined && { maxLength: Math.min(maxLength, 0xffff_ffff) }),
-    ...(queryPrefix !== undefined && { queryPrefix }),
-    ...(documentPrefix !== undefined && { documentPrefix }),
+    ...(queryPrefix !== undefined && {
+      queryPrefix: textOf(queryPrefix, "options.queryPrefix"),
+    }),
+    ...(documentPrefix !== undefined && {
+      documentPrefix: textOf(documentPrefix, "options.documentPrefix"),
+    }),
   };
   return {
     name: "embedder",
@@ -68,13 +70,14 @@ export function embedding(options: EmbedderLoadOptions): Kind<Embedding> {
 
 function cacheOf(given: LoadOptions["scoreCache"] = {}): { bytes: number; persistent: boolean } {
   if (given === false) return { bytes: 0, persistent: false };
-  if (typeof given !== "object" || given === null) {
+  if (!isObject(given)) {
     throw invalid(`scoreCache is ${show(given)}; give false or { bytes, persistent }`);
   }
   const { bytes = CACHE_BYTES, persistent = false } = given;
   if (!Number.isInteger(bytes) || bytes < 0) {
     throw invalid(`scoreCache.bytes is ${show(bytes)}; give a number of bytes`);
   }
+  check("scoreCache.persistent", persistent, "true or false", typeof persistent === "boolean");
   return { bytes: Math.min(bytes, 1 << 30), persistent };
 }
 

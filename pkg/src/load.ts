@@ -5,7 +5,7 @@ import { unlessAborted } from "./abort.js";
 import { blobsOf, bytesOf } from "./blobs.js";
 import { CrossrankError } from "./errors.js";
 import type { Home } from "./home.js";
-import { check, invalid, isObject, show } from "./input.js";
+import { check, invalid, isObject, show, urlOf } from "./input.js";
 import { Instance } from "./instance.js";
 import type { Kind } from "./kinds.js";
 import { fingerprintOf, readModel, type ModelFiles } from "./model.js";
@@ -112,7 +112,9 @@ interface Loaded<W extends Work> {
 
 /** The options, which are an object, and not a model by mistake. */
 export function checked<O extends CommonOptions>(options: O): O {
-  if (!isObject(options) || "files" in options || "onnx" in options) {
+  const isBytes = options instanceof ArrayBuffer || ArrayBuffer.isView(options);
+  const isModel = isBytes || options instanceof URL;
+  if (!isObject(options) || isModel || "files" in options || "onnx" in options) {
     throw invalid(`load() was given ${show(options)}; give options, as in load({ model })`);
   }
   const { signal, onProgress } = options;
@@ -123,7 +125,7 @@ export function checked<O extends CommonOptions>(options: O): O {
 
 function scriptOf(given: LoadOptions["worker"], platform: Platform): URL | undefined {
   check("worker", given, "a URL", given instanceof URL || typeof given === "string");
-  return typeof given === "string" ? platform.url(given) : given;
+  return typeof given === "string" ? urlOf(platform, given, "worker") : given;
 }
 
 function workersOf(

@@ -4,7 +4,7 @@ import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../types/
 import { Stop } from "./abort.js";
 import type { Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
-import { isObject, show } from "./input.js";
+import { isObject, show, urlOf } from "./input.js";
 import type { Platform } from "./platform.js";
 import { canHash, find, sha256, type FolderFile, type Found, type KnownFile } from "./read.js";
 import type { Storage } from "./storage.js";
@@ -130,8 +130,10 @@ export async function fingerprintOf(
   }
   const prepared = preparedHash(files);
   if (prepared) return { fingerprint: prepared.hash };
-  if (!canHash()) return {};
-  const digests = [files.onnx, files.tokenizer!, files.config!].map(sha256);
+  const { onnx, tokenizer, config } = files;
+  // One file that is no prepared model is none at all, as the core will say.
+  if (!canHash() || !tokenizer || !config) return {};
+  const digests = [onnx, tokenizer, config].map(sha256);
   return { fingerprint: (await Promise.all(digests)).join(" ") };
 }
 
@@ -197,7 +199,8 @@ function fromPackage(
     const file: ModelFile | undefined = model.files[key];
     if (!file) continue;
     const { url, bytes, sha256 } = file;
-    wanted[key] = { slot: `${model.name} ${key}`, url: platform.url(String(url)), bytes, sha256 };
+    const place = urlOf(platform, url, `model.files.${key}.url`);
+    wanted[key] = { slot: `${model.name} ${key}`, url: place, bytes, sha256 };
   }
   return wanted;
 }
@@ -209,7 +212,7 @@ function fromFolder(model: unknown, kind: ModelKind, platform: Platform): Record
       `model is ${show(model)}; give a model package, a URL, a folder, a prepared model or bytes`,
     );
   }
-  const folder = platform.url(String(model));
+  const folder = urlOf(platform, model, "model");
   if (folder.pathname.endsWith(PREPARED)) {
     const slot = `${folder.origin}${folder.pathname}`;
     return { onnx: { slot, urls: [folder], optional: false } };

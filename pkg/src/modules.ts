@@ -2,6 +2,7 @@
 
 import type { LoadOptions } from "../types/index.js";
 import { CrossrankError } from "./errors.js";
+import { urlOf } from "./input.js";
 import type { Platform } from "./platform.js";
 import { chooseBuild, type Build } from "./simd.js";
 import type { Storage } from "./storage.js";
@@ -28,11 +29,11 @@ export function modulesFor(
       return { build, module: await compileFrom(platform.wasm[build](), platform, storage) };
     };
     const build = await chooseBuild(storage);
-    // The other file may be where this one is not.
-    return compiled(build).catch((error) => {
-      if (build === "simd128") throw error;
-      return compiled("simd128");
-    });
+    // The other file may be where this one is not: on the server, or in the storage.
+    const other = build === "simd128" ? "relaxed-simd" : "simd128";
+    return compiled(build).catch((error) =>
+      compiled(other).catch(() => Promise.reject(error)),
+    );
   });
   const general = once((storage) => {
     return compileFrom(platform.wasm.general(), platform, storage, "general");
@@ -117,7 +118,7 @@ async function compileFrom(
   try {
     if (wasm instanceof WebAssembly.Module) return wasm;
     if (wasm instanceof URL || typeof wasm === "string") {
-      return await platform.compile(platform.url(String(wasm)), storage, kind);
+      return await platform.compile(urlOf(platform, wasm, "wasm"), storage, kind);
     }
     return await WebAssembly.compile(wasm as BufferSource);
   } catch (cause) {

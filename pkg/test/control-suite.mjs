@@ -194,7 +194,8 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       }
       const unnamed = await rejection(() => reranker.rerank(QUERY, ["a"], 1, "fast"));
       equal(unnamed.code, "invalid-argument");
-      for (const options of [{ workers: -1 }, { workers: 1e9 }, { workers: "many" }, { scoreCache: 5 }, { scoreCache: { bytes: -1 } }]) {
+      const caches = [5, [], { bytes: -1 }, { persistent: "yes" }].map((scoreCache) => ({ scoreCache }));
+      for (const options of [{ workers: -1 }, { workers: 1e9 }, { workers: "many" }, ...caches]) {
         const error = await rejection(() => loadModel({ model, ...options }));
         equal(error.code, "invalid-argument", JSON.stringify(options));
       }

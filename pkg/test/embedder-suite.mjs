@@ -106,7 +106,32 @@ export function embedderTests({ crossrank, embedding, workers }) {
       await rejects("invalid-argument", () => Embedder.load(model), /load\(\{ model \}\)/);
       await rejects("invalid-argument", () => loadModel({ model, maxLength: 0 }), /maxLength/);
       await rejects("invalid-argument", () => loadModel({ model, maxLength: 513 }), /512/);
+      await rejects("invalid-argument", () => embedder.encode("a", null), /options is null/);
+      await rejects("invalid-argument", () => embedder.encode("a", { query: "yes" }), /query/);
+      await rejects("invalid-text", () => loadModel({ model, queryPrefix: "\ud83d" }), /queryPrefix/);
+      await rejects("invalid-argument", () => loadModel({ model, documentPrefix: 7 }), /documentPrefix/);
+      await rejects("invalid-model", () => loadModel({ model: new Uint8Array(100) }));
       equal(hash((await embedder.embed([texts[1]]))[0]), bits.hashes[1]);
+    },
+
+    async "rejects with what a callback throws, and goes on"() {
+      const reason = new Error("no such element");
+      let calls = 0;
+      const onProgress = () => {
+        calls++;
+        throw reason;
+      };
+      equal(await rejection(() => embedder.embed(texts, { onProgress })), reason);
+      equal(calls, 1);
+      equal(hash((await embedder.embed([texts[1]]))[0]), bits.hashes[1]);
+    },
+
+    async "an abort after the files are there still stops loading"() {
+      const stop = new AbortController();
+      const total = Object.values(model.files).reduce((sum, { bytes }) => sum + bytes, 0);
+      const onProgress = ({ loaded }) => loaded === total && stop.abort();
+      const load = () => loadModel({ model, onProgress, signal: stop.signal });
+      equal((await rejection(load)).name, "AbortError");
     },
 
     async "an abort in the middle settles at once, and the next call is whole"() {

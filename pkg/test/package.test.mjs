@@ -174,6 +174,29 @@ test("data: URLs hold what fetch takes them for", async () => {
   await assert.rejects(get(new URL("data:;base64,a")), { code: "fetch-failed" });
 });
 
+test("each of the small modules stands in for the other", async () => {
+  const { modulesFor } = await dist("modules");
+  const empty = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  const wasm = Object.fromEntries(["simd128", "relaxed-simd"].map((build) => [build, () => new URL(`file:///${build}`)]));
+  /** With one file, or none; `refused` says that an earlier visit found the relaxed one wrong. */
+  const modules = (there, refused) => {
+    const compile = async ({ pathname }) => {
+      if (pathname === `/${there}`) return empty;
+      throw new Error(`there is no ${pathname}`);
+    };
+    const platform = { wasm, compile, url: (location) => new URL(location) };
+    return modulesFor(platform)(undefined, { has: async () => refused });
+  };
+  for (const refused of [false, true]) {
+    for (const build of ["simd128", "relaxed-simd"]) {
+      const found = modules(build, refused);
+      assert.equal(await found.load(async (module) => module), empty);
+      assert.equal(found.build, build);
+    }
+  }
+  await assert.rejects(modules("none", true).compile(), ({ cause }) => /no \/simd128/.test(cause.message));
+});
+
 /** A seat that scores documents by their length, a few a message; `fate` may end it. */
 function fakeSeat(fate = () => {}) {
   const run = async ({ documents }, _options, signal, found) => {

@@ -178,10 +178,15 @@ export function tests(context) {
       await rejects("invalid-model", load({ onnx: onnx.slice(0, 1e6), tokenizer, config }));
       await rejects("tokenizer-mismatch", load({ onnx, tokenizer: noise, config }));
       await rejects("invalid-model", load({ onnx, tokenizer, config: noise }));
+      await rejects("invalid-model", load(new Uint8Array(100)));
+      await rejects("invalid-argument", load("http://"), /model is .*"http:\/\/"/);
+      const nowhere = () => loadModel({ model, wasm: "http://" });
+      await rejects("invalid-argument", nowhere, /wasm is .*"http:\/\/"/);
       await rejects("invalid-argument", load({ onnx: "file", tokenizer, config }), /model.onnx/);
       await rejects("invalid-argument", load(7), /model is 7/);
       await rejects("invalid-argument", load(null), /model is null/);
-      for (const options of ["./model", null, model]) {
+      const url = new URL("./", model.files.config.url);
+      for (const options of ["./model", null, model, url, noise, noise.buffer]) {
         await rejects("invalid-argument", () => Reranker.load(options), /load\(\{ model \}\)/);
       }
       await rejects("invalid-argument", () => loadModel({ model, signal: "soon" }), /signal/);
@@ -251,6 +256,10 @@ export function tests(context) {
       const stop = new AbortController();
       const load = () => loadModel({ model, signal: stop.signal, onProgress: () => stop.abort() });
       equal((await rejection(load)).name, "AbortError");
+      const fail = () => {
+        throw reason;
+      };
+      equal(await rejection(() => loadModel({ model, onProgress: fail })), reason);
     },
 
     async "refuses a WebAssembly file that is none"() {
