@@ -22,9 +22,12 @@ const PACKAGES = {
   "onnxruntime-web": /^dist\/(ort\.webgpu\.bundle\.min\.mjs|ort-wasm-simd-threaded\.asyncify\.(mjs|wasm))$/,
 };
 
-/** What the service worker leaves alone: packages keep their large files; the bench needs the network. */
+/**
+ * What the service worker leaves alone: the package keeps its models' files and the general module;
+ * the bench needs the network. The small modules belong to the scripts that they come with.
+ */
 const NOT_KEPT =
-  /^sw\.js$|\.(wasm|onnx|md)$|LICENSE|NOTICE$|^packages\/(crossrank-[^/]*\/.*\.json|@huggingface|onnxruntime)/;
+  /^sw\.js$|(?<!\/crossrank|\/crossrank-relaxed-simd)\.wasm$|\.(onnx|md)$|LICENSE|NOTICE$|^packages\/(crossrank-[^/]*\/.*\.json|@huggingface|onnxruntime)/;
 
 const filesIn = (folder) =>
   readdirSync(folder, { recursive: true })

@@ -19,6 +19,8 @@ const MODES = { fulltext: "Full text", vector: "Vector", hybrid: "Hybrid" };
 const PAUSE = 180;
 
 let searched = rust;
+/** The model could not be loaded, so that nothing will be reranked. */
+let withoutModel = false;
 
 // --- Searching -----------------------------------------------------------------------------------
 
@@ -58,10 +60,11 @@ async function search() {
     if (!isLast()) return;
     $("columns").classList.toggle("empty", candidates.length === 0);
     showFirst(candidates, words, mode);
-    busy(true);
+    busy(candidates.length > 0 && !withoutModel);
+    const noModel = withoutModel ? "the model could not be loaded" : "the model is loading…";
     showTiming(stages(mode, times), [
       plural(candidates.length, "candidate"),
-      candidates.length > 0 && (reranker ? "reading them…" : "the model is loading…"),
+      candidates.length > 0 && (reranker ? "reading them…" : noModel),
     ]);
     if (!reranker || candidates.length === 0) say(summary({ candidates, times }));
   }
@@ -123,11 +126,15 @@ function remember(query) {
 
 const say = (text) => ($("status").textContent = text);
 
-function fail(error) {
+function fail(error, what = "") {
   // A search was overtaken by the next.
   if (error.name === "AbortError") return;
   console.error(error);
-  const text = `${error.message} (${error.code ?? error.name})`;
+  // What is left in the list is of an earlier question.
+  if ($("reranked").parentElement.ariaBusy === "true") $("reranked").replaceChildren();
+  busy(false);
+  for (const column of ["first", "reranked"]) $(`${column}-loading`).hidden = true;
+  const text = `${what}${error.message} (${error.code ?? error.name})`;
   $("timing").replaceChildren(h("p", { class: "error", role: "alert" }, text));
 }
 
@@ -178,7 +185,8 @@ $("shown").addEventListener("change", ({ target }) => ($("columns").dataset.show
 $("own-form").addEventListener("submit", (event) => searchOwn(event).catch(fail));
 $("own-back").addEventListener("click", () => use(rust).catch(fail));
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.target.matches("input, textarea, select")) return;
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("input, textarea, select")) return;
   event.preventDefault();
   $("query").select();
 });
@@ -196,6 +204,12 @@ for (const text of EXAMPLES) {
 $("query").value = new URLSearchParams(location.search).get("q") ?? EXAMPLES[0];
 clear();
 const whyNot = (error) => console.warn(`The page is not kept for offline use: ${error.message}`);
-navigator.serviceWorker?.register("sw.js").catch(whyNot);
+navigator.serviceWorker?.register("sw.js", { updateViaCache: "none" }).catch(whyNot);
 loadRust().then(search).catch(fail);
-loadReranker(progressIn("reranked")).then(search).catch(fail);
+loadReranker(progressIn("reranked")).then(
+  () => search().catch(fail),
+  (error) => {
+    withoutModel = true;
+    fail(error, "The model could not be loaded: ");
+  },
+);

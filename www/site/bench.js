@@ -26,8 +26,8 @@ async function run() {
   const contestants = [];
   try {
     show("Loading both libraries and the model…", 0);
-    const [one, loaded] = await Promise.all([ownList(Number($("passages").value)), loadContestants()]);
-    contestants.push(...loaded);
+    const one = await ownList(Number($("passages").value));
+    await loadContestants(contestants);
     const found = await measure(contestants, [one], { rounds, signal, onStep: show });
     showOutcome(contestants.map((contestant, i) => ({ ...contestant, ...found[i] })), one);
     show("Done.", 1);
@@ -117,4 +117,4 @@ $("run-form").addEventListener("submit", (event) => {
 $("stop").addEventListener("click", () => stop.abort());
 new ResizeObserver(draw).observe($("outcome"));
 const whyNot = (error) => console.warn(`The page is not kept for offline use: ${error.message}`);
-navigator.serviceWorker?.register("sw.js").catch(whyNot);
+navigator.serviceWorker?.register("sw.js", { updateViaCache: "none" }).catch(whyNot);

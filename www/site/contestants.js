@@ -45,9 +45,13 @@ async function transformers() {
   };
 }
 
-/** crossrank in one worker, with what it takes by itself where that is more, and transformers.js. */
-export async function loadContestants() {
-  const one = await crossrank(1);
-  const auto = Math.min(navigator.hardwareConcurrency - 1, 4) > 1 ? [await crossrank("auto")] : [];
-  return [one, ...auto, await transformers()];
+/**
+ * Adds to a list crossrank in one worker, with what it takes by itself where that is more, and
+ * transformers.js: each when it is there, so that the list's owner can dispose of it where the next
+ * one fails.
+ */
+export async function loadContestants(contestants) {
+  contestants.push(await crossrank(1));
+  if (Math.min(navigator.hardwareConcurrency - 1, 4) > 1) contestants.push(await crossrank("auto"));
+  contestants.push(await transformers());
 }

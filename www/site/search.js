@@ -34,9 +34,9 @@ export async function createIndex(documents, vectors) {
 const BATCH = 100;
 
 /** The first stage: `[{ document, score, ranks }]`, where `ranks` says at which place each list had it. */
-export async function findCandidates({ index, documents, embedder }, query, { mode, limit }) {
+export async function findCandidates({ index, documents, embedder }, query, { mode, limit, signal }) {
   const lists = {};
-  const value = mode !== "fulltext" && (await embedder.embedQuery(query));
+  const value = mode !== "fulltext" && (await embedder.embedQuery(query, { signal }));
   if (mode !== "vector") {
     const { hits } = await search(index, { term: query, properties: ["title", "section", "text"], limit });
     lists.fulltext = hits;
@@ -70,14 +70,33 @@ export function reciprocalRankFusion(lists, limit, k = 60) {
 /**
  * Both stages. `mode` is "fulltext", "vector" or "hybrid"; `limit` is the number of candidates, and
  * `topK` that of results. `onCandidates` hears of the first stage before the second begins; without
- * a reranker there is no second. Other options are those of `Reranker.rerank`.
+ * a reranker there is no second. Other options are those of `Reranker.rerank`; `signal` and
+ * `latest` stop the first stage's work too.
  */
 export async function searchWithRerank(engine, query, options = {}) {
   const { mode = "fulltext", limit = 50, topK = 10, onCandidates, ...rerankOptions } = options;
-  const candidates = await findCandidates(engine, query, { mode, limit });
+  const { signal, latest = false } = rerankOptions;
+  signal?.throwIfAborted();
+  const isNewest = engine.reranker && latest !== false ? newest(engine.reranker, latest) : () => true;
+  const candidates = await findCandidates(engine, query, { mode, limit, signal });
+  signal?.throwIfAborted();
+  // Its call would end that of the later search, which may have reached the second stage first.
+  if (!isNewest()) throw new DOMException("a later search took the place of this one", "AbortError");
   onCandidates?.(candidates);
   if (!engine.reranker || candidates.length === 0) return { candidates, results: candidates.slice(0, topK) };
   const text = ({ document }) => textOf(document);
   const ranking = await engine.reranker.rerank(query, candidates, topK, { text, ...rerankOptions });
   return { candidates, results: ranking.results, ranking };
+}
+
+/** Of each reranker, the newest search of each name that `latest` gave. */
+const turns = new WeakMap();
+
+/** Makes a search the newest of its name, and gives what says whether it still is. */
+function newest(reranker, name) {
+  const ofReranker = turns.get(reranker) ?? new Map();
+  turns.set(reranker, ofReranker);
+  const turn = Symbol();
+  ofReranker.set(name, turn);
+  return () => ofReranker.get(name) === turn;
 }

@@ -1,5 +1,8 @@
 // Keeps the page's own static files, so that it opens without a network. shell.js, which build.mjs
-// writes, names them and their version. WebAssembly and models are kept by the package.
+// writes, names them and their version. Models are kept by the package.
+//
+// A new version waits until no page of the old one is open: a page takes its scripts and the
+// WebAssembly files that fit them from one version.
 
 importScripts("shell.js");
 
@@ -15,7 +18,6 @@ addEventListener("fetch", (event) => {
 async function keep() {
   const shell = await caches.open(NAME);
   await shell.addAll(self.SHELL.files.map((file) => new Request(file, { cache: "no-cache" })));
-  await skipWaiting();
 }
 
 async function takeOver() {
@@ -28,5 +30,9 @@ async function takeOver() {
 /** A kept file; what is not kept is the network's. */
 async function answer(request) {
   const shell = await caches.open(NAME);
-  return (await shell.match(request, { ignoreSearch: request.mode === "navigate" })) ?? fetch(request);
+  const isPage = request.mode === "navigate";
+  const kept = await shell.match(request, { ignoreSearch: isPage });
+  if (!kept) return fetch(request);
+  // Browsers refuse a page that came by a redirect, as from index.html to the folder.
+  return isPage && kept.redirected ? new Response(kept.body, kept) : kept;
 }

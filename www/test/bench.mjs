@@ -20,7 +20,8 @@ async function run(lists, rounds) {
   const { measure } = await import("./measure.js");
   const { loadContestants } = await import("./contestants.js");
   const { ownList } = await import("./bench.js");
-  const contestants = await loadContestants();
+  const contestants = [];
+  await loadContestants(contestants);
   const found = await measure(contestants, lists ?? [await ownList(50)], { rounds });
   for (const contestant of contestants) await contestant.dispose();
   return contestants.map(({ name, computes }, i) => ({ name, computes, total: found[i].total }));
