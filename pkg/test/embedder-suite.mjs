@@ -126,14 +126,6 @@ export function embedderTests({ crossrank, embedding, workers }) {
       equal(hash((await embedder.embed([texts[1]]))[0]), bits.hashes[1]);
     },
 
-    async "an abort after the files are there still stops loading"() {
-      const stop = new AbortController();
-      const total = Object.values(model.files).reduce((sum, { bytes }) => sum + bytes, 0);
-      const onProgress = ({ loaded }) => loaded === total && stop.abort();
-      const load = () => loadModel({ model, onProgress, signal: stop.signal });
-      equal((await rejection(load)).name, "AbortError");
-    },
-
     async "an abort in the middle settles at once, and the next call is whole"() {
       const reason = new Error("enough");
       const stop = new AbortController();

@@ -197,6 +197,24 @@ test("each of the small modules stands in for the other", async () => {
   await assert.rejects(modules("none", true).compile(), ({ cause }) => /no \/simd128/.test(cause.message));
 });
 
+test("an embedder that says nothing of itself, or is wanted no more, is disposed of", async () => {
+  const { defineEmbedder } = await dist("embedder");
+  const reason = new Error("enough");
+  const stop = new AbortController();
+  const failing = () => Promise.reject(reason);
+  const aborting = async () => {
+    stop.abort(reason);
+    return { dimensions: 3 };
+  };
+  for (const info of [failing, aborting]) {
+    let disposed = 0;
+    const home = { info, dispose: async () => void disposed++ };
+    const Embedder = defineEmbedder(async () => home);
+    await assert.rejects(Embedder.load({ signal: stop.signal }), reason);
+    assert.equal(disposed, 1);
+  }
+});
+
 /** A seat that scores documents by their length, a few a message; `fate` may end it. */
 function fakeSeat(fate = () => {}) {
   const run = async ({ documents }, _options, signal, found) => {

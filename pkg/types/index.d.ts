@@ -406,7 +406,7 @@ export interface EmbedCallOptions {
   truncate?: boolean;
   /** Divide vectors by their length. Default: what the model's files say. */
   normalize?: boolean;
-  /** Called as vectors become known. */
+  /** Called as vectors become known. The call rejects with what it throws. */
   onProgress?: (progress: { embedded: number; total: number }) => void;
 }
 

@@ -187,3 +187,29 @@ test("after the first visit the page searches and reranks without a network", as
     away.close();
   }
 });
+
+test("where the model cannot be loaded, the first stage stays and the page says why", async () => {
+  const away = await start();
+  try {
+    const page = await away.browser.newPage();
+    await page.setRequestInterception(true);
+    page.on("request", (request) => {
+      if (request.url().endsWith(".onnx")) request.respond({ status: 404 });
+      else request.continue();
+    });
+    await page.goto(`${away.origin}/?q=catch+a+panic`);
+    await page.waitForFunction(() =>
+      document.querySelector("#timing .error")?.textContent.includes("model could not be loaded"),
+    );
+    await page.select("#limit", "10");
+    await page.waitForFunction(() =>
+      /10 candidates.*the model could not be loaded/.test(document.getElementById("timing").textContent),
+    );
+    assert.equal((await list(page, "first")).length, 10);
+    assert.equal(await page.$eval(".reranked", (column) => column.getAttribute("aria-busy")), "false");
+    assert.equal(await page.$eval("#reranked-loading", (note) => note.hidden), true);
+  } finally {
+    await away.browser.close();
+    away.close();
+  }
+});

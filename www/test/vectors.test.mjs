@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { Embedder } from "crossrank";
 import * as model from "crossrank-all-minilm-l6-v2";
 import { documentsOf } from "../site/corpus.js";
-import { reciprocalRankFusion, textOf } from "../site/search.js";
+import { createIndex, reciprocalRankFusion, searchWithRerank, textOf } from "../site/search.js";
 import { fromBytes, toBytes } from "../site/vectors.js";
 
 const read = (name) => readFileSync(new URL(`../corpus/${name}`, import.meta.url));
@@ -47,4 +47,36 @@ test("ranks are fused", () => {
     { id: "a", score: 1 / 61, ranks: { fulltext: 1 } },
   ]);
   assert.deepEqual(reciprocalRankFusion({ vector: [hit("c")] }, 5), [{ id: "c", score: 9, ranks: { vector: 1 } }]);
+});
+
+test("a search that is overtaken while it embeds leaves the newer one alone", async () => {
+  const texts = ["a river", "a mountain"].map((text) => ({ title: text, section: "", text }));
+  const vectors = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
+  const asked = [];
+  const reranker = {
+    async rerank(query, candidates) {
+      asked.push(query);
+      return { results: candidates };
+    },
+  };
+  const held = {};
+  const embedder = { embedQuery: (query) => new Promise((resolve) => (held[query] = () => resolve([1, 0]))) };
+  const engine = { ...(await createIndex(texts, vectors)), embedder, reranker };
+  const ask = (query, options) => searchWithRerank(engine, query, { mode: "vector", ...options });
+  const older = ask("riv", { latest: true });
+  const newer = ask("river", { latest: true });
+  const named = ask("mountain", { latest: "another field" });
+  held.river();
+  assert.equal((await newer).results.length, 2);
+  held.riv();
+  await assert.rejects(older, { name: "AbortError" });
+  held.mountain();
+  await named;
+
+  const stop = new AbortController();
+  const stopped = ask("hill", { signal: stop.signal });
+  stop.abort();
+  held.hill();
+  await assert.rejects(stopped, { name: "AbortError" });
+  assert.deepEqual(asked, ["river", "mountain"]);
 });
