@@ -63,10 +63,22 @@ impl FirstStage {
     ) -> Result<FirstStage, Failure> {
         let store = Store::open(path)?;
         let embedder = store.space().map_or(Ok(None), |_| load())?;
-        if embedder.is_some() && embedder.as_ref().map(VectorSpace::of).as_ref() != store.space() {
-            return Err(other_model(path));
+        let first_stage = FirstStage { path: path.to_owned(), stores: Mutex::default(), embedder };
+        first_stage.give_back(first_stage.checked(store)?);
+        Ok(first_stage)
+    }
+
+    /// A connection to an index whose vectors are the embedder's: between two connections the file
+    /// may have been made anew by another model.
+    fn checked(&self, store: Store) -> Result<Store, Failure> {
+        match self.embedder.as_ref().map(VectorSpace::of) {
+            Some(space) if store.space() != Some(&space) => Err(other_model(&self.path)),
+            _ => Ok(store),
         }
-        Ok(FirstStage { path: path.to_owned(), stores: Mutex::new(vec![store]), embedder })
+    }
+
+    fn give_back(&self, store: Store) {
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store);
     }
 
     /// The best `recall` passages, best first; of a document with an `_id`, its best alone.
@@ -92,13 +104,12 @@ impl FirstStage {
     /// Runs something on a connection that nobody else uses meanwhile.
     fn with_store<T>(&self, run: impl FnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
         let idle = self.stores.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let store = idle.map_or_else(|| Store::open(&self.path), Ok)?;
-        // The file may have been made anew since, by another model.
-        if self.embedder.as_ref().is_some_and(|e| store.space() != Some(&VectorSpace::of(e))) {
-            return Err(other_model(&self.path));
-        }
+        let store = match idle {
+            Some(store) => store,
+            None => self.checked(Store::open(&self.path)?)?,
+        };
         let result = run(&store);
-        self.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store);
+        self.give_back(store);
         result
     }
 

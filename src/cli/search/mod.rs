@@ -33,9 +33,9 @@ pub struct SearchArgs {
     #[arg(long)]
     no_rerank: bool,
     /// Order by the sum of the spread scores of words, vectors and cross-encoder, with these weights
-    #[arg(long, value_name = "WEIGHTS", num_args = 0..=1, require_equals = true,
-          default_missing_value = DEFAULT_WEIGHTS)]
-    fuse: Option<FusionWeights>,
+    /// [default weights: text=0.2,vector=0.5,rerank=0.3]
+    #[arg(long, value_name = "WEIGHTS", num_args = 0..=1, require_equals = true)]
+    fuse: Option<Option<FusionWeights>>,
     /// Print a JSON array of {path, id, line, start, end, title, passage, score, firstStageScore, textScore, vectorScore, rerankScore};
     /// id is the _id of JSON lines, and start and end are bytes of the file, or of title and text
     #[arg(long)]
@@ -84,9 +84,6 @@ struct Found<'a> {
     rerank_score: Option<f32>,
 }
 
-/// The weights of `--fuse` without any: those of [`FusionWeights::default`].
-const DEFAULT_WEIGHTS: &str = "text=0.2,vector=0.5,rerank=0.3";
-
 pub fn run(args: &SearchArgs) -> Result<String, Failure> {
     let recall = at_least_one("--recall", args.recall)?;
     let top_k = at_least_one("--top-k", args.top_k)?;
@@ -103,7 +100,8 @@ pub fn run(args: &SearchArgs) -> Result<String, Failure> {
         true => None,
         false => Some(rerank(args, &candidates, &mut watch)?),
     };
-    let order = order(&candidates, ranking.as_ref(), args.fuse.as_ref())?;
+    let weights = args.fuse.map(Option::unwrap_or_default);
+    let order = order(&candidates, ranking.as_ref(), weights)?;
     let rerank_scores: HashMap<usize, f32> =
         ranking.iter().flat_map(|ranking| &ranking.results).map(|r| (r.index, r.score)).collect();
     let found = order.into_iter().take(top_k).map(|(place, score)| Found {
@@ -138,10 +136,10 @@ fn rerank(
 }
 
 /// The places of the candidates with their scores, best first.
-pub fn order(
+fn order(
     candidates: &[Candidate],
     ranking: Option<&Ranking>,
-    weights: Option<&FusionWeights>,
+    weights: Option<FusionWeights>,
 ) -> Result<Vec<(usize, f64)>, Failure> {
     Ok(match (weights, ranking) {
         (Some(weights), ranking) => {
@@ -149,7 +147,7 @@ pub fn order(
             for result in ranking.iter().flat_map(|ranking| &ranking.results) {
                 stages[result.index].rerank = Some(result.logit.into());
             }
-            fuse(&stages, weights)?
+            fuse(&stages, &weights)?
         }
         (None, Some(ranking)) => {
             ranking.results.iter().map(|result| (result.index, result.score.into())).collect()
