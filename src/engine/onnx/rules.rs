@@ -1,16 +1,17 @@
 //! Finds a BERT encoder in an ONNX graph and takes out its parameters.
 //!
-//! The rules match from the output backwards: head, where there is one, layers from the last to the first,
-//! embeddings. They see through what differs between exporters: shapes computed in the graph,
+//! The rules match from the output backwards: head, where there is one, layers from the last to
+//! the first, embeddings. They see through what differs between exporters: shapes computed in the graph,
 //! layer norm and GELU as one operator or as many, products in int8, dequantized or f32, the
 //! scale of attention before or after its product. Every pair is scored without padding, so an
 //! attention mask adds nothing, and the rules only check that it is one.
 
+mod linear;
+
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::graph::{Graph, attribute};
-use super::proto::Node;
-use crate::model::{Encoder, Head, Layer, Linear, Norm, Output, Table, Values};
+use crate::model::{Encoder, Head, Layer, Linear, Norm, Output, Table};
 
 /// The encoder in a graph, or why it is not one that the rules know.
 pub(super) fn bert(graph: Graph, heads: usize, output: &Output) -> Result<Encoder> {
@@ -293,110 +294,6 @@ impl<'a> Rules<'a> {
         ways.into_iter().find_map(|[x, constant]| Some((x, self.graph.floats(constant)?)))
     }
 
-    /// A linear layer with its input: a product and a bias, in any of the forms of `product`.
-    fn linear(&self, name: &'a str) -> Option<(&'a str, Linear)> {
-        let name = self.same(name);
-        if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "Gemm") {
-            return self.gemm(node);
-        }
-        if let Some((product, bias)) = self.with_floats(name, "Add") {
-            let (x, matrix) = self.product(self.same(product))?;
-            return Some((x, matrix.with_bias(bias)?));
-        }
-        let (x, matrix) = self.product(name)?;
-        let bias = vec![0.0; matrix.columns];
-        Some((x, matrix.with_bias(bias)?))
-    }
-
-    fn gemm(&self, node: &'a Node) -> Option<(&'a str, Linear)> {
-        let [x, weight, bias] = node.input.as_slice() else { return None };
-        let float = |name| attribute(node, name).map_or(1.0, |a| a.f);
-        let flag = |name| attribute(node, name).is_some_and(|a| a.i != 0);
-        if float("alpha") != 1.0 || float("beta") != 1.0 || flag("transA") {
-            return None;
-        }
-        let matrix = self.matrix(weight)?;
-        let matrix = if flag("transB") { matrix.transposed() } else { matrix };
-        Some((self.same(x), matrix.with_bias(self.graph.floats(bias)?)?))
-    }
-
-    /// `x w` as `x` and `w`, in f32 or in int8.
-    fn product(&self, name: &'a str) -> Option<(&'a str, Matrix)> {
-        if let Some([x, weight]) = self.graph.pair_of(name, "MatMul") {
-            return Some((self.same(x), self.matrix(weight)?));
-        }
-        both_ways(self.graph.pair_of(name, "Mul")?)
-            .into_iter()
-            .find_map(|[product, scales]| self.int8_product(self.same(product), self.same(scales)))
-    }
-
-    /// `matmul_integer(q, w, q_zero, w_zero) * (q_scale * w_scale)` as `x` and `w`, where
-    /// `q, q_scale, q_zero = dynamic_quantize(x)`.
-    fn int8_product(&self, product: &'a str, scales: &'a str) -> Option<(&'a str, Matrix)> {
-        let inputs = self.graph.inputs_of(product, "MatMulInteger")?;
-        let (quantized, weight) = (self.same(inputs.first()?), inputs.get(1)?);
-        let activation =
-            self.graph.producer(quantized).filter(|n| n.op_type == "DynamicQuantizeLinear")?;
-        let scales = both_ways(self.graph.pair_of(scales, "Mul")?);
-        let [_, scale] = scales.into_iter().find(|[of_x, _]| Some(*of_x) == second(activation))?;
-        let matrix = self.int8_matrix(weight, scale, inputs.get(3), false)?;
-        Some((self.same(&activation.input[0]), matrix))
-    }
-
-    /// A constant matrix in f32: as it is, transposed, or dequantized.
-    fn matrix(&self, name: &'a str) -> Option<Matrix> {
-        match self.graph.inputs_of(name, "Transpose") {
-            Some(inputs) => Some(self.upright_matrix(&inputs[0])?.transposed()),
-            None => self.upright_matrix(name),
-        }
-    }
-
-    fn upright_matrix(&self, name: &'a str) -> Option<Matrix> {
-        if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "DequantizeLinear") {
-            let [values, scale] = node.input.first_chunk()?;
-            let axis = attribute(node, "axis").map_or(1, |axis| axis.i);
-            let by_row = matches!(axis, 0 | -2) && self.graph.scalar(scale).is_none();
-            let matrix = self.int8_matrix(values, scale, node.input.get(2), by_row)?;
-            let matrix = if by_row { matrix.transposed() } else { matrix };
-            return Some(Matrix { values: Values::F32(matrix.values.to_f32()), ..matrix });
-        }
-        let constant = self.graph.constant(name).filter(|constant| constant.is_float())?;
-        let [rows, columns] = sides(&constant.shape)?;
-        Some(Matrix { rows, columns, values: Values::F32(constant.floats()?) })
-    }
-
-    /// A constant int8 or uint8 matrix, with scales and zero points by column or one for all.
-    /// Where they are by row, this is the transposed matrix, of which they are by column.
-    fn int8_matrix(
-        &self,
-        values: &'a str,
-        scale: &'a str,
-        zero_point: Option<&'a String>,
-        by_row: bool,
-    ) -> Option<Matrix> {
-        let Bytes { shape, values, zero } = self.int8(values)?;
-        let [rows, columns] = sides(&shape)?;
-        let (rows, columns, values) = match by_row {
-            true => (columns, rows, transpose(&values, rows, columns)),
-            false => (rows, columns, values),
-        };
-        let zero_points = match zero_point.filter(|name| !name.is_empty()) {
-            Some(name) => self.int8(name)?.values.into_iter().map(i32::from).collect(),
-            None => vec![zero],
-        };
-        let values = Values::Int8 { values, scales: self.graph.floats(scale)?, zero_points };
-        values.fit(rows, columns).then_some(Matrix { rows, columns, values })
-    }
-
-    /// A constant of bytes. Unsigned ones are recentred by 128.
-    fn int8(&self, name: &'a str) -> Option<Bytes> {
-        let constant = self.graph.constant(name)?;
-        let (signed, bytes) = constant.bytes()?;
-        let (flip, zero) = if signed { (0, 0) } else { (0x80, -128) };
-        let values = bytes.iter().map(|&v| (v ^ flip) as i8).collect();
-        Some(Bytes { shape: constant.shape, values, zero })
-    }
-
     /// The sum of BERT's three embeddings as tables for words, positions and segments.
     fn embeddings(&self, sum: &'a str) -> Option<[Table; 3]> {
         let outer = self.graph.pair_of(sum, "Add")?;
@@ -451,48 +348,6 @@ impl<'a> Rules<'a> {
     fn same(&self, name: &'a str) -> &'a str {
         self.graph.same_numbers(name)
     }
-}
-
-/// A constant of int8, and what stands for a stored 0 in it.
-struct Bytes {
-    shape: Vec<usize>,
-    values: Vec<i8>,
-    zero: i32,
-}
-
-/// A constant matrix, `[rows, columns]`.
-struct Matrix {
-    rows: usize,
-    columns: usize,
-    values: Values,
-}
-
-impl Matrix {
-    fn with_bias(self, bias: Vec<f32>) -> Option<Linear> {
-        let Matrix { rows, columns, values } = self;
-        let fits = bias.len() == columns && values.fit(rows, columns);
-        fits.then_some(Linear { inputs: rows, outputs: columns, weights: values, bias })
-    }
-
-    fn transposed(self) -> Matrix {
-        let Matrix { rows, columns, values } = self;
-        let values = Values::F32(transpose(&values.to_f32(), rows, columns));
-        Matrix { rows: columns, columns: rows, values }
-    }
-}
-
-/// The sides of a matrix that has elements: without any, one side may be of any length.
-fn sides(shape: &[usize]) -> Option<[usize; 2]> {
-    <[usize; 2]>::try_from(shape).ok().filter(|sides| !sides.contains(&0))
-}
-
-fn transpose<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
-    (0..columns).flat_map(|c| (0..rows).map(move |r| values[r * columns + c])).collect()
-}
-
-/// The second output of a node.
-fn second(node: &Node) -> Option<&str> {
-    node.output.get(1).map(String::as_str)
 }
 
 /// The operands of a commutative operator in both orders.
