@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::embedder::{EmbedOptions, Embedding, TextKind};
 use crate::tokenizer::{Encoding, Truncation};
 
@@ -18,6 +20,44 @@ pub(super) struct Parsed {
     pub truncation: Truncation,
     pub normalize: Option<bool>,
     pub form: Form,
+}
+
+/// A body's texts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Texts {
+    One(String),
+    Several(Vec<String>),
+    Other(serde::de::IgnoredAny),
+}
+
+impl Texts {
+    /// The texts, or what to say where they are neither.
+    pub fn list(self, otherwise: &str) -> Result<Vec<String>, Failure> {
+        match self {
+            Texts::One(text) => Ok(vec![text]),
+            Texts::Several(texts) => Ok(texts),
+            Texts::Other(_) => Err(Failure::bad(otherwise)),
+        }
+    }
+}
+
+/// What a body says that its texts are. Without it they are documents.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    Query,
+    #[serde(alias = "passage")]
+    Document,
+}
+
+impl Kind {
+    pub fn of(given: Option<Kind>) -> TextKind {
+        match given {
+            Some(Kind::Query) => TextKind::Query,
+            Some(Kind::Document) | None => TextKind::Document,
+        }
+    }
 }
 
 /// How vectors are written.

@@ -3,30 +3,21 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::embedder::TextKind;
 use crate::tokenizer::Truncation;
 
-use super::embed::{Answer, Form, Parsed};
+use super::embed::{Answer, Form, Kind, Parsed, Texts};
 use super::failure::Failure;
 use super::message::Response;
 use super::parse;
 
 #[derive(Deserialize)]
 struct Body {
-    input: Input,
+    input: Texts,
     model: Option<String>,
     encoding_format: Option<Encoding>,
     dimensions: Option<Value>,
     /// Not OpenAI's: what other servers take for models that tell queries from passages.
-    input_type: Option<InputType>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Input {
-    Text(String),
-    Texts(Vec<String>),
-    Other(serde::de::IgnoredAny),
+    input_type: Option<Kind>,
 }
 
 #[derive(Deserialize)]
@@ -36,25 +27,11 @@ enum Encoding {
     Base64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum InputType {
-    Query,
-    #[serde(alias = "passage")]
-    Document,
-}
-
 pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
     let body: Body = parse::json(body)?;
-    let texts = match body.input {
-        Input::Text(text) => vec![text],
-        Input::Texts(texts) => texts,
-        Input::Other(_) => {
-            return Err(Failure::bad(
-                "input: give a string or an array of strings; token ids are of another tokenizer",
-            ));
-        }
-    };
+    let texts = body
+        .input
+        .list("input: give a string or an array of strings; token ids are of another tokenizer")?;
     if body.dimensions.is_some_and(|dimensions| !dimensions.is_null()) {
         return Err(Failure::bad(
             "dimensions: the model's vectors cannot be shortened; leave it out",
@@ -63,10 +40,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
     Ok(Parsed {
         model: body.model,
         texts,
-        kind: match body.input_type {
-            Some(InputType::Query) => TextKind::Query,
-            Some(InputType::Document) | None => TextKind::Document,
-        },
+        kind: Kind::of(body.input_type),
         truncation: Truncation::Right,
         normalize: None,
         form: match body.encoding_format {

@@ -4,12 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::batch::BATCH_TOKENS;
-use crate::embedder::TextKind;
 use crate::reranker::LongDocuments;
 use crate::tokenizer::Truncation;
 
 use super::Server;
-use super::embed::{self, Form};
+use super::embed::{self, Form, Kind, Texts};
 use super::failure::Failure;
 use super::job::{Answer, Document, List, Settings};
 use super::message::Response;
@@ -76,45 +75,20 @@ fn truncation(truncate: Option<bool>, direction: &Option<Direction>) -> Truncati
 
 #[derive(Deserialize)]
 struct EmbedBody {
-    inputs: Inputs,
+    inputs: Texts,
     truncate: Option<bool>,
     truncation_direction: Option<Direction>,
     normalize: Option<bool>,
-    prompt_name: Option<PromptName>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Inputs {
-    Text(String),
-    Texts(Vec<String>),
-    Other(serde::de::IgnoredAny),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum PromptName {
-    Query,
-    #[serde(alias = "passage")]
-    Document,
+    prompt_name: Option<Kind>,
 }
 
 pub(super) fn parse_embed(body: &[u8]) -> Result<embed::Parsed, Failure> {
     let body: EmbedBody = parse::json(body)?;
-    let texts = match body.inputs {
-        Inputs::Text(text) => vec![text],
-        Inputs::Texts(texts) => texts,
-        Inputs::Other(_) => {
-            return Err(Failure::bad("inputs: give a string or an array of strings"));
-        }
-    };
+    let texts = body.inputs.list("inputs: give a string or an array of strings")?;
     Ok(embed::Parsed {
         model: None,
         texts,
-        kind: match body.prompt_name {
-            Some(PromptName::Query) => TextKind::Query,
-            Some(PromptName::Document) | None => TextKind::Document,
-        },
+        kind: Kind::of(body.prompt_name),
         truncation: truncation(body.truncate, &body.truncation_direction),
         normalize: Some(body.normalize.unwrap_or(true)),
         form: Form::Numbers,
