@@ -107,6 +107,8 @@ mod wasm_api;
 #[cfg(all(target_arch = "wasm32", feature = "server"))]
 mod wasm_edge;
 #[cfg(target_arch = "wasm32")]
+mod wasm_files;
+#[cfg(target_arch = "wasm32")]
 mod wasm_panic;
 
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]

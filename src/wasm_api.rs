@@ -11,9 +11,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
+use crate::wasm_files::Files;
 use crate::{
-    CacheKey, Error, LoadOptions, LongDocuments, ModelFiles, RerankOptions, Reranker, Score,
-    ScoreCache, wasm_panic,
+    CacheKey, Error, LoadOptions, LongDocuments, RerankOptions, Reranker, Score, ScoreCache,
+    wasm_panic,
 };
 
 /// A loaded model in this WebAssembly instance.
@@ -67,19 +68,12 @@ struct CacheInfo {
 
 #[wasm_bindgen(js_class = Model)]
 impl Model {
-    /// Loads a model from the bytes of its files, or of a prepared model alone, whose hash has been
-    /// compared where it is `checked`: browsers do so far sooner than WebAssembly.
+    /// Loads a model. `checked`: whether the hash of a prepared one has been compared, which
+    /// browsers do far sooner than WebAssembly.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        onnx: Vec<u8>,
-        tokenizer: Option<Vec<u8>>,
-        config: Option<Vec<u8>>,
-        tokenizer_config: Option<Vec<u8>>,
-        cache: JsValue,
-        checked: bool,
-    ) -> Result<Model, JsValue> {
+    pub fn new(files: Files, cache: JsValue, checked: bool) -> Result<Model, JsValue> {
         wasm_panic::keep();
-        let files = files(onnx, tokenizer, config, tokenizer_config, checked)?;
+        let files = files.into_model(checked).map_err(to_js_error)?;
         let options: Option<CacheOptions> = serde_wasm_bindgen::from_value(cache)?;
         let cache = Arc::new(ScoreCache::new(options.as_ref().map_or(0, |options| options.bytes)));
         let mut load = LoadOptions::default();
@@ -192,27 +186,6 @@ impl ScoreOptions {
         });
         let ScoreOptions { max_windows, max_length, .. } = *self;
         RerankOptions { long_documents, max_windows, max_length, ..RerankOptions::default() }
-    }
-}
-
-/// The files of a model, or those in a prepared one.
-fn files(
-    onnx: Vec<u8>,
-    tokenizer: Option<Vec<u8>>,
-    config: Option<Vec<u8>>,
-    tokenizer_config: Option<Vec<u8>>,
-    checked: bool,
-) -> Result<ModelFiles, JsValue> {
-    match (tokenizer, config) {
-        (Some(tokenizer), Some(config)) => Ok(ModelFiles {
-            onnx: onnx.into(),
-            tokenizer: tokenizer.into(),
-            config: config.into(),
-            tokenizer_config: tokenizer_config.map(Into::into),
-            ..ModelFiles::default()
-        }),
-        _ if checked => ModelFiles::from_checked(onnx.into()).map_err(to_js_error),
-        _ => ModelFiles::from_prepared(onnx).map_err(to_js_error),
     }
 }
 

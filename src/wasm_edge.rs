@@ -2,41 +2,12 @@
 //!
 //! It converts requests and responses and decides nothing.
 
-use std::collections::BTreeMap;
-
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::server::{Model, Options, Request, Response, Server, Tokens};
-use crate::{LoadOptions, ModelFiles, Reranker, wasm_panic};
-
-/// The files of a model, which arrive in pieces: no whole file need be in JavaScript's memory.
-#[wasm_bindgen]
-#[derive(Default)]
-pub struct Files(BTreeMap<String, Vec<u8>>);
-
-#[wasm_bindgen]
-impl Files {
-    #[wasm_bindgen(constructor)]
-    pub fn new() -> Files {
-        Files::default()
-    }
-
-    /// Makes room for so much more of a file. Before each piece, which would otherwise lie where
-    /// the file can grow in its place; and not doubled, as memory never gets smaller again.
-    pub fn reserve(&mut self, name: &str, bytes: usize) {
-        const STEP: usize = 1 << 20;
-        let file = self.0.entry(name.to_owned()).or_default();
-        if file.capacity() - file.len() < bytes {
-            file.reserve_exact(bytes.max(STEP));
-        }
-    }
-
-    /// Adds to the end of a file.
-    pub fn push(&mut self, name: &str, piece: &[u8]) {
-        self.0.entry(name.to_owned()).or_default().extend_from_slice(piece);
-    }
-}
+use crate::wasm_files::Files;
+use crate::{LoadOptions, Reranker, wasm_panic};
 
 /// The routes with a loaded model.
 #[wasm_bindgen]
@@ -48,16 +19,8 @@ impl Routes {
     #[wasm_bindgen(constructor)]
     pub fn new(files: Files, name: String, tokens: &str) -> Result<Routes, JsError> {
         wasm_panic::keep();
-        let Files(mut files) = files;
-        let mut file = |name: &str| files.remove(name).map(Into::into);
-        let files = ModelFiles {
-            onnx: file("onnx").unwrap_or_default(),
-            tokenizer: file("tokenizer").unwrap_or_default(),
-            config: file("config").unwrap_or_default(),
-            tokenizer_config: file("tokenizerConfig"),
-            ..ModelFiles::default()
-        };
-        let reranker = Reranker::from_owned_files(files, LoadOptions::default())?;
+        let model = files.into_model(false)?;
+        let reranker = Reranker::from_owned_files(model, LoadOptions::default())?;
         // One request is scored at a time, on one thread.
         let options =
             Options { tokens: Tokens::parse(tokens), queue: 1, threads: 1, ..Options::default() };

@@ -103,7 +103,7 @@ fn what_one_module_owns_no_other_names() {
         ("tokio", &["cli"]),
         ("std::process", &["cli", "main"]),
         ("ureq", &["remote"]),
-        ("wasm_bindgen", &["wasm_api", "wasm_edge", "wasm_panic"]),
+        ("wasm_bindgen", &["wasm_api", "wasm_edge", "wasm_files", "wasm_panic"]),
         ("unsafe ", &["kernels"]),
         ("rusqlite", &["cli"]),
     ];

@@ -1,6 +1,7 @@
 // Types of what scripts/build.sh generates from src/wasm_api.rs with wasm-bindgen.
 
 import type { Encoding } from "../types/index.js";
+import type { WasmFiles } from "./content.js";
 import type { Embedding, EmbedderSetup, Known, Reranking, Work } from "./work.js";
 
 /** A model inside a WebAssembly instance. Errors that it throws are `{ code, message }`. */
@@ -37,20 +38,14 @@ export interface CacheOptions {
 /** The bindings of one instance; calling them with a module makes the instance. */
 export interface Bindings {
   (module: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  Files: new () => WasmFiles;
   Model: new (
-    onnx: Uint8Array,
-    tokenizer: Uint8Array | undefined,
-    config: Uint8Array | undefined,
-    tokenizerConfig: Uint8Array | undefined,
+    files: WasmFiles,
     cache: CacheOptions | undefined,
     checked: boolean,
   ) => WasmModel<Reranking>;
   Embedder: new (
-    onnx: Uint8Array,
-    tokenizer: Uint8Array | undefined,
-    config: Uint8Array | undefined,
-    tokenizerConfig: Uint8Array | undefined,
-    embedding: Record<string, string>,
+    files: WasmFiles,
     setup: EmbedderSetup,
     checked: boolean,
   ) => WasmModel<Embedding>;

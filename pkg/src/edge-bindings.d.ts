@@ -1,9 +1,6 @@
 // Types of what scripts/build.sh generates from src/wasm_edge.rs with wasm-bindgen.
 
-export interface Files {
-  reserve(name: string, bytes: number): void;
-  push(name: string, piece: Uint8Array): void;
-}
+import type { WasmFiles } from "./content.js";
 
 export type RawResponse = [status: number, headers: [string, string][], body: Uint8Array<ArrayBuffer>];
 
@@ -19,8 +16,8 @@ export interface Routes {
 /** The bindings of one instance; calling them with a module makes the instance. */
 export interface Bindings {
   (module: { module_or_path: WebAssembly.Module }): Promise<unknown>;
-  Files: new () => Files;
-  Routes: new (files: Files, name: string, tokens: string) => Routes;
+  Files: new () => WasmFiles;
+  Routes: new (files: WasmFiles, name: string, tokens: string) => Routes;
   isPlainId(id: string): boolean;
   lastPanic(): string | undefined;
 }

@@ -3,19 +3,14 @@
 
 import type { EdgeBinding, EdgeHandler, EdgeModel, EdgeOptions } from "../types/edge.js";
 import type { ModelBytes } from "../types/index.js";
+import { piecesOf, put, type Pieces, type WasmFiles } from "./content.js";
 import { Received } from "./download.js";
-import { bind, type Bindings, type Files, type RawResponse, type Routes } from "./edge-bindings.js";
+import { bind, type Bindings, type RawResponse, type Routes } from "./edge-bindings.js";
 import { FOLDER } from "./model.js";
 
 interface Instance {
   bindings: Bindings;
   routes: Routes;
-}
-
-/** A file of the model: its pieces, and its length where that is known. */
-interface Opened {
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-  size?: number | undefined;
 }
 
 export function define(compile: () => Promise<WebAssembly.Module>) {
@@ -105,15 +100,11 @@ function tokensOf<Env>({ tokens }: EdgeOptions<Env>, env: Env): string {
   return lines;
 }
 
-async function readInto(files: Files, model: EdgeModel, key: keyof typeof FOLDER): Promise<void> {
+async function readInto(files: WasmFiles, model: EdgeModel, key: keyof typeof FOLDER): Promise<void> {
   const { paths, optional = false } = FOLDER[key];
   const opened = await open(model, key, paths);
   if (opened) {
-    if (opened.size !== undefined) files.reserve(key, opened.size);
-    for await (const piece of opened.pieces) {
-      files.reserve(key, piece.length);
-      files.push(key, piece);
-    }
+    await put(files, key, opened);
   } else if (!optional) {
     throw new Error(`the model has no ${paths[0]}; check what model names`);
   }
@@ -124,9 +115,12 @@ async function open(
   model: EdgeModel,
   key: keyof typeof FOLDER,
   paths: string[],
-): Promise<Opened | undefined> {
+): Promise<Pieces | undefined> {
   const file = fileIn(model);
-  if (!file) return bytesOf((model as ModelBytes)[key]);
+  if (!file) {
+    const bytes = (model as ModelBytes)[key];
+    return bytes && piecesOf(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
+  }
   for (const path of paths) {
     const opened = await file(path);
     if (opened) return opened;
@@ -134,7 +128,7 @@ async function open(
   return undefined;
 }
 
-function fileIn(model: EdgeModel): ((path: string) => Promise<Opened | undefined>) | undefined {
+function fileIn(model: EdgeModel): ((path: string) => Promise<Pieces | undefined>) | undefined {
   if (typeof model === "string" || model instanceof URL) {
     const folder = new URL(model);
     if (!folder.pathname.endsWith("/")) folder.pathname += "/";
@@ -147,19 +141,13 @@ function fileIn(model: EdgeModel): ((path: string) => Promise<Opened | undefined
   if ("get" in model) {
     return async (path) => {
       const object = await model.get(path);
-      return object ? { pieces: piecesOf(object.body), size: object.size } : undefined;
+      return object ? { pieces: read(object.body), size: object.size } : undefined;
     };
   }
   return undefined;
 }
 
-function bytesOf(bytes: Uint8Array | ArrayBuffer | undefined): Opened | undefined {
-  if (bytes === undefined) return undefined;
-  const piece = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
-  return { pieces: [piece], size: piece.length };
-}
-
-function fromResponse(response: Response): Opened | undefined {
+function fromResponse(response: Response): Pieces | undefined {
   if (response.status === 404) return undefined;
   if (!response.ok) {
     throw new Error(`${response.url} answered with status ${response.status}`);
@@ -167,11 +155,11 @@ function fromResponse(response: Response): Opened | undefined {
   // The length of a compressed response is that of its compressed form.
   const plain = response.headers.get("content-encoding") === null;
   const length = plain ? response.headers.get("content-length") : null;
-  return { pieces: piecesOf(response.body!), size: length === null ? undefined : Number(length) };
+  return { pieces: read(response.body!), size: length === null ? undefined : Number(length) };
 }
 
 /** The pieces of a stream, in one buffer again and again where the stream can fill one. */
-async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* read(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   let reader;
   try {
     reader = body.getReader({ mode: "byob" });

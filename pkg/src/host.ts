@@ -2,7 +2,6 @@
 
 import { CrossrankError, DocumentError } from "./errors.js";
 import { Instance } from "./instance.js";
-import { bytesOf } from "./blobs.js";
 import type { Work } from "./work.js";
 import type { Port, Reply, Request } from "./protocol.js";
 import type { Source } from "./seat.js";
@@ -15,7 +14,7 @@ export function host(port: Port): void {
   async function load({ module, files, setup }: Request & { op: "load" }): Promise<void> {
     // Of several modules the page tries one after the other.
     const modules: Source<Work>["modules"] = { load: (use) => use(module) };
-    instance = new Instance({ modules, files: () => bytesOf(files), setup });
+    instance = new Instance({ modules, files: async () => files, setup });
     await instance.ready();
   }
 

@@ -3,9 +3,10 @@
 import type { Encoding } from "../types/index.js";
 import { bind, type Bindings, type WasmCache, type WasmModel } from "./bindings.js";
 import { Breath } from "./breath.js";
+import { piecesOf, put } from "./content.js";
 import { CrossrankError, disposed, DocumentError, type ErrorCode } from "./errors.js";
 import type { Lists } from "./home.js";
-import { embeddingTexts, type ModelFiles } from "./model.js";
+import { nameOf, type ModelFiles } from "./model.js";
 import { canHash } from "./read.js";
 import type { CacheSeat, Found, Recalled, Source } from "./seat.js";
 import type { Embedding, Known, Reranking, Work } from "./work.js";
@@ -177,25 +178,27 @@ async function instantiateWith<W extends Work>(
     throw new CrossrankError("runtime-failed", message, { cause });
   }
   try {
-    return { bindings, model: made(bindings, files, setup) as WasmModel<W>, dropped: false };
+    const model = (await made(bindings, files, setup)) as WasmModel<W>;
+    return { bindings, model, dropped: false };
   } catch (error) {
     throw errorOf(error, bindings);
   }
 }
 
-function made(
-  { Model, Embedder }: Bindings,
+async function made(
+  { Files, Model, Embedder }: Bindings,
   files: ModelFiles,
   setup: Work["setup"],
-): WasmModel<Reranking> | WasmModel<Embedding> {
-  const { onnx, tokenizer, config, tokenizerConfig } = files;
-  // Where there is a way to, `readModel` has checked a prepared model.
-  const checked = canHash();
-  if (setup.kind === "reranker") {
-    return new Model(onnx, tokenizer, config, tokenizerConfig, setup.cache, checked);
+): Promise<WasmModel<Reranking> | WasmModel<Embedding>> {
+  const inside = new Files();
+  for (const [key, content] of Object.entries(files)) {
+    if (content) await put(inside, nameOf(key), piecesOf(content));
   }
-  const texts = embeddingTexts(files);
-  return new Embedder(onnx, tokenizer, config, tokenizerConfig, texts, setup.options, checked);
+  // Where there is a way to, `readModel` checks a prepared model.
+  const checked = canHash();
+  return setup.kind === "reranker"
+    ? new Model(inside, setup.cache, checked)
+    : new Embedder(inside, setup.options, checked);
 }
 
 /** What src/wasm_api.rs throws; anything else is a trap or the engine's own error. */

@@ -2,7 +2,7 @@
 
 import type { EmbedderLoadOptions, LoadOptions } from "../types/index.js";
 import { unlessAborted } from "./abort.js";
-import { blobsOf, bytesOf } from "./blobs.js";
+import { blobOf } from "./content.js";
 import { CrossrankError } from "./errors.js";
 import type { Home } from "./home.js";
 import { check, invalid, isObject, show, urlOf } from "./input.js";
@@ -12,6 +12,7 @@ import { fingerprintOf, readModel, type ModelFiles } from "./model.js";
 import type { Platform } from "./platform.js";
 import { modulesFor } from "./modules.js";
 import { Pool } from "./pool.js";
+import { DamagedCopy } from "./read.js";
 import { refuseRelaxed } from "./simd.js";
 import { Storage } from "./storage.js";
 import type { Work } from "./work.js";
@@ -39,8 +40,22 @@ export function loader(platform: Platform): Load {
     const script = scriptOf(options.worker, platform);
     const modules = modulesOf(wasm, storage);
     const source = model === undefined ? await kind.defaultModel() : model;
-    const readFiles = (watch: Pick<LoadOptions, "onProgress" | "signal">) =>
-      readModel(kind.name, source, platform, storage, watch);
+    /** Of the files that were read last. */
+    let verified: Promise<unknown> = Promise.resolve();
+    async function readFiles(watch: Pick<LoadOptions, "onProgress" | "signal">) {
+      const read = await readModel(kind.name, source, platform, storage, watch);
+      verified = read.verified;
+      return read.files;
+    }
+
+    /** The files once more. */
+    async function readAgain(): Promise<ModelFiles> {
+      const files = await readFiles({});
+      return verified.then(
+        () => files,
+        (error) => (error instanceof DamagedCopy ? readAgain() : Promise.reject(error)),
+      );
+    }
 
     async function read(): Promise<Loaded<W>> {
       const [files] = await Promise.all([readFiles({ onProgress, signal }), modules.compile()]);
@@ -53,9 +68,7 @@ export function loader(platform: Platform): Load {
      * browser's storage come back quickly.
      */
     function inThread({ setup, ...loaded }: Loaded<W>): Promise<Pool<W>> {
-      let first: ModelFiles | undefined = loaded.files;
-      const again = async () => first ?? (await readFiles({}));
-      const files = () => again().finally(() => (first = undefined));
+      const files = firstly(Promise.resolve(loaded.files), readAgain);
       const seat = new Instance<W>({ modules, files, setup });
       const cache = kind.cached ? seat : undefined;
       const keeper = async () => kind.keeper(setup, storage);
@@ -64,13 +77,16 @@ export function loader(platform: Platform): Load {
 
     /** Workers start while the files are read. They are handed blobs, which are not copied. */
     async function inWorkers(count: number): Promise<Pool<W>> {
-      const parts = read().then(({ files, ...rest }) => ({ ...rest, files: blobsOf(files) }));
+      const parts = read().then(({ files, setup }) => ({ files: blobsOf(files), setup }));
       // Whoever waits for them hears of a failure.
       parts.catch(() => {});
       const seats = Array.from({ length: count }, (_, i) => {
+        // A blob of the browser's storage may be gone by the time that a worker is replaced.
+        const first = parts.then(({ files }) => files);
+        const files = firstly(first, async () => blobsOf(await readAgain()));
         const partsOfSeat = async () => {
-          const { files, setup } = await parts;
-          return { modules, files, setup: i === 0 ? setup : kind.others(setup) };
+          const { setup } = await parts;
+          return { modules, files: await files(), setup: i === 0 ? setup : kind.others(setup) };
         };
         return new WorkerSeat<W>({ start: () => platform.worker(script), parts: partsOfSeat });
       });
@@ -81,13 +97,27 @@ export function loader(platform: Platform): Load {
       } catch (error) {
         const startFailed = error instanceof CrossrankError && error.code === "runtime-failed";
         if (!(startFailed && workers.auto)) throw error;
-        const { files: blobs, ...rest } = await parts;
-        return inThread({ ...rest, files: await bytesOf(blobs) });
+        return inThread(await parts);
       }
     }
 
+    /** The model, which is loaded while its files are verified. */
+    async function loadSound(): Promise<Pool<W>> {
+      const loading = workers.count > 0 ? inWorkers(workers.count) : read().then(inThread);
+      const [loaded] = await Promise.allSettled([loading]);
+      try {
+        await verified;
+      } catch (error) {
+        if (loaded.status === "fulfilled") void loaded.value.dispose();
+        // The copy is gone: now its file comes from where it lies.
+        if (error instanceof DamagedCopy) return loadSound();
+        throw error;
+      }
+      return loading;
+    }
+
     async function load(): Promise<Home<W>> {
-      const pool = await (workers.count > 0 ? inWorkers(workers.count) : inThread(await read()));
+      const pool = await loadSound();
       try {
         // The relaxed build computes with the simd128 kernel where its own test fails.
         if (modules.build === "relaxed-simd" && (await pool.info()).kernel === "simd128") {
@@ -108,6 +138,22 @@ export function loader(platform: Platform): Load {
 interface Loaded<W extends Work> {
   files: ModelFiles;
   setup: W["setup"];
+}
+
+/** Gives `first` once, and then what `again` gives. */
+function firstly<T>(first: Promise<T>, again: () => Promise<T>): () => Promise<T> {
+  first.catch(() => {});
+  let left: Promise<T> | undefined = first;
+  return () => {
+    const given = left;
+    left = undefined;
+    return given ?? again();
+  };
+}
+
+function blobsOf(files: ModelFiles): ModelFiles {
+  const entries = Object.entries(files).filter(([, content]) => content !== undefined);
+  return Object.fromEntries(entries.map(([key, content]) => [key, blobOf(content)])) as never;
 }
 
 /** The options, which are an object, and not a model by mistake. */

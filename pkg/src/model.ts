@@ -2,6 +2,7 @@
 
 import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../types/index.js";
 import { Stop } from "./abort.js";
+import { bytesOf, partOf, type Content } from "./content.js";
 import type { Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
 import { isObject, show, urlOf } from "./input.js";
@@ -12,16 +13,22 @@ import type { Work } from "./work.js";
 
 export interface ModelFiles {
   /** The graph; or a prepared model, which holds the other files. */
-  onnx: Uint8Array;
-  tokenizer?: Uint8Array | undefined;
-  config?: Uint8Array | undefined;
-  tokenizerConfig?: Uint8Array | undefined;
+  onnx: Content;
+  tokenizer?: Content | undefined;
+  config?: Content | undefined;
+  tokenizerConfig?: Content | undefined;
   /** Of an embedder: this one, or some of the others. */
-  pooling?: Uint8Array | undefined;
-  modules?: Uint8Array | undefined;
-  poolingConfig?: Uint8Array | undefined;
-  sentenceBertConfig?: Uint8Array | undefined;
-  sentenceTransformersConfig?: Uint8Array | undefined;
+  pooling?: Content | undefined;
+  modules?: Content | undefined;
+  poolingConfig?: Content | undefined;
+  sentenceBertConfig?: Content | undefined;
+  sentenceTransformersConfig?: Content | undefined;
+}
+
+/** Files, and whether they are what they should be, which takes longer to know. */
+export interface ReadModel {
+  files: ModelFiles;
+  verified: Promise<unknown>;
 }
 
 type Model = Exclude<LoadOptions["model"], undefined>;
@@ -62,14 +69,9 @@ const EMBEDDING = {
   sentenceTransformersConfig: "config_sentence_transformers.json",
 };
 
-/** What the files of {@link EMBEDDING} say, by their names. */
-export function embeddingTexts(files: ModelFiles): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const [key, name] of Object.entries(EMBEDDING)) {
-    const bytes = files[key as keyof typeof EMBEDDING];
-    if (bytes) texts[name] = new TextDecoder().decode(bytes);
-  }
-  return texts;
+/** A file's name in src/wasm_files.rs. */
+export function nameOf(key: string): string {
+  return EMBEDDING[key as keyof typeof EMBEDDING] ?? key;
 }
 
 /** Where a folder may hold the files that a kind of model is made of. */
@@ -90,9 +92,9 @@ export async function readModel(
   platform: Platform,
   storage: Storage,
   { onProgress, signal }: Pick<LoadOptions, "onProgress" | "signal">,
-): Promise<ModelFiles> {
+): Promise<ReadModel> {
   signal?.throwIfAborted();
-  if (isBytes(model)) return checked(filesOf(model));
+  if (isBytes(model)) return verifying(filesOf(model));
   const stop = new Stop(signal);
   try {
     const sources = { platform, storage, signal: stop.signal };
@@ -107,7 +109,8 @@ export async function readModel(
     const read = await Promise.all(
       found.map(async ([key, file]) => [key, await file.read(reporter(file))] as const),
     );
-    return await checked(Object.fromEntries(read) as unknown as ModelFiles);
+    const verify = found.map(([, file]) => file.verify?.());
+    return verifying(Object.fromEntries(read) as unknown as ModelFiles, verify);
   } catch (error) {
     stop.abort(error);
     throw error;
@@ -128,32 +131,40 @@ export async function fingerprintOf(
     const { onnx, tokenizer, config } = model.files;
     return { fingerprint: [onnx, tokenizer, config].map(({ sha256 }) => sha256).join(" ") };
   }
-  const prepared = preparedHash(files);
+  const prepared = await preparedHash(files);
   if (prepared) return { fingerprint: prepared.hash };
   const { onnx, tokenizer, config } = files;
   // One file that is no prepared model is none at all, as the core will say.
   if (!canHash() || !tokenizer || !config) return {};
-  const digests = [onnx, tokenizer, config].map(sha256);
+  const digests = [onnx, tokenizer, config].map(async (file) => sha256(await bytesOf(file)));
   return { fingerprint: (await Promise.all(digests)).join(" ") };
 }
 
-/** The files; where they are a prepared model, its content has the hash that it says. */
-async function checked(files: ModelFiles): Promise<ModelFiles> {
-  const prepared = canHash() && preparedHash(files);
-  if (prepared && (await sha256(prepared.content)) !== prepared.hash) {
+/** Files that are being verified: by `others`, and a prepared model by the hash that it says. */
+function verifying(files: ModelFiles, others: (Promise<void> | undefined)[] = []): ReadModel {
+  const verified = Promise.all([...others, verifyPrepared(files)]);
+  // Whoever waits for it hears of a failure.
+  verified.catch(() => {});
+  return { files, verified };
+}
+
+async function verifyPrepared(files: ModelFiles): Promise<void> {
+  const prepared = canHash() ? await preparedHash(files) : undefined;
+  if (prepared && (await sha256(await bytesOf(prepared.content))) !== prepared.hash) {
     throw new CrossrankError(
       "invalid-model",
       "the prepared model is damaged (its content has another SHA-256); copy or prepare it again",
     );
   }
-  return files;
 }
 
 /** The hash of a prepared model, and what it is of: src/model/prepared.rs has the format. */
-function preparedHash({ onnx }: ModelFiles): { hash: string; content: Uint8Array } | undefined {
-  const start = String.fromCharCode(...onnx.subarray(8, 8 + 200));
+async function preparedHash({
+  onnx,
+}: ModelFiles): Promise<{ hash: string; content: Content } | undefined> {
+  const start = new TextDecoder("latin1").decode(await bytesOf(partOf(onnx, 8, 8 + 200)));
   const found = /^\{"__metadata__":\{"crossrank":"1","sha256":"([0-9a-f]{64})/.exec(start);
-  return found ? { hash: found[1]!, content: onnx.subarray(8 + found[0].length) } : undefined;
+  return found ? { hash: found[1]!, content: partOf(onnx, 8 + found[0].length) } : undefined;
 }
 
 function isBytes(model: object | string): model is ModelBytes | Uint8Array | ArrayBuffer {

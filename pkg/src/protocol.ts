@@ -2,7 +2,7 @@
 
 import type { ErrorCode } from "./errors.js";
 import type { Lists } from "./home.js";
-import type { ModelBlobs } from "./blobs.js";
+import type { ModelFiles } from "./model.js";
 import type { CacheSeat, Found } from "./seat.js";
 import type { Work } from "./work.js";
 
@@ -13,7 +13,7 @@ export type Request = { id: number } & (
   | {
       op: "load";
       module: WebAssembly.Module;
-      files: ModelBlobs;
+      files: ModelFiles;
       setup: Work["setup"];
     }
   /** The name of a lock to hold from the start, for the page to see when the worker ends. */

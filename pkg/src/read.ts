@@ -1,5 +1,6 @@
 // One file: found, read and checked. Its bytes come from the storage, or from where it lies.
 
+import { bytesOf, sizeOf, type Content } from "./content.js";
 import { bySameVersion, download, Received, type Origin, type Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
 import { NetworkError } from "./fetch.js";
@@ -32,19 +33,35 @@ export interface Sources {
 export interface Found {
   url: URL;
   size: number | undefined;
-  read(report: Report): Promise<Uint8Array>;
+  read(report: Report): Promise<Content>;
+  /** Compares what was read with what it should be: rejects with {@link DamagedCopy}. */
+  verify?(): Promise<void>;
 }
+
+/** A copy in the storage was another file than it should be, and is there no more. */
+export class DamagedCopy extends Error {}
 
 /** Begins to read a file; undefined where there is none and there need not be one. */
 export function find(file: KnownFile | FolderFile, sources: Sources): Promise<Found | undefined> {
   return "sha256" in file ? findKnown(file, sources) : findInFolder(file, sources);
 }
 
-/** A copy in the storage goes before the network: by its hash, it is the same. */
+/**
+ * A copy in the storage goes before the network: by its hash, it is the same. The hash takes as long
+ * as a good part of loading the model, and is compared meanwhile.
+ */
 async function findKnown(file: KnownFile, { platform, storage, signal }: Sources): Promise<Found> {
   const { slot, url, bytes, sha256 } = file;
-  const copy = await storage.read(slot, sha256);
-  if (copy && (await flawOf(file, copy)) === undefined) return stored(url, copy);
+  const copy = await storage.open(slot, sha256);
+  if (copy?.size === bytes) {
+    const verify = async () => {
+      const content = await bytesOf(copy).catch(() => new Uint8Array());
+      if ((await flawOf(file, content)) === undefined) return;
+      await storage.remove(slot);
+      throw new DamagedCopy();
+    };
+    return { ...stored(url, copy), verify };
+  }
   if (copy) await storage.remove(slot);
 
   const unfinished = `${slot}, unfinished`;
@@ -93,8 +110,8 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
   const { slot, urls, optional } = file;
   const { platform, storage, signal } = sources;
   /** The copy, whatever its version. An empty one says that there was no such file. */
-  async function copyAfter(error: unknown): Promise<Uint8Array<ArrayBuffer>> {
-    const copy = error instanceof NetworkError ? await storage.read(slot) : undefined;
+  async function copyAfter(error: unknown): Promise<Blob> {
+    const copy = error instanceof NetworkError ? await storage.open(slot) : undefined;
     if (!copy) throw error;
     return copy;
   }
@@ -104,7 +121,7 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
     first = await openFirst(urls, platform, signal);
   } catch (error) {
     const copy = await copyAfter(error);
-    return copy.length > 0 ? stored(urls[0]!, copy) : undefined;
+    return copy.size > 0 ? stored(urls[0]!, copy) : undefined;
   }
   if (!first) {
     if (!optional) missing(urls);
@@ -115,7 +132,7 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
   const { url, opened } = first;
   const versionHere = (version: string | undefined) => version && `${url.pathname} ${version}`;
   const version = versionHere(opened.version);
-  const copy = version && (await storage.read(slot, version));
+  const copy = version && (await storage.open(slot, version));
   if (copy) {
     opened.close();
     return stored(url, copy);
@@ -126,7 +143,7 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
     resume: bySameVersion,
     signal,
   };
-  async function read(report: Report): Promise<Uint8Array> {
+  async function read(report: Report): Promise<Content> {
     const received = new Received();
     try {
       const version = await download(origin, opened, received, report);
@@ -135,7 +152,7 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
       return content;
     } catch (error) {
       const copy = await copyAfter(error);
-      report(opened.size ?? copy.length);
+      report(opened.size ?? copy.size);
       return copy;
     }
   }
@@ -150,8 +167,8 @@ async function openFirst(urls: URL[], platform: Platform, signal: AbortSignal) {
   return undefined;
 }
 
-function stored(url: URL, copy: Uint8Array): Found {
-  const size = copy.length;
+function stored(url: URL, copy: Content): Found {
+  const size = sizeOf(copy);
   return {
     url,
     size,

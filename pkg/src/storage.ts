@@ -23,12 +23,18 @@ export class Storage {
     this.#enabled = kind === "cache" && "caches" in globalThis;
   }
 
-  /** The file's copy: of this version, or of any. */
-  read(slot: string, version?: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  /** The file's copy: of this version, or of any. Its bytes stay where they are. */
+  open(slot: string, version?: string): Promise<Blob | undefined> {
     return this.#attempt(async (cache) => {
       const copy = await cache.match(keyOf(slot, version), { ignoreSearch: version === undefined });
-      return copy && new Uint8Array(await copy.arrayBuffer());
+      return copy?.blob();
     });
+  }
+
+  /** The bytes of a copy. */
+  async read(slot: string, version?: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const copy = await this.open(slot, version);
+    return this.#attempt(async () => copy && new Uint8Array(await copy.arrayBuffer()));
   }
 
   async has(slot: string, version: string): Promise<boolean> {

@@ -3,7 +3,7 @@
 import type { Encoding } from "../types/index.js";
 import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
 import type { Lists } from "./home.js";
-import type { ModelBlobs } from "./blobs.js";
+import type { ModelFiles } from "./model.js";
 import type { Modules } from "./modules.js";
 import type { Plain, Reply, Request, WorkerPort } from "./protocol.js";
 import type { CacheSeat, Found, Recalled } from "./seat.js";
@@ -12,7 +12,7 @@ import type { Known, Work } from "./work.js";
 /** What a worker loads. */
 export interface Parts<W extends Work> {
   modules: Pick<Modules, "load">;
-  files: ModelBlobs;
+  files: ModelFiles;
   setup: W["setup"];
 }
 

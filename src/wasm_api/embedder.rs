@@ -1,11 +1,10 @@
 //! JavaScript's view of the embedder.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::{files, to_js, to_js_error};
+use super::{to_js, to_js_error};
+use crate::wasm_files::Files;
 use crate::{EmbedOptions, EmbedderOptions, TextKind, Truncation, wasm_panic};
 
 /// A loaded embedder in this WebAssembly instance.
@@ -44,25 +43,12 @@ struct EmbedderInfo<'a> {
 
 #[wasm_bindgen(js_class = Embedder)]
 impl Embedder {
-    /// Loads a model as `Model` does. `embedding` holds the text of the files that say how vectors
-    /// are made, by their names.
+    /// Loads a model as `Model` does.
     #[wasm_bindgen(constructor)]
-    #[allow(clippy::too_many_arguments, reason = "each is a value of JavaScript")]
-    pub fn new(
-        onnx: Vec<u8>,
-        tokenizer: Option<Vec<u8>>,
-        config: Option<Vec<u8>>,
-        tokenizer_config: Option<Vec<u8>>,
-        embedding: JsValue,
-        setup: JsValue,
-        checked: bool,
-    ) -> Result<Embedder, JsValue> {
+    pub fn new(files: Files, setup: JsValue, checked: bool) -> Result<Embedder, JsValue> {
         wasm_panic::keep();
-        let embedding: BTreeMap<String, String> = serde_wasm_bindgen::from_value(embedding)?;
         let setup: EmbedderSetup = serde_wasm_bindgen::from_value(setup)?;
-        let bytes = |(name, text): (String, String)| (name, text.into_bytes().into());
-        let mut files = files(onnx, tokenizer, config, tokenizer_config, checked)?;
-        files.embedding.extend(embedding.into_iter().map(bytes));
+        let files = files.into_model(checked).map_err(to_js_error)?;
         let EmbedderSetup { max_length, query_prefix, document_prefix, fingerprint } = setup;
         let options = EmbedderOptions {
             max_length,

@@ -1,0 +1,62 @@
+//! A model's files on their way into a WebAssembly instance.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use wasm_bindgen::prelude::*;
+
+use crate::{Error, ModelFiles};
+
+/// The files of a model, which arrive in pieces: no whole file need be in JavaScript's memory.
+///
+/// Their names are `onnx`, `tokenizer`, `config`, `tokenizerConfig` and those of
+/// [`ModelFiles::EMBEDDING`]. A prepared model is an `onnx` alone.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Files(BTreeMap<String, Vec<u8>>);
+
+#[wasm_bindgen]
+impl Files {
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Files {
+        Files::default()
+    }
+
+    /// Makes room for so much more of a file; false where memory has none. Before each piece, which
+    /// would otherwise lie where the file can grow in its place; and not doubled, as memory never
+    /// gets smaller again.
+    pub fn reserve(&mut self, name: &str, bytes: usize) -> bool {
+        const STEP: usize = 1 << 20;
+        let file = self.0.entry(name.to_owned()).or_default();
+        let has_room = file.capacity() - file.len() >= bytes;
+        has_room || file.try_reserve_exact(bytes.max(STEP)).is_ok()
+    }
+
+    /// Adds to the end of a file.
+    pub fn push(&mut self, name: &str, piece: &[u8]) {
+        self.0.entry(name.to_owned()).or_default().extend_from_slice(piece);
+    }
+}
+
+impl Files {
+    /// The model. `checked`: whether the hash of a prepared one has been compared.
+    pub(crate) fn into_model(self, checked: bool) -> Result<ModelFiles, Error> {
+        let Files(mut files) = self;
+        let mut file = |name: &str| files.remove(name).map(Cow::Owned);
+        let onnx = file("onnx").unwrap_or_default();
+        match (file("tokenizer"), file("config")) {
+            (Some(tokenizer), Some(config)) => Ok(ModelFiles {
+                onnx,
+                tokenizer,
+                config,
+                tokenizer_config: file("tokenizerConfig"),
+                embedding: ModelFiles::EMBEDDING
+                    .into_iter()
+                    .filter_map(|name| Some((name.to_owned(), file(name)?)))
+                    .collect(),
+            }),
+            _ if checked => ModelFiles::from_checked(onnx),
+            _ => ModelFiles::from_prepared(onnx),
+        }
+    }
+}
