@@ -3,8 +3,9 @@
 mod embeddings;
 mod types;
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, EmbeddingSettings, ModelFiles, hexadecimal};
@@ -47,8 +48,8 @@ impl Embedder {
         Embedder::from_parts(files, files.onnx.clone(), options)
     }
 
-    /// [`Embedder::from_files`] where memory is scarce: the graph's file is dropped as soon as it
-    /// is parsed.
+    /// [`Embedder::from_files`] where memory is scarce: what is not read in place of the graph's file
+    /// is dropped as soon as it is packed.
     ///
     /// # Errors
     /// As [`Embedder::from_files`].
@@ -58,11 +59,7 @@ impl Embedder {
     }
 
     /// `onnx` is the graph's file, in place of the one in `files`.
-    fn from_parts(
-        files: &ModelFiles,
-        onnx: Cow<'static, [u8]>,
-        options: EmbedderOptions,
-    ) -> Result<Embedder> {
+    fn from_parts(files: &ModelFiles, onnx: Bytes, options: EmbedderOptions) -> Result<Embedder> {
         let mut settings = EmbeddingSettings::parse(files)?;
         let config = Config::embedder(files, settings.pooling)?;
         let usual = settings.max_length.unwrap_or(config.max_length).min(config.max_length);

@@ -1,12 +1,14 @@
 //! Reads a model folder in the Hugging Face layout. The library's only file-system code.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind as IoErrorKind;
+use std::fs::{self, File};
+use std::io::{Error as IoError, ErrorKind as IoErrorKind};
 use std::path::Path;
 
+use bytes::Bytes;
+
 use crate::error::{Error, ErrorKind, Result};
+use crate::mapped;
 use crate::model::ModelFiles;
 
 /// Where a folder may hold its graph, in the order of preference.
@@ -24,13 +26,18 @@ impl ModelFiles {
     /// or `onnx/model.onnx` (or either beside the others), `tokenizer.json`, `config.json` and,
     /// where present, `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`].
     ///
+    /// A graph and a prepared model are mapped into memory, not read: they must not be written to
+    /// while the files or what was loaded of them are in use, and a file that gets shorter then
+    /// ends the process (SIGBUS). Renew them whole, by renaming the new file to the old one's name,
+    /// as `crossrank prepare` and package managers do.
+    ///
     /// # Errors
     /// [`ErrorKind::Io`] where a file is missing or cannot be read, and as
     /// [`ModelFiles::from_prepared`].
     pub fn read(path: impl AsRef<Path>) -> Result<ModelFiles> {
         let folder = path.as_ref();
         if folder.is_file() {
-            return ModelFiles::from_prepared(read(folder)?);
+            return ModelFiles::from_prepared(map(folder)?);
         }
         if !folder.is_dir() {
             return Err(Error::new(
@@ -57,7 +64,7 @@ impl ModelFiles {
             embedding.extend(optional(name)?.map(|file| (name.to_owned(), file)));
         }
         Ok(ModelFiles {
-            onnx: read(&graph)?,
+            onnx: map(&graph)?,
             tokenizer: read(&folder.join("tokenizer.json"))?,
             config: read(&folder.join("config.json"))?,
             tokenizer_config: optional("tokenizer_config.json")?,
@@ -66,12 +73,20 @@ impl ModelFiles {
     }
 }
 
-fn read(path: &Path) -> Result<Cow<'static, [u8]>> {
-    fs::read(path).map(Cow::Owned).map_err(|e| {
-        let what = match e.kind() {
-            IoErrorKind::NotFound => "the model folder lacks",
-            _ => "cannot read",
-        };
-        Error::new(ErrorKind::Io, format!("{what} {} ({e})", path.display()))
-    })
+fn read(path: &Path) -> Result<Bytes> {
+    fs::read(path).map(Bytes::from).map_err(|e| unread(path, &e))
+}
+
+/// A big file. A file system that cannot map files has it read.
+fn map(path: &Path) -> Result<Bytes> {
+    let file = File::open(path).map_err(|e| unread(path, &e))?;
+    mapped::map(&file).or_else(|_| read(path))
+}
+
+fn unread(path: &Path, error: &IoError) -> Error {
+    let what = match error.kind() {
+        IoErrorKind::NotFound => "the model folder lacks",
+        _ => "cannot read",
+    };
+    Error::new(ErrorKind::Io, format!("{what} {} ({error})", path.display()))
 }

@@ -90,6 +90,7 @@ mod error;
 mod folder;
 pub mod fusion;
 mod kernels;
+mod mapped;
 mod model;
 mod rank;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
@@ -114,6 +115,7 @@ mod wasm_panic;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use backend::{Backend, Fallback};
 pub use batch::BATCH_TOKENS;
+pub use bytes::Bytes;
 pub use cache::{CacheKey, CacheStats, ScoreCache};
 pub use embedder::{EmbedOptions, Embedder, EmbedderOptions, Embedding, Embeddings, TextKind};
 pub use error::{Error, ErrorKind, Result};

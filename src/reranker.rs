@@ -4,8 +4,9 @@ mod pending;
 mod scoring;
 mod types;
 
-use std::borrow::Cow;
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::cache::{CacheKey, ScoreCache};
 use crate::error::{Error, ErrorKind, Result};
@@ -51,8 +52,8 @@ impl Reranker {
         Reranker::from_parts(files, files.onnx.clone(), options)
     }
 
-    /// [`Reranker::from_files`] where memory is scarce: the graph's file is dropped as soon as it
-    /// is parsed.
+    /// [`Reranker::from_files`] where memory is scarce: what is not read in place of the graph's file
+    /// is dropped as soon as it is packed.
     ///
     /// # Errors
     /// As [`Reranker::from_files`].
@@ -62,11 +63,7 @@ impl Reranker {
     }
 
     /// `onnx` is the graph's file, in place of the one in `files`.
-    fn from_parts(
-        files: &ModelFiles,
-        onnx: Cow<'static, [u8]>,
-        options: LoadOptions,
-    ) -> Result<Reranker> {
+    fn from_parts(files: &ModelFiles, onnx: Bytes, options: LoadOptions) -> Result<Reranker> {
         let config = Config::reranker(files)?;
         let max_length = max_length(config.max_length, options.max_length)?;
         // Caches outlive a program, so that the version is part of the key.

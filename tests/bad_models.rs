@@ -2,10 +2,8 @@
 
 mod common;
 
-use std::borrow::Cow;
-
 use common::{Random, bundled_files};
-use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
+use crossrank::{Bytes, ErrorKind, LoadOptions, ModelFiles, Reranker};
 
 fn kind(files: &ModelFiles) -> ErrorKind {
     match Reranker::from_files(files, LoadOptions::default()) {
@@ -18,7 +16,7 @@ fn kind(files: &ModelFiles) -> ErrorKind {
     }
 }
 
-fn edited(json: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Cow<'static, [u8]> {
+fn edited(json: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Bytes {
     let mut value: serde_json::Value = serde_json::from_slice(json).unwrap();
     edit(&mut value);
     serde_json::to_vec(&value).unwrap().into()
@@ -89,11 +87,12 @@ fn mutated_files() {
     let (mut refused, tries) = (0, 400);
     for _ in 0..tries {
         let mut files = whole.clone();
-        let bytes = files.onnx.to_mut();
+        let mut bytes = files.onnx.to_vec();
         for _ in 0..1 + random.below(4) {
             let at = random.below(bytes.len());
             bytes[at] = random.below(256) as u8;
         }
+        files.onnx = bytes.into();
         match Reranker::from_files(&files, LoadOptions::default()) {
             Ok(reranker) => drop(reranker.score(&[("what is it", "this and that")])),
             Err(error) => {

@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 
 use crate::kernels::{
     Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8, NormParams,
-    add_norm, aligned, attention, linear_f32, linear_i8,
+    add_norm, aligned, attention, linear_f32, linear_i8, signed,
 };
-use crate::model::{self, Encoder, Norm, Table, Values};
+use crate::mapped;
+use crate::model::{self, Encoder, Norm, Table, Values, recentred};
 use crate::tokenizer::Encoding;
 
 /// An encoder whose weights are packed for a kernel.
@@ -94,7 +95,9 @@ impl Fused {
         let Encoder { heads, words, positions, segments, embedding_norm: norm, .. } = encoder;
         let linear = |linear: model::Linear, activation| Linear::new(kernel, &linear, activation);
         let layers = encoder.layers.into_iter().map(|layer| {
-            let qkv = model::Linear::beside([&layer.query, &layer.key, &layer.value]);
+            let parts = [&layer.query, &layer.key, &layer.value];
+            let qkv = model::Linear::beside(parts);
+            parts.iter().for_each(|part| mapped::release(part.weights.bytes()));
             Layer {
                 qkv: linear(qkv, Activation::None),
                 attention: Residual {
@@ -231,16 +234,17 @@ impl Linear {
     fn new(kernel: Kernel, linear: &model::Linear, activation: Activation) -> Linear {
         let shape = (linear.inputs, linear.outputs);
         let packed = match &linear.weights {
-            Values::Int8 { values, scales, zero_points } => Packed::Int8(LinearI8::new(
+            Values::Int8 { values, unsigned, scales, zero_points } => Packed::Int8(LinearI8::new(
                 kernel,
                 shape,
-                values,
+                signed(&recentred(values, *unsigned)),
                 scales,
                 zero_points,
                 &linear.bias,
             )),
-            Values::F32(values) => Packed::F32(LinearF32::new(kernel, shape, values, &linear.bias)),
+            weights => Packed::F32(LinearF32::new(kernel, shape, &weights.to_f32(), &linear.bias)),
         };
+        mapped::release(linear.weights.bytes());
         Linear { packed, activation }
     }
 

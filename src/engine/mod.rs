@@ -12,12 +12,10 @@ mod pool;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
 use anyhow::Result as AnyResult;
 #[cfg(feature = "general")]
 use anyhow::bail;
-use prost::bytes::Bytes;
+use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
 use crate::kernels::Kernel;
@@ -53,12 +51,13 @@ impl Engine {
     /// `[batch, length]` and gives one logit a sequence, `[batch, 1]`, or the states of its
     /// tokens, `[batch, length, hidden]`.
     ///
-    /// Beside the weights that are taken out of it, at most the file itself is in memory.
-    pub fn load(onnx: Cow<'static, [u8]>, config: &Config) -> Result<Engine> {
+    /// Tables are read where they lie in the file, and matrices until they are packed, one after
+    /// another.
+    pub fn load(onnx: Bytes, config: &Config) -> Result<Engine> {
         Engine::load_for(onnx, config, Kernel::best())
     }
 
-    fn load_for(onnx: Cow<'static, [u8]>, config: &Config, kernel: Kernel) -> Result<Engine> {
+    fn load_for(onnx: Bytes, config: &Config, kernel: Kernel) -> Result<Engine> {
         let fused = |encoder| {
             let fused = guarded(DAMAGED, || Ok(fused::Fused::new(encoder, kernel)))?;
             let (plan, output) = (Plan::Fused(Box::new(fused)), config.output.clone());
@@ -69,14 +68,10 @@ impl Engine {
             drop(onnx);
             return fused(encoder);
         }
-        let file = match onnx {
-            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            Cow::Owned(bytes) => Bytes::from(bytes),
-        };
-        let graph = guarded(DAMAGED, || onnx::Onnx::parse(file.clone()))?;
+        let graph = guarded(DAMAGED, || onnx::Onnx::parse(onnx.clone()))?;
         let reason = match guarded(DAMAGED, || Ok(graph.recognize(config)))? {
             Ok(encoder) => {
-                drop((graph, file));
+                drop((graph, onnx));
                 return fused(encoder);
             }
             Err(reason) => one_line(&format!("{reason:#}")),
@@ -94,7 +89,7 @@ impl Engine {
         {
             let general = guarded(DAMAGED, || {
                 let (inputs, output) = graph.ends(config)?;
-                general::General::new(file, &inputs, output)
+                general::General::new(onnx, &inputs, output)
             })?;
             let warning = format!("the model runs on slower, general operators ({reason})");
             let output = config.output.clone();
@@ -179,7 +174,7 @@ impl Engine {
 
 const DAMAGED: &str = "the ONNX file is damaged or not a text encoder";
 
-fn prepared_encoder(file: &[u8], config: &Config) -> Result<Encoder> {
+fn prepared_encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     let mut encoder = prepared::encoder(file, config.heads)?;
     if let Output::Embedding(_) = config.output {
         // As of an ONNX file, whose states are asked for.
@@ -207,8 +202,7 @@ impl ModelFiles {
             prepared_encoder(&self.onnx, &config)?;
             return Ok(self.onnx.to_vec());
         }
-        let file = Bytes::copy_from_slice(&self.onnx);
-        let graph = guarded(DAMAGED, || onnx::Onnx::parse(file))?;
+        let graph = guarded(DAMAGED, || onnx::Onnx::parse(self.onnx.clone()))?;
         let encoder = guarded(DAMAGED, || Ok(graph.recognize(&config)))?.map_err(|reason| {
             Error::new(
                 ErrorKind::UnsupportedModel,

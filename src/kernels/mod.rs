@@ -52,6 +52,7 @@ pub use linear_f32::{LinearF32, linear_f32};
 pub use linear_i8::{Int8Scratch, LinearI8, linear_i8};
 pub use math::Activation;
 pub use norm::{NormParams, add_norm};
+pub use pack::signed;
 pub use simd::aligned;
 
 use pack::{Columns, Packed};

@@ -19,6 +19,12 @@ pub(super) struct Columns<'a> {
     pub values: &'a [i8],
 }
 
+/// Stored bytes as the signed integers that they are.
+pub fn signed(bytes: &[u8]) -> &[i8] {
+    // SAFETY: the two types have the same size, alignment and valid values.
+    unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
 impl Columns<'_> {
     /// Folds each column. Weights are visited as they lie in memory, which is many times faster
     /// than column by column.

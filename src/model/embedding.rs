@@ -1,8 +1,8 @@
 //! How an embedder makes vectors, by its own files or those of sentence-transformers.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{ModelFiles, Pooling, parse_json};
@@ -93,10 +93,7 @@ impl EmbeddingSettings {
 }
 
 /// The settings of a model of sentence-transformers.
-fn of_modules(
-    modules: Vec<Module>,
-    files: &BTreeMap<String, Cow<'static, [u8]>>,
-) -> Result<EmbeddingSettings> {
+fn of_modules(modules: Vec<Module>, files: &BTreeMap<String, Bytes>) -> Result<EmbeddingSettings> {
     let [_, _, _, lengths, prompts] = ModelFiles::EMBEDDING;
     let (mut pooling, mut normalize) = (None, false);
     for Module { class, path } in modules {
@@ -163,7 +160,7 @@ fn prefix(prompts: &Prompts, names: &[&str]) -> String {
 }
 
 fn optional<T: Default + for<'a> Deserialize<'a>>(
-    files: &BTreeMap<String, Cow<'static, [u8]>>,
+    files: &BTreeMap<String, Bytes>,
     name: &str,
 ) -> Result<T> {
     files.get(name).map_or_else(|| Ok(T::default()), |json| parse_json(name, json))

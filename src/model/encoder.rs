@@ -3,7 +3,7 @@
 //! Shapes: `hidden` is the width of a token, `[inputs, outputs]` of a matrix is row-major, so a
 //! layer computes `x w + b` (Devlin et al. 2019, arXiv:1810.04805).
 
-use super::{Config, Output};
+use super::{Config, Output, Values};
 
 /// A whole encoder: token ids to one logit, or to the states of the tokens.
 pub(crate) struct Encoder {
@@ -36,19 +36,6 @@ pub(crate) struct Layer {
     pub intermediate: Linear,
     pub output: Linear,
     pub output_norm: Norm,
-}
-
-/// Numbers of a matrix, as they are stored.
-#[derive(Clone)]
-pub(crate) enum Values {
-    F32(Vec<f32>),
-    /// `scale * (value - zero_point)`; scales and zero points are one, or one a column.
-    /// Unsigned storage is recentred by 128.
-    Int8 {
-        values: Vec<i8>,
-        scales: Vec<f32>,
-        zero_points: Vec<i32>,
-    },
 }
 
 /// `x w + bias`.
@@ -136,92 +123,13 @@ impl Norm {
     }
 }
 
-impl Values {
-    /// Whether these are the numbers of a matrix of `rows` and `columns`.
-    pub fn fit(&self, rows: usize, columns: usize) -> bool {
-        let one_or_each = |length: usize| length == 1 || length == columns;
-        let elements = rows.checked_mul(columns);
-        match self {
-            Values::F32(values) => Some(values.len()) == elements,
-            Values::Int8 { values, scales, zero_points } => {
-                Some(values.len()) == elements
-                    && one_or_each(scales.len())
-                    && one_or_each(zero_points.len())
-                    && zero_points.iter().all(|z| (-128..128).contains(z))
-            }
-        }
-    }
-
-    /// The numbers themselves.
-    pub fn to_f32(&self) -> Vec<f32> {
-        let mut out = Vec::new();
-        match self {
-            Values::F32(values) => out.extend(values),
-            Values::Int8 { values, .. } => self.extend_row(0, values.len(), &mut out),
-        }
-        out
-    }
-
-    /// Adds the `width` numbers of a row.
-    pub fn extend_row(&self, row: usize, width: usize, out: &mut Vec<f32>) {
-        let row = row * width..(row + 1) * width;
-        match self {
-            Values::F32(values) => out.extend(&values[row]),
-            Values::Int8 { values, scales, zero_points } => {
-                let dequantize = |value: i8, scale: f32, zero_point: i32| {
-                    scale * (i32::from(value) - zero_point) as f32
-                };
-                if let ([scale], [zero_point]) = (&scales[..], &zero_points[..]) {
-                    out.extend(values[row].iter().map(|&v| dequantize(v, *scale, *zero_point)));
-                } else {
-                    out.extend(row.map(|i| {
-                        let scale = scales[column(i, scales.len())];
-                        dequantize(values[i], scale, zero_points[column(i, zero_points.len())])
-                    }));
-                }
-            }
-        }
-    }
-}
-
-/// The column of element `index`, for parameters of `length`: one, or one a column.
-fn column(index: usize, length: usize) -> usize {
-    index % length
-}
-
 impl Linear {
     /// Layers of one input side by side: one product gives all their outputs.
     pub fn beside(parts: [&Linear; 3]) -> Linear {
         let inputs = parts[0].inputs;
         let outputs = parts.iter().map(|p| p.outputs).sum();
         let bias = parts.iter().flat_map(|p| &p.bias).copied().collect();
-        let all_int8 = parts.iter().all(|p| matches!(p.weights, Values::Int8 { .. }));
-        let weights = if all_int8 {
-            let (mut values, mut scales, mut zero_points) = (Vec::new(), Vec::new(), Vec::new());
-            for part in parts {
-                let Values::Int8 { values: v, scales: s, zero_points: z } = &part.weights else {
-                    unreachable!("all parts are int8");
-                };
-                values.push(v.as_slice());
-                scales.extend((0..part.outputs).map(|c| s[column(c, s.len())]));
-                zero_points.extend((0..part.outputs).map(|c| z[column(c, z.len())]));
-            }
-            Values::Int8 { values: join_rows(inputs, &values), scales, zero_points }
-        } else {
-            let values = parts.map(|p| p.weights.to_f32());
-            Values::F32(join_rows(inputs, &values.each_ref().map(Vec::as_slice)))
-        };
+        let weights = Values::beside(inputs, &parts.map(|p| (&p.weights, p.outputs)));
         Linear { inputs, outputs, weights, bias }
     }
-}
-
-/// Matrices of the same number of rows, side by side.
-fn join_rows<T: Copy>(rows: usize, matrices: &[&[T]]) -> Vec<T> {
-    let row = |r: usize| {
-        matrices.iter().flat_map(move |m| {
-            let columns = m.len() / rows;
-            &m[r * columns..(r + 1) * columns]
-        })
-    };
-    (0..rows).flat_map(row).copied().collect()
 }

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::ModelFiles;
 use super::prepared::hash_of;
+use crate::mapped;
 
 /// Hashes parts one after another. Each is preceded by its length, so that no two lists of parts
 /// give the same bytes.
@@ -32,12 +33,22 @@ impl ModelFiles {
             Some(hash) => String::from_utf8_lossy(hash).into_owned(),
             None => {
                 let files = [onnx, &self.tokenizer, &self.config];
-                files.map(|file| hexadecimal(&Sha256::digest(file))).join(" ")
+                files.map(digest).join(" ")
             }
         };
         let fingerprint = fingerprint.map_or_else(of_files, str::to_owned);
         Hasher::default().part(fingerprint.as_bytes())
     }
+}
+
+/// The SHA-256 of bytes, of which a mapped file's need not be in memory all at once.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    for piece in bytes.chunks(1 << 20) {
+        hash.update(piece);
+        mapped::release(piece);
+    }
+    hexadecimal(&hash.finalize())
 }
 
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

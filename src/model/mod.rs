@@ -4,37 +4,40 @@ mod embedding;
 mod encoder;
 mod hash;
 pub(crate) mod prepared;
+mod values;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use embedding::EmbeddingSettings;
-pub(crate) use encoder::{Encoder, Head, Layer, Linear, Norm, Table, Values};
+pub(crate) use encoder::{Encoder, Head, Layer, Linear, Norm, Table};
 pub(crate) use hash::{Hasher, hexadecimal};
+pub(crate) use values::{Floats, Values, recentred, signed};
 
 /// The files of a model, as Hugging Face repositories hold them.
 ///
 /// Read them from a folder or a prepared model with [`ModelFiles::read`], from this crate with
 /// [`ModelFiles::embedded`] or [`ModelFiles::embedded_embedder`], or fill the fields with bytes from
-/// anywhere else.
+/// anywhere else: [`Bytes`] are made of a `Vec<u8>` or a `&'static [u8]` by `into()`, and a clone shares
+/// them. A loaded model reads its tables in place and so keeps the graph's bytes.
 #[derive(Clone, Default)]
 pub struct ModelFiles {
     /// The ONNX graph with its weights: `onnx/model_quantized.onnx` or `onnx/model.onnx`; or the
     /// bytes of a prepared model, see [`ModelFiles::from_prepared`].
-    pub onnx: Cow<'static, [u8]>,
+    pub onnx: Bytes,
     /// `tokenizer.json`.
-    pub tokenizer: Cow<'static, [u8]>,
+    pub tokenizer: Bytes,
     /// `config.json`.
-    pub config: Cow<'static, [u8]>,
+    pub config: Bytes,
     /// `tokenizer_config.json`, which may set a shorter maximum length.
-    pub tokenizer_config: Option<Cow<'static, [u8]>>,
+    pub tokenizer_config: Option<Bytes>,
     /// What says how an embedder makes its vectors: those of [`ModelFiles::EMBEDDING`] that there
     /// are, by their names. A reranker needs none.
-    pub embedding: BTreeMap<String, Cow<'static, [u8]>>,
+    pub embedding: BTreeMap<String, Bytes>,
 }
 
 /// The files of a folder of `models`, and more as given.
@@ -43,9 +46,7 @@ macro_rules! bundled {
     ($folder:literal, $($more:literal)?) => {{
         macro_rules! file {
             ($path:literal) => {
-                Cow::Borrowed(
-                    include_bytes!(concat!("../../models/", $folder, "/", $path)).as_slice(),
-                )
+                Bytes::from_static(include_bytes!(concat!("../../models/", $folder, "/", $path)))
             };
         }
         ModelFiles {

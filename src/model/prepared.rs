@@ -32,15 +32,15 @@
 //! matrix `[inputs, outputs]` and `NAME.bias`, F32 `[outputs]`. A norm NAME is `NAME.gamma` and
 //! `NAME.beta`, F32 `[hidden]`, and `NAME.eps`, F32 `[1]`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ModelFiles;
-use super::encoder::{Encoder, Head, Layer, Linear, Norm, Table, Values};
-use super::hash::hexadecimal;
+use super::encoder::{Encoder, Head, Layer, Linear, Norm, Table};
+use super::hash::{digest, hexadecimal};
+use super::{Floats, ModelFiles, Values, recentred};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What every version's header begins with.
@@ -95,10 +95,9 @@ impl ModelFiles {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidModel`] where it is none, damaged, or of another version.
-    pub fn from_prepared(file: impl Into<Cow<'static, [u8]>>) -> Result<ModelFiles> {
+    pub fn from_prepared(file: impl Into<Bytes>) -> Result<ModelFiles> {
         let files = ModelFiles::from_checked(file.into())?;
-        let rest = &files.onnx[HASH + HASH_DIGITS..];
-        let hash = hexadecimal(&Sha256::digest(rest));
+        let hash = digest(&files.onnx[HASH + HASH_DIGITS..]);
         match hash_of(&files.onnx) == Some(hash.as_bytes()) {
             true => Ok(files),
             false => Err(damaged("its content has another SHA-256")),
@@ -106,15 +105,17 @@ impl ModelFiles {
     }
 
     /// [`ModelFiles::from_prepared`] of a file whose hash has been compared.
-    pub(crate) fn from_checked(file: Cow<'static, [u8]>) -> Result<ModelFiles> {
+    pub(crate) fn from_checked(file: Bytes) -> Result<ModelFiles> {
         let tensors = Tensors::open(&file)?;
-        let text = |name| tensors.bytes(name, DataType::U8).map(|(_, bytes)| bytes.to_vec().into());
+        // Copies, which are small, and whose text stays text whatever becomes of a mapped file.
+        let text = |name| {
+            let (_, bytes) = tensors.bytes(name, DataType::U8)?;
+            Ok(Bytes::copy_from_slice(&bytes))
+        };
         let (tokenizer, config) = (text("tokenizer.json")?, text("config.json")?);
         let tokenizer_config = text("tokenizer_config.json").ok();
-        let embedding = ModelFiles::EMBEDDING.into_iter().filter_map(|name| {
-            let file: Cow<'static, [u8]> = text(name).ok()?;
-            Some((name.to_owned(), file))
-        });
+        let embedding = ModelFiles::EMBEDDING.into_iter();
+        let embedding = embedding.filter_map(|name| Some((name.to_owned(), text(name).ok()?)));
         let embedding = embedding.collect();
         Ok(ModelFiles { onnx: file, tokenizer, config, tokenizer_config, embedding })
     }
@@ -181,12 +182,13 @@ impl Parts {
     fn matrix(&mut self, name: &str, shape: [usize; 2], values: &Values) {
         let (shape, weight) = (shape.to_vec(), format!("{name}.weight"));
         match values {
-            Values::F32(values) => {
-                let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            Values::Float(_) => {
+                let numbers = values.to_f32();
+                let bytes = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
                 self.0.push((weight, DataType::F32, shape, bytes));
             }
-            Values::Int8 { values, scales, zero_points } => {
-                let bytes = values.iter().map(|&v| v as u8).collect();
+            Values::Int8 { values, unsigned, scales, zero_points } => {
+                let bytes = recentred(values, *unsigned).to_vec();
                 self.0.push((weight, DataType::I8, shape, bytes));
                 self.floats(&format!("{name}.scale"), scales);
                 let bytes = zero_points.iter().flat_map(|z| z.to_le_bytes()).collect();
@@ -201,7 +203,7 @@ impl Parts {
         self.0.push((name.into(), DataType::F32, vec![values.len()], bytes));
     }
 
-    fn files<'a>(&mut self, files: impl IntoIterator<Item = (&'a str, &'a Cow<'static, [u8]>)>) {
+    fn files<'a>(&mut self, files: impl IntoIterator<Item = (&'a str, &'a Bytes)>) {
         for (name, content) in files {
             self.0.push((name.into(), DataType::U8, vec![content.len()], content.to_vec()));
         }
@@ -239,7 +241,7 @@ impl Parts {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidModel`] where there is none. The hash is not looked at.
-pub(crate) fn encoder(file: &[u8], heads: Option<usize>) -> Result<Encoder> {
+pub(crate) fn encoder(file: &Bytes, heads: Option<usize>) -> Result<Encoder> {
     let tensors = Tensors::open(file)?;
     let heads = heads.ok_or_else(|| damaged("config.json lacks num_attention_heads"))?;
     let has = |name: &str| tensors.entries.contains_key(name);
@@ -261,13 +263,13 @@ pub(crate) fn encoder(file: &[u8], heads: Option<usize>) -> Result<Encoder> {
 }
 
 /// A file's header and its tensors' bytes.
-struct Tensors<'a> {
+struct Tensors {
     entries: BTreeMap<String, Entry>,
-    data: &'a [u8],
+    data: Bytes,
 }
 
-impl<'a> Tensors<'a> {
-    fn open(file: &'a [u8]) -> Result<Tensors<'a>> {
+impl Tensors {
+    fn open(file: &Bytes) -> Result<Tensors> {
         if !is_prepared(file) {
             return Err(Error::new(
                 ErrorKind::InvalidModel,
@@ -305,7 +307,7 @@ impl<'a> Tensors<'a> {
         if lengths.fold(0, usize::saturating_add) != end {
             return Err(damaged("its tensors share bytes"));
         }
-        Ok(Tensors { entries, data })
+        Ok(Tensors { entries, data: file.slice_ref(data) })
     }
 
     fn layer(&self, i: usize) -> Result<Layer> {
@@ -348,14 +350,15 @@ impl<'a> Tensors<'a> {
     fn matrix(&self, name: &str) -> Result<([usize; 2], Values)> {
         let weight = format!("{name}.weight");
         let (shape, values) = match self.bytes(&weight, DataType::F32) {
-            Ok((shape, bytes)) => (shape, Values::F32(numbers(bytes, f32::from_le_bytes))),
+            Ok((shape, bytes)) => (shape, Values::Float(Floats::f32(bytes))),
             Err(_) => {
                 let (shape, bytes) = self.bytes(&weight, DataType::I8)?;
                 let (_, zero_points) = self.bytes(&format!("{name}.zero_point"), DataType::I32)?;
                 let values = Values::Int8 {
-                    values: bytes.iter().map(|&b| b as i8).collect(),
+                    values: bytes,
+                    unsigned: false,
                     scales: self.floats(&format!("{name}.scale"))?,
-                    zero_points: numbers(zero_points, i32::from_le_bytes),
+                    zero_points: numbers(&zero_points, i32::from_le_bytes),
                 };
                 (shape, values)
             }
@@ -368,18 +371,18 @@ impl<'a> Tensors<'a> {
 
     fn floats(&self, name: &str) -> Result<Vec<f32>> {
         let (_, bytes) = self.bytes(name, DataType::F32)?;
-        Ok(numbers(bytes, f32::from_le_bytes))
+        Ok(numbers(&bytes, f32::from_le_bytes))
     }
 
     /// The shape and the bytes of a tensor.
-    fn bytes(&self, name: &str, expected: DataType) -> Result<(&[usize], &'a [u8])> {
+    fn bytes(&self, name: &str, expected: DataType) -> Result<(&[usize], Bytes)> {
         let entry = self.entries.get(name).filter(|entry| entry.dtype == expected);
         let Entry { shape, data_offsets: (start, end), .. } =
             entry.ok_or_else(|| damaged(&format!("it has no {name} of type {expected:?}")))?;
         let length = shape.iter().try_fold(expected.bytes(), |n, &size| n.checked_mul(size));
         let bytes = self.data.get(*start..*end).filter(|bytes| Some(bytes.len()) == length);
         let bytes = bytes.ok_or_else(|| damaged(&format!("{name} has another length")))?;
-        Ok((shape, bytes))
+        Ok((shape, self.data.slice_ref(bytes)))
     }
 }
 

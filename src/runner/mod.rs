@@ -2,9 +2,10 @@
 
 mod steps;
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+use bytes::Bytes;
 
 use crate::batch::{self, Order};
 use crate::engine::Engine;
@@ -41,11 +42,7 @@ impl Halt<'_> {
 
 impl Runner {
     /// Loads a graph. `threads`: `None` is one a core; WebAssembly has always one.
-    pub fn load(
-        onnx: Cow<'static, [u8]>,
-        config: &Config,
-        threads: Option<usize>,
-    ) -> Result<Runner> {
+    pub fn load(onnx: Bytes, config: &Config, threads: Option<usize>) -> Result<Runner> {
         let threads = match threads {
             Some(0) => {
                 let message = "threads must be at least 1";

@@ -2,8 +2,8 @@
 
 mod dequantize;
 
+use bytes::Bytes;
 use prost::Message;
-use prost::bytes::Bytes;
 use tract_onnx::Onnx;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::tract_hir::internal::*;

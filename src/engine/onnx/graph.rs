@@ -1,12 +1,13 @@
 //! A view of an ONNX graph for rules that match it from the outputs backwards.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
 use half::f16;
 
 use super::proto::{self, Attribute, DataType, Node, Tensor};
+use crate::model::Floats;
 
 /// Operators that change a tensor's shape or type and leave its numbers in their order.
 const SAME_NUMBERS: [&str; 8] =
@@ -170,20 +171,30 @@ impl<'a> Constant<'a> {
         matches!(self.data_type, DataType::Float | DataType::Float16 | DataType::Double)
     }
 
-    /// Whether 8-bit integers are signed, and their bytes. They are not copied, because a table of
-    /// words is most of a model.
-    pub fn bytes(&self) -> Option<(bool, Cow<'a, [u8]>)> {
-        let signed = match self.data_type {
-            DataType::Int8 => true,
-            DataType::Uint8 => false,
+    /// Whether 8-bit integers are unsigned, and their bytes. They are not copied, because a table
+    /// of words is most of a model.
+    pub fn bytes(&self) -> Option<(bool, Bytes)> {
+        let unsigned = match self.data_type {
+            DataType::Int8 => false,
+            DataType::Uint8 => true,
             _ => return None,
         };
         let bytes = match &self.tensor.raw_data[..] {
             // ONNX's other form for small numbers.
             [] => self.tensor.int32_data.iter().map(|&number| number as u8).collect(),
-            bytes => Cow::Borrowed(bytes),
+            _ => self.tensor.raw_data.clone(),
         };
-        (bytes.len() == self.length).then_some((signed, bytes))
+        (bytes.len() == self.length).then_some((unsigned, bytes))
+    }
+
+    /// The numbers of a matrix of floats, not copied where they need not be.
+    pub fn matrix(&self) -> Option<Floats> {
+        let raw = &self.tensor.raw_data;
+        match self.data_type {
+            DataType::Float if raw.len() == 4 * self.length => Some(Floats::f32(raw.clone())),
+            DataType::Float16 if raw.len() == 2 * self.length => Some(Floats::f16(raw.clone())),
+            _ => self.floats().map(Floats::from),
+        }
     }
 
     /// The numbers, in whatever type they are stored. Those in files beside the model are none.

@@ -5,8 +5,8 @@ mod proto;
 mod rules;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use bytes::Bytes;
 use prost::Message;
-use prost::bytes::Bytes;
 
 use crate::model::{Config, Encoder};
 use graph::Graph;

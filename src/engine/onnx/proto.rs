@@ -3,8 +3,8 @@
 //! Names and numbers are those of `onnx/onnx.proto3` in the ONNX repository (IR version 10). A
 //! reader skips fields that are not named here.
 
+use bytes::Bytes;
 use prost::Message;
-use prost::bytes::Bytes;
 
 /// A file: a graph and what made it.
 #[derive(Clone, PartialEq, Message)]

@@ -1,9 +1,11 @@
 //! Linear layers: products with constant matrices, in f32 or in int8, and their biases.
 
+use bytes::Bytes;
+
 use super::{Rules, both_ways};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
-use crate::model::{Linear, Values};
+use crate::model::{Linear, Values, signed};
 
 impl<'a> Rules<'a> {
     /// A linear layer with its input: a product and a bias, in any of the forms of `product`.
@@ -71,11 +73,11 @@ impl<'a> Rules<'a> {
             let by_row = matches!(axis, 0 | -2) && self.graph.scalar(scale).is_none();
             let matrix = self.int8_matrix(values, scale, node.input.get(2), by_row)?;
             let matrix = if by_row { matrix.transposed() } else { matrix };
-            return Some(Matrix { values: Values::F32(matrix.values.to_f32()), ..matrix });
+            return Some(Matrix { values: Values::Float(matrix.values.to_f32().into()), ..matrix });
         }
         let constant = self.graph.constant(name).filter(|constant| constant.is_float())?;
         let [rows, columns] = sides(&constant.shape)?;
-        Some(Matrix { rows, columns, values: Values::F32(constant.floats()?) })
+        Some(Matrix { rows, columns, values: Values::Float(constant.matrix()?) })
     }
 
     /// A constant int8 or uint8 matrix, with scales and zero points by column or one for all.
@@ -87,35 +89,24 @@ impl<'a> Rules<'a> {
         zero_point: Option<&'a String>,
         by_row: bool,
     ) -> Option<Matrix> {
-        let Bytes { shape, values, zero } = self.int8(values)?;
-        let [rows, columns] = sides(&shape)?;
+        let constant = self.graph.constant(values)?;
+        let (unsigned, values) = constant.bytes()?;
+        let [rows, columns] = sides(&constant.shape)?;
         let (rows, columns, values) = match by_row {
-            true => (columns, rows, transpose(&values, rows, columns)),
+            true => (columns, rows, Bytes::from(transpose(&values, rows, columns))),
             false => (rows, columns, values),
         };
         let zero_points = match zero_point.filter(|name| !name.is_empty()) {
-            Some(name) => self.int8(name)?.values.into_iter().map(i32::from).collect(),
-            None => vec![zero],
+            Some(name) => {
+                let (unsigned, zero_points) = self.graph.constant(name)?.bytes()?;
+                zero_points.iter().map(|&zero| signed(zero, unsigned).into()).collect()
+            }
+            None => vec![signed(0, unsigned).into()],
         };
-        let values = Values::Int8 { values, scales: self.graph.floats(scale)?, zero_points };
+        let scales = self.graph.floats(scale)?;
+        let values = Values::Int8 { values, unsigned, scales, zero_points };
         values.fit(rows, columns).then_some(Matrix { rows, columns, values })
     }
-
-    /// A constant of bytes. Unsigned ones are recentred by 128.
-    fn int8(&self, name: &'a str) -> Option<Bytes> {
-        let constant = self.graph.constant(name)?;
-        let (signed, bytes) = constant.bytes()?;
-        let (flip, zero) = if signed { (0, 0) } else { (0x80, -128) };
-        let values = bytes.iter().map(|&v| (v ^ flip) as i8).collect();
-        Some(Bytes { shape: constant.shape, values, zero })
-    }
-}
-
-/// A constant of int8, and what stands for a stored 0 in it.
-struct Bytes {
-    shape: Vec<usize>,
-    values: Vec<i8>,
-    zero: i32,
 }
 
 /// A constant matrix, `[rows, columns]`.
@@ -134,7 +125,7 @@ impl Matrix {
 
     fn transposed(self) -> Matrix {
         let Matrix { rows, columns, values } = self;
-        let values = Values::F32(transpose(&values.to_f32(), rows, columns));
+        let values = Values::Float(transpose(&values.to_f32(), rows, columns).into());
         Matrix { rows: columns, columns: rows, values }
     }
 }
