@@ -5,8 +5,6 @@ mod types;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, EmbeddingSettings, ModelFiles, hexadecimal};
 use crate::runner::{Runner, cancelled, max_length};
@@ -45,7 +43,7 @@ impl Embedder {
     /// [`ErrorKind::TokenizerMismatch`] for files that cannot be used,
     /// [`ErrorKind::InvalidArgument`] for options out of range.
     pub fn from_files(files: &ModelFiles, options: EmbedderOptions) -> Result<Embedder> {
-        Embedder::from_parts(files, files.onnx.clone(), options)
+        Embedder::from_owned_files(files.clone(), options)
     }
 
     /// [`Embedder::from_files`] where memory is scarce: what is not read in place of the graph's file
@@ -53,21 +51,15 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::from_files`].
-    pub fn from_owned_files(mut files: ModelFiles, options: EmbedderOptions) -> Result<Embedder> {
-        let onnx = std::mem::take(&mut files.onnx);
-        Embedder::from_parts(&files, onnx, options)
-    }
-
-    /// `onnx` is the graph's file, in place of the one in `files`.
-    fn from_parts(files: &ModelFiles, onnx: Bytes, options: EmbedderOptions) -> Result<Embedder> {
-        let mut settings = EmbeddingSettings::parse(files)?;
-        let config = Config::embedder(files, settings.pooling)?;
+    pub fn from_owned_files(files: ModelFiles, options: EmbedderOptions) -> Result<Embedder> {
+        let mut settings = EmbeddingSettings::parse(&files)?;
+        let config = Config::embedder(&files, settings.pooling)?;
         let usual = settings.max_length.unwrap_or(config.max_length).min(config.max_length);
         let length = max_length(config.max_length, options.max_length.or(Some(usual)))?;
         settings.query_prefix = options.query_prefix.unwrap_or(settings.query_prefix);
         settings.document_prefix = options.document_prefix.unwrap_or(settings.document_prefix);
         let fingerprint = files
-            .hasher(&onnx, options.fingerprint.as_deref())
+            .hasher(options.fingerprint.as_deref())
             .part(settings.pooling.name().as_bytes())
             .part(&[settings.normalize.into()])
             .part(settings.query_prefix.as_bytes())
@@ -75,9 +67,10 @@ impl Embedder {
             .part(&(length as u64).to_le_bytes());
         let fingerprint = hexadecimal(&fingerprint.key());
 
-        let runner = Runner::load(onnx, &config, options.threads)?;
+        let tokenizer = files.tokenizer.clone();
+        let runner = Runner::load(files, &config, options.threads)?;
         // After the engine, whose load leaves room that WebAssembly could not give back.
-        let tokenizer = TextTokenizer::load(&files.tokenizer, length, config.vocab_size)?;
+        let tokenizer = TextTokenizer::load(&tokenizer, length, config.vocab_size)?;
         let mut embedder = Embedder { tokenizer, runner, settings, dimensions: 0, fingerprint };
         let vector = &embedder.embed(&["a"])?[0];
         embedder.dimensions = vector.len();

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+use crate::engine::external_names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mapped;
 use crate::model::ModelFiles;
@@ -23,8 +24,9 @@ const GRAPHS: [&str; 6] = [
 
 impl ModelFiles {
     /// Reads a prepared model, or a folder in the Hugging Face layout: `onnx/model_quantized.onnx`
-    /// or `onnx/model.onnx` (or either beside the others), `tokenizer.json`, `config.json` and,
-    /// where present, `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`].
+    /// or `onnx/model.onnx` (or either beside the others) with the files of its folder that it keeps
+    /// weights in (`model.onnx_data`), `tokenizer.json`, `config.json` and, where present,
+    /// `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`].
     ///
     /// A graph and a prepared model are mapped into memory, not read: they must not be written to
     /// while the files or what was loaded of them are in use, and a file that gets shorter then
@@ -63,13 +65,19 @@ impl ModelFiles {
         for name in ModelFiles::EMBEDDING {
             embedding.extend(optional(name)?.map(|file| (name.to_owned(), file)));
         }
-        Ok(ModelFiles {
+        let mut files = ModelFiles {
             onnx: map(&graph)?,
+            external: BTreeMap::new(),
             tokenizer: read(&folder.join("tokenizer.json"))?,
             config: read(&folder.join("config.json"))?,
             tokenizer_config: optional("tokenizer_config.json")?,
             embedding,
-        })
+        };
+        for name in external_names(&files.onnx)? {
+            let file = map(&graph.with_file_name(&name))?;
+            files.external.insert(name, file);
+        }
+        Ok(files)
     }
 }
 

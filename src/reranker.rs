@@ -6,8 +6,6 @@ mod types;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::cache::{CacheKey, ScoreCache};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, Hasher, ModelFiles};
@@ -49,7 +47,7 @@ impl Reranker {
     /// [`ErrorKind::TokenizerMismatch`] for files that cannot be used,
     /// [`ErrorKind::InvalidArgument`] for options out of range.
     pub fn from_files(files: &ModelFiles, options: LoadOptions) -> Result<Reranker> {
-        Reranker::from_parts(files, files.onnx.clone(), options)
+        Reranker::from_owned_files(files.clone(), options)
     }
 
     /// [`Reranker::from_files`] where memory is scarce: what is not read in place of the graph's file
@@ -57,28 +55,23 @@ impl Reranker {
     ///
     /// # Errors
     /// As [`Reranker::from_files`].
-    pub fn from_owned_files(mut files: ModelFiles, options: LoadOptions) -> Result<Reranker> {
-        let onnx = std::mem::take(&mut files.onnx);
-        Reranker::from_parts(&files, onnx, options)
-    }
-
-    /// `onnx` is the graph's file, in place of the one in `files`.
-    fn from_parts(files: &ModelFiles, onnx: Bytes, options: LoadOptions) -> Result<Reranker> {
-        let config = Config::reranker(files)?;
+    pub fn from_owned_files(files: ModelFiles, options: LoadOptions) -> Result<Reranker> {
+        let config = Config::reranker(&files)?;
         let max_length = max_length(config.max_length, options.max_length)?;
         // Caches outlive a program, so that the version is part of the key.
         let key = |fingerprint: Option<&str>| {
-            let hasher = files.hasher(&onnx, fingerprint).part(&(max_length as u64).to_le_bytes());
+            let hasher = files.hasher(fingerprint).part(&(max_length as u64).to_le_bytes());
             hasher.part(env!("CARGO_PKG_VERSION").as_bytes())
         };
         let cache = options.cache.map(|cache| (cache, key(options.fingerprint.as_deref())));
-        let runner = Runner::load(onnx, &config, options.threads)?;
+        let tokenizer = files.tokenizer.clone();
+        let runner = Runner::load(files, &config, options.threads)?;
         let cache = cache.map(|(cache, model)| {
             let kernel = runner.engine.kernel().unwrap_or("general");
             (cache, model.part(kernel.as_bytes()).key())
         });
         // After the engine, whose load leaves room that WebAssembly could not give back.
-        let tokenizer = PairTokenizer::load(&files.tokenizer, max_length, config.vocab_size)?;
+        let tokenizer = PairTokenizer::load(&tokenizer, max_length, config.vocab_size)?;
         let trained_tokens = config.trained_tokens;
         // Who says how long a pair may be wants documents cut.
         let windows = trained_tokens.is_some() && options.max_length.is_none();

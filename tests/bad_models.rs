@@ -159,3 +159,91 @@ fn a_folder_that_is_no_model() {
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains("tokenizer.json"), "{error}");
 }
+
+/// A copy of a small model whose weights lie beside its graph, in a folder of its own, with the
+/// graph's bytes edited.
+fn with_external_data(edit: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
+    let from = common::root().join("tests/data/graphs/external-f32");
+    let to = tempfile::tempdir().unwrap();
+    std::fs::create_dir(to.path().join("onnx")).unwrap();
+    for name in ["config.json", "tokenizer.json", "onnx/model.onnx_data"] {
+        std::fs::copy(from.join(name), to.path().join(name)).unwrap();
+    }
+    let mut graph = std::fs::read(from.join("onnx/model.onnx")).unwrap();
+    edit(&mut graph);
+    std::fs::write(to.path().join("onnx/model.onnx"), graph).unwrap();
+    to
+}
+
+/// Puts `new` in the place of every `old`, which is as long: lengths before it stay right.
+fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
+    assert_eq!(old.len(), new.len());
+    let places: Vec<usize> =
+        (0..=bytes.len() - old.len()).filter(|&at| bytes[at..].starts_with(old)).collect();
+    assert!(!places.is_empty(), "the file holds what is replaced");
+    for at in places {
+        bytes[at..at + new.len()].copy_from_slice(new);
+    }
+}
+
+#[test]
+fn weights_outside_the_folder() {
+    for name in ["../model.onnx_d", "/model.onnx_dat", "a/../../b/model", "..............."] {
+        let folder = with_external_data(|graph| {
+            replace(graph, b"model.onnx_data", name.as_bytes());
+        });
+        // It is not read where it is there either.
+        std::fs::write(folder.path().join("model.onnx_d"), [0; 30_000]).unwrap();
+        let error = ModelFiles::read(folder.path()).err().unwrap();
+        if name == "..............." {
+            assert_eq!(error.kind(), ErrorKind::Io, "a name like any other: {error}");
+            continue;
+        }
+        assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
+        assert!(error.to_string().contains("no file in its own folder"), "{error}");
+    }
+}
+
+#[test]
+fn weights_that_are_missing_or_cut() {
+    let folder = with_external_data(|_| ());
+    let files = ModelFiles::read(folder.path()).unwrap();
+    assert!(Reranker::from_files(&files, LoadOptions::default()).is_ok());
+    let without = ModelFiles { external: Default::default(), ..files };
+    let error = Reranker::from_files(&without, LoadOptions::default()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::InvalidModel);
+    assert!(error.to_string().contains("put it beside the graph"), "{error}");
+    assert_eq!(without.prepare().unwrap_err().kind(), ErrorKind::InvalidModel);
+
+    let data = folder.path().join("onnx/model.onnx_data");
+    let whole = std::fs::read(&data).unwrap();
+    for length in [0, 1000, whole.len() - 1] {
+        let cut = folder.path().join("cut");
+        std::fs::write(&cut, &whole[..length]).unwrap();
+        std::fs::rename(&cut, &data).unwrap();
+        let files = ModelFiles::read(folder.path()).unwrap();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel, "the first {length} bytes");
+    }
+    std::fs::remove_file(&data).unwrap();
+    let error = ModelFiles::read(folder.path()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("lacks") && error.to_string().contains("onnx_data"));
+}
+
+#[test]
+fn weights_in_places_that_are_none() {
+    // An entry of `external_data` is a key and a value, each after its number and its length.
+    for (key, digits) in [("offset", 5), ("length", 4)] {
+        for filler in *b"9-e " {
+            let folder = with_external_data(|graph| {
+                let start = [&[10, 6][..], key.as_bytes(), &[18, digits]].concat();
+                let at = graph.windows(start.len()).position(|part| part == start).unwrap();
+                graph[at + start.len()..][..digits.into()].fill(filler);
+            });
+            let error = ModelFiles::read(folder.path())
+                .and_then(|files| Reranker::from_owned_files(files, LoadOptions::default()));
+            let kind = error.err().map(|error| error.kind());
+            assert_eq!(kind, Some(ErrorKind::InvalidModel), "{key}, {filler}");
+        }
+    }
+}

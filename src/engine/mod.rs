@@ -12,6 +12,9 @@ mod pool;
 #[cfg(test)]
 mod tests;
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::collections::BTreeSet;
+
 use anyhow::Result as AnyResult;
 #[cfg(feature = "general")]
 use anyhow::bail;
@@ -53,11 +56,12 @@ impl Engine {
     ///
     /// Tables are read where they lie in the file, and matrices until they are packed, one after
     /// another.
-    pub fn load(onnx: Bytes, config: &Config) -> Result<Engine> {
-        Engine::load_for(onnx, config, Kernel::best())
+    pub fn load(files: ModelFiles, config: &Config) -> Result<Engine> {
+        Engine::load_for(files, config, Kernel::best())
     }
 
-    fn load_for(onnx: Bytes, config: &Config, kernel: Kernel) -> Result<Engine> {
+    fn load_for(files: ModelFiles, config: &Config, kernel: Kernel) -> Result<Engine> {
+        let ModelFiles { onnx, external, .. } = files;
         let fused = |encoder| {
             let fused = guarded(DAMAGED, || Ok(fused::Fused::new(encoder, kernel)))?;
             let (plan, output) = (Plan::Fused(Box::new(fused)), config.output.clone());
@@ -68,10 +72,10 @@ impl Engine {
             drop(onnx);
             return fused(encoder);
         }
-        let graph = guarded(DAMAGED, || onnx::Onnx::parse(onnx.clone()))?;
+        let graph = guarded(DAMAGED, || onnx::Onnx::parse(onnx.clone(), &external))?;
         let reason = match guarded(DAMAGED, || Ok(graph.recognize(config)))? {
             Ok(encoder) => {
-                drop((graph, onnx));
+                drop((graph, onnx, external));
                 return fused(encoder);
             }
             Err(reason) => one_line(&format!("{reason:#}")),
@@ -89,7 +93,7 @@ impl Engine {
         {
             let general = guarded(DAMAGED, || {
                 let (inputs, output) = graph.ends(config)?;
-                general::General::new(onnx, &inputs, output)
+                general::General::new(onnx, external, &inputs, output)
             })?;
             let warning = format!("the model runs on slower, general operators ({reason})");
             let output = config.output.clone();
@@ -186,6 +190,12 @@ fn prepared_encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     Ok(encoder)
 }
 
+/// The names of the files beside a graph that hold its weights, none of them outside its folder.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn external_names(onnx: &Bytes) -> Result<BTreeSet<String>> {
+    guarded(DAMAGED, || onnx::Onnx::external_names(onnx.clone()))
+}
+
 impl ModelFiles {
     /// The model as one file, which holds the numbers of the ONNX file as they are and is checked
     /// when it is loaded; scores have the same bits. See the file's format in the source of `model::prepared`.
@@ -202,7 +212,7 @@ impl ModelFiles {
             prepared_encoder(&self.onnx, &config)?;
             return Ok(self.onnx.to_vec());
         }
-        let graph = guarded(DAMAGED, || onnx::Onnx::parse(self.onnx.clone()))?;
+        let graph = guarded(DAMAGED, || onnx::Onnx::parse(self.onnx.clone(), &self.external))?;
         let encoder = guarded(DAMAGED, || Ok(graph.recognize(&config)))?.map_err(|reason| {
             Error::new(
                 ErrorKind::UnsupportedModel,

@@ -12,8 +12,14 @@ use crate::model::{Config, ModelFiles, Pooling};
 use crate::tokenizer::Encoding;
 
 /// The graphs that no rule knows, and that run on tract's operators.
-const GENERAL: [&str; 5] =
-    ["int8-xlm-roberta", "other-distilbert", "other-gelu-tanh", "other-mean-pooled", "other-relu"];
+const GENERAL: [&str; 6] = [
+    "int8-xlm-roberta",
+    "other-distilbert",
+    "other-external",
+    "other-gelu-tanh",
+    "other-mean-pooled",
+    "other-relu",
+];
 
 /// The graphs that are refused.
 const REFUSED: [&str; 2] = ["other-fused-for-ort", "other-two-labels"];
@@ -50,7 +56,7 @@ struct Graph {
 impl Graph {
     fn engine(&self, kernel: Kernel) -> Engine {
         let config = Config::reranker(&self.files).unwrap();
-        Engine::load_for(self.files.onnx.clone(), &config, kernel).unwrap()
+        Engine::load_for(self.files.clone(), &config, kernel).unwrap()
     }
 }
 
@@ -85,7 +91,7 @@ fn other_graphs_are_refused() {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/graphs").join(name);
         let files = ModelFiles::read(folder).unwrap();
         let loaded =
-            Config::reranker(&files).and_then(|config| Engine::load(files.onnx.clone(), &config));
+            Config::reranker(&files).and_then(|config| Engine::load(files.clone(), &config));
         let kind = loaded.err().map(|error| error.kind());
         assert_eq!(kind, Some(ErrorKind::UnsupportedModel), "{name}");
     }
@@ -94,11 +100,11 @@ fn other_graphs_are_refused() {
 #[test]
 fn bert_encoders_are_recognised_and_no_others() {
     let bundled = ModelFiles::embedded().unwrap();
-    let engine = Engine::load(bundled.onnx.clone(), &Config::reranker(&bundled).unwrap()).unwrap();
+    let engine = Engine::load(bundled.clone(), &Config::reranker(&bundled).unwrap()).unwrap();
     assert!(engine.kernel().is_some(), "{:?}", engine.warning);
 
     for Graph { name, files, .. } in graphs() {
-        let engine = Engine::load(files.onnx.clone(), &Config::reranker(&files).unwrap()).unwrap();
+        let engine = Engine::load(files.clone(), &Config::reranker(&files).unwrap()).unwrap();
         let fused = matches!(engine.plan, Plan::Fused(_));
         assert_eq!(fused, !GENERAL.contains(&name.as_str()), "{name}: {:?}", engine.warning);
         assert_eq!(engine.warning.is_none(), fused, "{name}");
@@ -165,7 +171,7 @@ fn every_kernel_gives_the_same_vectors() {
     for pooling in [Pooling::Mean, Pooling::First] {
         let config = Config::embedder(&files, pooling).unwrap();
         let vectors = |kernel| -> Vec<u32> {
-            let engine = Engine::load_for(files.onnx.clone(), &config, kernel).unwrap();
+            let engine = Engine::load_for(files.clone(), &config, kernel).unwrap();
             engine.run(&sequences).unwrap().into_iter().map(f32::to_bits).collect()
         };
         let scalar = vectors(Kernel::SCALAR);
@@ -191,7 +197,7 @@ fn general_operators_give_vectors_too() {
     });
     let sequences: Vec<&Encoding> = sequences.iter().collect();
     let vectors = |config| {
-        let engine = Engine::load(files.onnx.clone(), config).unwrap();
+        let engine = Engine::load(files.clone(), config).unwrap();
         (engine.warning.is_some(), engine.run(&sequences).unwrap())
     };
     let ((general, theirs), (fused, ours)) = (vectors(&other), vectors(&config));

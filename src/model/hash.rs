@@ -25,15 +25,16 @@ impl Hasher {
 
 impl ModelFiles {
     /// Begins the hash of what a model computes with `fingerprint`, which stands for the files, or
-    /// is made of them: the SHA-256 of graph, tokenizer and configuration. `onnx` is the graph's
-    /// file, in place of the one in `self`.
-    pub(crate) fn hasher(&self, onnx: &[u8], fingerprint: Option<&str>) -> Hasher {
-        let of_files = || match hash_of(onnx) {
+    /// is made of them: the SHA-256 of graph, tokenizer and configuration, and of the files beside
+    /// the graph.
+    pub(crate) fn hasher(&self, fingerprint: Option<&str>) -> Hasher {
+        let of_files = || match hash_of(&self.onnx) {
             // It is of all the files.
             Some(hash) => String::from_utf8_lossy(hash).into_owned(),
             None => {
-                let files = [onnx, &self.tokenizer, &self.config];
-                files.map(digest).join(" ")
+                let files = [&self.onnx, &self.tokenizer, &self.config].into_iter();
+                let hashes = files.chain(self.external.values()).map(|file| digest(file));
+                hashes.collect::<Vec<_>>().join(" ")
             }
         };
         let fingerprint = fingerprint.map_or_else(of_files, str::to_owned);

@@ -29,6 +29,9 @@ pub struct ModelFiles {
     /// The ONNX graph with its weights: `onnx/model_quantized.onnx` or `onnx/model.onnx`; or the
     /// bytes of a prepared model, see [`ModelFiles::from_prepared`].
     pub onnx: Bytes,
+    /// The files beside the graph that hold its weights, such as `model.onnx_data`, by the names
+    /// that the graph has for them (ONNX's external data). Most graphs have none.
+    pub external: BTreeMap<String, Bytes>,
     /// `tokenizer.json`.
     pub tokenizer: Bytes,
     /// `config.json`.
@@ -51,6 +54,7 @@ macro_rules! bundled {
         }
         ModelFiles {
             onnx: file!("onnx/model_quantized.onnx"),
+            external: BTreeMap::new(),
             tokenizer: file!("tokenizer.json"),
             config: file!("config.json"),
             tokenizer_config: Some(file!("tokenizer_config.json")),

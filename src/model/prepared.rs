@@ -117,7 +117,8 @@ impl ModelFiles {
         let embedding = ModelFiles::EMBEDDING.into_iter();
         let embedding = embedding.filter_map(|name| Some((name.to_owned(), text(name).ok()?)));
         let embedding = embedding.collect();
-        Ok(ModelFiles { onnx: file, tokenizer, config, tokenizer_config, embedding })
+        let external = BTreeMap::new();
+        Ok(ModelFiles { onnx: file, external, tokenizer, config, tokenizer_config, embedding })
     }
 }
 

@@ -5,12 +5,10 @@ mod steps;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use crate::batch::{self, Order};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Config;
+use crate::model::{Config, ModelFiles};
 use crate::tokenizer::Encoding;
 
 pub(crate) use steps::{Read, Steps};
@@ -42,7 +40,7 @@ impl Halt<'_> {
 
 impl Runner {
     /// Loads a graph. `threads`: `None` is one a core; WebAssembly has always one.
-    pub fn load(onnx: Bytes, config: &Config, threads: Option<usize>) -> Result<Runner> {
+    pub fn load(files: ModelFiles, config: &Config, threads: Option<usize>) -> Result<Runner> {
         let threads = match threads {
             Some(0) => {
                 let message = "threads must be at least 1";
@@ -52,7 +50,7 @@ impl Runner {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
-        Ok(Runner { engine: Engine::load(onnx, config)?, threads })
+        Ok(Runner { engine: Engine::load(files, config)?, threads })
     }
 
     /// What `each` makes of a sequence's output, for every sequence, by all threads; `None` for

@@ -139,6 +139,10 @@ VARIANTS = {
     "int8-odd-sizes": (4, lambda: tiny.bert(tiny.ODD), torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
     "int8-weights-only": (4, small, torchscript(14), [on_model(rewrite.weights_only_int8)], "model_int8"),
     "int8-xlm-roberta": (4, tiny.xlm_roberta, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    # Weights in a file beside the graph
+    "external-f32": (5, small, torchscript(18), [], "model"),
+    "external-int8": (5, tiny.bert, torchscript(18), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "other-external": (5, lambda: tiny.bert(tiny.SMALL, hidden_act="relu"), torchscript(18), [], "model"),
     # Not a BERT encoder with one label: to be refused, or run on the general path.
     "other-two-labels": (4, lambda: tiny.bert(tiny.SMALL, num_labels=2), torchscript(14), [], "model"),
     "other-relu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="relu"), torchscript(14), [], "model"),
@@ -148,6 +152,9 @@ VARIANTS = {
     "other-fused-for-ort": (4, small, torchscript(14), [fused_for_ort], "model"),
     "other-half": (4, small, torchscript(14), [half], "model_fp16"),
 }
+
+# The names of those files: of optimum, of torch, and any.
+EXTERNAL = {"external-f32": "model.onnx_data", "external-int8": "model_quantized.onnx.data", "other-external": "weights"}
 
 
 def write(name, folder):
@@ -171,7 +178,9 @@ def write(name, folder):
         for step in steps:
             step(path)
         graph = rewrite.strip_notes(onnx.load(path))
-    onnx.save(graph, folder / "onnx" / f"{file}.onnx")
+    beside = dict(save_as_external_data=True, size_threshold=0, location=EXTERNAL[name]) if name in EXTERNAL else {}
+    # Moving weights to a file takes them out of the graph in memory.
+    onnx.save_model(onnx.ModelProto.FromString(graph.SerializeToString()), folder / "onnx" / f"{file}.onnx", **beside)
     expected.write(folder, model, tokenizer, names, graph)
 
 

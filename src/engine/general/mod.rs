@@ -5,9 +5,11 @@ mod dequantize;
 use bytes::Bytes;
 use prost::Message;
 use tract_onnx::Onnx;
-use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::tensor_proto::DataLocation;
+use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::tract_hir::internal::*;
 
+use super::onnx::external::{Files, Place};
 use crate::tokenizer::Encoding;
 
 /// A graph that tract runs as it is.
@@ -31,9 +33,19 @@ fn framework() -> Onnx {
 }
 
 impl General {
-    /// A graph that reads `inputs`, and of whose outputs the one at `output` counts.
-    pub fn new(file: Bytes, inputs: &[&str], output: usize) -> TractResult<General> {
+    /// A graph that reads `inputs`, and of whose outputs the one at `output` counts. Some of its
+    /// constants may lie in the files `external`.
+    pub fn new(
+        file: Bytes,
+        external: Files,
+        inputs: &[&str],
+        output: usize,
+    ) -> TractResult<General> {
         let mut proto = ModelProto::decode(file)?;
+        if let Some(graph) = &mut proto.graph {
+            resolve(graph, &external)?;
+        }
+        drop(external);
         dequantize::products(&mut proto)?;
         let inputs =
             inputs.iter().map(|name| Input::named(name)).collect::<TractResult<Vec<_>>>()?;
@@ -63,6 +75,22 @@ impl General {
         let values = outputs[0].try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
         Ok((outputs[0].shape().to_vec(), values))
     }
+}
+
+/// Gives each constant that lies in a file its bytes there.
+fn resolve(graph: &mut GraphProto, files: &Files) -> TractResult<()> {
+    let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
+    let values = attributes.filter_map(|attribute| attribute.t.as_mut());
+    for tensor in graph.initializer.iter_mut().chain(values) {
+        if tensor.data_location == Some(DataLocation::External as i32) {
+            let entries = tensor.external_data.iter();
+            let entries = entries.map(|entry| (entry.key.as_str(), entry.value.as_str()));
+            tensor.raw_data = Place::new(entries)?.bytes(files)?.to_vec();
+            tensor.data_location = None;
+            tensor.external_data.clear();
+        }
+    }
+    Ok(())
 }
 
 impl Input {

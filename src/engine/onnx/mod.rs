@@ -1,8 +1,12 @@
 //! Reads ONNX files: takes an encoder's parameters out of a graph whose architecture has rules.
 
+pub(super) mod external;
 mod graph;
 mod proto;
 mod rules;
+
+#[cfg(not(target_arch = "wasm32"))]
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
@@ -11,12 +15,21 @@ use prost::Message;
 use crate::model::{Config, Encoder};
 use graph::Graph;
 
-/// A parsed file. Its constants lie in the file's own bytes.
+/// A parsed file. Its constants lie in the file's own bytes, or in those of the files beside it.
 pub(super) struct Onnx(proto::Model);
 
 impl Onnx {
-    pub fn parse(file: Bytes) -> Result<Onnx> {
-        Ok(Onnx(proto::Model::decode(file)?))
+    /// The graph in a file, with constants that may lie in others.
+    pub fn parse(file: Bytes, external: &external::Files) -> Result<Onnx> {
+        let mut model = proto::Model::decode(file)?;
+        external::resolve(&mut model, external)?;
+        Ok(Onnx(model))
+    }
+
+    /// The names of the files beside a graph that its constants lie in.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn external_names(file: Bytes) -> Result<BTreeSet<String>> {
+        external::names(&proto::Model::decode(file)?)
     }
 
     /// The encoder in the graph, or why it is none that has rules.

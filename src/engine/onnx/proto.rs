@@ -60,7 +60,8 @@ pub struct Attribute {
     pub ints: Vec<i64>,
 }
 
-/// A constant. Its numbers are in `raw_data`, little-endian, or in the field of their type.
+/// A constant. Its numbers are in `raw_data`, little-endian, or in the field of their type, or in a
+/// file beside the graph.
 #[derive(Clone, PartialEq, Message)]
 pub struct Tensor {
     #[prost(int64, repeated, tag = "1")]
@@ -79,6 +80,28 @@ pub struct Tensor {
     pub raw_data: Bytes,
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<Setting>,
+    #[prost(enumeration = "Location", tag = "14")]
+    pub data_location: i32,
+}
+
+/// An entry of `external_data`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Setting {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
+}
+
+/// Where a constant's numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum Location {
+    Default = 0,
+    /// In a file of their own; `external_data` says where.
+    External = 1,
 }
 
 /// An input or an output of a graph.
@@ -101,4 +124,17 @@ pub enum DataType {
     Bool = 9,
     Float16 = 10,
     Double = 11,
+}
+
+impl DataType {
+    /// The size of a number.
+    pub fn bytes(self) -> Option<usize> {
+        match self {
+            DataType::Uint8 | DataType::Int8 | DataType::Bool => Some(1),
+            DataType::Float16 => Some(2),
+            DataType::Float | DataType::Int32 => Some(4),
+            DataType::Int64 | DataType::Double => Some(8),
+            DataType::Undefined => None,
+        }
+    }
 }
