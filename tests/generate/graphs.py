@@ -142,7 +142,7 @@ VARIANTS = {
     # Weights in a file beside the graph
     "external-f32": (5, small, torchscript(18), [], "model"),
     "external-int8": (5, tiny.bert, torchscript(18), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
-    "other-external": (5, lambda: tiny.bert(tiny.SMALL, hidden_act="relu"), torchscript(18), [], "model"),
+    "other-external": (5, tiny.mean_pooled, torchscript(18), [], "model"),
     # Not a BERT encoder with one label: to be refused, or run on the general path.
     "other-two-labels": (4, lambda: tiny.bert(tiny.SMALL, num_labels=2), torchscript(14), [], "model"),
     "other-relu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="relu"), torchscript(14), [], "model"),
