@@ -1,16 +1,16 @@
 //! A model's files on their way into a WebAssembly instance.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use wasm_bindgen::prelude::*;
 
-use crate::{Error, ModelFiles};
+use crate::{Bytes, Error, ModelFiles};
 
 /// The files of a model, which arrive in pieces: no whole file need be in JavaScript's memory.
 ///
 /// Their names are `onnx`, `tokenizer`, `config`, `tokenizerConfig` and those of
-/// [`ModelFiles::EMBEDDING`]. A prepared model is an `onnx` alone.
+/// [`ModelFiles::EMBEDDING`]; any other is one of [`ModelFiles::external`]. A prepared model is an
+/// `onnx` alone.
 #[wasm_bindgen]
 #[derive(Default)]
 pub struct Files(BTreeMap<String, Vec<u8>>);
@@ -42,19 +42,18 @@ impl Files {
     /// The model. `checked`: whether the hash of a prepared one has been compared.
     pub(crate) fn into_model(self, checked: bool) -> Result<ModelFiles, Error> {
         let Files(mut files) = self;
-        let mut file = |name: &str| files.remove(name).map(Cow::Owned);
+        let mut file = |name: &str| files.remove(name).map(Bytes::from);
         let onnx = file("onnx").unwrap_or_default();
         match (file("tokenizer"), file("config")) {
-            (Some(tokenizer), Some(config)) => Ok(ModelFiles {
-                onnx,
-                tokenizer,
-                config,
-                tokenizer_config: file("tokenizerConfig"),
-                embedding: ModelFiles::EMBEDDING
+            (Some(tokenizer), Some(config)) => {
+                let tokenizer_config = file("tokenizerConfig");
+                let embedding = ModelFiles::EMBEDDING
                     .into_iter()
                     .filter_map(|name| Some((name.to_owned(), file(name)?)))
-                    .collect(),
-            }),
+                    .collect();
+                let external = files.into_iter().map(|(name, file)| (name, file.into())).collect();
+                Ok(ModelFiles { onnx, external, tokenizer, config, tokenizer_config, embedding })
+            }
             _ if checked => ModelFiles::from_checked(onnx),
             _ => ModelFiles::from_prepared(onnx),
         }
