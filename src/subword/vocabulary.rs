@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Tokens by their text.
 ///
 /// The hash (FNV-1a, Fowler, Noll and Vo) goes through a text byte by byte, so that one pass gives
 /// those of all its beginnings. Collisions are looked for in the next slots; nothing that strangers
-/// write is ever put in.
+/// write is ever put in. A bit for the hash of every beginning of a token says where there is no
+/// use in looking further.
 #[derive(Default)]
 pub(super) struct Vocabulary {
     /// All texts, one after another.
@@ -16,15 +17,26 @@ pub(super) struct Vocabulary {
     tokens: Vec<Token>,
     /// One more than an index of `tokens`, or 0. There are at least twice as many as tokens.
     slots: Vec<u32>,
+    /// The bits, `BITS` for each slot.
+    beginnings: Vec<u64>,
     /// Bytes of the longest text.
     longest: usize,
 }
 
 struct Token {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     id: u32,
 }
+
+impl Token {
+    fn text<'a>(&self, texts: &'a str) -> &'a str {
+        &texts[self.start as usize..self.end as usize]
+    }
+}
+
+/// A tenth of them are set in vocabularies of many languages.
+const BITS: usize = 16;
 
 /// The state of the hash function.
 #[derive(Clone, Copy)]
@@ -41,6 +53,12 @@ impl Hash {
     fn slot(self, slots: usize) -> usize {
         // The low bits of FNV alone are weak.
         (self.0 ^ (self.0 >> 15)) as usize & (slots - 1)
+    }
+
+    /// The word and the bit in it that tell of a beginning, where there are so many words.
+    fn bit(self, words: usize) -> (usize, u64) {
+        let mixed = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+        ((mixed >> 6) as usize & (words - 1), 1 << (mixed & 63))
     }
 }
 
@@ -70,13 +88,30 @@ impl Vocabulary {
         }
         let mut slot = hash.slot(self.slots.len());
         while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
-            let Token { start, end, .. } = self.tokens[index];
-            if self.texts[start..end].strip_prefix(prefix) == Some(text) {
+            if self.tokens[index].text(&self.texts).strip_prefix(prefix) == Some(text) {
                 return Ok(index);
             }
             slot = (slot + 1) & (self.slots.len() - 1);
         }
         Err(slot)
+    }
+
+    /// Whether a token may begin with the text of a hash; `false` is sure.
+    pub fn begins(&self, hash: Hash) -> bool {
+        let (word, bit) = match self.beginnings.len() {
+            0 => return false,
+            words => hash.bit(words),
+        };
+        self.beginnings[word] & bit != 0
+    }
+
+    fn mark_beginnings(beginnings: &mut [u64], text: &str) {
+        let mut hash = Hash::EMPTY;
+        for (start, char) in text.char_indices() {
+            hash = hash.then(&text[start..start + char.len_utf8()]);
+            let (word, bit) = hash.bit(beginnings.len());
+            beginnings[word] |= bit;
+        }
     }
 
     /// Adds a token, or changes the id of one that is there.
@@ -87,46 +122,65 @@ impl Vocabulary {
         match self.find("", text, Hash::EMPTY.then(text)) {
             Ok(index) => self.tokens[index].id = id,
             Err(slot) => {
-                let start = self.texts.len();
+                let start = self.texts.len() as u32;
                 self.texts.push_str(text);
-                self.tokens.push(Token { start, end: self.texts.len(), id });
+                self.tokens.push(Token { start, end: self.texts.len() as u32, id });
                 self.slots[slot] = self.tokens.len() as u32;
                 self.longest = self.longest.max(text.len());
+                Vocabulary::mark_beginnings(&mut self.beginnings, text);
             }
         }
     }
 
     fn grow(&mut self) {
         self.slots = vec![0; (2 * self.slots.len()).max(1 << 10)];
-        for (index, Token { start, end, .. }) in self.tokens.iter().enumerate() {
-            let mut slot = Hash::EMPTY.then(&self.texts[*start..*end]).slot(self.slots.len());
+        self.beginnings = vec![0; self.slots.len() * BITS / 64];
+        for (index, token) in self.tokens.iter().enumerate() {
+            let text = token.text(&self.texts);
+            let mut slot = Hash::EMPTY.then(text).slot(self.slots.len());
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & (self.slots.len() - 1);
             }
             self.slots[slot] = index as u32 + 1;
+            Vocabulary::mark_beginnings(&mut self.beginnings, text);
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Vocabulary {
-    /// From an object of ids by text.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Vocabulary, D::Error> {
-        struct Ids;
-        impl<'de> Visitor<'de> for Ids {
-            type Value = Vocabulary;
+/// A vocabulary as files have it: ids by text, or texts in the order of their ids with a score each.
+pub(super) struct Pieces {
+    pub vocabulary: Vocabulary,
+    /// By id; none where there are none in the file.
+    pub scores: Vec<f64>,
+}
+
+impl<'de> Deserialize<'de> for Pieces {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Pieces, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Pieces;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("token ids by text")
+                f.write_str("token ids by text, or texts with scores")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vocabulary, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pieces, A::Error> {
                 let mut vocabulary = Vocabulary::default();
                 while let Some((text, id)) = map.next_entry::<String, u32>()? {
                     vocabulary.insert(&text, id);
                 }
-                Ok(vocabulary)
+                Ok(Pieces { vocabulary, scores: Vec::new() })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Pieces, A::Error> {
+                let (mut vocabulary, mut scores) = (Vocabulary::default(), Vec::new());
+                while let Some((text, score)) = list.next_element::<(String, f64)>()? {
+                    vocabulary.insert(&text, scores.len() as u32);
+                    scores.push(score);
+                }
+                Ok(Pieces { vocabulary, scores })
             }
         }
-        deserializer.deserialize_map(Ids)
+        deserializer.deserialize_any(Either)
     }
 }
