@@ -89,10 +89,12 @@ impl Bert {
                 break;
             }
             hash = hash.then(&text[start..end]);
-            if !self.vocabulary.begins(hash) {
+            let hint = self.vocabulary.hint(hash);
+            if !hint.begins {
                 break;
             }
-            if let Some(id) = self.vocabulary.id_after(prefix, &text[..end], hash) {
+            let id = || self.vocabulary.id_after(prefix, &text[..end], hash);
+            if let Some(id) = hint.whole.then(id).flatten() {
                 found = Some((id, end));
             }
         }

@@ -133,10 +133,12 @@ impl Unigram {
                 let next = byte + c.char.len_utf8();
                 hash = hash.then(&text[byte..next]);
                 byte = next;
-                if byte - first > self.vocabulary.longest() || !self.vocabulary.begins(hash) {
+                let hint = self.vocabulary.hint(hash);
+                if byte - first > self.vocabulary.longest() || !hint.begins {
                     break;
                 }
-                if let Some(id) = self.vocabulary.id_after("", &text[first..byte], hash) {
+                let id = || self.vocabulary.id_after("", &text[first..byte], hash);
+                if let Some(id) = hint.whole.then(id).flatten() {
                     alone |= i == 0;
                     best[start + i + 1].offer(self.scores[id as usize] + score, start, id);
                 }

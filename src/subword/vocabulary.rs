@@ -8,17 +8,16 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 ///
 /// The hash (FNV-1a, Fowler, Noll and Vo) goes through a text byte by byte, so that one pass gives
 /// those of all its beginnings. Collisions are looked for in the next slots; nothing that strangers
-/// write is ever put in. A bit for the hash of every beginning of a token says where there is no
-/// use in looking further.
-#[derive(Default)]
+/// write is ever put in. Two bits for a hash tell, before any text is compared, where there is nothing
+/// to find.
 pub(super) struct Vocabulary {
     /// All texts, one after another.
     texts: String,
     tokens: Vec<Token>,
     /// One more than an index of `tokens`, or 0. There are at least twice as many as tokens.
     slots: Vec<u32>,
-    /// The bits, `BITS` for each slot.
-    beginnings: Vec<u64>,
+    /// Pairs of bits by hash, `HINTS` for each slot: whether a token begins so, and whether it is one.
+    hints: Vec<u64>,
     /// Bytes of the longest text.
     longest: usize,
 }
@@ -35,8 +34,16 @@ impl Token {
     }
 }
 
-/// A tenth of them are set in vocabularies of many languages.
-const BITS: usize = 16;
+/// A tenth of the first bits are set in vocabularies of many languages.
+const HINTS: usize = 16;
+
+/// What the hash of a text tells; where something is false, it is sure.
+pub(super) struct Hint {
+    /// A token may begin with the text.
+    pub begins: bool,
+    /// The text may be a token.
+    pub whole: bool,
+}
 
 /// The state of the hash function.
 #[derive(Clone, Copy)]
@@ -55,14 +62,31 @@ impl Hash {
         (self.0 ^ (self.0 >> 15)) as usize & (slots - 1)
     }
 
-    /// The word and the bit in it that tell of a beginning, where there are so many words.
-    fn bit(self, words: usize) -> (usize, u64) {
+    /// The word of the hints and the place in it, where there are so many words.
+    fn hint(self, words: usize) -> (usize, u32) {
         let mixed = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
-        ((mixed >> 6) as usize & (words - 1), 1 << (mixed & 63))
+        ((mixed >> 5) as usize & (words - 1), 2 * (mixed & 31) as u32)
+    }
+}
+
+impl Default for Vocabulary {
+    fn default() -> Vocabulary {
+        Vocabulary::with_slots(1 << 10)
     }
 }
 
 impl Vocabulary {
+    /// `slots`: a power of two.
+    fn with_slots(slots: usize) -> Vocabulary {
+        Vocabulary {
+            texts: String::new(),
+            tokens: Vec::new(),
+            slots: vec![0; slots],
+            hints: vec![0; slots * HINTS / 32],
+            longest: 0,
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
@@ -83,9 +107,6 @@ impl Vocabulary {
 
     /// The token's index, or the slot that it would have.
     fn find(&self, prefix: &str, text: &str, hash: Hash) -> Result<usize, usize> {
-        if self.slots.is_empty() {
-            return Err(0);
-        }
         let mut slot = hash.slot(self.slots.len());
         while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
             if self.tokens[index].text(&self.texts).strip_prefix(prefix) == Some(text) {
@@ -96,21 +117,19 @@ impl Vocabulary {
         Err(slot)
     }
 
-    /// Whether a token may begin with the text of a hash; `false` is sure.
-    pub fn begins(&self, hash: Hash) -> bool {
-        let (word, bit) = match self.beginnings.len() {
-            0 => return false,
-            words => hash.bit(words),
-        };
-        self.beginnings[word] & bit != 0
+    pub fn hint(&self, hash: Hash) -> Hint {
+        let (word, place) = hash.hint(self.hints.len());
+        let bits = self.hints[word] >> place;
+        Hint { begins: bits & 1 != 0, whole: bits & 2 != 0 }
     }
 
-    fn mark_beginnings(beginnings: &mut [u64], text: &str) {
+    fn note(hints: &mut [u64], text: &str) {
         let mut hash = Hash::EMPTY;
         for (start, char) in text.char_indices() {
-            hash = hash.then(&text[start..start + char.len_utf8()]);
-            let (word, bit) = hash.bit(beginnings.len());
-            beginnings[word] |= bit;
+            let end = start + char.len_utf8();
+            hash = hash.then(&text[start..end]);
+            let (word, place) = hash.hint(hints.len());
+            hints[word] |= if end == text.len() { 3 } else { 1 } << place;
         }
     }
 
@@ -127,14 +146,14 @@ impl Vocabulary {
                 self.tokens.push(Token { start, end: self.texts.len() as u32, id });
                 self.slots[slot] = self.tokens.len() as u32;
                 self.longest = self.longest.max(text.len());
-                Vocabulary::mark_beginnings(&mut self.beginnings, text);
+                Vocabulary::note(&mut self.hints, text);
             }
         }
     }
 
     fn grow(&mut self) {
-        self.slots = vec![0; (2 * self.slots.len()).max(1 << 10)];
-        self.beginnings = vec![0; self.slots.len() * BITS / 64];
+        let Vocabulary { slots, hints, .. } = Vocabulary::with_slots(2 * self.slots.len());
+        (self.slots, self.hints) = (slots, hints);
         for (index, token) in self.tokens.iter().enumerate() {
             let text = token.text(&self.texts);
             let mut slot = Hash::EMPTY.then(text).slot(self.slots.len());
@@ -142,7 +161,7 @@ impl Vocabulary {
                 slot = (slot + 1) & (self.slots.len() - 1);
             }
             self.slots[slot] = index as u32 + 1;
-            Vocabulary::mark_beginnings(&mut self.beginnings, text);
+            Vocabulary::note(&mut self.hints, text);
         }
     }
 }
