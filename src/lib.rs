@@ -73,8 +73,8 @@
 //! # Limits
 //!
 //! BERT cross-encoders with one label, bi-encoders with mean or CLS pooling; texts of at most
-//! [`MAX_TEXT_BYTES`]. Without the feature `general` (on by default), graphs and tokenizers other
-//! than BERT's are refused with [`ErrorKind::NeedsGeneral`].
+//! [`MAX_TEXT_BYTES`]. Without the feature `general` (on by default), graphs other than BERT's, and
+//! tokenizers other than BERT's and XLM-RoBERTa's, are refused with [`ErrorKind::NeedsGeneral`].
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

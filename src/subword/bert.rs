@@ -6,12 +6,11 @@
 //! shares: what is a letter with an accent, or punctuation, is as of the Unicode version that
 //! models were trained with.
 
-use std::ops::Range;
-
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::UnicodeNormalization;
 
 use super::Tokens;
+use super::chars::{self, Char};
 use super::vocabulary::{Hash, Vocabulary};
 
 pub(super) struct Bert {
@@ -23,8 +22,6 @@ pub(super) struct Bert {
     pub continuing: String,
     /// Longer words are unknown.
     pub most_characters: usize,
-    /// Tokens that are found in the text as it is, such as `[SEP]`.
-    pub added: Vec<(String, u32)>,
 }
 
 /// How text is cleaned.
@@ -37,50 +34,16 @@ pub(super) struct Normalizer {
     pub lowercase: bool,
 }
 
-/// A character of cleaned text, and the bytes of the text that it stands for.
-#[derive(Clone, Copy)]
-struct Char {
-    char: char,
-    start: usize,
-    end: usize,
-}
-
 impl Bert {
-    pub fn vocab_size(&self) -> usize {
-        self.vocabulary.len()
-    }
-
-    pub fn tokenize(&self, text: &str) -> Tokens {
-        let mut tokens = Tokens::default();
-        let mut rest = 0;
-        while let Some((start, end, id)) = self.next_added(text, rest) {
-            self.tokenize_between(text, rest..start, &mut tokens);
-            tokens.push(id, (start, end));
-            rest = end;
-        }
-        self.tokenize_between(text, rest..text.len(), &mut tokens);
-        tokens
-    }
-
-    /// The first added token from a byte on, of several there the longest.
-    fn next_added(&self, text: &str, from: usize) -> Option<(usize, usize, u32)> {
-        let bytes = text.as_bytes();
-        (from..bytes.len()).find_map(|start| {
-            let here = |token: &&(String, u32)| bytes[start..].starts_with(token.0.as_bytes());
-            let (token, id) = self.added.iter().filter(here).max_by_key(|token| token.0.len())?;
-            Some((start, start + token.len(), *id))
-        })
-    }
-
-    fn tokenize_between(&self, text: &str, range: Range<usize>, tokens: &mut Tokens) {
-        let chars = self.normalizer.apply(&text[range.clone()], range.start);
+    /// The tokens of normalised text.
+    pub fn tokenize(&self, chars: &[Char], tokens: &mut Tokens) {
         let (mut word, mut places) = (String::new(), Vec::new());
         let mut end = |word: &mut String, places: &mut Vec<(usize, usize)>| {
             self.split_word(word, places, tokens);
             word.clear();
             places.clear();
         };
-        for Char { char, start, end: last } in chars {
+        for &Char { char, start, end: last } in chars {
             let alone = is_punctuation(char);
             if alone || char.is_whitespace() {
                 end(&mut word, &mut places);
@@ -126,7 +89,12 @@ impl Bert {
                 break;
             }
             hash = hash.then(&text[start..end]);
-            if let Some(id) = self.vocabulary.id_after(prefix, &text[..end], hash) {
+            let hint = self.vocabulary.hint(hash);
+            if !hint.begins {
+                break;
+            }
+            let id = || self.vocabulary.id_after(prefix, &text[..end], hash);
+            if let Some(id) = hint.whole.then(id).flatten() {
                 found = Some((id, end));
             }
         }
@@ -135,21 +103,14 @@ impl Bert {
 }
 
 impl Normalizer {
-    /// The characters of a text that begins at byte `offset`.
-    fn apply(&self, text: &str, offset: usize) -> Vec<Char> {
-        let place = |(i, char): (usize, char)| Char {
-            char,
-            start: offset + i,
-            end: offset + i + char.len_utf8(),
-        };
-        let mut chars: Vec<Char> = text.char_indices().map(place).collect();
+    pub fn apply(&self, mut chars: Vec<Char>) -> Vec<Char> {
         if self.clean {
             chars.retain(|c| !is_dropped(c.char));
             for c in chars.iter_mut().filter(|c| c.char.is_whitespace()) {
                 c.char = ' ';
             }
         }
-        if text.is_ascii() {
+        if chars.iter().all(|c| c.char.is_ascii()) {
             // Nothing to split off or to strip.
             for c in chars.iter_mut().filter(|_| self.lowercase) {
                 c.char = c.char.to_ascii_lowercase();
@@ -157,7 +118,7 @@ impl Normalizer {
             return chars;
         }
         if self.split_chinese {
-            chars = expand(chars, |c, out| match is_chinese(c) {
+            chars = chars::expand(chars, |c, out| match is_chinese(c) {
                 true => out.extend([' ', c, ' ']),
                 false => out.push(c),
             });
@@ -167,21 +128,10 @@ impl Normalizer {
             chars.retain(|c| !c.char.is_mark_nonspacing());
         }
         if self.lowercase {
-            chars = expand(chars, |c, out| out.extend(c.to_lowercase()));
+            chars = chars::lowercase(chars);
         }
         chars
     }
-}
-
-/// Some characters for each, at its place.
-fn expand(chars: Vec<Char>, each: impl Fn(char, &mut Vec<char>)) -> Vec<Char> {
-    let mut expanded = Vec::with_capacity(chars.len());
-    let mut own = Vec::new();
-    for c in chars {
-        each(c.char, &mut own);
-        expanded.extend(own.drain(..).map(|char| Char { char, ..c }));
-    }
-    expanded
 }
 
 /// Letters and accents apart, in canonical order (Unicode's normalization form D).

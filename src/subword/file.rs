@@ -1,20 +1,23 @@
-//! Reads the `tokenizer.json` of a BERT model, as the `tokenizers` crate writes it.
-
-use std::collections::HashMap;
+//! Reads the `tokenizer.json` of models with one of this module's tokenizers, as the `tokenizers`
+//! crate writes it.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::bert::{Bert, Normalizer};
-use super::vocabulary::Vocabulary;
-use super::{Content, Piece, Template};
+use super::added::{Added, AddedTokens};
+use super::bert::{self, Bert};
+use super::chars;
+use super::charsmap::Charsmap;
+use super::own::{Model, Own};
+use super::template::{PostProcessor, Template};
+use super::unigram::{Prepend, Sign, Step, UNKNOWN_PENALTY, Unigram};
+use super::vocabulary::Pieces;
 
 /// Why a file is not read here.
 #[cfg_attr(feature = "general", allow(dead_code, reason = "the tokenizers crate says itself"))]
 pub(super) enum Refusal {
     /// It is no JSON.
     Damaged(String),
-    /// It may be a tokenizer, but not BERT's.
+    /// It may be a tokenizer, but none of this module's.
     Other(String),
 }
 
@@ -22,10 +25,10 @@ pub(super) enum Refusal {
 struct File {
     version: String,
     added_tokens: Vec<AddedToken>,
-    normalizer: NormalizerFile,
-    pre_tokenizer: OfType,
+    normalizer: Option<Normalizer>,
+    pre_tokenizer: PreTokenizer,
     post_processor: PostProcessor,
-    model: Model,
+    model: ModelFile,
 }
 
 #[derive(Deserialize)]
@@ -36,63 +39,56 @@ struct AddedToken {
     lstrip: bool,
     rstrip: bool,
     normalized: bool,
+    special: bool,
 }
 
+/// `BertNormalizer`, a step of another one, or a `Sequence` of these.
 #[derive(Deserialize)]
-struct NormalizerFile {
+struct Normalizer {
     r#type: String,
-    clean_text: bool,
-    handle_chinese_chars: bool,
+    normalizers: Option<Vec<Normalizer>>,
+    clean_text: Option<bool>,
+    handle_chinese_chars: Option<bool>,
     strip_accents: Option<bool>,
-    lowercase: bool,
+    lowercase: Option<bool>,
+    precompiled_charsmap: Option<String>,
+    strip_left: Option<bool>,
+    strip_right: Option<bool>,
+    pattern: Option<Pattern>,
+    content: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct OfType {
+struct Pattern {
+    #[serde(rename = "Regex")]
+    regex: Option<String>,
+}
+
+/// `BertPreTokenizer`, `WhitespaceSplit`, `Metaspace`, or a `Sequence` of these.
+#[derive(Deserialize)]
+struct PreTokenizer {
     r#type: String,
+    pretokenizers: Option<Vec<PreTokenizer>>,
+    replacement: Option<char>,
+    add_prefix_space: Option<bool>,
+    prepend_scheme: Option<Prepend>,
+    split: Option<bool>,
 }
 
-/// What adds special tokens: `TemplateProcessing`, or `BertProcessing` with `cls` and `sep`.
+/// `WordPiece` or `Unigram`; old files with `Unigram` do not say so.
 #[derive(Deserialize)]
-struct PostProcessor {
-    r#type: String,
-    single: Option<Vec<PieceFile>>,
-    pair: Option<Vec<PieceFile>>,
-    special_tokens: Option<HashMap<String, SpecialToken>>,
-    sep: Option<(IgnoredAny, u32)>,
-    cls: Option<(IgnoredAny, u32)>,
-}
-
-#[derive(Deserialize)]
-struct PieceFile {
-    #[serde(rename = "SpecialToken")]
-    token: Option<PieceId>,
-    #[serde(rename = "Sequence")]
-    sequence: Option<PieceId>,
-}
-
-#[derive(Deserialize)]
-struct PieceId {
-    id: String,
-    type_id: u32,
-}
-
-#[derive(Deserialize)]
-struct SpecialToken {
-    ids: Vec<u32>,
-}
-
-#[derive(Deserialize)]
-struct Model {
-    r#type: String,
-    unk_token: String,
-    continuing_subword_prefix: String,
-    max_input_chars_per_word: usize,
-    vocab: Vocabulary,
+struct ModelFile {
+    r#type: Option<String>,
+    unk_token: Option<String>,
+    continuing_subword_prefix: Option<String>,
+    max_input_chars_per_word: Option<usize>,
+    unk_id: Option<u32>,
+    byte_fallback: Option<bool>,
+    vocab: Pieces,
 }
 
 /// The tokenizer, and the templates of one text and of two.
-pub(super) fn read(json: &[u8]) -> Result<(Bert, [Template; 2]), Refusal> {
+pub(super) fn read(json: &[u8]) -> Result<(Own, [Template; 2]), Refusal> {
     let file: File = serde_json::from_slice(json).map_err(|e| match e.is_data() {
         true => Refusal::Other(e.to_string()),
         false => Refusal::Damaged(e.to_string()),
@@ -100,91 +96,162 @@ pub(super) fn read(json: &[u8]) -> Result<(Bert, [Template; 2]), Refusal> {
     recognize(file).map_err(Refusal::Other)
 }
 
-fn recognize(file: File) -> Result<(Bert, [Template; 2]), String> {
+fn recognize(file: File) -> Result<(Own, [Template; 2]), String> {
     let File { version, added_tokens, normalizer, pre_tokenizer, post_processor, model } = file;
-    let expected = [
-        ("version", &version, "1.0"),
-        ("normalizer", &normalizer.r#type, "BertNormalizer"),
-        ("pre_tokenizer", &pre_tokenizer.r#type, "BertPreTokenizer"),
-        ("model", &model.r#type, "WordPiece"),
-    ];
-    for (part, found, expected) in expected {
-        if found != expected {
-            return Err(format!("its {part} is {found}"));
-        }
-    }
-    let vocabulary = model.vocab;
-    let unknown = vocabulary.id(&model.unk_token);
-    let unknown = unknown.ok_or("its vocabulary lacks the token of unknown words")?;
-    let mut added = Vec::new();
-    for token in added_tokens {
-        let AddedToken { id, content, single_word, lstrip, rstrip, normalized } = token;
-        let plain = !(single_word || lstrip || rstrip || normalized || content.is_empty());
-        if !plain || vocabulary.id(&content) != Some(id) {
-            return Err(format!("its token {content} is added in another way than BERT's"));
-        }
-        added.push((content, id));
-    }
-    let templates = post_processor.templates().ok_or("its post_processor is not BERT's")?;
-    let normalizer = Normalizer {
-        clean: normalizer.clean_text,
-        split_chinese: normalizer.handle_chinese_chars,
-        strip_accents: normalizer.strip_accents.unwrap_or(normalizer.lowercase),
-        lowercase: normalizer.lowercase,
+    expect("version", &version, "1.0")?;
+    let model = match model.r#type.as_deref() {
+        Some("Unigram") | None => Model::Unigram(unigram(normalizer, pre_tokenizer, model)?),
+        _ => Model::Bert(bert(normalizer, pre_tokenizer, model)?),
     };
-    let bert = Bert {
-        normalizer,
+    let own = with_added_tokens(model, added_tokens)?;
+    Ok((own, post_processor.templates()?))
+}
+
+fn expect(part: &str, found: &str, expected: &str) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("its {part} is {found}")) }
+}
+
+fn bert(
+    normalizer: Option<Normalizer>,
+    pre_tokenizer: PreTokenizer,
+    model: ModelFile,
+) -> Result<Bert, String> {
+    let normalizer = normalizer.ok_or("it has no normalizer")?;
+    expect("normalizer", &normalizer.r#type, "BertNormalizer")?;
+    expect("pre_tokenizer", &pre_tokenizer.r#type, "BertPreTokenizer")?;
+    expect("model", model.r#type.as_deref().unwrap_or_default(), "WordPiece")?;
+    let choices = normalizer.clean_text.zip(normalizer.handle_chinese_chars);
+    let ((clean, split_chinese), lowercase) =
+        choices.zip(normalizer.lowercase).ok_or("its normalizer lacks a choice")?;
+    let vocabulary = model.vocab.vocabulary;
+    let unknown = model.unk_token.and_then(|token| vocabulary.id(&token));
+    Ok(Bert {
+        normalizer: bert::Normalizer {
+            clean,
+            split_chinese,
+            strip_accents: normalizer.strip_accents.unwrap_or(lowercase),
+            lowercase,
+        },
+        unknown: unknown.ok_or("its vocabulary lacks the token of unknown words")?,
         vocabulary,
-        unknown,
-        continuing: model.continuing_subword_prefix,
-        most_characters: model.max_input_chars_per_word,
-        added,
+        continuing: model.continuing_subword_prefix.ok_or("its model has no prefix")?,
+        most_characters: model.max_input_chars_per_word.ok_or("its model has no longest word")?,
+    })
+}
+
+fn unigram(
+    normalizer: Option<Normalizer>,
+    pre_tokenizer: PreTokenizer,
+    model: ModelFile,
+) -> Result<Unigram, String> {
+    let Pieces { vocabulary, scores } = model.vocab;
+    if vocabulary.len() == 0 || vocabulary.len() != scores.len() {
+        return Err("its vocabulary is no list of different pieces with scores".into());
+    }
+    if model.byte_fallback == Some(true) {
+        return Err("its unknown characters are bytes".into());
+    }
+    let unknown = model.unk_id.filter(|&id| (id as usize) < scores.len());
+    let mut steps = Vec::new();
+    if let Some(step) = normalizer {
+        step.add_to(&mut steps)?;
+    }
+    let (split_spaces, sign) = pre_tokenizer.words()?;
+    let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
+    Ok(Unigram {
+        normalizer: steps,
+        split_spaces,
+        sign,
+        vocabulary,
+        scores,
+        unknown: unknown.ok_or("its vocabulary lacks the token of unknown characters")?,
+        unknown_score: least - UNKNOWN_PENALTY,
+    })
+}
+
+impl Normalizer {
+    fn add_to(self, steps: &mut Vec<Step>) -> Result<(), String> {
+        let other = || format!("its normalizer is {}", self.r#type);
+        let step = match self.r#type.as_str() {
+            "Sequence" => {
+                let parts = self.normalizers.into_iter().flatten();
+                return parts.into_iter().try_for_each(|part| part.add_to(steps));
+            }
+            "Precompiled" => {
+                let map = self.precompiled_charsmap.as_deref().and_then(Charsmap::read);
+                Step::Charsmap(map.ok_or("its precompiled_charsmap is damaged")?)
+            }
+            "Lowercase" => Step::Lowercase,
+            "Strip" => {
+                let sides = self.strip_left.zip(self.strip_right);
+                let (left, right) = sides.ok_or_else(other)?;
+                Step::Strip { left, right }
+            }
+            "Replace" => {
+                let regex = self.pattern.as_ref().and_then(|pattern| pattern.regex.as_deref());
+                match (regex, self.content) {
+                    (Some(" {2,}"), Some(content)) => Step::JoinSpaces(content),
+                    _ => return Err("its normalizer replaces other than spaces".into()),
+                }
+            }
+            _ => return Err(other()),
+        };
+        steps.push(step);
+        Ok(())
+    }
+}
+
+impl PreTokenizer {
+    /// Whether white space is dropped first, and what stands for a space.
+    fn words(mut self) -> Result<(bool, Sign), String> {
+        let mut split_spaces = false;
+        if self.r#type == "Sequence" {
+            let mut parts = self.pretokenizers.unwrap_or_default();
+            split_spaces = parts.first().is_some_and(|part| part.r#type == "WhitespaceSplit");
+            let metaspace = parts.pop().filter(|_| parts.len() == usize::from(split_spaces));
+            self = metaspace.ok_or("its pre_tokenizer is another sequence")?;
+        }
+        expect("pre_tokenizer", &self.r#type, "Metaspace")?;
+        let prepend = self.prepend_scheme.unwrap_or(Prepend::Always);
+        if self.add_prefix_space == Some(false) && prepend != Prepend::Never {
+            return Err("its add_prefix_space and prepend_scheme differ".into());
+        }
+        let char = self.replacement.ok_or("its Metaspace has no replacement")?;
+        Ok((split_spaces, Sign { char, prepend, split: self.split.unwrap_or(true) }))
+    }
+}
+
+fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Own, String> {
+    let vocabulary = match &model {
+        Model::Bert(bert) => &bert.vocabulary,
+        Model::Unigram(unigram) => &unigram.vocabulary,
     };
-    Ok((bert, templates))
-}
-
-impl PostProcessor {
-    fn templates(self) -> Option<[Template; 2]> {
-        match self.r#type.as_str() {
-            "TemplateProcessing" => {
-                let special = self.special_tokens?;
-                Some([template(self.single?, &special, 1)?, template(self.pair?, &special, 2)?])
-            }
-            "BertProcessing" => {
-                let (cls, sep) = (Content::Token(self.cls?.1), Content::Token(self.sep?.1));
-                let piece =
-                    |content: &Content, type_id| Piece { content: content.clone(), type_id };
-                let [a, b] = [0, 1].map(Content::Text);
-                let single = vec![piece(&cls, 0), piece(&a, 0), piece(&sep, 0)];
-                let pair = [single.clone(), vec![piece(&b, 1), piece(&sep, 1)]].concat();
-                Some([Template(single), Template(pair)])
-            }
-            _ => None,
+    let mut vocab_size = vocabulary.len();
+    let mut seen = Vec::new();
+    for AddedToken { id, content, single_word, .. } in &tokens {
+        let own = vocabulary.id(content).unwrap_or(vocab_size as u32);
+        vocab_size += usize::from(vocabulary.id(content).is_none());
+        if *single_word || content.is_empty() || own != *id || seen.contains(&content) {
+            return Err(format!("its token {content} is added in a way that is not known here"));
         }
+        seen.push(content);
     }
-}
-
-/// The template of so many texts, where each of them is in it once.
-fn template(
-    pieces: Vec<PieceFile>,
-    special: &HashMap<String, SpecialToken>,
-    texts: usize,
-) -> Option<Template> {
-    let mut template = Vec::new();
-    let mut seen = [0, 0];
-    for piece in pieces {
-        match piece {
-            PieceFile { token: Some(PieceId { id, type_id }), sequence: None } => {
-                let ids = special.get(&id)?.ids.iter();
-                template.extend(ids.map(|&id| Piece { content: Content::Token(id), type_id }));
+    // Of two that are the same in normalised text, a special one is found.
+    tokens.sort_by_key(|token| !token.special);
+    let (mut literal, mut normalized) = (Vec::new(), Vec::new());
+    for AddedToken { id, content, lstrip, rstrip, normalized: in_normalized, .. } in tokens {
+        let (list, text) = match in_normalized {
+            false => (&mut literal, content),
+            true => {
+                let chars = model.normalize(chars::of(&content, 0));
+                (&mut normalized, chars::text(&chars))
             }
-            PieceFile { token: None, sequence: Some(PieceId { id, type_id }) } => {
-                let index = ["A", "B"].iter().position(|name| *name == id)?;
-                seen[index] += 1;
-                template.push(Piece { content: Content::Text(index), type_id });
-            }
-            _ => return None,
+        };
+        if !text.starts_with(|c: char| !c.is_whitespace()) {
+            return Err("an added token of its begins with white space".into());
         }
+        list.push(Added { text, id, lstrip, rstrip });
     }
-    (seen == [1, texts - 1]).then_some(Template(template))
+    let [literal, normalized] = [literal, normalized].map(AddedTokens::new);
+    Ok(Own { model, literal, normalized, vocab_size })
 }

@@ -2,7 +2,8 @@
 
 use tokenizers::{Encoding, Tokenizer};
 
-use super::{Content, Piece, Template, Tokens};
+use super::Tokens;
+use super::template::{Content, Piece, Template};
 
 pub(super) struct General(Tokenizer);
 
@@ -35,8 +36,12 @@ impl General {
             false => self.0.encode_fast(text, false),
         };
         let encoding = encoding.map_err(|e| e.to_string())?;
-        let (ids, places) = (encoding.get_ids().to_vec(), encoding.get_offsets().to_vec());
-        Ok(Tokens { ids, places })
+        // Byte-level tokens may be parts of a character, and what trims white space off a token
+        // counts characters: places are made whole.
+        let whole =
+            |&(start, end): &_| (text.floor_char_boundary(start), text.ceil_char_boundary(end));
+        let places = encoding.get_offsets().iter().map(whole).collect();
+        Ok(Tokens { ids: encoding.get_ids().to_vec(), places })
     }
 }
 

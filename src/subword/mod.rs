@@ -1,20 +1,27 @@
 //! Texts to subword tokens, and sequences of them with special tokens, as a `tokenizer.json` says.
 //!
-//! BERT's tokenizer is code of this module (`bert`), because a page downloads it: the `tokenizers`
-//! crate, which runs any other one, would be most of a WebAssembly file. It is part of the feature
-//! `general`.
+//! The tokenizers of BERT and of XLM-RoBERTa are code of this module (`bert`, `unigram`), because a
+//! page downloads them: the `tokenizers` crate, which runs any other one, would be most of a
+//! WebAssembly file. It is part of the feature `general`.
 
+mod added;
 mod bert;
+mod chars;
+mod charsmap;
 mod file;
 #[cfg(feature = "general")]
 mod general;
+mod own;
+mod template;
 #[cfg(all(test, feature = "general"))]
 mod tests;
+mod unigram;
 mod vocabulary;
 
 use std::ops::Range;
 
 use crate::error::{Error, ErrorKind, Result, one_line};
+use template::{Content, Piece, Template};
 
 /// A text's tokens, without special ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,28 +55,9 @@ pub(crate) struct Tokenizer {
 }
 
 enum Splitter {
-    Bert(bert::Bert),
+    Own(Box<own::Own>),
     #[cfg(feature = "general")]
     General(Box<general::General>),
-}
-
-/// The pieces of a sequence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Template(Vec<Piece>);
-
-/// A piece of a sequence: what it is, and the segment that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Piece {
-    content: Content,
-    type_id: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Content {
-    /// A special token.
-    Token(u32),
-    /// All tokens of one of the texts.
-    Text(usize),
 }
 
 impl Tokenizer {
@@ -80,8 +68,8 @@ impl Tokenizer {
     /// build cannot run it.
     pub fn load(json: &[u8]) -> Result<Tokenizer> {
         let reason = match file::read(json) {
-            Ok((bert, templates)) => {
-                return Ok(Tokenizer { splitter: Splitter::Bert(bert), templates });
+            Ok((own, templates)) => {
+                return Ok(Tokenizer { splitter: Splitter::Own(Box::new(own)), templates });
             }
             Err(reason) => reason,
         };
@@ -97,8 +85,8 @@ impl Tokenizer {
             file::Refusal::Other(reason) => Error::new(
                 ErrorKind::NeedsGeneral,
                 format!(
-                    "this build has BERT's tokenizer alone, and tokenizer.json is another \
-                     ({reason}); build with the feature general"
+                    "this build has the tokenizers of BERT and XLM-RoBERTa alone, and \
+                     tokenizer.json is another ({reason}); build with the feature general"
                 ),
             ),
         })
@@ -107,7 +95,7 @@ impl Tokenizer {
     /// The number of token ids that the tokenizer can give.
     pub fn vocab_size(&self) -> usize {
         match &self.splitter {
-            Splitter::Bert(bert) => bert.vocab_size(),
+            Splitter::Own(own) => own.vocab_size,
             #[cfg(feature = "general")]
             Splitter::General(general) => general.vocab_size(),
         }
@@ -124,7 +112,7 @@ impl Tokenizer {
     pub fn tokenize(&self, text: &str, places: bool) -> Result<Tokens> {
         let _ = places;
         match &self.splitter {
-            Splitter::Bert(bert) => Ok(bert.tokenize(text)),
+            Splitter::Own(own) => Ok(own.tokenize(text)),
             #[cfg(feature = "general")]
             Splitter::General(general) => general.tokenize(text, places).map_err(|e| {
                 let message = format!("the tokenizer failed ({})", one_line(&e));

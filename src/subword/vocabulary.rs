@@ -2,28 +2,47 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Tokens by their text.
 ///
 /// The hash (FNV-1a, Fowler, Noll and Vo) goes through a text byte by byte, so that one pass gives
 /// those of all its beginnings. Collisions are looked for in the next slots; nothing that strangers
-/// write is ever put in.
-#[derive(Default)]
+/// write is ever put in. Two bits for a hash tell, before any text is compared, where there is nothing
+/// to find.
 pub(super) struct Vocabulary {
     /// All texts, one after another.
     texts: String,
     tokens: Vec<Token>,
     /// One more than an index of `tokens`, or 0. There are at least twice as many as tokens.
     slots: Vec<u32>,
+    /// Pairs of bits by hash, `HINTS` for each slot: whether a token begins so, and whether it is one.
+    hints: Vec<u64>,
     /// Bytes of the longest text.
     longest: usize,
 }
 
 struct Token {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     id: u32,
+}
+
+impl Token {
+    fn text<'a>(&self, texts: &'a str) -> &'a str {
+        &texts[self.start as usize..self.end as usize]
+    }
+}
+
+/// A tenth of the first bits are set in vocabularies of many languages.
+const HINTS: usize = 16;
+
+/// What the hash of a text tells; where something is false, it is sure.
+pub(super) struct Hint {
+    /// A token may begin with the text.
+    pub begins: bool,
+    /// The text may be a token.
+    pub whole: bool,
 }
 
 /// The state of the hash function.
@@ -42,9 +61,32 @@ impl Hash {
         // The low bits of FNV alone are weak.
         (self.0 ^ (self.0 >> 15)) as usize & (slots - 1)
     }
+
+    /// The word of the hints and the place in it, where there are so many words.
+    fn hint(self, words: usize) -> (usize, u32) {
+        let mixed = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+        ((mixed >> 5) as usize & (words - 1), 2 * (mixed & 31) as u32)
+    }
+}
+
+impl Default for Vocabulary {
+    fn default() -> Vocabulary {
+        Vocabulary::with_slots(1 << 10)
+    }
 }
 
 impl Vocabulary {
+    /// `slots`: a power of two.
+    fn with_slots(slots: usize) -> Vocabulary {
+        Vocabulary {
+            texts: String::new(),
+            tokens: Vec::new(),
+            slots: vec![0; slots],
+            hints: vec![0; slots * HINTS / 32],
+            longest: 0,
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
@@ -65,18 +107,30 @@ impl Vocabulary {
 
     /// The token's index, or the slot that it would have.
     fn find(&self, prefix: &str, text: &str, hash: Hash) -> Result<usize, usize> {
-        if self.slots.is_empty() {
-            return Err(0);
-        }
         let mut slot = hash.slot(self.slots.len());
         while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
-            let Token { start, end, .. } = self.tokens[index];
-            if self.texts[start..end].strip_prefix(prefix) == Some(text) {
+            if self.tokens[index].text(&self.texts).strip_prefix(prefix) == Some(text) {
                 return Ok(index);
             }
             slot = (slot + 1) & (self.slots.len() - 1);
         }
         Err(slot)
+    }
+
+    pub fn hint(&self, hash: Hash) -> Hint {
+        let (word, place) = hash.hint(self.hints.len());
+        let bits = self.hints[word] >> place;
+        Hint { begins: bits & 1 != 0, whole: bits & 2 != 0 }
+    }
+
+    fn note(hints: &mut [u64], text: &str) {
+        let mut hash = Hash::EMPTY;
+        for (start, char) in text.char_indices() {
+            let end = start + char.len_utf8();
+            hash = hash.then(&text[start..end]);
+            let (word, place) = hash.hint(hints.len());
+            hints[word] |= if end == text.len() { 3 } else { 1 } << place;
+        }
     }
 
     /// Adds a token, or changes the id of one that is there.
@@ -87,46 +141,65 @@ impl Vocabulary {
         match self.find("", text, Hash::EMPTY.then(text)) {
             Ok(index) => self.tokens[index].id = id,
             Err(slot) => {
-                let start = self.texts.len();
+                let start = self.texts.len() as u32;
                 self.texts.push_str(text);
-                self.tokens.push(Token { start, end: self.texts.len(), id });
+                self.tokens.push(Token { start, end: self.texts.len() as u32, id });
                 self.slots[slot] = self.tokens.len() as u32;
                 self.longest = self.longest.max(text.len());
+                Vocabulary::note(&mut self.hints, text);
             }
         }
     }
 
     fn grow(&mut self) {
-        self.slots = vec![0; (2 * self.slots.len()).max(1 << 10)];
-        for (index, Token { start, end, .. }) in self.tokens.iter().enumerate() {
-            let mut slot = Hash::EMPTY.then(&self.texts[*start..*end]).slot(self.slots.len());
+        let Vocabulary { slots, hints, .. } = Vocabulary::with_slots(2 * self.slots.len());
+        (self.slots, self.hints) = (slots, hints);
+        for (index, token) in self.tokens.iter().enumerate() {
+            let text = token.text(&self.texts);
+            let mut slot = Hash::EMPTY.then(text).slot(self.slots.len());
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & (self.slots.len() - 1);
             }
             self.slots[slot] = index as u32 + 1;
+            Vocabulary::note(&mut self.hints, text);
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Vocabulary {
-    /// From an object of ids by text.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Vocabulary, D::Error> {
-        struct Ids;
-        impl<'de> Visitor<'de> for Ids {
-            type Value = Vocabulary;
+/// A vocabulary as files have it: ids by text, or texts in the order of their ids with a score each.
+pub(super) struct Pieces {
+    pub vocabulary: Vocabulary,
+    /// By id; none where there are none in the file.
+    pub scores: Vec<f64>,
+}
+
+impl<'de> Deserialize<'de> for Pieces {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Pieces, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Pieces;
 
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("token ids by text")
+                f.write_str("token ids by text, or texts with scores")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vocabulary, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pieces, A::Error> {
                 let mut vocabulary = Vocabulary::default();
                 while let Some((text, id)) = map.next_entry::<String, u32>()? {
                     vocabulary.insert(&text, id);
                 }
-                Ok(vocabulary)
+                Ok(Pieces { vocabulary, scores: Vec::new() })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Pieces, A::Error> {
+                let (mut vocabulary, mut scores) = (Vocabulary::default(), Vec::new());
+                while let Some((text, score)) = list.next_element::<(String, f64)>()? {
+                    vocabulary.insert(&text, scores.len() as u32);
+                    scores.push(score);
+                }
+                Ok(Pieces { vocabulary, scores })
             }
         }
-        deserializer.deserialize_map(Ids)
+        deserializer.deserialize_any(Either)
     }
 }

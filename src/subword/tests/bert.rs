@@ -1,17 +1,7 @@
 //! BERT's tokenizer against the `tokenizers` crate.
 
-use super::*;
-
-fn both(json: &str) -> (bert::Bert, general::General) {
-    let (bert, templates) = match file::read(json.as_bytes()) {
-        Ok(read) => read,
-        Err(file::Refusal::Damaged(reason) | file::Refusal::Other(reason)) => panic!("{reason}"),
-    };
-    let (general, theirs) = general::General::load(json.as_bytes()).unwrap();
-    assert_eq!(templates, theirs);
-    assert_eq!(bert.vocab_size(), general.vocab_size());
-    (bert, general)
-}
+use super::{Random, assert_equal, both, refused};
+use crate::subword::{general::General, own::Own};
 
 /// A tokenizer of a few words and of every letter that `words` has.
 fn small(normalizer: &str, words: &[&str]) -> String {
@@ -51,13 +41,8 @@ fn bundled() -> String {
     std::fs::read_to_string(format!("{root}/models/minilm-l6-en/tokenizer.json")).unwrap()
 }
 
-fn assert_equal((bert, general): &(bert::Bert, general::General), text: &str) {
-    let (ours, theirs) = (bert.tokenize(text), general.tokenize(text, true).unwrap());
-    assert_eq!(ours, theirs, "{text:?}");
-}
-
 /// Tokenizers with every choice of the normalizer. Their letters are of all kinds.
-fn all() -> Vec<(bert::Bert, general::General)> {
+fn all() -> Vec<(Own, General)> {
     let words =
         ["the", "straße", "i\u{307}stanbul", "가각", "ｆｕｌｌ", "日本", "e\u{301}a\u{323}", "ǆ"];
     let mut all = vec![both(&bundled())];
@@ -147,13 +132,8 @@ fn random_texts_are_read_as_by_the_crate() {
         "\u{f71}\u{f72}",
     ];
     let all = all();
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut below = |n: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % n as u64) as usize
-    };
+    let mut random = Random::new();
+    let mut below = |n| random.below(n);
     for round in 0..15_000 {
         let text: String = (0..below(12)).map(|_| parts[below(parts.len())]).collect();
         assert_equal(&all[round % all.len()], &text);
@@ -164,22 +144,30 @@ fn random_texts_are_read_as_by_the_crate() {
 }
 
 #[test]
-fn other_tokenizers_are_left_to_the_crate() {
+fn added_tokens_are_found_as_by_the_crate() {
     let plain: serde_json::Value = serde_json::from_str(&bundled()).unwrap();
-    let edits: [(&str, serde_json::Value); 5] = [
+    let texts =
+        ["a [MASK] b", "a  [MASK]  [MASK] \n b[mask]", "[MASK]", " [MASK]", "[Mask] [MÁSK]é [SEP]"];
+    for choice in 0..8 {
+        let mut json = plain.clone();
+        let mask = json.pointer_mut("/added_tokens/4").unwrap();
+        for (bit, field) in ["normalized", "lstrip", "rstrip"].iter().enumerate() {
+            mask[field] = (choice >> bit & 1 == 1).into();
+        }
+        let tokenizers = both(&json.to_string());
+        texts.iter().for_each(|text| assert_equal(&tokenizers, text));
+    }
+}
+
+#[test]
+fn other_tokenizers_are_left_to_the_crate() {
+    let edits: [(&str, serde_json::Value); 6] = [
         ("/normalizer", serde_json::json!({ "type": "Lowercase" })),
         ("/pre_tokenizer", serde_json::json!({ "type": "Whitespace" })),
-        ("/added_tokens/4/normalized", true.into()),
-        ("/added_tokens/4/lstrip", true.into()),
+        ("/added_tokens/4/single_word", true.into()),
+        ("/added_tokens/4/id", 7.into()),
+        ("/added_tokens/4/content", " x".into()),
         ("/model/type", "WordLevel".into()),
     ];
-    assert!(file::read(plain.to_string().as_bytes()).is_ok());
-    for (place, value) in edits {
-        let mut json = plain.clone();
-        *json.pointer_mut(place).unwrap() = value;
-        assert!(
-            matches!(file::read(json.to_string().as_bytes()), Err(file::Refusal::Other(_))),
-            "{place}"
-        );
-    }
+    refused(&bundled(), &edits);
 }

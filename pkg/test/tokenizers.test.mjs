@@ -1,0 +1,53 @@
+// Every tokenizer of tests/data/tokenizers, in the WebAssembly files that have it: the ids that Hugging
+// Face gave. It runs inside the test project, where the packed packages are installed.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { Reranker } from "crossrank";
+import * as model from "crossrank-minilm-l6-en";
+import { bytesOf } from "./checks.mjs";
+
+const MAX_LENGTH = 512;
+const read = (name) => readFile(new URL(`tokenizers/${name}.json`, import.meta.url));
+const parse = async (name) => JSON.parse(await read(name));
+
+const { texts } = await parse("texts");
+const strings = texts.map(([text, times]) => text.repeat(times));
+// A model that takes any tokenizer: its configuration does not say how many tokens it knows.
+const bytes = await bytesOf(model);
+const { vocab_size: _, ...settings } = JSON.parse(new TextDecoder().decode(bytes.config));
+const config = new TextEncoder().encode(JSON.stringify(settings));
+
+const names = ["bert-uncased", "bert-cased", "xlm-roberta", "xlm-roberta-2020", "deberta-v2", "roberta", "modernbert"];
+for (const name of names) {
+  const expected = await parse(`${name}.expected`);
+  const tokenizer = new Uint8Array(await read(name));
+  const load = (file) => {
+    const wasm = new URL(import.meta.resolve(`crossrank/${file}.wasm`));
+    return Reranker.load({ model: { ...bytes, config, tokenizer }, wasm, workers: 0 });
+  };
+  for (const file of ["crossrank", "crossrank-relaxed-simd", "crossrank-general"]) {
+    test(`${name} in ${file}.wasm`, async () => {
+      if (!expected.small && file !== "crossrank-general") {
+        await assert.rejects(load(file), { code: "needs-general" });
+        return;
+      }
+      const reranker = await load(file);
+      const special = (await reranker.encode("", "")).ids.length;
+      let compared = 0;
+      for (const [i, { ids }] of expected.texts.entries()) {
+        if (!ids || ids.length + special > MAX_LENGTH) continue;
+        const found = (await reranker.encode(strings[i], "")).ids;
+        assert.deepEqual(found.slice(1, 1 + ids.length), ids, strings[i]);
+        assert.equal(found.length, ids.length + special, strings[i]);
+        compared += 1;
+      }
+      assert.ok(compared >= 200, `${compared} texts`);
+      for (const [a, b, ids] of expected.pairs) {
+        if (ids.length <= MAX_LENGTH) assert.deepEqual((await reranker.encode(strings[a], strings[b])).ids, ids);
+      }
+      await reranker.dispose();
+    });
+  }
+}

@@ -1,0 +1,71 @@
+//! The tokenizers of this module: what they have in common.
+
+use super::Tokens;
+use super::added::AddedTokens;
+use super::bert::Bert;
+use super::chars::{self, Char};
+use super::unigram::Unigram;
+
+pub(super) struct Own {
+    pub model: Model,
+    /// Tokens that are found in the text as it is.
+    pub literal: AddedTokens,
+    /// Tokens that are found in normalised text.
+    pub normalized: AddedTokens,
+    /// The number of token ids, added ones included.
+    pub vocab_size: usize,
+}
+
+pub(super) enum Model {
+    Bert(Bert),
+    Unigram(Unigram),
+}
+
+impl Model {
+    pub fn normalize(&self, chars: Vec<Char>) -> Vec<Char> {
+        match self {
+            Model::Bert(bert) => bert.normalizer.apply(chars),
+            Model::Unigram(unigram) => unigram.normalize(chars),
+        }
+    }
+
+    /// The tokens of normalised text.
+    fn tokenize(&self, chars: &[Char], tokens: &mut Tokens) {
+        match self {
+            Model::Bert(bert) => bert.tokenize(chars, tokens),
+            Model::Unigram(unigram) => unigram.tokenize(chars, tokens),
+        }
+    }
+}
+
+impl Own {
+    pub fn tokenize(&self, text: &str) -> Tokens {
+        let mut tokens = Tokens::default();
+        for (id, range) in self.literal.split(text) {
+            match id {
+                Some(id) => tokens.push(id, (range.start, range.end)),
+                None => {
+                    let part = chars::of(&text[range.clone()], range.start);
+                    self.tokenize_normalized(&self.model.normalize(part), &mut tokens);
+                }
+            }
+        }
+        tokens
+    }
+
+    fn tokenize_normalized(&self, chars: &[Char], tokens: &mut Tokens) {
+        if self.normalized.is_empty() {
+            return self.model.tokenize(chars, tokens);
+        }
+        let text = chars::text(chars);
+        let mut rest = chars;
+        for (id, range) in self.normalized.split(&text) {
+            let (part, after) = rest.split_at(text[range].chars().count());
+            match id {
+                Some(id) => tokens.push(id, chars::place(part)),
+                None => self.model.tokenize(part, tokens),
+            }
+            rest = after;
+        }
+    }
+}

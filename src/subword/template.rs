@@ -1,0 +1,117 @@
+//! What stands around the texts in a sequence.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// The pieces of a sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Template(pub Vec<Piece>);
+
+/// A piece of a sequence: what it is, and the segment that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub content: Content,
+    pub type_id: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A special token.
+    Token(u32),
+    /// All tokens of one of the texts.
+    Text(usize),
+}
+
+/// What adds special tokens: `TemplateProcessing`, or `BertProcessing` and `RobertaProcessing` with
+/// `cls` and `sep`.
+#[derive(Deserialize)]
+pub(super) struct PostProcessor {
+    r#type: String,
+    single: Option<Vec<PieceFile>>,
+    pair: Option<Vec<PieceFile>>,
+    special_tokens: Option<HashMap<String, SpecialToken>>,
+    sep: Option<(IgnoredAny, u32)>,
+    cls: Option<(IgnoredAny, u32)>,
+    trim_offsets: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct PieceFile {
+    #[serde(rename = "SpecialToken")]
+    token: Option<PieceId>,
+    #[serde(rename = "Sequence")]
+    sequence: Option<PieceId>,
+}
+
+#[derive(Deserialize)]
+struct PieceId {
+    id: String,
+    type_id: u32,
+}
+
+#[derive(Deserialize)]
+struct SpecialToken {
+    ids: Vec<u32>,
+}
+
+impl PostProcessor {
+    /// The templates of one text and of two.
+    pub fn templates(self) -> Result<[Template; 2], String> {
+        let unknown = || format!("its post_processor is {}", self.r#type);
+        match self.r#type.as_str() {
+            "TemplateProcessing" => {
+                let read = |pieces: &Option<Vec<PieceFile>>, texts| {
+                    template(pieces.as_ref()?, self.special_tokens.as_ref()?, texts)
+                };
+                read(&self.single, 1).zip(read(&self.pair, 2)).map(|(a, b)| [a, b])
+            }
+            "BertProcessing" => self.closed(&[], 1),
+            // Trimming moves the places of tokens that begin or end with white space.
+            "RobertaProcessing" if self.trim_offsets == Some(false) => {
+                self.closed(self.sep.as_ref().map(|sep| sep.1).as_slice(), 0)
+            }
+            _ => None,
+        }
+        .ok_or_else(unknown)
+    }
+
+    /// `cls A sep`, and with a second text `between B sep` behind it, in a segment of its own.
+    fn closed(&self, between: &[u32], segment: u32) -> Option<[Template; 2]> {
+        let (cls, sep) = (self.cls.as_ref()?.1, self.sep.as_ref()?.1);
+        let token = |id, type_id| Piece { content: Content::Token(id), type_id };
+        let text = |index, type_id| Piece { content: Content::Text(index), type_id };
+        let single = vec![token(cls, 0), text(0, 0), token(sep, 0)];
+        let mut pair = single.clone();
+        pair.extend(between.iter().map(|&id| token(id, segment)));
+        pair.extend([text(1, segment), token(sep, segment)]);
+        Some([Template(single), Template(pair)])
+    }
+}
+
+/// The template of so many texts, where each of them is in it once.
+fn template(
+    pieces: &[PieceFile],
+    special: &HashMap<String, SpecialToken>,
+    texts: usize,
+) -> Option<Template> {
+    let mut template = Vec::new();
+    let mut seen = [0, 0];
+    for piece in pieces {
+        match piece {
+            PieceFile { token: Some(PieceId { id, type_id }), sequence: None } => {
+                let ids = special.get(id)?.ids.iter();
+                let piece = |&id| Piece { content: Content::Token(id), type_id: *type_id };
+                template.extend(ids.map(piece));
+            }
+            PieceFile { token: None, sequence: Some(PieceId { id, type_id }) } => {
+                let index = ["A", "B"].iter().position(|name| name == id)?;
+                seen[index] += 1;
+                template.push(Piece { content: Content::Text(index), type_id: *type_id });
+            }
+            _ => return None,
+        }
+    }
+    (seen == [1, texts - 1]).then_some(Template(template))
+}

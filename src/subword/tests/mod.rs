@@ -1,0 +1,62 @@
+//! This module's tokenizers against the `tokenizers` crate, and against what Hugging Face's Python
+//! package gave.
+
+mod bert;
+mod golden;
+mod unigram;
+
+use serde_json::Value;
+
+use super::file::{self, Refusal};
+use super::general::General;
+use super::own::Own;
+
+fn both(json: &str) -> (Own, General) {
+    let (own, templates) = match file::read(json.as_bytes()) {
+        Ok(read) => read,
+        Err(Refusal::Damaged(reason) | Refusal::Other(reason)) => panic!("{reason}"),
+    };
+    let (general, theirs) = General::load(json.as_bytes()).unwrap();
+    assert_eq!(templates, theirs);
+    assert_eq!(own.vocab_size, general.vocab_size());
+    (own, general)
+}
+
+fn assert_equal((own, general): &(Own, General), text: &str) {
+    let (ours, theirs) = (own.tokenize(text), general.tokenize(text, true).unwrap());
+    assert_eq!(ours, theirs, "{text:?}");
+}
+
+/// A file is read here, but with none of the edits.
+fn refused(json: &str, edits: &[(&str, Value)]) {
+    assert!(file::read(json.as_bytes()).is_ok());
+    let plain: Value = serde_json::from_str(json).unwrap();
+    for (place, value) in edits {
+        let mut json = plain.clone();
+        *json.pointer_mut(place).unwrap() = value.clone();
+        let read = file::read(json.to_string().as_bytes());
+        assert!(matches!(read, Err(Refusal::Other(_))), "{place}");
+    }
+}
+
+/// Marsaglia's xorshift.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Random {
+        Random(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % n as u64) as usize
+    }
+}
+
+/// A file of `tests/data/tokenizers`.
+fn data(name: &str) -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    std::fs::read_to_string(format!("{root}/tests/data/tokenizers/{name}.json")).unwrap()
+}
