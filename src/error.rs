@@ -32,7 +32,7 @@ pub enum ErrorKind {
     TokenizerMismatch,
     /// The model gave a score or a vector that is not of numbers.
     InvalidScore,
-    /// This build carries no model and none was named.
+    /// This build carries no model and none was named, or the one named is not in the cache.
     ModelNotInstalled,
     /// A service could not be reached, or was too busy to answer; a later call may succeed.
     RemoteUnavailable,

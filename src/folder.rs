@@ -1,4 +1,4 @@
-//! Reads a model folder in the Hugging Face layout. The library's only file-system code.
+//! Reads a model folder in the Hugging Face layout.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,10 +12,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mapped;
 use crate::model::ModelFiles;
 
-/// Where a folder may hold its graph, in the order of preference.
-const GRAPHS: [&str; 6] = [
+/// Where a folder may hold its graph, in the order of preference: 8 bits as Transformers.js has
+/// them and as sentence-transformers, then floats. `onnx/model_O2.onnx` and the like, with operators
+/// of ONNX Runtime's own, are left out.
+pub(crate) const GRAPHS: [&str; 10] = [
     "onnx/model_quantized.onnx",
     "onnx/model_int8.onnx",
+    "onnx/model_qint8_avx512_vnni.onnx",
+    "onnx/model_qint8_avx512.onnx",
+    "onnx/model_quint8_avx2.onnx",
+    "onnx/model_qint8_arm64.onnx",
     "onnx/model.onnx",
     "onnx/model_fp16.onnx",
     "model_quantized.onnx",
@@ -50,13 +56,18 @@ impl ModelFiles {
                 ),
             ));
         }
-        let Some(graph) = GRAPHS.iter().map(|name| folder.join(name)).find(|path| path.is_file())
-        else {
+        let Some(graph) = GRAPHS.iter().find(|name| folder.join(name).is_file()) else {
             return Err(Error::new(
                 ErrorKind::Io,
                 format!("{} holds none of {}", folder.display(), GRAPHS.join(", ")),
             ));
         };
+        ModelFiles::read_folder(folder, graph)
+    }
+
+    /// Reads a folder of which the graph is chosen.
+    pub(crate) fn read_folder(folder: &Path, graph: &str) -> Result<ModelFiles> {
+        let graph = folder.join(graph);
         let optional = |name: &str| {
             let path = folder.join(name);
             path.exists().then(|| read(&path)).transpose()

@@ -41,6 +41,12 @@
 //! vectors of one model from another's. [`ModelFiles::EMBEDDING`] names the files that say how a
 //! model's vectors are made.
 //!
+//! # Models by name
+//!
+//! With the feature `hub` (part of `cli`), `hub::pull` downloads a model from the Hugging
+//! Face Hub into the cache that its clients share, and gives what [`Reranker::from_files`] takes.
+//! `hub::read` reads it from there; nothing else connects to the hub.
+//!
 //! # Services
 //!
 //! With the feature `remote` (part of `cli`), `Remote` asks a service that speaks the rerank API
@@ -89,6 +95,8 @@ mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 pub mod fusion;
+#[cfg(all(feature = "hub", not(target_arch = "wasm32")))]
+pub mod hub;
 mod kernels;
 mod mapped;
 mod model;
@@ -96,6 +104,8 @@ mod rank;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 mod remote;
 mod reranker;
+#[cfg(all(any(feature = "hub", feature = "remote"), not(target_arch = "wasm32")))]
+mod retry;
 mod runner;
 mod score;
 #[cfg(feature = "server")]

@@ -262,7 +262,7 @@ fn a_prepared_model_ranks_as_its_folder() {
 
     let other = ["prepare", "tests/data/graphs/other-relu", "-o", path];
     assert!(fails(&other, b"", "unsupported-model").contains("only BERT encoders"));
-    fails(&["prepare", "models/missing", "-o", path], b"", "io");
+    fails(&["prepare", "no-such-folder", "-o", path], b"", "io");
     fails(&["prepare", "models/minilm-l6-en", "-o", "missing/model.crossrank"], b"", "io");
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 1, "a command that fails leaves nothing behind");

@@ -30,8 +30,9 @@ pub struct EmbedArgs {
 
 #[derive(Args)]
 pub struct EmbedderArgs {
-    /// Folder of a bi-encoder in the layout of sentence-transformers [default: the bundled model]
-    #[arg(long, value_name = "DIR")]
+    /// Folder of a bi-encoder in the layout of sentence-transformers, or name of one that crossrank
+    /// pull has downloaded [default: the bundled model]
+    #[arg(long, value_name = "PATH|NAME")]
     model: Option<PathBuf>,
     /// Threads that share the texts [default: one a core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 
-use super::Failure;
+use super::{Failure, model};
 
-/// Loads the model of a folder, or the bundled one.
-pub fn load(folder: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, Failure> {
-    let files = match folder {
-        Some(folder) => ModelFiles::read(folder)?,
+/// Loads the model of a path or a name, or the bundled one.
+pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, Failure> {
+    let files = match given {
+        Some(given) => model::read(given)?,
         None => ModelFiles::embedded_embedder()?,
     };
     let embedder = Embedder::from_files(&files, options)?;
@@ -22,9 +22,9 @@ pub fn load(folder: Option<&Path>, options: EmbedderOptions) -> Result<Embedder,
 
 #[derive(Args)]
 pub struct EmbeddingArgs {
-    /// Folder of the model that makes vectors, in the layout of sentence-transformers
-    /// [default: the bundled model]
-    #[arg(long, value_name = "DIR")]
+    /// Folder of the model that makes vectors, in the layout of sentence-transformers, or name of
+    /// one that crossrank pull has downloaded [default: the bundled model]
+    #[arg(long, value_name = "PATH|NAME")]
     embedding_model: Option<PathBuf>,
 }
 

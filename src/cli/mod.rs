@@ -7,8 +7,11 @@ mod eval;
 mod index;
 mod input;
 mod jsonl;
+mod model;
+mod models;
 mod passages;
 mod prepare;
+mod pull;
 mod remote;
 mod rerank;
 #[cfg(feature = "search")]
@@ -47,6 +50,10 @@ enum Command {
     Embed(embed::EmbedArgs),
     /// Measure ranking quality on an evaluation set in the BEIR layout
     Eval(eval::EvalArgs),
+    /// List the models that are known by name
+    Models(models::ModelsArgs),
+    /// Download a model from the Hugging Face Hub, for --model NAME
+    Pull(pull::PullArgs),
     /// Make one checked file of a model folder, for --model and for pages
     Prepare(prepare::PrepareArgs),
     /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
@@ -56,8 +63,9 @@ enum Command {
 
 #[derive(Args)]
 struct ModelArgs {
-    /// Model folder in the Hugging Face layout, or prepared model [default: the bundled model]
-    #[arg(long, value_name = "PATH")]
+    /// Model folder in the Hugging Face layout, prepared model, or name of a model that crossrank
+    /// pull has downloaded: NAME[@REVISION][:GRAPH] [default: the bundled model]
+    #[arg(long, value_name = "PATH|NAME")]
     model: Option<PathBuf>,
     /// Threads that share the documents [default: one a core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -99,7 +107,7 @@ impl ModelArgs {
 
     fn load(&self) -> Result<Reranker, Failure> {
         let files = match &self.model {
-            Some(folder) => ModelFiles::read(folder)?,
+            Some(given) => model::read(given)?,
             None => ModelFiles::embedded()?,
         };
         let mut options = LoadOptions::default();
@@ -179,6 +187,8 @@ fn run() -> Result<String, Failure> {
         Command::Search(args) => search::run(&args),
         Command::Embed(args) => embed::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Models(args) => models::run(&args),
+        Command::Pull(args) => pull::run(&args),
         Command::Prepare(args) => prepare::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, Reranker};
 
-use super::{Failure, io};
+use super::{Failure, io, model};
 
 #[derive(Args)]
 pub struct PrepareArgs {
-    /// Model folder in the Hugging Face layout
-    #[arg(value_name = "MODEL_DIR")]
+    /// Model folder in the Hugging Face layout, or name of a model that crossrank pull has downloaded
+    #[arg(value_name = "DIR|NAME")]
     model: PathBuf,
     /// The file to write, such as model.crossrank
     #[arg(short, long, value_name = "FILE")]
@@ -19,8 +19,8 @@ pub struct PrepareArgs {
 }
 
 pub fn run(args: &PrepareArgs) -> Result<String, Failure> {
-    let PrepareArgs { model, output } = args;
-    let prepared = ModelFiles::read(model)?.prepare()?;
+    let output = &args.output;
+    let prepared = model::read(&args.model)?.prepare()?;
     let bytes = prepared.len();
     try_out(ModelFiles::from_prepared(prepared.clone())?)?;
     // A file that is there is replaced whole, or stays.

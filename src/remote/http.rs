@@ -1,10 +1,9 @@
 //! One question to a service: timeouts, retries, and what its refusals mean.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ureq::Agent;
@@ -13,11 +12,8 @@ use ureq::http::{Response, Uri};
 use super::api::complaint;
 use super::{RemoteOptions, invalid_argument};
 use crate::error::{Error, ErrorKind, Result};
+use crate::retry::{LONGEST_RETRY_AFTER, backoff, retry_after};
 
-/// Waits between requests grow to this.
-const LONGEST_DELAY: Duration = Duration::from_secs(8);
-/// A service that asks for a longer wait than this has failed: whoever calls decides then.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// How soon a cancelled call ends.
 const TICK: Duration = Duration::from_millis(10);
 /// A thousand scores take less than 100 kB.
@@ -206,21 +202,6 @@ impl Line {
     }
 }
 
-/// Half of the wait is left to chance, so that clients that failed together do not return so.
-fn backoff(first: Duration, retry: u32) -> Duration {
-    let chance = RandomState::new().hash_one(retry) as f64 / u64::MAX as f64;
-    first.saturating_mul(1 << retry.min(30)).min(LONGEST_DELAY).mul_f64(0.5 + chance / 2.0)
-}
-
-/// The wait that a service asks for: seconds, or a date (RFC 9110, 10.2.3).
-fn retry_after(header: &str) -> Option<Duration> {
-    if let Ok(seconds) = header.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(header.trim()).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
 fn endpoint(url: &str, path: &str) -> Result<String> {
     let parsed: Option<Uri> = url.parse().ok();
     let scheme = parsed.as_ref().and_then(|uri| uri.scheme_str());
@@ -237,23 +218,4 @@ fn endpoint(url: &str, path: &str) -> Result<String> {
     let base = base.trim_end_matches('/');
     let path = if base.ends_with("/rerank") { "" } else { path };
     Ok(format!("{base}{path}{}", question.map(|q| format!("?{q}")).unwrap_or_default()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_a_limit_and_half_of_each_is_chance() {
-        let waits = |retry| -> Vec<f64> {
-            (0..200).map(|_| backoff(Duration::from_millis(500), retry).as_secs_f64()).collect()
-        };
-        for (retry, longest) in [(0, 0.5), (1, 1.0), (2, 2.0), (4, 8.0), (5, 8.0), (4000, 8.0)] {
-            let waits = waits(retry);
-            let all = |test: fn(f64, f64) -> bool| waits.iter().all(|&w| test(w, longest));
-            assert!(all(|wait, longest| wait <= longest && wait >= longest / 2.0), "{waits:?}");
-            assert!(!all(|wait, longest| wait < longest * 0.75), "never long: {waits:?}");
-            assert!(!all(|wait, longest| wait > longest * 0.75), "never short: {waits:?}");
-        }
-    }
 }

@@ -20,7 +20,7 @@ use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, Reranker, Sc
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::{Failure, LongArgs, at_least_one, input, io};
+use super::{Failure, LongArgs, at_least_one, input, io, model};
 use http::App;
 use scorer::Scorer;
 
@@ -32,13 +32,14 @@ pub struct ServeArgs {
     /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 8787)]
     port: u16,
-    /// Model folder in the Hugging Face layout, or prepared model; several may be named, and the
-    /// first is the one for requests without a model name [default: the bundled model]
-    #[arg(long, value_name = "[NAME=]PATH")]
+    /// Model folder in the Hugging Face layout, prepared model, or name of a model that crossrank
+    /// pull has downloaded; several may be named, and the first is the one for requests without a
+    /// model name [default: the bundled model]
+    #[arg(long, value_name = "[NAME=]PATH|NAME")]
     model: Vec<String>,
-    /// Folder of a model for embeddings, or `bundled`; several may be named, and the first is the
-    /// one for requests without a model name [default: the bundled one, unless --model is named]
-    #[arg(long, value_name = "[NAME=]DIR")]
+    /// Likewise a model for embeddings, or `bundled` [default: the bundled one, unless --model is
+    /// named]
+    #[arg(long, value_name = "[NAME=]PATH|NAME")]
     embedder: Vec<String>,
     #[command(flatten)]
     long: LongArgs,
@@ -215,8 +216,8 @@ fn load_models(args: &ServeArgs, cache: &Option<Arc<ScoreCache>>) -> Result<Vec<
         return Ok(vec![load("minilm-l6-en".into(), ModelFiles::embedded()?)?]);
     }
     let models = args.model.iter().map(|given| {
-        let (name, folder) = named(given);
-        load(name, ModelFiles::read(folder)?)
+        let (name, path) = named(given);
+        load(name, model::read(path)?)
     });
     models.collect()
 }
@@ -230,10 +231,10 @@ fn load_embedders(args: &ServeArgs) -> Result<Vec<EmbeddingModel>, Failure> {
         &args.embedder
     };
     let load = |given: &String| {
-        let (name, folder) = named(given);
+        let (name, path) = named(given);
         let (name, files) = match given.as_str() {
             BUNDLED => ("all-minilm-l6-v2".to_owned(), ModelFiles::embedded_embedder()?),
-            _ => (name, ModelFiles::read(folder)?),
+            _ => (name, model::read(path)?),
         };
         let embedder = Embedder::from_files(&files, EmbedderOptions::default())?;
         let (warning, kernel) = (embedder.warning(), embedder.kernel());
@@ -243,15 +244,18 @@ fn load_embedders(args: &ServeArgs) -> Result<Vec<EmbeddingModel>, Failure> {
     wanted.iter().map(load).collect()
 }
 
-/// The parts of `NAME=DIR`. A folder without a name is called as it is on the disk.
+/// The parts of `NAME=PATH`. What is on the disk is called as it is there, a model of the hub as it
+/// was named.
 fn named(given: &str) -> (String, &Path) {
-    if let Some((name, folder)) = given.split_once('=') {
-        return (name.to_owned(), Path::new(folder));
+    if let Some((name, path)) = given.split_once('=') {
+        return (name.to_owned(), Path::new(path));
     }
-    let folder = Path::new(given);
-    let name = folder.canonicalize().ok();
-    let name = name.as_deref().and_then(Path::file_name).unwrap_or_default();
-    (name.to_string_lossy().into_owned(), folder)
+    let path = Path::new(given);
+    let name = match path.canonicalize() {
+        Ok(whole) => whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        Err(_) => given.to_owned(),
+    };
+    (name, path)
 }
 
 fn alias(text: &str) -> Result<(String, String), Failure> {

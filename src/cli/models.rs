@@ -1,0 +1,130 @@
+//! `crossrank models`: what is known by name.
+
+use std::fmt::Write;
+
+use clap::Args;
+use crossrank::hub::{self, Engine, HubOptions, Model, Task};
+use serde::Serialize;
+
+use super::Failure;
+
+#[derive(Args)]
+pub struct ModelsArgs {
+    /// Show all that is known of this model
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Print JSON, with the files in the repository and where the figures were published
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    model: &'static Model,
+    /// Bundled, or in the cache.
+    available: bool,
+}
+
+pub fn run(args: &ModelsArgs) -> Result<String, Failure> {
+    let options = HubOptions::from_env();
+    let listed = |model: &'static Model| -> Result<Listed, Failure> {
+        let available = model.bundled || hub::cached(&model.name, &options)?.is_some();
+        Ok(Listed { model, available })
+    };
+    let Some(name) = &args.name else {
+        let all = hub::models().iter().map(listed).collect::<Result<Vec<_>, _>>()?;
+        return Ok(if args.json { json(&all) } else { table(&all) });
+    };
+    let model = hub::find(name).ok_or_else(|| {
+        let message = format!(
+            "nothing is known of {name}; crossrank models lists what is, and crossrank pull takes \
+             other repositories too"
+        );
+        Failure::new("invalid-argument", message)
+    })?;
+    let listed = listed(model)?;
+    Ok(if args.json { json(&listed) } else { sheet(&listed) })
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("strings and numbers") + "\n"
+}
+
+fn table(all: &[Listed]) -> String {
+    let heads = ["", "name", "parameters", "MB", "tokens", "languages", "licence", "engine"];
+    let mut rows = vec![heads.map(str::to_owned)];
+    rows.extend(all.iter().map(|Listed { model, available }| {
+        [
+            if *available { "*" } else { "" }.to_owned(),
+            model.name.clone(),
+            number(model.million_parameters.map(|n| format!("{n} M"))),
+            number(model.graphs[0].megabytes),
+            number(model.max_tokens),
+            model.languages.clone(),
+            model.license.clone().unwrap_or_default(),
+            engine(model).to_owned(),
+        ]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..heads.len()).filter_map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            // Figures stand at the right.
+            if (2..5).contains(&column) {
+                format!("{cell:>width$}")
+            } else {
+                format!("{cell:<width$}")
+            }
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        writeln!(text, "{}", line.trim_end()).expect("writing to a string");
+    }
+    text + "*: here already. The others come by crossrank pull NAME.\n"
+}
+
+fn sheet(Listed { model, available }: &Listed) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            writeln!(text, "{name:<14}{value}").expect("writing to a string");
+        }
+    };
+    let task = match model.task {
+        Task::Embed => "vectors of texts",
+        _ => "reranking",
+    };
+    line("name", model.name.clone());
+    line("also", model.aliases.join(", "));
+    line("for", task.to_owned());
+    line("here already", if *available { "yes" } else { "no" }.to_owned());
+    line("source", model.source.clone());
+    line("repository", model.repository.clone().unwrap_or_default());
+    for graph in &model.graphs {
+        let size = graph.megabytes.map(|size| format!(", {size} MB")).unwrap_or_default();
+        line("graph", format!("{}{size}", graph.path));
+    }
+    line("architecture", model.architecture.clone());
+    line("engine", engine(model).to_owned());
+    line("parameters", number(model.million_parameters.map(|n| format!("{n} M"))));
+    line("tokens", number(model.max_tokens));
+    line("languages", model.languages.clone());
+    line("licence", model.license.clone().unwrap_or_default());
+    for quality in &model.quality {
+        let hub::Quality { metric, set, value, source, .. } = quality;
+        line("quality", format!("{metric} {value} on {set} ({source})"));
+    }
+    text
+}
+
+fn number(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn engine(model: &Model) -> &'static str {
+    match model.engine {
+        Engine::Fused => "fused",
+        _ => "general",
+    }
+}

@@ -1,0 +1,56 @@
+//! `crossrank pull`: a model from the hub to the cache.
+
+use clap::Args;
+use crossrank::hub::{self, HubOptions, Progress};
+
+use super::{Failure, io};
+
+#[derive(Args)]
+pub struct PullArgs {
+    /// The model's name, such as BAAI/bge-reranker-base; crossrank models lists those that are known
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// A branch, a tag or a commit
+    #[arg(long, value_name = "REVISION", default_value = "main")]
+    revision: String,
+    /// The graph's path in the repository [default: the first of the usual ones, 8 bits before
+    /// floats]
+    #[arg(long, value_name = "PATH")]
+    file: Option<String>,
+    /// The hub's address [default: HF_ENDPOINT, or https://huggingface.co]
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+}
+
+pub fn run(args: &PullArgs) -> Result<String, Failure> {
+    let bar = indicatif::ProgressBar::new(0).with_style(
+        indicatif::ProgressStyle::with_template(
+            "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left  {msg}",
+        )
+        .expect("the template is ours"),
+    );
+    let progress = |Progress { file, loaded, total, .. }: Progress| {
+        bar.set_length(total);
+        bar.set_position(loaded);
+        if bar.message() != file {
+            bar.set_message(file.to_owned());
+        }
+    };
+    let mut options = HubOptions::from_env();
+    options.revision = args.revision.clone();
+    options.file = args.file.clone();
+    options.endpoint = args.endpoint.clone().unwrap_or(options.endpoint);
+    options.progress = Some(&progress);
+    let pulled = hub::pull(&args.name, &options);
+    bar.finish_and_clear();
+    let snapshot = pulled?;
+    let graph = snapshot.folder.join(&snapshot.graph);
+    let size = std::fs::metadata(&graph).map_err(io(format!("{} is gone", graph.display())))?.len();
+    Ok(format!(
+        "{}: {}, {:.1} MB, in {}\n",
+        args.name,
+        snapshot.graph,
+        size as f64 / 1e6,
+        snapshot.folder.display()
+    ))
+}

@@ -1,0 +1,145 @@
+//! Which of a repository's files make a model.
+
+use super::client::File;
+use super::{Model, Source, find};
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::GRAPHS;
+use crate::model::ModelFiles;
+
+/// What every model needs beside its graph.
+pub(super) const REQUIRED: [&str; 2] = ["tokenizer.json", "config.json"];
+
+/// The first of the usual graphs that there is, of which a known model's own come first.
+pub(super) fn graph(paths: &[String], model: Option<&Model>) -> Option<String> {
+    let own = model.into_iter().flat_map(|model| &model.graphs).map(|graph| graph.path.as_str());
+    let wanted = own.chain(GRAPHS).find(|wanted| paths.iter().any(|path| path == wanted));
+    wanted.map(str::to_owned)
+}
+
+/// The files to download, the graph first.
+pub(super) fn files<'a>(
+    listed: &'a [File],
+    source: &Source,
+    wanted: Option<&str>,
+) -> Result<Vec<&'a File>> {
+    let find = |path: &str| listed.iter().find(|file| file.path == path);
+    let paths: Vec<String> = listed.iter().map(|file| file.path.clone()).collect();
+    let graph = match wanted {
+        Some(wanted) => find(wanted).ok_or_else(|| no_file(&paths, source, wanted))?,
+        None => graph(&paths, source.model)
+            .and_then(|path| find(&path))
+            .ok_or_else(|| no_graph(&paths, source))?,
+    };
+    let mut chosen = vec![graph];
+    chosen.extend(listed.iter().filter(|file| is_data_of(&graph.path, &file.path)));
+    for name in REQUIRED {
+        chosen.push(find(name).ok_or_else(|| {
+            unsupported(format!(
+                "{} holds no {name}; save the model with its fast tokenizer, by \
+                 `optimum-cli export onnx`, and name that folder",
+                source.repository
+            ))
+        })?);
+    }
+    let optional = ["tokenizer_config.json"].into_iter().chain(ModelFiles::EMBEDDING);
+    chosen.extend(optional.filter_map(find));
+    Ok(chosen)
+}
+
+/// Whether a file holds weights of a graph: `model.onnx_data`, `model.onnx_data_1`,
+/// `model.onnx.data`.
+fn is_data_of(graph: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(graph);
+    rest.is_some_and(|rest| rest == ".data" || rest.starts_with("_data"))
+}
+
+fn no_file(paths: &[String], source: &Source, wanted: &str) -> Error {
+    let graphs: Vec<&str> =
+        paths.iter().map(String::as_str).filter(|path| path.ends_with(".onnx")).collect();
+    let there = match &graphs[..] {
+        [] => "no graph at all".to_owned(),
+        graphs => graphs.join(", "),
+    };
+    unsupported(format!("{} holds no {wanted}; it holds {there}", source.repository))
+}
+
+fn no_graph(paths: &[String], source: &Source) -> Error {
+    let repository = &source.repository;
+    if paths.iter().any(|path| path.ends_with(".onnx")) {
+        return no_file(paths, source, "graph in a usual place, and --file names another");
+    }
+    let namesake = repository.rsplit('/').next().and_then(find);
+    let conversion = namesake
+        .filter(|known| known.repository.as_ref().is_some_and(|known| known != repository))
+        .map(|known| format!(", or take {}, which is known as ONNX", known.name))
+        .unwrap_or_default();
+    unsupported(format!(
+        "{repository} holds no ONNX graph; export it by `optimum-cli export onnx --model \
+         {repository} FOLDER` and name that folder{conversion}"
+    ))
+}
+
+fn unsupported(message: String) -> Error {
+    Error::new(ErrorKind::UnsupportedModel, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(paths: &[&str]) -> Vec<File> {
+        let file = |&path: &&str| File { path: path.into(), size: 1, hash: "0".repeat(40) };
+        paths.iter().map(file).collect()
+    }
+
+    fn chosen(paths: &[&str], name: &str, wanted: Option<&str>) -> Result<Vec<String>> {
+        let listed = listed(paths);
+        let files = files(&listed, &Source::of(name).unwrap(), wanted)?;
+        Ok(files.iter().map(|file| file.path.clone()).collect())
+    }
+
+    #[test]
+    fn the_preferred_graph_and_what_belongs_to_it() {
+        let paths = [
+            "onnx/model_O4.onnx",
+            "onnx/model.onnx",
+            "onnx/model.onnx_data",
+            "onnx/model.onnx_data_1",
+            "onnx/model.onnx.data",
+            "onnx/model_quint8_avx2.onnx",
+            "onnx/model_qint8_avx512.onnx",
+            "config.json",
+            "tokenizer.json",
+            "vocab.txt",
+            "1_Pooling/config.json",
+        ];
+        let others = ["tokenizer.json", "config.json", "1_Pooling/config.json"];
+        let files = chosen(&paths, "owner/model", None).unwrap();
+        assert_eq!(files, [&["onnx/model_qint8_avx512.onnx"], &others[..]].concat());
+        let files = chosen(&paths, "owner/model", Some("onnx/model.onnx")).unwrap();
+        assert_eq!(files, [&paths[1..5], &others[..]].concat());
+        // What is known of a model goes before the usual order.
+        let both = ["onnx/model_quantized.onnx", "onnx/model_qint8_arm64.onnx"];
+        let both = [&both[..], &["config.json", "tokenizer.json"]].concat();
+        assert_eq!(chosen(&both, "owner/model", None).unwrap()[0], both[0]);
+        assert_eq!(chosen(&both, "ms-marco-MiniLM-L2-v2", None).unwrap()[0], both[1]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let fails = |paths: &[&str], name: &str, wanted| {
+            let error = chosen(paths, name, wanted).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UnsupportedModel);
+            error.to_string()
+        };
+        let none = fails(&["model.safetensors"], "owner/bge-reranker-base", None);
+        assert!(none.contains("optimum-cli export onnx --model owner/bge-reranker-base"), "{none}");
+        assert!(none.contains("BAAI/bge-reranker-base"), "{none}");
+        let optimised = fails(&["onnx/model_O4.onnx"], "owner/model", None);
+        assert!(optimised.contains("it holds onnx/model_O4.onnx"), "{optimised}");
+        let other = fails(&["model.onnx"], "owner/model", Some("onnx/x.onnx"));
+        assert!(other.contains("no onnx/x.onnx; it holds model.onnx"), "{other}");
+        let slow = fails(&["model.onnx", "config.json", "vocab.txt"], "owner/model", None);
+        assert!(slow.contains("no tokenizer.json"), "{slow}");
+    }
+}
