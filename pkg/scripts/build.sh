@@ -90,6 +90,7 @@ if [ "$lock" != "$(cat node_modules/.crossrank-lock 2>/dev/null)" ]; then
   echo "$lock" > node_modules/.crossrank-lock
 fi
 node_modules/.bin/tsc -p .
+node scripts/registry.mjs > dist/registry.js
 # One file, because Rollup's plugins, and whoever copies it, take a worker's script alone. Its
 # `export` says that it is a module.
 node_modules/.bin/esbuild dist/worker.js --bundle --format=esm --footer:js='export {};' \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
-# Arguments name tests: kernels, node, tokenizers, package, types, bundlers, serve, browser, loading,
-# page and edge (all of these by default), and hosts, which installs much.
+# Arguments name tests: kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
+# loading, page and edge (all of these by default), and hosts, which installs much.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,11 +23,11 @@ pack models/all-minilm-l6-v2
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite,control-suite,embedder-suite,remote-suite,checks,stub,trap,node.test,tokenizers.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/{suite,control-suite,embedder-suite,hub-suite,remote-suite,checks,stub,hub,trap,node.test,tokenizers.test,hub.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"
-cp -r tests/data/graphs/other-relu "$CROSSRANK_PROJECT/graphs"
+cp -r tests/data/graphs/{other-relu,int8-tensor} "$CROSSRANK_PROJECT/graphs"
 program=${CROSSRANK_SERVE:-target/release/crossrank}
 [ -x "$program" ] || cargo build --release
 "$program" prepare models/minilm-l6-en --output "$CROSSRANK_PROJECT/model.crossrank"
@@ -52,10 +52,10 @@ prepare_hosts() {
 }
 
 files=()
-for name in "${@:-kernels node tokenizers package types bundlers serve browser loading page edge}"; do
+for name in "${@:-kernels node tokenizers hub package types bundlers serve browser loading page edge}"; do
   for one in $name; do
     case $one in
-      node | tokenizers | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
+      node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
       kernels | package | types | bundlers | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;

@@ -7,6 +7,7 @@ import { Call } from "./call.js";
 import { CrossrankError } from "./errors.js";
 import { Fallback, Lazy } from "./fallback.js";
 import type { Home } from "./home.js";
+import { withName } from "./hub.js";
 import { defineEmbedder } from "./embedder.js";
 import { arrayOf, scoreControlOf, show, sizedTextOf, textOf, textsOf } from "./input.js";
 import { reranking } from "./kinds.js";
@@ -31,8 +32,11 @@ export function define(platform: Platform): Api {
       this.#calls = new Calls(home);
     }
 
-    static async load(options: LoadOptions = {}): Promise<Reranker> {
-      return new Reranker(await load(options));
+    static async load(
+      given: string | LoadOptions = {},
+      named?: types.NamedLoadOptions,
+    ): Promise<Reranker> {
+      return new Reranker(await load(withName("rerank", given, named)));
     }
 
     static remote(options: types.RemoteOptions): Reranker {

@@ -5,6 +5,7 @@ import type { EmbedCallOptions, EmbedderLoadOptions } from "../types/index.js";
 import { Stop } from "./abort.js";
 import { Call } from "./call.js";
 import type { Home } from "./home.js";
+import { withName } from "./hub.js";
 import { arrayOf, check, embedControlOf, isObject, textOf } from "./input.js";
 import { embedding } from "./kinds.js";
 import { checked, type Load } from "./load.js";
@@ -20,7 +21,11 @@ export function defineEmbedder(load: Load): typeof types.Embedder {
       this.dimensions = dimensions;
     }
 
-    static async load(options: EmbedderLoadOptions = {}): Promise<Embedder> {
+    static async load(
+      given: string | EmbedderLoadOptions = {},
+      named?: types.NamedEmbedderLoadOptions,
+    ): Promise<Embedder> {
+      const options = withName("embed", given, named);
       const home = await load(checked(options), embedding(options));
       try {
         const { dimensions } = await home.info();

@@ -8,13 +8,28 @@ export class NetworkError extends CrossrankError {
   }
 }
 
+/** A server that refuses, and why, where it says so as the Hugging Face Hub does. */
+export class Refused extends CrossrankError {
+  readonly status: number;
+  readonly reason: string | null;
+  /** The request had a token. */
+  authorized = false;
+
+  constructor(message: string, { status, headers }: Response) {
+    super("fetch-failed", message);
+    this.status = status;
+    this.reason = headers.get("x-error-code");
+  }
+}
+
 /** Begins a download, or goes on with one; undefined where the server has no such file. */
 export async function openResponse(
   url: URL,
   signal?: AbortSignal,
   resume: Resume = { start: 0 },
+  token?: string,
 ): Promise<Opened | undefined> {
-  const response = await get(url, signal, resume.start);
+  const response = await get(url, signal, resume.start, token);
   if (response.status === 404 || response.status === 410) return undefined;
   const { status, headers } = response;
   const close = () => void response.body?.cancel().catch(() => {});
@@ -22,9 +37,9 @@ export async function openResponse(
   const goesOn = status !== 416 && (status !== 206 || continues(headers, version, resume));
   if (resume.start > 0 && !goesOn) {
     close();
-    return openResponse(url, signal);
+    return openResponse(url, signal, undefined, token);
   }
-  const body = checked(response).body!;
+  const body = checked(response, token).body!;
   const start = status === 206 ? resume.start : 0;
   const given = headers.get("content-length");
   // The length of a compressed response is that of its compressed form.
@@ -52,9 +67,16 @@ function versionOf(headers: Headers): string | undefined {
   return headers.get("etag") ?? (modified && length ? `${modified}, ${length} bytes` : undefined);
 }
 
-export async function get(url: URL, signal?: AbortSignal, start = 0): Promise<Response> {
+export async function get(
+  url: URL,
+  signal?: AbortSignal,
+  start = 0,
+  token?: string,
+): Promise<Response> {
   // With a range, `fetch` asks for no compression, so that places count in the file itself.
   const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
+  // Where it follows a redirect to another origin, `fetch` leaves this header out.
+  if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
   try {
     if (url.protocol === "data:") return new Response(decoded(url));
     return await fetch(url, { headers, signal: signal ?? null });
@@ -75,12 +97,12 @@ function decoded({ href }: URL): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
-export function checked(response: Response): Response {
+export function checked(response: Response, token?: string): Response {
   const { ok, status, url } = response;
   if (ok) return response;
   const message = `${url} answered with status ${status}; check the address`;
   if (status === 408 || status === 429 || status >= 500) throw new NetworkError(message);
-  throw new CrossrankError("fetch-failed", message);
+  throw Object.assign(new Refused(message, response), { authorized: token !== undefined });
 }
 
 async function* chunksOf(

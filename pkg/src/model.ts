@@ -5,6 +5,7 @@ import { Stop } from "./abort.js";
 import { bytesOf, partOf, type Content } from "./content.js";
 import type { Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
+import { HubModel, type Place } from "./hub.js";
 import { isObject, show, urlOf } from "./input.js";
 import type { Platform } from "./platform.js";
 import { canHash, find, sha256, type FolderFile, type Found, type KnownFile } from "./read.js";
@@ -31,14 +32,9 @@ export interface ReadModel {
   verified: Promise<unknown>;
 }
 
-type Model = Exclude<LoadOptions["model"], undefined>;
+/** What the options name, or what a name before them does. */
+type Model = Exclude<LoadOptions["model"], undefined> | HubModel;
 type ModelKind = Work["setup"]["kind"];
-
-/** Where a folder may hold a file. */
-interface Place {
-  paths: string[];
-  optional?: boolean;
-}
 
 /**
  * Where a folder in the Hugging Face layout may hold each file, in the order of preference: the
@@ -49,6 +45,10 @@ export const FOLDER: Record<"onnx" | "tokenizer" | "config" | "tokenizerConfig",
     paths: [
       "onnx/model_quantized.onnx",
       "onnx/model_int8.onnx",
+      "onnx/model_qint8_avx512_vnni.onnx",
+      "onnx/model_qint8_avx512.onnx",
+      "onnx/model_quint8_avx2.onnx",
+      "onnx/model_qint8_arm64.onnx",
       "onnx/model.onnx",
       "onnx/model_fp16.onnx",
       "model_quantized.onnx",
@@ -98,9 +98,12 @@ export async function readModel(
   const stop = new Stop(signal);
   try {
     const sources = { platform, storage, signal: stop.signal };
-    const wanted: Record<string, KnownFile | FolderFile> = isPackage(model)
-      ? fromPackage(model, kind, platform)
-      : fromFolder(model, kind, platform);
+    const wanted: Record<string, KnownFile | FolderFile> =
+      model instanceof HubModel
+        ? await model.files(placesOf(kind), sources)
+        : isPackage(model)
+          ? fromPackage(model, kind, platform)
+          : fromFolder(model, kind, platform);
     const begun = await Promise.all(
       Object.entries(wanted).map(async ([key, file]) => [key, await find(file, sources)] as const),
     );
@@ -111,7 +114,8 @@ export async function readModel(
     );
     const verify = found.map(([, file]) => file.verify?.());
     return verifying(Object.fromEntries(read) as unknown as ModelFiles, verify);
-  } catch (error) {
+  } catch (cause) {
+    const error = model instanceof HubModel ? model.explained(cause) : cause;
     stop.abort(error);
     throw error;
   } finally {
@@ -211,7 +215,7 @@ function fromPackage(
     if (!file) continue;
     const { url, bytes, sha256 } = file;
     const place = urlOf(platform, url, `model.files.${key}.url`);
-    wanted[key] = { slot: `${model.name} ${key}`, url: place, bytes, sha256 };
+    wanted[key] = { slot: `${model.name} ${key}`, url: place, bytes, hash: sha256 };
   }
   return wanted;
 }

@@ -10,6 +10,7 @@ import { compileResponse } from "./compile.js";
 import { define } from "./define.js";
 import { CrossrankError } from "./errors.js";
 import { openResponse } from "./fetch.js";
+import { hub } from "./hub-node.js";
 import type { Opened } from "./platform.js";
 import type { Reply, Request, WorkerPort } from "./protocol.js";
 
@@ -24,8 +25,9 @@ const api = /* @__PURE__ */ define({
     /^(https?|file|data|blob):/.test(location)
       ? new URL(location)
       : pathToFileURL(resolve(location)),
-  open: (url, signal, resume) =>
-    url.protocol === "file:" ? openFile(url, signal) : openResponse(url, signal, resume),
+  open: (url, signal, resume, token) =>
+    url.protocol === "file:" ? openFile(url, signal) : openResponse(url, signal, resume, token),
+  hub,
   compile: async (url, storage, kind) =>
     url.protocol === "file:"
       ? WebAssembly.compile(await readFile(url).catch((cause) => Promise.reject(failed(url, cause))))

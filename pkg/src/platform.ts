@@ -1,3 +1,4 @@
+import type { HubPlatform } from "./hub.js";
 import type { WorkerPort } from "./protocol.js";
 import type { Build } from "./simd.js";
 import type { Storage } from "./storage.js";
@@ -29,8 +30,15 @@ export interface Platform {
    * a string, because Next.js makes `new URL("./file", import.meta.url)` one without an origin.
    */
   url(location: string): URL;
-  /** Begins to read a file; undefined where there is none. */
-  open(url: URL, signal: AbortSignal, resume?: Resume): Promise<Opened | undefined>;
+  /** Begins to read a file; undefined where there is none. The token goes to its origin alone. */
+  open(
+    url: URL,
+    signal: AbortSignal,
+    resume?: Resume,
+    token?: string,
+  ): Promise<Opened | undefined>;
+  /** Where this platform shares a cache with other clients of the Hugging Face Hub. */
+  readonly hub?: HubPlatform;
   /** Reads and compiles a WebAssembly file; `kind` tells it from others of its folder. */
   compile(url: URL, storage: Storage, kind?: "general"): Promise<WebAssembly.Module>;
   /** The WebAssembly files of this package. */

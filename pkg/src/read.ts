@@ -13,7 +13,9 @@ export interface KnownFile {
   slot: string;
   url: URL;
   bytes: number;
-  sha256: string;
+  /** In hexadecimal: the SHA-256, or the SHA-1 that git gives a file. */
+  hash: string;
+  token?: string | undefined;
 }
 
 /** A file of a folder: the first of the URLs that exists. Nobody says what it holds. */
@@ -21,6 +23,7 @@ export interface FolderFile {
   slot: string;
   urls: URL[];
   optional: boolean;
+  token?: string | undefined;
 }
 
 export interface Sources {
@@ -43,7 +46,7 @@ export class DamagedCopy extends Error {}
 
 /** Begins to read a file; undefined where there is none and there need not be one. */
 export function find(file: KnownFile | FolderFile, sources: Sources): Promise<Found | undefined> {
-  return "sha256" in file ? findKnown(file, sources) : findInFolder(file, sources);
+  return "hash" in file ? findKnown(file, sources) : findInFolder(file, sources);
 }
 
 /**
@@ -51,8 +54,8 @@ export function find(file: KnownFile | FolderFile, sources: Sources): Promise<Fo
  * as a good part of loading the model, and is compared meanwhile.
  */
 async function findKnown(file: KnownFile, { platform, storage, signal }: Sources): Promise<Found> {
-  const { slot, url, bytes, sha256 } = file;
-  const copy = await storage.open(slot, sha256);
+  const { slot, url, bytes, hash, token } = file;
+  const copy = await storage.open(slot, hash);
   if (copy?.size === bytes) {
     const verify = async () => {
       const content = await bytesOf(copy).catch(() => new Uint8Array());
@@ -66,11 +69,11 @@ async function findKnown(file: KnownFile, { platform, storage, signal }: Sources
 
   const unfinished = `${slot}, unfinished`;
   const received = new Received();
-  received.push((await storage.read(unfinished, sha256)) ?? new Uint8Array());
+  received.push((await storage.read(unfinished, hash)) ?? new Uint8Array());
   const origin: Origin = {
     url,
     async open(resume) {
-      const opened = (await platform.open(url, signal, resume)) ?? missing([url]);
+      const opened = (await platform.open(url, signal, resume, token)) ?? missing([url]);
       return { ...opened, size: opened.size ?? bytes };
     },
     // Parts may be of different versions: the hash tells whether they fit.
@@ -82,22 +85,22 @@ async function findKnown(file: KnownFile, { platform, storage, signal }: Sources
     try {
       await download(origin, opened, received, report);
     } catch (error) {
-      if (received.length > 0) await storage.write(unfinished, sha256, received.join());
+      if (received.length > 0) await storage.write(unfinished, hash, received.join());
       throw error;
     }
     await storage.remove(unfinished);
     const content = received.join();
     const flaw = await flawOf(file, content);
     if (flaw === undefined) {
-      await storage.write(slot, sha256, content);
+      await storage.write(slot, hash, content);
       return content;
     }
     // What was left of an earlier download may be to blame.
     if (opened.start > 0) return read(await origin.open(), report);
     throw new CrossrankError(
       "integrity",
-      `${url.href} ${flaw}; it is not the file that the model package describes: ` +
-        "check that the server sends it whole, or install the package again",
+      `${url.href} ${flaw}; it is not the file that the model package, or the hub, ` +
+        "describes: check that the server sends it whole, or install the package again",
     );
   }
 
@@ -107,7 +110,7 @@ async function findKnown(file: KnownFile, { platform, storage, signal }: Sources
 
 /** The network goes before a copy in the storage, which serves where the network fails. */
 async function findInFolder(file: FolderFile, sources: Sources): Promise<Found | undefined> {
-  const { slot, urls, optional } = file;
+  const { slot, urls, optional, token } = file;
   const { platform, storage, signal } = sources;
   /** The copy, whatever its version. An empty one says that there was no such file. */
   async function copyAfter(error: unknown): Promise<Blob> {
@@ -118,7 +121,7 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
 
   let first;
   try {
-    first = await openFirst(urls, platform, signal);
+    first = await openFirst(urls, platform, signal, token);
   } catch (error) {
     const copy = await copyAfter(error);
     return copy.size > 0 ? stored(urls[0]!, copy) : undefined;
@@ -139,7 +142,7 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
   }
   const origin: Origin = {
     url,
-    open: async (resume) => (await platform.open(url, signal, resume)) ?? missing([url]),
+    open: async (resume) => (await platform.open(url, signal, resume, token)) ?? missing([url]),
     resume: bySameVersion,
     signal,
   };
@@ -159,9 +162,9 @@ async function findInFolder(file: FolderFile, sources: Sources): Promise<Found |
   return { url, size: opened.size, read };
 }
 
-async function openFirst(urls: URL[], platform: Platform, signal: AbortSignal) {
+async function openFirst(urls: URL[], platform: Platform, signal: AbortSignal, token?: string) {
   for (const url of urls) {
-    const opened = await platform.open(url, signal);
+    const opened = await platform.open(url, signal, undefined, token);
     if (opened) return { url, opened };
   }
   return undefined;
@@ -190,8 +193,7 @@ export function missing(urls: URL[]): never {
 }
 
 /**
- * Compares the length and, where the platform can hash, the SHA-256; undefined where they are
- * right.
+ * Compares the length and, where the platform can hash, the hash; undefined where they are right.
  *
  * `crypto.subtle` is missing on insecure origins (`http:` other than localhost). There the length
  * alone is checked: whoever can change the model on the way can change this code too, so a hash
@@ -200,8 +202,10 @@ export function missing(urls: URL[]): never {
 async function flawOf(file: KnownFile, content: Uint8Array): Promise<string | undefined> {
   if (content.length !== file.bytes) return `has ${content.length} bytes instead of ${file.bytes}`;
   if (!canHash()) return undefined;
-  const hex = await sha256(content);
-  return hex === file.sha256 ? undefined : `has the SHA-256 ${hex} instead of ${file.sha256}`;
+  const git = file.hash.length === 40;
+  const hash = git ? await gitSha1(content) : await sha256(content);
+  const name = git ? "SHA-1" : "SHA-256";
+  return hash === file.hash ? undefined : `has the ${name} ${hash} instead of ${file.hash}`;
 }
 
 /** Whether this platform hashes; WebAssembly would take far longer. */
@@ -210,7 +214,20 @@ export function canHash(): boolean {
 }
 
 /** In hexadecimal. */
-export async function sha256(content: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", content as Uint8Array<ArrayBuffer>);
+export function sha256(content: Uint8Array): Promise<string> {
+  return digestOf("SHA-256", content);
+}
+
+/** What git calls a file by: the SHA-1 of `blob`, its length and its content. */
+function gitSha1(content: Uint8Array): Promise<string> {
+  const head = new TextEncoder().encode(`blob ${content.length}\0`);
+  const blob = new Uint8Array(head.length + content.length);
+  blob.set(head);
+  blob.set(content, head.length);
+  return digestOf("SHA-1", blob);
+}
+
+async function digestOf(name: string, content: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest(name, content as Uint8Array<ArrayBuffer>);
   return Array.from(new Uint8Array(digest), (b) => b.toString(16).padStart(2, "0")).join("");
 }

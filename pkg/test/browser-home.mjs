@@ -20,8 +20,8 @@ function startedWorkers() {
   return started;
 }
 
-/** The suite on this thread, with the models in a number of workers. */
-export async function runHere(report, stub, workers) {
+/** The suite on this thread, with the models in a number of workers, and where stub and hub are. */
+export async function runHere(report, { stub, hub }, workers) {
   const [golden, bits] = await Promise.all([read("golden.json"), read("logit-bits.json")]);
   const embedding = {
     model: embedder,
@@ -41,15 +41,16 @@ export async function runHere(report, stub, workers) {
     expected: await read("graphs/other-relu/expected.json"),
   };
   const context = {
-    crossrank, model, golden: golden.pairs, bits, embedding, stub, remote, workers, startedWorkers,
-    prepared, general,
+    crossrank, model, golden: golden.pairs, bits, embedding, stub, hub, remote, workers, startedWorkers,
+    prepared, general, tiny: url("graphs/int8-tensor/"),
   };
   return runAll(context, report);
 }
 
 /** The suite in a dedicated module worker. */
-export function runInWorker(report, stub) {
-  const worker = new Worker(`/worker/worker.mjs#${stub}`, { type: "module" });
+export function runInWorker(report, origins) {
+  const place = `/worker/worker.mjs#${encodeURIComponent(JSON.stringify(origins))}`;
+  const worker = new Worker(place, { type: "module" });
   return new Promise((resolve, reject) => {
     worker.onerror = (event) => reject(new Error(`worker: ${event.message}`));
     worker.onmessage = ({ data }) => (data.records ? resolve(data.records) : report(data.name));

@@ -4,18 +4,22 @@
 
 import { after, before, test } from "node:test";
 import { launch } from "./browsers.mjs";
+import { tinyHub } from "./hub.mjs";
 import { serve } from "./server.mjs";
 import { startStub } from "./stub.mjs";
 
 let server;
 let stub;
+let hub;
 before(async () => {
   stub = await startStub();
+  hub = await tinyHub(new URL(`file://${process.env.CROSSRANK_PROJECT}/`));
   server = await serve(process.env.CROSSRANK_PROJECT);
 });
 after(() => {
   server?.close();
   stub?.close();
+  hub?.close();
 });
 
 for (const name of ["chromium", "firefox"]) {
@@ -38,12 +42,12 @@ async function runSuite(t, page, entry, workers) {
   await page.goto(`${server.origin}/page.html`);
   const records = await page
     .evaluate(
-      async (entry, stub, workers) => {
+      async (entry, origins, workers) => {
         const home = await import("/browser-home.mjs");
-        return home[entry](globalThis.report, stub, workers);
+        return home[entry](globalThis.report, origins, workers);
       },
       entry,
-      stub.origin,
+      { stub: stub.origin, hub: hub.origin },
       workers,
     )
     .catch((error) => {

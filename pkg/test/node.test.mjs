@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import * as crossrank from "crossrank";
 import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
+import { tinyHub } from "./hub.mjs";
 import { startStub } from "./stub.mjs";
 import { tests } from "./suite.mjs";
 
@@ -29,11 +30,18 @@ const general = {
   expected: await read("graphs/other-relu/expected.json"),
 };
 
+const tiny = url("graphs/int8-tensor/");
+
 let stub;
+let hub;
 before(async () => {
   stub = await startStub();
+  hub = await tinyHub(url("./"));
 });
-after(() => stub.close());
+after(() => {
+  stub.close();
+  hub.close();
+});
 
 /** Every worker that is started from now on. */
 function startedWorkers() {
@@ -44,7 +52,7 @@ function startedWorkers() {
 
 for (const workers of [0, 2]) {
   test(workers === 0 ? "node, in-thread" : "node, workers", async (t) => {
-    const own = { stub: stub.origin, workers, startedWorkers };
+    const own = { stub: stub.origin, hub: hub.origin, tiny, workers, startedWorkers };
     const context = { crossrank, model, golden, bits, embedding, remote, prepared, general, ...own };
     for (const [name, run] of Object.entries(tests(context))) {
       await t.test(name, async (t) => {

@@ -1,9 +1,9 @@
 // The tests that hold wherever the package runs: node, a page, a worker. It knows nothing of a
 // test runner: `tests(context)` gives named functions, and each home runs them in order.
 //
-// context: { crossrank, model, golden, bits, embedding, stub, remote, workers, startedWorkers, prepared,
-// general } - the package, the model package, the pairs of golden.json, the bits of the logits that the
-// native build gives for them, the same three of the embedder, what remote-suite.mjs needs, the number
+// context: { crossrank, model, golden, bits, embedding, stub, hub, tiny, remote, workers, startedWorkers,
+// prepared, general } - the package, the model package, the pairs of golden.json, the bits of the logits that the
+// native build gives for them, the same three of the embedder, what remote-suite.mjs and hub-suite.mjs need, the number
 // of workers that models are loaded with, a function that gives the list of the workers that are
 // started from then on, the model prepared ({ url, bytes }), and a model that is no BERT encoder:
 // { folder, small, expected }, with the URL of the WebAssembly file that is too small for it.
@@ -11,6 +11,7 @@
 import { bytesOf, equal, ok, rejection } from "./checks.mjs";
 import { controlTests } from "./control-suite.mjs";
 import { embedderTests } from "./embedder-suite.mjs";
+import { hubTests } from "./hub-suite.mjs";
 import { remoteTests } from "./remote-suite.mjs";
 import { exhaust, withMemory } from "./trap.mjs";
 
@@ -303,6 +304,7 @@ export function tests(context) {
 
     ...controlTests({ ...context, loadModel }),
     ...embedderTests(context),
+    ...hubTests(context),
     ...(workers === 0 && remoteTests(context)),
   };
 }

@@ -1,3 +1,4 @@
 import { runHere } from "./browser-home.mjs";
 
-postMessage({ records: await runHere((name) => postMessage({ name }), location.hash.slice(1), 0) });
+const origins = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+postMessage({ records: await runHere((name) => postMessage({ name }), origins, 0) });

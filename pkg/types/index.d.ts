@@ -239,6 +239,29 @@ export interface LoadOptions {
   signal?: AbortSignal;
 }
 
+/** Where a model comes from that is named. */
+export interface HubOptions {
+  /**
+   * The hub's address, or a mirror's that speaks its paths. Default: `https://huggingface.co`; in
+   * node the environment's `HF_ENDPOINT` goes before that.
+   */
+  baseUrl?: string;
+  /** A branch, a tag or a commit. Default: `main`. */
+  revision?: string;
+  /**
+   * Sent to `baseUrl`, and not where that redirects to. Whoever opens a page can read it there. In
+   * node the environment's `HF_TOKEN` takes its place where `baseUrl` is not given.
+   */
+  token?: string;
+}
+
+/** Options of {@link Reranker.load} for a model that is named. */
+export type NamedLoadOptions = Omit<LoadOptions, "model"> & HubOptions & { model?: undefined };
+
+/** Options of {@link Embedder.load} for a model that is named. */
+export type NamedEmbedderLoadOptions = Omit<EmbedderLoadOptions, "model"> &
+  HubOptions & { model?: undefined };
+
 /** The APIs of rerank services; TEI is Hugging Face's text-embeddings-inference. */
 export type RemoteApi = "cohere" | "jina" | "voyage" | "tei";
 
@@ -304,6 +327,17 @@ export class Reranker implements AsyncDisposable {
 
   /** Loads a model; see {@link LoadOptions.model} for where from. */
   static load(options?: LoadOptions): Promise<Reranker>;
+
+  /**
+   * Loads a model by its name: one that `crossrank models` lists, or a repository of the Hugging Face
+   * Hub, such as `BAAI/bge-reranker-base`, with a graph in 8 bits where it has one.
+   *
+   * The hub is asked for the list of the files. These are checked against the hashes that it has,
+   * and kept as those of a model package are; where the network fails, the list that was kept
+   * serves. In node a model in the hub's cache (`HF_HUB_CACHE`), where `crossrank pull` and Python put
+   * it, is read from there, and nobody is asked.
+   */
+  static load(name: string, options?: NamedLoadOptions): Promise<Reranker>;
 
   /**
    * A reranker that asks a service. It loads neither a model nor WebAssembly. Documents are
@@ -459,6 +493,9 @@ export class Embedder implements AsyncDisposable {
 
   /** Loads a model; see {@link EmbedderLoadOptions.model} for where from. */
   static load(options?: EmbedderLoadOptions): Promise<Embedder>;
+
+  /** Loads a model by its name, as {@link Reranker.load} does. */
+  static load(name: string, options?: NamedEmbedderLoadOptions): Promise<Embedder>;
 
   /** Elements of a vector. */
   readonly dimensions: number;

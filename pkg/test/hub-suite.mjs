@@ -1,0 +1,127 @@
+// Models by their names, wherever the package runs. `hub` of the context is the address of what
+// hub.mjs starts, with the model of `tiny` as owner/tiny and under a known model's repository, and
+// `plain`, a repository without a graph.
+
+import { equal, ok, rejection } from "./checks.mjs";
+
+export function hubTests({ crossrank, model, hub, tiny, workers }) {
+  const { Reranker, Embedder, CrossrankError } = crossrank;
+  const pairs = [["search query", "the rank of a passage is its score"]];
+
+  /** A hub of its own: `{ baseUrl, log(), down() }`. */
+  async function scripted(faults = []) {
+    const script = { method: "POST", body: JSON.stringify({ faults }) };
+    const id = await (await fetch(`${hub}/script`, script)).text();
+    const baseUrl = `${hub}/${id}`;
+    const post = (path) => fetch(`${baseUrl}/${path}`, { method: "POST" });
+    return { baseUrl, log: async () => (await post("log")).json(), down: () => post("down") };
+  }
+  const load = (name, options) => Reranker.load(name, { workers, storage: "none", ...options });
+  async function logitOf(reranker) {
+    const [{ logit }] = await reranker.score(pairs);
+    await reranker.dispose();
+    return logit;
+  }
+  async function rejects(code, name, options, message) {
+    const error = await rejection(() => load(name, options));
+    ok(error instanceof CrossrankError, `${error} is no CrossrankError`);
+    equal(error.code, code, error.message);
+    ok(message.test(error.message), `"${error.message}" does not match ${message}`);
+    ok(!error.message.includes("hf_secret"), "the token is in the message");
+  }
+  const expected = async () => logitOf(await Reranker.load({ model: tiny, workers }));
+
+  return {
+    async "loads a model of a hub by its name, and gives the token to the hub alone"() {
+      const { baseUrl, log } = await scripted();
+      const seen = [];
+      const onProgress = (progress) => seen.push(progress);
+      const loaded = await load("owner/tiny", { baseUrl, token: "hf_secret", onProgress });
+      equal(await logitOf(loaded), await expected());
+      equal(seen.at(-1).loaded, seen.at(-1).total);
+      const asked = await log();
+      const tokenOf = (isStore) => [
+        ...new Set(asked.filter((a) => a.isStore === isStore).map((a) => a.authorization ?? "none")),
+      ];
+      equal(tokenOf(false), ["Bearer hf_secret"]);
+      equal(tokenOf(true), ["none"]);
+      ok(asked.some(({ path }) => path.includes("onnx/model_quantized.onnx")), "no graph was asked for");
+    },
+
+    async "takes a known model from where it is as ONNX"() {
+      const { baseUrl, log } = await scripted();
+      for (const name of ["cross-encoder/ms-marco-MiniLM-L-6-v2", "ms-marco-MiniLM-L6-v2"]) {
+        equal(await logitOf(await load(name, { baseUrl })), await expected());
+      }
+      ok((await log())[0].path.includes("/Xenova/ms-marco-MiniLM-L-6-v2/"), "another repository");
+    },
+
+    async "takes the bundled models by their names"() {
+      const named = await Reranker.load("minilm-l6-en", { workers });
+      equal(await logitOf(named), await logitOf(await Reranker.load({ model, workers })));
+      const embedder = await Embedder.load("all-minilm-l6-v2", { workers });
+      equal(embedder.dimensions, 384);
+      await embedder.dispose();
+      await rejects("invalid-argument", "all-minilm-l6-v2", {}, /another class/);
+    },
+
+    async "goes on where a download of a hub's file broke"() {
+      const { baseUrl, log } = await scripted([{ path: "?signature", cut: 10_000 }]);
+      equal(await logitOf(await load("owner/tiny", { baseUrl })), await expected());
+      const ranges = (await log()).filter(({ isStore }) => isStore).map(({ range }) => range);
+      equal(ranges.length, 2);
+      ok(/^bytes=[1-9]/.test(ranges[1]), `asked for ${ranges[1]}`);
+    },
+
+    async "refuses a file that the hub does not list"() {
+      const { baseUrl } = await scripted([{ path: "?signature", wrong: true }]);
+      await rejects("integrity", "owner/tiny", { baseUrl }, /SHA-256/);
+      const small = await scripted([{ path: "/config.json", wrong: true }]);
+      await rejects("integrity", "owner/tiny", { baseUrl: small.baseUrl }, /SHA-1 /);
+    },
+
+    async "says what a hub's refusals mean"() {
+      const refuses = async (path, status, reason, options, message) => {
+        const { baseUrl } = await scripted([{ path, status, headers: { "x-error-code": reason } }]);
+        await rejects("fetch-failed", "owner/tiny", { baseUrl, ...options }, message);
+      };
+      const secret = { token: "hf_secret" };
+      await refuses("/api/", 401, "RepoNotFound", {}, /or it is private; .*give a token/);
+      await refuses("/api/", 401, "Other", secret, /the token is not valid/);
+      await refuses("/resolve/", 403, "GatedRepo", secret, /consent/);
+      await refuses("/api/", 503, "Other", {}, /503/);
+      const { baseUrl } = await scripted();
+      await rejects("fetch-failed", "owner/missing", { baseUrl }, /404; there is no such model/);
+      await rejects("fetch-failed", "owner/tiny", { baseUrl, revision: "v2" }, /revision/);
+      await rejects("unsupported-model", "owner/plain", { baseUrl }, /no ONNX graph; export it/);
+    },
+
+    async "works from its copies where the hub is down, if there is a storage"() {
+      const { baseUrl, down } = await scripted();
+      const options = { baseUrl, storage: "cache" };
+      equal(await logitOf(await load("owner/tiny", options)), await expected());
+      await down();
+      if (!("caches" in globalThis)) {
+        return rejects("fetch-failed", "owner/tiny", options, /could not be fetched/);
+      }
+      equal(await logitOf(await load("owner/tiny", options)), await expected());
+    },
+
+    async "refuses names and options that are none"() {
+      for (const name of ["", "./model", "no-owner", "a/b/c", "owner/../x", "https://example.org/x"]) {
+        await rejects("invalid-argument", name, {}, /load\(\{ model \}\)/);
+      }
+      await rejects("invalid-argument", "owner/tiny", { model: tiny }, /options.model/);
+      await rejects("invalid-argument", "owner/tiny", { baseUrl: "hub" }, /baseUrl/);
+      await rejects("invalid-argument", "owner/tiny", { revision: "../x" }, /revision/);
+      await rejects("invalid-argument", "owner/tiny", { token: "hf_secret\n" }, /token/);
+      equal((await rejection(() => Reranker.load("owner/tiny", null))).code, "invalid-argument");
+    },
+
+    async "stops loading by name when the signal says so"() {
+      const { baseUrl } = await scripted();
+      const reason = new Error("enough");
+      equal(await rejection(() => load("owner/tiny", { baseUrl, signal: AbortSignal.abort(reason) })), reason);
+    },
+  };
+}

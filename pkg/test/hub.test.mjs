@@ -1,0 +1,85 @@
+// Models by name in node alone: the hub's cache, and what the environment says. It runs inside the
+// test project, each load in a process of its own.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { COMMIT, tinyHub } from "./hub.mjs";
+
+const project = new URL("./", import.meta.url);
+const tiny = fileURLToPath(new URL("graphs/int8-tensor/", project));
+let hub;
+let home;
+let expected;
+
+const PROGRAM = `
+  const { Reranker } = await import("crossrank");
+  const [given, options] = JSON.parse(process.argv.at(-1));
+  try {
+    const reranker = await Reranker.load(given, options);
+    const [{ logit }] = await reranker.score([["search query", "the rank of a passage"]]);
+    console.log(JSON.stringify({ logit }));
+  } catch ({ code, message }) {
+    console.log(JSON.stringify({ code, message }));
+  }`;
+
+/** What loading gives in a process with these variables, and what was asked of the hub. */
+async function load(given, options = {}, variables = {}) {
+  const own = { HF_HOME: home, HF_ENDPOINT: hub.origin, ...variables };
+  const env = { PATH: process.env.PATH, HOME: home, ...own };
+  const program = ["--input-type=module", "-e", PROGRAM, JSON.stringify([given, options])];
+  const { stdout } = await promisify(execFile)(process.execPath, program, { cwd: fileURLToPath(project), env });
+  const log = await (await fetch(`${hub.origin}/log`)).json();
+  return { ...JSON.parse(stdout), log };
+}
+
+before(async () => {
+  hub = await tinyHub(project);
+  home = await mkdtemp(join(tmpdir(), "crossrank-hub-"));
+  expected = (await load({ model: tiny })).logit;
+  assert.ok(Number.isFinite(expected));
+});
+after(async () => {
+  hub.close();
+  await rm(home, { recursive: true });
+});
+
+test("the environment names hub and token, which is no mirror's", async () => {
+  const { logit, log } = await load("owner/tiny", {}, { HF_TOKEN: "hf_of_variable" });
+  assert.equal(logit, expected);
+  assert.equal(log[0].authorization, "Bearer hf_of_variable");
+  const mirror = await load("owner/tiny", { baseUrl: hub.origin }, { HF_TOKEN: "hf_of_variable" });
+  assert.equal(mirror.logit, expected);
+  assert.ok(mirror.log.every(({ authorization }) => authorization === undefined));
+});
+
+test("a model in the hub's cache is read from there, and nobody is asked", async () => {
+  const offline = await load("owner/tiny", {}, { HF_HUB_OFFLINE: "1" });
+  assert.equal(offline.code, "model-not-installed");
+  assert.match(offline.message, /crossrank pull owner\/tiny/);
+  assert.deepEqual(offline.log, []);
+
+  for (const [variables, place] of [
+    [{}, join(home, "hub")],
+    [{ HF_HUB_CACHE: join(home, "own") }, join(home, "own")],
+    [{ HF_HOME: "", XDG_CACHE_HOME: join(home, "xdg") }, join(home, "xdg", "huggingface", "hub")],
+  ]) {
+    const own = join(place, "models--owner--tiny");
+    await mkdir(join(own, "refs"), { recursive: true });
+    await writeFile(join(own, "refs", "main"), COMMIT);
+    const snapshot = join(own, "snapshots", COMMIT);
+    await cp(join(tiny, "onnx"), join(snapshot, "onnx"), { recursive: true });
+    assert.ok((await load("owner/tiny", {}, variables)).log.length > 0, "without a tokenizer");
+    await cp(tiny, snapshot, { recursive: true });
+    for (const offline of ["0", "1"]) {
+      const { logit, log } = await load("owner/tiny", {}, { ...variables, HF_HUB_OFFLINE: offline });
+      assert.deepEqual([logit, log], [expected, []]);
+    }
+    await rm(own, { recursive: true });
+  }
+});
