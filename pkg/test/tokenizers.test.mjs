@@ -23,17 +23,20 @@ const names = ["bert-uncased", "bert-cased", "xlm-roberta", "xlm-roberta-2020", 
 for (const name of names) {
   const expected = await parse(`${name}.expected`);
   const tokenizer = new Uint8Array(await read(name));
-  const load = (file) => {
-    const wasm = new URL(import.meta.resolve(`crossrank/${file}.wasm`));
-    return Reranker.load({ model: { ...bytes, config, tokenizer }, wasm, workers: 0 });
-  };
+  const load = (wasm) => Reranker.load({ model: { ...bytes, config, tokenizer }, wasm, workers: 0 });
   for (const file of ["crossrank", "crossrank-relaxed-simd", "crossrank-general"]) {
-    test(`${name} in ${file}.wasm`, async () => {
-      if (!expected.small && file !== "crossrank-general") {
-        await assert.rejects(load(file), { code: "needs-general" });
+    test(`${name} in ${file}.wasm`, async (t) => {
+      const wasm = new URL(import.meta.resolve(`crossrank/${file}.wasm`));
+      if (!WebAssembly.validate(await readFile(wasm))) {
+        assert.equal(file, "crossrank-relaxed-simd");
+        t.skip("this node has no relaxed SIMD");
         return;
       }
-      const reranker = await load(file);
+      if (!expected.small && file !== "crossrank-general") {
+        await assert.rejects(load(wasm), { code: "needs-general" });
+        return;
+      }
+      const reranker = await load(wasm);
       const special = (await reranker.encode("", "")).ids.length;
       let compared = 0;
       for (const [i, { ids }] of expected.texts.entries()) {
