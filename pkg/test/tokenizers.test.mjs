@@ -4,9 +4,13 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
 import { Reranker } from "crossrank";
 import * as model from "crossrank-minilm-l6-en";
 import { bytesOf } from "./checks.mjs";
+
+// Older versions of node have relaxed SIMD behind a flag.
+setFlagsFromString("--experimental-wasm-relaxed-simd");
 
 const MAX_LENGTH = 512;
 const read = (name) => readFile(new URL(`tokenizers/${name}.json`, import.meta.url));
