@@ -78,9 +78,12 @@
 //!
 //! # Limits
 //!
-//! BERT cross-encoders with one label, bi-encoders with mean or CLS pooling; texts of at most
-//! [`MAX_TEXT_BYTES`]. Without the feature `general` (on by default), graphs other than BERT's, and
+//! Cross-encoders with one label, bi-encoders with mean or CLS pooling; texts of at most
+//! [`MAX_TEXT_BYTES`]. Encoders of BERT's family (`model_type` `bert`, `distilbert`, `roberta`,
+//! `xlm-roberta` or `camembert`) are fused; other graphs with BERT's inputs run on general operators,
+//! and [`Reranker::warning`] says so. Without the feature `general` (on by default) those graphs, and
 //! tokenizers other than BERT's and XLM-RoBERTa's, are refused with [`ErrorKind::NeedsGeneral`].
+//! Models that write text are refused.
 
 #![warn(missing_docs)]
 #![deny(unsafe_code)]

@@ -260,8 +260,8 @@ fn a_prepared_model_ranks_as_its_folder() {
     let prepared = stdout(&rerank(&[&["--model", path][..], &passages].concat()), b"");
     assert_eq!(prepared, stdout(&rerank(&passages), b""));
 
-    let other = ["prepare", "tests/data/graphs/other-relu", "-o", path];
-    assert!(fails(&other, b"", "unsupported-model").contains("only BERT encoders"));
+    let other = ["prepare", "tests/data/graphs/other-silu", "-o", path];
+    assert!(fails(&other, b"", "unsupported-model").contains("it is no encoder that is known"));
     fails(&["prepare", "no-such-folder", "-o", path], b"", "io");
     fails(&["prepare", "models/minilm-l6-en", "-o", "missing/model.crossrank"], b"", "io");
     let left = std::fs::read_dir(folder.path()).unwrap().count();

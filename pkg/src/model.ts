@@ -167,7 +167,7 @@ async function preparedHash({
   onnx,
 }: ModelFiles): Promise<{ hash: string; content: Content } | undefined> {
   const start = new TextDecoder("latin1").decode(await bytesOf(partOf(onnx, 8, 8 + 200)));
-  const found = /^\{"__metadata__":\{"crossrank":"1","sha256":"([0-9a-f]{64})/.exec(start);
+  const found = /^\{"__metadata__":\{"crossrank":"2","sha256":"([0-9a-f]{64})/.exec(start);
   return found ? { hash: found[1]!, content: partOf(onnx, 8 + found[0].length) } : undefined;
 }
 

@@ -8,8 +8,8 @@ import { chooseBuild, type Build } from "./simd.js";
 import type { Storage } from "./storage.js";
 
 /**
- * What one model is loaded with. The package's small module runs BERT encoders; a model that is
- * another asks for the general one, which is ten times as large and is fetched then.
+ * What one model is loaded with. The package's small module runs BERT's family and its
+ * tokenizer; a model that is another asks for the general one, which is ten times as large and is fetched then.
  */
 export interface Modules {
   /** Compiles the first module to try, while the model is still being read. */

@@ -36,9 +36,9 @@ export async function runHere(report, { stub, hub }, workers) {
   const file = await (await fetch(url("model.crossrank"))).arrayBuffer();
   const prepared = { url: url("model.crossrank"), bytes: new Uint8Array(file) };
   const general = {
-    folder: url("graphs/other-relu/"),
+    folder: url("graphs/other-silu/"),
     small: url("node_modules/crossrank/dist/crossrank.wasm"),
-    expected: await read("graphs/other-relu/expected.json"),
+    expected: await read("graphs/other-silu/expected.json"),
   };
   const context = {
     crossrank, model, golden: golden.pairs, bits, embedding, stub, hub, remote, workers, startedWorkers,

@@ -18,7 +18,7 @@ const RELAXED = "/node_modules/crossrank/dist/crossrank-relaxed-simd.wasm";
 /** What models that are no BERT encoders take after these. */
 const GENERAL = "/node_modules/crossrank/dist/crossrank-general.wasm";
 /** Such a model. */
-const OTHER = "/graphs/other-relu/";
+const OTHER = "/graphs/other-silu/";
 const CUT = 10_000_000;
 
 let browser;

@@ -25,9 +25,9 @@ for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
 const url = (name) => new URL(name, import.meta.url);
 const prepared = { url: url("model.crossrank"), bytes: new Uint8Array(await readFile(url("model.crossrank"))) };
 const general = {
-  folder: url("graphs/other-relu/"),
+  folder: url("graphs/other-silu/"),
   small: new URL(import.meta.resolve("crossrank/crossrank.wasm")),
-  expected: await read("graphs/other-relu/expected.json"),
+  expected: await read("graphs/other-silu/expected.json"),
 };
 
 const tiny = url("graphs/int8-tensor/");

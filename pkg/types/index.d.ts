@@ -204,8 +204,8 @@ export interface LoadOptions {
   model?: ModelPackage | URL | string | ModelBytes | Uint8Array | ArrayBuffer;
   /**
    * The WebAssembly file: its URL, its bytes or the compiled module. Default: the files beside the
-   * package's own code, of which `crossrank-general.wasm` is fetched for models that are no BERT
-   * encoders alone. Name one where a bundler does not keep them.
+   * package's own code, of which `crossrank-general.wasm` is fetched for models that need it
+   * alone: other encoders than BERT's family, other tokenizers than BERT's. Name one where a bundler does not keep them.
    */
   wasm?: URL | string | Uint8Array | ArrayBuffer | WebAssembly.Module;
   /**

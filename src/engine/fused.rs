@@ -11,7 +11,7 @@ use crate::kernels::{
     add_norm, aligned, attention, linear_f32, linear_i8, signed,
 };
 use crate::mapped;
-use crate::model::{self, Encoder, Norm, Table, Values, recentred};
+use crate::model::{self, Encoder, Norm, Numbering, Table, Values, recentred};
 use crate::tokenizer::Encoding;
 
 /// An encoder whose weights are packed for a kernel.
@@ -20,8 +20,8 @@ pub(super) struct Fused {
     heads: usize,
     embeddings: Embeddings,
     layers: Vec<Layer>,
-    /// The pooler and the classifier of a cross-encoder.
-    head: Option<[Linear; 2]>,
+    /// What makes a logit of a sequence's first state, in a cross-encoder.
+    head: Vec<Linear>,
 }
 
 /// A batch on its way through the encoder.
@@ -54,11 +54,12 @@ struct BlockScratch {
     int8: Int8Scratch,
 }
 
-/// The sum of three embeddings, normalized.
+/// The sum of two or three embeddings, normalized.
 struct Embeddings {
     words: Table,
     positions: Table,
-    segments: Table,
+    numbering: Numbering,
+    segments: Option<Table>,
     norm: Norm,
 }
 
@@ -92,23 +93,21 @@ const BLOCK_TOKENS: usize = 32;
 impl Fused {
     /// Packs the encoder's weights for `kernel`. Outputs do not depend on which.
     pub fn new(encoder: Encoder, kernel: Kernel) -> Fused {
-        let Encoder { heads, words, positions, segments, embedding_norm: norm, .. } = encoder;
-        let linear = |linear: model::Linear, activation| Linear::new(kernel, &linear, activation);
+        let Encoder { heads, words, positions, numbering, segments, embedding_norm: norm, .. } =
+            encoder;
+        let linear = |linear: model::Linear| Linear::new(kernel, &linear);
         let layers = encoder.layers.into_iter().map(|layer| {
             let parts = [&layer.query, &layer.key, &layer.value];
             let qkv = model::Linear::beside(parts);
             parts.iter().for_each(|part| mapped::release(part.weights.bytes()));
             Layer {
-                qkv: linear(qkv, Activation::None),
+                qkv: linear(qkv),
                 attention: Residual {
-                    linears: [linear(layer.attention_output, Activation::None)],
+                    linears: [linear(layer.attention_output)],
                     norm: layer.attention_norm,
                 },
                 feed_forward: Residual {
-                    linears: [
-                        linear(layer.intermediate, Activation::Gelu),
-                        linear(layer.output, Activation::None),
-                    ],
+                    linears: [linear(layer.intermediate), linear(layer.output)],
                     norm: layer.output_norm,
                 },
             }
@@ -116,11 +115,9 @@ impl Fused {
         Fused {
             kernel,
             heads,
-            embeddings: Embeddings { words, positions, segments, norm },
+            embeddings: Embeddings { words, positions, numbering, segments, norm },
             layers: layers.collect(),
-            head: encoder.head.map(|head| {
-                [linear(head.pooler, Activation::Tanh), linear(head.classifier, Activation::None)]
-            }),
+            head: encoder.head.into_iter().map(linear).collect(),
         }
     }
 
@@ -153,9 +150,9 @@ impl Fused {
             Some(_) => {}
         }
         let layers = self.layers.len();
-        Ok(match &self.head {
-            Some(head) => (stage == layers + 1).then(|| self.logits(head, run)),
-            None => (stage == layers).then(|| std::mem::take(&mut run.states)),
+        Ok(match self.head.is_empty() {
+            false => (stage == layers + 1).then(|| self.logits(run)),
+            true => (stage == layers).then(|| std::mem::take(&mut run.states)),
         })
     }
 
@@ -176,20 +173,17 @@ impl Fused {
     }
 
     /// The logit of each sequence, from its first token.
-    fn logits(&self, [pooler, classifier]: &[Linear; 2], run: &mut Run) -> Vec<f32> {
+    fn logits(&self, run: &mut Run) -> Vec<f32> {
         let hidden = self.hidden();
         let firsts = &run.offsets[..run.offsets.len() - 1];
-        let firsts: Vec<f32> = firsts
-            .iter()
-            .flat_map(|first| &run.states[first * hidden..][..hidden])
-            .copied()
-            .collect();
-        let scratch = &mut run.scratch.block.int8;
-        let mut pooled = vec![0.0; firsts.len()];
-        pooler.apply(&firsts, &mut pooled, scratch);
-        let mut logits = vec![0.0; run.offsets.len() - 1];
-        classifier.apply(&pooled, &mut logits, scratch);
-        logits
+        let states = firsts.iter().flat_map(|first| &run.states[first * hidden..][..hidden]);
+        let mut x: Vec<f32> = states.copied().collect();
+        for linear in &self.head {
+            let mut out = vec![0.0; firsts.len() * linear.outputs()];
+            linear.apply(&x, &mut out, &mut run.scratch.block.int8);
+            x = out;
+        }
+        x
     }
 
     fn hidden(&self) -> usize {
@@ -205,16 +199,23 @@ impl Run {
 }
 
 impl Embeddings {
-    /// A token's position is its distance from the start of its sequence.
     fn apply(&self, kernel: Kernel, run: &mut Run) -> Result<()> {
-        let lengths = run.offsets.windows(2).map(|pair| pair[1] - pair[0]);
-        let positions = lengths.flat_map(|length| 0..length as u32).collect::<Vec<_>>();
+        let sequences = run.offsets.windows(2).map(|ends| &run.ids[ends[0]..ends[1]]);
+        let positions: Vec<u32> = sequences.flat_map(|ids| self.numbering.rows(ids)).collect();
         let width = self.norm.gamma.len();
         let words = rows(&self.words, &run.ids, width)?;
-        let segments = rows(&self.segments, &run.type_ids, width)?;
         let positions = rows(&self.positions, &positions, width)?;
+        let segments = match &self.segments {
+            None => None,
+            Some(table) if table.rows == 1 => Some(rows(table, &vec![0; run.ids.len()], width)?),
+            Some(table) => Some(rows(table, &run.type_ids, width)?),
+        };
         run.states = vec![0.0; words.len()];
-        add_norm(kernel, [&words, &segments, &positions], params(&self.norm), &mut run.states);
+        let (norm, out) = (params(&self.norm), &mut run.states);
+        match &segments {
+            Some(segments) => add_norm(kernel, [&words, segments, &positions], norm, out),
+            None => add_norm(kernel, [&words, &positions], norm, out),
+        }
         Ok(())
     }
 }
@@ -231,7 +232,7 @@ fn rows(table: &Table, numbers: &[u32], width: usize) -> Result<Vec<f32>> {
 }
 
 impl Linear {
-    fn new(kernel: Kernel, linear: &model::Linear, activation: Activation) -> Linear {
+    fn new(kernel: Kernel, linear: &model::Linear) -> Linear {
         let shape = (linear.inputs, linear.outputs);
         let packed = match &linear.weights {
             Values::Int8 { values, unsigned, scales, zero_points } => Packed::Int8(LinearI8::new(
@@ -245,6 +246,13 @@ impl Linear {
             weights => Packed::F32(LinearF32::new(kernel, shape, &weights.to_f32(), &linear.bias)),
         };
         mapped::release(linear.weights.bytes());
+        let activation = match linear.activation {
+            model::Activation::None => Activation::None,
+            model::Activation::Gelu => Activation::Gelu,
+            model::Activation::GeluTanh => Activation::GeluTanh,
+            model::Activation::Relu => Activation::Relu,
+            model::Activation::Tanh => Activation::Tanh,
+        };
         Linear { packed, activation }
     }
 

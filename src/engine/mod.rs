@@ -103,8 +103,8 @@ impl Engine {
         Err(Error::new(
             ErrorKind::NeedsGeneral,
             format!(
-                "this build runs BERT encoders alone, and the graph is none ({reason}); build with \
-                 the feature general"
+                "the graph is none of the encoders that this build runs ({reason}); build with the \
+                 feature general"
             ),
         ))
     }
@@ -179,10 +179,10 @@ impl Engine {
 const DAMAGED: &str = "the ONNX file is damaged or not a text encoder";
 
 fn prepared_encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
-    let mut encoder = prepared::encoder(file, config.heads)?;
+    let mut encoder = prepared::encoder(file, config)?;
     if let Output::Embedding(_) = config.output {
         // As of an ONNX file, whose states are asked for.
-        encoder.head = None;
+        encoder.head.clear();
     }
     encoder.check().and_then(|()| encoder.check_config(config)).map_err(|e| {
         Error::new(ErrorKind::InvalidModel, format!("the prepared model does not fit itself ({e})"))
@@ -217,7 +217,7 @@ impl ModelFiles {
             Error::new(
                 ErrorKind::UnsupportedModel,
                 format!(
-                    "only BERT encoders can be prepared, and the graph is none ({})",
+                    "the graph cannot be prepared, for it is no encoder that is known ({})",
                     one_line(&format!("{reason:#}"))
                 ),
             )

@@ -25,7 +25,13 @@ pub fn self_check_hash(kernel: Kernel) -> u64 {
         let weights = random.floats(k * n, 0.3);
         let float = LinearF32::new(kernel, (k, n), &weights, &bias);
         let mut out = vec![0.0; rows * n];
-        for activation in [Activation::None, Activation::Gelu, Activation::Tanh] {
+        for activation in [
+            Activation::None,
+            Activation::Gelu,
+            Activation::GeluTanh,
+            Activation::Relu,
+            Activation::Tanh,
+        ] {
             linear_i8(&x, &linear, activation, &mut out, &mut int8);
             hash.add(&out);
             linear_f32(&x, &float, activation, &mut out);

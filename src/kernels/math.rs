@@ -106,6 +106,24 @@ pub(super) fn tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     magnitude.if_lt(isa.splat(NEAR), near, far)
 }
 
+/// `x/2 (1 + tanh u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)` (Hendrycks and Gimpel 2016,
+/// arXiv:1606.08415), which is `x sigmoid(2u)`. It is zero from -12 downwards, where no `x^3` is
+/// infinite.
+#[inline(always)]
+pub(super) fn gelu_tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    /// `2 sqrt(2/pi)`.
+    const FACTOR: f32 = 1.595_769_1;
+    let x = x.max(isa.splat(-12.0));
+    let u = x + x * x * x * isa.splat(0.044_715);
+    x * sigmoid(isa, u * isa.splat(FACTOR))
+}
+
+/// The larger of `x` and 0.
+#[inline(always)]
+pub(super) fn relu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    x.max(isa.splat(0.0))
+}
+
 /// `1 / (1 + e^-x)`.
 #[inline(always)]
 pub(super) fn sigmoid<I: Isa>(isa: I, x: I::F32) -> I::F32 {
@@ -119,6 +137,9 @@ pub enum Activation {
     None,
     /// The erf form.
     Gelu,
+    /// The approximation by tanh.
+    GeluTanh,
+    Relu,
     Tanh,
 }
 
@@ -128,6 +149,8 @@ impl Activation {
         match self {
             Activation::None => x,
             Activation::Gelu => gelu(isa, x),
+            Activation::GeluTanh => gelu_tanh(isa, x),
+            Activation::Relu => relu(isa, x),
             Activation::Tanh => tanh(isa, x),
         }
     }

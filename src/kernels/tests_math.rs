@@ -1,6 +1,6 @@
 //! The elementary functions against f64 references, over dense sweeps.
 
-use super::math::{Activation, exp, gelu, one_lane, sigmoid, tanh};
+use super::math::{Activation, exp, gelu, gelu_tanh, one_lane, relu, sigmoid, tanh};
 use super::scalar::Scalar;
 
 const STEPS: i32 = if cfg!(miri) { 50 } else { 400_000 };
@@ -65,6 +65,18 @@ fn gelu_is_near_its_definition() {
 }
 
 #[test]
+fn gelu_by_tanh_is_near_its_definition() {
+    let gelu = |x| one_lane(Scalar, gelu_tanh, x);
+    let u = |x: f64| (2.0 / core::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+    let reference = |x: f64| x / 2.0 * (1.0 + u(x).tanh());
+    let (error, x) = worst(sweep(-20.0, 20.0), gelu, reference, |y| y.abs().max(1.0));
+    assert!(error < 1e-6, "{error:e} at {x}");
+    assert_eq!([gelu(0.0), gelu(1e10), gelu(f32::INFINITY)], [0.0, 1e10, f32::INFINITY]);
+    assert!([gelu(-1e30), gelu(f32::NEG_INFINITY)].iter().all(|y| y.abs() < 1e-6));
+    assert!(gelu(f32::NAN).is_nan());
+}
+
+#[test]
 fn tanh_is_within_3e_7_of_itself() {
     let tanh = |x| one_lane(Scalar, tanh, x);
     let size = |y: f64| y.abs().max(1e-30);
@@ -93,5 +105,8 @@ fn an_activation_is_its_function() {
     let apply = |activation: Activation, x| one_lane(Scalar, |isa, x| activation.apply(isa, x), x);
     assert_eq!(apply(Activation::None, 0.7), 0.7);
     assert_eq!(apply(Activation::Gelu, 0.7), one_lane(Scalar, gelu, 0.7));
+    assert_eq!(apply(Activation::GeluTanh, 0.7), one_lane(Scalar, gelu_tanh, 0.7));
+    assert_eq!([-0.7, 0.7].map(|x| apply(Activation::Relu, x)), [0.0, 0.7]);
+    assert!(one_lane(Scalar, relu, f32::NAN).is_nan());
     assert_eq!(apply(Activation::Tanh, 0.7), one_lane(Scalar, tanh, 0.7));
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use embedding::EmbeddingSettings;
-pub(crate) use encoder::{Encoder, Head, Layer, Linear, Norm, Table};
+pub(crate) use encoder::{Activation, Encoder, Layer, Linear, Norm, Numbering, Table};
 pub(crate) use hash::{Hasher, hexadecimal};
 pub(crate) use values::{Floats, Values, recentred, signed};
 
@@ -123,6 +123,8 @@ pub(crate) struct Config {
     pub max_length: usize,
     /// Attention heads of a layer, where it is said.
     pub heads: Option<usize>,
+    /// How positions are numbered, of an architecture that is known here.
+    pub numbering: Option<Numbering>,
     /// The most tokens in a pair that the model was trained on, where it is said.
     pub trained_tokens: Option<usize>,
     pub output: Output,
@@ -171,7 +173,12 @@ struct ConfigFile {
     model_type: Option<String>,
     vocab_size: Option<usize>,
     max_position_embeddings: Option<usize>,
+    // DistilBERT's name is the second.
+    #[serde(alias = "n_heads")]
     num_attention_heads: Option<usize>,
+    pad_token_id: Option<u32>,
+    #[serde(default)]
+    architectures: Vec<String>,
     num_labels: Option<usize>,
     id2label: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default)]
@@ -190,6 +197,12 @@ struct TokenizerConfigFile {
     model_max_length: Option<f64>,
 }
 
+/// How transformers names architectures that give tokens, not logits of labels.
+const GENERATORS: [&str; 2] = ["ForCausalLM", "ForConditionalGeneration"];
+
+/// The padding's token id where a RoBERTa's configuration names none.
+const ROBERTA_PADDING: u32 = 1;
+
 /// The limit of a model whose configuration names none: BERT's.
 const USUAL_MAX_LENGTH: usize = 512;
 
@@ -197,6 +210,18 @@ impl Config {
     /// Reads the configuration, and refuses what is not a cross-encoder with one score.
     pub fn reranker(files: &ModelFiles) -> Result<Config> {
         let config: ConfigFile = parse_json("config.json", &files.config)?;
+        let writes = |name: &&String| GENERATORS.iter().any(|end| name.ends_with(end));
+        if let Some(architecture) = config.architectures.iter().find(writes) {
+            return Err(Error::new(
+                ErrorKind::UnsupportedModel,
+                format!(
+                    "the model writes text ({architecture}, model_type \"{}\") and gives no \
+                     relevance; use a cross-encoder, whose architecture ends in \
+                     ForSequenceClassification",
+                    config.model_type.unwrap_or_default()
+                ),
+            ));
+        }
         // transformers writes id2label where a model has labels, and leaves out its default of 2.
         let id2label = config.id2label.as_ref().map(|labels| labels.len());
         let labels = config.num_labels.or(id2label).unwrap_or(2);
@@ -224,8 +249,18 @@ impl Config {
             None => TokenizerConfigFile::default(),
         };
         let model_type = config.model_type.unwrap_or_default();
-        // RoBERTa counts positions from the padding id + 1, and so has two fewer for tokens.
-        let reserved = if model_type.contains("roberta") { 2 } else { 0 };
+        let like_roberta = Numbering::AfterPadding(config.pad_token_id.unwrap_or(ROBERTA_PADDING));
+        let numbering = match model_type.as_str() {
+            "bert" | "distilbert" => Some(Numbering::FromZero),
+            "roberta" | "xlm-roberta" | "camembert" => Some(like_roberta),
+            _ => None,
+        };
+        let reserved = match numbering {
+            Some(numbering) => numbering.reserved(),
+            // Descendants that the engine does not know, such as xlm-roberta-xl.
+            None if model_type.contains("roberta") => like_roberta.reserved(),
+            None => 0,
+        };
         let positions = config.max_position_embeddings.map(|n| n.saturating_sub(reserved));
         let positions = positions.unwrap_or(USUAL_MAX_LENGTH);
         let max_length = match tokenizer_config.model_max_length {
@@ -234,7 +269,7 @@ impl Config {
         };
         let ConfigFile { vocab_size, num_attention_heads: heads, crossrank, .. } = config;
         let trained_tokens = crossrank.trained_tokens;
-        Ok(Config { model_type, vocab_size, max_length, heads, trained_tokens, output })
+        Ok(Config { model_type, vocab_size, max_length, heads, numbering, trained_tokens, output })
     }
 }
 

@@ -10,7 +10,7 @@
 //! | N | the header, in JSON, with spaces at its end so that 64 divides 8 + N |
 //! | the rest | the tensors, one after another without gaps |
 //!
-//! The header begins with `{"__metadata__":{"crossrank":"1","sha256":"`, where 1 is the version of
+//! The header begins with `{"__metadata__":{"crossrank":"2","sha256":"`, where 2 is the version of
 //! what follows from here, and the SHA-256 (64 digits, lower case) of all bytes of the file behind
 //! these digits. It names each tensor with `dtype`, `shape` and `data_offsets`, which count from
 //! the end of the header. Tensors of 4 bytes a number come first, in the order of the layers, then
@@ -18,19 +18,23 @@
 //!
 //! | Tensor | Type and shape |
 //! |---|---|
-//! | `embeddings.words`, `.positions`, `.segments` | matrix `[rows, hidden]` |
+//! | `embeddings.words`, `.positions` and, where there are segments, `.segments` | matrix `[rows, hidden]` |
 //! | `embeddings.norm` | norm |
 //! | `layers.0.query`, `.key`, `.value`, `.attention_output` | linear `[hidden, hidden]` |
 //! | `layers.0.intermediate`, `.output` | linear `[hidden, inner]`, `[inner, hidden]` |
 //! | `layers.0.attention_norm`, `.output_norm` | norm |
-//! | `head.pooler`, `head.classifier`, of a cross-encoder | linear `[hidden, hidden]`, `[hidden, 1]` |
+//! | `head.0` and so on, of a cross-encoder | linear, the first of `hidden` inputs, the last of one output |
 //! | `config.json`, `tokenizer.json` and, where the model has them, `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`] | U8 `[bytes]`: the model's own file |
 //!
 //! A matrix NAME is `NAME.weight`, row-major, as in the ONNX file: F32, or I8 with `NAME.scale`
 //! (F32) and `NAME.zero_point` (I32), of one number or of one a column; a weight is then
 //! `scale * (value - zero_point)`. A linear layer NAME, which computes `x weight + bias`, is a
-//! matrix `[inputs, outputs]` and `NAME.bias`, F32 `[outputs]`. A norm NAME is `NAME.gamma` and
+//! matrix `[inputs, outputs]` and `NAME.bias`, F32 `[outputs]`; where an activation follows,
+//! `NAME.activation`, U8 `[bytes]`, is `gelu`, `gelu_tanh`, `relu` or `tanh`. A norm NAME is `NAME.gamma` and
 //! `NAME.beta`, F32 `[hidden]`, and `NAME.eps`, F32 `[1]`.
+//!
+//! The number of attention heads and the numbering of positions (from 0, or as RoBERTa's from the
+//! padding's id) follow from `config.json`.
 
 use std::collections::BTreeMap;
 
@@ -38,14 +42,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::encoder::{Encoder, Head, Layer, Linear, Norm, Table};
+use super::encoder::{Activation, Encoder, Layer, Linear, Norm, Table};
 use super::hash::{digest, hexadecimal};
-use super::{Floats, ModelFiles, Values, recentred};
+use super::{Config, Floats, ModelFiles, Values, recentred};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What every version's header begins with.
 const START: &str = r#"{"__metadata__":{"crossrank":""#;
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 /// What stands between version and hash.
 const BEFORE_HASH: &str = r#"","sha256":""#;
 const HASH_DIGITS: usize = 64;
@@ -148,7 +152,8 @@ impl Parts {
     fn encoder(&mut self, encoder: &Encoder) {
         let Encoder { words, positions, segments, embedding_norm, layers, head, .. } = encoder;
         let hidden = encoder.hidden();
-        for (name, table) in [("words", words), ("positions", positions), ("segments", segments)] {
+        let tables = [("words", words), ("positions", positions)];
+        for (name, table) in tables.into_iter().chain(segments.as_ref().map(|t| ("segments", t))) {
             self.matrix(&format!("embeddings.{name}"), [table.rows, hidden], &table.values);
         }
         self.norm("embeddings.norm", embedding_norm);
@@ -163,15 +168,17 @@ impl Parts {
             self.linear(&name("output"), &layer.output);
             self.norm(&name("output_norm"), &layer.output_norm);
         }
-        if let Some(Head { pooler, classifier }) = head {
-            self.linear("head.pooler", pooler);
-            self.linear("head.classifier", classifier);
+        for (i, linear) in head.iter().enumerate() {
+            self.linear(&format!("head.{i}"), linear);
         }
     }
 
     fn linear(&mut self, name: &str, linear: &Linear) {
         self.matrix(name, [linear.inputs, linear.outputs], &linear.weights);
         self.floats(&format!("{name}.bias"), &linear.bias);
+        if let Some(activation) = linear.activation.name() {
+            self.text(&format!("{name}.activation"), activation.as_bytes());
+        }
     }
 
     fn norm(&mut self, name: &str, norm: &Norm) {
@@ -206,8 +213,12 @@ impl Parts {
 
     fn files<'a>(&mut self, files: impl IntoIterator<Item = (&'a str, &'a Bytes)>) {
         for (name, content) in files {
-            self.0.push((name.into(), DataType::U8, vec![content.len()], content.to_vec()));
+            self.text(name, content);
         }
+    }
+
+    fn text(&mut self, name: &str, text: &[u8]) {
+        self.0.push((name.into(), DataType::U8, vec![text.len()], text.to_vec()));
     }
 
     fn join(mut self) -> Vec<u8> {
@@ -242,24 +253,27 @@ impl Parts {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidModel`] where there is none. The hash is not looked at.
-pub(crate) fn encoder(file: &Bytes, heads: Option<usize>) -> Result<Encoder> {
+pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     let tensors = Tensors::open(file)?;
-    let heads = heads.ok_or_else(|| damaged("config.json lacks num_attention_heads"))?;
+    let heads = config.heads.ok_or_else(|| damaged("config.json lacks num_attention_heads"))?;
+    let numbering = config.numbering.ok_or_else(|| {
+        damaged(&format!("config.json has the model_type \"{}\"", config.model_type))
+    })?;
     let has = |name: &str| tensors.entries.contains_key(name);
     let layers = (0..).take_while(|i| has(&format!("layers.{i}.query.weight")));
-    let head = || {
-        let (pooler, classifier) =
-            (tensors.linear("head.pooler")?, tensors.linear("head.classifier")?);
-        Ok(Head { pooler, classifier })
-    };
+    let head = (0..).map(|i| format!("head.{i}"));
+    let head = head.take_while(|name| has(&format!("{name}.weight")));
+    let segments = "embeddings.segments";
+    let has_segments = has(&format!("{segments}.weight"));
     Ok(Encoder {
         heads,
         words: tensors.table("embeddings.words")?,
         positions: tensors.table("embeddings.positions")?,
-        segments: tensors.table("embeddings.segments")?,
+        numbering,
+        segments: has_segments.then(|| tensors.table(segments)).transpose()?,
         embedding_norm: tensors.norm("embeddings.norm")?,
         layers: layers.map(|i| tensors.layer(i)).collect::<Result<_>>()?,
-        head: has("head.pooler.weight").then(head).transpose()?,
+        head: head.map(|name| tensors.linear(&name)).collect::<Result<_>>()?,
     })
 }
 
@@ -289,6 +303,9 @@ impl Tensors {
                     env!("CARGO_PKG_VERSION")
                 ),
             ));
+        }
+        if !after[VERSION.len()..].starts_with(BEFORE_HASH.as_bytes()) {
+            return Err(damaged("its header is another"));
         }
         let length = file.first_chunk().map(|&length| u64::from_le_bytes(length));
         let length = length.and_then(|length| usize::try_from(length).ok());
@@ -331,7 +348,12 @@ impl Tensors {
         if bias.len() != outputs {
             return Err(damaged(&format!("the bias of {name} has another length")));
         }
-        Ok(Linear { inputs, outputs, weights, bias })
+        let activation = match self.bytes(&format!("{name}.activation"), DataType::U8) {
+            Ok((_, activation)) => Activation::named(&activation)
+                .ok_or_else(|| damaged(&format!("the activation of {name} is none")))?,
+            Err(_) => Activation::None,
+        };
+        Ok(Linear { inputs, outputs, weights, bias, activation })
     }
 
     fn table(&self, name: &str) -> Result<Table> {

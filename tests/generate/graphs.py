@@ -7,6 +7,7 @@ writes those of the environment it finds.
 """
 
 import argparse
+import inspect
 import json
 import pathlib
 import shutil
@@ -113,6 +114,25 @@ def small_sdpa():
     return tiny.bert(tiny.SMALL, "sdpa")
 
 
+def positions_from_one(model):
+    """The first token has the second position."""
+    positions = model.bert.embeddings.position_ids
+    positions.copy_((positions + 1) % positions.shape[1])
+    return model
+
+
+# model_type: (tokenizer, whether its models tell segments apart)
+ARCHITECTURES = {
+    "bert": (tiny.wordpiece, True),
+    "mean-pooled": (tiny.wordpiece, True),
+    "distilbert": (tiny.wordpiece, False),
+    "xlm-roberta": (tiny.unigram, False),
+    "roberta": (tiny.byte_pairs, False),
+    "deberta-v2": (tiny.deberta_unigram, False),
+    "modernbert": (tiny.byte_pairs, False),
+}
+
+
 # folder: (transformers major, model, exporter, steps after it, name of the graph file)
 VARIANTS = {
     # f32 encoders
@@ -143,11 +163,45 @@ VARIANTS = {
     "external-f32": (5, small, torchscript(18), [], "model"),
     "external-int8": (5, tiny.bert, torchscript(18), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
     "other-external": (5, tiny.mean_pooled, torchscript(18), [], "model"),
-    # Not a BERT encoder with one label: to be refused, or run on the general path.
+    # Of one architecture with BERT, and fused as it is
+    "torchscript-14-relu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="relu"), torchscript(14), [], "model"),
+    "torchscript-14-gelu-tanh": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="gelu_new"), torchscript(14), [], "model"),
+    "dynamo-20-gelu-tanh": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="gelu_pytorch_tanh"), dynamo(20), [], "model"),
+    "torchscript-14-no-segments": (4, tiny.without_segments, torchscript(14), [], "model"),
+    "head-one-layer": (4, tiny.headed, torchscript(14), [], "model"),
+    "head-relu": (4, lambda: tiny.headed(torch.relu), torchscript(14), [], "model"),
+    "head-gelu": (4, lambda: tiny.headed(torch.nn.functional.gelu), dynamo(20), [], "model"),
+    "roberta": (4, tiny.roberta, torchscript(14), [], "model"),
+    "roberta-tf5-sdpa": (5, lambda: tiny.roberta(attention="sdpa"), torchscript(18), [], "model"),
+    "int8-roberta": (4, tiny.roberta, torchscript(14), [dynamic_int8(INT8)], "model_quantized"),
+    "xlm-roberta": (4, lambda: tiny.xlm_roberta(tiny.BERT), torchscript(14), [], "model"),
+    "xlm-roberta-dynamo": (4, tiny.xlm_roberta, dynamo(18), [], "model"),
+    "xlm-roberta-tf5-sdpa": (5, lambda: tiny.xlm_roberta(attention="sdpa"), dynamo(20), [], "model"),
+    "int8-tensor-xlm-roberta": (4, tiny.xlm_roberta, torchscript(14), [dynamic_int8(UINT8)], "model_quantized"),
+    "int8-xlm-roberta-tf5-sdpa": (5, lambda: tiny.xlm_roberta(attention="sdpa"), dynamo(20), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "distilbert": (4, tiny.distilbert, torchscript(14), [], "model"),
+    "distilbert-tf5-sdpa": (5, lambda: tiny.distilbert(attention="sdpa"), dynamo(20), [], "model"),
+    "int8-distilbert": (4, tiny.distilbert, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "int8-tensor-distilbert": (4, tiny.distilbert, torchscript(14), [dynamic_int8(UINT8)], "model_quantized"),
+    # Other architectures, on the general path
+    "general-deberta-v2": (4, tiny.deberta_v2, torchscript(17), [], "model"),
+    "general-deberta-v2-tf5": (5, tiny.deberta_v2, dynamo(20), [], "model"),
+    "general-deberta-v2-int8": (4, tiny.deberta_v2, torchscript(17), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "general-deberta-v2-int8-tensor": (5, tiny.deberta_v2, torchscript(18), [dynamic_int8(INT8)], "model_quantized"),
+    "general-modernbert": (4, tiny.modernbert, torchscript(17), [], "model"),
+    "general-modernbert-tf5-sdpa": (5, lambda: tiny.modernbert(attention="sdpa"), dynamo(20), [], "model"),
+    "general-modernbert-int8": (4, tiny.modernbert, dynamo(18), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "general-modernbert-int8-tensor": (5, lambda: tiny.modernbert(attention="sdpa"), dynamo(20), [dynamic_int8(INT8)], "model_quantized"),
+    "general-jina-bert": (4, tiny.jina_bert, torchscript(14), [], "model"),
+    "general-jina-bert-dynamo": (4, tiny.jina_bert, dynamo(20), [], "model"),
+    "general-jina-bert-int8": (4, tiny.jina_bert, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "general-jina-bert-int8-tensor": (4, tiny.jina_bert, torchscript(14), [dynamic_int8(UINT8)], "model_quantized"),
+    # Nearly an encoder that is recognised: to be refused, or run on the general path.
+    "other-silu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="silu"), torchscript(14), [], "model"),
+    "other-head-silu": (4, lambda: tiny.headed(torch.nn.functional.silu), torchscript(14), [], "model"),
+    "other-positions-from-one": (4, lambda: positions_from_one(small()), torchscript(14), [], "model"),
+    "other-padding-counts": (4, tiny.padding_counts, torchscript(14), [], "model"),
     "other-two-labels": (4, lambda: tiny.bert(tiny.SMALL, num_labels=2), torchscript(14), [], "model"),
-    "other-relu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="relu"), torchscript(14), [], "model"),
-    "other-gelu-tanh": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="gelu_new"), torchscript(14), [], "model"),
-    "other-distilbert": (4, tiny.distilbert, torchscript(14), [], "model"),
     "other-mean-pooled": (4, tiny.mean_pooled, torchscript(14), [], "model"),
     "other-fused-for-ort": (4, small, torchscript(14), [fused_for_ort], "model"),
     "other-half": (4, small, torchscript(14), [half], "model_fp16"),
@@ -160,7 +214,8 @@ EXTERNAL = {"external-f32": "model.onnx_data", "external-int8": "model_quantized
 def write(name, folder):
     _, make, export, steps, file = VARIANTS[name]
     model = make()
-    tokenizer, tokenizer_config = tiny.unigram() if "roberta" in name else tiny.wordpiece()
+    make_tokenizer, segments = ARCHITECTURES[model.config.model_type]
+    tokenizer, tokenizer_config = make_tokenizer()
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "onnx").mkdir(parents=True)
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -169,7 +224,8 @@ def write(name, folder):
     settings.pop("attn_implementation", None)
     (folder / "config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
 
-    names = INPUTS[:2] if any(n in name for n in ("roberta", "distil")) else INPUTS
+    reads = inspect.signature(model.forward).parameters
+    names = [name for name in INPUTS if name in reads and (segments or name != "token_type_ids")]
     ids = torch.randint(5, tiny.VOCAB, (2, 16), generator=torch.Generator().manual_seed(1))
     inputs = dict(zip(names, (ids, torch.ones_like(ids), (torch.arange(16) > 7).long().expand(2, 16))))
     with tempfile.TemporaryDirectory() as temporary:

@@ -16,7 +16,7 @@ def add_initializer(model, name, array):
 def replace_nodes(model, nodes):
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    used = {name for node in nodes for name in node.input}
+    used = {name for node in nodes for name in inputs(node)}
     kept = [i for i in model.graph.initializer if i.name in used]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
@@ -68,6 +68,25 @@ def mask_constant(model, value):
     return model
 
 
+def inputs(node):
+    """What a node reads, in its branches too."""
+    branches = [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+    return [*node.input, *(name for graph in branches for inner in graph.node for name in inputs(inner))]
+
+
+def in_order(model):
+    """A copy with nodes behind what they read: onnxruntime's quantiser forgets what branches read."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    nodes, ordered = list(model.graph.node), []
+    open_values = {name for node in nodes for name in node.output}
+    while nodes:
+        ready = [node for node in nodes if not open_values & set(inputs(node))]
+        ordered += ready
+        open_values -= {name for node in ready for name in node.output}
+        nodes = [node for node in nodes if node not in ready]
+    return replace_nodes(model, ordered)
+
+
 def float_activations(model):
     """The same quantised weights with float activations: undoes DynamicQuantizeLinear.
 
@@ -100,5 +119,5 @@ def float_activations(model):
     for node in reversed(nodes):
         if live & set(node.output):
             kept.append(node)
-            live |= set(node.input)
+            live |= set(inputs(node))
     return replace_nodes(model, kept[::-1])

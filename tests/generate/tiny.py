@@ -8,6 +8,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 VOCAB = 120
+BYTES_VOCAB = 320
 MAX_TOKENS = 64
 WORDS = (
     "the of and to in is it for on with as search query passage document rank score "
@@ -29,22 +30,106 @@ def bert(size=BERT, attention="eager", **options):
     return seeded(transformers.BertForSequenceClassification(config))
 
 
-def distilbert():
+def distilbert(size=SMALL, attention="eager"):
     config = transformers.DistilBertConfig(
-        vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS, dim=16, n_layers=1, n_heads=2,
-        hidden_dim=32, num_labels=1, attn_implementation="eager",
+        vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS, dim=size["hidden_size"],
+        n_layers=size["num_hidden_layers"], n_heads=size["num_attention_heads"],
+        hidden_dim=size["intermediate_size"], num_labels=1, attn_implementation=attention,
         architectures=["DistilBertForSequenceClassification"],
     )
     return seeded(transformers.DistilBertForSequenceClassification(config))
 
 
-def xlm_roberta():
+def xlm_roberta(size=SMALL, attention="eager", **options):
     config = transformers.XLMRobertaConfig(
-        vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS + 2, type_vocab_size=1, num_labels=1,
-        layer_norm_eps=1e-5, attn_implementation="eager", pad_token_id=1, bos_token_id=0,
-        eos_token_id=2, architectures=["XLMRobertaForSequenceClassification"], **SMALL,
+        vocab_size=VOCAB, attn_implementation=attention,
+        architectures=["XLMRobertaForSequenceClassification"], **roberta_options(), **size, **options,
     )
     return seeded(transformers.XLMRobertaForSequenceClassification(config))
+
+
+def roberta(size=SMALL, attention="eager"):
+    config = transformers.RobertaConfig(
+        vocab_size=BYTES_VOCAB, attn_implementation=attention,
+        architectures=["RobertaForSequenceClassification"], **roberta_options(), **size,
+    )
+    return seeded(transformers.RobertaForSequenceClassification(config))
+
+
+def roberta_options():
+    return dict(
+        max_position_embeddings=MAX_TOKENS + 2, type_vocab_size=1, num_labels=1, layer_norm_eps=1e-5,
+        pad_token_id=1, bos_token_id=0, eos_token_id=2,
+    )
+
+
+def deberta_v2(size=SMALL, attention="eager"):
+    """As mxbai-rerank and the DeBERTa-v3 cross-encoders: relative positions in logarithmic buckets."""
+    config = transformers.DebertaV2Config(
+        vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS, type_vocab_size=0, num_labels=1,
+        relative_attention=True, position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True,
+        pos_att_type=["p2c", "c2p"], position_biased_input=False, pooler_dropout=0, layer_norm_eps=1e-7,
+        pad_token_id=0, attn_implementation=attention,
+        architectures=["DebertaV2ForSequenceClassification"], **size,
+    )
+    return seeded(transformers.DebertaV2ForSequenceClassification(config))
+
+
+def modernbert(size=SMALL, attention="eager"):
+    """Rotary positions, GeGLU, and local attention in all layers but every third."""
+    config = transformers.ModernBertConfig(
+        vocab_size=BYTES_VOCAB, max_position_embeddings=MAX_TOKENS, num_labels=1,
+        global_attn_every_n_layers=3, local_attention=16, classifier_pooling="mean", pad_token_id=1,
+        bos_token_id=0, cls_token_id=0, eos_token_id=2, sep_token_id=2, attn_implementation=attention,
+        reference_compile=False, architectures=["ModernBertForSequenceClassification"],
+        **(size | dict(num_hidden_layers=4)),
+    )
+    return seeded(transformers.ModernBertForSequenceClassification(config))
+
+
+class Headed(torch.nn.Module):
+    """An encoder's first state through linear layers with an activation between them."""
+
+    def __init__(self, encoder, activation=None):
+        super().__init__()
+        self.encoder, self.activation, self.config = encoder, activation, encoder.config
+        width = self.config.hidden_size
+        self.dense = torch.nn.Linear(width, width) if activation else None
+        self.score = torch.nn.Linear(width, 1)
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        states = self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state[:, 0]
+        return self.score(self.activation(self.dense(states)) if self.activation else states)
+
+
+def headed(activation=None):
+    config = transformers.BertConfig(
+        vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS, attn_implementation="eager", num_labels=1,
+        architectures=["BertForSequenceClassification"], **SMALL,
+    )
+    return seeded(Headed(transformers.BertModel(config, add_pooling_layer=False), activation))
+
+
+class With(torch.nn.Module):
+    """A model that is called with more than its inputs."""
+
+    def __init__(self, model, more):
+        super().__init__()
+        self.model, self.more, self.config = model, more, model.config
+
+    def forward(self, input_ids, attention_mask):
+        return self.model(input_ids, attention_mask, **self.more(input_ids))
+
+
+def without_segments():
+    """A BERT whose tokens are all of the first segment, and no input says so."""
+    return With(bert(SMALL), lambda ids: {}).eval()
+
+
+def padding_counts():
+    """An XLM-RoBERTa in which padding has positions like other tokens."""
+    places = lambda ids: torch.arange(ids.shape[1])[None, :] + 2
+    return With(xlm_roberta(), lambda ids: {"position_ids": places(ids)}).eval()
 
 
 class MeanPooled(torch.nn.Module):
@@ -56,8 +141,8 @@ class MeanPooled(torch.nn.Module):
         self.segments = torch.nn.Embedding(2, 16)
         self.hidden = torch.nn.Linear(16, 32)
         self.score = torch.nn.Linear(32, 1)
-        self.config = transformers.PretrainedConfig(
-            model_type="mean-pooled", architectures=["MeanPooled"], vocab_size=VOCAB,
+        self.config = named("mean-pooled")(
+            architectures=["MeanPooled"], vocab_size=VOCAB,
             max_position_embeddings=MAX_TOKENS, num_labels=1,
         )
 
@@ -69,6 +154,67 @@ class MeanPooled(torch.nn.Module):
 
 def mean_pooled():
     return seeded(MeanPooled())
+
+
+def named(model_type):
+    """The class of configurations of a `model_type`, which is written with them."""
+    return type("Config", (transformers.PretrainedConfig,), {"model_type": model_type})
+
+
+class JinaBert(torch.nn.Module):
+    """BERT with ALiBi in place of positions (Press et al. 2021, arXiv:2108.12409, with the distance
+    in both directions) and a gated feed-forward block (Shazeer 2020, arXiv:2002.05202), after the
+    description of jina-embeddings-v2 (Guenther et al. 2023, arXiv:2310.19923)."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.config = named("bert")(
+            architectures=["JinaBertForSequenceClassification"], num_labels=1,
+            position_embedding_type="alibi", feed_forward_type="geglu", vocab_size=VOCAB,
+            max_position_embeddings=MAX_TOKENS, **size,
+        )
+        width = size["hidden_size"]
+        self.word_embeddings = torch.nn.Embedding(VOCAB, width)
+        self.segment_embeddings = torch.nn.Embedding(2, width)
+        self.norm = torch.nn.LayerNorm(width, eps=1e-12)
+        self.layers = torch.nn.ModuleList(JinaLayer(size) for _ in range(size["num_hidden_layers"]))
+        self.pooler, self.classifier = torch.nn.Linear(width, width), torch.nn.Linear(width, 1)
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        x = self.norm(self.word_embeddings(input_ids) + self.segment_embeddings(token_type_ids))
+        places = torch.arange(input_ids.shape[1], device=input_ids.device)
+        distance = (places[None, :] - places[:, None]).abs().float()
+        heads = self.config.num_attention_heads
+        slopes = torch.tensor([2.0 ** (-8 * (head + 1) / heads) for head in range(heads)])
+        bias = -slopes[None, :, None, None] * distance
+        bias = bias + (1 - attention_mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
+        for layer in self.layers:
+            x = layer(x, bias)
+        return self.classifier(torch.tanh(self.pooler(x[:, 0])))
+
+
+class JinaLayer(torch.nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        width, inner = size["hidden_size"], size["intermediate_size"]
+        self.heads = size["num_attention_heads"]
+        self.query, self.key, self.value, self.output = (torch.nn.Linear(width, width) for _ in range(4))
+        self.gated = torch.nn.Linear(width, 2 * inner, bias=False)
+        self.down = torch.nn.Linear(inner, width)
+        self.attention_norm, self.output_norm = (torch.nn.LayerNorm(width, eps=1e-12) for _ in range(2))
+
+    def forward(self, x, bias):
+        split = lambda y: y.view(*y.shape[:2], self.heads, -1).transpose(1, 2)
+        query, key, value = split(self.query(x)), split(self.key(x)), split(self.value(x))
+        scores = query @ key.transpose(2, 3) / query.shape[-1] ** 0.5 + bias
+        context = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
+        x = self.attention_norm(x + self.output(context))
+        gate, up = self.gated(x).chunk(2, -1)
+        return self.output_norm(x + self.down(torch.nn.functional.gelu(gate) * up))
+
+
+def jina_bert():
+    return seeded(JinaBert(SMALL))
 
 
 def seeded(model):
@@ -117,22 +263,53 @@ def wordpiece():
     }
 
 
-def unigram():
-    special = ["<s>", "<pad>", "</s>", "<unk>"]
-    tokens = special + ["▁"] + list(LETTERS) + ["▁" + word for word in WORDS]
+def unigram(special=("<s>", "<pad>", "</s>", "<unk>"), pair="<s> $A </s> </s> $B </s>"):
+    """As SentencePiece's, with the special tokens of XLM-RoBERTa."""
+    first, last = special[0 if special[0] == "<s>" else 1], special[2]
+    tokens = [*special, "▁", *LETTERS] + ["▁" + word for word in WORDS]
     tokens += list("0123456789.,?!-'") + ["▁" + letter for letter in LETTERS]
-    tokens = tokens[: VOCAB - 1] + ["<mask>"]
+    mask = "<mask>" if first == "<s>" else "[MASK]"
+    tokens = tokens[: VOCAB - 1] + [mask]
     scores = [(token, 0.0 if token in special else -1.0 - 0.1 * i) for i, token in enumerate(tokens)]
     tokenizer = Tokenizer(models.Unigram(scores, unk_id=3))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    tokenizer.add_special_tokens(special + ["<mask>"])
+    tokenizer.add_special_tokens([*special, mask])
+    return closed(tokenizer, "XLMRobertaTokenizer", first, last, pair)
+
+
+def deberta_unigram():
+    return unigram(("[PAD]", "[CLS]", "[SEP]", "[UNK]"), "[CLS] $A [SEP] $B:1 [SEP]:1")
+
+
+def byte_pairs():
+    """Byte-level BPE, with the special tokens of RoBERTa and merges that make a few words."""
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokens, merges = special + sorted(pre_tokenizers.ByteLevel.alphabet()), []
+    for word in WORDS:
+        made = "Ġ"
+        for letter in word:
+            if made + letter not in tokens and len(tokens) < BYTES_VOCAB - 1:
+                tokens.append(made + letter)
+                merges.append((made, letter))
+            made += letter
+    tokens.append("<mask>")
+    assert len(tokens) == BYTES_VOCAB, len(tokens)
+    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([*special, "<mask>"])
+    return closed(tokenizer, "RobertaTokenizer", "<s>", "</s>", "<s> $A </s> </s> $B </s>")
+
+
+def closed(tokenizer, name, first, last, pair):
+    """Adds the special tokens of a text and of a pair."""
+    places = [(token, tokenizer.token_to_id(token)) for token in (first, last)]
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>",
-        special_tokens=[("<s>", 0), ("</s>", 2)],
+        single=f"{first} $A {last}", pair=pair, special_tokens=places,
     )
-    return tokenizer, {
-        "tokenizer_class": "XLMRobertaTokenizer", "model_max_length": MAX_TOKENS, "pad_token": "<pad>",
-        "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>",
-    }
+    settings = {"tokenizer_class": name, "model_max_length": MAX_TOKENS, "cls_token": first, "sep_token": last}
+    for kind in ("pad", "unk", "mask"):
+        settings[f"{kind}_token"] = first[0] + (kind if first[0] == "<" else kind.upper()) + first[-1]
+    return tokenizer, settings

@@ -1,5 +1,6 @@
 //! Any graph with BERT's inputs, on tract's own operators: one pair at a time, without padding.
 
+mod branches;
 mod dequantize;
 
 use bytes::Bytes;
@@ -32,6 +33,26 @@ fn framework() -> Onnx {
     tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true)
 }
 
+/// The graph, of whose outputs the one at `output` counts, for a sequence of any length.
+fn read(proto: &ModelProto, output: usize) -> TractResult<InferenceModel> {
+    let mut model = framework().model_for_proto_model(proto)?;
+    let output = model.outputs[output];
+    model.select_output_outlets(&[output])?;
+    let length = model.symbols.new_with_prefix("length");
+    for index in 0..model.inputs.len() {
+        let shape = [1.to_dim(), length.to_dim()];
+        model.set_input_fact(index, i64::fact(shape).into())?;
+    }
+    Ok(model)
+}
+
+/// What a condition is for sequences of any length, where that can be told.
+fn known(model: &InferenceModel, name: &str) -> TractResult<Option<bool>> {
+    let Some(outlet) = model.find_outlet_label(name) else { return Ok(None) };
+    let value = model.outlet_fact(outlet)?.value.concretize();
+    value.map(|value| value.cast_to_scalar()).transpose()
+}
+
 impl General {
     /// A graph that reads `inputs`, and of whose outputs the one at `output` counts. Some of its
     /// constants may lie in the files `external`.
@@ -46,19 +67,16 @@ impl General {
             resolve(graph, &external)?;
         }
         drop(external);
-        dequantize::products(&mut proto)?;
         let inputs =
             inputs.iter().map(|name| Input::named(name)).collect::<TractResult<Vec<_>>>()?;
-
-        let mut model = framework().model_for_proto_model(&proto)?;
-        let output = model.outputs[output];
-        model.select_output_outlets(&[output])?;
-        let length = model.symbols.new_with_prefix("length");
-        for index in 0..inputs.len() {
-            let shape = [1.to_dim(), length.to_dim()];
-            model.set_input_fact(index, i64::fact(shape).into())?;
+        if proto.graph.iter().flat_map(|graph| &graph.node).any(|node| node.op_type == "If") {
+            let mut model = read(&proto, output)?;
+            model.analyse(false)?;
+            branches::resolve(&mut proto, |condition| known(&model, condition))?;
         }
-        Ok(General { plan: model.into_optimized()?.into_runnable()?, inputs })
+        dequantize::products(&mut proto)?;
+        let plan = read(&proto, output)?.into_optimized()?.into_runnable()?;
+        Ok(General { plan, inputs })
     }
 
     /// What the graph gives for a sequence: the shape and the numbers.

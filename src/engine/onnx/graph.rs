@@ -155,7 +155,7 @@ pub(super) struct Constant<'a> {
 
 impl<'a> Constant<'a> {
     /// `None` where its shape or its type is none that encoders have.
-    fn new(tensor: &'a Tensor) -> Option<Constant<'a>> {
+    pub fn new(tensor: &'a Tensor) -> Option<Constant<'a>> {
         let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&n| n.try_into().ok()).collect();
         let shape = shape?;
         let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;

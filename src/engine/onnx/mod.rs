@@ -2,13 +2,14 @@
 
 pub(super) mod external;
 mod graph;
+mod integers;
 mod proto;
 mod rules;
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
 use bytes::Bytes;
 use prost::Message;
 
@@ -34,9 +35,7 @@ impl Onnx {
 
     /// The encoder in the graph, or why it is none that has rules.
     pub fn recognize(&self, config: &Config) -> Result<Encoder> {
-        ensure!(config.model_type == "bert", "model_type is \"{}\"", config.model_type);
-        let heads = config.heads.context("config.json lacks num_attention_heads")?;
-        let encoder = rules::bert(Graph::new(&self.0)?, heads, &config.output)?;
+        let encoder = rules::encoder(Graph::new(&self.0)?, config)?;
         encoder.check_config(config).map_err(|e| anyhow!("{e}"))?;
         Ok(encoder)
     }

@@ -1,4 +1,4 @@
-//! Finds a BERT encoder in an ONNX graph and takes out its parameters.
+//! Finds an encoder in an ONNX graph and takes out its parameters.
 //!
 //! The rules match from the output backwards: head, where there is one, layers from the last to
 //! the first, embeddings. They see through what differs between exporters: shapes computed in the graph,
@@ -6,29 +6,39 @@
 //! scale of attention before or after its product. Every pair is scored without padding, so an
 //! attention mask adds nothing, and the rules only check that it is one.
 
+mod activation;
+mod embeddings;
 mod linear;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::graph::{Graph, attribute};
-use crate::model::{Encoder, Head, Layer, Linear, Norm, Output, Table};
+use super::integers::Integers;
+use crate::model::{Activation, Config, Encoder, Layer, Linear, Norm, Output};
 
 /// The encoder in a graph, or why it is not one that the rules know.
-pub(super) fn bert(graph: Graph, heads: usize, output: &Output) -> Result<Encoder> {
-    let (end, _) = graph.output(output.names())?;
+pub(super) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
+    let numbering = config.numbering.with_context(|| {
+        format!(
+            "model_type is \"{}\", and bert, distilbert, roberta, xlm-roberta and camembert are fast",
+            config.model_type
+        )
+    })?;
+    let heads = config.heads.context("config.json lacks num_attention_heads")?;
+    let (end, _) = graph.output(config.output.names())?;
     let rules = Rules { graph, heads };
-    let (mut state, head) = match output {
-        Output::Logit => rules.head(end).map(|(state, head)| (state, Some(head)))?,
-        Output::Embedding(_) => (end, None),
+    let (mut state, head) = match config.output {
+        Output::Logit => rules.head(end)?,
+        Output::Embedding(_) => (end, Vec::new()),
     };
 
     let mut layers = Vec::new();
-    let (embedding_norm, [words, positions, segments]) = loop {
+    let (embedding_norm, terms) = loop {
         let (sum, norm) = rules
             .norm(state)
             .with_context(|| format!("{} layers from the end is no layer norm", layers.len()))?;
-        if let Some(tables) = rules.embeddings(sum) {
-            break (norm, tables);
+        if let Some(terms) = rules.table_rows(sum) {
+            break (norm, terms);
         }
         let (layer, input) =
             rules.layer(sum, norm).with_context(|| format!("{} from the end", layers.len()))?;
@@ -38,13 +48,17 @@ pub(super) fn bert(graph: Graph, heads: usize, output: &Output) -> Result<Encode
         state = input;
     };
     layers.reverse();
-    let encoder = Encoder { heads, words, positions, segments, embedding_norm, layers, head };
+    let embeddings::Tables { words, positions, segments } =
+        rules.embeddings(terms, numbering, config.max_length, embedding_norm.gamma.len())?;
+    let encoder =
+        Encoder { heads, words, positions, numbering, segments, embedding_norm, layers, head };
     encoder.check().map_err(|e| anyhow!("{e}"))?;
     Ok(encoder)
 }
 
 /// More than any published encoder has.
 const MOST_LAYERS: usize = 256;
+const MOST_HEAD_LAYERS: usize = 8;
 
 struct Rules<'a> {
     graph: Graph<'a>,
@@ -53,22 +67,31 @@ struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     /// The head of a cross-encoder, and the states that it reads.
-    fn head(&self, logits: &'a str) -> Result<(&'a str, Head)> {
-        let (pooled, classifier) =
-            self.linear(logits).context("the logits come from no linear layer")?;
-        let tanh = self.graph.inputs_of(pooled, "Tanh").context("the head has no tanh")?;
-        let (first, pooler) = self.linear(&tanh[0]).context("the head has no pooler")?;
-        let states = self.first_token(first).context("the pooler reads not the first token")?;
-        Ok((states, Head { pooler, classifier }))
+    fn head(&self, logits: &'a str) -> Result<(&'a str, Vec<Linear>)> {
+        let (mut name, mut head) = (logits, Vec::new());
+        while head.len() < MOST_HEAD_LAYERS {
+            let (x, activation) = self.activation(name);
+            let (input, linear) = self.linear(x).with_context(|| {
+                format!("{} layers from the logits is no linear layer", head.len())
+            })?;
+            head.push(Linear { activation, ..linear });
+            if let Some(states) = self.first_token(input) {
+                head.reverse();
+                return Ok((states, head));
+            }
+            name = input;
+        }
+        bail!("the head reads not the first token")
     }
 
     /// `norm(feed_forward(a) + a)` with `a = norm(attention(h) + h)`; gives the layer and `h`.
     fn layer(&self, sum: &'a str, output_norm: Norm) -> Result<(Layer, &'a str)> {
         let (inner, output, middle) = self.residual(sum).context("no feed-forward block")?;
-        let (wide, intermediate) = self
-            .gelu(inner)
-            .and_then(|x| self.linear(x))
-            .context("the feed-forward block has no GELU")?;
+        let (wide, activation) = self.activation(inner);
+        ensure!(activation != Activation::None, "the feed-forward block has no known activation");
+        let (wide, intermediate) =
+            self.linear(wide).context("the feed-forward block has no first linear layer")?;
+        let intermediate = Linear { activation, ..intermediate };
         ensure!(wide == middle, "the feed-forward block skips over its residual");
 
         let (sum, attention_norm) = self.norm(middle).context("no norm after attention")?;
@@ -129,13 +152,27 @@ impl<'a> Rules<'a> {
     /// Attention scores before their mask, and the factor that they are multiplied with.
     fn unmasked(&self, name: &'a str) -> (&'a str, f32) {
         let (mut name, mut factor) = self.scaled(name);
-        while let Some(pair) = self.graph.pair_of(name, "Add") {
-            let masked = both_ways(pair).into_iter().find(|[_, mask]| self.is_mask(mask));
-            let Some([scores, _]) = masked else { break };
+        loop {
+            let added = self.graph.pair_of(name, "Add").and_then(|pair| {
+                let masked = both_ways(pair).into_iter().find(|[_, mask]| self.is_mask(mask));
+                masked.map(|[scores, _]| scores)
+            });
+            let Some(scores) = added.or_else(|| self.chosen(name)) else { return (name, factor) };
             let (inner, by) = self.scaled(scores);
             (name, factor) = (inner, factor * by);
         }
-        (name, factor)
+    }
+
+    /// `where(masked, x, y)` as what it is of all tokens that the attention mask lets through.
+    fn chosen(&self, name: &'a str) -> Option<&'a str> {
+        let [masked, x, y] = self.graph.inputs_of(name, "Where")? else { return None };
+        // Before it is expanded to the shape of the scores.
+        let masked = Integers::new(&self.graph, &[3, 5, 8], &[0, 0, 1]).of(self.same(masked))?;
+        match masked[..] {
+            [0, 0, 0] => Some(y),
+            [1, 1, 1] => Some(x),
+            _ => None,
+        }
     }
 
     /// Whether a value follows from the attention mask and shapes alone. A learned bias, or one
@@ -212,38 +249,6 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// `gelu(x)` as `x`: the operator, or `x * 0.5 * (1 + erf(x / sqrt(2)))` in any order.
-    fn gelu(&self, name: &'a str) -> Option<&'a str> {
-        let name = self.same(name);
-        if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "Gelu") {
-            let exact = attribute(node, "approximate").is_none_or(|a| a.s == "none");
-            return exact.then(|| self.same(&node.input[0]));
-        }
-        let (mut factors, mut half) = (vec![name], 1.0);
-        // Two factors and a constant: at most three products lie above them.
-        for _ in 0..3 {
-            factors = factors
-                .into_iter()
-                .flat_map(|name| {
-                    let (name, by) = self.scaled(name);
-                    half *= by;
-                    self.graph.pair_of(name, "Mul").map_or(vec![name], Vec::from)
-                })
-                .collect();
-        }
-        let [a, b] = factors[..] else { return None };
-        both_ways([a, b]).into_iter().find_map(|[x, bell]| {
-            let one_more = both_ways(self.graph.pair_of(bell, "Add")?);
-            let [erf, _] = one_more.into_iter().find(|[_, one]| self.scalar(one) == Some(1.0))?;
-            let (inner, by) = self.scaled(&self.graph.inputs_of(erf, "Erf")?[0]);
-            let close = |value: f32, to: f32| (value - to).abs() < 1e-4;
-            let is_gelu = inner == self.same(x)
-                && close(half, 0.5)
-                && close(by, std::f32::consts::FRAC_1_SQRT_2);
-            is_gelu.then_some(inner)
-        })
-    }
-
     /// A layer norm as its input and parameters: the operator, or its arithmetic.
     fn norm(&self, name: &'a str) -> Option<(&'a str, Norm)> {
         let name = self.same(name);
@@ -292,44 +297,6 @@ impl<'a> Rules<'a> {
     fn with_floats(&self, name: &'a str, op_type: &str) -> Option<(&'a str, Vec<f32>)> {
         let ways = both_ways(self.graph.pair_of(self.same(name), op_type)?);
         ways.into_iter().find_map(|[x, constant]| Some((x, self.graph.floats(constant)?)))
-    }
-
-    /// The sum of BERT's three embeddings as tables for words, positions and segments.
-    fn embeddings(&self, sum: &'a str) -> Option<[Table; 3]> {
-        let outer = self.graph.pair_of(sum, "Add")?;
-        let terms = both_ways(outer).into_iter().find_map(|[inner, c]| {
-            let [a, b] = self.graph.pair_of(self.same(inner), "Add")?;
-            Some([self.table(a)?, self.table(b)?, self.table(c)?])
-        })?;
-        let [mut words, mut positions, mut segments] = [None, None, None];
-        for (table, index) in terms {
-            *match index {
-                "input_ids" => &mut words,
-                "token_type_ids" => &mut segments,
-                _ => &mut positions,
-            } = Some(table);
-        }
-        Some([words?, positions?, segments?])
-    }
-
-    /// A row of a table, as the table and the name of the row's number.
-    fn table(&self, name: &'a str) -> Option<(Table, &'a str)> {
-        let name = self.same(name);
-        let (gather, scale) = match self.graph.inputs_of(name, "DequantizeLinear") {
-            Some([quantized, scale, zero_point]) => (quantized.as_str(), Some((scale, zero_point))),
-            _ => (name, None),
-        };
-        let node = self.graph.producer(self.same(gather)).filter(|n| n.op_type == "Gather")?;
-        let ([table, index], None | Some(0)) =
-            (node.input.as_slice(), attribute(node, "axis").map(|axis| axis.i))
-        else {
-            return None;
-        };
-        let matrix = match scale {
-            Some((scale, zero_point)) => self.int8_matrix(table, scale, Some(zero_point), false)?,
-            None => self.matrix(table)?,
-        };
-        Some((Table { rows: matrix.rows, values: matrix.values }, self.same(index)))
     }
 
     /// The state whose first token a value is.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Rules, both_ways};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
-use crate::model::{Linear, Values, signed};
+use crate::model::{Activation, Linear, Values, signed};
 
 impl<'a> Rules<'a> {
     /// A linear layer with its input: a product and a bias, in any of the forms of `product`.
@@ -120,7 +120,8 @@ impl Matrix {
     fn with_bias(self, bias: Vec<f32>) -> Option<Linear> {
         let Matrix { rows, columns, values } = self;
         let fits = bias.len() == columns && values.fit(rows, columns);
-        fits.then_some(Linear { inputs: rows, outputs: columns, weights: values, bias })
+        let activation = Activation::None;
+        fits.then_some(Linear { inputs: rows, outputs: columns, weights: values, bias, activation })
     }
 
     fn transposed(self) -> Matrix {

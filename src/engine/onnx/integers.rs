@@ -1,0 +1,327 @@
+//! The integers that a graph computes for a sequence before any float: shapes, positions, segments.
+//!
+//! Exporters write the number of a token's position in many ways. The rules do not know them all:
+//! they ask what numbers come out for given token ids. Operators are those of ONNX's definitions
+//! (opset 10 to 20), as far as exports of encoders have them there; booleans are 0 and 1.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::graph::{Constant, Graph, attribute};
+use super::proto::{DataType, Node};
+
+/// The most numbers in a value, far above those of a sequence.
+const MOST_NUMBERS: usize = 1 << 20;
+/// The most operators above one another.
+const MOST_DEEP: usize = 64;
+
+/// What a graph computes for one sequence.
+pub(super) struct Integers<'g, 'a> {
+    graph: &'g Graph<'a>,
+    known: HashMap<&'a str, Rc<Tensor>>,
+}
+
+#[derive(Clone)]
+struct Tensor {
+    shape: Vec<usize>,
+    values: Vec<i64>,
+}
+
+impl<'g, 'a> Integers<'g, 'a> {
+    /// For the token ids and the segments of one sequence.
+    pub fn new(graph: &'g Graph<'a>, ids: &[i64], segments: &[i64]) -> Integers<'g, 'a> {
+        let row = |values: Vec<i64>| Rc::new(Tensor { shape: vec![1, values.len()], values });
+        let known = [
+            ("input_ids", row(ids.to_vec())),
+            ("attention_mask", row(vec![1; ids.len()])),
+            ("token_type_ids", row(segments.to_vec())),
+        ];
+        Integers { graph, known: known.into() }
+    }
+
+    /// The numbers of a value; `None` where it has others, or an operator that is not known here.
+    pub fn of(&mut self, name: &'a str) -> Option<Vec<i64>> {
+        Some(self.tensor(name, MOST_DEEP)?.values.clone())
+    }
+
+    fn tensor(&mut self, name: &'a str, depth: usize) -> Option<Rc<Tensor>> {
+        if let Some(known) = self.known.get(name) {
+            return Some(known.clone());
+        }
+        let tensor = match self.graph.producer(name) {
+            Some(node) => self.compute(node, depth.checked_sub(1)?)?,
+            None => {
+                let constant = self.graph.constant(name).filter(|constant| !constant.is_float())?;
+                let values = constant.floats()?.into_iter().map(|number| number as i64).collect();
+                Tensor { shape: constant.shape, values }
+            }
+        };
+        let length = tensor.shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
+        let fits = length == tensor.values.len() && length <= MOST_NUMBERS;
+        let tensor = fits.then(|| Rc::new(tensor))?;
+        self.known.insert(name, tensor.clone());
+        Some(tensor)
+    }
+
+    /// The shape of integers, or of embeddings that integers choose.
+    fn shape(&mut self, name: &'a str, depth: usize) -> Option<Vec<usize>> {
+        let node = self.graph.producer(name);
+        match node.map(|node| (node.op_type.as_str(), &node.input[..])) {
+            Some(("DequantizeLinear", [x, ..])) => self.shape(x, depth.checked_sub(1)?),
+            Some(("Gather", [table, rows])) => {
+                let table = self.graph.constant(table).filter(|table| table.shape.len() == 2);
+                match (table, attribute(node?, "axis").map_or(0, |axis| axis.i)) {
+                    (Some(table), 0) => {
+                        let rows = self.tensor(rows, depth.checked_sub(1)?)?;
+                        Some([&rows.shape[..], &table.shape[1..]].concat())
+                    }
+                    _ => Some(self.tensor(name, depth)?.shape.clone()),
+                }
+            }
+            _ => Some(self.tensor(name, depth)?.shape.clone()),
+        }
+    }
+
+    fn compute(&mut self, node: &'a Node, depth: usize) -> Option<Tensor> {
+        let int = |name, default| attribute(node, name).map_or(default, |a| a.i);
+        if node.op_type == "Shape" {
+            let shape = self.shape(node.input.first()?, depth)?;
+            let at = |name, default| place(int(name, default), shape.len());
+            let part = shape.get(at("start", 0)..at("end", i64::MAX))?;
+            return Some(row(part.iter().map(|&size| size as i64).collect()));
+        }
+        let inputs = node.input.iter().filter(|name| !name.is_empty());
+        let inputs: Vec<_> = inputs.map(|name| self.tensor(name, depth)).collect::<Option<_>>()?;
+        let inputs: Vec<&Tensor> = inputs.iter().map(Rc::as_ref).collect();
+        // The axes of an operator are an attribute in old opsets, and an input in new ones.
+        let axes = |input: usize| match attribute(node, "axes") {
+            Some(axes) => Some(axes.ints.clone()),
+            None => inputs.get(input).map(|tensor| tensor.values.clone()),
+        };
+        match (node.op_type.as_str(), &inputs[..]) {
+            ("Identity", [x]) => Some(Tensor::clone(x)),
+            ("Cast", [x]) => {
+                let is_bool = int("to", 0) == DataType::Bool as i64;
+                let cast = |v: i64| if is_bool { i64::from(v != 0) } else { v };
+                Some(Tensor {
+                    values: x.values.iter().map(|&v| cast(v)).collect(),
+                    ..Tensor::clone(x)
+                })
+            }
+            ("Not", [x]) => {
+                let values = x.values.iter().map(|&v| i64::from(v == 0)).collect();
+                Some(Tensor { values, ..Tensor::clone(x) })
+            }
+            ("Add", [a, b]) => broadcast([a, b], |[a, b]| a.wrapping_add(b)),
+            ("Sub", [a, b]) => broadcast([a, b], |[a, b]| a.wrapping_sub(b)),
+            ("Mul", [a, b]) => broadcast([a, b], |[a, b]| a.wrapping_mul(b)),
+            ("Equal", [a, b]) => broadcast([a, b], |[a, b]| i64::from(a == b)),
+            ("Where", [which, a, b]) => {
+                broadcast([which, a, b], |[which, a, b]| if which != 0 { a } else { b })
+            }
+            ("Expand", [x, shape]) => broadcast([x, &filled(shape, 0)?], |[x, _]| x),
+            ("ConstantOfShape", [shape]) => {
+                let value = match attribute(node, "value").and_then(|a| a.t.as_ref()) {
+                    Some(value) => *Constant::new(value)?.floats()?.first()?,
+                    None => 0.0,
+                };
+                filled(shape, value as i64)
+            }
+            ("Range", [start, limit, step]) => match [start, limit, step].map(|t| &t.values[..]) {
+                [&[start], &[limit], &[1]] if limit.checked_sub(start)? <= MOST_NUMBERS as i64 => {
+                    Some(row((start..limit).collect()))
+                }
+                _ => None,
+            },
+            ("Unsqueeze", [x, ..]) => x.unsqueezed(&axes(1)?),
+            ("Squeeze", [x, ..]) => x.squeezed(axes(1).as_deref()),
+            ("Reshape", [x, shape]) if int("allowzero", 0) == 0 => x.reshaped(&shape.values),
+            ("Concat", tensors) => concat(tensors, int("axis", 0)),
+            ("Gather", [x, indices]) => x.gathered(indices, int("axis", 0)),
+            ("GatherElements", [x, indices]) => x.gathered_elements(indices, int("axis", 0)),
+            ("Slice", [x, starts, ends, rest @ ..]) => {
+                let axes = rest.first().map(|axes| axes.values.clone());
+                let axes = axes.unwrap_or_else(|| (0..starts.values.len() as i64).collect());
+                let one_by_one =
+                    rest.get(1).is_none_or(|steps| steps.values.iter().all(|&s| s == 1));
+                let whole = one_by_one && starts.values.len() == ends.values.len();
+                let ranges = axes.into_iter().zip(starts.values.iter().zip(&ends.values));
+                whole.then(|| {
+                    ranges.into_iter().try_fold(Tensor::clone(x), |x, (axis, (&start, &end))| {
+                        x.sliced(axis, start, end)
+                    })
+                })?
+            }
+            ("CumSum", [x, axis]) if int("exclusive", 0) == 0 && int("reverse", 0) == 0 => {
+                x.summed_up(*axis.values.first()?)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A tensor of one axis.
+fn row(values: Vec<i64>) -> Tensor {
+    Tensor { shape: vec![values.len()], values }
+}
+
+/// A tensor of one number.
+fn filled(shape: &Tensor, value: i64) -> Option<Tensor> {
+    let shape: Option<Vec<usize>> = shape.values.iter().map(|&n| n.try_into().ok()).collect();
+    let shape = shape?;
+    let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
+    (length <= MOST_NUMBERS).then(|| Tensor { values: vec![value; length], shape })
+}
+
+/// A place that may count from the end, within `0..=length`.
+fn place(at: i64, length: usize) -> usize {
+    let length = length as i64;
+    (if at < 0 { at.saturating_add(length) } else { at }).clamp(0, length) as usize
+}
+
+/// An axis or an index that may count from the end.
+fn index(at: i64, length: usize) -> Option<usize> {
+    let from_start = if at < 0 { at.checked_add(length as i64)? } else { at };
+    usize::try_from(from_start).ok().filter(|&at| at < length)
+}
+
+/// `f` of the numbers at each place, where an axis of one number, or none, has it at all places.
+fn broadcast<const N: usize>(parts: [&Tensor; N], f: impl Fn([i64; N]) -> i64) -> Option<Tensor> {
+    let rank = parts.iter().map(|part| part.shape.len()).max()?;
+    let size = |part: &Tensor, axis: usize| {
+        (axis + part.shape.len()).checked_sub(rank).map_or(1, |axis| part.shape[axis])
+    };
+    let shape: Option<Vec<usize>> = (0..rank)
+        .map(|axis| {
+            let sizes = parts.map(|part| size(part, axis));
+            let size = sizes.into_iter().find(|&size| size != 1).unwrap_or(1);
+            sizes.iter().all(|&other| other == size || other == 1).then_some(size)
+        })
+        .collect();
+    let shape = shape?;
+    let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
+    let value = |mut place: usize| {
+        let (mut places, mut strides) = ([0; N], [1; N]);
+        for axis in (0..rank).rev() {
+            let along = place % shape[axis];
+            place /= shape[axis];
+            for (part, (at, stride)) in parts.iter().zip(places.iter_mut().zip(&mut strides)) {
+                let size = size(part, axis);
+                *at += *stride * if size == 1 { 0 } else { along };
+                *stride *= size;
+            }
+        }
+        f(std::array::from_fn(|i| parts[i].values[places[i]]))
+    };
+    let values = (length <= MOST_NUMBERS).then(|| (0..length).map(value).collect())?;
+    Some(Tensor { values, shape })
+}
+
+fn concat(tensors: &[&Tensor], axis: i64) -> Option<Tensor> {
+    let first = tensors.first()?;
+    let axis = index(axis, first.shape.len())?;
+    let mut shape = first.shape.clone();
+    shape[axis] = tensors.iter().map(|tensor| tensor.shape.get(axis)).sum::<Option<usize>>()?;
+    let (outer, ..) = first.around(axis);
+    let values = (0..outer).flat_map(|i| {
+        tensors.iter().flat_map(move |tensor| {
+            let block = tensor.values.len() / outer.max(1);
+            &tensor.values[i * block..(i + 1) * block]
+        })
+    });
+    Some(Tensor { values: values.copied().collect(), shape })
+}
+
+impl Tensor {
+    /// The numbers before an axis, on it and behind it.
+    fn around(&self, axis: usize) -> (usize, usize, usize) {
+        let product = |sizes: &[usize]| sizes.iter().product();
+        (product(&self.shape[..axis]), self.shape[axis], product(&self.shape[axis + 1..]))
+    }
+
+    /// The parts of an axis at `places`, which are `sizes` in the result.
+    fn taken(&self, axis: usize, places: &[usize], sizes: &[usize]) -> Tensor {
+        let (outer, length, inner) = self.around(axis);
+        let mut values = Vec::new();
+        for i in 0..outer {
+            for &place in places {
+                values.extend(&self.values[(i * length + place) * inner..][..inner]);
+            }
+        }
+        Tensor { shape: [&self.shape[..axis], sizes, &self.shape[axis + 1..]].concat(), values }
+    }
+
+    fn gathered(&self, indices: &Tensor, axis: i64) -> Option<Tensor> {
+        let axis = index(axis, self.shape.len())?;
+        let places = indices.values.iter().map(|&at| index(at, self.shape[axis]));
+        Some(self.taken(axis, &places.collect::<Option<Vec<_>>>()?, &indices.shape))
+    }
+
+    /// Of `[rows, columns]` along the columns, which is how tokens' segments are looked up.
+    fn gathered_elements(&self, indices: &Tensor, axis: i64) -> Option<Tensor> {
+        let (&[rows, columns], &[wanted, each]) = (&self.shape[..], &indices.shape[..]) else {
+            return None;
+        };
+        if index(axis, 2)? != 1 || wanted > rows {
+            return None;
+        }
+        let value =
+            |(i, &at): (usize, &i64)| Some(self.values[i / each * columns + index(at, columns)?]);
+        let values = indices.values.iter().enumerate().map(value).collect::<Option<_>>()?;
+        Some(Tensor { shape: indices.shape.clone(), values })
+    }
+
+    fn sliced(&self, axis: i64, start: i64, end: i64) -> Option<Tensor> {
+        let axis = index(axis, self.shape.len())?;
+        let length = self.shape[axis];
+        let places: Vec<usize> = (place(start, length)..place(end, length)).collect();
+        Some(self.taken(axis, &places, &[places.len()]))
+    }
+
+    fn summed_up(&self, axis: i64) -> Option<Tensor> {
+        let (_, length, inner) = self.around(index(axis, self.shape.len())?);
+        let mut values = self.values.clone();
+        for i in inner..values.len() {
+            if i / inner % length != 0 {
+                values[i] = values[i].wrapping_add(values[i - inner]);
+            }
+        }
+        Some(Tensor { values, ..self.clone() })
+    }
+
+    fn unsqueezed(&self, axes: &[i64]) -> Option<Tensor> {
+        let rank = self.shape.len() + axes.len();
+        let axes: Vec<usize> = axes.iter().map(|&axis| index(axis, rank)).collect::<Option<_>>()?;
+        let mut sizes = self.shape.iter();
+        let shape = (0..rank)
+            .map(|axis| if axes.contains(&axis) { Some(1) } else { sizes.next().copied() });
+        Some(Tensor { shape: shape.collect::<Option<_>>()?, values: self.values.clone() })
+    }
+
+    fn squeezed(&self, axes: Option<&[i64]>) -> Option<Tensor> {
+        let rank = self.shape.len();
+        let axes = axes.map(|axes| axes.iter().map(|&axis| index(axis, rank)).collect());
+        let axes: Option<Vec<usize>> = axes.unwrap_or_else(|| Some((0..rank).collect()));
+        let axes = axes?;
+        let kept = |&(axis, &size): &(usize, &usize)| size != 1 || !axes.contains(&axis);
+        let shape = self.shape.iter().enumerate().filter(kept).map(|(_, &size)| size).collect();
+        Some(Tensor { shape, values: self.values.clone() })
+    }
+
+    /// 0 keeps a size, and -1 is what the others leave.
+    fn reshaped(&self, sizes: &[i64]) -> Option<Tensor> {
+        let mut shape = Vec::new();
+        for (axis, &size) in sizes.iter().enumerate() {
+            shape.push(match size {
+                0 => *self.shape.get(axis)?,
+                -1 => 1,
+                size => size.try_into().ok()?,
+            });
+        }
+        let others = shape.iter().try_fold(1usize, |length, &n: &usize| length.checked_mul(n))?;
+        if let Some(open) = sizes.iter().position(|&size| size == -1) {
+            shape[open] = self.values.len().checked_div(others)?;
+        }
+        Some(Tensor { shape, values: self.values.clone() })
+    }
+}

@@ -1,0 +1,96 @@
+//! Activations: operators of their own, or their arithmetic.
+
+use std::f32::consts::{FRAC_1_SQRT_2, PI};
+
+use super::{Rules, both_ways};
+use crate::engine::onnx::graph::attribute;
+use crate::model::Activation;
+
+impl<'a> Rules<'a> {
+    /// `activation(x)` as `x` and the activation: none where it is no known one.
+    pub(super) fn activation(&self, name: &'a str) -> (&'a str, Activation) {
+        let name = self.same(name);
+        let known = [("Relu", Activation::Relu), ("Tanh", Activation::Tanh)];
+        let operator = known.into_iter().find_map(|(op_type, activation)| {
+            let inputs = self.graph.inputs_of(name, op_type)?;
+            Some((self.same(inputs.first()?), activation))
+        });
+        operator
+            .or_else(|| self.gelu_operator(name))
+            .or_else(|| self.gelu_arithmetic(name))
+            .unwrap_or((name, Activation::None))
+    }
+
+    fn gelu_operator(&self, name: &'a str) -> Option<(&'a str, Activation)> {
+        let node = self.graph.producer(name).filter(|n| n.op_type == "Gelu")?;
+        let activation = match attribute(node, "approximate").map_or(&b"none"[..], |a| &a.s) {
+            b"none" => Activation::Gelu,
+            b"tanh" => Activation::GeluTanh,
+            _ => return None,
+        };
+        Some((self.same(node.input.first()?), activation))
+    }
+
+    /// `x * 0.5 * (1 + bell(x))` in any order, with `bell` the error function or its approximation.
+    fn gelu_arithmetic(&self, name: &'a str) -> Option<(&'a str, Activation)> {
+        let (factors, half) = self.product_of(name);
+        let [a, b] = factors[..] else { return None };
+        if !close(half, 0.5) {
+            return None;
+        }
+        both_ways([a, b]).into_iter().find_map(|[x, bell]| {
+            let x = self.same(x);
+            let one_more = both_ways(self.graph.pair_of(self.same(bell), "Add")?);
+            let [bell, _] = one_more.into_iter().find(|[_, one]| self.scalar(one) == Some(1.0))?;
+            let is = |op_type, within: fn(&Self, &'a str, &'a str) -> bool| {
+                let inputs = self.graph.inputs_of(self.same(bell), op_type)?;
+                within(self, inputs.first()?, x).then_some(())
+            };
+            let erf = || is("Erf", Self::is_over_root_2).map(|()| Activation::Gelu);
+            let tanh = || is("Tanh", Self::is_cubic).map(|()| Activation::GeluTanh);
+            Some((x, erf().or_else(tanh)?))
+        })
+    }
+
+    /// Whether a value is `x / sqrt(2)`.
+    fn is_over_root_2(&self, name: &'a str, x: &'a str) -> bool {
+        let (inner, by) = self.scaled(name);
+        inner == x && close(by, FRAC_1_SQRT_2)
+    }
+
+    /// Whether a value is `sqrt(2 / pi) * (x + 0.044715 * x^3)`.
+    fn is_cubic(&self, name: &'a str, x: &'a str) -> bool {
+        let (sum, by) = self.scaled(name);
+        let Some(terms) = self.graph.pair_of(sum, "Add") else { return false };
+        let is = |[linear, cubic]: [&'a str; 2]| {
+            let (factors, by) = self.product_of(cubic);
+            self.same(linear) == x && factors == [x; 3] && close(by, 0.044_715)
+        };
+        close(by, (2.0 / PI).sqrt()) && both_ways(terms).into_iter().any(is)
+    }
+
+    /// A product's factors that are no scalars, and the product of those that are.
+    fn product_of(&self, name: &'a str) -> (Vec<&'a str>, f32) {
+        let (mut factors, mut scale) = (vec![name], 1.0);
+        // In a GELU at most three products lie above a factor.
+        for _ in 0..3 {
+            factors = factors
+                .into_iter()
+                .flat_map(|name| {
+                    let (name, by) = self.scaled(name);
+                    scale *= by;
+                    match (self.graph.pair_of(name, "Mul"), self.graph.pair_of(name, "Pow")) {
+                        (Some(pair), _) => pair.to_vec(),
+                        (_, Some([x, power])) if self.scalar(power) == Some(3.0) => vec![x; 3],
+                        _ => vec![name],
+                    }
+                })
+                .collect();
+        }
+        (factors.into_iter().map(|name| self.same(name)).collect(), scale)
+    }
+}
+
+fn close(value: f32, to: f32) -> bool {
+    (value - to).abs() < 1e-4
+}
