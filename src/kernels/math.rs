@@ -112,7 +112,7 @@ pub(super) fn tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
 #[inline(always)]
 pub(super) fn gelu_tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     /// `2 sqrt(2/pi)`.
-    const FACTOR: f32 = 1.595_769_1;
+    const FACTOR: f32 = 1.595_769;
     let x = x.max(isa.splat(-12.0));
     let u = x + x * x * x * isa.splat(0.044_715);
     x * sigmoid(isa, u * isa.splat(FACTOR))
