@@ -205,7 +205,8 @@ export interface LoadOptions {
   /**
    * The WebAssembly file: its URL, its bytes or the compiled module. Default: the files beside the
    * package's own code, of which `crossrank-general.wasm` is fetched for models that need it
-   * alone: other encoders than BERT's family, other tokenizers than BERT's. Name one where a bundler does not keep them.
+   * alone: encoders of another family than BERT's, and other tokenizers than BERT's and
+   * XLM-RoBERTa's. Name one where a bundler does not keep them.
    */
   wasm?: URL | string | Uint8Array | ArrayBuffer | WebAssembly.Module;
   /**

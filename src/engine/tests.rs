@@ -143,6 +143,24 @@ fn another_numbering_than_the_configuration_s_is_not_recognised() {
     }
 }
 
+/// RoBERTa's positions on tract's operators, as of a graph whose head nobody knows.
+#[cfg(feature = "general")]
+#[test]
+fn general_operators_count_positions() {
+    let graphs = graphs();
+    for name in ["roberta", "xlm-roberta-dynamo", "xlm-roberta-tf5-sdpa"] {
+        let graph = graphs.iter().find(|graph| graph.name == name).unwrap();
+        let config = Config::reranker(&graph.files).unwrap();
+        let unknown = Config { numbering: None, ..config };
+        let engine = Engine::load(graph.files.clone(), &unknown).unwrap();
+        assert!(engine.warning.is_some());
+        for case in &graph.cases {
+            let logit = engine.run(&[&case.encoding()]).unwrap()[0];
+            assert!((logit - case.logits.torch).abs() < 1e-3, "{name}: {logit}");
+        }
+    }
+}
+
 #[test]
 fn logits_agree_with_the_exporters_runtime() {
     for graph in graphs() {

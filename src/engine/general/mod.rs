@@ -1,6 +1,7 @@
 //! Any graph with BERT's inputs, on tract's own operators: one pair at a time, without padding.
 
 mod branches;
+mod counts;
 mod dequantize;
 
 use bytes::Bytes;
@@ -74,6 +75,7 @@ impl General {
             model.analyse(false)?;
             branches::resolve(&mut proto, |condition| known(&model, condition))?;
         }
+        counts::in_floats(&mut proto);
         dequantize::products(&mut proto)?;
         let plan = read(&proto, output)?.into_optimized()?.into_runnable()?;
         Ok(General { plan, inputs })

@@ -166,13 +166,12 @@ impl<'a> Rules<'a> {
     /// `where(masked, x, y)` as what it is of all tokens that the attention mask lets through.
     fn chosen(&self, name: &'a str) -> Option<&'a str> {
         let [masked, x, y] = self.graph.inputs_of(name, "Where")? else { return None };
+        // Small ids, one of which others take for padding.
+        let ids: Vec<i64> = (0..20).collect();
         // Before it is expanded to the shape of the scores.
-        let masked = Integers::new(&self.graph, &[3, 5, 8], &[0, 0, 1]).of(self.same(masked))?;
-        match masked[..] {
-            [0, 0, 0] => Some(y),
-            [1, 1, 1] => Some(x),
-            _ => None,
-        }
+        let masked = Integers::new(&self.graph, &ids, &vec![0; ids.len()]).of(self.same(masked))?;
+        let all = |value| masked.len() == ids.len() && masked.iter().all(|&m| m == value);
+        if all(0) { Some(y) } else { all(1).then_some(x) }
     }
 
     /// Whether a value follows from the attention mask and shapes alone. A learned bias, or one
@@ -180,7 +179,7 @@ impl<'a> Rules<'a> {
     fn is_mask(&self, name: &'a str) -> bool {
         self.graph.all_sources(name, |source| match self.graph.constant(source) {
             Some(constant) => constant.is_scalar() || !constant.is_float(),
-            None => matches!(source, "attention_mask" | "input_ids" | "token_type_ids"),
+            None => source == "attention_mask",
         })
     }
 
