@@ -472,12 +472,15 @@ fn graphs_and_their_weights_are_chosen() {
     for name in ["onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_O4.onnx"] {
         files.insert(name.to_owned(), name.as_bytes().to_vec());
     }
+    let outside = "onnx/model.onnx_data/../../../../../../outside";
+    files.insert(outside.to_owned(), b"evil".to_vec());
     let hub = Hub::of(NAME, files);
     let case = Case { hub, cache: tempfile::tempdir().unwrap() };
     assert!(case.stdout(&["pull", NAME]).contains("onnx/model.onnx, "));
     let folder = case.folder().join("snapshots").join(COMMIT);
     assert!(folder.join("onnx/model.onnx_data").is_file());
     assert!(!folder.join("onnx/model_O4.onnx").exists());
+    assert!(case.hub.asked("outside").is_empty(), "a path that leads out of the repository");
     case.stdout(&["pull", NAME, "--file", "onnx/model_O4.onnx"]);
     assert!(folder.join("onnx/model_O4.onnx").is_file());
     let line = complaint(case.run(&["pull", NAME, "--file", "x.onnx"]), "unsupported-model");

@@ -8,6 +8,7 @@ use ureq::http::{Response, Uri};
 use ureq::{Agent, Body};
 
 use super::HubOptions;
+use super::options::is_inside;
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::{LONGEST_RETRY_AFTER, backoff, retry_after};
 
@@ -150,7 +151,8 @@ impl Client {
             let Sibling { rfilename: path, size, blob_id, lfs } = sibling;
             let hash = lfs.map(|lfs| lfs.sha256).filter(|hash| is_hash(hash, 64));
             let hash = hash.or_else(|| blob_id.filter(|hash| is_hash(hash, 40)))?;
-            Some(File { path, size: size?, hash })
+            // It becomes a path of the cache.
+            is_inside(&path).then_some(File { path, size: size?, hash })
         });
         let files: Vec<File> = files.collect();
         if files.is_empty() {

@@ -33,6 +33,15 @@ interface Page {
 declare const pages: readonly Page[];
 await using reranker = await Reranker.load({ model, signal: AbortSignal.timeout(1000) });
 
+// --- A name goes first, and with options of its own --------------------------------------------
+
+await Reranker.load("owner/model", { revision: "main", token: "hf_x", baseUrl: "https://h", workers: 0 });
+await Embedder.load("owner/model", { queryPrefix: "query: ", baseUrl: "https://h" });
+// @ts-expect-error: a model is named once
+await Reranker.load("owner/model", { model });
+// @ts-expect-error: a revision is of a name
+await Reranker.load({ model, revision: "main" });
+
 // --- Results keep the document's type ---------------------------------------------------------
 
 expectTypeOf(await rerank("q", pages)).toEqualTypeOf<Ranking<Page>>();
