@@ -26,10 +26,7 @@ impl Files {
     /// would otherwise lie where the file can grow in its place; and not doubled, as memory never
     /// gets smaller again.
     pub fn reserve(&mut self, name: &str, bytes: usize) -> bool {
-        const STEP: usize = 1 << 20;
-        let file = self.0.entry(name.to_owned()).or_default();
-        let has_room = file.capacity() - file.len() >= bytes;
-        has_room || file.try_reserve_exact(bytes.max(STEP)).is_ok()
+        self.0.entry(name.to_owned()).or_default().try_reserve_exact(bytes).is_ok()
     }
 
     /// Adds to the end of a file.

@@ -5,6 +5,9 @@ import { CrossrankError } from "./errors.js";
 /** Bytes, or a blob, whose bytes may lie in the browser's storage still. */
 export type Content = Uint8Array | Blob;
 
+/** A copy in the browser's storage cannot be read, or is another file than it should be. */
+export class DamagedCopy extends Error {}
+
 /** A file's pieces, and its length where that is known. */
 export interface Pieces {
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -17,8 +20,12 @@ export interface WasmFiles {
   push(name: string, piece: Uint8Array): void;
 }
 
-/** Bytes of a blob that are in memory at once. */
+/** Bytes that are handed over at once: while they are, they are in memory twice. */
 const PIECE = 4 << 20;
+/** What a file of unknown length grows by. */
+const STEP = 1 << 20;
+/** One file's most bytes: Rust's limit on 32-bit machines. */
+const MOST = 2 ** 31 - 1;
 
 export function sizeOf(content: Content): number {
   return content instanceof Blob ? content.size : content.length;
@@ -29,7 +36,11 @@ export function partOf(content: Content, start: number, end?: number): Content {
 }
 
 export async function bytesOf(content: Content): Promise<Uint8Array> {
-  return content instanceof Blob ? new Uint8Array(await content.arrayBuffer()) : content;
+  if (!(content instanceof Blob)) return content;
+  const bytes = content.arrayBuffer().catch((cause) => {
+    throw new DamagedCopy("it cannot be read", { cause });
+  });
+  return new Uint8Array(await bytes);
 }
 
 /** What crosses to a worker without being copied. */
@@ -38,33 +49,31 @@ export function blobOf(content: Content): Blob {
 }
 
 export function piecesOf(content: Content): Pieces {
-  const pieces = content instanceof Blob ? slices(content) : [content];
-  return { pieces, size: sizeOf(content) };
+  return { pieces: slices(content), size: sizeOf(content) };
 }
 
-async function* slices(blob: Blob): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < blob.size; start += PIECE) {
-    yield new Uint8Array(await blob.slice(start, start + PIECE).arrayBuffer());
+async function* slices(content: Content): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < sizeOf(content); start += PIECE) {
+    yield await bytesOf(partOf(content, start, start + PIECE));
   }
 }
 
 /** Puts a file into an instance's memory. */
 export async function put(files: WasmFiles, name: string, { pieces, size }: Pieces): Promise<void> {
+  let length = 0;
   const reserve = (bytes: number) => {
-    if (files.reserve(name, bytes)) return;
+    if (length + bytes <= MOST && files.reserve(name, bytes)) return;
     throw new CrossrankError(
       "unsupported-model",
-      `the model's file of ${megabytes(size ?? bytes)} does not fit into the memory of ` +
-        "WebAssembly, 4096 MB at most; take a smaller or a quantized model, or a service",
+      `a file of the model has ${Math.ceil((size ?? length + bytes) / 1e6)} MB or more, which do ` +
+        "not fit into the memory of WebAssembly: 2147 MB a file at most, 4294 MB in all; take a " +
+        "quantized or a smaller model, or run this one natively (crossrank serve)",
     );
   };
   if (size !== undefined) reserve(size);
   for await (const piece of pieces) {
-    reserve(piece.length);
+    if (length + piece.length > (size ?? 0)) reserve(Math.max(piece.length, STEP));
     files.push(name, piece);
+    length += piece.length;
   }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.ceil(bytes / (1 << 20))} MB`;
 }

@@ -80,8 +80,8 @@ async function load<Env>(
   const model = typeof options.model === "function" ? options.model(env) : options.model;
   const files = new bindings.Files();
   const keys = Object.keys(FOLDER) as (keyof typeof FOLDER)[];
-  await Promise.all(keys.map((key) => readInto(files, model, key)));
   try {
+    await Promise.all(keys.map((key) => readInto(files, model, key)));
     return { bindings, routes: new bindings.Routes(files, options.name ?? "minilm-l6-en", tokens) };
   } catch (error) {
     const place = placeOf(bindings);
@@ -166,12 +166,16 @@ async function* read(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Arra
   } catch {
     return yield* body;
   }
-  let buffer = new ArrayBuffer(1 << 16);
-  for (;;) {
-    const { value, done } = await reader.read(new Uint8Array(buffer));
-    if (done) return;
-    yield value;
-    buffer = value.buffer;
+  try {
+    let buffer = new ArrayBuffer(1 << 16);
+    for (;;) {
+      const { value, done } = await reader.read(new Uint8Array(buffer));
+      if (done) return;
+      yield value;
+      buffer = value.buffer;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
   }
 }
 

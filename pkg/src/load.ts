@@ -2,17 +2,16 @@
 
 import type { EmbedderLoadOptions, LoadOptions } from "../types/index.js";
 import { unlessAborted } from "./abort.js";
-import { blobOf } from "./content.js";
+import { blobOf, DamagedCopy } from "./content.js";
 import { CrossrankError } from "./errors.js";
 import type { Home } from "./home.js";
 import { check, invalid, isObject, show, urlOf } from "./input.js";
 import { Instance } from "./instance.js";
 import type { Kind } from "./kinds.js";
-import { fingerprintOf, readModel, type ModelFiles } from "./model.js";
+import { fingerprintOf, readModel, type ModelFiles, type ReadModel } from "./model.js";
 import type { Platform } from "./platform.js";
 import { modulesFor } from "./modules.js";
 import { Pool } from "./pool.js";
-import { DamagedCopy } from "./read.js";
 import { refuseRelaxed } from "./simd.js";
 import { Storage } from "./storage.js";
 import type { Work } from "./work.js";
@@ -40,26 +39,31 @@ export function loader(platform: Platform): Load {
     const script = scriptOf(options.worker, platform);
     const modules = modulesOf(wasm, storage);
     const source = model === undefined ? await kind.defaultModel() : model;
-    /** Of the files that were read last. */
-    let verified: Promise<unknown> = Promise.resolve();
-    async function readFiles(watch: Pick<LoadOptions, "onProgress" | "signal">) {
-      const read = await readModel(kind.name, source, platform, storage, watch);
-      verified = read.verified;
-      return read.files;
+
+    /** A damaged copy has been removed, but may be there again where that failed. */
+    function sound<T>(use: (storage: Storage) => Promise<T>): Promise<T> {
+      const unlessDamaged = (storage: Storage) => (error: unknown) => {
+        if (!(error instanceof DamagedCopy)) throw error;
+        return use(storage);
+      };
+      return use(storage).catch(unlessDamaged(storage)).catch(unlessDamaged(new Storage("none")));
     }
 
-    /** The files once more. */
-    async function readAgain(): Promise<ModelFiles> {
-      const files = await readFiles({});
-      return verified.then(
-        () => files,
-        (error) => (error instanceof DamagedCopy ? readAgain() : Promise.reject(error)),
-      );
-    }
+    const readAgain = () =>
+      sound(async (storage) => {
+        const { files, verified } = await readModel(kind.name, source, platform, storage, {});
+        await verified;
+        return files;
+      });
 
-    async function read(): Promise<Loaded<W>> {
-      const [files] = await Promise.all([readFiles({ onProgress, signal }), modules.compile()]);
-      return { files, setup: await kind.setup(() => fingerprintOf(source, files)) };
+    async function read(storage: Storage): Promise<Read<W>> {
+      const watch = { onProgress, signal };
+      const [model] = await Promise.all([
+        readModel(kind.name, source, platform, storage, watch),
+        modules.compile(),
+      ]);
+      const setup = await kind.setup(() => fingerprintOf(source, model.files));
+      return { ...model, setup };
     }
 
     /**
@@ -67,8 +71,8 @@ export function loader(platform: Platform): Load {
      * model lives is a high price for what should never happen, and files on the disk or in the
      * browser's storage come back quickly.
      */
-    function inThread({ setup, ...loaded }: Loaded<W>): Promise<Pool<W>> {
-      const files = firstly(Promise.resolve(loaded.files), readAgain);
+    function inThread({ setup, ...read }: Read<W>): Promise<Pool<W>> {
+      const files = firstly(Promise.resolve(read.files), readAgain);
       const seat = new Instance<W>({ modules, files, setup });
       const cache = kind.cached ? seat : undefined;
       const keeper = async () => kind.keeper(setup, storage);
@@ -76,8 +80,8 @@ export function loader(platform: Platform): Load {
     }
 
     /** Workers start while the files are read. They are handed blobs, which are not copied. */
-    async function inWorkers(count: number): Promise<Pool<W>> {
-      const parts = read().then(({ files, setup }) => ({ files: blobsOf(files), setup }));
+    async function inWorkers(count: number, reading: Promise<Read<W>>): Promise<Pool<W>> {
+      const parts = reading.then((read) => ({ ...read, files: blobsOf(read.files) }));
       // Whoever waits for them hears of a failure.
       parts.catch(() => {});
       const seats = Array.from({ length: count }, (_, i) => {
@@ -102,22 +106,24 @@ export function loader(platform: Platform): Load {
     }
 
     /** The model, which is loaded while its files are verified. */
-    async function loadSound(): Promise<Pool<W>> {
-      const loading = workers.count > 0 ? inWorkers(workers.count) : read().then(inThread);
+    async function verified(storage: Storage): Promise<Pool<W>> {
+      const reading = read(storage);
+      let known: Read<W> | undefined;
+      const loading = workers.count > 0 ? inWorkers(workers.count, reading) : reading.then(inThread);
+      void reading.then((files) => (known = files)).catch(() => {});
       const [loaded] = await Promise.allSettled([loading]);
       try {
-        await verified;
+        // What fails before the files are there does not fail because of them.
+        await known?.verified;
       } catch (error) {
         if (loaded.status === "fulfilled") void loaded.value.dispose();
-        // The copy is gone: now its file comes from where it lies.
-        if (error instanceof DamagedCopy) return loadSound();
         throw error;
       }
       return loading;
     }
 
     async function load(): Promise<Home<W>> {
-      const pool = await loadSound();
+      const pool = await sound(verified);
       try {
         // The relaxed build computes with the simd128 kernel where its own test fails.
         if (modules.build === "relaxed-simd" && (await pool.info()).kernel === "simd128") {
@@ -135,8 +141,7 @@ export function loader(platform: Platform): Load {
   };
 }
 
-interface Loaded<W extends Work> {
-  files: ModelFiles;
+interface Read<W extends Work> extends ReadModel {
   setup: W["setup"];
 }
 

@@ -146,7 +146,7 @@ export async function fingerprintOf(
 
 /** Files that are being verified: by `others`, and a prepared model by the hash that it says. */
 function verifying(files: ModelFiles, others: (Promise<void> | undefined)[] = []): ReadModel {
-  const verified = Promise.all([...others, verifyPrepared(files)]);
+  const verified = Promise.all(others).then(() => verifyPrepared(files));
   // Whoever waits for it hears of a failure.
   verified.catch(() => {});
   return { files, verified };

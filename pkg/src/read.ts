@@ -1,6 +1,6 @@
 // One file: found, read and checked. Its bytes come from the storage, or from where it lies.
 
-import { bytesOf, sizeOf, type Content } from "./content.js";
+import { bytesOf, DamagedCopy, sizeOf, type Content } from "./content.js";
 import { bySameVersion, download, Received, type Origin, type Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
 import { NetworkError } from "./fetch.js";
@@ -41,9 +41,6 @@ export interface Found {
   verify?(): Promise<void>;
 }
 
-/** A copy in the storage was another file than it should be, and is there no more. */
-export class DamagedCopy extends Error {}
-
 /** Begins to read a file; undefined where there is none and there need not be one. */
 export function find(file: KnownFile | FolderFile, sources: Sources): Promise<Found | undefined> {
   return "hash" in file ? findKnown(file, sources) : findInFolder(file, sources);
@@ -58,10 +55,10 @@ async function findKnown(file: KnownFile, { platform, storage, signal }: Sources
   const copy = await storage.open(slot, hash);
   if (copy?.size === bytes) {
     const verify = async () => {
-      const content = await bytesOf(copy).catch(() => new Uint8Array());
-      if ((await flawOf(file, content)) === undefined) return;
+      const flaw = await flawOf(file, await bytesOf(copy));
+      if (flaw === undefined) return;
       await storage.remove(slot);
-      throw new DamagedCopy();
+      throw new DamagedCopy(flaw);
     };
     return { ...stored(url, copy), verify };
   }

@@ -361,6 +361,17 @@ tests["damaged copies are replaced"] = async (t) => {
   assert.equal(server.asked(ONNX).length, 0);
 };
 
+tests["a damaged copy that nothing replaces fails the load, once"] = async (t) => {
+  let conduct = {};
+  const server = await start(t, { [ONNX]: () => conduct });
+  await visit(server);
+  await stored(server, damage);
+  conduct = { status: 403 };
+  server.asked(ONNX);
+  assert.equal((await visit(server)).code, "fetch-failed");
+  assert.equal(server.asked(ONNX).length, 1);
+};
+
 tests["a folder's copy serves while the server has the same version, or fails"] = async (t) => {
   const noise = { content: Buffer.alloc(onnx.length) };
   const etag = (etag) => ({ headers: { etag } });
