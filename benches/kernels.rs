@@ -1,5 +1,6 @@
 //! Times the kernels on the shapes of one MiniLM-L6 layer, for each kernel of this machine:
-//! `cargo bench --bench kernels`. A name as argument (`avx2`) limits it to that kernel.
+//! `cargo bench --bench kernels`. Arguments: a name (`avx2`) limits it to that kernel, `hidden=1024`
+//! takes the shapes of another model, `bits=8` weights that fill all of int8.
 
 #[allow(dead_code, unused_imports, reason = "the bench calls only some of the module")]
 #[path = "../src/kernels/mod.rs"]
@@ -12,33 +13,39 @@ use kernels::{
     attention, linear_i8,
 };
 
-const HIDDEN: usize = 384;
 const LAYERS: f64 = 6.0;
+/// Of a head, in most encoders: that of MiniLM is half as wide, and has twice as many heads.
+const HEAD: usize = 64;
 
 fn main() {
-    let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let number = |name: &str| {
+        let value = std::env::args().find_map(|arg| arg.strip_prefix(name).map(str::to_owned));
+        value.map(|value| value.parse::<usize>().expect("a number"))
+    };
+    let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-') && !arg.contains('='));
     for kernel in Kernel::all() {
         if only.as_deref().is_none_or(|name| name == kernel.name()) {
             println!("{}", kernel.name());
-            bench(kernel);
+            bench(kernel, number("hidden=").unwrap_or(384), number("bits=").unwrap_or(7));
         }
     }
 }
 
-fn bench(kernel: Kernel) {
+fn bench(kernel: Kernel, hidden: usize, bits: usize) {
     let tokens = 128;
+    // Bell-shaped within the range, as trained weights are.
+    let spread = if bits == 8 { 36.0 } else { 18.0 };
     let mut products = [0.0; 2];
     let mut rest = [0.0; 2];
     for (k, n, activation) in [
-        (HIDDEN, 3 * HIDDEN, Activation::None),
-        (HIDDEN, HIDDEN, Activation::None),
-        (HIDDEN, 4 * HIDDEN, Activation::Gelu),
-        (4 * HIDDEN, HIDDEN, Activation::None),
+        (hidden, 3 * hidden, Activation::None),
+        (hidden, hidden, Activation::None),
+        (hidden, 4 * hidden, Activation::Gelu),
+        (4 * hidden, hidden, Activation::None),
     ] {
-        // Bell-shaped within the reduced range, as trained weights are.
         let values: Vec<i8> = (0..k * n)
-            .map(|i| ((0..4).map(|j| noise(4 * i + j)).sum::<f32>() * 18.0) as i8)
-            .map(|v: i8| v.clamp(-64, 64))
+            .map(|i| ((0..4).map(|j| noise(4 * i + j)).sum::<f32>() * spread) as i8)
+            .map(|v: i8| if bits == 8 { v } else { v.clamp(-64, 64) })
             .collect();
         let bias: Vec<f32> = (0..n).map(noise).collect();
         let linear = LinearI8::new(kernel, (k, n), &values, &[0.002], &[0], &bias);
@@ -53,10 +60,11 @@ fn bench(kernel: Kernel) {
         );
         products = add(products, time);
     }
+    let dim = if hidden == 384 { HEAD / 2 } else { HEAD };
     for len in [tokens, 512] {
-        let heads = Heads { count: 12, dim: HIDDEN / 12, scale: 0.176_776_7 };
-        let qkv: Vec<f32> = (0..len * 3 * HIDDEN).map(noise).collect();
-        let mut out = vec![0.0; len * HIDDEN];
+        let heads = Heads { count: hidden / dim, dim, scale: 1.0 / (dim as f32).sqrt() };
+        let qkv: Vec<f32> = (0..len * 3 * hidden).map(noise).collect();
+        let mut out = vec![0.0; len * hidden];
         let mut scratch = AttentionScratch::default();
         let time = time(|| attention(kernel, &qkv, &[0, len], heads, &mut out, &mut scratch));
         println!("  attention over {len}: {}", ms(time));
@@ -64,10 +72,10 @@ fn bench(kernel: Kernel) {
             rest = add(rest, time);
         }
     }
-    let x: Vec<f32> = (0..tokens * HIDDEN).map(noise).collect();
-    let (gamma, beta) = (&x[..HIDDEN], &x[HIDDEN..2 * HIDDEN]);
+    let x: Vec<f32> = (0..tokens * hidden).map(noise).collect();
+    let (gamma, beta) = (&x[..hidden], &x[hidden..2 * hidden]);
     let params = NormParams { gamma, beta, eps: 1e-12 };
-    let mut out = vec![0.0; tokens * HIDDEN];
+    let mut out = vec![0.0; tokens * hidden];
     let time = time(|| add_norm(kernel, [&x, &x], params, &mut out));
     println!("  add_norm: {}", ms(time));
     let rest = add(rest, time.map(|ms| 2.0 * ms));

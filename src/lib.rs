@@ -8,7 +8,7 @@
 //! 1. Load a model once: [`Reranker::embedded`] for the one inside this library,
 //!    [`Reranker::load`] for a folder in the Hugging Face layout (`onnx/model_quantized.onnx` or
 //!    `onnx/model.onnx`, `tokenizer.json`, `config.json`) or for the one file that
-//!    [`ModelFiles::prepare`] makes of it.
+//!    [`ModelFiles::prepare`] makes of it, or [`ModelFiles::quantize_to`], in int8.
 //! 2. Call [`Reranker::rerank`] with a query, the candidates and the number of results wanted.
 //! 3. Use [`RankedDocument::index`] to find the caller's own documents.
 //!
@@ -103,6 +103,7 @@ pub mod hub;
 mod kernels;
 mod mapped;
 mod model;
+mod quantize;
 mod rank;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 mod remote;
@@ -133,6 +134,7 @@ pub use cache::{CacheKey, CacheStats, ScoreCache};
 pub use embedder::{EmbedOptions, Embedder, EmbedderOptions, Embedding, Embeddings, TextKind};
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
+pub use quantize::{Bits, Quantized, SAMPLE};
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use remote::{Api, Remote, RemoteOptions};
 pub use reranker::{

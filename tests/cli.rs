@@ -267,3 +267,27 @@ fn a_prepared_model_ranks_as_its_folder() {
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 1, "a command that fails leaves nothing behind");
 }
+
+#[test]
+fn a_model_in_floats_is_quantized() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.crossrank");
+    let sample = folder.path().join("sample.jsonl");
+    let [path, sample] = [&path, &sample].map(|path| path.to_str().unwrap());
+    std::fs::write(sample, "{\"query\": \"a\", \"document\": \"b\"}\n").unwrap();
+    let model = "tests/data/graphs/torchscript-14";
+    assert!(stdout(&["quantize", model, "-o", path], b"").contains("of 12 pairs: mean 0."));
+    let options = ["--bits", "7", "--sample", sample];
+    let told = stdout(&[&["quantize", model, "-o", path][..], &options].concat(), b"");
+    assert!(told.contains("of 1 pairs"), "{told}");
+    stdout(&rerank(&["--model", path, "examples/passages.txt"]), b"");
+
+    let int8 = ["quantize", "models/minilm-l6-en", "-o", path];
+    assert!(fails(&int8, b"", "unsupported-model").contains("already"));
+    fails(&["quantize", model, "-o", path, "--bits", "6"], b"", "invalid-argument");
+    fails(&["quantize", model, "-o", path, "--sample", "missing"], b"", "io");
+    std::fs::write(sample, "{\"query\": \"a\"}\n").unwrap();
+    fails(&["quantize", model, "-o", path, "--sample", sample], b"", "invalid-input");
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 2, "a command that fails leaves nothing behind");
+}

@@ -164,3 +164,36 @@ fn mutated_files() {
     }
     assert!(loaded < 300, "{loaded} mutations load without the hash");
 }
+
+/// A process that loads the model and scores a pair holds little more than the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn loading_needs_little_more_than_the_file() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.crossrank");
+    fs::write(&path, prepared()).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_crossrank"))
+        .args(["rerank", "--jsonl", "-", "--threads", "1", "--model"])
+        .arg(&path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It waits for the next line while its memory is looked at.
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, r#"{{"id": "1", "query": "a b", "documents": ["c d"]}}"#).unwrap();
+    let mut result = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut result).unwrap();
+    assert!(result.contains("logit"), "{result}");
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: usize = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    let share = (peak * 1024) as f64 / prepared().len() as f64;
+    eprintln!("{peak} kB, {share:.2} of the file");
+    assert!(share <= 1.3, "{peak} kB are {share:.2} of the file");
+}

@@ -56,6 +56,8 @@ enum Command {
     Pull(pull::PullArgs),
     /// Make one checked file of a model folder, for --model and for pages
     Prepare(prepare::PrepareArgs),
+    /// Make such a file with int8 weights of a model in f32 or f16
+    Quantize(prepare::QuantizeArgs),
     /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -189,7 +191,8 @@ fn run() -> Result<String, Failure> {
         Command::Eval(args) => eval::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Pull(args) => pull::run(&args),
-        Command::Prepare(args) => prepare::run(&args),
+        Command::Prepare(args) => prepare::prepare(&args),
+        Command::Quantize(args) => prepare::quantize(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
     }

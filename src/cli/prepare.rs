@@ -1,11 +1,14 @@
-//! `crossrank prepare`: a model folder as one file.
+//! `crossrank prepare` and `crossrank quantize`: a model folder as one file.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, Reranker};
+use crossrank::{Bits, Embedder, EmbedderOptions, LoadOptions, ModelFiles, Reranker, SAMPLE};
+use serde::Deserialize;
 
+use super::input::read_jsonl;
 use super::{Failure, io, model};
 
 #[derive(Args)]
@@ -18,17 +21,79 @@ pub struct PrepareArgs {
     output: PathBuf,
 }
 
-pub fn run(args: &PrepareArgs) -> Result<String, Failure> {
-    let output = &args.output;
-    let prepared = model::read(&args.model)?.prepare()?;
-    let bytes = prepared.len();
-    try_out(ModelFiles::from_prepared(prepared.clone())?)?;
-    // A file that is there is replaced whole, or stays.
+#[derive(Args)]
+pub struct QuantizeArgs {
+    #[command(flatten)]
+    prepare: PrepareArgs,
+    /// JSON lines with "query" and "document", to see the error on [default: built-in pairs]
+    #[arg(long, value_name = "FILE")]
+    sample: Option<PathBuf>,
+    /// Bits of the layers' weights, 8 or 7: 7 are further from the floats, and faster on pages and where
+    /// a processor has no VNNI
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(7..=8))]
+    bits: u8,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    query: String,
+    document: String,
+}
+
+pub fn prepare(PrepareArgs { model, output }: &PrepareArgs) -> Result<String, Failure> {
+    let files = model::read(model)?;
+    let (bytes, ()) = write(output, |file| files.prepare_to(file))?;
+    Ok(format!("{}: {:.1} MB\n", output.display(), bytes as f64 / 1e6))
+}
+
+pub fn quantize(args: &QuantizeArgs) -> Result<String, Failure> {
+    let PrepareArgs { model, output } = &args.prepare;
+    let sample: Vec<(String, String)> = match &args.sample {
+        Some(path) => {
+            let lines = read_jsonl(path)?.into_iter();
+            lines.map(|(_, Pair { query, document })| (query, document)).collect()
+        }
+        None => SAMPLE.iter().map(|&(q, d)| (q.to_owned(), d.to_owned())).collect(),
+    };
+    let files = model::read(model)?;
+    let bits = if args.bits == 7 { Bits::Seven } else { Bits::Eight };
+    let (bytes, quantized) = write(output, |file| files.quantize_to(bits, &sample, file))?;
+    let what = match files.embedding.is_empty() {
+        true => "|logit - logit of floats|",
+        false => "1 - cosine with the vector of floats",
+    };
+    Ok(format!(
+        "{}: {:.1} MB\n{what} of {} pairs: mean {:.4}, largest {:.4}\n",
+        output.display(),
+        bytes as f64 / 1e6,
+        quantized.pairs,
+        quantized.mean,
+        quantized.largest
+    ))
+}
+
+/// Writes a prepared model and tries it out. A file that is there is replaced whole, or stays.
+fn write<T>(
+    output: &Path,
+    write: impl FnOnce(BufWriter<File>) -> crossrank::Result<T>,
+) -> Result<(u64, T), Failure> {
     let unfinished = output.with_extension("crossrank-unfinished");
     let what = || format!("cannot write {}", output.display());
-    fs::write(&unfinished, prepared).map_err(io(what()))?;
-    fs::rename(&unfinished, output).map_err(io(what()))?;
-    Ok(format!("{}: {:.1} MB\n", output.display(), bytes as f64 / 1e6))
+    let file = File::create(&unfinished).map_err(io(what()))?;
+    let written = write(BufWriter::new(file)).and_then(|written| {
+        try_out(ModelFiles::read(&unfinished)?)?;
+        Ok(written)
+    });
+    let renamed = written.map_err(Failure::from).and_then(|written| {
+        let bytes = fs::metadata(&unfinished).map_err(io(what()))?.len();
+        fs::rename(&unfinished, output).map_err(io(what()))?;
+        Ok((bytes, written))
+    });
+    if renamed.is_err() {
+        // What failed is told; a file that stays is no more than that.
+        drop(fs::remove_file(&unfinished));
+    }
+    renamed
 }
 
 /// Loads the model, which looks at its tokenizer too and scores a pair or embeds a text.

@@ -10,8 +10,7 @@ use crate::kernels::{
     Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8, NormParams,
     add_norm, aligned, attention, linear_f32, linear_i8, signed,
 };
-use crate::mapped;
-use crate::model::{self, Encoder, Norm, Numbering, Table, Values, recentred};
+use crate::model::{self, Encoder, Norm, Numbering, Table};
 use crate::tokenizer::Encoding;
 
 /// An encoder whose weights are packed for a kernel.
@@ -95,30 +94,29 @@ impl Fused {
     pub fn new(encoder: Encoder, kernel: Kernel) -> Fused {
         let Encoder { heads, words, positions, numbering, segments, embedding_norm: norm, .. } =
             encoder;
-        let linear = |linear: model::Linear| Linear::new(kernel, &linear);
-        let layers = encoder.layers.into_iter().map(|layer| {
-            let parts = [&layer.query, &layer.key, &layer.value];
-            let qkv = model::Linear::beside(parts);
-            parts.iter().for_each(|part| mapped::release(part.weights.bytes()));
-            Layer {
-                qkv: linear(qkv),
-                attention: Residual {
-                    linears: [linear(layer.attention_output)],
-                    norm: layer.attention_norm,
-                },
-                feed_forward: Residual {
-                    linears: [linear(layer.intermediate), linear(layer.output)],
-                    norm: layer.output_norm,
-                },
-            }
-        });
         Fused {
             kernel,
             heads,
             embeddings: Embeddings { words, positions, numbering, segments, norm },
-            layers: layers.collect(),
-            head: encoder.head.into_iter().map(linear).collect(),
+            layers: encoder.layers.into_iter().map(|layer| Layer::new(kernel, layer)).collect(),
+            head: encoder.head.iter().map(|linear| Linear::new(kernel, linear)).collect(),
         }
+    }
+
+    /// What the sequences give, in one batch. One layer at a time is packed, so that an encoder
+    /// that runs once needs little memory.
+    pub fn once(mut encoder: Encoder, kernel: Kernel, sequences: &[&Encoding]) -> Result<Vec<f32>> {
+        let layers = std::mem::take(&mut encoder.layers);
+        let fused = Fused::new(encoder, kernel);
+        let mut run = fused.start(sequences);
+        fused.embeddings.apply(kernel, &mut run)?;
+        for layer in layers {
+            fused.apply(&Layer::new(kernel, layer), &mut run);
+        }
+        Ok(match fused.head.is_empty() {
+            false => fused.logits(&mut run),
+            true => run.states,
+        })
     }
 
     pub fn start(&self, sequences: &[&Encoding]) -> Run {
@@ -231,21 +229,44 @@ fn rows(table: &Table, numbers: &[u32], width: usize) -> Result<Vec<f32>> {
     Ok(out)
 }
 
+impl Layer {
+    fn new(kernel: Kernel, layer: model::Layer) -> Layer {
+        let linear = |linear: &model::Linear| Linear::new(kernel, linear);
+        let parts = [&layer.query, &layer.key, &layer.value];
+        let qkv = linear(&model::Linear::beside(parts));
+        parts.iter().for_each(|part| part.weights.release());
+        Layer {
+            qkv,
+            attention: Residual {
+                linears: [linear(&layer.attention_output)],
+                norm: layer.attention_norm,
+            },
+            feed_forward: Residual {
+                linears: [linear(&layer.intermediate), linear(&layer.output)],
+                norm: layer.output_norm,
+            },
+        }
+    }
+}
+
 impl Linear {
     fn new(kernel: Kernel, linear: &model::Linear) -> Linear {
         let shape = (linear.inputs, linear.outputs);
-        let packed = match &linear.weights {
-            Values::Int8 { values, unsigned, scales, zero_points } => Packed::Int8(LinearI8::new(
+        let (weights, bias) = (&linear.weights, &linear.bias);
+        let packed = match weights.int8(linear.outputs) {
+            Some(int8) => Packed::Int8(LinearI8::new(
                 kernel,
                 shape,
-                signed(&recentred(values, *unsigned)),
-                scales,
-                zero_points,
-                &linear.bias,
+                signed(&int8.signed(0..int8.bytes.len())),
+                &int8.scales,
+                &int8.zero_points,
+                bias,
             )),
-            weights => Packed::F32(LinearF32::new(kernel, shape, &weights.to_f32(), &linear.bias)),
+            None => {
+                Packed::F32(LinearF32::new(kernel, shape, &weights.to_f32(linear.outputs), bias))
+            }
         };
-        mapped::release(linear.weights.bytes());
+        weights.release();
         let activation = match linear.activation {
             model::Activation::None => Activation::None,
             model::Activation::Gelu => Activation::Gelu,

@@ -14,6 +14,7 @@ mod tests;
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::BTreeSet;
+use std::io::{self, Cursor, Seek, Write};
 
 use anyhow::Result as AnyResult;
 #[cfg(feature = "general")]
@@ -22,7 +23,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
 use crate::kernels::Kernel;
-use crate::model::{Config, EmbeddingSettings, Encoder, ModelFiles, Output, prepared};
+use crate::model::{Config, Encoder, ModelFiles, Output, prepared};
 use crate::tokenizer::Encoding;
 
 /// A loaded graph, ready to read sequences of tokens. Many threads may share it.
@@ -196,6 +197,48 @@ pub(crate) fn external_names(onnx: &Bytes) -> Result<BTreeSet<String>> {
     guarded(DAMAGED, || onnx::Onnx::external_names(onnx.clone()))
 }
 
+/// The encoder in a model's files, which is read where it is stored.
+///
+/// # Errors
+/// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognises,
+/// [`ErrorKind::InvalidModel`] where it is damaged.
+pub(crate) fn encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
+    if prepared::is_prepared(&files.onnx) {
+        return prepared_encoder(&files.onnx, config);
+    }
+    let graph = guarded(DAMAGED, || onnx::Onnx::parse(files.onnx.clone(), &files.external))?;
+    guarded(DAMAGED, || Ok(graph.recognize(config)))?.map_err(|reason| {
+        Error::new(
+            ErrorKind::UnsupportedModel,
+            format!(
+                "the graph cannot be prepared, for it is no encoder that is known ({})",
+                one_line(&format!("{reason:#}"))
+            ),
+        )
+    })
+}
+
+/// What an encoder gives for each sequence, as [`Engine::run`], in little memory.
+pub(crate) fn run_once(
+    encoder: Encoder,
+    output: &Output,
+    sequences: &[&Encoding],
+) -> Result<Vec<f32>> {
+    let lengths = sequences.iter().map(|sequence| sequence.ids.len());
+    let ends = lengths.scan(0, |end, length| {
+        *end += length;
+        Some(*end)
+    });
+    let offsets: Vec<usize> = std::iter::once(0).chain(ends).collect();
+    guarded("the model failed on a text", || {
+        let outputs = fused::Fused::once(encoder, Kernel::best(), sequences)?;
+        Ok(match output {
+            Output::Logit => outputs,
+            Output::Embedding(pooling) => pool::pool_each(*pooling, &outputs, &offsets),
+        })
+    })
+}
+
 impl ModelFiles {
     /// The model as one file, which holds the numbers of the ONNX file as they are and is checked
     /// when it is loaded; scores have the same bits. See the file's format in the source of `model::prepared`.
@@ -204,26 +247,30 @@ impl ModelFiles {
     /// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognises,
     /// [`ErrorKind::InvalidModel`] where it is damaged.
     pub fn prepare(&self) -> Result<Vec<u8>> {
-        let config = Config::reranker(self).or_else(|error| match self.embedding.is_empty() {
-            true => Err(error),
-            false => Config::embedder(self, EmbeddingSettings::parse(self)?.pooling),
-        })?;
-        if prepared::is_prepared(&self.onnx) {
-            prepared_encoder(&self.onnx, &config)?;
-            return Ok(self.onnx.to_vec());
-        }
-        let graph = guarded(DAMAGED, || onnx::Onnx::parse(self.onnx.clone(), &self.external))?;
-        let encoder = guarded(DAMAGED, || Ok(graph.recognize(&config)))?.map_err(|reason| {
-            Error::new(
-                ErrorKind::UnsupportedModel,
-                format!(
-                    "the graph cannot be prepared, for it is no encoder that is known ({})",
-                    one_line(&format!("{reason:#}"))
-                ),
-            )
-        })?;
-        Ok(prepared::write(&encoder, self))
+        let mut file = Cursor::new(Vec::new());
+        self.prepare_to(&mut file)?;
+        Ok(file.into_inner())
     }
+
+    /// [`ModelFiles::prepare`] to a file, or wherever `out` stands, with a part of the weights in
+    /// memory at a time.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::prepare`], and [`ErrorKind::Io`] where it cannot be written.
+    pub fn prepare_to(&self, mut out: impl Write + Seek) -> Result<()> {
+        let config = Config::either(self)?;
+        let encoder = encoder(self, &config)?;
+        let written = match prepared::is_prepared(&self.onnx) {
+            true => out.write_all(&self.onnx),
+            false => prepared::write(&encoder, self, out),
+        };
+        written.map_err(unwritten)
+    }
+}
+
+/// The error of a model that cannot be written.
+pub(crate) fn unwritten(error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot write the model ({error})"))
 }
 
 /// Errors and panics of those who read untrusted files, as ours.

@@ -12,6 +12,16 @@ pub(super) const GROUP: usize = 4;
 /// The number of inputs is padded with zero weights to a multiple of this, at least once.
 pub(super) const K_STEP: usize = 16;
 
+/// Rows of activations that begin so many bytes apart, or a multiple of it, share the few places of a
+/// cache that their addresses map to, and drive each other out of them. They get a step more of padding.
+const CONFLICT: usize = 2048;
+
+/// Inputs with their padding.
+fn padded(k: usize) -> usize {
+    let padded = k.max(1).next_multiple_of(K_STEP);
+    padded + if padded.is_multiple_of(CONFLICT) { K_STEP } else { 0 }
+}
+
 /// A matrix as it arrives: `values[input * n + column]`.
 pub(super) struct Columns<'a> {
     pub k: usize,
@@ -86,7 +96,7 @@ impl Packed {
     pub fn in_groups_of(group: usize, weights: &Columns) -> Packed {
         let Columns { k, n, values } = *weights;
         let panels = n.div_ceil(LANES);
-        let height = k.max(1).next_multiple_of(K_STEP) / GROUP;
+        let height = padded(k) / GROUP;
         let mut blocks = vec![Block::ZERO; panels * height];
         for (input, row) in values.chunks_exact(n.max(1)).enumerate() {
             let within = input % GROUP;

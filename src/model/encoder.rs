@@ -6,9 +6,10 @@
 //! Shapes: `hidden` is the width of a token, `[inputs, outputs]` of a matrix is row-major, so a
 //! layer computes `x w + b`.
 
-use super::{Config, Output, Values};
+use super::{Config, Output, Rounded, Values};
 
 /// A whole encoder: token ids to one logit, or to the states of the tokens.
+#[derive(Clone)]
 pub(crate) struct Encoder {
     pub heads: usize,
     pub words: Table,
@@ -34,6 +35,7 @@ pub(crate) enum Numbering {
 }
 
 /// One transformer layer.
+#[derive(Clone)]
 pub(crate) struct Layer {
     pub query: Linear,
     pub key: Linear,
@@ -47,6 +49,7 @@ pub(crate) struct Layer {
 }
 
 /// `activation(x w + bias)`.
+#[derive(Clone)]
 pub(crate) struct Linear {
     pub inputs: usize,
     pub outputs: usize,
@@ -67,6 +70,7 @@ pub(crate) enum Activation {
 }
 
 /// An embedding table, `[rows, hidden]`.
+#[derive(Clone)]
 pub(crate) struct Table {
     pub rows: usize,
     pub values: Values,
@@ -210,4 +214,36 @@ impl Linear {
         let weights = Values::beside(inputs, &parts.map(|p| (&p.weights, p.outputs)));
         Linear { inputs, outputs, weights, bias, activation: Activation::None }
     }
+}
+
+impl Encoder {
+    /// The encoder with its words and the layers' matrices in int8, each of which is rounded where it
+    /// is read. What is left takes a hundredth of a large model's bytes and time.
+    ///
+    /// Matrices go to `-limit..=limit` with a scale a column, words to 8 bits with a scale a row.
+    pub fn rounded(mut self, limit: i8) -> Result<Encoder, Refusal> {
+        let hidden = self.hidden();
+        let round = |values: &mut Values, columns, by_row, limit| {
+            let Values::Float(floats) = &*values else { return Err(Refusal::Int8) };
+            let rounded = Rounded::new(floats.clone(), columns, by_row, limit);
+            *values = Values::Rounded(rounded.ok_or(Refusal::NotFinite)?);
+            Ok(())
+        };
+        for layer in &mut self.layers {
+            let Layer { query, key, value, attention_output, intermediate, output, .. } = layer;
+            for linear in [query, key, value, attention_output, intermediate, output] {
+                round(&mut linear.weights, linear.outputs, false, limit)?;
+            }
+        }
+        round(&mut self.words.values, hidden, true, i8::MAX)?;
+        Ok(self)
+    }
+}
+
+/// Why an encoder cannot be rounded to int8.
+pub(crate) enum Refusal {
+    /// It has int8 weights already.
+    Int8,
+    /// It has weights that are not finite.
+    NotFinite,
 }

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use embedding::EmbeddingSettings;
-pub(crate) use encoder::{Activation, Encoder, Layer, Linear, Norm, Numbering, Table};
+pub(crate) use encoder::{Activation, Encoder, Layer, Linear, Norm, Numbering, Refusal, Table};
 pub(crate) use hash::{Hasher, hexadecimal};
-pub(crate) use values::{Floats, Values, recentred, signed};
+pub(crate) use values::{Floats, Int8, Rounded, Values, signed};
 
 /// The files of a model, as Hugging Face repositories hold them.
 ///
@@ -235,6 +235,15 @@ impl Config {
             ));
         }
         Config::read(config, files, Output::Logit)
+    }
+
+    /// Reads the configuration of a reranker, or, where there are files that say how vectors are
+    /// made, of an embedder.
+    pub fn either(files: &ModelFiles) -> Result<Config> {
+        Config::reranker(files).or_else(|error| match files.embedding.is_empty() {
+            true => Err(error),
+            false => Config::embedder(files, EmbeddingSettings::parse(files)?.pooling),
+        })
     }
 
     /// Reads the configuration of an embedder.

@@ -28,7 +28,8 @@
 //!
 //! A matrix NAME is `NAME.weight`, row-major, as in the ONNX file: F32, or I8 with `NAME.scale`
 //! (F32) and `NAME.zero_point` (I32), of one number or of one a column; a weight is then
-//! `scale * (value - zero_point)`. A linear layer NAME, which computes `x weight + bias`, is a
+//! `scale * (value - zero_point)`. Scales of shape `[rows, 1]`, which only tables have, are one a
+//! row. A linear layer NAME, which computes `x weight + bias`, is a
 //! matrix `[inputs, outputs]` and `NAME.bias`, F32 `[outputs]`; where an activation follows,
 //! `NAME.activation`, U8 `[bytes]`, is `gelu`, `gelu_tanh`, `relu` or `tanh`. A norm NAME is `NAME.gamma` and
 //! `NAME.beta`, F32 `[hidden]`, and `NAME.eps`, F32 `[1]`.
@@ -37,6 +38,7 @@
 //! padding's id) follow from `config.json`.
 
 use std::collections::BTreeMap;
+use std::io::{self, Seek, SeekFrom, Write};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -44,7 +46,8 @@ use sha2::{Digest, Sha256};
 
 use super::encoder::{Activation, Encoder, Layer, Linear, Norm, Table};
 use super::hash::{digest, hexadecimal};
-use super::{Config, Floats, ModelFiles, Values, recentred};
+use super::values::{Int8, to_bytes};
+use super::{Config, Floats, ModelFiles, Values};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What every version's header begins with.
@@ -133,23 +136,34 @@ fn damaged(reason: &str) -> Error {
     )
 }
 
-/// The file of an encoder and its other files.
-pub(crate) fn write(encoder: &Encoder, files: &ModelFiles) -> Vec<u8> {
+/// Writes the file of an encoder and its other files. Of the weights, a piece at a time is in memory.
+pub(crate) fn write(
+    encoder: &Encoder,
+    files: &ModelFiles,
+    out: impl Write + Seek,
+) -> io::Result<()> {
     let mut parts = Parts::default();
     parts.encoder(encoder);
     parts.files([("config.json", &files.config), ("tokenizer.json", &files.tokenizer)]);
     let optional = files.tokenizer_config.as_ref();
     parts.files(optional.map(|file| ("tokenizer_config.json", file)));
     parts.files(files.embedding.iter().map(|(name, file)| (name.as_str(), file)));
-    parts.join()
+    parts.write(out)
 }
 
 /// Tensors that become a file.
 #[derive(Default)]
-struct Parts(Vec<(String, DataType, Vec<usize>, Vec<u8>)>);
+struct Parts<'a>(Vec<(String, DataType, Vec<usize>, Content<'a>)>);
 
-impl Parts {
-    fn encoder(&mut self, encoder: &Encoder) {
+/// The bytes of a tensor.
+enum Content<'a> {
+    Bytes(Bytes),
+    /// A matrix of so many columns.
+    Matrix(&'a Values, usize),
+}
+
+impl<'a> Parts<'a> {
+    fn encoder(&mut self, encoder: &'a Encoder) {
         let Encoder { words, positions, segments, embedding_norm, layers, head, .. } = encoder;
         let hidden = encoder.hidden();
         let tables = [("words", words), ("positions", positions)];
@@ -173,11 +187,11 @@ impl Parts {
         }
     }
 
-    fn linear(&mut self, name: &str, linear: &Linear) {
+    fn linear(&mut self, name: &str, linear: &'a Linear) {
         self.matrix(name, [linear.inputs, linear.outputs], &linear.weights);
         self.floats(&format!("{name}.bias"), &linear.bias);
         if let Some(activation) = linear.activation.name() {
-            self.text(&format!("{name}.activation"), activation.as_bytes());
+            self.text(&format!("{name}.activation"), Bytes::from_static(activation.as_bytes()));
         }
     }
 
@@ -187,65 +201,72 @@ impl Parts {
         self.floats(&format!("{name}.eps"), &[norm.eps]);
     }
 
-    fn matrix(&mut self, name: &str, shape: [usize; 2], values: &Values) {
-        let (shape, weight) = (shape.to_vec(), format!("{name}.weight"));
-        match values {
-            Values::Float(_) => {
-                let numbers = values.to_f32();
-                let bytes = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
-                self.0.push((weight, DataType::F32, shape, bytes));
-            }
-            Values::Int8 { values, unsigned, scales, zero_points } => {
-                let bytes = recentred(values, *unsigned).to_vec();
-                self.0.push((weight, DataType::I8, shape, bytes));
-                self.floats(&format!("{name}.scale"), scales);
-                let bytes = zero_points.iter().flat_map(|z| z.to_le_bytes()).collect();
-                let shape = vec![zero_points.len()];
-                self.0.push((format!("{name}.zero_point"), DataType::I32, shape, bytes));
-            }
-        }
+    fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2], values: &'a Values) {
+        let (shape, weight) = (vec![rows, columns], format!("{name}.weight"));
+        let content = Content::Matrix(values, columns);
+        let Some((scales, zero_points, by_row)) = values.steps() else {
+            return self.0.push((weight, DataType::F32, shape, content));
+        };
+        self.0.push((weight, DataType::I8, shape, content));
+        let shape = if by_row { vec![rows, 1] } else { vec![scales.len()] };
+        let bytes = Content::Bytes(to_bytes(scales).into());
+        self.0.push((format!("{name}.scale"), DataType::F32, shape, bytes));
+        let bytes = zero_points.iter().flat_map(|z| z.to_le_bytes()).collect();
+        let shape = vec![zero_points.len()];
+        self.0.push((format!("{name}.zero_point"), DataType::I32, shape, Content::Bytes(bytes)));
     }
 
     fn floats(&mut self, name: &str, values: &[f32]) {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes = Content::Bytes(to_bytes(values).into());
         self.0.push((name.into(), DataType::F32, vec![values.len()], bytes));
     }
 
-    fn files<'a>(&mut self, files: impl IntoIterator<Item = (&'a str, &'a Bytes)>) {
-        for (name, content) in files {
-            self.text(name, content);
+    fn files<'b>(&mut self, files: impl IntoIterator<Item = (&'b str, &'b Bytes)>) {
+        for (name, file) in files {
+            self.text(name, file.clone());
         }
     }
 
-    fn text(&mut self, name: &str, text: &[u8]) {
-        self.0.push((name.into(), DataType::U8, vec![text.len()], text.to_vec()));
+    fn text(&mut self, name: &str, text: Bytes) {
+        self.0.push((name.into(), DataType::U8, vec![text.len()], Content::Bytes(text)));
     }
 
-    fn join(mut self) -> Vec<u8> {
+    fn write(mut self, mut out: impl Write + Seek) -> io::Result<()> {
         // Stable: the order of the layers stays.
         self.0.sort_by_key(|(_, data_type, ..)| std::cmp::Reverse(data_type.bytes()));
-        let hash = "0".repeat(HASH_DIGITS);
-        let mut header = format!(r#"{START}{VERSION}{BEFORE_HASH}{hash}"}}"#);
+        let start = out.stream_position()?;
+        let no_hash = "0".repeat(HASH_DIGITS);
+        let mut header = format!(r#"{START}{VERSION}{BEFORE_HASH}{no_hash}"}}"#);
         let mut end = 0;
-        for (name, dtype, shape, bytes) in &self.0 {
-            let data_offsets = (end, end + bytes.len());
+        for (name, dtype, shape, _) in &self.0 {
+            let length = dtype.bytes() * shape.iter().product::<usize>();
+            let data_offsets = (end, end + length);
             let entry = Entry { dtype: *dtype, shape: shape.clone(), data_offsets };
             let entry = serde_json::to_string(&entry).expect("it is plain data");
             header += &format!(r#","{name}":{entry}"#);
-            end += bytes.len();
+            end += length;
         }
         header.push('}');
         while !(8 + header.len()).is_multiple_of(ALIGNMENT) {
             header.push(' ');
         }
-        let mut file = (header.len() as u64).to_le_bytes().to_vec();
-        file.extend(header.into_bytes());
-        for (.., bytes) in self.0 {
-            file.extend(bytes);
+        let head = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        let mut hash = Sha256::new_with_prefix(&head[HASH + HASH_DIGITS..]);
+        out.write_all(&head)?;
+        let mut write = |bytes: &[u8]| {
+            hash.update(bytes);
+            out.write_all(bytes)
+        };
+        for (.., content) in &self.0 {
+            match content {
+                Content::Bytes(bytes) => write(bytes)?,
+                Content::Matrix(values, columns) => values.pieces(*columns, &mut write)?,
+            }
         }
-        let hash = hexadecimal(&Sha256::digest(&file[HASH + HASH_DIGITS..]));
-        file[HASH..HASH + HASH_DIGITS].copy_from_slice(hash.as_bytes());
-        file
+        out.seek(SeekFrom::Start(start + HASH as u64))?;
+        out.write_all(hexadecimal(&hash.finalize()).as_bytes())?;
+        out.seek(SeekFrom::Start(start + (head.len() + end) as u64))?;
+        out.flush()
     }
 }
 
@@ -348,6 +369,9 @@ impl Tensors {
         if bias.len() != outputs {
             return Err(damaged(&format!("the bias of {name} has another length")));
         }
+        if matches!(&weights, Values::Int8(int8) if int8.by_row) {
+            return Err(damaged(&format!("{name} has a scale a row")));
+        }
         let activation = match self.bytes(&format!("{name}.activation"), DataType::U8) {
             Ok((_, activation)) => Activation::named(&activation)
                 .ok_or_else(|| damaged(&format!("the activation of {name} is none")))?,
@@ -377,13 +401,15 @@ impl Tensors {
             Err(_) => {
                 let (shape, bytes) = self.bytes(&weight, DataType::I8)?;
                 let (_, zero_points) = self.bytes(&format!("{name}.zero_point"), DataType::I32)?;
-                let values = Values::Int8 {
-                    values: bytes,
+                let (of, scales) = self.bytes(&format!("{name}.scale"), DataType::F32)?;
+                let int8 = Int8 {
+                    bytes,
                     unsigned: false,
-                    scales: self.floats(&format!("{name}.scale"))?,
+                    scales: numbers(&scales, f32::from_le_bytes),
                     zero_points: numbers(&zero_points, i32::from_le_bytes),
+                    by_row: of.len() == 2,
                 };
-                (shape, values)
+                (shape, Values::Int8(int8))
             }
         };
         match *shape {

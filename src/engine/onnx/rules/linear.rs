@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Rules, both_ways};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
-use crate::model::{Activation, Linear, Values, signed};
+use crate::model::{Activation, Floats, Int8, Linear, Values, signed};
 
 impl<'a> Rules<'a> {
     /// A linear layer with its input: a product and a bias, in any of the forms of `product`.
@@ -73,7 +73,7 @@ impl<'a> Rules<'a> {
             let by_row = matches!(axis, 0 | -2) && self.graph.scalar(scale).is_none();
             let matrix = self.int8_matrix(values, scale, node.input.get(2), by_row)?;
             let matrix = if by_row { matrix.transposed() } else { matrix };
-            return Some(Matrix { values: Values::Float(matrix.values.to_f32().into()), ..matrix });
+            return Some(matrix.in_floats());
         }
         let constant = self.graph.constant(name).filter(|constant| constant.is_float())?;
         let [rows, columns] = sides(&constant.shape)?;
@@ -90,11 +90,11 @@ impl<'a> Rules<'a> {
         by_row: bool,
     ) -> Option<Matrix> {
         let constant = self.graph.constant(values)?;
-        let (unsigned, values) = constant.bytes()?;
+        let (unsigned, bytes) = constant.bytes()?;
         let [rows, columns] = sides(&constant.shape)?;
-        let (rows, columns, values) = match by_row {
-            true => (columns, rows, Bytes::from(transpose(&values, rows, columns))),
-            false => (rows, columns, values),
+        let (rows, columns, bytes) = match by_row {
+            true => (columns, rows, Bytes::from(transpose(&bytes, rows, columns))),
+            false => (rows, columns, bytes),
         };
         let zero_points = match zero_point.filter(|name| !name.is_empty()) {
             Some(name) => {
@@ -104,7 +104,8 @@ impl<'a> Rules<'a> {
             None => vec![signed(0, unsigned).into()],
         };
         let scales = self.graph.floats(scale)?;
-        let values = Values::Int8 { values, unsigned, scales, zero_points };
+        let int8 = Int8 { bytes, unsigned, scales, zero_points, by_row: false };
+        let values = Values::Int8(int8);
         values.fit(rows, columns).then_some(Matrix { rows, columns, values })
     }
 }
@@ -126,8 +127,17 @@ impl Matrix {
 
     fn transposed(self) -> Matrix {
         let Matrix { rows, columns, values } = self;
-        let values = Values::Float(transpose(&values.to_f32(), rows, columns).into());
+        let floats = match values {
+            Values::Float(floats) => floats,
+            int8 => Floats::from(int8.to_f32(columns)),
+        };
+        let values = Values::Float(floats.transposed(columns));
         Matrix { rows: columns, columns: rows, values }
+    }
+
+    fn in_floats(self) -> Matrix {
+        let values = Values::Float(self.values.to_f32(self.columns).into());
+        Matrix { values, ..self }
     }
 }
 
