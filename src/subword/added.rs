@@ -1,16 +1,16 @@
 //! Added tokens: texts that are tokens wherever they stand, such as `[SEP]` and `<mask>`.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// Tokens to look for in one kind of text: as it is, or normalised.
 pub(super) struct AddedTokens {
-    tokens: Vec<Added>,
-    /// Whether a token begins with a byte.
-    first: [bool; 256],
+    /// For each first byte, the longest first.
+    by_byte: [Vec<Added>; 256],
 }
 
 pub(super) struct Added {
-    /// It does not begin with white space.
+    /// It is not empty, and does not begin with white space.
     pub text: String,
     pub id: u32,
     /// White space before it is its own.
@@ -21,15 +21,17 @@ pub(super) struct Added {
 
 impl AddedTokens {
     pub fn new(tokens: Vec<Added>) -> AddedTokens {
-        let mut first = [false; 256];
-        for byte in tokens.iter().filter_map(|token| token.text.bytes().next()) {
-            first[usize::from(byte)] = true;
+        let mut by_byte = [const { Vec::new() }; 256];
+        for token in tokens {
+            by_byte[usize::from(token.text.as_bytes()[0])].push(token);
         }
-        AddedTokens { tokens, first }
+        // Stable: of those with the same text, the first is found.
+        by_byte.iter_mut().for_each(|tokens| tokens.sort_by_key(|t| Reverse(t.text.len())));
+        AddedTokens { by_byte }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.tokens.is_empty()
+        self.by_byte.iter().all(Vec::is_empty)
     }
 
     /// All of a text in order: tokens by their ids, and what stands between them.
@@ -61,11 +63,10 @@ impl AddedTokens {
     /// The first token from a byte on; of several there the longest, and of these the first.
     fn next(&self, text: &str, from: usize) -> Option<(usize, &Added)> {
         let bytes = text.as_bytes();
-        let starts = (from..bytes.len()).filter(|&start| self.first[usize::from(bytes[start])]);
-        starts.into_iter().find_map(|start| {
+        (from..bytes.len()).find_map(|start| {
             let here = |token: &&Added| bytes[start..].starts_with(token.text.as_bytes());
-            let found = self.tokens.iter().rev().filter(here).max_by_key(|token| token.text.len());
-            found.map(|token| (start, token))
+            let found = self.by_byte[usize::from(bytes[start])].iter().find(here);
+            found.map(|token: &Added| (start, token))
         })
     }
 }

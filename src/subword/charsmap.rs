@@ -46,6 +46,11 @@ impl Charsmap {
         edits.apply(chars)
     }
 
+    /// Characters of the longest replacement.
+    pub fn longest(&self) -> usize {
+        self.replacements.split('\0').map(|new| new.chars().count()).max().unwrap_or(0)
+    }
+
     /// By the shortest rule that a text begins with.
     fn replacement(&self, text: &str) -> Option<&str> {
         let unit = |node: usize| self.trie.get(node).copied();

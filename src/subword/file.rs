@@ -1,6 +1,8 @@
 //! Reads the `tokenizer.json` of models with one of this module's tokenizers, as the `tokenizers`
 //! crate writes it.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use super::added::{Added, AddedTokens};
@@ -139,6 +141,10 @@ fn bert(
     })
 }
 
+/// How many characters normalisation may make of one: NFKC makes 18 at most, and lower case 3. A
+/// file from anywhere must not fill the memory.
+const MOST_GROWTH: usize = 128;
+
 fn unigram(
     normalizer: Option<Normalizer>,
     pre_tokenizer: PreTokenizer,
@@ -155,6 +161,10 @@ fn unigram(
     let mut steps = Vec::new();
     if let Some(step) = normalizer {
         step.add_to(&mut steps)?;
+    }
+    let growth = steps.iter().map(Step::growth).try_fold(1usize, |a, b| a.checked_mul(b));
+    if growth.is_none_or(|growth| growth > MOST_GROWTH) {
+        return Err(format!("its normalizer makes a text over {MOST_GROWTH} times as long"));
     }
     let (split_spaces, sign) = pre_tokenizer.words()?;
     let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
@@ -227,14 +237,13 @@ fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Own, S
         Model::Unigram(unigram) => &unigram.vocabulary,
     };
     let mut vocab_size = vocabulary.len();
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     for AddedToken { id, content, single_word, .. } in &tokens {
         let own = vocabulary.id(content).unwrap_or(vocab_size as u32);
         vocab_size += usize::from(vocabulary.id(content).is_none());
-        if *single_word || content.is_empty() || own != *id || seen.contains(&content) {
+        if *single_word || content.is_empty() || own != *id || !seen.insert(content) {
             return Err(format!("its token {content} is added in a way that is not known here"));
         }
-        seen.push(content);
     }
     // Of two that are the same in normalised text, a special one is found.
     tokens.sort_by_key(|token| !token.special);

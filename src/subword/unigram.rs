@@ -152,6 +152,17 @@ impl Unigram {
 }
 
 impl Step {
+    /// The most characters that it makes of one.
+    pub fn growth(&self) -> usize {
+        match self {
+            Step::Charsmap(map) => map.longest().max(1),
+            Step::Lowercase => 3,
+            Step::Strip { .. } => 1,
+            // Two spaces at least.
+            Step::JoinSpaces(new) => new.chars().count().div_ceil(2).max(1),
+        }
+    }
+
     fn apply(&self, chars: Vec<Char>) -> Vec<Char> {
         match self {
             Step::Charsmap(map) => map.apply(&chars),

@@ -7,8 +7,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 /// Tokens by their text.
 ///
 /// The hash (FNV-1a, Fowler, Noll and Vo) goes through a text byte by byte, so that one pass gives
-/// those of all its beginnings. Collisions are looked for in the next slots; nothing that strangers
-/// write is ever put in. Two bits for a hash tell, before any text is compared, where there is nothing
+/// those of all its beginnings. Collisions are looked for in the next slots: a file made to
+/// have many loads slowly, and texts put nothing in. Two bits for a hash tell, before any text is compared, where there is nothing
 /// to find.
 pub(super) struct Vocabulary {
     /// All texts, one after another.

@@ -38,7 +38,7 @@ fn all() -> Vec<(Own, General)> {
         sequence(&[&map, &strip(false, true), &join("▁")]),
         sequence(&[&strip(true, true), &map, &join(" ")]),
         sequence(&[&lowercase, &sequence(&[&strip(true, false), &map]), &join("x ▁")]),
-        sequence(&[&map, &join(""), &map, &lowercase]),
+        sequence(&[&map, &join(""), &lowercase]),
         join(" "),
     ];
     let metaspace = |fields: Value| {
@@ -71,19 +71,23 @@ fn all() -> Vec<(Own, General)> {
             mask["normalized"] = (i % 2 == 1).into();
             mask["lstrip"] = (j % 2 == 0).into();
             mask["rstrip"] = (j % 3 == 1).into();
-            if i + j % 2 == 0 {
+            if (i + j) % 2 == 0 {
                 added.as_array_mut().unwrap().remove(3);
-                let flags = [(804, "Wo½rd", false), (805, "the", false), (806, "▁a", j % 4 < 2)];
-                added.as_array_mut().unwrap().extend(flags.map(|(id, content, special)| {
-                    json!({ "id": id, "content": content, "single_word": false, "lstrip": false,
+                let mut flags = vec![(804, "Wo½rd", false), (805, "the", false)];
+                // The charsmap makes a space of its first character, which is refused.
+                flags.extend((i == 0).then_some((806, "▁a", j % 4 < 2)));
+                added.as_array_mut().unwrap().extend(flags.into_iter().map(
+                    |(id, content, special)| {
+                        json!({ "id": id, "content": content, "single_word": false, "lstrip": false,
                             "rstrip": special, "normalized": j % 4 < 3, "special": special })
-                }));
+                    },
+                ));
                 let known = plain()["model"]["vocab"]
                     .as_array()
                     .unwrap()
                     .iter()
                     .position(|piece| piece[0] == "▁a");
-                if let Some(id) = known {
+                if let (0, Some(id)) = (i, known) {
                     added[6]["id"] = id.into();
                 }
             }
@@ -227,7 +231,10 @@ fn scores_decide_as_in_the_crate() {
 
 #[test]
 fn other_tokenizers_are_left_to_the_crate() {
-    let edits: [(&str, Value); 12] = [
+    let twice = plain()["normalizer"]["normalizers"][0].clone();
+    let twice = json!({ "type": "Sequence", "normalizers": [twice, twice] });
+    let edits: [(&str, Value); 13] = [
+        ("/normalizer", twice),
         ("/normalizer/normalizers/0", json!({ "type": "NFKC" })),
         ("/normalizer/normalizers/0/precompiled_charsmap", "ALwCAACE".into()),
         ("/normalizer/normalizers/0/precompiled_charsmap", "*".into()),
