@@ -1,6 +1,6 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-bundlers test-clients test-examples demo test-demo check bench-peers bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build test test-native test-js test-bundlers test-clients test-examples demo test-demo check bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -55,6 +55,13 @@ bench-peers: build
 	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
 	cd benches/peers && node run.js --package ../../target/crossrank-0.1.0.tgz \
 		--package ../../target/crossrank-minilm-l6-en-0.1.0.tgz $(BENCH)
+
+# A model of bge-reranker-large's shape beside ONNX Runtime; writes a record. PYTHON has
+# benches/big/requirements.txt, BENCH takes run.py's options.
+PYTHON ?= python3
+bench-big:
+	cargo build --release --bin crossrank --example bench_worker
+	$(PYTHON) benches/big/run.py $(BENCH)
 
 # A page with crossrank in a worker, and one with transformers.js: opening it, and lists of 100.
 bench-page: build

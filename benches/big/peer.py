@@ -1,0 +1,52 @@
+"""ONNX Runtime for run.py: reads a JSON request a line and answers each with a line, as the example `bench_worker`.
+
+- {"op": "load", "model": FOLDER, "threads": N} loads FOLDER/onnx/model_quantized.onnx.
+- {"op": "prepare", "ids": [[...], ...], "batch": N} keeps sequences; N are read together.
+- {"op": "run"} scores them: {"ms_total", "logits"}.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+import onnxruntime as ort
+
+
+def batches(ids, size):
+    """The shortest first, each batch padded to its longest: (indices, input_ids, attention_mask)."""
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    for start in range(0, len(order), size):
+        indices = order[start : start + size]
+        shape = (len(indices), max(len(ids[i]) for i in indices))
+        rows, mask = np.ones(shape, np.int64), np.zeros(shape, np.int64)
+        for row, i in enumerate(indices):
+            rows[row, : len(ids[i])] = ids[i]
+            mask[row, : len(ids[i])] = 1
+        yield indices, rows, mask
+
+
+def main():
+    session, ids, size = None, [], 1
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = {"ok": True}
+        if request["op"] == "load":
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = request["threads"]
+            session = ort.InferenceSession(f"{request['model']}/onnx/model_quantized.onnx", options,
+                                           providers=["CPUExecutionProvider"])
+        elif request["op"] == "prepare":
+            ids, size = request["ids"], request["batch"]
+        else:
+            logits = [0.0] * len(ids)
+            start = time.perf_counter()
+            for indices, rows, mask in batches(ids, size):
+                out = session.run(None, {"input_ids": rows, "attention_mask": mask})[0]
+                for i, row in zip(indices, out):
+                    logits[i] = float(row[0])
+            answer = {"ms_total": (time.perf_counter() - start) * 1e3, "logits": logits}
+        print(json.dumps(answer), flush=True)
+
+
+main()
