@@ -27,7 +27,7 @@ cp pkg/test/{suite,control-suite,embedder-suite,hub-suite,remote-suite,checks,st
 cp pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"
-cp -r tests/data/graphs/{other-silu,int8-tensor} "$CROSSRANK_PROJECT/graphs"
+cp -r tests/data/graphs/{other-silu,int8-tensor,external-int8} "$CROSSRANK_PROJECT/graphs"
 program=${CROSSRANK_SERVE:-target/release/crossrank}
 [ -x "$program" ] || cargo build --release
 "$program" prepare models/minilm-l6-en --output "$CROSSRANK_PROJECT/model.crossrank"

@@ -58,17 +58,26 @@ async function* slices(content: Content): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** Refuses a file that is too large, before it is fetched where its length is known. */
+export function checkSize(size: number | undefined): void {
+  if (size !== undefined && size > MOST) throw tooLarge(size);
+}
+
+function tooLarge(size: number): CrossrankError {
+  return new CrossrankError(
+    "unsupported-model",
+    `a file of the model has ${Math.ceil(size / 1e6)} MB, which do not fit into the memory of ` +
+      "WebAssembly: 2147 MB a file at most, 4294 MB in all; take a quantized or a smaller model, " +
+      "or run this one natively (crossrank serve)",
+  );
+}
+
 /** Puts a file into an instance's memory. */
 export async function put(files: WasmFiles, name: string, { pieces, size }: Pieces): Promise<void> {
   let length = 0;
   const reserve = (bytes: number) => {
-    if (length + bytes <= MOST && files.reserve(name, bytes)) return;
-    throw new CrossrankError(
-      "unsupported-model",
-      `a file of the model has ${Math.ceil((size ?? length + bytes) / 1e6)} MB or more, which do ` +
-        "not fit into the memory of WebAssembly: 2147 MB a file at most, 4294 MB in all; take a " +
-        "quantized or a smaller model, or run this one natively (crossrank serve)",
-    );
+    checkSize(length + bytes);
+    if (!files.reserve(name, bytes)) throw tooLarge(size ?? length + bytes);
   };
   if (size !== undefined) reserve(size);
   for await (const piece of pieces) {

@@ -1,8 +1,8 @@
 // The hub's cache and settings in node: the variables of huggingface_hub.
 
-import { access, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { HubPlatform } from "./hub.js";
 
@@ -21,13 +21,12 @@ export const hub: HubPlatform = {
     offline: /^(1|on|yes|true)$/i.test(set("HF_HUB_OFFLINE") ?? ""),
   }),
 
-  async folder(repository, revision, graphs) {
+  async snapshot(repository, revision) {
     const own = join(cache(), `models--${repository.replaceAll("/", "--")}`);
     const commit = await readFile(join(own, "refs", revision), "utf8").catch(() => revision);
     const folder = join(own, "snapshots", commit.trim());
-    const holds = (path: string) => access(join(folder, path)).then(() => true, () => false);
-    const held = await Promise.all(graphs.map(holds));
-    const complete = (await holds("tokenizer.json")) && (await holds("config.json"));
-    return complete && held.includes(true) ? pathToFileURL(`${folder}/`) : undefined;
+    const paths = await readdir(folder, { recursive: true }).catch(() => undefined);
+    const slashed = paths?.map((path) => path.split(sep).join("/"));
+    return slashed && { folder: pathToFileURL(`${folder}/`), paths: slashed };
   },
 };

@@ -18,13 +18,18 @@ export interface Place {
 export interface HubPlatform {
   /** What the environment says in place of options. */
   settings(): { baseUrl?: string | undefined; token?: string | undefined; offline?: boolean };
-  /** The folder of the hub's cache that holds a revision with one of the graphs, if there is one. */
-  folder(repository: string, revision: string, graphs: string[]): Promise<URL | undefined>;
+  /** What the hub's cache holds of a revision, if it does. */
+  snapshot(
+    repository: string,
+    revision: string,
+  ): Promise<{ folder: URL; paths: string[] } | undefined>;
 }
 
 type Task = KnownModel["task"];
 
 const HUB = "https://huggingface.co";
+
+const CLASSES: Record<Task, string> = { rerank: "Reranker", embed: "Embedder" };
 
 /** The options of `load`, where a name may go before them. */
 export function withName<O extends Pick<LoadOptions, "model">>(
@@ -39,9 +44,14 @@ export function withName<O extends Pick<LoadOptions, "model">>(
     throw invalid(`options.model goes with no name, as ${show(given)} is; leave one of them out`);
   }
   const known = knownAs(given);
+  if (known && known.task !== task) {
+    throw invalid(`${given} is for another class; load it with ${CLASSES[known.task]}`);
+  }
   if (known?.bundled) {
-    if (known.task === task) return options as unknown as O;
-    throw invalid(`${given} is for another class; load it with Reranker or Embedder`);
+    if (baseUrl === undefined && revision === undefined && token === undefined) {
+      return options as unknown as O;
+    }
+    throw invalid(`${given} is a package of its own; leave baseUrl, revision and token out`);
   }
   const model = new HubModel(given, known, { baseUrl, revision, token });
   return { ...options, model } as unknown as O;
@@ -72,30 +82,30 @@ export class HubModel {
           "name a folder or a URL as in load({ model })",
       );
     }
-    check("baseUrl", baseUrl, "an http: or https: URL", isWeb(baseUrl));
+    checked({ baseUrl, token });
     const inside = typeof revision === "string" && /^[\w.+-]+(\/[\w.+-]+)*$/.test(revision);
     check("revision", revision, "a branch, a tag or a commit", inside && !revision.includes(".."));
-    const visible = typeof token === "string" && /^[!-~]+$/.test(token);
-    check("token", token && "[a token]", "a text of visible ASCII characters", visible);
   }
 
-  /** The files at the places: of the hub's cache where the platform has one, or those listed. */
+  /**
+   * The files at the places, and those that hold a graph's weights: of the hub's cache where the
+   * platform has one, or those listed.
+   */
   async files(
     places: Record<string, Place>,
     sources: Sources,
   ): Promise<Record<string, KnownFile | FolderFile>> {
     const { hub } = sources.platform;
-    const settings = hub?.settings() ?? {};
+    const settings = checked(hub?.settings() ?? {});
     const revision = this.#options.revision ?? "main";
-    const paths = (key: string) => [...(key === "onnx" ? this.#graphs : []), ...places[key]!.paths];
-    const folder = await hub?.folder(this.#repository, revision, paths("onnx"));
-    const wanted: Record<string, KnownFile | FolderFile> = {};
-    if (folder) {
-      for (const [key, { optional = false }] of Object.entries(places)) {
-        const urls = paths(key).map((path) => new URL(path, folder));
-        wanted[key] = { slot: `${folder.href} ${key}`, urls, optional };
-      }
-      return wanted;
+    const snapshot = await hub?.snapshot(this.#repository, revision);
+    const cached = snapshot && this.#choose(places, snapshot.paths);
+    // A cache may hold some files of a model: to know that a file does not exist takes the hub.
+    if (cached && (settings.offline || isWhole(cached, places))) {
+      return mapped(cached, (key, path) => {
+        const url = new URL(path, snapshot.folder);
+        return { slot: `${snapshot.folder.href} ${key}`, urls: [url], optional: false };
+      });
     }
     if (settings.offline) {
       const message = `${this.#name} is not in the hub's cache, and HF_HUB_OFFLINE keeps it from being fetched`;
@@ -108,17 +118,33 @@ export class HubModel {
     const base = new URL(baseUrl);
     if (!base.pathname.endsWith("/")) base.pathname += "/";
     const { commit, files } = await this.#list(base, revision, token, sources);
-    for (const [key, { optional = false }] of Object.entries(places)) {
-      const path = paths(key).find((path) => files.has(path) && !dataOf(path, files));
-      if (path !== undefined) {
-        const slot = `${this.#repository} ${key}`;
-        const url = new URL(`${this.#repository}/resolve/${commit}/${path}`, base);
-        wanted[key] = { slot, url, ...files.get(path)!, token };
-      } else if (!optional) {
-        throw this.#lacks(key === "onnx" ? undefined : places[key]!.paths[0]!, files);
+    const chosen = this.#choose(places, [...files.keys()]);
+    for (const [key, { paths, optional }] of Object.entries(places)) {
+      if (chosen[key] === undefined && !optional) {
+        throw this.#lacks(key === "onnx" ? undefined : paths[0]!, files);
       }
     }
-    return wanted;
+    return mapped(chosen, (key, path) => {
+      const slot = `${this.#repository} ${key}`;
+      const url = new URL(`${this.#repository}/resolve/${commit}/${path}`, base);
+      return { slot, url, ...files.get(path)!, token };
+    });
+  }
+
+  /** The paths of a repository that are wanted, by the names of the model's files. */
+  #choose(places: Record<string, Place>, paths: string[]): Record<string, string> {
+    const chosen: Record<string, string> = {};
+    for (const [key, place] of Object.entries(places)) {
+      const wanted = [...(key === "onnx" ? this.#graphs : []), ...place.paths];
+      const path = wanted.find((path) => paths.includes(path));
+      if (path !== undefined) chosen[key] = path;
+    }
+    const graph = chosen["onnx"];
+    // The graph names these as they lie beside it.
+    for (const path of graph === undefined ? [] : paths.filter((path) => isDataOf(graph, path))) {
+      chosen[path.split("/").pop()!] = path;
+    }
+    return chosen;
   }
 
   async #list(base: URL, revision: string, token: string | undefined, sources: Sources) {
@@ -131,6 +157,7 @@ export class HubModel {
     try {
       return listed(JSON.parse(text) as Listing);
     } catch (cause) {
+      await sources.storage.remove(slot);
       const message = `${url.href} is no listing of a model's files; check that baseUrl is a hub's`;
       throw new CrossrankError("fetch-failed", message, { cause });
     }
@@ -163,11 +190,8 @@ export class HubModel {
     let message = `${repository} holds no ${path}; export the model with its fast tokenizer`;
     if (path === undefined) {
       const graphs = [...files.keys()].filter((path) => path.endsWith(".onnx"));
-      const own = graphs.some((graph) => dataOf(graph, files));
-      message = own
-        ? `${repository} keeps the weights of its graph in a file of its own, which is not read here; ` +
-          "take `crossrank pull` and `crossrank prepare`, and name that file"
-        : graphs.length > 0
+      message =
+        graphs.length > 0
           ? `${repository} holds no graph in a usual place (but ${graphs.join(", ")})`
           : `${repository} holds no ONNX graph; export it by \`optimum-cli export onnx\` and name that folder`;
     }
@@ -194,9 +218,32 @@ function listed({ sha, siblings }: Listing): { commit: string; files: Files } {
   return { commit: sha, files };
 }
 
-/** Whether a graph's weights lie in other files: `model.onnx_data` or `model.onnx.data`. */
-function dataOf(graph: string, files: Files): boolean {
-  return [...files.keys()].some((path) => path.startsWith(`${graph}_data`) || path === `${graph}.data`);
+/** Whether a path is of a graph's weights: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`. */
+function isDataOf(graph: string, path: string): boolean {
+  return path.startsWith(`${graph}_data`) || path === `${graph}.data`;
+}
+
+/** Whether what was chosen needs nothing else: an embedder also says how its vectors are made. */
+function isWhole(chosen: Record<string, string>, places: Record<string, Place>): boolean {
+  const required = Object.entries(places).filter(([, { optional }]) => !optional);
+  const says = !("pooling" in places) || "pooling" in chosen || "poolingConfig" in chosen;
+  return says && required.every(([key]) => key in chosen);
+}
+
+function mapped<T>(
+  chosen: Record<string, string>,
+  each: (key: string, path: string) => T,
+): Record<string, T> {
+  return Object.fromEntries(Object.entries(chosen).map(([key, path]) => [key, each(key, path)]));
+}
+
+/** An address and a token, of the options or of the environment. */
+function checked<T extends Pick<HubOptions, "baseUrl" | "token">>(given: T): T {
+  const { baseUrl, token } = given;
+  check("baseUrl", baseUrl, "an http: or https: URL", isWeb(baseUrl));
+  const visible = typeof token === "string" && /^[!-~]+$/.test(token);
+  check("token", token && "[a token]", "a text of visible ASCII characters", visible);
+  return given;
 }
 
 function isWeb(url: unknown): boolean {

@@ -2,11 +2,11 @@
 
 import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../types/index.js";
 import { Stop } from "./abort.js";
-import { bytesOf, partOf, type Content } from "./content.js";
+import { bytesOf, checkSize, partOf, type Content } from "./content.js";
 import type { Report } from "./download.js";
 import { CrossrankError } from "./errors.js";
 import { HubModel, type Place } from "./hub.js";
-import { isObject, show, urlOf } from "./input.js";
+import { check, isObject, show, urlOf } from "./input.js";
 import type { Platform } from "./platform.js";
 import { canHash, find, sha256, type FolderFile, type Found, type KnownFile } from "./read.js";
 import type { Storage } from "./storage.js";
@@ -108,6 +108,7 @@ export async function readModel(
       Object.entries(wanted).map(async ([key, file]) => [key, await find(file, sources)] as const),
     );
     const found = begun.filter((entry): entry is [string, Found] => entry[1] !== undefined);
+    for (const [, { size }] of found) checkSize(size);
     const reporter = progressOf(found.map(([, file]) => file), onProgress, stop.signal);
     const read = await Promise.all(
       found.map(async ([key, file]) => [key, await file.read(reporter(file))] as const),
@@ -140,7 +141,10 @@ export async function fingerprintOf(
   const { onnx, tokenizer, config } = files;
   // One file that is no prepared model is none at all, as the core will say.
   if (!canHash() || !tokenizer || !config) return {};
-  const digests = [onnx, tokenizer, config].map(async (file) => sha256(await bytesOf(file)));
+  const isExternal = ([key]: [string, Content]) => !(key in FOLDER || key in EMBEDDING);
+  const external = Object.entries(files).filter(isExternal).map(([, file]) => file);
+  const parts = [onnx, tokenizer, config, ...external];
+  const digests = parts.map(async (file) => sha256(await bytesOf(file)));
   return { fingerprint: (await Promise.all(digests)).join(" ") };
 }
 
@@ -195,7 +199,13 @@ function filesOf(model: ModelBytes | Uint8Array | ArrayBuffer): ModelFiles {
       `model.${key} is ${show(value)}; give a Uint8Array or an ArrayBuffer`,
     );
   };
+  const { external = {} } = model;
+  check("model.external", external, "an object of files by their names", isObject(external));
+  for (const [name, file] of Object.entries(external)) {
+    check(`model.external["${name}"]`, file, "a Uint8Array or an ArrayBuffer", isBuffer(file));
+  }
   return {
+    ...Object.fromEntries(Object.entries(external).map(([name, file]) => [name, plain(file)])),
     onnx: bytes("onnx"),
     tokenizer: bytes("tokenizer"),
     config: bytes("config"),

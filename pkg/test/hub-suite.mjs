@@ -48,6 +48,14 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       ok(asked.some(({ path }) => path.includes("onnx/model_quantized.onnx")), "no graph was asked for");
     },
 
+    async "fetches the files that hold a graph's weights"() {
+      const { baseUrl, log } = await scripted();
+      const logit = await logitOf(await load("owner/external", { baseUrl }));
+      // tests/data/graphs/external-int8/expected.json
+      ok(Math.abs(logit - 0.584) < 0.1, `the logit is ${logit}`);
+      ok((await log()).some(({ path }) => path.endsWith("onnx/model_quantized.onnx.data")), "no data");
+    },
+
     async "takes a known model from where it is as ONNX"() {
       const { baseUrl, log } = await scripted();
       for (const name of ["cross-encoder/ms-marco-MiniLM-L-6-v2", "ms-marco-MiniLM-L6-v2"]) {
@@ -62,7 +70,8 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       const embedder = await Embedder.load("all-minilm-l6-v2", { workers });
       equal(embedder.dimensions, 384);
       await embedder.dispose();
-      await rejects("invalid-argument", "all-minilm-l6-v2", {}, /another class/);
+      await rejects("invalid-argument", "all-minilm-l6-v2", {}, /another class; load it with Embedder/);
+      await rejects("invalid-argument", "minilm-l6-en", { revision: "v2" }, /leave .* revision/);
     },
 
     async "goes on where a download of a hub's file broke"() {

@@ -72,6 +72,7 @@ export function tinyHub(project) {
   return startHub({
     "owner/tiny": tiny,
     "Xenova/ms-marco-MiniLM-L-6-v2": tiny,
+    "owner/external": fileURLToPath(new URL("graphs/external-int8/", project)),
     "owner/plain": fileURLToPath(new URL("remote/", project)),
   });
 }
@@ -115,7 +116,7 @@ async function filesOf(folder) {
     const content = await readFile(path);
     const inside = relative(folder, path).replaceAll("\\", "/");
     // As the hub does, weights are in the store and texts in git.
-    const large = inside.endsWith(".onnx");
+    const large = /\.onnx(\.data)?$/.test(inside);
     const hash = large
       ? createHash("sha256").update(content)
       : createHash("sha1").update(`blob ${content.length}\0`).update(content);

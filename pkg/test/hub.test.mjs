@@ -18,9 +18,10 @@ let home;
 let expected;
 
 const PROGRAM = `
-  const { Reranker } = await import("crossrank");
-  const [given, options] = JSON.parse(process.argv.at(-1));
+  const { Embedder, Reranker } = await import("crossrank");
+  const [given, { embedder, ...options }] = JSON.parse(process.argv.at(-1));
   try {
+    if (embedder) await Embedder.load(given, options);
     const reranker = await Reranker.load(given, options);
     const [{ logit }] = await reranker.score([["search query", "the rank of a passage"]]);
     console.log(JSON.stringify({ logit }));
@@ -81,5 +82,26 @@ test("a model in the hub's cache is read from there, and nobody is asked", async
       assert.deepEqual([logit, log], [expected, []]);
     }
     await rm(own, { recursive: true });
+  }
+});
+
+test("weights beside a graph in the hub's cache are read, and half an embedder is not", async () => {
+  const snapshot = (name) => join(home, "hub", `models--owner--${name}`, "snapshots", "main");
+  await cp(fileURLToPath(new URL("graphs/external-int8/", project)), snapshot("other"), { recursive: true });
+  const { logit, log } = await load("owner/other");
+  assert.ok(Math.abs(logit - 0.584) < 0.1, `the logit is ${logit}`);
+  assert.deepEqual(log, []);
+
+  await cp(tiny, snapshot("half"), { recursive: true });
+  assert.deepEqual((await load("owner/half")).log, []);
+  const asked = (await load("owner/half", { embedder: true })).log;
+  assert.match(asked[0].path, /^\/api\/models\/owner\/half\//);
+});
+
+test("settings that make no sense are named", async () => {
+  for (const variables of [{ HF_ENDPOINT: "hf-mirror.example" }, { HF_TOKEN: "hf_\nsecret" }]) {
+    const { code, message } = await load("owner/tiny", {}, variables);
+    assert.equal(code, "invalid-argument");
+    assert.ok(!message.includes("secret"), message);
   }
 });

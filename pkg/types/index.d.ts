@@ -178,6 +178,11 @@ export interface ModelBytes {
    * `pooling` is `mean` or `cls`; all else may be left out.
    */
   pooling?: Uint8Array | ArrayBuffer;
+  /**
+   * The files that hold the graph's weights, where it has such (ONNX's external data, as
+   * `model.onnx_data`), by the names that the graph has for them.
+   */
+  external?: Record<string, Uint8Array | ArrayBuffer>;
 }
 
 /** Bytes of all the model's files together. */
