@@ -86,8 +86,9 @@ enum Packed {
     F32(LinearF32),
 }
 
-/// Tokens of a block of [`Residual`].
-const BLOCK_TOKENS: usize = 32;
+/// Tokens of a block of [`Residual`]: as many as a pass over a large layer's weights, which come from
+/// memory, can be for.
+const BLOCK_TOKENS: usize = 64;
 
 impl Fused {
     /// Packs the encoder's weights for `kernel`. Outputs do not depend on which.
