@@ -40,6 +40,8 @@ pub enum ErrorKind {
     RemoteRefused,
     /// A service answered something else than its API documents.
     RemoteInvalidAnswer,
+    /// There is no GPU, it was lost, or it has no room for the model; the CPU does the same.
+    GpuFailed,
     /// The caller cancelled the call.
     Cancelled,
 }
@@ -62,6 +64,7 @@ impl ErrorKind {
             ErrorKind::RemoteUnavailable => "remote-unavailable",
             ErrorKind::RemoteRefused => "remote-refused",
             ErrorKind::RemoteInvalidAnswer => "remote-invalid-answer",
+            ErrorKind::GpuFailed => "gpu-failed",
             ErrorKind::Cancelled => "cancelled",
         }
     }

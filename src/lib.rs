@@ -98,6 +98,8 @@ mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 pub mod fusion;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 #[cfg(all(feature = "hub", not(target_arch = "wasm32")))]
 pub mod hub;
 mod kernels;

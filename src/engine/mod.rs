@@ -22,7 +22,11 @@ use anyhow::bail;
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
+#[cfg(feature = "gpu")]
+use crate::gpu::{Adapter, Gpu, Precision};
 use crate::kernels::Kernel;
+#[cfg(feature = "gpu")]
+use crate::model::Pooling;
 use crate::model::{Config, Encoder, ModelFiles, Output, prepared};
 use crate::tokenizer::Encoding;
 
@@ -237,6 +241,26 @@ pub(crate) fn run_once(
             Output::Embedding(pooling) => pool::pool_each(*pooling, &outputs, &offsets),
         })
     })
+}
+
+#[cfg(feature = "gpu")]
+impl ModelFiles {
+    /// Puts a recognised model on a GPU: a reranker, or an embedder where its files say how it makes
+    /// vectors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::GpuFailed`] where the GPU has no room for the model or cannot be used,
+    /// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognises,
+    /// [`ErrorKind::InvalidModel`] where it is damaged.
+    pub async fn load_on_gpu(&self, adapter: &Adapter, precision: Precision) -> Result<Gpu> {
+        let config = Config::either(self)?;
+        let encoder = encoder(self, &config)?;
+        let pooling = match config.output {
+            Output::Embedding(pooling) => pooling,
+            Output::Logit => Pooling::First,
+        };
+        Gpu::load(&encoder, pooling, adapter, precision).await
+    }
 }
 
 impl ModelFiles {

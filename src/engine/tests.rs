@@ -1,6 +1,9 @@
 //! Graphs of several exporters and settings (`tests/data/graphs`, written by `tests/generate`):
 //! which are recognised, what then runs, and that logits agree with the exporters' own.
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,0 +1,157 @@
+//! Whole models on a GPU, against the same arithmetic on the CPU and against other runtimes. See
+//! `gpu::tests`.
+
+use serde::Deserialize;
+
+use super::super::fused::Fused;
+use super::{Case, GENERAL, Graph, graphs};
+use crate::gpu::{Adapter, Gpu, Precision, adapters, block_on};
+use crate::kernels::Kernel;
+use crate::model::{Encoder, Linear, ModelFiles, Pooling, Values};
+use crate::tokenizer::Encoding;
+
+#[derive(Deserialize)]
+struct Golden {
+    pairs: Vec<Pair>,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    input_ids: Vec<u32>,
+    token_type_ids: Vec<u32>,
+}
+
+/// The golden pairs that have time: `CROSSRANK_GPU_TOKENS` are the most tokens of one.
+fn golden() -> Vec<Encoding> {
+    let golden: Golden =
+        serde_json::from_str(include_str!("../../../tests/data/golden.json")).unwrap();
+    let most = std::env::var("CROSSRANK_GPU_TOKENS").map_or(512, |most| most.parse().unwrap());
+    let pairs = golden.pairs.into_iter().filter(|pair| pair.input_ids.len() <= most);
+    let encodings: Vec<Encoding> =
+        pairs.map(|pair| sequence(pair.input_ids, pair.token_type_ids)).collect();
+    assert!(encodings.len() >= 8);
+    encodings
+}
+
+fn sequence(ids: Vec<u32>, type_ids: Vec<u32>) -> Encoding {
+    Encoding { ids, type_ids, query_truncated: false, document_truncated: false }
+}
+
+fn adapter() -> Adapter {
+    let adapters = block_on(async { Ok(adapters().await) }).unwrap();
+    adapters.into_iter().next().expect("there is an adapter; tests/gpu.sh installs some")
+}
+
+/// A model on the GPU in each precision that it has, with what it gives and may differ by.
+fn outputs(files: &ModelFiles, sequences: &[&Encoding]) -> Vec<(Vec<f32>, f32)> {
+    let adapter = adapter();
+    let all = [(Precision::F32, 0.02), (Precision::F16, 0.05)];
+    let has = all.into_iter().filter(|(precision, _)| adapter.f16 || *precision == Precision::F32);
+    let run = |(precision, tolerance)| {
+        let begun = std::time::Instant::now();
+        let gpu = block_on(files.load_on_gpu(&adapter, precision)).unwrap();
+        assert_eq!(gpu.precision(), precision);
+        let loaded = begun.elapsed();
+        let outputs = block_on(gpu.run(sequences)).unwrap();
+        println!(
+            "{} {precision:?}: loaded in {loaded:.1?}, in all {:.1?}",
+            adapter.name,
+            begun.elapsed()
+        );
+        (outputs, tolerance)
+    };
+    has.map(run).collect()
+}
+
+/// What an encoder gives on the CPU where activations are not quantized either.
+fn with_float_activations(mut encoder: Encoder, sequences: &[&Encoding]) -> Vec<f32> {
+    let dequantize =
+        |linear: &mut Linear| linear.weights = Values::Float(linear.weights.to_f32().into());
+    for layer in &mut encoder.layers {
+        let linears = [
+            &mut layer.query,
+            &mut layer.key,
+            &mut layer.value,
+            &mut layer.attention_output,
+            &mut layer.intermediate,
+            &mut layer.output,
+        ];
+        linears.into_iter().for_each(dequantize);
+    }
+    if let Some(head) = &mut encoder.head {
+        dequantize(&mut head.pooler);
+        dequantize(&mut head.classifier);
+    }
+    let fused = Fused::new(encoder, Kernel::best());
+    let mut run = fused.start(sequences);
+    loop {
+        if let Some(outputs) = fused.step(&mut run).unwrap() {
+            return outputs;
+        }
+    }
+}
+
+/// The largest difference.
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn golden_pairs_have_the_logits_of_the_cpu() {
+    let files = ModelFiles::embedded().unwrap();
+    let encodings = golden();
+    let sequences: Vec<&Encoding> = encodings.iter().collect();
+    let expected = with_float_activations(files.encoder().unwrap().0, &sequences);
+    for (logits, tolerance) in outputs(&files, &sequences) {
+        let distance = distance(&logits, &expected);
+        println!("{} pairs: {distance:.5} from the CPU's, {tolerance} allowed", logits.len());
+        assert!(distance <= tolerance);
+    }
+}
+
+/// Graphs of other exporters, sizes and quantizations: as the exporters' own runtime, which rounds no
+/// activations where weights are int8.
+#[test]
+fn other_graphs_have_the_logits_of_their_exporters() {
+    let mut agreed = 0;
+    for Graph { name, files, cases } in graphs() {
+        let Ok((encoder, _)) = files.encoder() else {
+            assert!(GENERAL.contains(&name.as_str()), "{name}");
+            continue;
+        };
+        let encodings: Vec<Encoding> = cases.iter().map(Case::encoding).collect();
+        let sequences: Vec<&Encoding> = encodings.iter().collect();
+        let adapter = adapter();
+        let gpu = match block_on(Gpu::load(&encoder, Pooling::First, &adapter, Precision::F32)) {
+            Ok(gpu) => gpu,
+            Err(error) => {
+                assert!(error.to_string().contains("multiples of 4"), "{name}: {error}");
+                continue;
+            }
+        };
+        let logits = block_on(gpu.run(&sequences)).unwrap();
+        let theirs =
+            cases.iter().map(|case| case.logits.float_activations.unwrap_or(case.logits.ort_none));
+        let distance = distance(&logits, &theirs.collect::<Vec<_>>());
+        let tolerance = if name == "other-half" { 0.01 } else { 1e-3 };
+        assert!(distance < tolerance, "{name}: {distance}");
+        agreed += 1;
+    }
+    assert!(agreed >= 15, "{agreed}");
+}
+
+#[test]
+fn an_embedders_vectors_are_those_of_the_cpu() {
+    let files = ModelFiles::embedded_embedder().unwrap();
+    let text = |length: u32| {
+        sequence((0..length).map(|i| 101 + i * 37).collect(), vec![0; length as usize])
+    };
+    let encodings = [3, 24, 7].map(text);
+    let sequences = encodings.each_ref();
+    let states = with_float_activations(files.encoder().unwrap().0, &sequences);
+    let expected = super::super::pool::pool_each(Pooling::Mean, &states, &[0, 3, 27, 34]);
+    for (vectors, tolerance) in outputs(&files, &sequences) {
+        assert!(distance(&vectors, &expected) < 0.2 * tolerance);
+    }
+}

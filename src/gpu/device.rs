@@ -1,0 +1,215 @@
+//! Adapters, and an opened device whose failures become errors.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use wgpu::{BufferUsages, Features, Limits};
+
+use crate::error::{Error, ErrorKind, Result, one_line};
+
+/// A GPU, or a driver that computes as one on the CPU.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    /// As its driver calls it. Browsers tell little of it.
+    pub name: String,
+    /// The interface by which it is reached: `vulkan`, `metal`, `dx12` or `webgpu`.
+    pub backend: String,
+    /// The driver and its version, where that is known.
+    pub driver: String,
+    /// It computes on the CPU, and slower than this library does there.
+    pub software: bool,
+    /// It computes in 16 bits too.
+    pub f16: bool,
+    inner: wgpu::Adapter,
+}
+
+/// The adapters there are, the one that should be fastest first. A browser names one at most.
+pub async fn adapters() -> Vec<Adapter> {
+    let backends = wgpu::Backends::PRIMARY;
+    let descriptor = wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    };
+    let mut adapters = wgpu::Instance::new(descriptor).enumerate_adapters(backends).await;
+    adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    });
+    adapters.into_iter().map(Adapter::new).collect()
+}
+
+impl Adapter {
+    fn new(inner: wgpu::Adapter) -> Adapter {
+        let info = inner.get_info();
+        let backend = match info.backend {
+            wgpu::Backend::BrowserWebGpu => "webgpu".to_owned(),
+            other => other.to_string(),
+        };
+        let known = |text: &str| !text.is_empty();
+        let driver = [info.driver.as_str(), info.driver_info.as_str()];
+        Adapter {
+            backend,
+            driver: driver.into_iter().filter(|&part| known(part)).collect::<Vec<_>>().join(" "),
+            software: info.device_type == wgpu::DeviceType::Cpu,
+            f16: inner.features().contains(Features::SHADER_F16),
+            name: info.name,
+            inner,
+        }
+    }
+}
+
+/// An opened adapter.
+pub(super) struct Device {
+    pub inner: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub limits: Limits,
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+impl Device {
+    /// Opens an adapter with all the memory that it can bind, and otherwise with no more than any
+    /// adapter has.
+    pub async fn open(adapter: &Adapter, f16: bool) -> Result<Device> {
+        let available = adapter.inner.limits();
+        let limits = Limits {
+            max_storage_buffer_binding_size: available.max_storage_buffer_binding_size,
+            max_buffer_size: available.max_buffer_size,
+            ..Limits::downlevel_defaults()
+        };
+        let mut lacking = None;
+        limits.check_limits_with_fail_fn(&available, true, |name, needed, has| {
+            lacking = Some(format!("its {name} is {has}, and {needed} are needed"));
+        });
+        if let Some(lacking) = lacking {
+            return Err(failed(lacking));
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            required_features: if f16 { Features::SHADER_F16 } else { Features::empty() },
+            required_limits: limits.clone(),
+            ..wgpu::DeviceDescriptor::default()
+        };
+        let opened = adapter.inner.request_device(&descriptor).await;
+        let (inner, queue) = opened.map_err(|e| failed(format!("it cannot be opened ({e})")))?;
+        let failure = Arc::<Mutex<Option<String>>>::default();
+        let keep = failure.clone();
+        inner.on_uncaptured_error(Arc::new(move |error| note(&keep, format!("{error}"))));
+        let keep = failure.clone();
+        inner.set_device_lost_callback(move |_, message| note(&keep, format!("lost: {message}")));
+        Ok(Device { inner, queue, limits, failure })
+    }
+
+    /// A buffer that shaders read or write, and that is written by commands or read back.
+    pub fn buffer(&self, bytes: u64) -> wgpu::Buffer {
+        self.buffer_for(
+            bytes,
+            BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC,
+        )
+    }
+
+    pub fn buffer_for(&self, bytes: u64, usage: BufferUsages) -> wgpu::Buffer {
+        let descriptor =
+            wgpu::BufferDescriptor { label: None, size: bytes, usage, mapped_at_creation: false };
+        self.inner.create_buffer(&descriptor)
+    }
+
+    /// A buffer that holds `data`.
+    pub fn upload<T: bytemuck::NoUninit>(&self, data: &[T]) -> wgpu::Buffer {
+        let bytes = bytemuck::cast_slice(data);
+        let buffer = self.buffer(bytes.len() as u64);
+        self.queue.write_buffer(&buffer, 0, bytes);
+        buffer
+    }
+
+    /// Gives commands to the device, and fails where it refuses one of them.
+    pub async fn guarded<T>(&self, commands: impl FnOnce() -> T) -> Result<T> {
+        let filters = [
+            wgpu::ErrorFilter::Validation,
+            wgpu::ErrorFilter::OutOfMemory,
+            wgpu::ErrorFilter::Internal,
+        ];
+        let scopes = filters.map(|filter| self.inner.push_error_scope(filter));
+        let result = commands();
+        // All scopes end before anything is awaited: others may give commands in the meantime.
+        let errors: Vec<_> = scopes.into_iter().rev().map(|scope| scope.pop()).collect();
+        for error in errors {
+            if let Some(error) = error.await {
+                note(&self.failure, error.to_string());
+            }
+        }
+        self.check()?;
+        Ok(result)
+    }
+
+    /// The floats at the start of a buffer, once all commands are done. Outside of browsers this
+    /// blocks.
+    pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<f32>> {
+        let slice = buffer.slice(..bytes);
+        let (done, came) = promise();
+        slice.map_async(wgpu::MapMode::Read, done);
+        #[cfg(not(target_arch = "wasm32"))]
+        self.inner
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|e| failed(format!("it does not answer ({e})")))?;
+        let mapped = came.await;
+        self.check()?;
+        mapped.map_err(|e| failed(format!("its results cannot be read ({e})")))?;
+        let view = slice.get_mapped_range().map_err(|e| failed(e.to_string()))?;
+        let floats = view.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let floats = floats.collect();
+        drop(view);
+        buffer.unmap();
+        Ok(floats)
+    }
+
+    /// Fails once the device has: it will not work again.
+    pub fn check(&self) -> Result<()> {
+        match &*lock(&self.failure) {
+            Some(reason) => Err(failed(reason)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Keeps the first failure, of which others follow.
+fn note(failure: &Mutex<Option<String>>, reason: String) {
+    lock(failure).get_or_insert(one_line(&reason));
+}
+
+pub(super) fn failed(reason: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::GpuFailed, format!("the GPU failed ({reason}); use the CPU"))
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A callback, and a future of what it is called with.
+fn promise<T>() -> (impl FnOnce(T), impl Future<Output = T>) {
+    let shared = Arc::new(Mutex::new((None::<T>, None::<Waker>)));
+    let keep = shared.clone();
+    let done = move |value| {
+        let waker = {
+            let mut shared = lock(&keep);
+            shared.0 = Some(value);
+            shared.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    };
+    let came = poll_fn(move |context| {
+        let mut shared = lock(&shared);
+        match shared.0.take() {
+            Some(value) => Poll::Ready(value),
+            None => {
+                shared.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    });
+    (done, came)
+}

@@ -1,0 +1,241 @@
+//! The steps of which a plan is made: their weights on a device, and their dispatches.
+
+use super::pack::{self, PANEL, Packed};
+use super::shaders::{Commands, Compiler, Pipeline, Real, once, part, source, twice};
+use crate::model::{self, Encoder, Pooling, Values};
+
+/// Tokens of a workgroup of `linear.wgsl`, `attention.wgsl` and `norm.wgsl`.
+const TILE_TOKENS: usize = 64;
+pub(super) const BLOCK_QUERIES: usize = 32;
+const NORM_TOKENS: usize = 8;
+
+/// Elements of a workgroup of `embed.wgsl`.
+pub(super) const EMBED_ELEMENTS: usize = 4 * 128;
+
+/// Rows of `embed.wgsl`'s second table before the positions: scales and zero points.
+pub(super) const PARAMETER_ROWS: usize = 2;
+
+/// Activations of a batch: a buffer, and the tokens or sequences in it.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub buffer: &'a wgpu::Buffer,
+    pub count: usize,
+}
+
+/// What a linear layer applies to its result: `ACTIVATION` of `linear.wgsl`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Activation {
+    None = 0,
+    Gelu = 1,
+    Tanh = 2,
+}
+
+pub(super) struct Linear {
+    pipeline: Pipeline,
+    weights: wgpu::Buffer,
+    columns: wgpu::Buffer,
+    inputs: usize,
+    outputs: usize,
+    adds: bool,
+    real: Real,
+}
+
+impl Linear {
+    /// `adds`: to what is in the buffer of the results.
+    pub fn new(
+        compiler: &mut Compiler,
+        linear: &model::Linear,
+        activation: Activation,
+        adds: bool,
+        real: Real,
+    ) -> Linear {
+        let Packed { words, int8, columns } = pack::linear(linear);
+        let outputs = pack::padded(linear.outputs);
+        let constants = [
+            ("INPUTS", format!("{}u", linear.inputs)),
+            ("OUTPUTS", format!("{outputs}u")),
+            ("ACTIVATION", format!("{}u", activation as u32)),
+            ("ADD", adds.to_string()),
+            ("INT8", int8.to_string()),
+        ];
+        Linear {
+            pipeline: compiler.compile(source::LINEAR, real, &constants),
+            weights: compiler.device.upload(&words),
+            columns: compiler.device.upload(&columns),
+            inputs: linear.inputs,
+            outputs,
+            adds,
+            real,
+        }
+    }
+
+    pub fn dispatch(&self, commands: &mut Commands, x: Rows, out: &wgpu::Buffer) {
+        let bytes = |width: usize| (x.count * width) as u64 * self.real.bytes();
+        let (read, written) = (bytes(self.inputs), bytes(self.outputs));
+        let ranges = [
+            once(x.buffer, read),
+            once(&self.weights, self.weights.size()),
+            once(&self.columns, self.columns.size()),
+            if self.adds { twice(out, written) } else { once(out, written) },
+        ];
+        let groups = [self.outputs.div_ceil(PANEL), x.count.div_ceil(TILE_TOKENS)];
+        commands.dispatch(&self.pipeline, &ranges, groups);
+    }
+}
+
+pub(super) struct Norm {
+    pipeline: Pipeline,
+    parameters: wgpu::Buffer,
+    hidden: usize,
+    real: Real,
+}
+
+impl Norm {
+    pub fn new(compiler: &mut Compiler, norm: &model::Norm, real: Real) -> Norm {
+        let hidden = norm.gamma.len();
+        let constants = [("HIDDEN", format!("{hidden}u")), ("EPS", format!("{:?}", norm.eps))];
+        Norm {
+            pipeline: compiler.compile(source::NORM, real, &constants),
+            parameters: compiler.device.upload(&[&norm.gamma[..], &norm.beta].concat()),
+            hidden,
+            real,
+        }
+    }
+
+    pub fn dispatch(&self, commands: &mut Commands, states: Rows) {
+        let ranges = [
+            twice(states.buffer, (states.count * self.hidden) as u64 * self.real.bytes()),
+            once(&self.parameters, self.parameters.size()),
+        ];
+        commands.dispatch(&self.pipeline, &ranges, [states.count.div_ceil(NORM_TOKENS), 1]);
+    }
+}
+
+pub(super) struct Embeddings {
+    pipeline: Pipeline,
+    words: wgpu::Buffer,
+    /// Scales and zero points of the words, positions and segments.
+    others: wgpu::Buffer,
+    rows: usize,
+    hidden: usize,
+    real: Real,
+}
+
+impl Embeddings {
+    pub fn new(compiler: &mut Compiler, encoder: &Encoder, real: Real) -> Embeddings {
+        let hidden = encoder.hidden();
+        let Packed { words, int8, mut columns } = pack::table(&encoder.words, hidden);
+        columns.extend(encoder.positions.values.to_f32());
+        columns.extend(encoder.segments.values.to_f32());
+        let constants = [("HIDDEN", format!("{hidden}u")), ("INT8", int8.to_string())];
+        Embeddings {
+            pipeline: compiler.compile(source::EMBED, real, &constants),
+            words: compiler.device.upload(&words),
+            others: compiler.device.upload(&columns),
+            rows: encoder.words.rows,
+            hidden,
+            real,
+        }
+    }
+
+    /// `rows` are those of each token in the tables.
+    pub fn dispatch(&self, commands: &mut Commands, rows: Rows, states: &wgpu::Buffer) {
+        let elements = rows.count * self.hidden;
+        let word_rows = self.words.size() / self.rows as u64 * rows.count as u64;
+        let other_rows = (4 * self.hidden * (PARAMETER_ROWS + 2 * rows.count)) as u64;
+        let ranges = [
+            once(rows.buffer, 16 * rows.count as u64),
+            part(&self.words, self.words.size(), word_rows),
+            part(&self.others, self.others.size(), other_rows),
+            once(states, elements as u64 * self.real.bytes()),
+        ];
+        commands.dispatch(&self.pipeline, &ranges, [elements.div_ceil(EMBED_ELEMENTS), 1]);
+    }
+}
+
+pub(super) struct Attention {
+    pipeline: Pipeline,
+    hidden: usize,
+    heads: usize,
+    real: Real,
+}
+
+impl Attention {
+    pub fn new(compiler: &mut Compiler, hidden: usize, heads: usize, real: Real) -> Attention {
+        let dim = hidden / heads;
+        let slices = dim.div_ceil(16);
+        let constants = [
+            ("HIDDEN", format!("{hidden}u")),
+            ("DIM", format!("{dim}u")),
+            ("SLICES", format!("{slices}u")),
+            ("KEYS", format!("{}u", if slices <= 4 { 16 } else { 8 })),
+            ("SCALE", format!("{:?}", 1.0 / (dim as f32).sqrt())),
+        ];
+        let pipeline = compiler.compile(source::ATTENTION, real, &constants);
+        Attention { pipeline, hidden, heads, real }
+    }
+
+    pub fn dispatch(&self, commands: &mut Commands, blocks: Rows, qkv: Rows, out: &wgpu::Buffer) {
+        let bytes = (qkv.count * self.hidden) as u64 * self.real.bytes();
+        let ranges = [
+            once(blocks.buffer, 16 * blocks.count as u64),
+            once(qkv.buffer, 3 * bytes),
+            once(out, bytes),
+        ];
+        commands.dispatch(&self.pipeline, &ranges, [blocks.count, self.heads]);
+    }
+}
+
+pub(super) struct Pool {
+    pipeline: Pipeline,
+    pooling: Pooling,
+    hidden: usize,
+    real: Real,
+}
+
+impl Pool {
+    pub fn new(compiler: &mut Compiler, hidden: usize, pooling: Pooling, real: Real) -> Pool {
+        let mean = matches!(pooling, Pooling::Mean);
+        let constants = [("HIDDEN", format!("{hidden}u")), ("MEAN", mean.to_string())];
+        let pipeline = compiler.compile(source::POOL, real, &constants);
+        Pool { pipeline, pooling, hidden, real }
+    }
+
+    pub fn dispatch(
+        &self,
+        commands: &mut Commands,
+        sequences: Rows,
+        states: Rows,
+        out: &wgpu::Buffer,
+    ) {
+        let bytes = |tokens: usize| (tokens * self.hidden) as u64 * self.real.bytes();
+        let read = match self.pooling {
+            Pooling::Mean => states.count,
+            Pooling::First => sequences.count,
+        };
+        let ranges = [
+            once(sequences.buffer, 8 * sequences.count as u64),
+            part(states.buffer, bytes(states.count), bytes(read)),
+            once(out, (4 * sequences.count * self.hidden) as u64),
+        ];
+        commands.dispatch(&self.pipeline, &ranges, [sequences.count, 1]);
+    }
+}
+
+/// The bytes of the largest binding of an encoder's weights.
+pub(super) fn largest_weights(encoder: &Encoder) -> u64 {
+    let bytes = |values: &Values, elements: usize| match values {
+        Values::Int8 { .. } => elements as u64,
+        Values::Float(_) => 4 * elements as u64,
+    };
+    let of_linear = |linear: &model::Linear| {
+        let columns = linear.outputs.next_multiple_of(PANEL);
+        bytes(&linear.weights, linear.inputs * columns)
+    };
+    let linears = encoder.layers.iter().flat_map(|layer| {
+        let qkv = [&layer.query, &layer.key, &layer.value].map(of_linear).iter().sum();
+        [qkv, of_linear(&layer.intermediate), of_linear(&layer.output)]
+    });
+    let words = bytes(&encoder.words.values, encoder.words.rows * encoder.hidden());
+    linears.fold(words, u64::max)
+}

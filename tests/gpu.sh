@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Tests src/gpu on two adapters in software, which it installs where they are missing: Mesa's
+# lavapipe, which has f16, and Chromium's SwiftShader, whose limits are WebGPU's least. SwiftShader
+# is slow, and gets the shorter ones of the golden pairs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+for package in libvulkan1 mesa-vulkan-drivers; do
+  dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get install -qy --no-install-recommends "${missing[@]}" ||
+    { $sudo apt-get update -q && $sudo apt-get install -qy --no-install-recommends "${missing[@]}"; }
+fi
+pkg/scripts/browsers.sh chromium
+
+# Mesa complains without one.
+XDG_RUNTIME_DIR=$(mktemp -d)
+export XDG_RUNTIME_DIR
+trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
+
+run() { # DRIVER TOKENS
+  echo "== $1"
+  # Without the other features, because wgpu's dependencies would have tract compiled again.
+  VK_ICD_FILENAMES=$1 VK_DRIVER_FILES=$1 CROSSRANK_GPU_TOKENS=$2 \
+    cargo test --release --no-default-features --features embedded-model,gpu --lib gpu:: -- \
+    --test-threads=1 "${@:3}"
+}
+run "$(ls /usr/share/vulkan/icd.d/lvp_icd*.json)" 512 "$@"
+run /usr/lib/chromium/vk_swiftshader_icd.json 24 "$@"
