@@ -5,6 +5,8 @@
 //! surrogates, a `topK` that is not a whole number); everything else is checked by the core.
 
 mod embedder;
+#[cfg(feature = "gpu")]
+mod gpu;
 
 use std::sync::Arc;
 

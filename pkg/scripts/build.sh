@@ -2,7 +2,7 @@
 # Builds pkg/dist: WebAssembly from the Rust core, its bindings, and the TypeScript sources.
 # `build.sh [VARIANT]`: simd128 (the default) and relaxed-simd, which run BERT encoders; general,
 # which adds crossrank-general.wasm for other models; edge and edge-relaxed-simd, which have the
-# server's routes.
+# server's routes; gpu, which computes by WebGPU too.
 #
 # Steps whose input has not changed are skipped.
 set -euo pipefail
@@ -14,6 +14,7 @@ case $variant in
   simd128) name=crossrank features= own=() bindings=bindings ;;
   relaxed-simd) name=crossrank-relaxed-simd features= own=("${relaxed[@]}") bindings=bindings ;;
   general) name=crossrank-general features=general own=() bindings=bindings ;;
+  gpu) name=crossrank-gpu features=gpu own=() bindings=gpu-bindings ;;
   edge) name=crossrank-edge features=server own=() bindings=edge-bindings ;;
   edge-relaxed-simd)
     name=crossrank-edge-relaxed-simd features=server own=("${relaxed[@]}") bindings=edge-bindings

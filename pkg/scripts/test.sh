@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
 # Arguments name tests: kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
-# loading, page and edge (all of these by default), and hosts, which installs much.
+# loading, page and edge (all of these by default), gpu, which needs `build.sh gpu`, and hosts, which
+# installs much.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,7 +24,7 @@ pack models/all-minilm-l6-v2
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite,control-suite,embedder-suite,hub-suite,remote-suite,checks,stub,hub,trap,node.test,tokenizers.test,hub.test,serve.test,browser-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/{suite,control-suite,embedder-suite,hub-suite,remote-suite,checks,stub,hub,trap,node.test,tokenizers.test,hub.test,serve.test,browser-home,gpu-home,worker,shell}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"
@@ -56,7 +57,7 @@ for name in "${@:-kernels node tokenizers hub package types bundlers serve brows
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
-      kernels | package | types | bundlers | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
+      kernels | package | types | bundlers | browser | loading | page | gpu) files+=("pkg/test/$one.test.mjs") ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;

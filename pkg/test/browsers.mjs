@@ -25,13 +25,14 @@ const BROWSERS = {
 };
 
 /**
- * A headless browser, by puppeteer's further options; its profile, and what it writes beside that,
- * go away with it.
+ * A headless browser, by further flags and puppeteer's further options; its profile, and what it
+ * writes beside that, go away with it.
  */
-export async function launch(name, options = {}) {
+export async function launch(name, { flags = [], ...options } = {}) {
   const home = await mkdtemp(join(tmpdir(), `crossrank-${name}-`));
   const browser = await launchBrowser({
     ...BROWSERS[name],
+    args: [...(BROWSERS[name].args ?? []), ...flags],
     ...options,
     headless: true,
     userDataDir: join(home, "profile"),

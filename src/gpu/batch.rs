@@ -15,7 +15,7 @@ const MOST_TOKENS: usize = 8192;
 
 /// The most multiplications of a batch. Systems stop a GPU that does not answer within seconds; a
 /// slow one does these in two.
-const MOST_PRODUCTS: usize = 1 << 37;
+const MOST_PRODUCTS: u64 = 1 << 37;
 
 /// A driver on the CPU gains nothing by large batches.
 const SOFTWARE_TOKENS: usize = 512;
@@ -99,10 +99,11 @@ impl Sizes {
             )));
         }
         let products =
-            |layer: &Layer| 4 * hidden * hidden + 2 * hidden * layer.intermediate.outputs;
-        let products: usize = encoder.layers.iter().map(products).sum();
+            |layer: &Layer| (4 * hidden * hidden + 2 * hidden * layer.intermediate.outputs) as u64;
+        let products: u64 = encoder.layers.iter().map(products).sum();
         let wanted = if software { SOFTWARE_TOKENS } else { MOST_TOKENS };
-        let tokens = wanted.min(MOST_PRODUCTS / products.max(1)).min(fit);
+        let in_time = usize::try_from(MOST_PRODUCTS / products.max(1)).unwrap_or(usize::MAX);
+        let tokens = wanted.min(in_time).min(fit);
         Ok(Sizes {
             hidden,
             widest,

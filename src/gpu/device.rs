@@ -43,6 +43,15 @@ pub async fn adapters() -> Vec<Adapter> {
 }
 
 impl Adapter {
+    /// The first of [`adapters`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::GpuFailed`] where there is none.
+    pub async fn fastest() -> Result<Adapter> {
+        let first = adapters().await.into_iter().next();
+        first.ok_or_else(|| failed("there is none, or its driver is not installed"))
+    }
+
     fn new(inner: wgpu::Adapter) -> Adapter {
         let info = inner.get_info();
         let backend = match info.backend {

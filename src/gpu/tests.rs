@@ -6,7 +6,7 @@ use std::process::Command;
 use wgpu::naga;
 
 use super::batch::Batch;
-use super::device::{Device, adapters};
+use super::device::Device;
 use super::shaders::{Commands, Compiler, Real, source, with_constants};
 use super::steps::{Activation, Attention, BLOCK_QUERIES, Embeddings, Linear, Norm, Pool, Rows};
 use super::{Adapter, Gpu, Precision, block_on};
@@ -19,8 +19,7 @@ const SOURCES: [&str; 5] =
 
 /// An adapter, without which these tests fail.
 fn adapter() -> Adapter {
-    let adapters = block_on(async { Ok(adapters().await) }).unwrap();
-    adapters.into_iter().next().expect("there is an adapter; tests/gpu.sh installs some")
+    block_on(Adapter::fastest()).expect("there is an adapter; tests/gpu.sh installs some")
 }
 
 /// The arithmetics of the adapter, each with the relative error that is allowed.

@@ -1,11 +1,11 @@
 //! Whole models on a GPU, against the same arithmetic on the CPU and against other runtimes. See
 //! `gpu::tests`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::fused::Fused;
 use super::{Case, GENERAL, Graph, graphs};
-use crate::gpu::{Adapter, Gpu, Precision, adapters, block_on};
+use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
 use crate::model::{Encoder, Linear, ModelFiles, Pooling, Values};
 use crate::tokenizer::Encoding;
@@ -21,16 +21,17 @@ struct Pair {
     token_type_ids: Vec<u32>,
 }
 
-/// The golden pairs that have time: `CROSSRANK_GPU_TOKENS` are the most tokens of one.
-fn golden() -> Vec<Encoding> {
+/// The golden pairs that have time, by their places: `CROSSRANK_GPU_TOKENS` are the most tokens of one.
+fn golden() -> (Vec<usize>, Vec<Encoding>) {
     let golden: Golden =
         serde_json::from_str(include_str!("../../../tests/data/golden.json")).unwrap();
     let most = std::env::var("CROSSRANK_GPU_TOKENS").map_or(512, |most| most.parse().unwrap());
-    let pairs = golden.pairs.into_iter().filter(|pair| pair.input_ids.len() <= most);
-    let encodings: Vec<Encoding> =
-        pairs.map(|pair| sequence(pair.input_ids, pair.token_type_ids)).collect();
+    let pairs = golden.pairs.into_iter().enumerate();
+    let pairs = pairs.filter(|(_, pair)| pair.input_ids.len() <= most);
+    let of_each = |(i, pair): (usize, Pair)| (i, sequence(pair.input_ids, pair.token_type_ids));
+    let (pairs, encodings): (Vec<usize>, Vec<Encoding>) = pairs.map(of_each).unzip();
     assert!(encodings.len() >= 8);
-    encodings
+    (pairs, encodings)
 }
 
 fn sequence(ids: Vec<u32>, type_ids: Vec<u32>) -> Encoding {
@@ -38,8 +39,7 @@ fn sequence(ids: Vec<u32>, type_ids: Vec<u32>) -> Encoding {
 }
 
 fn adapter() -> Adapter {
-    let adapters = block_on(async { Ok(adapters().await) }).unwrap();
-    adapters.into_iter().next().expect("there is an adapter; tests/gpu.sh installs some")
+    block_on(Adapter::fastest()).expect("there is an adapter; tests/gpu.sh installs some")
 }
 
 /// A model on the GPU in each precision that it has, with what it gives and may differ by.
@@ -97,12 +97,36 @@ fn distance(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
+/// What the tests in browsers compare with.
+const KEPT: &str = "tests/data/float-activation-logits.json";
+
+#[derive(Deserialize, Serialize)]
+struct Kept {
+    about: String,
+    logits: Vec<f32>,
+}
+
+/// The logits that the file has of these pairs.
+fn kept(expected: &[f32], pairs: &[usize]) -> Vec<f32> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(KEPT);
+    if std::env::var_os("CROSSRANK_UPDATE").is_some() && pairs.len() == 64 {
+        let about = "The bundled model's logits of golden.json's pairs on the CPU, with its int8 \
+                     weights and f32 activations";
+        let kept = Kept { about: about.into(), logits: expected.to_vec() };
+        std::fs::write(&path, serde_json::to_string_pretty(&kept).unwrap() + "\n").unwrap();
+    }
+    let kept: Kept = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    pairs.iter().map(|&pair| kept.logits[pair]).collect()
+}
+
 #[test]
 fn golden_pairs_have_the_logits_of_the_cpu() {
     let files = ModelFiles::embedded().unwrap();
-    let encodings = golden();
+    let (pairs, encodings) = golden();
     let sequences: Vec<&Encoding> = encodings.iter().collect();
     let expected = with_float_activations(files.encoder().unwrap().0, &sequences);
+    let kept = kept(&expected, &pairs);
+    assert!(distance(&kept, &expected) < 1e-3, "CROSSRANK_UPDATE=1 writes {KEPT}");
     for (logits, tolerance) in outputs(&files, &sequences) {
         let distance = distance(&logits, &expected);
         println!("{} pairs: {distance:.5} from the CPU's, {tolerance} allowed", logits.len());
