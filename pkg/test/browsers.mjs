@@ -25,14 +25,15 @@ const BROWSERS = {
 };
 
 /**
- * A headless browser, by further flags and puppeteer's further options; its profile, and what it
- * writes beside that, go away with it.
+ * A headless browser, by puppeteer's further options; its profile, and what it writes beside that,
+ * go away with it. With `webgpu` Chromium has an adapter, in software where there is no GPU.
  */
-export async function launch(name, { flags = [], ...options } = {}) {
+export async function launch(name, { webgpu = false, ...options } = {}) {
+  const args = (BROWSERS[name].args ?? []).filter((flag) => !webgpu || flag !== "--disable-gpu");
   const home = await mkdtemp(join(tmpdir(), `crossrank-${name}-`));
   const browser = await launchBrowser({
     ...BROWSERS[name],
-    args: [...(BROWSERS[name].args ?? []), ...flags],
+    args: webgpu ? [...args, "--enable-unsafe-webgpu"] : args,
     ...options,
     headless: true,
     userDataDir: join(home, "profile"),

@@ -20,8 +20,8 @@ before(async () => {
 });
 after(() => server?.close());
 
-async function onPage(t, flags, run) {
-  const browser = await launch("chromium", { flags });
+async function onPage(t, webgpu, run) {
+  const browser = await launch("chromium", { webgpu });
   t.after(() => browser.close());
   const page = await browser.newPage();
   await page.goto(`${server.origin}/page.html`);
@@ -41,12 +41,12 @@ const inWorker = (pairs) =>
 for (const [home, run] of [["a page", here], ["a worker", inWorker]]) {
   test(`${home} scores on the GPU`, async (t) => {
     const begun = performance.now();
-    const { info, logits, again, message } = await onPage(t, ["--enable-unsafe-webgpu"], run);
+    const { info, logits, again, message } = await onPage(t, true, run);
     assert.equal(message, undefined);
     t.diagnostic(`${JSON.stringify(info)}, ${Math.round(performance.now() - begun)} ms`);
     assert.ok(chosen.length >= 8);
     assert.equal(logits.length, chosen.length);
-    assert.deepEqual(again, logits);
+    assert.deepEqual(again, logits.slice(-2));
     const tolerance = info.precision === "f16" ? 0.05 : 0.02;
     for (const [i, { id, expected }] of chosen.entries()) {
       assert.ok(Math.abs(logits[i] - expected) <= tolerance, `pair ${id}: ${logits[i]}, not ${expected}`);
@@ -55,7 +55,7 @@ for (const [home, run] of [["a page", here], ["a worker", inWorker]]) {
 }
 
 test("without an adapter the error says so", async (t) => {
-  const { code, message } = await onPage(t, ["--disable-features=WebGPU"], here);
+  const { code, message } = await onPage(t, false, here);
   assert.equal(code, "gpu-failed");
   assert.match(message, /use the CPU/);
 });
