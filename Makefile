@@ -1,6 +1,6 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-bundlers test-clients test-examples demo test-demo check bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build test test-native test-js test-gpu test-bundlers test-clients test-examples demo test-demo check bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -19,6 +19,12 @@ test-js: build
 	cargo build --release
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/test.sh
 	www/test.sh search
+
+# src/gpu on adapters in software, natively and in Chromium.
+test-gpu:
+	tests/gpu.sh
+	pkg/scripts/build.sh gpu
+	pkg/scripts/test.sh gpu
 
 # Apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
 test-bundlers: build

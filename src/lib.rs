@@ -54,6 +54,11 @@
 //! what both have in common, for an application that chooses by a setting; `Fallback` asks the
 //! one where the other fails.
 //!
+//! # GPUs
+//!
+//! With the feature `gpu`, `ModelFiles::load_on_gpu` puts a recognised model on a GPU, by Vulkan, Metal
+//! or Direct3D 12, and in browsers by WebGPU; `gpu::Gpu` gives the logits of encodings.
+//!
 //! # Scoring less
 //!
 //! A [`ScoreCache`] in [`LoadOptions`] remembers scores by model, query and document: a repeated
