@@ -22,12 +22,12 @@ XDG_RUNTIME_DIR=$(mktemp -d)
 export XDG_RUNTIME_DIR
 trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
 
-run() { # DRIVER TOKENS
+run() { # DRIVER
   echo "== $1"
   # Without the other features, because wgpu's dependencies would have tract compiled again.
-  VK_ICD_FILENAMES=$1 VK_DRIVER_FILES=$1 CROSSRANK_GPU_TOKENS=$2 \
+  VK_ICD_FILENAMES=$1 VK_DRIVER_FILES=$1 \
     cargo test --release --no-default-features --features embedded-model,gpu --lib gpu:: -- \
-    --test-threads=1 "${@:3}"
+    --test-threads=1 "${@:2}"
 }
-run "$(ls /usr/share/vulkan/icd.d/lvp_icd*.json)" 512 "$@"
-run /usr/lib/chromium/vk_swiftshader_icd.json 24 "$@"
+run "$(ls /usr/share/vulkan/icd.d/lvp_icd*.json)" "$@"
+run /usr/lib/chromium/vk_swiftshader_icd.json "$@"

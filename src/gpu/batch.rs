@@ -6,7 +6,7 @@ use super::device::{Device, failed};
 use super::shaders::Real;
 use super::steps::{BLOCK_QUERIES, EMBED_ELEMENTS, PARAMETER_ROWS};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Encoder, Layer};
+use crate::model::{Encoder, Layer, Numbering};
 use crate::tokenizer::Encoding;
 
 /// The most tokens of a batch: enough for every processor of a large GPU, and few enough that a
@@ -26,8 +26,12 @@ pub(super) struct Sizes {
     pub hidden: usize,
     /// The widest activations of a token.
     pub widest: usize,
+    /// The widest vector of a sequence, from the pooled one to what the head gives.
+    pub widest_vector: usize,
     pub words: usize,
     pub positions: usize,
+    pub numbering: Numbering,
+    /// One where all tokens have the same.
     pub segments: usize,
     /// The most tokens of a batch of several sequences.
     pub tokens: usize,
@@ -54,10 +58,8 @@ pub(super) struct Buffers {
     pub context: wgpu::Buffer,
     /// Queries, keys and values; later the widest activations.
     pub wide: wgpu::Buffer,
-    /// Vectors of sequences.
-    pub pooled: wgpu::Buffer,
-    pub dense: wgpu::Buffer,
-    pub logits: wgpu::Buffer,
+    /// Vectors of sequences, and what a layer of the head makes of them.
+    pub vectors: [wgpu::Buffer; 2],
     pub read: wgpu::Buffer,
     tokens: usize,
     sequences_fit: usize,
@@ -69,7 +71,9 @@ impl Sizes {
         let hidden = encoder.hidden();
         let dim = hidden / encoder.heads;
         let widths = || encoder.layers.iter().map(|layer| layer.intermediate.outputs);
-        if dim > 128 || widths().chain([dim]).any(|width| !width.is_multiple_of(4)) {
+        let head = encoder.head.iter().map(|linear| linear.inputs);
+        let mut all = widths().chain(head.clone()).chain([dim]);
+        if dim > 128 || all.any(|width| !width.is_multiple_of(4)) {
             return Err(failed(format!(
                 "its shaders have heads of up to 128 elements and widths in multiples of 4, and \
                  the model has heads of {dim}"
@@ -107,9 +111,11 @@ impl Sizes {
         Ok(Sizes {
             hidden,
             widest,
+            widest_vector: head.max().unwrap_or(0).max(hidden),
             words: encoder.words.rows,
             positions,
-            segments: encoder.segments.rows,
+            numbering: encoder.numbering,
+            segments: encoder.segments.as_ref().map_or(1, |table| table.rows),
             tokens,
         })
     }
@@ -127,23 +133,18 @@ impl Sizes {
 impl Batch {
     pub fn new(sizes: &Sizes, encodings: &[&Encoding]) -> Result<Batch> {
         let mut batch = Batch::default();
-        for encoding in encodings {
+        for Encoding { ids, type_ids, .. } in encodings {
             let begin = batch.rows.len() as u32;
-            for (position, (&word, &segment)) in
-                encoding.ids.iter().zip(&encoding.type_ids).enumerate()
-            {
-                let row = |number: usize, rows: usize| match number < rows {
-                    true => Ok(number as u32),
-                    false => Err(Error::new(
-                        ErrorKind::InvalidModel,
-                        format!("the model failed on a text ({number} is not one of {rows} rows)"),
-                    )),
-                };
-                let word = row(word as usize, sizes.words)?;
-                let position = row(position, sizes.positions)? as usize + PARAMETER_ROWS;
-                let segment = row(segment as usize, sizes.segments)? as usize;
-                let segment = PARAMETER_ROWS + sizes.positions + segment;
-                batch.rows.push([word, position as u32, segment as u32, 0]);
+            let positions = sizes.numbering.rows(ids);
+            for (i, (&word, position)) in ids.iter().zip(positions).enumerate() {
+                let segment = if sizes.segments == 1 { 0 } else { type_ids[i] };
+                let first_segment = PARAMETER_ROWS + sizes.positions;
+                batch.rows.push([
+                    row(word, sizes.words)?,
+                    PARAMETER_ROWS as u32 + row(position, sizes.positions)?,
+                    first_segment as u32 + row(segment, sizes.segments)?,
+                    0,
+                ]);
             }
             let end = batch.rows.len() as u32;
             if begin == end {
@@ -163,6 +164,17 @@ impl Batch {
         write(&buffers.rows, bytemuck::cast_slice(&self.rows));
         write(&buffers.sequences, bytemuck::cast_slice(&self.sequences));
         write(&buffers.blocks, bytemuck::cast_slice(&self.blocks));
+    }
+}
+
+/// A number that is one of a table's rows.
+fn row(number: u32, rows: usize) -> Result<u32> {
+    match (number as usize) < rows {
+        true => Ok(number),
+        false => Err(Error::new(
+            ErrorKind::InvalidModel,
+            format!("the model failed on a text ({number} is not one of {rows} rows)"),
+        )),
     }
 }
 
@@ -189,7 +201,7 @@ impl Buffers {
         let (tokens, sequences) = (grown(tokens, before.0), grown(sequences, before.1));
         let of_tokens = |width: usize| device.buffer((tokens * width) as u64 * real.bytes());
         let of_sequences = |bytes: usize| device.buffer((sequences * bytes) as u64);
-        let vector = 4 * sizes.hidden;
+        let vector = 4 * sizes.widest_vector;
         Buffers {
             rows: device.buffer(16 * tokens as u64),
             sequences: of_sequences(8),
@@ -197,9 +209,7 @@ impl Buffers {
             states: of_tokens(sizes.hidden),
             context: of_tokens(sizes.hidden),
             wide: of_tokens(sizes.widest),
-            pooled: of_sequences(vector),
-            dense: of_sequences(vector),
-            logits: of_sequences(16),
+            vectors: [of_sequences(vector), of_sequences(vector)],
             read: device.buffer_for(
                 (sequences * vector) as u64,
                 BufferUsages::MAP_READ | BufferUsages::COPY_DST,

@@ -20,7 +20,7 @@ pub(super) struct Packed {
 
 /// A matrix as `[panels, inputs, 64]`, filled up with zeros.
 pub(super) fn linear(linear: &Linear) -> Packed {
-    let Linear { inputs, outputs, ref weights, ref bias } = *linear;
+    let Linear { inputs, outputs, ref weights, ref bias, .. } = *linear;
     let (words, int8, scales, zero_points) = match weights {
         Values::Int8 { values, unsigned, scales, zero_points } => {
             let bytes = panels(inputs, outputs, recentred(values, *unsigned).iter().copied());

@@ -3,7 +3,7 @@
 use super::batch::{Batch, Buffers};
 use super::pack;
 use super::shaders::{Commands, Compiler, Real};
-use super::steps::{Activation, Attention, Embeddings, Linear, Norm, Pool, Rows};
+use super::steps::{Attention, Embeddings, Linear, Norm, Pool, Rows};
 use crate::model::{self, Encoder, Pooling};
 
 pub(super) struct Plan {
@@ -12,12 +12,13 @@ pub(super) struct Plan {
     layers: Vec<Layer>,
     attention: Attention,
     pool: Pool,
-    head: Option<Head>,
+    /// What makes a logit of a sequence's first state, in a cross-encoder.
+    head: Vec<Linear>,
     /// Values that a sequence gives.
     pub outputs: usize,
 }
 
-/// `norm(output(gelu(intermediate(a))) + a)` with `a = norm(attention(h) + h)`.
+/// `norm(output(intermediate(a)) + a)` with `a = norm(attention(h) + h)`.
 struct Layer {
     qkv: Linear,
     attention_output: Linear,
@@ -27,24 +28,27 @@ struct Layer {
     output_norm: Norm,
 }
 
-struct Head {
-    pooler: Linear,
-    classifier: Linear,
-}
-
 impl Plan {
     /// Compiles the shaders and uploads the weights. `pooling` is for an encoder without a head.
     pub fn new(compiler: &mut Compiler, encoder: &Encoder, pooling: Pooling, real: Real) -> Plan {
         let hidden = encoder.hidden();
-        let pooling = if encoder.head.is_some() { Pooling::First } else { pooling };
+        let is_reranker = !encoder.head.is_empty();
+        // What the head makes of vectors are few numbers, and stays in f32.
+        let head =
+            encoder.head.iter().map(|linear| Linear::new(compiler, linear, false, Real::F32));
         Plan {
+            head: head.collect(),
             embeddings: Embeddings::new(compiler, encoder, real),
             embedding_norm: Norm::new(compiler, &encoder.embedding_norm, real),
             layers: encoder.layers.iter().map(|layer| Layer::new(compiler, layer, real)).collect(),
             attention: Attention::new(compiler, hidden, encoder.heads, real),
-            pool: Pool::new(compiler, hidden, pooling, real),
-            head: encoder.head.as_ref().map(|head| Head::new(compiler, head)),
-            outputs: if encoder.head.is_some() { 1 } else { hidden },
+            pool: Pool::new(
+                compiler,
+                hidden,
+                if is_reranker { Pooling::First } else { pooling },
+                real,
+            ),
+            outputs: if is_reranker { 1 } else { hidden },
         }
     }
 
@@ -56,7 +60,7 @@ impl Plan {
         batch: &Batch,
         buffers: &'b Buffers,
     ) -> &'b wgpu::Buffer {
-        let Buffers { states, context, wide, pooled, dense, logits, .. } = buffers;
+        let Buffers { states, context, wide, .. } = buffers;
         let of_tokens = |buffer| Rows { buffer, count: batch.rows.len() };
         let of_sequences = |buffer| Rows { buffer, count: batch.sequences.len() };
         let blocks = Rows { buffer: &buffers.blocks, count: batch.blocks.len() };
@@ -72,11 +76,13 @@ impl Plan {
             layer.output.dispatch(commands, of_tokens(wide), states);
             layer.output_norm.dispatch(commands, of_tokens(states));
         }
-        self.pool.dispatch(commands, of_sequences(&buffers.sequences), of_tokens(states), pooled);
-        let Some(head) = &self.head else { return pooled };
-        head.pooler.dispatch(commands, of_sequences(pooled), dense);
-        head.classifier.dispatch(commands, of_sequences(dense), logits);
-        logits
+        let [mut vectors, mut next] = buffers.vectors.each_ref();
+        self.pool.dispatch(commands, of_sequences(&buffers.sequences), of_tokens(states), vectors);
+        for linear in &self.head {
+            linear.dispatch(commands, of_sequences(vectors), next);
+            (vectors, next) = (next, vectors);
+        }
+        vectors
     }
 
     /// Of a row of outputs the first [`Plan::outputs`] floats count.
@@ -89,13 +95,11 @@ impl Layer {
     fn new(compiler: &mut Compiler, layer: &model::Layer, real: Real) -> Layer {
         let model::Layer { query, key, value, attention_output, intermediate, output, .. } = layer;
         let qkv = model::Linear::beside([query, key, value]);
-        let mut linear = |of: &model::Linear, activation, adds| {
-            Linear::new(compiler, of, activation, adds, real)
-        };
-        let qkv = linear(&qkv, Activation::None, false);
-        let attention_output = linear(attention_output, Activation::None, true);
-        let intermediate = linear(intermediate, Activation::Gelu, false);
-        let output = linear(output, Activation::None, true);
+        let mut linear = |of: &model::Linear, adds| Linear::new(compiler, of, adds, real);
+        let qkv = linear(&qkv, false);
+        let attention_output = linear(attention_output, true);
+        let intermediate = linear(intermediate, false);
+        let output = linear(output, true);
         Layer {
             qkv,
             attention_output,
@@ -103,19 +107,6 @@ impl Layer {
             intermediate,
             output,
             output_norm: Norm::new(compiler, &layer.output_norm, real),
-        }
-    }
-}
-
-impl Head {
-    /// Pooled vectors are few, and stay in f32.
-    fn new(compiler: &mut Compiler, head: &model::Head) -> Head {
-        let mut linear = |of: &model::Linear, activation| {
-            Linear::new(compiler, of, activation, false, Real::F32)
-        };
-        Head {
-            pooler: linear(&head.pooler, Activation::Tanh),
-            classifier: linear(&head.classifier, Activation::None),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::pack::{self, PANEL, Packed};
 use super::shaders::{Commands, Compiler, Pipeline, Real, once, part, source, twice};
-use crate::model::{self, Encoder, Pooling, Values};
+use crate::model::{self, Activation, Encoder, Pooling, Values};
 
 /// Tokens of a workgroup of `linear.wgsl`, `attention.wgsl` and `norm.wgsl`.
 const TILE_TOKENS: usize = 64;
@@ -22,14 +22,6 @@ pub(super) struct Rows<'a> {
     pub count: usize,
 }
 
-/// What a linear layer applies to its result: `ACTIVATION` of `linear.wgsl`.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Activation {
-    None = 0,
-    Gelu = 1,
-    Tanh = 2,
-}
-
 pub(super) struct Linear {
     pipeline: Pipeline,
     weights: wgpu::Buffer,
@@ -42,19 +34,13 @@ pub(super) struct Linear {
 
 impl Linear {
     /// `adds`: to what is in the buffer of the results.
-    pub fn new(
-        compiler: &mut Compiler,
-        linear: &model::Linear,
-        activation: Activation,
-        adds: bool,
-        real: Real,
-    ) -> Linear {
+    pub fn new(compiler: &mut Compiler, linear: &model::Linear, adds: bool, real: Real) -> Linear {
         let Packed { words, int8, columns } = pack::linear(linear);
         let outputs = pack::padded(linear.outputs);
         let constants = [
             ("INPUTS", format!("{}u", linear.inputs)),
             ("OUTPUTS", format!("{outputs}u")),
-            ("ACTIVATION", format!("{}u", activation as u32)),
+            ("ACTIVATION", format!("{}u", number(linear.activation))),
             ("ADD", adds.to_string()),
             ("INT8", int8.to_string()),
         ];
@@ -80,6 +66,17 @@ impl Linear {
         ];
         let groups = [self.outputs.div_ceil(PANEL), x.count.div_ceil(TILE_TOKENS)];
         commands.dispatch(&self.pipeline, &ranges, groups);
+    }
+}
+
+/// The number that `linear.wgsl` has for an activation.
+fn number(activation: Activation) -> u32 {
+    match activation {
+        Activation::None => 0,
+        Activation::Gelu => 1,
+        Activation::GeluTanh => 2,
+        Activation::Relu => 3,
+        Activation::Tanh => 4,
     }
 }
 
@@ -126,7 +123,10 @@ impl Embeddings {
         let hidden = encoder.hidden();
         let Packed { words, int8, mut columns } = pack::table(&encoder.words, hidden);
         columns.extend(encoder.positions.values.to_f32());
-        columns.extend(encoder.segments.values.to_f32());
+        match &encoder.segments {
+            Some(table) => columns.extend(table.values.to_f32()),
+            None => columns.resize(columns.len() + hidden, 0.0),
+        }
         let constants = [("HIDDEN", format!("{hidden}u")), ("INT8", int8.to_string())];
         Embeddings {
             pipeline: compiler.compile(source::EMBED, real, &constants),

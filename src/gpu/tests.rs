@@ -8,10 +8,10 @@ use wgpu::naga;
 use super::batch::Batch;
 use super::device::Device;
 use super::shaders::{Commands, Compiler, Real, source, with_constants};
-use super::steps::{Activation, Attention, BLOCK_QUERIES, Embeddings, Linear, Norm, Pool, Rows};
+use super::steps::{Attention, BLOCK_QUERIES, Embeddings, Linear, Norm, Pool, Rows};
 use super::{Adapter, Gpu, Precision, block_on};
 use crate::error::ErrorKind;
-use crate::model::{self, Encoder, Head, Layer, Pooling, Table, Values};
+use crate::model::{self, Activation, Encoder, Layer, Numbering, Pooling, Table, Values};
 use crate::tokenizer::Encoding;
 
 const SOURCES: [&str; 5] =
@@ -61,7 +61,8 @@ impl Random {
     }
 
     fn linear(&mut self, inputs: usize, outputs: usize, weights: Values) -> model::Linear {
-        model::Linear { inputs, outputs, weights, bias: self.floats(outputs) }
+        let activation = Activation::None;
+        model::Linear { inputs, outputs, weights, bias: self.floats(outputs), activation }
     }
 
     fn norm(&mut self, hidden: usize) -> model::Norm {
@@ -145,12 +146,13 @@ fn linear_layers() {
                 random.int8(inputs, outputs, true),
                 Values::Float(random.floats(inputs * outputs).into()),
             ];
-            for (weights, (activation, adds)) in weights.into_iter().zip(ACTIVATIONS) {
-                let linear = random.linear(inputs, outputs, weights);
+            for (activation, adds) in ACTIVATIONS {
+                let weights = weights[random.next() as usize % weights.len()].clone();
+                let linear =
+                    model::Linear { activation, ..random.linear(inputs, outputs, weights) };
                 let padded = outputs.next_multiple_of(4);
                 let (x, before) = (random.floats(tokens * inputs), random.floats(tokens * padded));
-                let step =
-                    Linear::new(&mut Compiler::new(&bench.device), &linear, activation, adds, real);
+                let step = Linear::new(&mut Compiler::new(&bench.device), &linear, adds, real);
                 let (input, out) = (bench.upload(&x), bench.upload(&before));
                 let rows = Rows { buffer: &input, count: tokens };
                 let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, real);
@@ -177,13 +179,23 @@ fn linear_layers() {
     }
 }
 
-const ACTIVATIONS: [(Activation, bool); 3] =
-    [(Activation::None, true), (Activation::Gelu, false), (Activation::Tanh, false)];
+const ACTIVATIONS: [(Activation, bool); 5] = [
+    (Activation::None, true),
+    (Activation::Gelu, false),
+    (Activation::GeluTanh, false),
+    (Activation::Relu, false),
+    (Activation::Tanh, false),
+];
 
 fn activate(activation: Activation, y: f64) -> f64 {
     match activation {
         Activation::None => y,
         Activation::Gelu => y / 2.0 * (1.0 + erf(y / 2.0_f64.sqrt())),
+        Activation::GeluTanh => {
+            let inner = (2.0 / std::f64::consts::PI).sqrt() * (y + 0.044_715 * y.powi(3));
+            y / 2.0 * (1.0 + inner.tanh())
+        }
+        Activation::Relu => y.max(0.0),
         Activation::Tanh => y.tanh(),
     }
 }
@@ -342,16 +354,18 @@ fn encoder(
             },
         });
     }
-    let head = Head { pooler: linear(hidden, hidden), classifier: linear(hidden, 1) };
+    let pooler = model::Linear { activation: Activation::Tanh, ..linear(hidden, hidden) };
+    let head = vec![pooler, linear(hidden, 1)];
     let (rows, words) = words;
     Encoder {
         heads,
         words: Table { rows, values: words },
         positions: Table { rows: 80, values: random.int8(80, hidden, false) },
-        segments: Table { rows: 2, values: Values::Float(random.floats(2 * hidden).into()) },
+        numbering: Numbering::FromZero,
+        segments: Some(Table { rows: 2, values: Values::Float(random.floats(2 * hidden).into()) }),
         embedding_norm: random.norm(hidden),
         layers: all,
-        head: Some(head),
+        head,
     }
 }
 
@@ -386,8 +400,8 @@ fn embeddings() {
             let rows = Rows { buffer: &rows, count: 66 };
             let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, real);
 
-            let tables =
-                [&encoder.words, &encoder.segments, &encoder.positions].map(|t| t.values.to_f32());
+            let tables = [&encoder.words, encoder.segments.as_ref().unwrap(), &encoder.positions]
+                .map(|t| t.values.to_f32());
             let mut expected = Vec::new();
             for Encoding { ids, type_ids, .. } in &encodings {
                 for (position, (&word, &segment)) in ids.iter().zip(type_ids).enumerate() {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::fused::Fused;
-use super::{Case, GENERAL, Graph, graphs};
+use super::{Case, Graph, graphs};
 use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
 use crate::model::{Encoder, Linear, ModelFiles, Pooling, Values};
@@ -21,11 +21,16 @@ struct Pair {
     token_type_ids: Vec<u32>,
 }
 
-/// The golden pairs that have time, by their places: `CROSSRANK_GPU_TOKENS` are the most tokens of one.
+/// SwiftShader is asked for less.
+fn is_quick() -> bool {
+    adapter().name.contains("SwiftShader")
+}
+
+/// The golden pairs that there is time for, by their places.
 fn golden() -> (Vec<usize>, Vec<Encoding>) {
     let golden: Golden =
         serde_json::from_str(include_str!("../../../tests/data/golden.json")).unwrap();
-    let most = std::env::var("CROSSRANK_GPU_TOKENS").map_or(512, |most| most.parse().unwrap());
+    let most = if is_quick() { 24 } else { 512 };
     let pairs = golden.pairs.into_iter().enumerate();
     let pairs = pairs.filter(|(_, pair)| pair.input_ids.len() <= most);
     let of_each = |(i, pair): (usize, Pair)| (i, sequence(pair.input_ids, pair.token_type_ids));
@@ -78,10 +83,7 @@ fn with_float_activations(mut encoder: Encoder, sequences: &[&Encoding]) -> Vec<
         ];
         linears.into_iter().for_each(dequantize);
     }
-    if let Some(head) = &mut encoder.head {
-        dequantize(&mut head.pooler);
-        dequantize(&mut head.classifier);
-    }
+    encoder.head.iter_mut().for_each(dequantize);
     let fused = Fused::new(encoder, Kernel::best());
     let mut run = fused.start(sequences);
     loop {
@@ -139,11 +141,10 @@ fn golden_pairs_have_the_logits_of_the_cpu() {
 #[test]
 fn other_graphs_have_the_logits_of_their_exporters() {
     let mut agreed = 0;
-    for Graph { name, files, cases } in graphs() {
-        let Ok((encoder, _)) = files.encoder() else {
-            assert!(GENERAL.contains(&name.as_str()), "{name}");
-            continue;
-        };
+    let step = if is_quick() { 8 } else { 1 };
+    let fused = graphs().into_iter().filter(Graph::is_fused);
+    for Graph { name, files, cases } in fused.step_by(step) {
+        let (encoder, _) = files.encoder().unwrap();
         let encodings: Vec<Encoding> = cases.iter().map(Case::encoding).collect();
         let sequences: Vec<&Encoding> = encodings.iter().collect();
         let adapter = adapter();
@@ -162,7 +163,7 @@ fn other_graphs_have_the_logits_of_their_exporters() {
         assert!(distance < tolerance, "{name}: {distance}");
         agreed += 1;
     }
-    assert!(agreed >= 15, "{agreed}");
+    assert!(agreed >= 40 / step, "{agreed}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ alias Real = f32;
 // The width of a token in `x` and in `out`: multiples of 4.
 const INPUTS = 384u;
 const OUTPUTS = 384u;
-// 0: none. 1: GELU in its erf form. 2: tanh. 3: ReLU.
+// 0: none. 1: GELU in its erf form. 2: its approximation by tanh. 3: ReLU. 4: tanh.
 const ACTIVATION = 0u;
 const ADD = false;
 // Weights are four to a word, or else a float a word.
@@ -144,13 +144,20 @@ fn activate(y: vec4<f32>) -> vec4<f32> {
         return gelu(y);
     }
     if (ACTIVATION == 2u) {
-        // Some drivers' tanh overflows; from 10 on it is 1 in f32.
-        return tanh(clamp(y, vec4<f32>(-10.0), vec4<f32>(10.0)));
+        return y * (0.5 + 0.5 * bounded_tanh(0.7978846 * (y + 0.044715 * y * y * y)));
     }
     if (ACTIVATION == 3u) {
         return max(y, vec4<f32>());
     }
+    if (ACTIVATION == 4u) {
+        return bounded_tanh(y);
+    }
     return y;
+}
+
+// Some drivers' tanh overflows; from 10 on it is 1 in f32.
+fn bounded_tanh(y: vec4<f32>) -> vec4<f32> {
+    return tanh(clamp(y, vec4<f32>(-10.0), vec4<f32>(10.0)));
 }
 
 // `y/2 (1 + erf(y / sqrt 2))`: what it is below `max(y, 0)` is `|y|/2 erfc(|y| / sqrt 2)`, by
