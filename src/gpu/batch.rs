@@ -3,6 +3,7 @@
 use wgpu::BufferUsages;
 
 use super::device::{Device, failed};
+use super::pack;
 use super::shaders::Real;
 use super::steps::{BLOCK_QUERIES, EMBED_ELEMENTS, PARAMETER_ROWS};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +22,7 @@ const MOST_PRODUCTS: u64 = 1 << 37;
 const SOFTWARE_TOKENS: usize = 512;
 
 /// Numbers by which batches are made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Sizes {
     pub hidden: usize,
     /// The widest activations of a token.
@@ -29,6 +30,8 @@ pub(super) struct Sizes {
     /// The widest vector of a sequence, from the pooled one to what the head gives.
     pub widest_vector: usize,
     pub words: usize,
+    /// One, or one a word.
+    pub word_scales: Vec<f32>,
     pub positions: usize,
     pub numbering: Numbering,
     /// One where all tokens have the same.
@@ -40,7 +43,7 @@ pub(super) struct Sizes {
 /// What is uploaded of a batch. All of its tokens lie one after another.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// Of each token: its rows in `embed.wgsl`'s tables.
+    /// Of each token: its rows in `embed.wgsl`'s tables, and the bits of its scale.
     pub rows: Vec<[u32; 4]>,
     /// Where each sequence begins and ends.
     pub sequences: Vec<[u32; 2]>,
@@ -113,6 +116,7 @@ impl Sizes {
             widest,
             widest_vector: head.max().unwrap_or(0).max(hidden),
             words: encoder.words.rows,
+            word_scales: pack::row_scales(&encoder.words),
             positions,
             numbering: encoder.numbering,
             segments: encoder.segments.as_ref().map_or(1, |table| table.rows),
@@ -139,11 +143,13 @@ impl Batch {
             for (i, (&word, position)) in ids.iter().zip(positions).enumerate() {
                 let segment = if sizes.segments == 1 { 0 } else { type_ids[i] };
                 let first_segment = PARAMETER_ROWS + sizes.positions;
+                let word = row(word, sizes.words)?;
+                let scale = sizes.word_scales[word as usize % sizes.word_scales.len()];
                 batch.rows.push([
-                    row(word, sizes.words)?,
+                    word,
                     PARAMETER_ROWS as u32 + row(position, sizes.positions)?,
                     first_segment as u32 + row(segment, sizes.segments)?,
-                    0,
+                    scale.to_bits(),
                 ]);
             }
             let end = batch.rows.len() as u32;

@@ -1,6 +1,6 @@
 //! Weights as the shaders read them.
 
-use crate::model::{Linear, Table, Values, recentred};
+use crate::model::{Linear, Table};
 
 /// Columns of a panel, see `linear.wgsl`.
 pub(super) const PANEL: usize = 64;
@@ -21,39 +21,55 @@ pub(super) struct Packed {
 /// A matrix as `[panels, inputs, 64]`, filled up with zeros.
 pub(super) fn linear(linear: &Linear) -> Packed {
     let Linear { inputs, outputs, ref weights, ref bias, .. } = *linear;
-    let (words, int8, scales, zero_points) = match weights {
-        Values::Int8 { values, unsigned, scales, zero_points } => {
-            let bytes = panels(inputs, outputs, recentred(values, *unsigned).iter().copied());
+    let int8 = weights.int8(outputs);
+    let (words, scales, zero_points) = match &int8 {
+        Some(int8) => {
+            let bytes = int8.signed(0..int8.bytes.len());
+            let words = words_of(&panels(inputs, outputs, bytes.iter().copied()));
             // The shader divides by 128.
-            let scales = (0..outputs).map(|column| 128.0 * scales[column % scales.len()]);
-            (words_of(&bytes), true, scales.collect(), spread(zero_points, outputs))
+            let scales = spread(&int8.scales, outputs, |scale| 128.0 * scale);
+            (words, scales, spread(&int8.zero_points, outputs, |zero_point| zero_point as f32))
         }
-        Values::Float(_) => {
-            let floats = weights.to_f32().into_iter().map(f32::to_bits);
-            let words = panels(inputs, outputs, floats);
-            (words, false, vec![1.0; outputs], vec![0.0; outputs])
+        None => {
+            let floats = weights.to_f32(outputs).into_iter().map(f32::to_bits);
+            (panels(inputs, outputs, floats), vec![1.0; outputs], vec![0.0; outputs])
         }
     };
+    weights.release();
     let columns = (0..outputs.next_multiple_of(PANEL)).step_by(4).flat_map(|first| {
         [&scales, &zero_points, bias].map(|of: &Vec<f32>| {
             [0, 1, 2, 3].map(|i| of.get(first + i).copied().unwrap_or_default())
         })
     });
-    Packed { words, int8, columns: columns.flatten().collect() }
+    Packed { words, int8: int8.is_some(), columns: columns.flatten().collect() }
 }
 
-/// A table as it is, row by row.
+/// A table as it is, row by row. Scales of rows are left to [`row_scales`].
 pub(super) fn table(table: &Table, hidden: usize) -> Packed {
-    match &table.values {
-        Values::Int8 { values, unsigned, scales, zero_points } => {
-            let scales = (0..hidden).map(|column| scales[column % scales.len()]);
-            let columns = scales.chain(spread(zero_points, hidden)).collect();
-            Packed { words: words_of(&recentred(values, *unsigned)), int8: true, columns }
+    let int8 = table.values.int8(hidden);
+    let (words, columns) = match &int8 {
+        Some(int8) => {
+            let scales = match int8.by_row {
+                true => vec![1.0; hidden],
+                false => spread(&int8.scales, hidden, |scale| scale),
+            };
+            let zero_points = spread(&int8.zero_points, hidden, |zero_point| zero_point as f32);
+            (words_of(&int8.signed(0..int8.bytes.len())), [scales, zero_points].concat())
         }
-        Values::Float(_) => {
-            let words = table.values.to_f32().into_iter().map(f32::to_bits).collect();
-            Packed { words, int8: false, columns: vec![0.0; 2 * hidden] }
+        None => {
+            let floats = table.values.to_f32(hidden).into_iter().map(f32::to_bits);
+            (floats.collect(), vec![0.0; 2 * hidden])
         }
+    };
+    table.values.release();
+    Packed { words, int8: int8.is_some(), columns }
+}
+
+/// The scales of a table's rows, or one for all where its columns have scales or it is of floats.
+pub(super) fn row_scales(table: &Table) -> Vec<f32> {
+    match table.values.steps() {
+        Some((scales, _, true)) => scales.to_vec(),
+        _ => vec![1.0],
     }
 }
 
@@ -76,9 +92,9 @@ fn panels<T: Copy + Default>(
     all
 }
 
-/// One zero point for each column.
-fn spread(zero_points: &[i32], columns: usize) -> Vec<f32> {
-    (0..columns).map(|column| zero_points[column % zero_points.len()] as f32).collect()
+/// One number for each column, of one for all or one each.
+fn spread<T: Copy>(of: &[T], columns: usize, number: impl Fn(T) -> f32) -> Vec<f32> {
+    (0..columns).map(|column| number(of[column % of.len()])).collect()
 }
 
 /// Four bytes to a word, the first one lowest.

@@ -122,9 +122,9 @@ impl Embeddings {
     pub fn new(compiler: &mut Compiler, encoder: &Encoder, real: Real) -> Embeddings {
         let hidden = encoder.hidden();
         let Packed { words, int8, mut columns } = pack::table(&encoder.words, hidden);
-        columns.extend(encoder.positions.values.to_f32());
+        columns.extend(encoder.positions.values.to_f32(hidden));
         match &encoder.segments {
-            Some(table) => columns.extend(table.values.to_f32()),
+            Some(table) => columns.extend(table.values.to_f32(hidden)),
             None => columns.resize(columns.len() + hidden, 0.0),
         }
         let constants = [("HIDDEN", format!("{hidden}u")), ("INT8", int8.to_string())];
@@ -224,9 +224,9 @@ impl Pool {
 
 /// The bytes of the largest binding of an encoder's weights.
 pub(super) fn largest_weights(encoder: &Encoder) -> u64 {
-    let bytes = |values: &Values, elements: usize| match values {
-        Values::Int8 { .. } => elements as u64,
-        Values::Float(_) => 4 * elements as u64,
+    let bytes = |values: &Values, elements: usize| match values.steps() {
+        Some(_) => elements as u64,
+        None => 4 * elements as u64,
     };
     let of_linear = |linear: &model::Linear| {
         let columns = linear.outputs.next_multiple_of(PANEL);

@@ -11,7 +11,7 @@ use super::device::Device;
 use super::shaders::{Real, source, with_constants};
 use super::{Adapter, Gpu, Precision, block_on};
 use crate::error::ErrorKind;
-use crate::model::{self, Activation, Encoder, Layer, Numbering, Pooling, Table, Values};
+use crate::model::{self, Activation, Encoder, Int8, Layer, Numbering, Pooling, Table, Values};
 use crate::tokenizer::Encoding;
 
 const SOURCES: [&str; 5] =
@@ -52,12 +52,13 @@ impl Random {
     /// Weights of int8 whose scales and zero points are one a column, or one for all.
     fn int8(&mut self, rows: usize, columns: usize, each: bool) -> Values {
         let parameters = if each { columns } else { 1 };
-        Values::Int8 {
-            values: (0..rows * columns).map(|_| self.next() as u8).collect(),
+        Values::Int8(Int8 {
+            bytes: (0..rows * columns).map(|_| self.next() as u8).collect(),
             unsigned: each,
-            scales: (0..parameters).map(|_| 0.01 + 0.005 * self.float()).collect(),
+            by_row: false,
+            scales: (0..parameters).map(|_| 0.002 + 0.001 * self.float()).collect(),
             zero_points: (0..parameters).map(|_| (self.next() % 21) as i32 - 10).collect(),
-        }
+        })
     }
 
     fn linear(&mut self, inputs: usize, outputs: usize, weights: Values) -> model::Linear {

@@ -3,11 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::encoder;
 use super::super::fused::Fused;
 use super::{Case, Graph, graphs};
 use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
-use crate::model::{Encoder, Linear, ModelFiles, Pooling, Values};
+use crate::model::{Config, Encoder, Linear, ModelFiles, Pooling, Values};
 use crate::tokenizer::Encoding;
 
 #[derive(Deserialize)]
@@ -47,6 +48,10 @@ fn adapter() -> Adapter {
     block_on(Adapter::fastest()).expect("there is an adapter; tests/gpu.sh installs some")
 }
 
+fn encoder_of(files: &ModelFiles) -> Encoder {
+    encoder(files, &Config::either(files).unwrap()).unwrap()
+}
+
 /// A model on the GPU in each precision that it has, with what it gives and may differ by.
 fn outputs(files: &ModelFiles, sequences: &[&Encoding]) -> Vec<(Vec<f32>, f32)> {
     let adapter = adapter();
@@ -70,8 +75,9 @@ fn outputs(files: &ModelFiles, sequences: &[&Encoding]) -> Vec<(Vec<f32>, f32)> 
 
 /// What an encoder gives on the CPU where activations are not quantized either.
 fn with_float_activations(mut encoder: Encoder, sequences: &[&Encoding]) -> Vec<f32> {
-    let dequantize =
-        |linear: &mut Linear| linear.weights = Values::Float(linear.weights.to_f32().into());
+    let dequantize = |linear: &mut Linear| {
+        linear.weights = Values::Float(linear.weights.to_f32(linear.outputs).into())
+    };
     for layer in &mut encoder.layers {
         let linears = [
             &mut layer.query,
@@ -126,7 +132,7 @@ fn golden_pairs_have_the_logits_of_the_cpu() {
     let files = ModelFiles::embedded().unwrap();
     let (pairs, encodings) = golden();
     let sequences: Vec<&Encoding> = encodings.iter().collect();
-    let expected = with_float_activations(files.encoder().unwrap().0, &sequences);
+    let expected = with_float_activations(encoder_of(&files), &sequences);
     let kept = kept(&expected, &pairs);
     assert!(distance(&kept, &expected) < 1e-3, "CROSSRANK_UPDATE=1 writes {KEPT}");
     for (logits, tolerance) in outputs(&files, &sequences) {
@@ -144,7 +150,7 @@ fn other_graphs_have_the_logits_of_their_exporters() {
     let step = if is_quick() { 8 } else { 1 };
     let fused = graphs().into_iter().filter(Graph::is_fused);
     for Graph { name, files, cases } in fused.step_by(step) {
-        let (encoder, _) = files.encoder().unwrap();
+        let encoder = encoder_of(&files);
         let encodings: Vec<Encoding> = cases.iter().map(Case::encoding).collect();
         let sequences: Vec<&Encoding> = encodings.iter().collect();
         let adapter = adapter();
@@ -174,7 +180,7 @@ fn an_embedders_vectors_are_those_of_the_cpu() {
     };
     let encodings = [3, 24, 7].map(text);
     let sequences = encodings.each_ref();
-    let states = with_float_activations(files.encoder().unwrap().0, &sequences);
+    let states = with_float_activations(encoder_of(&files), &sequences);
     let expected = super::super::pool::pool_each(Pooling::Mean, &states, &[0, 3, 27, 34]);
     for (vectors, tolerance) in outputs(&files, &sequences) {
         assert!(distance(&vectors, &expected) < 0.2 * tolerance);

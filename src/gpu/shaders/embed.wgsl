@@ -8,7 +8,7 @@ const HIDDEN = 384u;
 // Words are four elements to a word of 32 bits, or else a float each.
 const INT8 = true;
 
-// Of each token: rows of `words`, and of `others` twice.
+// Of each token: rows of `words`, and of `others` twice; and a scale, which its word may have.
 @group(0) @binding(0) var<storage, read> rows: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> words: array<u32>;
 // The words' scales, their zero points, and then positions and segments.
@@ -23,7 +23,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let row = rows[id.x / width];
     let four = id.x % width;
-    let sum = word(row.x * width + four, four) + others[row.y * width + four] + others[row.z * width + four];
+    let sum = bitcast<f32>(row.w) * word(row.x * width + four, four) + others[row.y * width + four] + others[row.z * width + four];
     out[id.x] = vec4<Real>(sum);
 }
 

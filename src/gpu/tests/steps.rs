@@ -6,7 +6,7 @@ use super::super::shaders::{Commands, Compiler, Real};
 use super::super::steps::{Attention, BLOCK_QUERIES, Embeddings, Linear, Norm, Pool, Rows};
 use super::{Random, adapter, encoder, encoding, precisions};
 use crate::gpu::block_on;
-use crate::model::{self, Activation, Pooling, Values};
+use crate::model::{self, Activation, Int8, Pooling, Values};
 use crate::tokenizer::Encoding;
 
 /// A device that runs single steps.
@@ -80,10 +80,16 @@ fn linear_layers() {
     for (real, tolerance) in precisions() {
         let bench = Bench::new(real);
         for (tokens, inputs, outputs) in shapes {
+            // As models have them, so that sums are about as large as inputs.
+            let small: Vec<f32> = random
+                .floats(inputs * outputs)
+                .iter()
+                .map(|w| w / (inputs as f32).sqrt())
+                .collect();
             let weights = [
                 random.int8(inputs, outputs, false),
                 random.int8(inputs, outputs, true),
-                Values::Float(random.floats(inputs * outputs).into()),
+                Values::Float(small.into()),
             ];
             for (activation, adds) in ACTIVATIONS {
                 let weights = weights[random.next() as usize % weights.len()].clone();
@@ -99,7 +105,7 @@ fn linear_layers() {
                     got.chunks(padded).flat_map(|row| &row[..outputs]).copied().collect();
 
                 let (x, before) = (rounded(&x, real), rounded(&before, real));
-                let weights = linear.weights.to_f32();
+                let weights = linear.weights.to_f32(outputs);
                 let at = |token: usize, column: usize| {
                     let products = (0..inputs)
                         .map(|i| x[token * inputs + i] * f64::from(weights[i * outputs + column]));
@@ -266,9 +272,14 @@ fn embeddings() {
     for (real, tolerance) in precisions() {
         let bench = Bench::new(real);
         let hidden = 36;
+        let by_row = match random.int8(hidden, 50, true) {
+            Values::Int8(int8) => Values::Int8(Int8 { by_row: true, zero_points: vec![3], ..int8 }),
+            other => other,
+        };
         let tables = [
             random.int8(50, hidden, true),
             random.int8(50, hidden, false),
+            by_row,
             Values::Float(random.floats(50 * hidden).into()),
         ];
         for words in tables {
@@ -283,7 +294,7 @@ fn embeddings() {
             let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, real);
 
             let tables = [&encoder.words, encoder.segments.as_ref().unwrap(), &encoder.positions]
-                .map(|t| t.values.to_f32());
+                .map(|t| t.values.to_f32(hidden));
             let mut expected = Vec::new();
             for Encoding { ids, type_ids, .. } in &encodings {
                 for (position, (&word, &segment)) in ids.iter().zip(type_ids).enumerate() {
