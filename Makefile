@@ -9,8 +9,9 @@ build:
 	pkg/scripts/build.sh general
 	pkg/scripts/build.sh edge
 	pkg/scripts/build.sh edge-relaxed-simd
+	pkg/scripts/build.sh gpu
 
-test: test-native test-js test-clients test-examples
+test: test-native test-gpu test-js test-clients test-examples
 
 test-native:
 	cargo test --release --no-fail-fast
@@ -20,11 +21,9 @@ test-js: build
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/test.sh
 	www/test.sh search
 
-# src/gpu on adapters in software, natively and in Chromium.
+# src/gpu on two adapters in software; test-js has one in Chromium.
 test-gpu:
 	tests/gpu.sh
-	pkg/scripts/build.sh gpu
-	pkg/scripts/test.sh gpu
 
 # Apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
 test-bundlers: build

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
 # Arguments name tests: kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
-# loading, page and edge (all of these by default), gpu, which needs `build.sh gpu`, and hosts, which
-# installs much.
+# loading, page, gpu and edge (all of these by default), and hosts, which installs much.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -53,7 +52,7 @@ prepare_hosts() {
 }
 
 files=()
-for name in "${@:-kernels node tokenizers hub package types bundlers serve browser loading page edge}"; do
+for name in "${@:-kernels node tokenizers hub package types bundlers serve browser loading page gpu edge}"; do
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
