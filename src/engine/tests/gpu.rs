@@ -1,15 +1,17 @@
 //! Whole models on a GPU, against the same arithmetic on the CPU and against other runtimes. See
 //! `gpu::tests`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::super::encoder;
 use super::super::fused::Fused;
+use super::super::{Engine, encoder};
 use super::{Case, Graph, graphs};
 use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
 use crate::model::{Config, Encoder, Linear, ModelFiles, Pooling, Values};
-use crate::tokenizer::Encoding;
+use crate::tokenizer::{Encoding, Limits, PairTokenizer};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -184,5 +186,69 @@ fn an_embedders_vectors_are_those_of_the_cpu() {
     let expected = super::super::pool::pool_each(Pooling::Mean, &states, &[0, 3, 27, 34]);
     for (vectors, tolerance) in outputs(&files, &sequences) {
         assert!(distance(&vectors, &expected) < 0.2 * tolerance);
+    }
+}
+
+/// The places of the ten largest logits.
+fn top_ten(logits: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..logits.len()).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    order.truncate(10);
+    order
+}
+
+/// Lists of TREC DL 2019: the CPU's top ten, but for logits that are nearly equal. All candidates
+/// where a GPU computes, and the first dozen where software does.
+#[test]
+fn ten_queries_have_the_same_top_ten() {
+    let Some(folder) = std::env::var_os("CROSSRANK_EVAL_DIR") else {
+        println!("skipped, because CROSSRANK_EVAL_DIR names no folder of evaluation sets");
+        return;
+    };
+    let folder = std::path::PathBuf::from(folder).join("trec-dl-19");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let lines = |name: &str| -> Vec<(String, String)> {
+        let text = read(name);
+        let line = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let of = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+            (of("_id"), format!("{} {}", of("title"), of("text")).trim().to_owned())
+        };
+        text.lines().map(line).collect()
+    };
+    let corpus: BTreeMap<String, String> = lines("corpus.jsonl").into_iter().collect();
+    let run = read("bm25_top100.tsv");
+
+    let files = ModelFiles::embedded().unwrap();
+    let config = Config::reranker(&files).unwrap();
+    let tokenizer = PairTokenizer::load(&files.tokenizer, config.max_length, None).unwrap();
+    let adapter = adapter();
+    let gpu = block_on(files.load_on_gpu(&adapter, Precision::Best)).unwrap();
+    let rounding = Engine::load(files.clone(), &config).unwrap();
+    let (queries, candidates) = match adapter.software {
+        true if is_quick() => (1, 12),
+        true => (10, 12),
+        false => (10, 100),
+    };
+    for (id, query) in lines("queries.jsonl").into_iter().take(queries) {
+        let rows = run.lines().map(|row| row.split('\t').collect::<Vec<_>>());
+        let rows = rows.filter(|row| row[0] == id).take(candidates);
+        let tokens = tokenizer.query(&query, Limits::default()).unwrap();
+        let encode = |row: Vec<&str>| tokenizer.pair(&tokens, &corpus[row[1]]).unwrap();
+        let encodings: Vec<Encoding> = rows.map(encode).collect();
+        let sequences: Vec<&Encoding> = encodings.iter().collect();
+
+        let logits = block_on(gpu.run(&sequences)).unwrap();
+        let expected = with_float_activations(encoder_of(&files), &sequences);
+        for (&ours, theirs) in top_ten(&logits).iter().zip(top_ten(&expected)) {
+            let apart = (expected[ours] - expected[theirs]).abs();
+            assert!(ours == theirs || apart < 0.05, "{query:?}: logits {apart} apart");
+        }
+        let rounded = rounding.run(&sequences).unwrap();
+        println!(
+            "{query}: {:.4} from the CPU's logits, {:.3} where that rounds activations",
+            distance(&logits, &expected),
+            distance(&logits, &rounded)
+        );
     }
 }
