@@ -1,6 +1,6 @@
-// The bundled model on a GPU: on a page that imports this, or in a worker that has it as its script.
+// The bundled model on a GPU, by files that the package does not have yet: on a page that imports this, or in a worker that has it as its script.
 
-import { bind } from "/node_modules/crossrank/dist/gpu-bindings.js";
+import { bind } from "/gpu-bindings.js";
 
 const MODEL = "/node_modules/crossrank-minilm-l6-en";
 const FILES = {
@@ -13,7 +13,7 @@ const FILES = {
 /** `{ info, logits }` of golden pairs, or the `{ code, message }` of what went wrong. */
 export async function run(pairs) {
   const bindings = bind();
-  await bindings({ module_or_path: "/node_modules/crossrank/dist/crossrank-gpu.wasm" });
+  await bindings({ module_or_path: "/crossrank-gpu.wasm" });
   const files = new bindings.Files();
   for (const [name, path] of Object.entries(FILES)) {
     const content = new Uint8Array(await (await fetch(`${MODEL}/${path}`)).arrayBuffer());
