@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, one_line};
 /// A GPU, or a driver that computes as one on the CPU.
 #[derive(Clone, Debug)]
 pub struct Adapter {
-    /// As its driver calls it. Browsers tell little of it.
+    /// As its driver calls it, and empty in most browsers, which do not tell.
     pub name: String,
     /// The interface by which it is reached: `vulkan`, `metal`, `dx12` or `webgpu`.
     pub backend: String,
