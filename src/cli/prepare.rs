@@ -1,6 +1,7 @@
 //! `crossrank prepare` and `crossrank quantize`: a model folder as one file.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,9 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, Failure> {
         }
         None => SAMPLE.iter().map(|&(q, d)| (q.to_owned(), d.to_owned())).collect(),
     };
+    if sample.is_empty() {
+        return Err(Failure::new("invalid-input", "the sample holds no pairs; give one or more"));
+    }
     let files = model::read(model)?;
     let bits = if args.bits == 7 { Bits::Seven } else { Bits::Eight };
     let (bytes, quantized) = write(output, |file| files.quantize_to(bits, &sample, file))?;
@@ -75,17 +79,22 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, Failure> {
 /// Writes a prepared model and tries it out. A file that is there is replaced whole, or stays.
 fn write<T>(
     output: &Path,
-    write: impl FnOnce(BufWriter<File>) -> crossrank::Result<T>,
+    write: impl FnOnce(BufWriter<&File>) -> crossrank::Result<T>,
 ) -> Result<(u64, T), Failure> {
-    let unfinished = output.with_extension("crossrank-unfinished");
     let what = || format!("cannot write {}", output.display());
-    let file = File::create(&unfinished).map_err(io(what()))?;
-    let written = write(BufWriter::new(file)).and_then(|written| {
+    // Of its own, because another run may be writing the same file.
+    let number = RandomState::new().hash_one(output);
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    let unfinished = output.with_file_name(format!("{name}.{number:016x}.unfinished"));
+    let file = File::create_new(&unfinished).map_err(io(what()))?;
+    let written = write(BufWriter::new(&file)).and_then(|written| {
         try_out(ModelFiles::read(&unfinished)?)?;
         Ok(written)
     });
     let renamed = written.map_err(Failure::from).and_then(|written| {
-        let bytes = fs::metadata(&unfinished).map_err(io(what()))?.len();
+        // A file that a power failure cut short would have its final name all the same.
+        file.sync_all().map_err(io(what()))?;
+        let bytes = file.metadata().map_err(io(what()))?.len();
         fs::rename(&unfinished, output).map_err(io(what()))?;
         Ok((bytes, written))
     });

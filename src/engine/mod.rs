@@ -281,14 +281,10 @@ impl ModelFiles {
     ///
     /// # Errors
     /// As [`ModelFiles::prepare`], and [`ErrorKind::Io`] where it cannot be written.
-    pub fn prepare_to(&self, mut out: impl Write + Seek) -> Result<()> {
+    pub fn prepare_to(&self, out: impl Write + Seek) -> Result<()> {
         let config = Config::either(self)?;
         let encoder = encoder(self, &config)?;
-        let written = match prepared::is_prepared(&self.onnx) {
-            true => out.write_all(&self.onnx),
-            false => prepared::write(&encoder, self, out),
-        };
-        written.map_err(unwritten)
+        prepared::write(&encoder, self, out).map_err(unwritten)
     }
 }
 

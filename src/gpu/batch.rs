@@ -138,6 +138,16 @@ impl Batch {
     pub fn new(sizes: &Sizes, encodings: &[&Encoding]) -> Result<Batch> {
         let mut batch = Batch::default();
         for Encoding { ids, type_ids, .. } in encodings {
+            let lacks = sizes.segments > 1 && type_ids.len() != ids.len();
+            if ids.len() > sizes.positions || lacks {
+                let message = format!(
+                    "the model failed on a text (it has {} tokens and {} segments, of at most {})",
+                    ids.len(),
+                    type_ids.len(),
+                    sizes.positions
+                );
+                return Err(Error::new(ErrorKind::InvalidModel, message));
+            }
             let begin = batch.rows.len() as u32;
             let positions = sizes.numbering.rows(ids);
             for (i, (&word, position)) in ids.iter().zip(positions).enumerate() {

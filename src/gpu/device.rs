@@ -87,6 +87,8 @@ impl Device {
         let limits = Limits {
             max_storage_buffer_binding_size: available.max_storage_buffer_binding_size,
             max_buffer_size: available.max_buffer_size,
+            // Attention over heads of 64 elements takes all of it.
+            max_compute_workgroup_storage_size: 16 << 10,
             ..Limits::downlevel_defaults()
         };
         let mut lacking = None;

@@ -50,7 +50,7 @@ use crate::model::{Encoder, Pooling};
 use crate::tokenizer::Encoding;
 
 use batch::{Batch, Buffers, Sizes};
-use device::{Device, lock};
+use device::{Device, failed, lock};
 use plan::Plan;
 use shaders::{Commands, Compiler, Counts, Real};
 
@@ -144,6 +144,9 @@ impl Gpu {
         let rows = self.device.read(&buffers.read, bytes).await?;
         counts.readbacks += 1;
         *lock(&self.spare) = Some(buffers);
+        if self.precision() == Precision::F16 && rows.iter().any(|value| !value.is_finite()) {
+            return Err(failed("a number is too large for f16; load the model in f32"));
+        }
         let of_each = rows.chunks_exact(width).flat_map(|row| &row[..self.plan.outputs]);
         Ok((of_each.copied().collect(), counts))
     }

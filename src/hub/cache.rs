@@ -49,19 +49,15 @@ impl Store {
     }
 
     /// Waits until nobody else downloads the file, as `huggingface_hub` does. The lock ends with
-    /// the process, or where it is dropped.
-    pub fn lock(&self, file: &File) -> Result<OpenFile> {
+    /// the process, or where it is dropped. `None` where the system has no locks there.
+    pub fn lock(&self, file: &File) -> Result<Option<OpenFile>> {
         let path = self.locks.join(format!("{}.lock", file.hash));
         make_folder(&self.locks)?;
         make_folder(&self.folder.join("blobs"))?;
-        let lock = OpenFile::options().create(true).append(true).open(&path);
+        // Windows locks no file that is open for appending alone.
+        let lock = OpenFile::options().create(true).read(true).append(true).open(&path);
         let lock = lock.map_err(cannot("open", &path))?;
-        match lock.lock() {
-            // Two at once then download twice, and the hash tells whether they got in each other's way.
-            Err(error) if error.kind() == IoErrorKind::Unsupported => {}
-            locked => locked.map_err(cannot("lock", &path))?,
-        }
-        Ok(lock)
+        Ok(lock.lock().is_ok().then_some(lock))
     }
 
     /// Shows a file in a commit's snapshot.
@@ -75,7 +71,7 @@ impl Store {
         let up = "../".repeat(file.path.split('/').count() + 1);
         let target = format!("{up}blobs/{}", file.hash);
         put(&pointer, |new| {
-            link(Path::new(&target), new)
+            link(&target, new)
                 .or_else(|_| fs::hard_link(self.blob(file), new))
                 .or_else(|_| fs::copy(self.blob(file), new).map(drop))
         })
@@ -116,21 +112,26 @@ fn put(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     // Of its own, because others may be making the same file.
     let number = RandomState::new().hash_one(&name);
     let new = path.with_file_name(format!("{name}.{number:016x}.incomplete"));
-    make(&new).and_then(|()| fs::rename(&new, path)).map_err(cannot("write", path))
+    make(&new).and_then(|()| fs::rename(&new, path)).map_err(|error| {
+        // What failed is told; a file that stays is no more than that.
+        drop(fs::remove_file(&new));
+        cannot("write", path)(error)
+    })
 }
 
 #[cfg(unix)]
-fn link(target: &Path, new: &Path) -> io::Result<()> {
+fn link(target: &str, new: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, new)
 }
 
 #[cfg(windows)]
-fn link(target: &Path, new: &Path) -> io::Result<()> {
-    std::os::windows::fs::symlink_file(target, new)
+fn link(target: &str, new: &Path) -> io::Result<()> {
+    // A link is not followed through the other kind of separator.
+    std::os::windows::fs::symlink_file(target.replace('/', "\\"), new)
 }
 
 #[cfg(not(any(unix, windows)))]
-fn link(_: &Path, _: &Path) -> io::Result<()> {
+fn link(_: &str, _: &Path) -> io::Result<()> {
     Err(IoErrorKind::Unsupported.into())
 }
 

@@ -252,6 +252,15 @@ impl Client {
 
     fn unreachable(&self, url: &str, error: ureq::Error) -> Failure {
         let place = place(url);
+        if let ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl | ureq::Error::Rustls(_) =
+            error
+        {
+            let message = format!(
+                "{place} cannot be asked ({error}); check HF_ENDPOINT, and the proxies and \
+                 certificates of this machine"
+            );
+            return Error::new(ErrorKind::RemoteUnavailable, message).into();
+        }
         Failure::passing(match error {
             ureq::Error::Timeout(_) => {
                 format!("{place} does not answer within {} ms", self.timeout.as_millis())

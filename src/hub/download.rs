@@ -1,7 +1,7 @@
 //! One file: from where a broken download ended to its end, and whether it is the right one.
 
 use std::fs::{self, File as OpenFile};
-use std::io::{self, ErrorKind as IoErrorKind, Read, Write};
+use std::io::{self, ErrorKind as IoErrorKind, Read, Seek, Write};
 use std::path::Path;
 
 use sha1::Sha1;
@@ -28,7 +28,7 @@ pub(super) struct Download<'a> {
 impl Download<'_> {
     /// Puts the file into the cache, whole and checked.
     pub fn run(&self) -> Result<()> {
-        let _lock = self.store.lock(self.file)?;
+        let lock = self.store.lock(self.file)?;
         let blob = self.store.blob(self.file);
         if fs::metadata(&blob).is_ok_and(|found| found.len() == self.file.size) {
             // Another process had the lock, and has downloaded it.
@@ -43,7 +43,9 @@ impl Download<'_> {
             partial.restart()?;
             self.complete(&mut partial)?;
         }
-        if !partial.is_right() {
+        // Without a lock, another process may have written between.
+        let is_whole = lock.is_some() || Partial::open(&path, self.file)?.is_right();
+        if !(partial.is_right() && is_whole) {
             drop(partial);
             fs::remove_file(&path).map_err(cannot("remove", &path))?;
             let message = format!(
@@ -135,7 +137,8 @@ struct Partial<'a> {
 impl<'a> Partial<'a> {
     /// Opens what an earlier download has left.
     fn open(path: &'a Path, file: &'a File) -> Result<Partial<'a>> {
-        let open = OpenFile::options().create(true).read(true).append(true).open(path);
+        let open =
+            OpenFile::options().create(true).read(true).write(true).truncate(false).open(path);
         let open = open.map_err(cannot("open", path))?;
         let mut partial = Partial { open, path, file, length: 0, hasher: Hasher::of(file) };
         let mut piece = vec![0; PIECE];
@@ -163,7 +166,8 @@ impl<'a> Partial<'a> {
     }
 
     fn restart(&mut self) -> Result<()> {
-        self.open.set_len(0).map_err(cannot("write", self.path))?;
+        let emptied = self.open.set_len(0).and_then(|()| self.open.rewind());
+        emptied.map_err(cannot("write", self.path))?;
         (self.length, self.hasher) = (0, Hasher::of(self.file));
         Ok(())
     }

@@ -97,17 +97,21 @@ pub fn pull(name: &str, options: &HubOptions) -> Result<Snapshot> {
     let store = Store::new(&options.cache, &source.repository);
     let missing: Vec<_> =
         chosen.iter().filter(|file| !store.holds(&listing.commit, file)).copied().collect();
-    let total = missing.iter().map(|file| file.size).sum();
-    let mut before = 0;
+    let total = missing.iter().fold(0, |total: u64, file| total.saturating_add(file.size));
+    let mut before = 0u64;
     for file in missing {
         let url = client.address(&source.repository, &listing.commit, &file.path);
-        let report = |loaded| {
+        let report = |loaded: u64| {
             if let Some(progress) = options.progress {
-                progress(Progress { file: &file.path, loaded: before + loaded, total });
+                progress(Progress {
+                    file: &file.path,
+                    loaded: loaded.saturating_add(before),
+                    total,
+                });
             }
         };
         Download { client: &client, store: &store, file, url: &url, report: &report }.run()?;
-        before += file.size;
+        before = before.saturating_add(file.size);
     }
     // The graph is the last of them: where it is in the snapshot, so are the others.
     for file in chosen.iter().rev() {
@@ -155,6 +159,10 @@ pub fn cached(name: &str, options: &HubOptions) -> Result<Option<Snapshot>> {
 /// [`ModelFiles::read`].
 pub fn read(name: &str, options: &HubOptions) -> Result<ModelFiles> {
     if let Some(model) = find(name).filter(|model| model.bundled) {
+        if options.revision != "main" || options.file.is_some() {
+            let message = format!("{name} is a part of this library, without revisions and files");
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
         return match model.task {
             Task::Rerank => ModelFiles::embedded(),
             Task::Embed => ModelFiles::embedded_embedder(),

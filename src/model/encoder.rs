@@ -161,7 +161,7 @@ impl Numbering {
                     if id == padding {
                         return padding;
                     }
-                    last += 1;
+                    last = last.saturating_add(1);
                     last
                 };
                 ids.iter().map(row).collect()
@@ -173,7 +173,7 @@ impl Numbering {
     pub fn reserved(self) -> usize {
         match self {
             Numbering::FromZero => 0,
-            Numbering::AfterPadding(padding) => padding as usize + 1,
+            Numbering::AfterPadding(padding) => (padding as usize).saturating_add(1),
         }
     }
 }

@@ -29,8 +29,11 @@ impl ModelFiles {
     /// the graph.
     pub(crate) fn hasher(&self, fingerprint: Option<&str>) -> Hasher {
         let of_files = || match hash_of(&self.onnx) {
-            // It is of all the files.
-            Some(hash) => String::from_utf8_lossy(hash).into_owned(),
+            // It is of all the files, of which these may have been replaced since.
+            Some(hash) => {
+                let own = String::from_utf8(hash.to_vec()).unwrap_or_default();
+                [own, digest(&self.tokenizer), digest(&self.config)].join(" ")
+            }
             None => {
                 let files = [&self.onnx, &self.tokenizer, &self.config].into_iter();
                 let hashes = files.chain(self.external.values()).map(|file| digest(file));

@@ -123,6 +123,8 @@ pub(crate) struct Config {
     pub max_length: usize,
     /// Attention heads of a layer, where it is said.
     pub heads: Option<usize>,
+    /// No token reads those behind it.
+    pub is_decoder: bool,
     /// How positions are numbered, of an architecture that is known here.
     pub numbering: Option<Numbering>,
     /// The most tokens in a pair that the model was trained on, where it is said.
@@ -173,12 +175,13 @@ struct ConfigFile {
     model_type: Option<String>,
     vocab_size: Option<usize>,
     max_position_embeddings: Option<usize>,
-    // DistilBERT's name is the second.
-    #[serde(alias = "n_heads")]
     num_attention_heads: Option<usize>,
-    pad_token_id: Option<u32>,
-    #[serde(default)]
-    architectures: Vec<String>,
+    /// DistilBERT's name of the same.
+    n_heads: Option<usize>,
+    /// Negative where there is none.
+    pad_token_id: Option<i64>,
+    architectures: Option<Vec<String>>,
+    is_decoder: Option<bool>,
     num_labels: Option<usize>,
     id2label: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default)]
@@ -211,7 +214,7 @@ impl Config {
     pub fn reranker(files: &ModelFiles) -> Result<Config> {
         let config: ConfigFile = parse_json("config.json", &files.config)?;
         let writes = |name: &&String| GENERATORS.iter().any(|end| name.ends_with(end));
-        if let Some(architecture) = config.architectures.iter().find(writes) {
+        if let Some(architecture) = config.architectures.iter().flatten().find(writes) {
             return Err(Error::new(
                 ErrorKind::UnsupportedModel,
                 format!(
@@ -240,10 +243,17 @@ impl Config {
     /// Reads the configuration of a reranker, or, where there are files that say how vectors are
     /// made, of an embedder.
     pub fn either(files: &ModelFiles) -> Result<Config> {
-        Config::reranker(files).or_else(|error| match files.embedding.is_empty() {
-            true => Err(error),
-            false => Config::embedder(files, EmbeddingSettings::parse(files)?.pooling),
-        })
+        let embedder = || Config::embedder(files, EmbeddingSettings::parse(files)?.pooling);
+        if files.embedding.is_empty() {
+            return Config::reranker(files);
+        }
+        // Encoders may have one label in their configuration without a head that gives it.
+        let config: ConfigFile = parse_json("config.json", &files.config)?;
+        let classifies = |name: &String| name.ends_with("ForSequenceClassification");
+        match config.architectures.iter().flatten().any(classifies) {
+            true => Config::reranker(files).or_else(|_| embedder()),
+            false => embedder(),
+        }
     }
 
     /// Reads the configuration of an embedder.
@@ -258,7 +268,8 @@ impl Config {
             None => TokenizerConfigFile::default(),
         };
         let model_type = config.model_type.unwrap_or_default();
-        let like_roberta = Numbering::AfterPadding(config.pad_token_id.unwrap_or(ROBERTA_PADDING));
+        let padding = config.pad_token_id.and_then(|id| u32::try_from(id).ok());
+        let like_roberta = Numbering::AfterPadding(padding.unwrap_or(ROBERTA_PADDING));
         let numbering = match model_type.as_str() {
             "bert" | "distilbert" => Some(Numbering::FromZero),
             "roberta" | "xlm-roberta" | "camembert" => Some(like_roberta),
@@ -276,9 +287,20 @@ impl Config {
             Some(limit) if limit >= 1.0 => positions.min(limit as usize),
             _ => positions,
         };
-        let ConfigFile { vocab_size, num_attention_heads: heads, crossrank, .. } = config;
+        let ConfigFile { vocab_size, num_attention_heads, n_heads, crossrank, .. } = config;
+        let heads = num_attention_heads.or(n_heads);
+        let is_decoder = config.is_decoder == Some(true);
         let trained_tokens = crossrank.trained_tokens;
-        Ok(Config { model_type, vocab_size, max_length, heads, numbering, trained_tokens, output })
+        Ok(Config {
+            model_type,
+            vocab_size,
+            max_length,
+            heads,
+            is_decoder,
+            numbering,
+            trained_tokens,
+            output,
+        })
     }
 }
 

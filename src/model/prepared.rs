@@ -315,12 +315,14 @@ impl Tensors {
         let after = &file[8 + START.len()..];
         let version = after.split(|&byte| byte == b'"').next().unwrap_or_default();
         if version != VERSION.as_bytes() {
+            // A copy: another process might write to a mapped file.
+            let version = version[..version.len().min(8)].to_vec();
             return Err(Error::new(
                 ErrorKind::InvalidModel,
                 format!(
                     "the model was prepared in version {} of the format, and this is crossrank {}, \
                      which reads version {VERSION}; prepare it again",
-                    String::from_utf8_lossy(&version[..version.len().min(8)]),
+                    String::from_utf8_lossy(&version),
                     env!("CARGO_PKG_VERSION")
                 ),
             ));

@@ -47,6 +47,7 @@ pub(crate) struct Rounded {
     /// One a column, or, where they are `by_row`, one a row.
     scales: Vec<f32>,
     by_row: bool,
+    limit: i8,
 }
 
 /// What share of a matrix is in memory at a time where it is read piece by piece.
@@ -148,7 +149,7 @@ impl Rounded {
         }
         mapped::release(&floats.bytes);
         let scales = largest.into_iter().map(|largest| largest / f32::from(limit)).collect();
-        Some(Rounded { floats, scales, by_row })
+        Some(Rounded { floats, scales, by_row, limit })
     }
 
     /// The values of a row.
@@ -157,9 +158,10 @@ impl Rounded {
         self.floats.extend(row * width..(row + 1) * width, numbers);
         out.extend(numbers.iter().enumerate().map(|(column, number)| {
             let scale = self.scales[if self.by_row { row } else { column }];
-            // A scale is 0 where all of its numbers are, and a quotient never above the limit.
+            // A scale is 0 where all of its numbers are; of the smallest floats it is not exact.
             let quotient = if scale > 0.0 { number / scale } else { 0.0 };
-            quotient.round_ties_even() as i8 as u8
+            let limit = f32::from(self.limit);
+            quotient.round_ties_even().clamp(-limit, limit) as i8 as u8
         }));
     }
 

@@ -191,8 +191,12 @@ impl<'a> Constant<'a> {
     pub fn matrix(&self) -> Option<Floats> {
         let raw = &self.tensor.raw_data;
         match self.data_type {
-            DataType::Float if raw.len() == 4 * self.length => Some(Floats::f32(raw.clone())),
-            DataType::Float16 if raw.len() == 2 * self.length => Some(Floats::f16(raw.clone())),
+            DataType::Float if raw.len() == self.length.saturating_mul(4) => {
+                Some(Floats::f32(raw.clone()))
+            }
+            DataType::Float16 if raw.len() == self.length.saturating_mul(2) => {
+                Some(Floats::f16(raw.clone()))
+            }
             _ => self.floats().map(Floats::from),
         }
     }

@@ -12,6 +12,10 @@ use super::proto::{DataType, Node};
 
 /// The most numbers in a value, far above those of a sequence.
 const MOST_NUMBERS: usize = 1 << 20;
+/// The most numbers in all values together.
+const MOST_IN_ALL: usize = 16 * MOST_NUMBERS;
+/// The most axes of a value.
+const MOST_AXES: usize = 8;
 /// The most operators above one another.
 const MOST_DEEP: usize = 64;
 
@@ -19,6 +23,8 @@ const MOST_DEEP: usize = 64;
 pub(super) struct Integers<'g, 'a> {
     graph: &'g Graph<'a>,
     known: HashMap<&'a str, Rc<Tensor>>,
+    /// Numbers that are known.
+    total: usize,
 }
 
 #[derive(Clone)]
@@ -36,7 +42,7 @@ impl<'g, 'a> Integers<'g, 'a> {
             ("attention_mask", row(vec![1; ids.len()])),
             ("token_type_ids", row(segments.to_vec())),
         ];
-        Integers { graph, known: known.into() }
+        Integers { graph, known: known.into(), total: 0 }
     }
 
     /// The numbers of a value; `None` where it has others, or an operator that is not known here.
@@ -52,12 +58,14 @@ impl<'g, 'a> Integers<'g, 'a> {
             Some(node) => self.compute(node, depth.checked_sub(1)?)?,
             None => {
                 let constant = self.graph.constant(name).filter(|constant| !constant.is_float())?;
+                length_of(&constant.shape)?;
                 let values = constant.floats()?.into_iter().map(|number| number as i64).collect();
                 Tensor { shape: constant.shape, values }
             }
         };
-        let length = tensor.shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
-        let fits = length == tensor.values.len() && length <= MOST_NUMBERS;
+        let length = length_of(&tensor.shape)?;
+        self.total += length;
+        let fits = length == tensor.values.len() && self.total <= MOST_IN_ALL;
         let tensor = fits.then(|| Rc::new(tensor))?;
         self.known.insert(name, tensor.clone());
         Some(tensor)
@@ -165,12 +173,19 @@ fn row(values: Vec<i64>) -> Tensor {
     Tensor { shape: vec![values.len()], values }
 }
 
+/// The numbers in a tensor, where they are not too many.
+fn length_of(shape: &[usize]) -> Option<usize> {
+    let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
+    let most = shape.iter().copied().fold(length, usize::max);
+    (shape.len() <= MOST_AXES && most <= MOST_NUMBERS).then_some(length)
+}
+
 /// A tensor of one number.
 fn filled(shape: &Tensor, value: i64) -> Option<Tensor> {
     let shape: Option<Vec<usize>> = shape.values.iter().map(|&n| n.try_into().ok()).collect();
     let shape = shape?;
-    let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
-    (length <= MOST_NUMBERS).then(|| Tensor { values: vec![value; length], shape })
+    let length = length_of(&shape)?;
+    Some(Tensor { values: vec![value; length], shape })
 }
 
 /// A place that may count from the end, within `0..=length`.
@@ -199,7 +214,7 @@ fn broadcast<const N: usize>(parts: [&Tensor; N], f: impl Fn([i64; N]) -> i64) -
         })
         .collect();
     let shape = shape?;
-    let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
+    let length = length_of(&shape)?;
     let value = |mut place: usize| {
         let (mut places, mut strides) = ([0; N], [1; N]);
         for axis in (0..rank).rev() {
@@ -213,8 +228,7 @@ fn broadcast<const N: usize>(parts: [&Tensor; N], f: impl Fn([i64; N]) -> i64) -
         }
         f(std::array::from_fn(|i| parts[i].values[places[i]]))
     };
-    let values = (length <= MOST_NUMBERS).then(|| (0..length).map(value).collect())?;
-    Some(Tensor { values, shape })
+    Some(Tensor { values: (0..length).map(value).collect(), shape })
 }
 
 fn concat(tensors: &[&Tensor], axis: i64) -> Option<Tensor> {
@@ -222,6 +236,7 @@ fn concat(tensors: &[&Tensor], axis: i64) -> Option<Tensor> {
     let axis = index(axis, first.shape.len())?;
     let mut shape = first.shape.clone();
     shape[axis] = tensors.iter().map(|tensor| tensor.shape.get(axis)).sum::<Option<usize>>()?;
+    length_of(&shape)?;
     let (outer, ..) = first.around(axis);
     let values = (0..outer).flat_map(|i| {
         tensors.iter().flat_map(move |tensor| {
@@ -240,7 +255,9 @@ impl Tensor {
     }
 
     /// The parts of an axis at `places`, which are `sizes` in the result.
-    fn taken(&self, axis: usize, places: &[usize], sizes: &[usize]) -> Tensor {
+    fn taken(&self, axis: usize, places: &[usize], sizes: &[usize]) -> Option<Tensor> {
+        let shape = [&self.shape[..axis], sizes, &self.shape[axis + 1..]].concat();
+        length_of(&shape)?;
         let (outer, length, inner) = self.around(axis);
         let mut values = Vec::new();
         for i in 0..outer {
@@ -248,13 +265,13 @@ impl Tensor {
                 values.extend(&self.values[(i * length + place) * inner..][..inner]);
             }
         }
-        Tensor { shape: [&self.shape[..axis], sizes, &self.shape[axis + 1..]].concat(), values }
+        Some(Tensor { shape, values })
     }
 
     fn gathered(&self, indices: &Tensor, axis: i64) -> Option<Tensor> {
         let axis = index(axis, self.shape.len())?;
         let places = indices.values.iter().map(|&at| index(at, self.shape[axis]));
-        Some(self.taken(axis, &places.collect::<Option<Vec<_>>>()?, &indices.shape))
+        self.taken(axis, &places.collect::<Option<Vec<_>>>()?, &indices.shape)
     }
 
     /// Of `[rows, columns]` along the columns, which is how tokens' segments are looked up.
@@ -275,7 +292,7 @@ impl Tensor {
         let axis = index(axis, self.shape.len())?;
         let length = self.shape[axis];
         let places: Vec<usize> = (place(start, length)..place(end, length)).collect();
-        Some(self.taken(axis, &places, &[places.len()]))
+        self.taken(axis, &places, &[places.len()])
     }
 
     fn summed_up(&self, axis: i64) -> Option<Tensor> {
@@ -291,6 +308,9 @@ impl Tensor {
 
     fn unsqueezed(&self, axes: &[i64]) -> Option<Tensor> {
         let rank = self.shape.len() + axes.len();
+        if rank > MOST_AXES {
+            return None;
+        }
         let axes: Vec<usize> = axes.iter().map(|&axis| index(axis, rank)).collect::<Option<_>>()?;
         let mut sizes = self.shape.iter();
         let shape = (0..rank)
@@ -310,6 +330,9 @@ impl Tensor {
 
     /// 0 keeps a size, and -1 is what the others leave.
     fn reshaped(&self, sizes: &[i64]) -> Option<Tensor> {
+        if sizes.len() > MOST_AXES {
+            return None;
+        }
         let mut shape = Vec::new();
         for (axis, &size) in sizes.iter().enumerate() {
             shape.push(match size {

@@ -9,7 +9,7 @@ mod rules;
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::BTreeSet;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use bytes::Bytes;
 use prost::Message;
 
@@ -35,6 +35,7 @@ impl Onnx {
 
     /// The encoder in the graph, or why it is none that has rules.
     pub fn recognize(&self, config: &Config) -> Result<Encoder> {
+        ensure!(!config.is_decoder, "config.json says that it is a decoder");
         let encoder = rules::encoder(Graph::new(&self.0)?, config)?;
         encoder.check_config(config).map_err(|e| anyhow!("{e}"))?;
         Ok(encoder)

@@ -178,7 +178,10 @@ impl<'a> Rules<'a> {
     /// that differs between heads, has a tensor of floats among its sources.
     fn is_mask(&self, name: &'a str) -> bool {
         self.graph.all_sources(name, |source| match self.graph.constant(source) {
-            Some(constant) => constant.is_scalar() || !constant.is_float(),
+            // Integers of one axis are sizes; of more, a mask of the graph's own.
+            Some(constant) => {
+                constant.is_scalar() || (!constant.is_float() && constant.shape.len() == 1)
+            }
             None => source == "attention_mask",
         })
     }
@@ -238,11 +241,15 @@ impl<'a> Rules<'a> {
             "Mul" => Some(scalar(0)? * scalar(1)?),
             "Div" => Some(scalar(0)? / scalar(1)?),
             // The last size of queries of [batch, heads, length, width].
-            "Gather" | "Slice" if self.graph.inputs_of(input(0)?, "Shape").is_some() => {
+            "Gather" | "Slice" if matches!(self.graph.scalar(input(1)?), Some(-1.0 | 3.0)) => {
                 let shape = self.graph.inputs_of(input(0)?, "Shape")?;
-                let last = matches!(self.graph.scalar(input(1)?), Some(-1.0 | 3.0));
-                let (_, query) = self.linear(self.moved(&shape[0]).0)?;
-                last.then(|| (query.outputs / self.heads) as f32)
+                // Scales are not looked through: to find those would begin here again.
+                let mut queries = self.same(shape.first()?);
+                while let Some(inputs) = self.graph.inputs_of(queries, "Transpose") {
+                    queries = self.same(inputs.first()?);
+                }
+                let (_, query) = self.linear(queries)?;
+                Some((query.outputs / self.heads) as f32)
             }
             _ => None,
         }

@@ -57,6 +57,8 @@ impl<'a> Rules<'a> {
         most: usize,
         hidden: usize,
     ) -> Result<Tables> {
+        let rows = terms.iter().map(|(table, _)| table.rows).max().unwrap_or(0);
+        ensure!(most <= rows, "its tables have {rows} rows, and config.json says {most} tokens");
         let probes = [1, 9, most].map(|length| Probe::new(length, numbering));
         let mut integers = probes.each_ref().map(|Probe { ids, segments }| {
             let [ids, segments] = [ids, segments].map(|v| v.iter().map(|&n| n.into()).collect());

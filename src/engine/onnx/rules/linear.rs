@@ -52,6 +52,9 @@ impl<'a> Rules<'a> {
         let (quantized, weight) = (self.same(inputs.first()?), inputs.get(1)?);
         let activation =
             self.graph.producer(quantized).filter(|n| n.op_type == "DynamicQuantizeLinear")?;
+        if inputs.get(2) != activation.output.get(2) {
+            return None;
+        }
         let scales = both_ways(self.graph.pair_of(scales, "Mul")?);
         let [_, scale] = scales.into_iter().find(|[of_x, _]| Some(*of_x) == second(activation))?;
         let matrix = self.int8_matrix(weight, scale, inputs.get(3), false)?;
