@@ -23,7 +23,7 @@ const PROGRAM = `
   try {
     if (embedder) await Embedder.load(given, options);
     const reranker = await Reranker.load(given, options);
-    const [{ logit }] = await reranker.score([["search query", "the rank of a passage"]]);
+    const [{ logit }] = await reranker.score([["search query", "the rank of a passage is its score"]]);
     console.log(JSON.stringify({ logit }));
   } catch ({ code, message }) {
     console.log(JSON.stringify({ code, message }));
