@@ -81,7 +81,8 @@ async function listen(serve) {
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value);
     if (request.method === "OPTIONS") return response.writeHead(204).end();
-    return serve(request, response);
+    // A client may stop asking in the middle of its question.
+    return Promise.resolve(serve(request, response)).catch(() => response.destroy());
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return { server, origin: `http://127.0.0.1:${server.address().port}` };

@@ -13,7 +13,7 @@ const CORS = {
 
 export async function startStub() {
   const scripts = [];
-  const server = createServer(async (request, response) => {
+  async function respond(request, response) {
     for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value);
     if (request.method === "OPTIONS") return response.end();
     let body = "";
@@ -31,6 +31,10 @@ export async function startStub() {
     response.on("close", () => (entry.gone = !response.writableEnded));
     log.push(entry);
     answer(steps[Math.min(log.length, steps.length) - 1], entry.body, response);
+  }
+  const server = createServer((request, response) => {
+    // A client that stops asking in the middle of its question gets no answer.
+    respond(request, response).catch(() => response.destroy());
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const close = () => {
