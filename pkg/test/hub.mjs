@@ -28,7 +28,7 @@ export async function startHub(repositories) {
   const store = await listen((request, response) => {
     const [, id, hash] = /^\/(\d+)\/(\w+)/.exec(request.url);
     const files = Object.values(held).flatMap((files) => Object.values(files));
-    answer(request, response, scripts[id], true, () => files.find((file) => file.hash === hash).content);
+    return answer(request, response, scripts[id], true, () => files.find((file) => file.hash === hash).content);
   });
   const hub = await listen(async (request, response) => {
     if (request.url === "/script") {
@@ -42,7 +42,7 @@ export async function startHub(repositories) {
     if (path === "/log") return response.end(JSON.stringify(script.log.splice(0)));
     if (path === "/down") return response.end(String((script.down = true)));
     if (script.down) return response.destroy();
-    answer(request, response, script, false, () => {
+    return answer(request, response, script, false, () => {
       const [, listed] = /^\/api\/models\/(.+)\/revision\/main\?/.exec(path) ?? [];
       if (held[listed]) return Buffer.from(JSON.stringify(listing(held[listed])));
       const [, repository, inside] = /^\/(.+)\/resolve\/(?:main|[0-9a-f]{40})\/(.+)$/.exec(path) ?? [];
