@@ -124,7 +124,7 @@ def main():
         if status:
             sys.exit(f"crossrank {name} failed")
         say(f"| `{name}` | {time.perf_counter() - start:.1f} | {usage.ru_maxrss * 1024 / 1e6:.0f} | {target.stat().st_size / 1e6:.0f} |")
-    if quantized.exists():
+    if (args.folder / "f32").exists():
         say()
         say(f"`quantize` told of 12 pairs: {out.splitlines()[-1]}")
 
