@@ -5,44 +5,20 @@
 
 mod common;
 
-use std::fs;
-
-use common::{root, truncate};
+use common::{GraphCase, graph, graph_cases, truncate};
 use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
-use serde::Deserialize;
 use serde_json::Value;
 
-#[derive(Deserialize)]
-struct Expected {
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    query: String,
-    document: String,
-    input_ids: Vec<u32>,
-    logits: Logits,
-}
-
-#[derive(Deserialize)]
-struct Logits {
-    torch: f32,
-}
-
-/// A folder of `tests/data/graphs`, and what the tokenizers crate and torch made of its pairs.
-fn model(name: &str) -> (ModelFiles, Vec<Case>) {
-    let folder = root().join("tests/data/graphs").join(name);
-    let expected = fs::read(folder.join("expected.json")).unwrap();
-    let expected: Expected = serde_json::from_slice(&expected).unwrap();
-    (ModelFiles::read(&folder).unwrap(), expected.cases)
+/// A model of `tests/data/graphs` with its pairs.
+fn model(name: &str) -> (ModelFiles, Vec<GraphCase>) {
+    (ModelFiles::read(graph(name)).unwrap(), graph_cases(name))
 }
 
 fn load(files: &ModelFiles) -> Reranker {
     Reranker::from_files(files, LoadOptions::default()).unwrap()
 }
 
-fn check(name: &str, reranker: &Reranker, cases: &[Case], tolerance: f32) {
+fn check(name: &str, reranker: &Reranker, cases: &[GraphCase], tolerance: f32) {
     let pairs: Vec<(&str, &str)> =
         cases.iter().map(|case| (case.query.as_str(), case.document.as_str())).collect();
     let scores = reranker.score_with(&pairs, &truncate()).unwrap();
@@ -85,7 +61,7 @@ fn a_folder_of_each_architecture_gives_the_logits_of_torch() {
 fn padding_in_a_text() {
     for name in ["roberta", "xlm-roberta"] {
         let (files, cases) = model(name);
-        let padded: Vec<Case> =
+        let padded: Vec<GraphCase> =
             cases.into_iter().filter(|case| case.document.contains("<pad>")).collect();
         assert!(padded.iter().any(|case| case.input_ids.contains(&1)), "{name}");
         check(name, &load(&files), &padded, 1e-4);

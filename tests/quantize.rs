@@ -3,42 +3,12 @@
 mod common;
 
 use std::io::Cursor;
-use std::path::PathBuf;
 
-use common::root;
+use common::{GraphCase, graph, graph_cases};
 use crossrank::{
     Bits, Embedder, EmbedderOptions, ErrorKind, LoadOptions, ModelFiles, Quantized, Reranker,
     SAMPLE,
 };
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Expected {
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    query: String,
-    document: String,
-    logits: Logits,
-}
-
-/// What the f32 model gave, and the graph itself.
-#[derive(Deserialize)]
-struct Logits {
-    torch: f32,
-    ort_none: f32,
-}
-
-fn graph(name: &str) -> PathBuf {
-    root().join("tests/data/graphs").join(name)
-}
-
-fn cases(name: &str) -> Vec<Case> {
-    let text = std::fs::read(graph(name).join("expected.json")).unwrap();
-    serde_json::from_slice::<Expected>(&text).unwrap().cases
-}
 
 fn quantize(files: &ModelFiles, bits: Bits, sample: &[(&str, &str)]) -> (Quantized, Vec<u8>) {
     let mut file = Cursor::new(Vec::new());
@@ -69,13 +39,13 @@ fn logits_are_no_further_from_floats_than_those_of_onnx_runtime() {
         ("torchscript-17", "uint8-channel"),
         ("external-f32", "int8-tensor"),
     ] {
-        let theirs = cases(theirs);
+        let theirs = graph_cases(theirs);
         let files = ModelFiles::read(graph(floats)).unwrap();
         let of_theirs = summary(theirs.iter().map(|c| (c.logits.ort_none - c.logits.torch).abs()));
         let ours = |bits| {
             let (_, file) = quantize(&files, bits, &SAMPLE);
             let reranker = load(&ModelFiles::from_prepared(file).unwrap());
-            let distance = |case: &Case| {
+            let distance = |case: &GraphCase| {
                 let logit = reranker.score(&[(&case.query, &case.document)]).unwrap()[0].logit;
                 (logit - case.logits.torch).abs()
             };

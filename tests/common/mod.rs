@@ -55,6 +55,36 @@ pub fn golden() -> Golden {
     serde_json::from_str(&text).unwrap()
 }
 
+/// A folder of `tests/data/graphs`.
+pub fn graph(name: &str) -> PathBuf {
+    root().join("tests/data/graphs").join(name)
+}
+
+/// A pair of a graph's `expected.json`: what the tokenizers crate and others made of it.
+#[derive(Deserialize)]
+pub struct GraphCase {
+    pub query: String,
+    pub document: String,
+    pub input_ids: Vec<u32>,
+    pub logits: GraphLogits,
+}
+
+/// What the f32 model gave, and the graph itself in ONNX Runtime.
+#[derive(Deserialize)]
+pub struct GraphLogits {
+    pub torch: f32,
+    pub ort_none: f32,
+}
+
+pub fn graph_cases(name: &str) -> Vec<GraphCase> {
+    #[derive(Deserialize)]
+    struct Expected {
+        cases: Vec<GraphCase>,
+    }
+    let text = std::fs::read(graph(name).join("expected.json")).unwrap();
+    serde_json::from_slice::<Expected>(&text).unwrap().cases
+}
+
 /// The folder of evaluation sets, which are not in the repository. Without it a test says that
 /// it checked nothing.
 pub fn eval_dir(test: &str) -> Option<PathBuf> {

@@ -1,6 +1,8 @@
 //! BERT's tokenizer against the `tokenizers` crate.
 
-use super::{Random, assert_equal, both, refused};
+use super::{
+    assert_equal, assert_equal_on_every_character, assert_equal_on_random_texts, both, refused,
+};
 use crate::subword::{general::General, own::Own};
 
 /// A tokenizer of a few words and of every letter that `words` has.
@@ -65,15 +67,7 @@ fn all() -> Vec<(Own, General)> {
 
 #[test]
 fn every_character_is_read_as_by_the_crate() {
-    let every: Vec<char> = (0..=0x10_ffff).filter_map(char::from_u32).collect();
-    for (i, tokenizers) in all().iter().enumerate() {
-        // What differs between the choices is in many places.
-        let step = if i == 0 { 1 } else { 29 };
-        for chars in every.chunks(64).step_by(step) {
-            let text = chars.iter().flat_map(|&c| ['t', c, 'e', ' ', c, ' ']).collect::<String>();
-            assert_equal(tokenizers, &text);
-        }
-    }
+    assert_equal_on_every_character(&all(), 29, false);
 }
 
 #[test]
@@ -131,16 +125,7 @@ fn random_texts_are_read_as_by_the_crate() {
         "longerthantwelve",
         "\u{f71}\u{f72}",
     ];
-    let all = all();
-    let mut random = Random::new();
-    let mut below = |n| random.below(n);
-    for round in 0..15_000 {
-        let text: String = (0..below(12)).map(|_| parts[below(parts.len())]).collect();
-        assert_equal(&all[round % all.len()], &text);
-        let text: String =
-            (0..below(20)).filter_map(|_| char::from_u32(below(0x3100) as u32)).collect();
-        assert_equal(&all[round % all.len()], &text);
-    }
+    assert_equal_on_random_texts(&all(), &parts);
 }
 
 #[test]

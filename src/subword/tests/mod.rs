@@ -27,6 +27,35 @@ fn assert_equal((own, general): &(Own, General), text: &str) {
     assert_eq!(ours, theirs, "{text:?}");
 }
 
+/// Every character, in words and alone. The first tokenizers read all of them, and the others every
+/// `step`th 64 of them, which begin at another place for each where they are `shifted`: what differs
+/// between them is in many places.
+fn assert_equal_on_every_character(all: &[(Own, General)], step: usize, shifted: bool) {
+    let every: Vec<char> = (0..=0x10_ffff).filter_map(char::from_u32).collect();
+    for (i, tokenizers) in all.iter().enumerate() {
+        let step = if i == 0 { 1 } else { step };
+        let first = if shifted { i % step } else { 0 };
+        for chars in every.chunks(64).skip(first).step_by(step) {
+            let text = chars.iter().flat_map(|&c| ['t', c, 'e', ' ', c, ' ']).collect::<String>();
+            assert_equal(tokenizers, &text);
+        }
+    }
+}
+
+/// Random texts of `parts`, and of characters of the scripts up to U+3100.
+fn assert_equal_on_random_texts(all: &[(Own, General)], parts: &[&str]) {
+    let mut random = Random::new();
+    for round in 0..15_000 {
+        let tokenizers = &all[round % all.len()];
+        let text: String =
+            (0..random.below(12)).map(|_| parts[random.below(parts.len())]).collect();
+        assert_equal(tokenizers, &text);
+        let chars =
+            (0..random.below(20)).filter_map(|_| char::from_u32(random.below(0x3100) as u32));
+        assert_equal(tokenizers, &chars.collect::<String>());
+    }
+}
+
 /// A file is read here, but with none of the edits.
 fn refused(json: &str, edits: &[(&str, Value)]) {
     assert!(file::read(json.as_bytes()).is_ok());

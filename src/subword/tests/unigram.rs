@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Random, assert_equal, both, data, refused};
+use super::{
+    Random, assert_equal, assert_equal_on_every_character, assert_equal_on_random_texts, both,
+    data, refused,
+};
 use crate::subword::{general::General, own::Own};
 
 fn plain() -> Value {
@@ -103,15 +106,7 @@ fn all() -> Vec<(Own, General)> {
 
 #[test]
 fn every_character_is_read_as_by_the_crate() {
-    let every: Vec<char> = (0..=0x10_ffff).filter_map(char::from_u32).collect();
-    for (i, tokenizers) in all().iter().enumerate() {
-        // What differs between the forms is in many places.
-        let step = if i == 0 { 1 } else { 211 };
-        for chars in every.chunks(64).skip(i % step).step_by(step) {
-            let text = chars.iter().flat_map(|&c| ['t', c, 'e', ' ', c, ' ']).collect::<String>();
-            assert_equal(tokenizers, &text);
-        }
-    }
+    assert_equal_on_every_character(&all(), 211, true);
 }
 
 #[test]
@@ -188,16 +183,7 @@ fn random_texts_are_read_as_by_the_crate() {
         "Ω",
         "q",
     ];
-    let all = all();
-    let mut random = Random::new();
-    for round in 0..15_000 {
-        let text: String =
-            (0..random.below(12)).map(|_| parts[random.below(parts.len())]).collect();
-        assert_equal(&all[round % all.len()], &text);
-        let chars =
-            (0..random.below(20)).filter_map(|_| char::from_u32(random.below(0x3100) as u32));
-        assert_equal(&all[round % all.len()], &chars.collect::<String>());
-    }
+    assert_equal_on_random_texts(&all(), &parts);
 }
 
 #[test]
