@@ -42,10 +42,15 @@ impl Store {
         self.snapshot(&commit).is_dir().then_some(commit)
     }
 
+    /// Whether a file's content is there.
+    pub fn has_blob(&self, file: &File) -> bool {
+        is_whole(&self.blob(file), file)
+    }
+
     /// Whether a file is there. Where there are no links, snapshots hold the files themselves.
     pub fn holds(&self, commit: &str, file: &File) -> bool {
         let shown = self.snapshot(commit).join(&file.path);
-        is_whole(&shown, file) || is_whole(&self.blob(file), file)
+        is_whole(&shown, file) || self.has_blob(file)
     }
 
     /// Waits until nobody else downloads the file, as `huggingface_hub` does. The lock ends with

@@ -30,7 +30,7 @@ impl Download<'_> {
     pub fn run(&self) -> Result<()> {
         let lock = self.store.lock(self.file)?;
         let blob = self.store.blob(self.file);
-        if fs::metadata(&blob).is_ok_and(|found| found.len() == self.file.size) {
+        if self.store.has_blob(self.file) {
             // Another process had the lock, and has downloaded it.
             return Ok(());
         }
