@@ -150,7 +150,12 @@ export async function fingerprintOf(
 
 /** Files that are being verified: by `others`, and a prepared model by the hash that it says. */
 function verifying(files: ModelFiles, others: (Promise<void> | undefined)[] = []): ReadModel {
-  const verified = Promise.all(others).then(() => verifyPrepared(files));
+  const verified = (async () => {
+    // All of them first: a damaged copy that is found late would be read again.
+    await Promise.allSettled(others);
+    await Promise.all(others);
+    await verifyPrepared(files);
+  })();
   // Whoever waits for it hears of a failure.
   verified.catch(() => {});
   return { files, verified };
