@@ -1,10 +1,11 @@
 //! What a local reranker and a service have in common, and the one in place of the other.
 
+use crate::devices::Devices;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reranker::{Ranking, Reranker};
 use crate::score::Score;
 
-/// A reranker that a setting chooses: `Box<dyn Backend>` holds a [`Reranker`], a
+/// A reranker that a setting chooses: `Box<dyn Backend>` holds a [`Reranker`], a [`Devices`], a
 /// [`crate::Remote`] or a [`Fallback`].
 pub trait Backend: Send + Sync {
     /// Puts the documents that answer the query first and returns the best `top_k`.
@@ -21,6 +22,16 @@ impl Backend for Reranker {
 
     fn score(&self, pairs: &[(&str, &str)]) -> Result<Vec<Score>> {
         Reranker::score(self, pairs)
+    }
+}
+
+impl Backend for Devices {
+    fn rerank(&self, query: &str, documents: &[&str], top_k: usize) -> Result<Ranking> {
+        self.call(|reranker| reranker.rerank(query, documents, top_k))
+    }
+
+    fn score(&self, pairs: &[(&str, &str)]) -> Result<Vec<Score>> {
+        self.call(|reranker| reranker.score(pairs))
     }
 }
 

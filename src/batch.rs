@@ -2,7 +2,7 @@
 
 use crate::tokenizer::Encoding;
 
-/// The most tokens in one batch. Each batch reads all weights once, which many tokens share; more
+/// The most tokens in one batch on the CPU. Each batch reads all weights once, which many tokens share; more
 /// of them would leave the cache.
 pub const BATCH_TOKENS: usize = 512;
 
@@ -20,18 +20,23 @@ pub(crate) enum Order {
     LongestFirst,
 }
 
-/// Splits a list into batches for `threads`, of at most [`BATCH_TOKENS`] tokens (a longer document
-/// is a batch by itself). Returns the indices of each batch's documents.
-pub(crate) fn plan(encodings: &[Encoding], sequence: Order, threads: usize) -> Vec<Vec<usize>> {
+/// Splits a list into batches for `threads`, of at most `most` tokens (a longer document is a batch
+/// by itself). Returns the indices of each batch's documents.
+pub(crate) fn plan(
+    encodings: &[Encoding],
+    sequence: Order,
+    threads: usize,
+    most: usize,
+) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..encodings.len()).collect();
     if sequence == Order::LongestFirst {
         order.sort_by_key(|&i| std::cmp::Reverse(encodings[i].ids.len()));
     }
     let limit = if threads == 1 {
-        BATCH_TOKENS
+        most
     } else {
         let all: usize = encodings.iter().map(|encoding| encoding.ids.len()).sum();
-        (all / threads.saturating_mul(BATCHES_A_THREAD)).clamp(LEAST_TOKENS, BATCH_TOKENS)
+        (all / threads.saturating_mul(BATCHES_A_THREAD)).clamp(LEAST_TOKENS, most)
     };
 
     let mut batches: Vec<Vec<usize>> = Vec::new();
@@ -69,7 +74,7 @@ mod tests {
     #[test]
     fn every_document_is_in_one_batch_within_the_limit() {
         let encodings = lengths(&[10, 512, 300, 5, 300, 200, 600, 1]);
-        let batches = plan(&encodings, Order::LongestFirst, 1);
+        let batches = plan(&encodings, Order::LongestFirst, 1, BATCH_TOKENS);
         let mut seen: Vec<usize> = batches.concat();
         seen.sort();
         assert_eq!(seen, (0..encodings.len()).collect::<Vec<_>>());
@@ -84,22 +89,22 @@ mod tests {
     fn documents_stay_in_the_order_given() {
         let encodings = lengths(&[10, 512, 300, 200, 600, 1]);
         let expected: [&[usize]; 5] = [&[0], &[1], &[2, 3], &[4], &[5]];
-        assert_eq!(plan(&encodings, Order::Given, 1), expected);
+        assert_eq!(plan(&encodings, Order::Given, 1, BATCH_TOKENS), expected);
     }
 
     #[test]
     fn threads_find_several_batches_each() {
         let encodings = lengths(&[100; 40]);
-        assert_eq!(plan(&encodings, Order::LongestFirst, 1).len(), 8);
-        assert_eq!(plan(&encodings, Order::LongestFirst, 2).len(), 8);
-        assert_eq!(plan(&encodings, Order::LongestFirst, 8).len(), 40);
-        assert_eq!(plan(&encodings, Order::LongestFirst, usize::MAX).len(), 40);
+        assert_eq!(plan(&encodings, Order::LongestFirst, 1, BATCH_TOKENS).len(), 8);
+        assert_eq!(plan(&encodings, Order::LongestFirst, 2, BATCH_TOKENS).len(), 8);
+        assert_eq!(plan(&encodings, Order::LongestFirst, 8, BATCH_TOKENS).len(), 40);
+        assert_eq!(plan(&encodings, Order::LongestFirst, usize::MAX, BATCH_TOKENS).len(), 40);
         // A long list gives full batches.
-        assert_eq!(plan(&lengths(&[100; 300]), Order::LongestFirst, 2).len(), 60);
+        assert_eq!(plan(&lengths(&[100; 300]), Order::LongestFirst, 2, BATCH_TOKENS).len(), 60);
     }
 
     #[test]
     fn nothing_makes_no_batch() {
-        assert!(plan(&[], Order::Given, 1).is_empty());
+        assert!(plan(&[], Order::Given, 1, BATCH_TOKENS).is_empty());
     }
 }

@@ -56,8 +56,8 @@
 //!
 //! # GPUs
 //!
-//! With the feature `gpu`, `ModelFiles::load_on_gpu` puts a recognised model on a GPU, by Vulkan, Metal
-//! or Direct3D 12, and in browsers by WebGPU; `gpu::Gpu` gives the logits of encodings.
+//! With the feature `gpu`, `Reranker::on_gpu` puts a recognised model on a GPU, by Vulkan, Metal or
+//! Direct3D 12, and in browsers by WebGPU; [`Devices`] takes the CPU where that fails.
 //!
 //! # Scoring less
 //!
@@ -97,6 +97,7 @@
 mod backend;
 mod batch;
 mod cache;
+mod devices;
 mod embedder;
 mod engine;
 mod error;
@@ -138,6 +139,9 @@ pub use backend::{Backend, Fallback};
 pub use batch::BATCH_TOKENS;
 pub use bytes::Bytes;
 pub use cache::{CacheKey, CacheStats, ScoreCache};
+pub use devices::Devices;
+#[cfg(feature = "gpu")]
+pub use devices::Trial;
 pub use embedder::{EmbedOptions, Embedder, EmbedderOptions, Embedding, Embeddings, TextKind};
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;

@@ -6,8 +6,12 @@ mod types;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::cache::{CacheKey, ScoreCache};
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "gpu")]
+use crate::gpu::{Adapter, Gpu, Precision};
 use crate::model::{Config, Hasher, ModelFiles};
 use crate::runner::{Runner, cancelled, max_length};
 use crate::score::Score;
@@ -56,38 +60,40 @@ impl Reranker {
     /// # Errors
     /// As [`Reranker::from_files`].
     pub fn from_owned_files(files: ModelFiles, options: LoadOptions) -> Result<Reranker> {
-        let config = Config::reranker(&files)?;
-        let max_length = max_length(config.max_length, options.max_length)?;
-        // Caches outlive a program, so that the version is part of the key.
-        let key = |fingerprint: Option<&str>| {
-            let hasher = files.hasher(fingerprint).part(&(max_length as u64).to_le_bytes());
-            hasher.part(env!("CARGO_PKG_VERSION").as_bytes())
-        };
-        let cache = options.cache.map(|cache| (cache, key(options.fingerprint.as_deref())));
-        let tokenizer = files.tokenizer.clone();
-        let runner = Runner::load(files, &config, options.threads)?;
-        let cache = cache.map(|(cache, model)| {
-            let kernel = runner.engine.kernel().unwrap_or("general");
-            (cache, model.part(kernel.as_bytes()).key())
-        });
-        // After the engine, whose load leaves room that WebAssembly could not give back.
-        let tokenizer = PairTokenizer::load(&tokenizer, max_length, config.vocab_size)?;
-        let trained_tokens = config.trained_tokens;
-        // Who says how long a pair may be wants documents cut.
-        let windows = trained_tokens.is_some() && options.max_length.is_none();
-        let long_documents = options.long_documents.unwrap_or(match windows {
-            true => LongDocuments::Windows,
-            false => LongDocuments::Truncate,
-        });
-        let reranker = Reranker { tokenizer, runner, cache, trained_tokens, long_documents };
-        let logit = reranker.score(&[("a", "b")])?[0].logit;
-        if !logit.is_finite() {
-            return Err(Error::new(
-                ErrorKind::InvalidModel,
-                format!("the model gives {logit} for a plain pair; its file is damaged"),
-            ));
-        }
+        let parts = Parts::new(&files, options)?;
+        let runner = Runner::load(files, &parts.config, parts.options.threads)?;
+        let reranker = parts.into_reranker(runner)?;
+        check_logit(reranker.score(&[PLAIN_PAIR])?[0].logit)?;
         Ok(reranker)
+    }
+
+    /// Loads a recognised model on a GPU, which computes in its place: nothing is loaded for the
+    /// CPU. Calls fail with [`ErrorKind::GpuFailed`] where the GPU does, and from then on;
+    /// [`crate::Devices`] takes the CPU then. Scores differ from the CPU's, see [`crate::gpu`].
+    ///
+    /// # Errors
+    /// As [`Reranker::from_files`], and [`ErrorKind::GpuFailed`].
+    #[cfg(feature = "gpu")]
+    pub async fn on_gpu(
+        files: &ModelFiles,
+        options: LoadOptions,
+        adapter: &Adapter,
+        precision: Precision,
+    ) -> Result<Reranker> {
+        let parts = Parts::new(files, options)?;
+        let runner = Runner::on_gpu(files, &parts.config, adapter, precision).await?;
+        let reranker = parts.into_reranker(runner)?;
+        let engine = &reranker.runner.engine;
+        let (query, document) = PLAIN_PAIR;
+        let logits = engine.wait(&mut engine.start(&[&reranker.encode(query, document)?])).await?;
+        check_logit(logits[0])?;
+        Ok(reranker)
+    }
+
+    /// The GPU that computes, where one does.
+    #[cfg(feature = "gpu")]
+    pub fn gpu(&self) -> Option<&Gpu> {
+        self.runner.engine.gpu()
     }
 
     /// The most tokens in a pair.
@@ -101,8 +107,9 @@ impl Reranker {
         self.runner.engine.warning.as_deref()
     }
 
-    /// The instruction set that scores, such as `avx2`, `simd128` or `scalar`. `None` where the
-    /// model runs on general operators. Scores do not depend on it.
+    /// The instruction set that scores, such as `avx2`, `simd128` or `scalar`, on which scores do not
+    /// depend; or `gpu-f16` or `gpu-f32`, on which they do. `None` where the model runs on general
+    /// operators.
     pub fn kernel(&self) -> Option<&'static str> {
         self.runner.engine.kernel()
     }
@@ -377,6 +384,62 @@ impl Reranker {
             windows,
         }
     }
+}
+
+/// What is known of a reranker before its graph is loaded.
+struct Parts {
+    config: Config,
+    tokenizer: Bytes,
+    max_length: usize,
+    /// The cache, and the key of the model so far.
+    cache: Option<(Arc<ScoreCache>, Hasher)>,
+    options: LoadOptions,
+}
+
+impl Parts {
+    fn new(files: &ModelFiles, mut options: LoadOptions) -> Result<Parts> {
+        let config = Config::reranker(files)?;
+        let max_length = max_length(config.max_length, options.max_length)?;
+        let cache = options.cache.take().map(|cache| {
+            let key = files.hasher(options.fingerprint.as_deref());
+            // Caches outlive a program, so that the version is part of the key.
+            let key = key.part(&(max_length as u64).to_le_bytes());
+            (cache, key.part(env!("CARGO_PKG_VERSION").as_bytes()))
+        });
+        Ok(Parts { config, tokenizer: files.tokenizer.clone(), max_length, cache, options })
+    }
+
+    /// The tokenizer is loaded after the engine, whose load leaves room that WebAssembly could not
+    /// give back.
+    fn into_reranker(self, runner: Runner) -> Result<Reranker> {
+        let Parts { config, tokenizer, max_length, cache, options } = self;
+        let cache = cache.map(|(cache, model)| {
+            let kernel = runner.engine.kernel().unwrap_or("general");
+            (cache, model.part(kernel.as_bytes()).key())
+        });
+        let tokenizer = PairTokenizer::load(&tokenizer, max_length, config.vocab_size)?;
+        let trained_tokens = config.trained_tokens;
+        // Who says how long a pair may be wants documents cut.
+        let windows = trained_tokens.is_some() && options.max_length.is_none();
+        let long_documents = options.long_documents.unwrap_or(match windows {
+            true => LongDocuments::Windows,
+            false => LongDocuments::Truncate,
+        });
+        Ok(Reranker { tokenizer, runner, cache, trained_tokens, long_documents })
+    }
+}
+
+/// What a new model is tried with.
+const PLAIN_PAIR: (&str, &str) = ("a", "b");
+
+fn check_logit(logit: f32) -> Result<()> {
+    if logit.is_finite() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidModel,
+        format!("the model gives {logit} for a plain pair; its file is damaged"),
+    ))
 }
 
 /// What any reranker asks of a list, whoever scores it.

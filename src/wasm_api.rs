@@ -19,7 +19,7 @@ use crate::{
     wasm_panic,
 };
 
-/// A loaded model in this WebAssembly instance.
+/// A loaded model in this WebAssembly instance, or on a GPU.
 #[wasm_bindgen(js_name = Model)]
 pub struct Model {
     reranker: Reranker,
@@ -55,6 +55,9 @@ enum Long {
 #[serde(rename_all = "camelCase")]
 struct Info<'a> {
     kernel: Option<&'a str>,
+    #[cfg(feature = "gpu")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gpu: Option<gpu::Info<'a>>,
     warning: Option<&'a str>,
     max_length: usize,
     cache: CacheInfo,
@@ -76,13 +79,7 @@ impl Model {
     pub fn new(files: Files, cache: JsValue, checked: bool) -> Result<Model, JsValue> {
         wasm_panic::keep();
         let files = files.into_model(checked).map_err(to_js_error)?;
-        let options: Option<CacheOptions> = serde_wasm_bindgen::from_value(cache)?;
-        let cache = Arc::new(ScoreCache::new(options.as_ref().map_or(0, |options| options.bytes)));
-        let mut load = LoadOptions::default();
-        if let Some(options) = options {
-            load.cache = Some(cache.clone());
-            load.fingerprint = options.fingerprint;
-        }
+        let (cache, load) = load_options(cache)?;
         let reranker = Reranker::from_owned_files(files, load).map_err(to_js_error)?;
         Ok(Model { reranker, cache })
     }
@@ -144,6 +141,8 @@ impl Model {
         let stats = self.cache.stats();
         to_js(Ok(Info {
             kernel: self.reranker.kernel(),
+            #[cfg(feature = "gpu")]
+            gpu: self.reranker.gpu().map(|gpu| gpu::Info::of(gpu.adapter())),
             warning: self.reranker.warning(),
             max_length: self.reranker.max_length(),
             cache: CacheInfo {
@@ -178,6 +177,18 @@ impl Scoring {
     pub fn position(&self) -> Option<usize> {
         self.0.position()
     }
+}
+
+/// The cache of a model, and how to load it.
+fn load_options(cache: JsValue) -> Result<(Arc<ScoreCache>, LoadOptions), JsValue> {
+    let options: Option<CacheOptions> = serde_wasm_bindgen::from_value(cache)?;
+    let cache = Arc::new(ScoreCache::new(options.as_ref().map_or(0, |options| options.bytes)));
+    let mut load = LoadOptions::default();
+    if let Some(options) = options {
+        load.cache = Some(cache.clone());
+        load.fingerprint = options.fingerprint;
+    }
+    Ok((cache, load))
 }
 
 impl ScoreOptions {

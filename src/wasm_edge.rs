@@ -24,7 +24,7 @@ impl Routes {
         // One request is scored at a time, on one thread.
         let options =
             Options { tokens: Tokens::parse(tokens), queue: 1, threads: 1, ..Options::default() };
-        Ok(Routes(Server::new(vec![Model { name, reranker }], options)?))
+        Ok(Routes(Server::new(vec![Model { name, reranker: reranker.into() }], options)?))
     }
 
     /// The largest body that is worth reading.

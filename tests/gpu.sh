@@ -24,10 +24,8 @@ trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
 
 run() { # DRIVER
   echo "== $1"
-  # Without the other features, because wgpu's dependencies would have tract compiled again.
   VK_ICD_FILENAMES=$1 VK_DRIVER_FILES=$1 \
-    cargo test --release --no-default-features --features embedded-model,gpu --lib gpu:: -- \
-    --test-threads=1 "${@:2}"
+    cargo test --release --lib --test devices gpu -- --include-ignored --test-threads=1 "${@:2}"
 }
 run "$(ls /usr/share/vulkan/icd.d/lvp_icd*.json)" "$@"
 run /usr/lib/chromium/vk_swiftshader_icd.json "$@"

@@ -24,7 +24,7 @@ fn server() -> &'static Server {
             let mut options = LoadOptions::default();
             options.max_length = max_length;
             let reranker = Reranker::from_files(&bundled_files(), options).unwrap();
-            Model { name: name.into(), reranker }
+            Model { name: name.into(), reranker: reranker.into() }
         };
         let mut options = Options::default();
         options.limits.body = 1 << 20;
@@ -128,7 +128,7 @@ fn documents_that_are_cut_are_told() {
     let reranker = Reranker::from_files(&bundled_files(), LoadOptions::default()).unwrap();
     let mut options = Options::default();
     options.max_windows = Some(1);
-    let model = Model { name: "minilm-l6-en".into(), reranker };
+    let model = Model { name: "minilm-l6-en".into(), reranker: reranker.into() };
     let server = Server::new(vec![model], options).unwrap();
     let body = json!({ "query": QUERY, "documents": [long] }).to_string();
     let answer = json_of(&server.respond(request("POST", "/v1/rerank", body)));
@@ -269,7 +269,7 @@ fn names_find_models() {
 fn servers_that_cannot_be_are_refused() {
     let model = |name: &str| {
         let reranker = Reranker::from_files(&bundled_files(), LoadOptions::default()).unwrap();
-        Model { name: name.into(), reranker }
+        Model { name: name.into(), reranker: reranker.into() }
     };
     let aliased = || {
         let mut options = Options::default();
@@ -442,7 +442,7 @@ fn tokens_are_asked_for() {
     let reranker = Reranker::from_files(&bundled_files(), LoadOptions::default()).unwrap();
     let mut options = Options::default();
     options.tokens = Tokens::parse("# ours\n first \n\nsecond\n");
-    let server = Server::new(vec![Model { name: "m".into(), reranker }], options).unwrap();
+    let server = Server::new(vec![Model { name: "m".into(), reranker: reranker.into() }], options).unwrap();
     let status = |path: &str, authorization: Option<&str>| {
         let request = Request {
             method: "GET".into(),

@@ -33,7 +33,7 @@ fn server() -> &'static Server {
 
 fn reranker() -> Model {
     let reranker = Reranker::from_files(&bundled_files(), Default::default()).unwrap();
-    Model { name: "minilm-l6-en".into(), reranker }
+    Model { name: "minilm-l6-en".into(), reranker: reranker.into() }
 }
 
 fn call(server: &Server, path: &str, body: &Value) -> (u16, Value) {

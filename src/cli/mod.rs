@@ -1,5 +1,6 @@
 //! The command line: arguments in, tables or JSON out, exit code 2 and one line for an error.
 
+mod device;
 mod embed;
 mod embedding;
 mod eval;
@@ -26,7 +27,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use crossrank::{LoadOptions, LongDocuments, ModelFiles, Reranker};
+use crossrank::{Devices, LoadOptions, LongDocuments, ModelFiles};
+use device::{DeviceArgs, Voice};
 
 /// Search reranking: reads a query and passages, and puts the right ones first.
 #[derive(Parser)]
@@ -58,6 +60,9 @@ enum Command {
     Prepare(prepare::PrepareArgs),
     /// Make such a file with int8 weights of a model in f32 or f16
     Quantize(prepare::QuantizeArgs),
+    /// List what can compute, for --device
+    #[cfg(feature = "gpu")]
+    Devices(device::gpu::DevicesArgs),
     /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -77,6 +82,8 @@ struct ModelArgs {
     max_length: Option<i64>,
     #[command(flatten)]
     long: LongArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 #[derive(Args)]
@@ -107,7 +114,7 @@ impl ModelArgs {
         self.threads.map(|n| at_least_one("--threads", n)).transpose()
     }
 
-    fn load(&self) -> Result<Reranker, Failure> {
+    fn load(&self) -> Result<Devices, Failure> {
         let files = match &self.model {
             Some(given) => model::read(given)?,
             None => ModelFiles::embedded()?,
@@ -117,11 +124,7 @@ impl ModelArgs {
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
         options.long_documents = self.long.chosen();
-        let reranker = Reranker::from_files(&files, options)?;
-        if let Some(warning) = reranker.warning() {
-            eprintln!("crossrank: warning: {warning}");
-        }
-        Ok(reranker)
+        self.device.load(&files, options, Voice::STDERR)
     }
 }
 
@@ -193,6 +196,8 @@ fn run() -> Result<String, Failure> {
         Command::Pull(args) => pull::run(&args),
         Command::Prepare(args) => prepare::prepare(&args),
         Command::Quantize(args) => prepare::quantize(&args),
+        #[cfg(feature = "gpu")]
+        Command::Devices(args) => device::gpu::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
     }

@@ -87,9 +87,9 @@ pub fn run(args: &RerankArgs) -> Result<String, Failure> {
             options.min_score = args.min_score;
             options.deadline = args.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
             options.progress = Some(&progress);
-            let ranking = reranker.rerank_with(query, &passages, &options);
+            let ranking = reranker.call(|on| on.rerank_with(query, &passages, &options));
             bar.finish_and_clear();
-            (ranking?, Some(reranker.max_length()))
+            (ranking?, Some(reranker.current().max_length()))
         }
     };
 

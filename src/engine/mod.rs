@@ -1,8 +1,8 @@
-//! Runs a model's graph on the CPU.
+//! Runs a model's graph.
 //!
-//! An ONNX graph that has rules (`onnx`) runs on the crate's own kernels (`fused`). Any other runs
-//! on tract's operators (`general`), slower, and says so; a build without the feature `general`
-//! refuses it.
+//! An ONNX graph that has rules (`onnx`) runs on the crate's own kernels (`fused`), or where it is
+//! told to, on a GPU. Any other runs on tract's operators (`general`), slower, and says so; a build
+//! without the feature `general` refuses it.
 
 mod fused;
 #[cfg(feature = "general")]
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Cursor, Seek, Write};
 
 use anyhow::Result as AnyResult;
-#[cfg(feature = "general")]
+#[cfg(any(feature = "general", feature = "gpu"))]
 use anyhow::bail;
 use bytes::Bytes;
 
@@ -42,6 +42,8 @@ enum Plan {
     Fused(Box<fused::Fused>),
     #[cfg(feature = "general")]
     General(general::General),
+    #[cfg(feature = "gpu")]
+    Gpu(Box<Gpu>),
 }
 
 /// A batch that is being read, see [`Engine::start`].
@@ -52,6 +54,8 @@ enum State {
     /// The sequences that are left, the next one last, and what the others gave.
     #[cfg(feature = "general")]
     General(Vec<Encoding>, Vec<f32>),
+    #[cfg(feature = "gpu")]
+    Gpu(Vec<Encoding>),
 }
 
 impl Engine {
@@ -114,12 +118,39 @@ impl Engine {
         ))
     }
 
-    /// The name of the kernel that computes, where the graph is recognised.
+    /// Puts a recognised model on a GPU.
+    #[cfg(feature = "gpu")]
+    pub async fn on_gpu(
+        files: &ModelFiles,
+        config: &Config,
+        adapter: &Adapter,
+        precision: Precision,
+    ) -> Result<Engine> {
+        let gpu = files.load_on_gpu(adapter, precision).await?;
+        let (plan, output) = (Plan::Gpu(Box::new(gpu)), config.output.clone());
+        Ok(Engine { plan, output, warning: None })
+    }
+
+    /// The GPU that computes, where one does.
+    #[cfg(feature = "gpu")]
+    pub fn gpu(&self) -> Option<&Gpu> {
+        match &self.plan {
+            Plan::Gpu(gpu) => Some(gpu),
+            _ => None,
+        }
+    }
+
+    /// The name of what computes, where the graph is recognised.
     pub fn kernel(&self) -> Option<&'static str> {
         match &self.plan {
             Plan::Fused(fused) => Some(fused.kernel.name()),
             #[cfg(feature = "general")]
             Plan::General(_) => None,
+            #[cfg(feature = "gpu")]
+            Plan::Gpu(gpu) => Some(match gpu.precision() {
+                Precision::F16 => "gpu-f16",
+                _ => "gpu-f32",
+            }),
         }
     }
 
@@ -143,12 +174,18 @@ impl Engine {
                 let left = sequences.iter().rev().map(|&sequence| sequence.clone()).collect();
                 State::General(left, Vec::new())
             }
+            #[cfg(feature = "gpu")]
+            Plan::Gpu(_) => State::Gpu(sequences.iter().copied().cloned().collect()),
         })
     }
 
-    /// One layer of a fused plan, or one sequence of a general one. The last step gives what
-    /// [`Engine::run`] does.
+    /// One layer of a fused plan, one sequence of a general one, or all that a GPU does. The last
+    /// step gives what [`Engine::run`] does. In a browser a GPU takes [`Engine::wait`].
     pub fn step(&self, run: &mut Run) -> Result<Option<Vec<f32>>> {
+        #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+        if let (Plan::Gpu(gpu), State::Gpu(sequences)) = (&self.plan, &run.0) {
+            return gpu.run_in_turn(&sequences.iter().collect::<Vec<_>>()).map(Some);
+        }
         guarded("the model failed on a text", || match (&self.plan, &mut run.0) {
             (Plan::Fused(fused), State::Fused(run)) => Ok(match (fused.step(run)?, &self.output) {
                 (Some(states), Output::Embedding(pooling)) => {
@@ -175,9 +212,22 @@ impl Engine {
                 }
                 Ok(left.is_empty().then(|| std::mem::take(outputs)))
             }
-            #[cfg(feature = "general")]
+            #[cfg(any(feature = "general", feature = "gpu"))]
             _ => bail!("it was begun by another model"),
         })
+    }
+
+    /// All that is left of a batch, for whom the thread need not wait where a GPU computes.
+    #[cfg(feature = "gpu")]
+    pub async fn wait(&self, run: &mut Run) -> Result<Vec<f32>> {
+        if let (Plan::Gpu(gpu), State::Gpu(sequences)) = (&self.plan, &run.0) {
+            return gpu.run(&sequences.iter().collect::<Vec<_>>()).await;
+        }
+        loop {
+            if let Some(outputs) = self.step(run)? {
+                return Ok(outputs);
+            }
+        }
     }
 }
 

@@ -4,12 +4,13 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use serde::Serialize;
 use wgpu::{BufferUsages, Features, Limits};
 
 use crate::error::{Error, ErrorKind, Result, one_line};
 
 /// A GPU, or a driver that computes as one on the CPU.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Adapter {
     /// As its driver calls it, and empty in most browsers, which do not tell.
     pub name: String,
@@ -21,6 +22,7 @@ pub struct Adapter {
     pub software: bool,
     /// It computes in 16 bits too.
     pub f16: bool,
+    #[serde(skip)]
     inner: wgpu::Adapter,
 }
 

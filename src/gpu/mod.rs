@@ -71,12 +71,15 @@ pub enum Precision {
 
 /// A model on a GPU. Many threads may share it.
 pub struct Gpu {
+    adapter: Adapter,
     device: Device,
     plan: Plan,
     sizes: Sizes,
     real: Real,
     /// Buffers that no batch is using.
     spare: Mutex<Option<Buffers>>,
+    #[cfg(not(target_arch = "wasm32"))]
+    turn: Mutex<()>,
 }
 
 impl Gpu {
@@ -99,7 +102,22 @@ impl Gpu {
         let sizes = Sizes::new(encoder, &device, real, adapter.software)?;
         let new_plan = || Plan::new(&mut Compiler::new(&device), encoder, pooling, real);
         let plan = device.guarded(new_plan).await?;
-        Ok(Gpu { device, plan, sizes, real, spare: Mutex::new(None) })
+        let adapter = adapter.clone();
+        Ok(Gpu {
+            adapter,
+            device,
+            plan,
+            sizes,
+            real,
+            spare: Mutex::new(None),
+            #[cfg(not(target_arch = "wasm32"))]
+            turn: Mutex::new(()),
+        })
+    }
+
+    /// The GPU.
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
     }
 
     /// The arithmetic that it chose: [`Precision::F16`] or [`Precision::F32`].
@@ -131,6 +149,14 @@ impl Gpu {
             left = rest;
         }
         Ok(outputs)
+    }
+
+    /// [`Gpu::run`] on threads, which take turns: a batch is work for the whole device, and has
+    /// buffers of its own while it runs.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn run_in_turn(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
+        let _turn = lock(&self.turn);
+        block_on(self.run(sequences))
     }
 
     async fn run_batch(&self, sequences: &[&Encoding]) -> Result<(Vec<f32>, Counts)> {

@@ -1,6 +1,7 @@
 //! Each step, what a batch moves, and what becomes of failures. They need an adapter: `tests/gpu.sh`
 //! installs two in software.
 
+mod devices;
 mod steps;
 
 use std::process::Command;
@@ -171,6 +172,7 @@ fn load(encoder: &Encoder, precision: Precision) -> Gpu {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn a_batch_moves_at_most_twice_what_it_must() {
     let (encoder, encodings) = reranker(&mut Random(6));
     let sequences: Vec<&Encoding> = encodings.iter().collect();
@@ -206,6 +208,7 @@ fn a_batch_moves_at_most_twice_what_it_must() {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn a_logit_does_not_depend_on_the_others() {
     let (encoder, encodings) = reranker(&mut Random(7));
     let gpu = load(&encoder, Precision::Best);
@@ -228,6 +231,7 @@ fn kind<T>(result: crate::error::Result<T>) -> Option<ErrorKind> {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn a_lost_device_is_an_error_from_then_on() {
     let (encoder, encodings) = reranker(&mut Random(8));
     let gpu = load(&encoder, Precision::Best);
@@ -245,6 +249,7 @@ fn a_lost_device_is_an_error_from_then_on() {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn what_does_not_fit_is_refused_before_anything_runs() {
     let (encoder, _) = reranker(&mut Random(9));
     let sizes = |change: &dyn Fn(&mut wgpu::Limits)| {
@@ -269,6 +274,7 @@ fn what_does_not_fit_is_refused_before_anything_runs() {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn what_goes_wrong_is_an_error_and_no_panic() {
     let (encoder, encodings) = reranker(&mut Random(10));
     let gpu = load(&encoder, Precision::F32);

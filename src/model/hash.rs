@@ -24,6 +24,11 @@ impl Hasher {
 }
 
 impl ModelFiles {
+    /// What tells the model from others, in hexadecimal: a SHA-256 of what it computes with.
+    pub fn fingerprint(&self) -> String {
+        hexadecimal(&self.hasher(None).key())
+    }
+
     /// Begins the hash of what a model computes with `fingerprint`, which stands for the files, or
     /// is made of them: the SHA-256 of graph, tokenizer and configuration, and of the files beside
     /// the graph.

@@ -51,12 +51,24 @@ impl Scoring {
     /// As [`Reranker::rerank`]; the message does not name the document, [`Scoring::position`] is
     /// it. An error ends the scoring: the documents that are left get no score.
     pub fn step(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
-        let read = self.steps.step(&reranker.runner, |position, document| {
-            let list = self.lists.partition_point(|&(_, end)| end <= position);
-            let windows = reranker.tokenizer.windows(&self.lists[list].0, document)?;
-            self.open.push((position, Windows::new(windows.len())));
-            Ok(windows)
-        })?;
+        let Scoring { lists, steps, open } = self;
+        let read = steps.step(&reranker.runner, encode(reranker, lists, open))?;
+        self.scores(read)
+    }
+
+    /// Scores a batch, for a reranker of [`Reranker::on_gpu`].
+    ///
+    /// # Errors
+    /// As [`Scoring::step`].
+    #[cfg(feature = "gpu")]
+    pub async fn step_on_gpu(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
+        let Scoring { lists, steps, open } = self;
+        let read = steps.step_on_gpu(&reranker.runner, encode(reranker, lists, open)).await?;
+        self.scores(read)
+    }
+
+    /// The scores that are known with what the model read.
+    fn scores(&mut self, read: Vec<Read>) -> Result<Vec<(usize, Score)>> {
         let mut scored = Vec::new();
         for Read { position, window: Window { encoding, span }, output } in read {
             let logit = output[0];
@@ -83,5 +95,19 @@ impl Scoring {
     /// batch.
     pub fn position(&self) -> Option<usize> {
         self.steps.position()
+    }
+}
+
+/// Tokenizes the document at a position, which is open from then on.
+fn encode(
+    reranker: &Reranker,
+    lists: &[(Query, usize)],
+    open: &mut Vec<(usize, Windows)>,
+) -> impl FnMut(usize, &str) -> Result<Vec<Window>> {
+    move |position, document| {
+        let list = lists.partition_point(|&(_, end)| end <= position);
+        let windows = reranker.tokenizer.windows(&lists[list].0, document)?;
+        open.push((position, Windows::new(windows.len())));
+        Ok(windows)
     }
 }

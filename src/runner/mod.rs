@@ -5,9 +5,11 @@ mod steps;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crate::batch::{self, Order};
+use crate::batch::{self, BATCH_TOKENS, Order};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "gpu")]
+use crate::gpu::{Adapter, Precision};
 use crate::model::{Config, ModelFiles};
 use crate::tokenizer::Encoding;
 
@@ -53,6 +55,27 @@ impl Runner {
         Ok(Runner { engine: Engine::load(files, config)?, threads })
     }
 
+    /// Puts a graph on a GPU, which one thread keeps busy.
+    #[cfg(feature = "gpu")]
+    pub async fn on_gpu(
+        files: &ModelFiles,
+        config: &Config,
+        adapter: &Adapter,
+        precision: Precision,
+    ) -> Result<Runner> {
+        let engine = Engine::on_gpu(files, config, adapter, precision).await?;
+        Ok(Runner { engine, threads: 1 })
+    }
+
+    /// The most tokens of a batch.
+    pub fn batch_tokens(&self) -> usize {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = self.engine.gpu() {
+            return gpu.batch_tokens();
+        }
+        BATCH_TOKENS
+    }
+
     /// What `each` makes of a sequence's output, for every sequence, by all threads; `None` for
     /// those that the deadline came before. `done` is told of each batch.
     pub fn run<T: Send>(
@@ -67,7 +90,7 @@ impl Runner {
             None => Order::LongestFirst,
             Some(_) => Order::Given,
         };
-        let batches = batch::plan(sequences, order, self.threads);
+        let batches = batch::plan(sequences, order, self.threads, self.batch_tokens());
         let next = AtomicUsize::new(0);
         // Every thread takes the next batch until none is left.
         let work = || -> Result<Vec<(usize, T)>> {

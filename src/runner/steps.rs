@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use super::Runner;
-use crate::batch::BATCH_TOKENS;
 use crate::engine::Run;
 use crate::error::Result;
 use crate::tokenizer::Window;
@@ -66,6 +65,24 @@ impl Steps {
         read.inspect_err(|_| self.end(self.position))
     }
 
+    /// Tokenizes the texts of the next batch, and gives what was read when the GPU has read it.
+    ///
+    /// # Errors
+    /// As [`Steps::step`].
+    #[cfg(feature = "gpu")]
+    pub async fn step_on_gpu(
+        &mut self,
+        runner: &Runner,
+        encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
+    ) -> Result<Vec<Read>> {
+        let begun = self.begin(runner, encode);
+        let read = match (begun, &mut self.run) {
+            (Ok(()), Some(run)) => runner.engine.wait(run).await.map(|outputs| self.read(&outputs)),
+            (begun, _) => begun.map(|()| Vec::new()),
+        };
+        read.inspect_err(|_| self.end(self.position))
+    }
+
     /// Ends the work, for an error about the text at `position`.
     pub fn end(&mut self, position: Option<usize>) {
         *self = Steps { position, ..Steps::new(Vec::new()) };
@@ -77,12 +94,27 @@ impl Steps {
         encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
     ) -> Result<Vec<Read>> {
         let Some(run) = &mut self.run else {
-            self.fill(encode)?;
-            let sequences: Vec<_> = self.batch.iter().map(|(_, w)| &w.encoding).collect();
-            self.run = (!sequences.is_empty()).then(|| runner.engine.start(&sequences));
+            self.begin(runner, encode)?;
             return Ok(Vec::new());
         };
-        let Some(outputs) = runner.engine.step(run)? else { return Ok(Vec::new()) };
+        let outputs = runner.engine.step(run)?;
+        Ok(outputs.map_or_else(Vec::new, |outputs| self.read(&outputs)))
+    }
+
+    /// Begins the next batch, if there is one.
+    fn begin(
+        &mut self,
+        runner: &Runner,
+        encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
+    ) -> Result<()> {
+        self.fill(runner.batch_tokens(), encode)?;
+        let sequences: Vec<_> = self.batch.iter().map(|(_, w)| &w.encoding).collect();
+        self.run = (!sequences.is_empty()).then(|| runner.engine.start(&sequences));
+        Ok(())
+    }
+
+    /// What the model gave for the batch.
+    fn read(&mut self, outputs: &[f32]) -> Vec<Read> {
         self.run = None;
         let outputs = outputs.chunks(outputs.len() / self.batch.len());
         let read = self.batch.drain(..).zip(outputs).map(|((position, window), output)| Read {
@@ -90,12 +122,15 @@ impl Steps {
             window,
             output: output.to_vec(),
         });
-        Ok(read.collect())
+        read.collect()
     }
 
-    /// Fills a batch.
-    fn fill(&mut self, mut encode: impl FnMut(usize, &str) -> Result<Vec<Window>>) -> Result<()> {
-        let mut room = BATCH_TOKENS;
+    /// Fills a batch of at most `room` tokens, or with one sequence.
+    fn fill(
+        &mut self,
+        mut room: usize,
+        mut encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
+    ) -> Result<()> {
         loop {
             while self.waiting.is_empty() && self.encoded < self.texts.len() {
                 let position = self.encoded;

@@ -110,22 +110,19 @@ pub(super) struct Ranked {
 }
 
 impl RerankJob {
-    fn reranker(&self) -> &Reranker {
-        &self.model.reranker
-    }
-
     fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Work, Response> {
         let (form, id) = (self.api.form(), self.id.clone());
         let refuse = |failure: Failure| failure.response(form, &id);
         if self.settings.first_stage_only {
             return Err(search::first_stage(self).unwrap_or_else(refuse));
         }
-        let lists = self.tokenize(cancelled).map_err(refuse)?;
+        let reranker = self.model.reranker.current().clone();
+        let lists = self.tokenize(&reranker, cancelled).map_err(refuse)?;
         Ok(Work {
-            reader: Reader::Reranker(self.model.clone()),
+            reader: Reader::Reranker(self.model.clone(), reranker.clone()),
             sequences: lists.iter().map(|pending| pending.encodings().clone()).collect(),
             finish: Box::new(move |server, logits| {
-                let scored = logits.and_then(|logits| self.finish(lists, &logits));
+                let scored = logits.and_then(|logits| finish(&reranker, lists, &logits));
                 if let Ok(lists) = &scored {
                     let documents = lists.iter().map(|list| list.scores.len()).sum();
                     let tokens = lists.iter().map(ScoredList::tokens).sum();
@@ -140,9 +137,13 @@ impl RerankJob {
     ///
     /// Windows are many more tokens than a document that is cut: where they are over the limit, the
     /// documents of the request are cut.
-    fn tokenize(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Pending>, Failure> {
+    fn tokenize(
+        &self,
+        reranker: &Reranker,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<Pending>, Failure> {
         for long_documents in [self.settings.long_documents, Some(LongDocuments::Truncate)] {
-            if let Some(lists) = self.prepare_lists(long_documents, cancelled)? {
+            if let Some(lists) = self.prepare_lists(reranker, long_documents, cancelled)? {
                 return Ok(lists);
             }
         }
@@ -159,6 +160,7 @@ impl RerankJob {
     /// `None` where the lists have too many tokens.
     fn prepare_lists(
         &self,
+        reranker: &Reranker,
         long_documents: Option<LongDocuments>,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Option<Vec<Pending>>, Failure> {
@@ -172,7 +174,7 @@ impl RerankJob {
         };
         let (mut lists, mut tokens) = (Vec::new(), 0);
         for (i, list) in self.lists.iter().enumerate() {
-            let pending = self.reranker().prepare(&list.query, &list.documents, &options);
+            let pending = reranker.prepare(&list.query, &list.documents, &options);
             let pending = pending.map_err(|e| match self.api {
                 Api::Batch => e.at(format_args!("query {i}")),
                 _ => e,
@@ -184,18 +186,6 @@ impl RerankJob {
             lists.push(pending);
         }
         Ok(Some(lists))
-    }
-
-    /// Logits to scores. `logits` are those of the lists' encodings, one list after another.
-    fn finish(&self, lists: Vec<Pending>, logits: &[f32]) -> Result<Vec<ScoredList>, Failure> {
-        let mut rest = logits;
-        let finished = lists.into_iter().map(|pending| {
-            let (own, others) =
-                rest.split_at_checked(pending.encodings().len()).unwrap_or_default();
-            rest = others;
-            self.reranker().finish(pending, own).map_err(Failure::from)
-        });
-        finished.collect()
     }
 
     fn answer(self, outcome: Result<Vec<ScoredList>, Failure>) -> Response {
@@ -227,6 +217,21 @@ impl RerankJob {
         };
         respond().unwrap_or_else(|failure| failure.response(api.form(), &id))
     }
+}
+
+/// Logits to scores. `logits` are those of the lists' encodings, one list after another.
+fn finish(
+    reranker: &Reranker,
+    lists: Vec<Pending>,
+    logits: &[f32],
+) -> Result<Vec<ScoredList>, Failure> {
+    let mut rest = logits;
+    let finished = lists.into_iter().map(|pending| {
+        let (own, others) = rest.split_at_checked(pending.encodings().len()).unwrap_or_default();
+        rest = others;
+        reranker.finish(pending, own).map_err(Failure::from)
+    });
+    finished.collect()
 }
 
 /// What a response is made of.

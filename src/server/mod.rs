@@ -8,7 +8,8 @@
 //!
 //! A server that reads for many clients together takes step 3 apart: [`Server::route`] gives a
 //! [`Job`] or the answer, [`Job::prepare`] the [`Work`] with what is to be read, and
-//! [`Work::answer`] turns the model's outputs, or a [`Failure`], into the response.
+//! [`Work::answer`] turns the model's outputs, or a [`Failure`], into the response, unless
+//! [`Work::begins_again`].
 //!
 //! | Route | What it is |
 //! |---|---|
@@ -46,8 +47,8 @@ mod work;
 use std::sync::Arc;
 
 use crate::cache::ScoreCache;
+use crate::devices::Devices;
 use crate::embedder::Embedder;
-use crate::reranker::Reranker;
 
 pub use auth::Tokens;
 pub use failure::{Failure, FailureKind};
@@ -61,8 +62,8 @@ pub use work::{Reader, Work};
 pub struct Model {
     /// The name, such as `minilm-l6-en`.
     pub name: String,
-    /// The model.
-    pub reranker: Reranker,
+    /// The model, which may be on several devices.
+    pub reranker: Devices,
 }
 
 /// A loaded embedder and the name that requests call it by.
@@ -263,16 +264,16 @@ impl Server {
 
     /// Answers a request, or reads from it what a model is to read; a search asks the index here.
     /// The request was admitted.
-    pub fn route(&self, request: Request) -> Routed {
-        let (Some(endpoint), _) = find(&request) else {
+    pub fn route(&self, request: &Request) -> Routed {
+        let (Some(endpoint), _) = find(request) else {
             let failure = Failure::new(FailureKind::NoRoute, "there is no such route");
-            return Routed::Done(self.refuse(&request, failure));
+            return Routed::Done(self.refuse(request, failure));
         };
         let response = match endpoint {
             Endpoint::Rerank(_) | Endpoint::Embed(_) => {
-                match Job::parse(self, endpoint, &request) {
+                match Job::parse(self, endpoint, request) {
                     Ok(job) => return Routed::Read(job),
-                    Err(failure) => self.refuse(&request, failure),
+                    Err(failure) => self.refuse(request, failure),
                 }
             }
             Endpoint::Info => tei::info(self),
@@ -291,15 +292,19 @@ impl Server {
         if let Err(response) = self.admit(&request) {
             return response;
         }
-        match self.route(request) {
-            Routed::Done(response) => response,
-            Routed::Read(job) => match job.prepare(&|| false) {
-                Ok(work) => {
-                    let outputs = work.reader.read_all(&work.sequences, &|| false);
-                    work.answer(self, outputs)
-                }
-                Err(response) => response,
-            },
+        loop {
+            let job = match self.route(&request) {
+                Routed::Done(response) => return response,
+                Routed::Read(job) => job,
+            };
+            let work = match job.prepare(&|| false) {
+                Ok(work) => work,
+                Err(response) => return response,
+            };
+            let outputs = work.reader.read_all(&work.sequences, &|| false);
+            if !work.begins_again(&outputs) {
+                return work.answer(self, outputs);
+            }
         }
     }
 

@@ -103,6 +103,7 @@ pub(super) fn embed_response(answer: &embed::Answer) -> Response {
 /// What `/info` says: the first model, which `/rerank` uses.
 pub(super) fn info(server: &Server) -> Response {
     let (model, limits) = (&server.models[0], server.options.limits);
+    let most = model.reranker.current().max_length();
     let info = json!({
         "model_id": model.name,
         "model_sha": null,
@@ -112,8 +113,8 @@ pub(super) fn info(server: &Server) -> Response {
             "reranker": { "id2label": { "0": "LABEL_0" }, "label2id": { "LABEL_0": 0 } },
         },
         "max_concurrent_requests": server.options.queue,
-        "max_input_length": model.reranker.max_length(),
-        "max_batch_tokens": BATCH_TOKENS.max(model.reranker.max_length()),
+        "max_input_length": most,
+        "max_batch_tokens": BATCH_TOKENS.max(most),
         "max_batch_requests": null,
         "max_client_batch_size": limits.documents,
         "auto_truncate": false,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::reranker::Reranker;
 use crate::runner::{Halt, Runner};
 use crate::tokenizer::Encoding;
 
@@ -14,8 +15,8 @@ use super::{EmbeddingModel, Model, Server};
 /// The model that reads a request's texts.
 #[derive(Clone)]
 pub enum Reader {
-    /// Its output is a logit.
-    Reranker(Arc<Model>),
+    /// Its output is a logit, by one of the model's devices.
+    Reranker(Arc<Model>, Arc<Reranker>),
     /// Its output is a vector.
     Embedder(Arc<EmbeddingModel>),
 }
@@ -41,6 +42,12 @@ impl Work {
         &self.sequences
     }
 
+    /// Whether the request should be routed once more in place of the answer, because its device
+    /// failed and another has taken its place: the scores of an answer are all of one.
+    pub fn begins_again(&self, outputs: &Result<Vec<f32>, Failure>) -> bool {
+        outputs.is_err() && !self.reader.is_current()
+    }
+
     /// The response. `outputs` are those of the sequences, one list after another, each of
     /// [`Reader::width`] elements.
     pub fn answer(self, server: &Server, outputs: Result<Vec<f32>, Failure>) -> Response {
@@ -52,15 +59,20 @@ impl Reader {
     /// Elements of the output of one sequence.
     pub fn width(&self) -> usize {
         match self {
-            Reader::Reranker(_) => 1,
+            Reader::Reranker(..) => 1,
             Reader::Embedder(model) => model.embedder.dimensions(),
         }
+    }
+
+    /// The most tokens of a batch.
+    pub fn batch_tokens(&self) -> usize {
+        self.runner().batch_tokens()
     }
 
     /// Whether both are the same loaded model, so that it can read for both at once.
     pub fn is(&self, other: &Reader) -> bool {
         match (self, other) {
-            (Reader::Reranker(a), Reader::Reranker(b)) => Arc::ptr_eq(a, b),
+            (Reader::Reranker(_, a), Reader::Reranker(_, b)) => Arc::ptr_eq(a, b),
             (Reader::Embedder(a), Reader::Embedder(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
@@ -69,7 +81,7 @@ impl Reader {
     /// The outputs of one batch, on the caller's thread. An output does not depend on the other
     /// sequences.
     pub fn read(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
-        let outputs = self.runner().engine.run(sequences)?;
+        let outputs = self.runner().engine.run(sequences).inspect_err(|e| self.failed(e))?;
         if outputs.len() != sequences.len() * self.width() {
             let message = "the model gave outputs of another width than before";
             return Err(Error::new(ErrorKind::InvalidModel, message));
@@ -86,7 +98,8 @@ impl Reader {
         let halt = Halt { cancelled: Some(cancelled), deadline: None };
         let mut all = Vec::new();
         for list in lists {
-            for output in self.runner().run(list, halt, <[f32]>::to_vec, &|_| ())? {
+            let outputs = self.runner().run(list, halt, <[f32]>::to_vec, &|_| ());
+            for output in outputs.inspect_err(|e| self.failed(e))? {
                 let missing = || Failure::new(FailureKind::Internal, "the model gave no output");
                 all.extend(output.ok_or_else(missing)?);
             }
@@ -94,9 +107,24 @@ impl Reader {
         Ok(all)
     }
 
+    /// Takes note of a device's failure.
+    fn failed(&self, error: &Error) {
+        if let Reader::Reranker(model, _) = self {
+            model.reranker.again(error);
+        }
+    }
+
+    /// The model still computes there.
+    fn is_current(&self) -> bool {
+        match self {
+            Reader::Reranker(model, reranker) => Arc::ptr_eq(model.reranker.current(), reranker),
+            Reader::Embedder(_) => true,
+        }
+    }
+
     fn runner(&self) -> &Runner {
         match self {
-            Reader::Reranker(model) => model.reranker.runner(),
+            Reader::Reranker(_, reranker) => reranker.runner(),
             Reader::Embedder(model) => model.embedder.runner(),
         }
     }

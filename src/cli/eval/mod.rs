@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use crossrank::Backend;
 use serde::Serialize;
 
 use super::embedding::EmbeddingArgs;

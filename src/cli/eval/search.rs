@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use crossrank::fusion::{FusionWeights, RRF_K, StageScores, fuse, reciprocal_rank_fusion};
-use crossrank::{LongDocuments, RerankOptions, Reranker};
+use crossrank::{Devices, LongDocuments, RerankOptions};
 use serde::Serialize;
 
 use super::EvalArgs;
@@ -174,14 +174,15 @@ impl<'a> Findings<'a> {
     }
 
     /// The second stage, which is timed: the documents that fewer candidates have come first.
-    fn score(&mut self, reranker: &Reranker, set: &Set, recall: &[usize]) -> Result<(), Failure> {
+    fn score(&mut self, reranker: &Devices, set: &Set, recall: &[usize]) -> Result<(), Failure> {
         let logits =
             |places: &[usize], long: LongDocuments| -> Result<Vec<(usize, f64)>, Failure> {
                 let texts: Vec<&str> =
                     places.iter().map(|&place| set.corpus[self.found[place].id].as_str()).collect();
                 let mut options = RerankOptions::default();
                 options.long_documents = Some(long);
-                let ranking = reranker.rerank_with(&self.topic.query, &texts, &options)?;
+                let query = &self.topic.query;
+                let ranking = reranker.call(|on| on.rerank_with(query, &texts, &options))?;
                 Ok(ranking.results.iter().map(|r| (places[r.index], r.logit.into())).collect())
             };
         let all: Vec<usize> = (0..self.found.len()).collect();

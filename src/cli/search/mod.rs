@@ -127,7 +127,8 @@ fn rerank(
 ) -> Result<Ranking, Failure> {
     let reranker = args.model.load()?;
     watch.lap("load the cross-encoder");
-    let ranking = reranker.rerank_with(&args.query, candidates, &RerankOptions::default())?;
+    let options = RerankOptions::default();
+    let ranking = reranker.call(|on| on.rerank_with(&args.query, candidates, &options))?;
     watch.lap(&format!("rerank {} passages", candidates.len()));
     if ranking.query_truncated {
         eprintln!("crossrank: the query was cut to fit the model; shorten it");

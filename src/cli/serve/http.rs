@@ -97,22 +97,29 @@ impl App {
     async fn compute(&self, request: Request, place: OwnedSemaphorePermit) -> Option<Response> {
         let place = Arc::new(Place::new(self.server.clone(), place));
         let cancelled = CancelOnDrop::default();
-        let (server, flag, held) = (self.server.clone(), cancelled.0.clone(), place.clone());
-        let prepare = move || {
-            let _place = held;
-            let cancelled = || flag.load(Ordering::Relaxed);
-            match server.route(request) {
-                Routed::Done(response) => Err(response),
-                Routed::Read(job) => job.prepare(&cancelled),
+        let request = Arc::new(request);
+        loop {
+            let (server, request) = (self.server.clone(), request.clone());
+            let (flag, held) = (cancelled.0.clone(), place.clone());
+            let prepare = move || {
+                let _place = held;
+                let cancelled = || flag.load(Ordering::Relaxed);
+                match server.route(&request) {
+                    Routed::Done(response) => Err(response),
+                    Routed::Read(job) => job.prepare(&cancelled),
+                }
+            };
+            let prepared: Result<Work, Response> =
+                tokio::task::spawn_blocking(prepare).await.ok()?;
+            let work = match prepared {
+                Ok(work) => work,
+                Err(response) => return Some(response),
+            };
+            let outputs = self.scorer.read(work.reader(), work.sequences()).await;
+            if !work.begins_again(&outputs) {
+                return Some(work.answer(&self.server, outputs));
             }
-        };
-        let prepared: Result<Work, Response> = tokio::task::spawn_blocking(prepare).await.ok()?;
-        let work = match prepared {
-            Ok(work) => work,
-            Err(response) => return Some(response),
-        };
-        let outputs = self.scorer.read(work.reader(), work.sequences()).await;
-        Some(work.answer(&self.server, outputs))
+        }
     }
 }
 

@@ -16,10 +16,11 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use clap::{Args, ValueEnum};
 use crossrank::server::{EmbeddingModel, Limits, Model, Options, Server, Tokens};
-use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, Reranker, ScoreCache};
+use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, ScoreCache};
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use super::device::{DeviceArgs, Voice};
 use super::{Failure, LongArgs, at_least_one, input, io, model};
 use http::App;
 use scorer::Scorer;
@@ -43,6 +44,8 @@ pub struct ServeArgs {
     embedder: Vec<String>,
     #[command(flatten)]
     long: LongArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// A file that crossrank index made, for POST /search
     #[cfg(feature = "search")]
     #[arg(long, value_name = "INDEX")]
@@ -207,9 +210,12 @@ fn load_models(args: &ServeArgs, cache: &Option<Arc<ScoreCache>>) -> Result<Vec<
         let mut options = LoadOptions::default();
         options.cache = cache.clone();
         options.long_documents = args.long.chosen();
-        let reranker = Reranker::from_files(&files, options)?;
-        let (warning, kernel) = (reranker.warning(), reranker.kernel());
-        tracing::info!(model = name, kernel, warning, "loaded");
+        let voice = Voice {
+            info: |text| tracing::info!("{text}"),
+            warn: |text| tracing::warn!("{text}"),
+        };
+        let reranker = args.device.load(&files, options, voice)?;
+        tracing::info!(model = name, kernel = reranker.current().kernel(), "loaded");
         Ok(Model { name, reranker })
     };
     if args.model.is_empty() {

@@ -191,17 +191,17 @@ impl Shared {
 }
 
 impl Queue {
-    /// The next batch: pairs of one model with at most [`BATCH_TOKENS`] tokens, or one pair.
+    /// The next batch: pairs of one model with as many tokens as it takes at once, or one pair.
     fn take(&mut self) -> Batch {
         let mut batch = Batch::new();
-        let mut room = BATCH_TOKENS;
+        let mut room = 0;
         while let Some(front) = self.waiting.front_mut() {
             let pair = front.order[front.taken];
             let tokens = front.work.encoding(pair).ids.len();
-            if let Some((first, _)) = batch.first()
-                && (tokens > room || !first.reader.is(&front.work.reader))
-            {
-                break;
+            match batch.first() {
+                None => room = front.work.reader.batch_tokens(),
+                Some((first, _)) if tokens > room || !first.reader.is(&front.work.reader) => break,
+                Some(_) => (),
             }
             batch.push((front.work.clone(), pair));
             room = room.saturating_sub(tokens);

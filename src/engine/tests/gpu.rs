@@ -130,6 +130,7 @@ fn kept(expected: &[f32], pairs: &[usize]) -> Vec<f32> {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn golden_pairs_have_the_logits_of_the_cpu() {
     let files = ModelFiles::embedded().unwrap();
     let (pairs, encodings) = golden();
@@ -147,6 +148,7 @@ fn golden_pairs_have_the_logits_of_the_cpu() {
 /// Graphs of other exporters, sizes and quantizations: as the exporters' own runtime, which rounds no
 /// activations where weights are int8.
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn other_graphs_have_the_logits_of_their_exporters() {
     let mut agreed = 0;
     let step = if is_quick() { 8 } else { 1 };
@@ -175,6 +177,7 @@ fn other_graphs_have_the_logits_of_their_exporters() {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn an_embedders_vectors_are_those_of_the_cpu() {
     let files = ModelFiles::embedded_embedder().unwrap();
     let text = |length: u32| {
@@ -200,6 +203,7 @@ fn top_ten(logits: &[f32]) -> Vec<usize> {
 /// Lists of TREC DL 2019: the CPU's top ten, but for logits that are nearly equal. All candidates
 /// where a GPU computes, and the first dozen where software does.
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn ten_queries_have_the_same_top_ten() {
     let Some(folder) = std::env::var_os("CROSSRANK_EVAL_DIR") else {
         println!("skipped, because CROSSRANK_EVAL_DIR names no folder of evaluation sets");

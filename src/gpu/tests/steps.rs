@@ -74,6 +74,7 @@ fn rounded(values: &[f32], real: Real) -> Vec<f64> {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn linear_layers() {
     let mut random = Random(1);
     let shapes = [(1, 4, 1), (3, 20, 60), (64, 16, 64), (65, 36, 68), (130, 100, 132)];
@@ -159,6 +160,7 @@ fn erf(x: f64) -> f64 {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn norms() {
     let mut random = Random(2);
     for (real, tolerance) in precisions() {
@@ -192,6 +194,7 @@ fn normal(x: &[f64], norm: &model::Norm) -> Vec<f64> {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn attention_within_sequences() {
     let mut random = Random(3);
     let lengths: [&[usize]; 3] = [&[1], &[3, 16, 17], &[32, 33, 1, 70]];
@@ -267,6 +270,7 @@ fn attend(qkv: &[f64], heads: usize, dim: usize) -> Vec<f64> {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn embeddings() {
     let mut random = Random(4);
     for (real, tolerance) in precisions() {
@@ -312,6 +316,7 @@ fn embeddings() {
 }
 
 #[test]
+#[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn pooling() {
     let mut random = Random(5);
     for (real, tolerance) in precisions() {

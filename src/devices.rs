@@ -1,0 +1,73 @@
+//! One model on the CPU and on a GPU: the one in place of the other, and which is faster.
+
+#[cfg(feature = "gpu")]
+mod trial;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::reranker::Reranker;
+
+#[cfg(feature = "gpu")]
+pub use trial::Trial;
+
+/// A reranker on the CPU, and in its place one of [`Reranker::on_gpu`] for as long as that works.
+///
+/// The scores of a call are all of one device: what a GPU has not finished is scored anew.
+pub struct Devices {
+    cpu: Arc<Reranker>,
+    gpu: Option<Arc<Reranker>>,
+    failed: AtomicBool,
+    report: Box<dyn Fn(&Error) + Send + Sync>,
+}
+
+impl From<Reranker> for Devices {
+    fn from(cpu: Reranker) -> Devices {
+        let report = Box::new(|_: &Error| ());
+        Devices { cpu: Arc::new(cpu), gpu: None, failed: AtomicBool::new(false), report }
+    }
+}
+
+impl Devices {
+    /// The same model on both. `report` is called once, with why the GPU is not used any more.
+    #[cfg(feature = "gpu")]
+    pub fn new(
+        cpu: Reranker,
+        gpu: Reranker,
+        report: impl Fn(&Error) + Send + Sync + 'static,
+    ) -> Devices {
+        let (gpu, report) = (Some(Arc::new(gpu)), Box::new(report));
+        Devices { gpu, report, ..Devices::from(cpu) }
+    }
+
+    /// What scores the next call.
+    pub fn current(&self) -> &Arc<Reranker> {
+        match &self.gpu {
+            Some(gpu) if !self.failed.load(Ordering::Relaxed) => gpu,
+            _ => &self.cpu,
+        }
+    }
+
+    /// Whether a call to [`Devices::current`] that failed so should be made once more, because the
+    /// GPU failed; from then on that is the CPU.
+    pub fn again(&self, error: &Error) -> bool {
+        let again = error.kind() == ErrorKind::GpuFailed && self.gpu.is_some();
+        if again && !self.failed.swap(true, Ordering::Relaxed) {
+            (self.report)(error);
+        }
+        again
+    }
+
+    /// A call, which is made by the CPU from its start where the GPU fails in it. What the call
+    /// says of its progress begins again then.
+    ///
+    /// # Errors
+    /// Those of `call`.
+    pub fn call<T>(&self, call: impl Fn(&Reranker) -> Result<T>) -> Result<T> {
+        match call(self.current()) {
+            Err(error) if self.again(&error) => call(&self.cpu),
+            outcome => outcome,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Whether a model is faster on a GPU, measured.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::reranker::{RerankOptions, Reranker};
+
+/// A list that a model scored on both devices.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Trial {
+    /// Its documents, of about 100 tokens each.
+    pub documents: usize,
+    /// The median time on the CPU.
+    pub cpu: Duration,
+    /// The median time on the GPU.
+    pub gpu: Duration,
+    /// The largest difference of two logits.
+    pub difference: f32,
+}
+
+/// A GPU that is faster by less is not worth other scores.
+const LEAST_GAIN: f64 = 1.25;
+/// The CPU's quantized activations cost the bundled model up to 0.27: more is a driver's mistake.
+const MOST_DIFFERENCE: f32 = 0.35;
+/// Each device's lists that are timed; one before them warms it up.
+const ROUNDS: usize = 3;
+
+const QUERY: &str = "how do tides form in a narrow bay";
+
+/// What the documents are made of: each has all of them, in an order of its own.
+const SENTENCES: [&str; 8] = [
+    "The moon pulls the water of the oceans, and the coast meets the bulge twice a day.",
+    "A bay that narrows towards its end squeezes the incoming wave into less and less room.",
+    "Bakers let the dough rest overnight, so that the loaf keeps its shape in the oven.",
+    "Where the bay's own period is close to half a day, each tide pushes the next one higher.",
+    "The ferry leaves at seven, and again at noon when the water over the bar is deep enough.",
+    "Winter storms raise the level further and carry sand from the beach into the channel.",
+    "A library of 40,000 volumes burned down with the town hall and was never rebuilt.",
+    "Fishermen still read the height of the water from marks that their grandparents cut.",
+];
+
+impl Trial {
+    /// Scores a fixed list on both, which takes as long as eight such lists.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::GpuFailed`].
+    pub fn run(cpu: &Reranker, gpu: &Reranker) -> Result<Trial> {
+        Trial::of(32, cpu, gpu)
+    }
+
+    pub(super) fn of(documents: usize, cpu: &Reranker, gpu: &Reranker) -> Result<Trial> {
+        let document = |i: usize| {
+            let sentences = (0..SENTENCES.len()).map(|j| SENTENCES[(i + j * (1 + i % 4 * 2)) % 8]);
+            sentences.collect::<Vec<_>>().join(" ")
+        };
+        let list: Vec<String> = (0..documents).map(document).collect();
+        let options = RerankOptions { skip_cache: true, ..RerankOptions::default() };
+        let score = |reranker: &Reranker| -> Result<(Duration, Vec<f32>)> {
+            let begun = Instant::now();
+            let mut results = reranker.rerank_with(QUERY, &list, &options)?.results;
+            let time = begun.elapsed();
+            results.sort_by_key(|result| result.index);
+            Ok((time, results.iter().map(|result| result.logit).collect()))
+        };
+        let (_, expected) = score(cpu)?;
+        let (_, logits) = score(gpu)?;
+        let apart = expected.iter().zip(&logits).map(|(a, b)| (a - b).abs());
+        let difference = apart.fold(0.0, f32::max);
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (times, reranker) in times.iter_mut().zip([cpu, gpu]) {
+                times.push(score(reranker)?.0);
+            }
+        }
+        let [cpu, gpu] = times.map(|mut times| {
+            times.sort();
+            times[ROUNDS / 2]
+        });
+        Ok(Trial { documents, cpu, gpu, difference })
+    }
+
+    /// The GPU is clearly faster, and right.
+    pub fn is_for_gpu(&self) -> bool {
+        let gain = self.cpu.as_secs_f64() / self.gpu.as_secs_f64().max(1e-9);
+        self.difference <= MOST_DIFFERENCE && gain >= LEAST_GAIN
+    }
+}
+
+/// What was measured, in words.
+impl Display for Trial {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Trial { documents, cpu, gpu, difference } = self;
+        let [cpu, gpu] = [cpu, gpu].map(|time| 1e3 * time.as_secs_f64());
+        write!(
+            f,
+            "{documents} passages take the CPU {cpu:.0} ms and the GPU {gpu:.0} ms, and logits \
+             differ by at most {difference:.2}"
+        )?;
+        match *difference <= MOST_DIFFERENCE {
+            true => Ok(()),
+            false => write!(f, " of {MOST_DIFFERENCE} allowed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_is_chosen_where_it_is_faster_and_right() {
+        let trial = |cpu, gpu, difference| Trial {
+            documents: 32,
+            cpu: Duration::from_millis(cpu),
+            gpu: Duration::from_millis(gpu),
+            difference,
+        };
+        assert!(trial(100, 50, 0.25).is_for_gpu());
+        assert!(!trial(100, 95, 0.25).is_for_gpu());
+        assert!(!trial(100, 50, 0.5).is_for_gpu());
+        assert!(!trial(100, 50, f32::NAN).is_for_gpu());
+        let said = trial(100, 50, 0.5).to_string();
+        assert!(said.contains("100 ms") && said.contains("0.50 of 0.35 allowed"), "{said}");
+    }
+}
