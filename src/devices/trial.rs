@@ -52,7 +52,7 @@ impl Trial {
         Trial::of(32, cpu, gpu)
     }
 
-    pub(super) fn of(documents: usize, cpu: &Reranker, gpu: &Reranker) -> Result<Trial> {
+    pub(crate) fn of(documents: usize, cpu: &Reranker, gpu: &Reranker) -> Result<Trial> {
         let document = |i: usize| {
             let sentences = (0..SENTENCES.len()).map(|j| SENTENCES[(i + j * (1 + i % 4 * 2)) % 8]);
             sentences.collect::<Vec<_>>().join(" ")

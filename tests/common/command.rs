@@ -4,8 +4,14 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 pub fn crossrank(arguments: &[&str], input: &[u8]) -> Output {
+    crossrank_in(&[], arguments, input)
+}
+
+/// With more in its environment.
+pub fn crossrank_in(environment: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crossrank"))
         .args(arguments)
+        .envs(environment.iter().copied())
         .current_dir(crate::common::root())
         .env("CROSSRANK_TEST_KEY", "test-key-123")
         .stdin(Stdio::piped())

@@ -17,9 +17,8 @@ const DOCUMENTS: [&str; 4] = [
 ];
 
 fn on_gpu(options: &LoadOptions) -> Reranker {
-    let files = ModelFiles::embedded().unwrap();
-    let loaded = Reranker::on_gpu(&files, options.clone(), &adapter(), Precision::Best);
-    block_on(loaded).unwrap()
+    let (files, adapter) = (ModelFiles::embedded().unwrap(), adapter());
+    block_on(Reranker::on_gpu(&files, options.clone(), &adapter, Precision::Best)).unwrap()
 }
 
 fn on_cpu(options: &LoadOptions) -> Reranker {
