@@ -1,6 +1,8 @@
 //! One model on the CPU and on a GPU: the one in place of the other, and which is faster.
 
-#[cfg(feature = "gpu")]
+#[cfg(all(test, feature = "gpu"))]
+mod tests;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 mod trial;
 
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reranker::Reranker;
 
-#[cfg(feature = "gpu")]
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use trial::Trial;
 
 /// A reranker on the CPU, and in its place one of [`Reranker::on_gpu`] for as long as that works.

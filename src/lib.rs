@@ -140,7 +140,7 @@ pub use batch::BATCH_TOKENS;
 pub use bytes::Bytes;
 pub use cache::{CacheKey, CacheStats, ScoreCache};
 pub use devices::Devices;
-#[cfg(feature = "gpu")]
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use devices::Trial;
 pub use embedder::{EmbedOptions, Embedder, EmbedderOptions, Embedding, Embeddings, TextKind};
 pub use error::{Error, ErrorKind, Result};

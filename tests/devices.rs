@@ -71,7 +71,8 @@ fn gpu_is_named_and_computes() {
     assert!(lines.status.success(), "{}", String::from_utf8_lossy(&lines.stderr));
 }
 
-const JSON_LINES: &[u8] = br#"{"id": 1, "query": "what keeps bread fresh", "documents": ["A tin.", "Trains."]}
+const JSON_LINES: &[u8] =
+    br#"{"id": 1, "query": "what keeps bread fresh", "documents": ["A tin.", "Trains."]}
 "#;
 
 #[test]

@@ -442,7 +442,8 @@ fn tokens_are_asked_for() {
     let reranker = Reranker::from_files(&bundled_files(), LoadOptions::default()).unwrap();
     let mut options = Options::default();
     options.tokens = Tokens::parse("# ours\n first \n\nsecond\n");
-    let server = Server::new(vec![Model { name: "m".into(), reranker: reranker.into() }], options).unwrap();
+    let server =
+        Server::new(vec![Model { name: "m".into(), reranker: reranker.into() }], options).unwrap();
     let status = |path: &str, authorization: Option<&str>| {
         let request = Request {
             method: "GET".into(),

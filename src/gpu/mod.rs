@@ -159,6 +159,12 @@ impl Gpu {
         block_on(self.run(sequences))
     }
 
+    /// Loses the device, as the reset of a driver does.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.device.inner.destroy();
+    }
+
     async fn run_batch(&self, sequences: &[&Encoding]) -> Result<(Vec<f32>, Counts)> {
         self.device.check()?;
         let batch = Batch::new(&self.sizes, sequences)?;

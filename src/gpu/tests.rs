@@ -1,7 +1,6 @@
 //! Each step, what a batch moves, and what becomes of failures. They need an adapter: `tests/gpu.sh`
 //! installs two in software.
 
-mod devices;
 mod steps;
 
 use std::process::Command;
@@ -239,7 +238,7 @@ fn a_lost_device_is_an_error_from_then_on() {
     let lost = std::thread::scope(|scope| {
         let call = scope.spawn(|| block_on(gpu.run(&list)));
         std::thread::sleep(std::time::Duration::from_millis(30));
-        gpu.device.inner.destroy();
+        gpu.lose();
         call.join().unwrap()
     });
     assert_eq!(kind(lost), Some(ErrorKind::GpuFailed));

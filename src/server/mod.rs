@@ -270,12 +270,10 @@ impl Server {
             return Routed::Done(self.refuse(request, failure));
         };
         let response = match endpoint {
-            Endpoint::Rerank(_) | Endpoint::Embed(_) => {
-                match Job::parse(self, endpoint, request) {
-                    Ok(job) => return Routed::Read(job),
-                    Err(failure) => self.refuse(request, failure),
-                }
-            }
+            Endpoint::Rerank(_) | Endpoint::Embed(_) => match Job::parse(self, endpoint, request) {
+                Ok(job) => return Routed::Read(job),
+                Err(failure) => self.refuse(request, failure),
+            },
             Endpoint::Info => tei::info(self),
             Endpoint::Health => Response::empty(200),
             Endpoint::OpenApi => openapi::response(),

@@ -80,9 +80,8 @@ fn chosen(
     auto: bool,
 ) -> crossrank::Result<(Option<Reranker>, String)> {
     let adapter = block_on(Adapter::fastest());
-    let load = |adapter| {
-        block_on(Reranker::on_gpu(files, options.clone(), adapter, Precision::Best))
-    };
+    let load =
+        |adapter| block_on(Reranker::on_gpu(files, options.clone(), adapter, Precision::Best));
     if !auto {
         let adapter = adapter?;
         return Ok((Some(load(&adapter)?), adapter.name));

@@ -210,10 +210,8 @@ fn load_models(args: &ServeArgs, cache: &Option<Arc<ScoreCache>>) -> Result<Vec<
         let mut options = LoadOptions::default();
         options.cache = cache.clone();
         options.long_documents = args.long.chosen();
-        let voice = Voice {
-            info: |text| tracing::info!("{text}"),
-            warn: |text| tracing::warn!("{text}"),
-        };
+        let voice =
+            Voice { info: |text| tracing::info!("{text}"), warn: |text| tracing::warn!("{text}") };
         let reranker = args.device.load(&files, options, voice)?;
         tracing::info!(model = name, kernel = reranker.current().kernel(), "loaded");
         Ok(Model { name, reranker })

@@ -1,12 +1,12 @@
-//! Rerankers on a GPU, and the CPU in its place.
+//! Rerankers on a GPU, and the CPU in its place, on an adapter that `tests/gpu.sh` installs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::{Precision, block_on};
-use super::adapter;
-use crate::error::{Error, ErrorKind};
-use crate::{Devices, LoadOptions, ModelFiles, RerankOptions, Reranker, ScoreCache, Trial};
+use crate::gpu::{Adapter, Precision, block_on};
+use crate::{
+    Devices, Error, ErrorKind, LoadOptions, ModelFiles, RerankOptions, Reranker, ScoreCache, Trial,
+};
 
 const QUERY: &str = "what keeps bread fresh";
 const DOCUMENTS: [&str; 4] = [
@@ -15,6 +15,10 @@ const DOCUMENTS: [&str; 4] = [
     "Bread stays soft for a day in a tin.",
     "The harbour froze over in January.",
 ];
+
+fn adapter() -> Adapter {
+    block_on(Adapter::fastest()).expect("there is an adapter; tests/gpu.sh installs some")
+}
 
 fn on_gpu(options: &LoadOptions) -> Reranker {
     let (files, adapter) = (ModelFiles::embedded().unwrap(), adapter());
@@ -35,11 +39,6 @@ fn logits(reranker: &Reranker, documents: &[&str]) -> crate::Result<Vec<f32>> {
     let mut results = reranker.rerank(QUERY, documents, documents.len())?.results;
     results.sort_by_key(|result| result.index);
     Ok(results.iter().map(|result| result.logit).collect())
-}
-
-/// Loses the device, as a driver that is reset does.
-fn destroy(reranker: &Reranker) {
-    reranker.gpu().unwrap().device.inner.destroy();
 }
 
 /// Both, with what counts the reports.
@@ -91,14 +90,14 @@ fn a_call_that_loses_its_gpu_is_made_by_the_cpu() {
     let begun = AtomicUsize::new(0);
     let scored = devices.call(|on| {
         if begun.fetch_add(1, Ordering::Relaxed) == 0 {
-            destroy(on);
+            on.gpu().unwrap().lose();
         }
         logits(on, &DOCUMENTS)
     });
     assert_eq!(scored.unwrap(), expected);
     assert_eq!(begun.load(Ordering::Relaxed), 2);
     assert_eq!(devices.call(|on| logits(on, &DOCUMENTS)).unwrap(), expected);
-    assert_eq!(devices.current().gpu().is_none(), true);
+    assert!(devices.current().gpu().is_none());
     assert_eq!(reports.load(Ordering::Relaxed), 1);
 }
 
@@ -141,7 +140,7 @@ fn a_server_answers_by_the_cpu_when_it_loses_its_gpu() {
     // Its texts are tokens for the GPU already when that goes.
     let Routed::Read(job) = server.route(&request) else { panic!("it is for a model") };
     let work = job.prepare(&|| false).ok().unwrap();
-    destroy(&gpu);
+    gpu.gpu().unwrap().lose();
     let other = serde_json::json!({ "query": QUERY, "documents": ["not in the cache"] });
     let uncached = Request { body: serde_json::to_vec(&other).unwrap(), ..request.clone() };
     assert_eq!(server.respond(uncached).status, 200);
