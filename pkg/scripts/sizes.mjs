@@ -52,6 +52,8 @@ row("", "the worker's, likewise", await bundled("worker.js"));
 row("", "crossrank-relaxed-simd.wasm, or", readFileSync(join(dist, "crossrank-relaxed-simd.wasm")));
 row("", "crossrank.wasm", readFileSync(join(dist, "crossrank.wasm")));
 row("", "for other models: crossrank-general.wasm", readFileSync(join(dist, "crossrank-general.wasm")));
+row("", "on a GPU instead: crossrank-gpu.wasm, and", readFileSync(join(dist, "crossrank-gpu.wasm")));
+row("", "gpu-bindings.js", readFileSync(join(dist, "gpu-bindings.js")));
 
 const folder = mkdtempSync(join(tmpdir(), "crossrank-sizes-"));
 try {

@@ -30,6 +30,12 @@ export interface WasmWork<W extends Work> {
   free(): void;
 }
 
+/** The same on a GPU. */
+export interface WasmGpuWork<W extends Work> extends WasmWork<W> {
+  /** Does a batch. Until it is done the work may not be freed. */
+  stepOnGpu(model: WasmModel<W>): Promise<ReturnType<WasmWork<W>["step"]>>;
+}
+
 export interface CacheOptions {
   bytes: number;
   fingerprint?: string;
@@ -50,6 +56,19 @@ export interface Bindings {
     checked: boolean,
   ) => WasmModel<Embedding>;
   lastPanic(): string | undefined;
+}
+
+/** The bindings of an instance that computes on a GPU. */
+export interface GpuBindings extends Bindings {
+  Model: Bindings["Model"] & {
+    /** `f32`: without 16-bit floats, where the GPU has them. */
+    loadOnGpu(
+      files: WasmFiles,
+      cache: CacheOptions | undefined,
+      checked: boolean,
+      f32: boolean,
+    ): Promise<WasmModel<Reranking>>;
+  };
 }
 
 /** Bindings with a state of their own, for one more instance. */

@@ -3,7 +3,7 @@
 import { bySameVersion, download, Received } from "./download.js";
 import { CrossrankError } from "./errors.js";
 import { checked, get, NetworkError, openResponse } from "./fetch.js";
-import type { Resume } from "./platform.js";
+import type { Resume, WasmKind } from "./platform.js";
 import { missing } from "./read.js";
 import type { Storage } from "./storage.js";
 import { VERSION } from "./version.js";
@@ -15,7 +15,7 @@ import { VERSION } from "./version.js";
 export async function compileResponse(
   url: URL,
   storage: Storage,
-  kind?: "general",
+  kind?: WasmKind,
 ): Promise<WebAssembly.Module> {
   // `data:` and `blob:` hold the file themselves.
   if (!url.protocol.startsWith("http")) return compileStream(checked(await get(url)));

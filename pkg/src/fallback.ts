@@ -1,5 +1,5 @@
 // Homes made of other homes: one that is loaded when it is first needed, and two of which the
-// second answers where the first cannot.
+// second answers where the first cannot, in one call or from then on.
 
 import type { Encoding, Info } from "../types/index.js";
 import { CrossrankError, disposed, type ErrorCode } from "./errors.js";
@@ -51,14 +51,21 @@ const CALLERS_FAULT: ErrorCode[] = [
   "disposed",
 ];
 
-/** Asks the first home, and the second where the first fails. */
+/**
+ * Asks the first home, and the second where the first fails. With `leave` it asks the first no more
+ * after that; `leave` is told why, once, and disposes of it.
+ */
 export class Fallback implements Home {
   readonly #first: Home;
   readonly #second: Home;
+  readonly #leave: ((reason: Error) => void) | undefined;
+  /** Why the first is asked no more. */
+  #left: Error | undefined;
 
-  constructor(first: Home, second: Home) {
+  constructor(first: Home, second: Home, leave?: (reason: Error) => void) {
     this.#first = first;
     this.#second = second;
+    this.#leave = leave;
   }
 
   run(job: Job, control: Control): Promise<void> {
@@ -92,12 +99,18 @@ export class Fallback implements Home {
     restarted: (reason: Error) => void = () => {},
     signal?: AbortSignal,
   ): Promise<T> {
-    let reason;
+    if (this.#left) return call(this.#second);
+    let reason: Error;
     try {
       return await call(this.#first);
     } catch (error) {
-      if (signal?.aborted || isCallersFault(error)) throw error;
-      reason = error instanceof Error ? error : new Error(String(error), { cause: error });
+      // What was under way when the first was left fails because that was disposed of.
+      if (signal?.aborted || (isCallersFault(error) && !this.#left)) throw error;
+      reason = this.#left ?? asError(error);
+    }
+    if (this.#leave && !this.#left) {
+      this.#left = reason;
+      this.#leave(reason);
     }
     restarted(reason);
     try {
@@ -109,6 +122,10 @@ export class Fallback implements Home {
       throw new CrossrankError(error.code, message, { cause });
     }
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error), { cause: error });
 }
 
 function isCallersFault(error: unknown): boolean {

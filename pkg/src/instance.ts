@@ -1,7 +1,14 @@
 // A model in a WebAssembly instance on this thread.
 
 import type { Encoding } from "../types/index.js";
-import { bind, type Bindings, type WasmCache, type WasmModel } from "./bindings.js";
+import {
+  bind,
+  type Bindings,
+  type GpuBindings,
+  type WasmCache,
+  type WasmGpuWork,
+  type WasmModel,
+} from "./bindings.js";
 import { Breath } from "./breath.js";
 import { piecesOf, put } from "./content.js";
 import { CrossrankError, disposed, DocumentError, type ErrorCode } from "./errors.js";
@@ -9,7 +16,7 @@ import type { Lists } from "./home.js";
 import { nameOf, type ModelFiles } from "./model.js";
 import { canHash } from "./read.js";
 import type { CacheSeat, Found, Recalled, Source } from "./seat.js";
-import type { Embedding, Known, Reranking, Work } from "./work.js";
+import type { Embedding, GpuSetup, Known, Reranking, Work } from "./work.js";
 
 interface Loaded<W extends Work> {
   bindings: Bindings;
@@ -99,9 +106,11 @@ export class Instance<W extends Work> implements CacheSeat<W> {
     const loaded = await this.#loaded();
     const work = this.#guard(loaded, ({ model }) => model.start(queries, documents, options));
     const breath = new Breath();
-    const step = () => {
+    const onGpu = gpuOf(this.#source.setup) !== undefined;
+    const step = async () => {
       try {
-        return work.step(loaded.model);
+        if (!onGpu) return work.step(loaded.model);
+        return await orPanic(loaded.bindings, (work as WasmGpuWork<W>).stepOnGpu(loaded.model));
       } catch (error) {
         // After a trap nothing of the instance may be touched, and nothing needs to be.
         if (!isReport(error)) throw error;
@@ -111,7 +120,7 @@ export class Instance<W extends Work> implements CacheSeat<W> {
       }
     };
     while (!work.done) {
-      const results = this.#guard(loaded, step);
+      const results = await this.#guardAsync(loaded, step);
       if (results.length > 0) found(results);
       await breath.take();
       if (signal.aborted || this.#disposed) break;
@@ -151,12 +160,25 @@ export class Instance<W extends Work> implements CacheSeat<W> {
       if (loaded.dropped) throw new Error("in another call");
       return call(loaded);
     } catch (error) {
-      if (error instanceof DocumentError || isReport(error)) throw errorOf(error, loaded.bindings);
+      throw this.#failed(loaded, error);
+    }
+  }
+
+  async #guardAsync<T>(loaded: Loaded<W>, call: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#guard(loaded, call);
+    } catch (error) {
+      throw this.#failed(loaded, error);
+    }
+  }
+
+  #failed(loaded: Loaded<W>, error: unknown): CrossrankError {
+    if (!(error instanceof CrossrankError || isReport(error))) {
       // Others may have begun to load a new one since.
       if (!loaded.dropped) this.#loading = undefined;
       loaded.dropped = true;
-      throw errorOf(error, loaded.bindings);
     }
+    return errorOf(error, loaded.bindings);
   }
 }
 
@@ -170,7 +192,7 @@ async function instantiateWith<W extends Work>(
   files: ModelFiles,
   setup: W["setup"],
 ): Promise<Loaded<W>> {
-  const bindings = bind();
+  const bindings = await bindingsFor(setup);
   try {
     await bindings({ module_or_path: module });
   } catch (cause) {
@@ -185,20 +207,53 @@ async function instantiateWith<W extends Work>(
   }
 }
 
+function gpuOf(setup: Work["setup"]): GpuSetup | undefined {
+  return setup.kind === "reranker" ? setup.gpu : undefined;
+}
+
+async function bindingsFor(setup: Work["setup"]): Promise<Bindings> {
+  const gpu = gpuOf(setup);
+  if (!gpu) return bind();
+  try {
+    const { bind } = await import(/* webpackIgnore: true */ /* @vite-ignore */ gpu.bindings);
+    return (bind as () => GpuBindings)();
+  } catch (cause) {
+    const message = `${gpu.bindings} could not be loaded; serve that file beside crossrank-gpu.wasm`;
+    throw new CrossrankError("gpu-failed", message, { cause });
+  }
+}
+
 async function made(
-  { Files, Model, Embedder }: Bindings,
+  bindings: Bindings,
   files: ModelFiles,
   setup: Work["setup"],
 ): Promise<WasmModel<Reranking> | WasmModel<Embedding>> {
+  const { Files, Model, Embedder } = bindings;
   const inside = new Files();
   for (const [key, content] of Object.entries(files)) {
     if (content) await put(inside, nameOf(key), piecesOf(content));
   }
   // Where there is a way to, `readModel` checks a prepared model.
   const checked = canHash();
-  return setup.kind === "reranker"
-    ? new Model(inside, setup.cache, checked)
-    : new Embedder(inside, setup.options, checked);
+  if (setup.kind === "embedder") return new Embedder(inside, setup.options, checked);
+  if (!setup.gpu) return new Model(inside, setup.cache, checked);
+  const onGpu = (Model as GpuBindings["Model"]).loadOnGpu(inside, setup.cache, checked, false);
+  return orPanic(bindings, onGpu);
+}
+
+/** How often a panic is looked for, in milliseconds. */
+const PANIC_EVERY = 500;
+
+/** What the core promises. A panic ends its work unheard, and the promise would never settle. */
+async function orPanic<T>(bindings: Bindings, promised: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const panicked = new Promise<never>((_, reject) => {
+    timer = setInterval(() => {
+      const place = bindings.lastPanic();
+      if (place !== undefined) reject(new Error(place));
+    }, PANIC_EVERY);
+  });
+  return Promise.race([promised, panicked]).finally(() => clearInterval(timer));
 }
 
 /** What src/wasm_api.rs throws; anything else is a trap or the engine's own error. */

@@ -2,11 +2,13 @@
 
 import type { EmbedderLoadOptions, LoadOptions, ModelPackage } from "../types/index.js";
 import { defaultEmbedder, defaultReranker } from "./default-model.js";
+import type { Homes } from "./device.js";
+import type { Home } from "./home.js";
 import { check, invalid, isObject, isWhole, show, textOf } from "./input.js";
 import type { Keeper } from "./pool.js";
 import type { Storage } from "./storage.js";
 import { VERSION } from "./version.js";
-import type { Embedding, Reranking, Work } from "./work.js";
+import type { Embedding, GpuSetup, Reranking, Work } from "./work.js";
 
 /** The memory of a score cache, in bytes: some 24,000 scores. */
 const CACHE_BYTES = 4 << 20;
@@ -16,34 +18,52 @@ export interface Kind<W extends Work> {
   name: W["setup"]["kind"];
   defaultModel(): Promise<ModelPackage>;
   /** `fingerprint` tells the model from others. */
-  setup(fingerprint: () => Promise<{ fingerprint?: string }>): Promise<W["setup"]>;
+  setup(
+    fingerprint: () => Promise<{ fingerprint?: string }>,
+    gpu: GpuSetup | undefined,
+  ): Promise<W["setup"]>;
   /** The setup of workers after the first. */
   others(setup: W["setup"]): W["setup"];
   /** The first seat has a cache. */
   cached: boolean;
   keeper(setup: W["setup"], storage: Storage): Keeper | undefined;
+  /** Chooses between the CPU and a GPU. Without, it is the CPU. */
+  choose?: ((homes: Homes<W>) => Promise<Home<W>>) | undefined;
 }
 
 export function reranking(options: LoadOptions): Kind<Reranking> {
   const { bytes, persistent } = cacheOf(options.scoreCache);
   const cached = bytes > 0;
+  const { device = "cpu" } = options;
+  const devices: unknown[] = ["cpu", "gpu", "auto"];
+  check("device", device, '"cpu", "gpu" or "auto"', devices.includes(device));
   return {
     name: "reranker",
     defaultModel: defaultReranker,
-    setup: async (fingerprint) => ({
+    setup: async (fingerprint, gpu) => ({
       kind: "reranker",
       cache: cached ? { bytes, ...(await fingerprint()) } : undefined,
+      ...(gpu && { gpu }),
     }),
     // One cache serves all.
     others: (setup) => ({ ...setup, cache: undefined }),
     cached,
-    keeper: ({ cache }, storage) =>
-      persistent && cache ? keeperOf(storage, `scores ${cache.fingerprint}`) : undefined,
+    // A GPU's scores have other keys, and would go with the first that are saved beside them.
+    keeper: ({ cache, gpu }, storage) =>
+      persistent && cache
+        ? keeperOf(storage, `scores ${gpu ? "of a GPU " : ""}${cache.fingerprint}`)
+        : undefined,
+    choose:
+      device === "cpu"
+        ? undefined
+        : async (homes) => (await import("./device.js")).chooseDevice(device, homes),
   };
 }
 
 export function embedding(options: EmbedderLoadOptions): Kind<Embedding> {
   const { maxLength, queryPrefix, documentPrefix } = options;
+  const { device } = options as LoadOptions;
+  check("device", device, '"cpu", or leave it out: embedders compute there', device === "cpu");
   check("maxLength", maxLength, "a whole number of tokens", isWhole(maxLength));
   const given = {
     // The core counts in 32 bits.

@@ -9,12 +9,12 @@ import { check, invalid, isObject, show, urlOf } from "./input.js";
 import { Instance } from "./instance.js";
 import type { Kind } from "./kinds.js";
 import { fingerprintOf, readModel, type ModelFiles, type ReadModel } from "./model.js";
-import type { Platform } from "./platform.js";
-import { modulesFor } from "./modules.js";
+import type { GpuFiles, Platform } from "./platform.js";
+import { gpuModules, modulesFor, type Modules } from "./modules.js";
 import { Pool } from "./pool.js";
 import { refuseRelaxed } from "./simd.js";
 import { Storage } from "./storage.js";
-import type { Work } from "./work.js";
+import type { GpuSetup, Work } from "./work.js";
 import { WorkerSeat } from "./worker-seat.js";
 
 type CommonOptions = LoadOptions | EmbedderLoadOptions;
@@ -33,11 +33,12 @@ export function loader(platform: Platform): Load {
 
   return async <W extends Work>(options: CommonOptions, kind: Kind<W>) => {
     const { model, wasm, onProgress, signal } = options;
+    const gpuFiles = gpuFilesOf(options, platform);
     signal?.throwIfAborted();
     const storage = new Storage(options.storage);
     const workers = workersOf(options.workers, platform);
     const script = scriptOf(options.worker, platform);
-    const modules = modulesOf(wasm, storage);
+    const cpu: Place = { workers, modules: modulesOf(wasm, storage) };
     const source = model === undefined ? await kind.defaultModel() : model;
 
     /** A damaged copy has been removed, but may be there again where that failed. */
@@ -49,20 +50,20 @@ export function loader(platform: Platform): Load {
       return use(storage).catch(unlessDamaged(storage)).catch(unlessDamaged(new Storage("none")));
     }
 
+    const read = (storage: Storage, watch: Watch) =>
+      readModel(kind.name, source, platform, storage, watch);
+
     const readAgain = () =>
       sound(async (storage) => {
-        const { files, verified } = await readModel(kind.name, source, platform, storage, {});
+        const { files, verified } = await read(storage, {});
         await verified;
         return files;
       });
 
-    async function read(storage: Storage): Promise<Read<W>> {
-      const watch = { onProgress, signal };
-      const [model] = await Promise.all([
-        readModel(kind.name, source, platform, storage, watch),
-        modules.compile(),
-      ]);
-      const setup = await kind.setup(() => fingerprintOf(source, model.files));
+    /** The model for a place, and how it is made there. */
+    async function readyFor({ modules, gpu }: Place, reading: Promise<ReadModel>): Promise<Read<W>> {
+      const [model] = await Promise.all([reading, modules.compile()]);
+      const setup = await kind.setup(() => fingerprintOf(source, model.files), gpu);
       return { ...model, setup };
     }
 
@@ -71,7 +72,7 @@ export function loader(platform: Platform): Load {
      * model lives is a high price for what should never happen, and files on the disk or in the
      * browser's storage come back quickly.
      */
-    function inThread({ setup, ...read }: Read<W>): Promise<Pool<W>> {
+    function inThread({ modules }: Place, { setup, ...read }: Read<W>): Promise<Pool<W>> {
       const files = firstly(Promise.resolve(read.files), readAgain);
       const seat = new Instance<W>({ modules, files, setup });
       const cache = kind.cached ? seat : undefined;
@@ -80,11 +81,12 @@ export function loader(platform: Platform): Load {
     }
 
     /** Workers start while the files are read. They are handed blobs, which are not copied. */
-    async function inWorkers(count: number, reading: Promise<Read<W>>): Promise<Pool<W>> {
-      const parts = reading.then((read) => ({ ...read, files: blobsOf(read.files) }));
+    async function inWorkers(place: Place, ready: Promise<Read<W>>): Promise<Pool<W>> {
+      const { modules, workers, gpu } = place;
+      const parts = ready.then((read) => ({ ...read, files: blobsOf(read.files) }));
       // Whoever waits for them hears of a failure.
       parts.catch(() => {});
-      const seats = Array.from({ length: count }, (_, i) => {
+      const seats = Array.from({ length: workers.count }, (_, i) => {
         // A blob of the browser's storage may be gone by the time that a worker is replaced.
         const first = parts.then(({ files }) => files);
         const files = firstly(first, async () => blobsOf(await readAgain()));
@@ -97,20 +99,23 @@ export function loader(platform: Platform): Load {
       const keeper = async () => kind.keeper((await parts).setup, storage);
       const cache = kind.cached ? seats[0] : undefined;
       try {
-        return await Pool.load(seats, { home: "workers", cache, keeper });
+        return await Pool.load(seats, { home: "workers", cache, keeper, goesOn: !gpu });
       } catch (error) {
         const startFailed = error instanceof CrossrankError && error.code === "runtime-failed";
         if (!(startFailed && workers.auto)) throw error;
-        return inThread(await parts);
+        return inThread(place, await parts);
       }
     }
 
-    /** The model, which is loaded while its files are verified. */
-    async function verified(storage: Storage): Promise<Pool<W>> {
-      const reading = read(storage);
+    /** The model in a place, where it is loaded while its files are verified. */
+    async function pool(place: Place, reading: Promise<ReadModel>): Promise<Pool<W>> {
+      const ready = readyFor(place, reading);
       let known: Read<W> | undefined;
-      const loading = workers.count > 0 ? inWorkers(workers.count, reading) : reading.then(inThread);
-      void reading.then((files) => (known = files)).catch(() => {});
+      const loading =
+        place.workers.count > 0
+          ? inWorkers(place, ready)
+          : ready.then((read) => inThread(place, read));
+      void ready.then((files) => (known = files)).catch(() => {});
       const [loaded] = await Promise.allSettled([loading]);
       try {
         // What fails before the files are there does not fail because of them.
@@ -122,23 +127,89 @@ export function loader(platform: Platform): Load {
       return loading;
     }
 
-    async function load(): Promise<Home<W>> {
-      const pool = await sound(verified);
+    async function onCpu(reading: Promise<ReadModel>): Promise<Pool<W>> {
+      const loaded = await pool(cpu, reading);
       try {
         // The relaxed build computes with the simd128 kernel where its own test fails.
-        if (modules.build === "relaxed-simd" && (await pool.info()).kernel === "simd128") {
+        if (cpu.modules.build === "relaxed-simd" && (await loaded.info()).kernel === "simd128") {
           await refuseRelaxed(storage);
         }
-        signal?.throwIfAborted();
-        return pool;
+        return loaded;
       } catch (error) {
-        void pool.dispose();
+        void loaded.dispose();
         throw error;
       }
     }
 
+    async function onGpu(reading: Promise<ReadModel>): Promise<Pool<W>> {
+      if (!gpuFiles) throw new CrossrankError("gpu-failed", "this runtime has no WebGPU");
+      const { wasm, bindings } = gpuFiles;
+      return pool(
+        {
+          // One worker keeps the GPU busy.
+          workers: { ...workers, count: Math.min(workers.count, 1) },
+          modules: gpuModules(wasm(), platform, storage),
+          gpu: { bindings: bindings().href },
+        },
+        reading,
+      );
+    }
+
+    /** The home that the kind chooses, of one reading of the files. */
+    async function chosen(
+      choose: Exclude<Kind<W>["choose"], undefined>,
+      reading: Promise<ReadModel>,
+    ): Promise<Home<W>> {
+      const loaded: Promise<Pool<W>>[] = [];
+      const kept = (pool: Promise<Pool<W>>) => {
+        loaded.push(pool);
+        return pool;
+      };
+      let first: Promise<Pool<W>> | undefined;
+      try {
+        return await choose({
+          cpu: () => (first ??= kept(onCpu(reading))),
+          gpu: () => kept(onGpu(reading)),
+          later,
+          about: async () => {
+            const { fingerprint } = await fingerprintOf(source, (await reading).files);
+            return `${fingerprint} in ${workers.count} workers`;
+          },
+          storage,
+          signal,
+        });
+      } catch (error) {
+        for (const pool of loaded) void pool.then((pool) => pool.dispose(), () => {});
+        throw error;
+      }
+    }
+
+    const later = () => sound((storage) => onCpu(read(storage, {})));
+
+    async function load(): Promise<Home<W>> {
+      const { choose } = kind;
+      const home = await sound<Home<W>>((storage) => {
+        const reading = read(storage, { onProgress, signal });
+        // Whoever waits for it hears of a failure.
+        reading.catch(() => {});
+        return choose ? chosen(choose, reading) : onCpu(reading);
+      });
+      if (signal?.aborted) void home.dispose();
+      signal?.throwIfAborted();
+      return home;
+    }
+
     return unlessAborted(signal, load);
   };
+}
+
+type Watch = Pick<LoadOptions, "onProgress" | "signal">;
+
+/** Where a model computes, and by which WebAssembly file. */
+interface Place {
+  workers: { count: number; auto: boolean };
+  modules: Modules;
+  gpu?: GpuSetup;
 }
 
 interface Read<W extends Work> extends ReadModel {
@@ -177,6 +248,18 @@ export function checked<O extends CommonOptions>(options: O): O {
 function scriptOf(given: LoadOptions["worker"], platform: Platform): URL | undefined {
   check("worker", given, "a URL", given instanceof URL || typeof given === "string");
   return typeof given === "string" ? urlOf(platform, given, "worker") : given;
+}
+
+/** The platform's, or those of a folder that a caller names. */
+function gpuFilesOf({ gpuFiles }: LoadOptions, platform: Platform): GpuFiles | undefined {
+  check("gpuFiles", gpuFiles, "a URL", gpuFiles instanceof URL || typeof gpuFiles === "string");
+  if (gpuFiles === undefined) return platform.gpu;
+  const folder = urlOf(platform, gpuFiles, "gpuFiles");
+  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
+  return {
+    wasm: () => new URL("crossrank-gpu.wasm", folder),
+    bindings: () => new URL("gpu-bindings.js", folder),
+  };
 }
 
 function workersOf(

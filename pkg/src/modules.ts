@@ -3,7 +3,7 @@
 import type { LoadOptions } from "../types/index.js";
 import { CrossrankError } from "./errors.js";
 import { urlOf } from "./input.js";
-import type { Platform } from "./platform.js";
+import type { Platform, WasmKind } from "./platform.js";
 import { chooseBuild, type Build } from "./simd.js";
 import type { Storage } from "./storage.js";
 
@@ -95,6 +95,16 @@ export function modulesFor(
   }
 }
 
+/** The module that computes on a GPU. */
+export function gpuModules(wasm: URL, platform: Platform, storage: Storage): Modules {
+  const compiled = once(() => compileFrom(wasm, platform, storage, "gpu"));
+  return {
+    compile: () => compiled(storage),
+    load: async (use) => use(await compiled(storage)),
+    build: undefined,
+  };
+}
+
 function needsGeneral(error: unknown): error is CrossrankError {
   return error instanceof CrossrankError && error.code === "needs-general";
 }
@@ -113,7 +123,7 @@ async function compileFrom(
   wasm: Exclude<LoadOptions["wasm"], undefined>,
   platform: Platform,
   storage: Storage,
-  kind?: "general",
+  kind?: WasmKind,
 ): Promise<WebAssembly.Module> {
   try {
     if (wasm instanceof WebAssembly.Module) return wasm;

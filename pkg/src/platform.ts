@@ -23,6 +23,15 @@ export interface Resume {
   version?: string;
 }
 
+/** The WebAssembly files that a folder has beside the small ones. */
+export type WasmKind = "general" | "gpu";
+
+/** A WebAssembly file that computes on a GPU, and its bindings. */
+export interface GpuFiles {
+  wasm(): URL;
+  bindings(): URL;
+}
+
 /** What differs between node and browsers. */
 export interface Platform {
   /**
@@ -40,9 +49,11 @@ export interface Platform {
   /** Where this platform shares a cache with other clients of the Hugging Face Hub. */
   readonly hub?: HubPlatform;
   /** Reads and compiles a WebAssembly file; `kind` tells it from others of its folder. */
-  compile(url: URL, storage: Storage, kind?: "general"): Promise<WebAssembly.Module>;
+  compile(url: URL, storage: Storage, kind?: WasmKind): Promise<WebAssembly.Module>;
   /** The WebAssembly files of this package. */
   readonly wasm: Record<Build | "general", () => URL>;
+  /** Those that compute on a GPU, where the platform may have one. */
+  readonly gpu?: GpuFiles;
   /** Where a model computes when the caller does not say: in how many workers. */
   readonly workers: "auto" | number;
   /** Processors of this machine. */

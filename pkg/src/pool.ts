@@ -41,18 +41,25 @@ export interface PoolOptions<W extends Work> {
   cache: CacheSeat<W> | undefined;
   /** Keeps what is in the cache. */
   keeper(): Promise<Keeper | undefined>;
+  /** `false`: a call fails with the worker that dies. Default: others compute what it held. */
+  goesOn?: boolean;
 }
 
 export class Pool<W extends Work> implements Home<W> {
   readonly #seats: Seat<W>[];
   readonly #home: PoolOptions<W>["home"];
   readonly #cache: CacheSeat<W> | undefined;
+  readonly #mostDeaths: number;
   #keeper: Keeper | undefined;
   #saving: ReturnType<typeof setTimeout> | undefined;
   #disposed = false;
 
-  private constructor(seats: Seat<W>[], { home, cache }: PoolOptions<W>) {
+  /** Why its device computes, where there was a choice. */
+  deviceReason: string | undefined;
+
+  private constructor(seats: Seat<W>[], { home, cache, goesOn = true }: PoolOptions<W>) {
     this.#seats = seats;
+    this.#mostDeaths = goesOn ? seats.length + MOST_DEATHS : 1;
     this.#home = home;
     this.#cache = cache;
   }
@@ -94,7 +101,7 @@ export class Pool<W extends Work> implements Home<W> {
       control.found(item.list, item.index, result);
     };
     try {
-      await deal(this.#seats, job, rest, control, found);
+      await deal(this.#seats, this.#mostDeaths, job, rest, control, found);
     } finally {
       this.#remember(fresh);
     }
@@ -107,7 +114,10 @@ export class Pool<W extends Work> implements Home<W> {
   async info(): Promise<W["info"]> {
     const home = this.#home;
     const workers = home === "workers" ? this.#seats.length : 0;
-    return { home, workers, ...(await this.#first.info()) };
+    const known = await this.#first.info();
+    const device = "gpu" in known && known.gpu ? "gpu" : "cpu";
+    const { deviceReason } = this;
+    return { home, workers, device, ...(deviceReason !== undefined && { deviceReason }), ...known };
   }
 
   async dispose(): Promise<void> {
@@ -164,6 +174,7 @@ export class Pool<W extends Work> implements Home<W> {
  */
 async function deal<W extends Work>(
   seats: Seat<W>[],
+  mostDeaths: number,
   job: Job,
   items: Item[],
   { options, signal }: Control<W>,
@@ -224,7 +235,7 @@ async function deal<W extends Work>(
         if (error instanceof DocumentError) throw named(error, share, job);
         // The reason of a stop may itself be a death.
         const goesOn = error instanceof WorkerDied && !stop.signal.aborted;
-        if (!goesOn || ++deaths >= seats.length + MOST_DEATHS) throw error;
+        if (!goesOn || ++deaths >= mostDeaths) throw error;
         waiting = [...open, ...waiting];
         wake();
         news = new Promise((resolve) => (wake = resolve));

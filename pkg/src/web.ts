@@ -12,6 +12,10 @@ const wasm = {
   "relaxed-simd": () => new URL("./crossrank-relaxed-simd.wasm", import.meta.url),
   general: () => new URL("./crossrank-general.wasm", import.meta.url),
 };
+const gpu = {
+  wasm: () => new URL("./crossrank-gpu.wasm", import.meta.url),
+  bindings: () => new URL("./gpu-bindings.js", import.meta.url),
+};
 
 function worker(script: URL | undefined): WorkerPort {
   // Here, too, bundlers look for the very form.
@@ -35,6 +39,7 @@ const api = /* @__PURE__ */ define({
   open: openResponse,
   compile: compileResponse,
   wasm,
+  gpu,
   // Whoever is in a worker already has no page to keep alive.
   get workers() {
     return "document" in globalThis && "Worker" in globalThis ? "auto" : 0;

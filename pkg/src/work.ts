@@ -12,7 +12,7 @@ export interface Reranking {
   /** What is encoded by itself, to be looked at. */
   encode: [query: string, document: string];
   info: Info;
-  setup: { kind: "reranker"; cache: CacheOptions | undefined };
+  setup: { kind: "reranker"; cache: CacheOptions | undefined; gpu?: GpuSetup };
 }
 
 /** Its texts are one list of documents, with an empty query. */
@@ -23,6 +23,12 @@ export interface Embedding {
   encode: [text: string, options: Embedding["options"]];
   info: EmbedderInfo;
   setup: { kind: "embedder"; options: EmbedderSetup };
+}
+
+/** How a reranker is made on a GPU. */
+export interface GpuSetup {
+  /** The address of the bindings: no part of a worker's script, which most load without them. */
+  bindings: string;
 }
 
 /** How an embedder is made; what is left out has the core's defaults. */
@@ -36,4 +42,4 @@ export interface EmbedderSetup {
 export type Work = Reranking | Embedding;
 
 /** What an instance finds out of its model. */
-export type Known<W extends Work> = Omit<W["info"], "home" | "workers">;
+export type Known<W extends Work> = Omit<W["info"], "home" | "workers" | "device" | "deviceReason">;

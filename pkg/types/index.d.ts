@@ -97,7 +97,8 @@ export interface Ranking<D> {
   /** The query was cut in at least one pair. Services do not say; from them it is false. */
   queryTruncated: boolean;
   /**
-   * Why the primary did not answer, where the secondary did: see {@link Reranker.withFallback}.
+   * Why the primary did not answer, where the secondary did: see {@link Reranker.withFallback}; or
+   * how the GPU failed, where the CPU answered: see {@link LoadOptions.device}.
    */
   fallback?: Error;
   /**
@@ -233,6 +234,30 @@ export interface LoadOptions {
   /** The script of the workers, where a bundler does not keep the package's `worker.js`. */
   worker?: URL | string;
   /**
+   * What computes: `"cpu"`, which gives the same scores everywhere; `"gpu"`, by WebGPU on a page or
+   * in a worker; or `"auto"`, the faster of the two. A GPU's activations are not quantized, so that its
+   * logits differ from the CPU's by up to about 0.3: nearer to the float model's, and enough to
+   * change the order of close documents. Default: `"cpu"`.
+   *
+   * `"gpu"` loads on the CPU where there is no GPU or none that is large enough. A GPU that fails
+   * later takes the call to the CPU, which computes all of it anew, as do all later calls:
+   * {@link Ranking.fallback} says it of that call. One warning on the console tells of either.
+   *
+   * `"auto"` is the CPU where there is no GPU, or one in software. Else the first load measures both
+   * on 32 texts, which takes some seconds, and takes the GPU where it is clearly faster and right;
+   * the storage remembers that for this version of the package, model, number of workers and GPU.
+   * {@link Info.deviceReason} says what came of it.
+   *
+   * A GPU needs encoders of BERT's family, as the bundled one is, and one worker, however many are
+   * named here; 0 is this thread.
+   */
+  device?: "cpu" | "gpu" | "auto";
+  /**
+   * The folder of `crossrank-gpu.wasm` and `gpu-bindings.js`, where a bundler does not keep them
+   * beside the package's own code. Nothing is fetched from there for `device: "cpu"`.
+   */
+  gpuFiles?: URL | string;
+  /**
    * The cache of scores: a list that was reranked already costs nothing, and one with a new
    * document costs that document. `bytes` is the memory that it may take (default: 4 MiB);
    * `persistent` keeps it in the browser's storage for the next visit, without any text. `false`:
@@ -317,7 +342,19 @@ export interface Info {
   home: "in-thread" | "workers" | "remote";
   /** The number of workers; 0 without. */
   workers: number;
-  /** The instruction set that computes: `simd128` or `relaxed`. Scores do not depend on it. */
+  /** What computes, see {@link LoadOptions.device}. Services do not say. */
+  device?: "cpu" | "gpu";
+  /**
+   * Why it is this device: what was measured for `"auto"`, or what is wrong with the GPU that was
+   * asked for. Undefined where there was no choice.
+   */
+  deviceReason?: string;
+  /** The GPU that computes; most browsers do not tell its name. */
+  gpu?: { adapter: string; backend: string; software: boolean };
+  /**
+   * What computes: the instruction set `simd128` or `relaxed`, on which scores do not depend; or
+   * `gpu-f16` or `gpu-f32`, by the numbers that the GPU has.
+   */
   kernel?: string;
   /** Why the model runs slower than it could. */
   warning?: string;
@@ -419,8 +456,12 @@ export function rerank<D extends Document>(
   options?: CallOptions<D>,
 ): Promise<Ranking<D>>;
 
-/** As those of a reranker, but for the score cache; and how vectors are made. */
-export interface EmbedderLoadOptions extends Omit<LoadOptions, "scoreCache"> {
+/**
+ * As those of a reranker, but for the score cache and the device, which is the CPU; and how vectors
+ * are made.
+ */
+export interface EmbedderLoadOptions
+  extends Omit<LoadOptions, "scoreCache" | "device" | "gpuFiles"> {
   /**
    * As {@link LoadOptions.model}. A folder is in the layout of sentence-transformers, or has a
    * `pooling.json`, see {@link ModelBytes.pooling}. Default: the package
@@ -456,6 +497,8 @@ export interface EmbedderInfo {
   home: "in-thread" | "workers";
   /** The number of workers; 0 without. */
   workers: number;
+  /** What computes. */
+  device: "cpu";
   /** The instruction set that computes: `simd128` or `relaxed`. Vectors do not depend on it. */
   kernel?: string;
   /** Why the model runs slower than it could. */
@@ -543,6 +586,7 @@ export type ErrorCode =
   | "integrity"
   | "runtime-failed"
   | "runtime-crashed"
+  | "gpu-failed"
   | "remote-unavailable"
   | "remote-refused"
   | "remote-invalid-answer"

@@ -1,0 +1,188 @@
+// The device of a reranker: the CPU, a GPU, or the faster of the two.
+
+import { Stop, unlessAborted } from "./abort.js";
+import { Fallback, Lazy } from "./fallback.js";
+import type { Control, Home } from "./home.js";
+import type { Pool } from "./pool.js";
+import type { Storage } from "./storage.js";
+import { TRIAL } from "./trial.js";
+import { VERSION } from "./version.js";
+import type { Reranking, Work } from "./work.js";
+
+/** The homes that one load may give. */
+export interface Homes<W extends Work> {
+  /** The same one again in a later call. */
+  cpu(): Promise<Pool<W>>;
+  gpu(): Promise<Pool<W>>;
+  /** Another one on the CPU, when the load is over. */
+  later(): Promise<Pool<W>>;
+  /** What a measurement holds for, beside the GPU. */
+  about(): Promise<string>;
+  storage: Storage;
+  signal: AbortSignal | undefined;
+}
+
+interface Choice {
+  device: "cpu" | "gpu";
+  reason: string;
+}
+
+/** Counted runs of each device. */
+const RUNS = 3;
+/** The most that two devices' logits may differ by. */
+const MOST_DIFFERENCE = 0.35;
+/** A GPU that takes a larger part of the CPU's time is not worth its other scores. */
+const CLEARLY = 0.8;
+/** How long a GPU may take: in milliseconds, to compile its shaders, and in times of the CPU. */
+const LONGEST = { starting: 5000, times: 10 };
+
+const SOFTWARE = "WebGPU computes in software here, which is slower than WebAssembly";
+
+/**
+ * Loads a reranker on the GPU where that is wanted or is faster, and else on the CPU. Where a GPU
+ * that was asked for by its name is not to be had, one warning says why.
+ */
+export async function chooseDevice(
+  device: "gpu" | "auto",
+  homes: Homes<Reranking>,
+): Promise<Home> {
+  let reason;
+  try {
+    const adapter = await findAdapter();
+    const gpu = device === "gpu" ? await homes.gpu() : await fasterGpu(adapter, homes);
+    return whileItLives(gpu, homes);
+  } catch (error) {
+    homes.signal?.throwIfAborted();
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  const cpu = await homes.cpu();
+  cpu.deviceReason = reason;
+  if (device === "gpu") warn(reason);
+  return cpu;
+}
+
+/** A GPU that fails takes the call that it fails in, and all later ones, to the CPU. */
+function whileItLives(gpu: Pool<Reranking>, { later }: Homes<Reranking>): Home {
+  let reason: string;
+  const cpu = new Lazy(async () => {
+    const home = await later();
+    home.deviceReason = reason;
+    return home;
+  });
+  return new Fallback(gpu, cpu, ({ message }) => {
+    reason = message;
+    warn(reason);
+    void gpu.dispose();
+  });
+}
+
+function warn(reason: string): void {
+  console.warn(`crossrank computes on the CPU: ${reason}`);
+}
+
+/** Rejects with the reason where there is none. */
+async function findAdapter(): Promise<GPUAdapter> {
+  const gpu: GPU | undefined = globalThis.navigator?.gpu;
+  if (!gpu) throw new Error("there is no WebGPU here, which browsers have on secure origins alone");
+  const adapter = await gpu.requestAdapter();
+  if (!adapter) throw new Error("WebGPU finds no GPU that it may use");
+  return adapter;
+}
+
+/** The home on the GPU, if it is the faster one; otherwise rejects with what speaks for the CPU. */
+async function fasterGpu(
+  { info }: GPUAdapter,
+  homes: Homes<Reranking>,
+): Promise<Pool<Reranking>> {
+  if (info.isFallbackAdapter) throw new Error(SOFTWARE);
+  const { storage, signal } = homes;
+  const adapter = [info.vendor, info.architecture, info.device, info.description].join(" ");
+  const slot = `device for ${await homes.about()} beside ${adapter}`;
+  const known = await noted(storage, slot);
+  if (known?.device === "cpu") throw new Error(known.reason);
+  const gpu = await homes.gpu();
+  try {
+    gpu.deviceReason = known?.reason ?? (await compared());
+    return gpu;
+  } catch (error) {
+    void gpu.dispose();
+    throw error;
+  }
+
+  async function compared(): Promise<string> {
+    if ((await gpu.info()).gpu?.software) throw new Error(SOFTWARE);
+    const cpu = await homes.cpu();
+    const choice = await compare(cpu, gpu, signal);
+    await storage.write(slot, VERSION, JSON.stringify(choice));
+    if (choice.device === "cpu") throw new Error(choice.reason);
+    void cpu.dispose();
+    return choice.reason;
+  }
+}
+
+/** What an earlier load has measured. */
+async function noted(storage: Storage, slot: string): Promise<Choice | undefined> {
+  const note = await storage.read(slot, VERSION);
+  return note && (JSON.parse(new TextDecoder().decode(note)) as Choice);
+}
+
+/** Measures both homes on the same texts; the GPU has to be right, and clearly faster. */
+export async function compare(cpu: Home, gpu: Home, signal?: AbortSignal): Promise<Choice> {
+  const slow = await measure(cpu, signal);
+  const quick = await measure(gpu, signal, LONGEST.starting + LONGEST.times * slow.ms);
+  const round = (ms: number) => (ms < 100 ? ms.toFixed(1) : ms.toFixed(0));
+  const texts = `${TRIAL.documents[0]!.length} texts`;
+  const onCpu = `${round(slow.ms)} ms on the CPU`;
+  if (quick.ms === Infinity) {
+    return { device: "cpu", reason: `${texts} took ${onCpu}, and far longer on the GPU` };
+  }
+  const differences = slow.logits.map((logit, i) => Math.abs(logit - quick.logits[i]!));
+  const difference = Math.max(...differences);
+  const reason =
+    `${texts} took ${round(quick.ms)} ms on the GPU and ${onCpu}; ` +
+    `their logits differ by ${difference.toFixed(3)} at most`;
+  const isRight = difference <= MOST_DIFFERENCE;
+  if (!isRight) return { device: "cpu", reason: `${reason}, more than ${MOST_DIFFERENCE}` };
+  return { device: quick.ms < CLEARLY * slow.ms ? "gpu" : "cpu", reason };
+}
+
+interface Measured {
+  /** The median of the counted runs. */
+  ms: number;
+  logits: number[];
+}
+
+/** Runs once to warm up, and then to be counted; where that takes too long, its time is infinite. */
+async function measure(
+  home: Home,
+  signal: AbortSignal | undefined,
+  most?: number,
+): Promise<Measured> {
+  const logits: number[] = [];
+  const times: number[] = [];
+  const stop = new Stop(signal);
+  const control: Control = {
+    options: { longDocuments: "truncate" },
+    skipCache: true,
+    signal: stop.signal,
+    found: (_list, index, { logit }) => void (logits[index] = logit),
+    restarted() {},
+  };
+  const late = new Error("it takes too long");
+  const timer = most === undefined ? undefined : setTimeout(() => stop.abort(late), most);
+  try {
+    for (let run = 0; run <= RUNS; run++) {
+      const begun = performance.now();
+      await unlessAborted(stop.signal, () => home.run(TRIAL, control));
+      times.push(performance.now() - begun);
+    }
+  } catch (error) {
+    if (error !== late) throw error;
+    return { ms: Infinity, logits };
+  } finally {
+    clearTimeout(timer);
+    stop.unfollow();
+  }
+  const counted = times.slice(1).sort((a, b) => a - b);
+  return { ms: counted[Math.floor(RUNS / 2)]!, logits };
+}
