@@ -56,7 +56,8 @@ for name in "${@:-kernels node tokenizers hub package types bundlers serve brows
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
-      kernels | package | types | bundlers | browser | loading | page | gpu) files+=("pkg/test/$one.test.mjs") ;;
+      gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
+      kernels | package | types | bundlers | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;

@@ -9,6 +9,7 @@ export interface WasmModel<W extends Work> {
   start(queries: string[], documents: string[][], options: W["options"]): WasmWork<W>;
   encode(...given: W["encode"]): Encoding;
   info(): Known<W>;
+  free(): void;
 }
 
 /** What a model with a cache has beside. */

@@ -92,8 +92,16 @@ export class Instance<W extends Work> implements CacheSeat<W> {
   }
 
   dispose(): void {
+    if (gpuOf(this.#source.setup)) void this.#free(this.#loading);
     this.#disposed = true;
     this.#loading = undefined;
+  }
+
+  /** Gives a GPU's memory back, which no collector of garbage knows of, when its work is done. */
+  async #free(loading: Promise<Loaded<W>> | undefined): Promise<void> {
+    await this.#last;
+    const loaded = await loading?.catch(() => undefined);
+    if (loaded && !loaded.dropped) loaded.model.free();
   }
 
   async #run(

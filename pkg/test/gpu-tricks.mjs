@@ -1,10 +1,8 @@
 // Plays tricks on WebGPU, on a page or in a worker.
 
-/** Changes a getter of a class, if there is WebGPU. */
-function changeGetter(name, key, change) {
-  const { prototype } = globalThis[name] ?? { prototype: {} };
-  const { get } = Object.getOwnPropertyDescriptor(prototype, key) ?? {};
-  if (!get) throw new Error(`${name}.${key} is no getter`);
+/** Changes what a getter of a class gives. */
+function changeGetter({ prototype }, key, change) {
+  const { get } = Object.getOwnPropertyDescriptor(prototype, key);
   Object.defineProperty(prototype, key, {
     get() {
       return change(get.call(this));
@@ -12,49 +10,53 @@ function changeGetter(name, key, change) {
   });
 }
 
-const devices = new Map();
-
-export const tricks = {
-  /** The device is lost with the submission of this number, from now. */
-  lose(count) {
+const tricks = {
+  /** Loses the device with its next submission after a message on the channel `lose`. */
+  lose() {
+    const devices = new Map();
     const { requestDevice } = GPUAdapter.prototype;
     GPUAdapter.prototype.requestDevice = async function (...given) {
       const device = await requestDevice.apply(this, given);
       devices.set(device.queue, device);
       return device;
     };
+    let armed = false;
+    const channel = new BroadcastChannel("lose");
+    channel.onmessage = () => {
+      // On a page whose worker computes there is none.
+      if (devices.size === 0) return;
+      armed = true;
+      channel.postMessage("armed");
+    };
     const { submit } = GPUQueue.prototype;
     GPUQueue.prototype.submit = function (...given) {
       submit.apply(this, given);
-      if (--count === 0) devices.get(this).destroy();
+      if (armed) devices.get(this).destroy();
     };
   },
 
   /** The adapter has no room for the model. */
   shrink() {
-    changeGetter("GPUAdapter", "limits", (limits) => {
-      const small = { maxBufferSize: 1 << 20, maxStorageBufferBindingSize: 1 << 20 };
-      return new Proxy(limits, { get: (_, key) => small[key] ?? limits[key] });
-    });
+    const small = { maxBufferSize: 1 << 20, maxStorageBufferBindingSize: 1 << 20 };
+    const shrunk = (limits) => new Proxy(limits, { get: (_, key) => small[key] ?? limits[key] });
+    changeGetter(GPUAdapter, "limits", shrunk);
   },
 
   /** An adapter in software says that it is none. */
   disguise() {
-    changeGetter("GPUAdapterInfo", "isFallbackAdapter", () => false);
-  },
-
-  /** What the GPU computes is wrong. */
-  garble() {
-    const { getMappedRange } = GPUBuffer.prototype;
-    GPUBuffer.prototype.getMappedRange = function (...given) {
-      const range = getMappedRange.apply(this, given);
-      new Float32Array(range).fill(-3);
-      return range;
-    };
+    changeGetter(GPUAdapterInfo, "isFallbackAdapter", () => false);
   },
 };
 
-/** Plays those that a list names: `["lose", 3]`. */
-export function play(list) {
-  for (const [name, ...given] of list) tricks[name](...given);
+export function play(names) {
+  for (const name of names) tricks[name]();
+}
+
+/** Has the next submission lose the device, here or in a worker; not in the thread that computes. */
+export function loseNext() {
+  const channel = new BroadcastChannel("lose");
+  return new Promise((resolve) => {
+    channel.onmessage = resolve;
+    channel.postMessage("arm");
+  }).finally(() => channel.close());
 }

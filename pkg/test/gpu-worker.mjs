@@ -1,4 +1,4 @@
-// The package's worker, on whose WebGPU tricks are played that its address names.
+// The package's worker, on whose WebGPU the tricks are played that its address names.
 
 import { play } from "./gpu-tricks.mjs";
 import "./node_modules/crossrank/dist/worker.js";

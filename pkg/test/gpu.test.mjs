@@ -22,28 +22,36 @@ const DIST = "/node_modules/crossrank/dist";
 const GPU_FILES = [`${DIST}/crossrank-gpu.wasm`, `${DIST}/gpu-bindings.js`];
 const CPU_FILES = [`${DIST}/crossrank.wasm`, `${DIST}/crossrank-relaxed-simd.wasm`];
 
-function assertOnGpu({ logits, info, warnings }) {
+function assertOnGpu({ logits, info, warnings }, expected = chosen) {
   assert.equal(info.device, "gpu", info.deviceReason);
   assert.match(info.kernel, /^gpu-f(16|32)$/);
-  const tolerance = info.kernel === "gpu-f16" ? 0.05 : 0.02;
-  assert.equal(logits.length, chosen.length);
-  for (const [i, { id, onGpu }] of chosen.entries()) {
-    assert.ok(Math.abs(logits[i] - onGpu) <= tolerance, `pair ${id}: ${logits[i]}, not ${onGpu}`);
-  }
+  assertGpuLogits(logits, expected);
   assert.deepEqual(warnings, []);
 }
 
-/** The CPU's logits to the bit; `warned` is what the only warning says, if there is one. */
-function assertOnCpu({ logits, info, warnings }, reason, warned) {
+function assertGpuLogits(logits, expected) {
+  assert.equal(logits.length, expected.length);
+  for (const [i, { id, onGpu }] of expected.entries()) {
+    // f16's; f32 is within 0.02.
+    assert.ok(Math.abs(logits[i] - onGpu) <= 0.05, `pair ${id}: ${logits[i]}, not ${onGpu}`);
+  }
+}
+
+/** The CPU's logits, and where there is a reason for it, that and at most one warning. */
+function assertOnCpu({ logits, info, warnings }, reason, warned = false) {
   assert.equal(info.device, "cpu");
   assert.match(info.kernel, /^(simd128|relaxed)$/);
   assert.equal(info.gpu, undefined);
-  const got = [...new Uint32Array(Float32Array.from(logits).buffer)];
-  assert.deepEqual(got, chosen.map(({ bits }) => bits));
+  assertCpuLogits(logits, chosen);
   if (reason) assert.match(info.deviceReason, reason);
   else assert.equal(info.deviceReason, undefined);
-  assert.equal(warnings.length, warned ? 1 : 0, warnings.join("; "));
-  if (warned) assert.match(warnings[0], /^crossrank computes on the CPU: /);
+  assert.deepEqual(warnings, warned ? [`crossrank computes on the CPU: ${info.deviceReason}`] : []);
+}
+
+/** To the bit. */
+function assertCpuLogits(logits, expected) {
+  const got = [...new Uint32Array(Float32Array.from(logits).buffer)];
+  assert.deepEqual(got, expected.map(({ bits }) => bits));
 }
 
 let browser;
@@ -52,28 +60,31 @@ let browser;
 async function open(t, conduct) {
   const server = await serve(project, conduct);
   const page = await browser.newPage();
-  t.after(() => {
+  t.after(async () => {
+    await page.close();
     server.close();
-    return page.close();
   });
-  const reload = () => page.goto(`${server.origin}/page.html`);
-  await reload();
-  /** Runs `call` with what gpu-page.mjs exports. */
-  const run = (call, ...given) =>
-    page.evaluate(
-      async (call, given) => (0, eval)(`(${call})`)(await import("/gpu-page.mjs"), ...given),
-      String(call),
+  /** Calls what gpu-page.mjs exports, on a page that is new. */
+  const run = async (name, ...given) => {
+    await page.goto(`${server.origin}/page.html`);
+    return page.evaluate(
+      async (name, given) => (await import("/gpu-page.mjs"))[name](...given),
+      name,
       given,
     );
+  };
   /** Which of the files have been asked for since the last time. */
   const asked = (files) => {
     const paths = server.log.splice(0).map(({ path }) => path);
     return files.filter((file) => paths.includes(file));
   };
-  return { run, reload, asked };
+  return { run, asked };
 }
 
-const visit = ({ visit }, options, pairs) => visit(options, pairs);
+/** Documents of one query, which make two batches where the first two are known. */
+const few = chosen.slice(0, 4);
+const [{ query }] = few;
+const documents = few.map(({ passage }) => passage);
 
 describe("with an adapter", () => {
   before(async () => {
@@ -81,72 +92,121 @@ describe("with an adapter", () => {
   });
   after(() => browser?.close());
 
-  for (const [workers, home] of [[0, "in-thread"], [2, "workers"]]) {
-    test(`scores on the GPU, ${home}`, async (t) => {
-      assert.ok(chosen.length >= 8);
-      const { run, asked } = await open(t);
-      const seen = await run(visit, { device: "gpu", workers }, pairs);
-      assertOnGpu(seen);
-      const { info, again } = seen;
-      assert.equal(info.home, home);
-      assert.equal(info.workers, Math.min(workers, 1), "one worker, however many are named");
-      assert.equal(info.gpu.backend, "webgpu");
-      assert.equal(info.gpu.software, true);
-      assertOnGpu(again);
-      assert.deepEqual(asked(CPU_FILES), [], "nothing is loaded for the CPU");
+  test("scores on the GPU in this thread", async (t) => {
+    const { run, asked } = await open(t);
+    const { info, again, ...seen } = await run("visit", { device: "gpu", workers: 0 }, pairs);
+    assertOnGpu({ ...seen, info });
+    assert.equal(info.home, "in-thread");
+    assert.equal(info.workers, 0);
+    assert.deepEqual(info.gpu, { adapter: "", backend: "webgpu", software: true });
+    assert.deepEqual(again.logits, seen.logits);
+    assert.equal(again.info.cache.hits, pairs.length);
+    assert.deepEqual(asked(CPU_FILES), [], "nothing is loaded for the CPU");
+  });
+
+  test("scores on the GPU in one worker, and the CPU takes none of its scores from a cache", async (t) => {
+    const { run } = await open(t);
+    const { byGpu, byCpu } = await run("mixCaches", { workers: 3 }, pairs);
+    assertOnGpu(byGpu);
+    assert.equal(byGpu.info.home, "workers");
+    assert.equal(byGpu.info.workers, 1);
+    assertOnCpu(byCpu);
+    const { hits, entries } = byCpu.info.cache;
+    assert.equal(hits, 0);
+    assert.ok(entries >= 2 * pairs.length, `${entries} entries, with the GPU's`);
+  });
+
+  test("calls on the GPU are aborted, cut short and disposed of", async (t) => {
+    const { run } = await open(t);
+    const seen = await run("interrupt", { device: "gpu", workers: 0 }, query, documents);
+    assert.equal(seen.abort, "AbortError");
+    assert.equal(seen.partial, true);
+    assert.deepEqual(seen.late, [...seen.whole.slice(0, 2), null, null]);
+    assertGpuLogits(seen.whole, few);
+    assert.equal(seen.disposed, "disposed");
+    assert.deepEqual(seen.warnings, []);
+  });
+
+  for (const [what, way, workers, code] of [
+    ["a device that is lost in this thread", "lose", 0, "gpu-failed"],
+    ["a device that is lost in a worker", "lose", 1, "gpu-failed"],
+    ["a worker that dies", "die", 1, "runtime-crashed"],
+  ]) {
+    test(`${what} in mid-call leaves all of that call to the CPU, and later ones`, async (t) => {
+      const { run } = await open(t);
+      const options = { device: "gpu", workers };
+      const { first, last, fallback, ...scored } = await run("fail", way, options, query, documents, pairs);
+      assertGpuLogits(first.slice(0, 2), few.slice(0, 2));
+      assert.deepEqual(first.slice(2), [null, null]);
+      assertCpuLogits(last, few);
+      assert.equal(fallback, code);
+      assertOnCpu(scored, /the GPU failed|has died/, true);
+    });
+  }
+
+  for (const workers of [0, 1]) {
+    test(`limits that are too small for the model leave it to the CPU, ${workers} workers`, async (t) => {
+      const { run } = await open(t);
+      const options = { device: "gpu", workers, tricks: ["shrink"] };
+      assertOnCpu(await run("visit", options, pairs), /maxBufferSize|max_buffer_size|bytes/, true);
+    });
+  }
+
+  for (const file of GPU_FILES) {
+    test(`without ${file.split("/").pop()} it is the CPU`, async (t) => {
+      const { run } = await open(t, (path) => (path === file ? { status: 404 } : {}));
+      assertOnCpu(await run("visit", { device: "gpu" }, pairs), new RegExp(file.split("/").pop()), true);
     });
   }
 
   test("a default load asks for nothing of a GPU's", async (t) => {
     const { run, asked } = await open(t);
-    assertOnCpu(await run(visit, {}, pairs));
+    assertOnCpu(await run("visit", {}, pairs));
     assert.deepEqual(asked([...GPU_FILES, `${DIST}/device.js`]), []);
   });
 
-  /** Reranks in two batches, watches, and scores the pairs then; `act` is called after the first. */
-  async function rerankAndScore({ load, score, started }, options, documents, pairs) {
-    const { kill = false, ...rest } = options;
-    const reranker = await load(rest);
-    const [[query]] = pairs;
-    const rankings = [];
-    for await (const ranking of reranker.rerankStream(query, documents, undefined, { skipCache: true })) {
-      if (kill) started[0].terminate();
-      rankings.push(ranking);
-    }
-    const logitsOf = ({ results }) =>
-      results.filter(({ score }) => !Number.isNaN(score)).sort((a, b) => a.index - b.index).map(({ logit }) => logit);
-    const [first, last] = [rankings[0], rankings.at(-1)];
-    return {
-      first: logitsOf(first),
-      last: logitsOf(last),
-      fallback: last.fallback?.code,
-      scored: await score(reranker, pairs),
-      ended: await reranker.dispose(),
-    };
-  }
+  test("auto knows an adapter in software", async (t) => {
+    const { run, asked } = await open(t);
+    assertOnCpu(await run("visit", { device: "auto" }, pairs), /in software/);
+    assert.deepEqual(asked(GPU_FILES), []);
+  });
 
-  // Software gets batches of 512 tokens.
-  const four = chosen.slice(0, 4);
-  const many = Array.from({ length: 40 }, (_, i) => four[i % 4]);
+  test("auto measures once, finds SwiftShader slow, and remembers that", async (t) => {
+    // Fewer and shorter texts than the package's, for SwiftShader's sake.
+    const trial = { queries: ["a"], documents: [["b"]], place: null };
+    const content = Buffer.from(`export const TRIAL = ${JSON.stringify(trial)};`);
+    const { run, asked } = await open(t, (path) => (path === `${DIST}/trial.js` ? { content } : {}));
+    const options = { device: "auto", tricks: ["disguise"] };
+    const measured = /^1 passages take the CPU \d+ ms,? and the GPU (\d+ ms|was not done)/;
+    const first = await run("visit", options, pairs);
+    t.diagnostic(first.info.deviceReason);
+    assertOnCpu(first, measured);
+    assert.deepEqual(asked(GPU_FILES), GPU_FILES);
+    const second = await run("visit", options, pairs);
+    assertOnCpu(second, measured);
+    assert.equal(second.info.deviceReason, first.info.deviceReason);
+    assert.deepEqual(asked(GPU_FILES), []);
+  });
+});
 
-  for (const [what, options, code] of [
-    // Loading submits once.
-    ["a device that is lost in this thread", { workers: 0, tricks: [["lose", 3]] }, "gpu-failed"],
-    ["a device that is lost in a worker", { workers: 1, tricks: [["lose", 3]] }, "gpu-failed"],
-    ["a worker that dies", { workers: 1, kill: true }, "runtime-crashed"],
-  ]) {
-    test(`${what} in mid-call leaves all of the call to the CPU, and all later ones`, async (t) => {
-      const { run } = await open(t);
-      const documents = many.map(({ passage }) => passage);
-      const seen = await run(rerankAndScore, { device: "gpu", ...options }, documents, pairs);
-      assert.ok(seen.first.length > 0 && seen.first.length < many.length, `${seen.first.length} at first`);
-      seen.first.forEach((logit, i) => {
-        assert.ok(Math.abs(logit - many[i].onGpu) <= 0.05, "the first batch is the GPU's");
-      });
-      const got = [...new Uint32Array(Float32Array.from(seen.last).buffer)];
-      assert.deepEqual(got, many.map(({ bits }) => bits));
-      assert.equal(seen.fallback, code);
-      assertOnCpu(seen.scored, /the GPU failed|has died/, true);
+describe("without an adapter", () => {
+  before(async () => {
+    browser = await launch("chromium");
+  });
+  after(() => browser?.close());
+
+  for (const [device, warned] of [["gpu", true], ["auto", false]]) {
+    test(`${device} is the CPU`, async (t) => {
+      const { run, asked } = await open(t);
+      assertOnCpu(await run("visit", { device }, pairs), /finds no GPU|there is no WebGPU/, warned);
+      assert.deepEqual(asked(GPU_FILES), []);
     });
   }
+
+  test("embedders have no device", async (t) => {
+    const { run } = await open(t);
+    const { code, message } = await run("embedderWith", { device: "gpu" });
+    assert.equal(code, "invalid-argument");
+    assert.match(message, /embedders compute/);
+  });
 });

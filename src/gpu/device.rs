@@ -187,6 +187,14 @@ impl Device {
     }
 }
 
+#[cfg(target_arch = "wasm32")]
+impl Drop for Device {
+    /// A browser collects a device when its own memory runs low, which the GPU's is no part of.
+    fn drop(&mut self) {
+        self.inner.destroy();
+    }
+}
+
 /// Keeps the first failure, of which others follow.
 fn note(failure: &Mutex<Option<String>>, reason: String) {
     lock(failure).get_or_insert(one_line(&reason));
