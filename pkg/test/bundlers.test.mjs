@@ -65,7 +65,7 @@ async function bundleWithEsbuild(folder, out) {
   await esbuild.build({ entryPoints: [join(folder, "app.js")], outdir: out, ...options });
 }
 
-const copyRuntime = (out) => copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js)$/.test(name));
+const copyRuntime = (out) => copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js|^gpu-bindings\.js)$/.test(name));
 const copyModel = (out) => copy("crossrank-minilm-l6-en", out, (name) => /(\.json|^onnx)$/.test(name));
 
 /** Copies what is wanted of what lies in a folder of an installed package. */
@@ -84,10 +84,14 @@ async function built(bundler, folder) {
   return out;
 }
 
-/** Opens a page and hands its `rank` to `use`. */
+/** Opens a page, which thinks that there is a GPU, and hands its `rank` to `use`. */
 async function visit(url, use) {
   const page = await browser.newPage();
   try {
+    await page.evaluateOnNewDocument(() => {
+      const requestAdapter = async () => ({ info: {} });
+      Object.defineProperty(navigator, "gpu", { value: { requestAdapter } });
+    });
     await page.goto(url);
     await use(await rankOf(page), page);
   } finally {
@@ -120,9 +124,18 @@ async function visitStrictly(folder, use, inline = "") {
   }
 }
 
+const GPU_FOUND_NONE = /^the GPU failed \(there is none/;
+
+/** An app finds what computes on a GPU too, which starts in a worker and sees that there is none. */
+async function assertRanksAndFindsGpuFiles(rank) {
+  await assertRanks(rank);
+  const { deviceReason } = await rank([["a", "b"]], { device: "gpu" });
+  assert.match(deviceReason, GPU_FOUND_NONE);
+}
+
 for (const bundler of Object.keys(BUNDLERS)) {
   test(`${bundler}: an app reranks, under a strict policy`, async () => {
-    await visitStrictly(await built(bundler, project), assertRanks);
+    await visitStrictly(await built(bundler, project), assertRanksAndFindsGpuFiles);
   });
   test(`${bundler}: an app without the model package is bundled and says so`, async () => {
     await visitStrictly(await built(bundler, bare), async (rank) => {
@@ -138,7 +151,11 @@ test("esbuild: an app that names its files reranks, under a strict policy", asyn
   copyRuntime(join(out, "runtime"));
   copyModel(join(out, "model"));
   const files = { model: "/model", wasm: "/runtime/crossrank.wasm", worker: "/runtime/worker.js" };
-  await visitStrictly(out, (rank) => assertRanks(rank, [["workers", { workers: 2, ...files }]]));
+  const gpu = { device: "gpu", gpuFiles: "/runtime", ...files };
+  await visitStrictly(out, async (rank) => {
+    await assertRanks(rank, [["workers", { workers: 2, ...files }]]);
+    assert.match((await rank([["a", "b"]], gpu)).deviceReason, GPU_FOUND_NONE);
+  });
 });
 
 test("vite's dev server: an app reranks", async (t) => {
@@ -146,7 +163,7 @@ test("vite's dev server: an app reranks", async (t) => {
   const dev = await vite.createServer({ root: project, logLevel: "warn", configFile: false, server });
   t.after(() => dev.close());
   await dev.listen();
-  await visit(dev.resolvedUrls.local[0], (rank) => assertRanks(rank));
+  await visit(dev.resolvedUrls.local[0], assertRanksAndFindsGpuFiles);
 });
 
 test("no bundler: an app with an import map reranks, under a strict policy", async () => {
@@ -155,7 +172,7 @@ test("no bundler: an app with an import map reranks, under a strict policy", asy
   const script = `<script type="importmap">${map}</script>\n  <script type="module"`;
   writeFileSync(join(project, "index.html"), page.replace('<script type="module"', script));
   const hash = createHash("sha256").update(map[0]).digest("base64");
-  await visitStrictly(project, assertRanks, `'sha256-${hash}'`);
+  await visitStrictly(project, assertRanksAndFindsGpuFiles, `'sha256-${hash}'`);
 });
 
 test("an extension reranks, on its pages and in its service worker", async (t) => {

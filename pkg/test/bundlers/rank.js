@@ -1,6 +1,6 @@
 /**
  * What every app of these tests offers: the logit of each document for its query, and where it
- * was computed. The app says how it comes by the package.
+ * was computed, and why there. The app says how it comes by the package.
  */
 export function rankWith(Reranker, own = {}) {
   return async (pairs, options) => {
@@ -10,8 +10,8 @@ export function rankWith(Reranker, own = {}) {
       const documents = pairs.map(([, document]) => [document]);
       const whole = { longDocuments: "truncate" };
       const rankings = await reranker.rerankBatch(queries, documents, 1, whole);
-      const { home } = await reranker.info();
-      return { home, logits: rankings.map(({ results }) => results[0].logit) };
+      const { home, deviceReason } = await reranker.info();
+      return { home, deviceReason, logits: rankings.map(({ results }) => results[0].logit) };
     } finally {
       await reranker.dispose();
     }
