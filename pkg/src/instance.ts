@@ -118,7 +118,7 @@ export class Instance<W extends Work> implements CacheSeat<W> {
     const step = async () => {
       try {
         if (!onGpu) return work.step(loaded.model);
-        return await orPanic(loaded.bindings, (work as WasmGpuWork<W>).stepOnGpu(loaded.model));
+        return await watched(loaded.bindings, (work as WasmGpuWork<W>).stepOnGpu(loaded.model));
       } catch (error) {
         // After a trap nothing of the instance may be touched, and nothing needs to be.
         if (!isReport(error)) throw error;
@@ -246,22 +246,37 @@ async function made(
   if (setup.kind === "embedder") return new Embedder(inside, setup.options, checked);
   if (!setup.gpu) return new Model(inside, setup.cache, checked);
   const onGpu = (Model as GpuBindings["Model"]).loadOnGpu(inside, setup.cache, checked, false);
-  return orPanic(bindings, onGpu);
+  return watched(bindings, onGpu);
 }
 
-/** How often a panic is looked for, in milliseconds. */
-const PANIC_EVERY = 500;
+/** How often what is promised is looked after, and how long it may take: milliseconds. */
+const WATCH = { every: 500, most: 60_000 };
 
-/** What the core promises. A panic ends its work unheard, and the promise would never settle. */
-async function orPanic<T>(bindings: Bindings, promised: Promise<T>): Promise<T> {
+/**
+ * What the core promises of a GPU. A panic, or an exception of the browser in the core's code, ends
+ * its work unheard, and a driver may hang: the promise would never settle.
+ */
+async function watched<T>(bindings: Bindings, promised: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setInterval> | undefined;
-  const panicked = new Promise<never>((_, reject) => {
+  const failed = new Promise<never>((_, reject) => {
+    let waited = 0;
     timer = setInterval(() => {
-      const place = bindings.lastPanic();
+      waited += WATCH.every;
+      const place = placeOfPanic(bindings);
       if (place !== undefined) reject(new Error(place));
-    }, PANIC_EVERY);
+      if (waited >= WATCH.most) reject(new Error("the GPU does not answer"));
+    }, WATCH.every);
   });
-  return Promise.race([promised, panicked]).finally(() => clearInterval(timer));
+  return Promise.race([promised, failed]).finally(() => clearInterval(timer));
+}
+
+function placeOfPanic(bindings: Bindings): string | undefined {
+  try {
+    return bindings.lastPanic();
+  } catch {
+    // The instance is beyond answering.
+    return undefined;
+  }
 }
 
 /** What src/wasm_api.rs throws; anything else is a trap or the engine's own error. */
@@ -272,12 +287,8 @@ function isReport(error: unknown): error is { code: ErrorCode; message: string }
 function errorOf(error: unknown, bindings: Bindings): CrossrankError {
   if (error instanceof CrossrankError) return error;
   if (isReport(error)) return new CrossrankError(error.code, error.message);
-  let reason = error instanceof Error ? error.message : String(error);
-  try {
-    reason = bindings.lastPanic() ?? reason;
-  } catch {
-    // The instance is beyond answering.
-  }
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = placeOfPanic(bindings) ?? message;
   return new CrossrankError(
     "runtime-crashed",
     `the WebAssembly instance crashed (${reason}); the next call loads a new one`,

@@ -3,20 +3,25 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { beforeEach, test } from "node:test";
+import { after, beforeEach, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 const dist = (name) =>
   import(pathToFileURL(join(process.env.CROSSRANK_PROJECT, `node_modules/crossrank/dist/${name}.js`)));
+const { Reranker } = await dist("node");
 const { chooseDevice } = await dist("device");
 const { CrossrankError } = await dist("errors");
+const { Instance } = await dist("instance");
 
+const { warn } = console;
 let warnings;
 beforeEach(() => {
   warnings = [];
   console.warn = (...given) => void warnings.push(given.join(" "));
   setAdapter({ vendor: "v", architecture: "a", device: "", description: "", isFallbackAdapter: false });
 });
+
+after(() => (console.warn = warn));
 
 function setAdapter(info) {
   const requestAdapter = async () => info && { info };
@@ -163,3 +168,43 @@ test("what the caller does in a call on the GPU is no failure of it", async () =
   await assert.rejects(late, { code: "disposed" });
   assert.deepEqual(warnings, []);
 });
+
+for (const [what, place, milliseconds, reason] of [
+  ["a panic", '"src/gpu/mod.rs:1:2"', 1_000, /crashed \(src\/gpu\/mod\.rs:1:2\)/],
+  ["an exception or a driver that hangs", "undefined", 60_000, /the GPU does not answer/],
+]) {
+  test(`${what} in the core's promise is seen`, async (t) => {
+    // Bindings whose promises settle for loading alone.
+    const script = `
+      class Model {
+        static loadOnGpu = async () => new Model();
+        start = () => ({ done: false, stepOnGpu: () => new Promise(() => {}), free() { throw 1; } });
+      }
+      export const bind = () => Object.assign(async () => {}, { Files: Object, Model, lastPanic: () => ${place} });`;
+    const setup = { kind: "reranker", gpu: { bindings: `data:text/javascript,${encodeURIComponent(script)}` } };
+    const instance = new Instance({ modules: { load: (use) => use() }, files: async () => ({}), setup });
+    await instance.ready();
+    t.mock.timers.enable({ apis: ["setInterval"] });
+    const { signal } = new AbortController();
+    const failed = assert.rejects(instance.run({ queries: [], documents: [] }, {}, signal, () => {}), reason);
+    await new Promise(setImmediate);
+    t.mock.timers.tick(milliseconds);
+    await failed;
+  });
+}
+
+for (const [device, warned] of [["gpu", 1], ["auto", 0]]) {
+  test(`node takes ${device} for the CPU`, async () => {
+    // Whatever others may have put there: the package's bindings are for browsers.
+    for (const info of [{}, undefined]) {
+      warnings = [];
+      if (!info) Object.defineProperty(globalThis, "navigator", { configurable: true, value: undefined });
+      const reranker = await Reranker.load({ device });
+      const { home, device: chosen, deviceReason } = await reranker.info();
+      assert.deepEqual([home, chosen], ["in-thread", "cpu"]);
+      assert.match(deviceReason, /no WebGPU/);
+      await reranker.dispose();
+      assert.deepEqual(warnings, Array(warned).fill(`crossrank computes on the CPU: ${deviceReason}`));
+    }
+  });
+}

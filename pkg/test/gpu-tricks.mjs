@@ -11,7 +11,7 @@ function changeGetter({ prototype }, key, change) {
 }
 
 const tricks = {
-  /** Loses the device with its next submission after a message on the channel `lose`. */
+  /** Loses the device with its next submission after {@link loseNext}. */
   lose() {
     const devices = new Map();
     const { requestDevice } = GPUAdapter.prototype;
@@ -52,7 +52,7 @@ export function play(names) {
   for (const name of names) tricks[name]();
 }
 
-/** Has the next submission lose the device, here or in a worker; not in the thread that computes. */
+/** Has the next submission lose the device, on this page or in its worker. */
 export function loseNext() {
   const channel = new BroadcastChannel("lose");
   return new Promise((resolve) => {

@@ -108,11 +108,14 @@ const loads: LoadOptions[] = [
   { model: { onnx: bytes, tokenizer: bytes.buffer as ArrayBuffer, config: bytes } },
   { workers: "auto", worker: "/worker.js", wasm: "/crossrank.wasm", storage: "none" },
   { workers: 2, scoreCache: { bytes: 9, persistent: true } },
+  { device: "auto", gpuFiles: "/gpu/" },
   { scoreCache: false, onProgress: (progress) => expectTypeOf(progress).toEqualTypeOf<Progress>() },
 ];
 expectTypeOf(await Reranker.load(loads[0])).toEqualTypeOf<Reranker>();
 // @ts-expect-error: the model is an option
 await Reranker.load(model);
+// @ts-expect-error: no such device
+await Reranker.load({ device: "webgpu" });
 // @ts-expect-error: a tokenizer is missing
 await Reranker.load({ model: { onnx: bytes, config: bytes } });
 // @ts-expect-error: only load() makes rerankers
@@ -121,6 +124,8 @@ new Reranker();
 const info = await reranker.info();
 expectTypeOf(info).toEqualTypeOf<Info>();
 expectTypeOf(info.home).toEqualTypeOf<"in-thread" | "workers" | "remote">();
+expectTypeOf(info.device).toEqualTypeOf<"cpu" | "gpu" | undefined>();
+expectTypeOf(info.deviceReason).toEqualTypeOf<string | undefined>();
 
 // --- Vectors ----------------------------------------------------------------------------------
 
@@ -136,6 +141,8 @@ expectTypeOf(await embedder.info()).toEqualTypeOf<EmbedderInfo>();
 expectTypeOf(embedder.dimensions).toEqualTypeOf<number>();
 // @ts-expect-error: an embedder has no scores to keep
 await Embedder.load({ scoreCache: false });
+// @ts-expect-error: an embedder computes on the CPU
+await Embedder.load({ device: "gpu" });
 // @ts-expect-error: a text is no list
 await embedder.embed("d");
 // @ts-expect-error: only load() makes embedders
