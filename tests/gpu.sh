@@ -25,7 +25,7 @@ trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
 run() { # DRIVER
   echo "== $1"
   VK_ICD_FILENAMES=$1 VK_DRIVER_FILES=$1 \
-    cargo test --release --lib --test devices gpu devices -- --include-ignored --test-threads=1 "${@:2}"
+    cargo test --release --lib --test devices -- gpu devices --include-ignored --test-threads=1 "${@:2}"
 }
 run "$(ls /usr/share/vulkan/icd.d/lvp_icd*.json)" "$@"
 run /usr/lib/chromium/vk_swiftshader_icd.json "$@"
