@@ -149,7 +149,7 @@ export function loader(platform: Platform): Load {
           // One worker keeps the GPU busy.
           workers: { ...workers, count: Math.min(workers.count, 1) },
           modules: gpuModules(wasm(), platform, storage),
-          gpu: { bindings: bindings().href },
+          gpu: { bindings: urlOf(platform, bindings(), "gpuFiles").href },
         },
         reading,
       );
