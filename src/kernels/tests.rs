@@ -432,7 +432,7 @@ fn peeling_keeps_every_weight_and_the_limit() {
         let whole = Packed::in_groups_of(pack::GROUP, &columns);
         let peeled = peel::peel(&columns);
         for index in 0..2 {
-            let (panel, whole) = (peeled.panel(index), whole.panel(index));
+            let (panel, whole) = (peeled.panels(index, 1), whole.panels(index, 1));
             let mut sums: Vec<[i32; 64]> =
                 panel.blocks.iter().map(|block| block.0.map(i32::from)).collect();
             for (block, &at) in panel.extras.iter().zip(panel.extras_at) {
