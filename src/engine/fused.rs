@@ -337,3 +337,18 @@ impl<const LINEARS: usize> Residual<LINEARS> {
 fn params(norm: &Norm) -> NormParams<'_> {
     NormParams { gamma: &norm.gamma, beta: &norm.beta, eps: norm.eps }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_all_sequences_within_the_limit() {
+        let of = |offsets: &[usize]| blocks(offsets).map(<[_]>::to_vec).collect::<Vec<_>>();
+        assert!(of(&[0]).is_empty());
+        assert_eq!(of(&[0, 128]), [[0, 128]]);
+        assert_eq!(of(&[0, 129]), [[0, 129]]);
+        assert_eq!(of(&[0, 60, 128, 129]), [vec![0, 60, 128], vec![128, 129]]);
+        assert_eq!(of(&[0, 512, 513, 700]), [[0, 512], [512, 513], [513, 700]]);
+    }
+}

@@ -252,17 +252,16 @@ fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
     // Integers below 2^24, which floats add exactly.
     let mut sum = isa.splat(0.0);
     let mut acts = acts.chunks_exact_mut(LANES * I::ACT_BYTES);
-    let mut store = |x: I::F32, acts| {
-        let q = (x - lowest) * factor + magic;
+    for (x, acts) in vectors.iter().zip(&mut acts) {
+        let q = (isa.load(x) - lowest) * factor + magic;
         sum = sum + (q - magic);
         isa.store_acts(q, acts);
-    };
-    for (x, acts) in vectors.iter().zip(&mut acts) {
-        store(isa.load(x), acts);
     }
     let mut rest = rest;
     for acts in acts {
-        store(isa.load_or(rest, min), acts);
+        let q = (isa.load_or(rest, min) - lowest) * factor + magic;
+        sum = sum + (q - magic);
+        isa.store_acts(q, acts);
         rest = &[];
     }
     let sum = sum.sum_lanes();

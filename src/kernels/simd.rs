@@ -196,7 +196,9 @@ pub(super) trait Isa: Copy {
 }
 
 /// An operation, generic over the instruction set it runs on. Implementations are
-/// `#[inline(always)]`, so that they compile inside [`Isa::run`]'s target features.
+/// `#[inline(always)]`, so that they compile inside [`Isa::run`]'s target features. A closure cannot
+/// be, so none that is called from two places may compute with vectors: on its own, without these
+/// features, each of its instructions would be a call.
 pub(super) trait Op {
     fn run<I: Isa>(self, isa: I);
 }
