@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::kernels::{
     Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8, NormParams,
-    add_norm, aligned, attention, linear_f32, linear_i8, signed,
+    add_norm, aligned, attention, even, linear_f32, linear_i8, signed,
 };
 use crate::model::{self, Encoder, Norm, Numbering, Table};
 use crate::tokenizer::Encoding;
@@ -86,9 +86,9 @@ enum Packed {
     F32(LinearF32),
 }
 
-/// Tokens of a block of [`Residual`]: as many as a pass over a large layer's weights, which come from
-/// memory, can be for.
-const BLOCK_TOKENS: usize = 64;
+/// Tokens of a block: as many as a pass over a large layer's weights, which come from memory, can be
+/// for while what lies between its steps, the widest of all activations, stays in the cache.
+const BLOCK_TOKENS: usize = 128;
 
 impl Fused {
     /// Packs the encoder's weights for `kernel`. Outputs do not depend on which.
@@ -162,10 +162,14 @@ impl Fused {
         let dim = hidden / self.heads;
         let heads = Heads { count: self.heads, dim, scale: 1.0 / (dim as f32).sqrt() };
 
-        let qkv = aligned(qkv, 3 * states.len());
-        layer.qkv.apply(states, qkv, &mut block.int8);
         let context = aligned(context, states.len());
-        attention(self.kernel, qkv, offsets, heads, context, within);
+        for offsets in blocks(offsets) {
+            let states = &states[offsets[0] * hidden..offsets[offsets.len() - 1] * hidden];
+            let context = &mut context[offsets[0] * hidden..][..states.len()];
+            let qkv = aligned(qkv, 3 * states.len());
+            layer.qkv.apply(states, qkv, &mut block.int8);
+            attention(self.kernel, qkv, offsets, heads, context, within);
+        }
         let middle = aligned(middle, states.len());
         layer.attention.apply(self.kernel, context, states, middle, block);
         layer.feed_forward.apply(self.kernel, middle, middle, states, block);
@@ -188,6 +192,18 @@ impl Fused {
     fn hidden(&self) -> usize {
         self.embeddings.norm.gamma.len()
     }
+}
+
+/// The offsets of sequences in blocks of at most [`BLOCK_TOKENS`] (a longer one is a block by itself).
+fn blocks(mut offsets: &[usize]) -> impl Iterator<Item = &[usize]> {
+    std::iter::from_fn(move || {
+        let (first, ends) = offsets.split_first()?;
+        let fit = ends.iter().take_while(|&end| end - first <= BLOCK_TOKENS).count();
+        let sequences = fit.max(1).min(ends.len());
+        let block = &offsets[..=sequences];
+        offsets = &offsets[sequences..];
+        (sequences > 0).then_some(block)
+    })
 }
 
 impl Run {
@@ -294,8 +310,7 @@ impl Linear {
 }
 
 impl<const LINEARS: usize> Residual<LINEARS> {
-    /// It works on a block of tokens at a time, so that what lies between its layers, the widest
-    /// of all activations, stays in the cache.
+    /// It works on a block of tokens at a time.
     fn apply(
         &self,
         kernel: Kernel,
@@ -305,10 +320,8 @@ impl<const LINEARS: usize> Residual<LINEARS> {
         BlockScratch { between, int8 }: &mut BlockScratch,
     ) {
         let width = self.norm.gamma.len();
-        let blocks = x
-            .chunks(BLOCK_TOKENS * width)
-            .zip(residual.chunks(BLOCK_TOKENS * width))
-            .zip(out.chunks_mut(BLOCK_TOKENS * width));
+        let block = even(x.len() / width, BLOCK_TOKENS).max(1) * width;
+        let blocks = x.chunks(block).zip(residual.chunks(block)).zip(out.chunks_mut(block));
         for ((mut x, residual), out) in blocks {
             let tokens = x.len() / width;
             for (linear, result) in self.linears.iter().zip(between.iter_mut()) {
@@ -323,4 +336,19 @@ impl<const LINEARS: usize> Residual<LINEARS> {
 
 fn params(norm: &Norm) -> NormParams<'_> {
     NormParams { gamma: &norm.gamma, beta: &norm.beta, eps: norm.eps }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_all_sequences_within_the_limit() {
+        let of = |offsets: &[usize]| blocks(offsets).map(<[_]>::to_vec).collect::<Vec<_>>();
+        assert!(of(&[0]).is_empty());
+        assert_eq!(of(&[0, 128]), [[0, 128]]);
+        assert_eq!(of(&[0, 129]), [[0, 129]]);
+        assert_eq!(of(&[0, 60, 128, 129]), [vec![0, 60, 128], vec![128, 129]]);
+        assert_eq!(of(&[0, 512, 513, 700]), [[0, 512], [512, 513], [513, 700]]);
+    }
 }

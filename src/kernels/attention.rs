@@ -1,15 +1,12 @@
 //! Multi-head self-attention over sequences that lie one after another, without padding.
 //!
-//! Each sequence is computed on its own, head by head and a block of query rows at a time, so
-//! that memory grows with the longest sequence, not with its square.
+//! Each sequence is computed on its own, head by head and sixteen queries at a time, one in each
+//! lane, so that memory grows with the longest sequence, not with its square.
 
 use super::Kernel;
-use super::linear_f32::{Rows, product};
+use super::linear_f32::Product;
 use super::math::exp_not_above_1;
-use super::simd::{F32x16, Isa, LANES, Op, aligned};
-
-/// Query rows whose scores are held at a time.
-const BLOCK_ROWS: usize = 16;
+use super::simd::{F32x16, Isa, LANES, Op, aligned, fold};
 
 /// Keys whose values are multiplied with all of the block's rows before the next ones: few enough
 /// for the first-level cache.
@@ -30,28 +27,34 @@ pub struct Heads {
 pub struct AttentionScratch {
     keys: Vec<f32>,
     values: Vec<f32>,
+    queries: Vec<f32>,
     scores: Vec<f32>,
+    sums: Vec<f32>,
 }
 
-/// One head of one sequence, packed for [`product`].
-struct Packed<'a> {
-    /// Transposed: for each sixteen keys, `dim` vectors.
-    keys: &'a [[f32; LANES]],
-    /// For each sixteen elements of `dim`, a vector for each token.
-    values: &'a [[f32; LANES]],
-    /// Room for the scores of [`BLOCK_ROWS`] queries.
-    scores: &'a mut [f32],
+/// One head of one sequence, and a block of its queries.
+struct Head<'a> {
+    /// `[len, dim]`.
+    keys: &'a [f32],
+    /// `[len, dim]` with rows of whole vectors.
+    values: &'a [f32],
+    /// `[dim, LANES]`.
+    queries: &'a mut [[f32; LANES]],
+    /// `[len, LANES]`.
+    scores: &'a mut [[f32; LANES]],
+    /// `[LANES, dim]` with rows of whole vectors.
+    sums: &'a mut [f32],
 }
 
 /// `softmax(scale * q k^T) v` for each sequence and head.
 ///
 /// A row of `qkv` holds a token's queries, then its keys, then its values, each of
-/// `hidden = heads.count * heads.dim`. Sequence `s` is the tokens `offsets[s]..offsets[s + 1]`.
-/// `out` is `[tokens, hidden]`.
+/// `hidden = heads.count * heads.dim`. Sequence `s` is the tokens `offsets[s]..offsets[s + 1]`, of
+/// which `offsets[0]` is the first row. `out` is `[tokens, hidden]`.
 ///
 /// # Panics
-/// Where lengths do not fit, where `offsets` does not rise from 0 to the number of tokens, and
-/// where the scale is not positive.
+/// Where lengths do not fit, where `offsets` does not rise by the number of tokens, and where the
+/// scale is not positive.
 pub fn attention(
     kernel: Kernel,
     qkv: &[f32],
@@ -65,9 +68,13 @@ pub fn attention(
     assert_eq!(out.len(), tokens * hidden, "out must be [tokens, hidden]");
     assert_eq!(qkv.len(), 3 * out.len(), "qkv must be [tokens, 3 * hidden]");
     assert!(heads.scale > 0.0, "the scale must be positive");
-    assert_eq!(offsets.first(), Some(&0), "the first sequence begins at 0");
-    assert_eq!(offsets.last(), Some(&tokens), "the last sequence ends with the tokens");
     assert!(offsets.is_sorted(), "offsets must not fall");
+    let ends = offsets.first().zip(offsets.last());
+    assert_eq!(
+        ends.map(|(first, last)| last - first),
+        Some(tokens),
+        "sequences must be all tokens"
+    );
     if !out.is_empty() {
         kernel.run(Attention { qkv, offsets, heads, out, scratch });
     }
@@ -84,129 +91,151 @@ struct Attention<'a> {
 impl Op for Attention<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Attention { qkv, offsets, heads, out, scratch } = self;
-        let hidden = heads.count * heads.dim;
+        let Attention { qkv, offsets, heads: Heads { count, dim, scale }, out, scratch } = self;
+        let hidden = count * dim;
         for sequence in offsets.windows(2) {
-            let (start, len) = (sequence[0], sequence[1] - sequence[0]);
-            let qkv = &qkv[start * 3 * hidden..][..len * 3 * hidden];
-            let out = &mut out[start * hidden..][..len * hidden];
-            for head in 0..heads.count {
-                let first = head * heads.dim;
-                let packed = scratch.pack(qkv, len, hidden, first, heads.dim);
-                one_head(isa, qkv, len, hidden, first, heads, out, packed);
+            let tokens = sequence[0] - offsets[0]..sequence[1] - offsets[0];
+            let qkv = &qkv[tokens.start * 3 * hidden..tokens.end * 3 * hidden];
+            let out = &mut out[tokens.start * hidden..tokens.end * hidden];
+            for first in (0..hidden).step_by(dim) {
+                let part = |part: usize| {
+                    let rows = qkv.chunks_exact(3 * hidden);
+                    rows.map(move |row| &row[part * hidden + first..][..dim])
+                };
+                let mut head = scratch.pack(isa, tokens.len(), dim, part(1), part(2));
+                for (block, out) in out.chunks_mut(LANES * hidden).enumerate() {
+                    transpose(part(0).skip(block * LANES), head.queries);
+                    let out = out.chunks_exact_mut(hidden).map(|row| &mut row[first..][..dim]);
+                    head.block(isa, scale, out);
+                }
             }
         }
     }
 }
 
 impl AttentionScratch {
-    /// Copy one head's keys and values into panels.
+    /// Copies one head's keys and values.
     #[inline(always)]
-    fn pack(
+    fn pack<'a, I: Isa>(
         &mut self,
-        qkv: &[f32],
+        isa: I,
         len: usize,
-        hidden: usize,
-        first: usize,
         dim: usize,
-    ) -> Packed<'_> {
-        let padded = len.next_multiple_of(LANES);
-        let keys = aligned(&mut self.keys, padded * dim).as_chunks_mut::<LANES>().0;
-        let values = aligned(&mut self.values, dim.next_multiple_of(LANES) * len);
-        let values = values.as_chunks_mut::<LANES>().0;
-        // What has no token or element behind it: lanes of the last panels.
-        if padded > len {
-            keys[(padded / LANES - 1) * dim..].fill([0.0; LANES]);
+        keys: impl Iterator<Item = &'a [f32]>,
+        values: impl Iterator<Item = &'a [f32]>,
+    ) -> Head<'_> {
+        let wide = dim.next_multiple_of(LANES);
+        Head {
+            keys: copy(isa, keys, aligned(&mut self.keys, len * dim), dim),
+            values: copy(isa, values, aligned(&mut self.values, len * wide), wide),
+            queries: aligned(&mut self.queries, dim * LANES).as_chunks_mut().0,
+            scores: aligned(&mut self.scores, len * LANES).as_chunks_mut().0,
+            sums: aligned(&mut self.sums, LANES * wide),
         }
-        if !dim.is_multiple_of(LANES) {
-            values[dim / LANES * len..].fill([0.0; LANES]);
-        }
-        for (token, row) in qkv.chunks_exact(3 * hidden).enumerate() {
-            let key = &row[hidden + first..][..dim];
-            let panel = &mut keys[token / LANES * dim..][..dim];
-            for (lanes, &x) in panel.iter_mut().zip(key) {
-                lanes[token % LANES] = x;
-            }
-            let value = &row[2 * hidden + first..][..dim];
-            for (panel, part) in value.chunks(LANES).enumerate() {
-                values[panel * len + token][..part.len()].copy_from_slice(part);
-            }
-        }
-        Packed { keys, values, scores: aligned(&mut self.scores, BLOCK_ROWS * padded) }
     }
 }
 
-/// One head of one sequence, from packed keys and values.
+/// Copies rows to the beginnings of rows of `width`, and fills these with zeros.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn one_head<I: Isa>(
+fn copy<'a, 'b, I: Isa>(
     isa: I,
-    qkv: &[f32],
-    len: usize,
-    hidden: usize,
-    first: usize,
-    heads: Heads,
-    out: &mut [f32],
-    packed: Packed,
-) {
-    let Packed { keys, values, scores } = packed;
-    let dim = heads.dim;
-    let padded = len.next_multiple_of(LANES);
-    let mut sums = [[0.0; LANES]; BLOCK_ROWS];
-    let (mut largest, mut inverse) = ([0.0; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
-    for start in (0..len).step_by(BLOCK_ROWS) {
-        let rows = BLOCK_ROWS.min(len - start);
-        let queries = Rows { values: &qkv[start * 3 * hidden + first..], stride: 3 * hidden };
-        let scores = &mut scores[..rows * padded];
-        scores.fill(0.0);
-        for (panel, keys) in keys.chunks_exact(dim).enumerate() {
-            product(isa, queries, keys, &mut scores[panel * LANES..], padded);
+    rows: impl Iterator<Item = &'a [f32]>,
+    to: &'b mut [f32],
+    width: usize,
+) -> &'b [f32] {
+    for (row, to) in rows.zip(to.chunks_exact_mut(width)) {
+        for (part, to) in row.chunks(LANES).zip(to.chunks_mut(LANES)) {
+            isa.load_or(part, 0.0).store_first(to);
         }
-        // In two loops, so that a row's exponentials need not wait for the largest of the next.
-        for (row, largest) in scores.chunks_exact(padded).zip(&mut largest) {
-            *largest = largest_of(isa, &row[..len]);
+    }
+    to
+}
+
+/// Puts each of the first sixteen rows into a lane. Where there are fewer, the other lanes hold
+/// copies, of which nothing is read.
+///
+/// It is compiled without the instruction set, whose scattered stores are slower than single ones.
+#[inline(never)]
+fn transpose<'a>(mut rows: impl Iterator<Item = &'a [f32]>, to: &mut [[f32; LANES]]) {
+    let Some(first) = rows.next() else { return };
+    let mut all = [first; LANES];
+    all[1..].iter_mut().zip(rows).for_each(|(place, row)| *place = row);
+    // Four rows at a time: as many as the first-level cache has places for, whatever their distance.
+    for (four, rows) in all.as_chunks::<4>().0.iter().enumerate() {
+        let rows = rows.map(|row| &row[..to.len()]);
+        for (i, to) in to.iter_mut().enumerate() {
+            to[4 * four..][..4].copy_from_slice(&rows.map(|row| row[i]));
         }
-        for (r, row) in scores.chunks_exact_mut(padded).enumerate() {
-            inverse[r] = 1.0 / exp_row(isa, row, len, largest[r], heads.scale);
+    }
+}
+
+impl Head<'_> {
+    /// The results of the queries that are in `queries`: a row of `out` for each.
+    #[inline(always)]
+    fn block<'a, I: Isa>(
+        &mut self,
+        isa: I,
+        scale: f32,
+        out: impl ExactSizeIterator<Item = &'a mut [f32]>,
+    ) {
+        let Head { keys, values, queries, scores, sums } = self;
+        let (len, dim, wide) = (scores.len(), queries.len(), sums.len() / LANES);
+        isa.run(Product::<false> {
+            rows: len,
+            depth: dim,
+            panels: 1,
+            a: keys,
+            a_stride: dim,
+            b: queries.as_flattened(),
+            b_stride: LANES,
+            out: scores.as_flattened_mut(),
+            out_stride: LANES,
+            add: false,
+        });
+        let inverse = softmax(isa, scores, scale).to_array();
+        for start in (0..len).step_by(BLOCK_KEYS) {
+            isa.run(Product::<true> {
+                rows: out.len(),
+                depth: BLOCK_KEYS.min(len - start),
+                panels: wide / LANES,
+                a: scores[start..].as_flattened(),
+                a_stride: LANES,
+                b: &values[start * wide..],
+                b_stride: wide,
+                out: sums,
+                out_stride: wide,
+                add: start > 0,
+            });
         }
-        for (panel, values) in values.chunks_exact(len).enumerate() {
-            let column = first + panel * LANES;
-            let width = LANES.min(dim - panel * LANES);
-            let sums = &mut sums[..rows];
-            sums.fill([0.0; LANES]);
-            for (block, values) in values.chunks(BLOCK_KEYS).enumerate() {
-                let scores = Rows { values: &scores[block * BLOCK_KEYS..], stride: padded };
-                product(isa, scores, values, sums.as_flattened_mut(), LANES);
-            }
-            for (r, (sums, &inverse)) in sums.iter().zip(&inverse).enumerate() {
-                let y = isa.load(sums) * isa.splat(inverse);
-                y.store_first(&mut out[(start + r) * hidden + column..][..width]);
+        for ((sums, inverse), out) in sums.chunks_exact(wide).zip(inverse).zip(out) {
+            let sums = sums.as_chunks().0;
+            for (sums, out) in sums.iter().zip(out.chunks_mut(LANES)) {
+                (isa.load(sums) * isa.splat(inverse)).store_first(out);
             }
         }
     }
 }
 
+/// Replaces each score with `e^(scale (score - largest))`, lane by lane, and gives one over the sum
+/// of these, which are added in sixteen sums and then in the tree of [`fold`].
 #[inline(always)]
-fn largest_of<I: Isa>(isa: I, row: &[f32]) -> f32 {
-    let mut largest = isa.splat(f32::NEG_INFINITY);
-    for chunk in row.chunks(LANES) {
-        largest = largest.max(isa.load_or(chunk, f32::NEG_INFINITY));
+fn softmax<I: Isa>(isa: I, scores: &mut [[f32; LANES]], scale: f32) -> I::F32 {
+    // Several, for each comparison waits for the one before.
+    let mut largest = [isa.splat(f32::NEG_INFINITY); 4];
+    for scores in scores.chunks(4) {
+        for (largest, scores) in largest.iter_mut().zip(scores) {
+            *largest = largest.max(isa.load(scores));
+        }
     }
-    largest.max_lanes()
-}
-
-/// Replace a row's first `len` scores with `e^(scale (score - largest))` and return their sum. Those
-/// behind them become as good as zero: too small to count beside the largest, which becomes 1.
-#[inline(always)]
-fn exp_row<I: Isa>(isa: I, row: &mut [f32], len: usize, largest: f32, scale: f32) -> f32 {
-    let largest = isa.splat(largest);
+    let largest = largest[0].max(largest[1]).max(largest[2].max(largest[3]));
     let scale = isa.splat(scale);
-    let mut sum = isa.splat(0.0);
-    for start in (0..row.len()).step_by(LANES) {
-        let score = isa.load_or(&row[start..len.min(start + LANES)], f32::NEG_INFINITY);
-        let y = exp_not_above_1(isa, (score - largest) * scale);
-        sum = sum + y;
-        y.store_first(&mut row[start..start + LANES]);
+    let mut sums = [isa.splat(0.0); LANES];
+    for scores in scores.chunks_mut(LANES) {
+        for (sum, scores) in sums.iter_mut().zip(scores) {
+            let y = exp_not_above_1(isa, (isa.load(scores) - largest) * scale);
+            *sum = *sum + y;
+            y.store(scores);
+        }
     }
-    sum.sum_lanes()
+    isa.splat(1.0) / fold(sums, |a, b| a + b)
 }

@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::pack::{Block, Columns, GROUP, Packed, Panel};
+use super::pack::{Block, Columns, GROUP, Packed, Panels};
 use super::peel::peel;
 use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
 
@@ -109,6 +109,8 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn run<O: Op>(self, op: O) {
+        // An operation within another gets registers of its own.
+        #[inline(never)]
         #[target_feature(enable = "avx2")]
         fn with_avx2<O: Op>(isa: Avx2, op: O) {
             op.run(isa);
@@ -168,13 +170,13 @@ impl Isa for Avx2 {
     }
 
     #[inline(always)]
-    fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
+    fn dot_panels(self, acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
         // SAFETY: `self` exists only where AVX2 was found, and has `vnni` only where AVX-VNNI was.
         unsafe {
-            match panel.depth {
-                _ if self.vnni => dot_rows_vnni(acts, panel, out),
-                2 => dot_rows::<2>(acts, panel, out),
-                _ => dot_rows::<1>(acts, panel, out),
+            match panels.depth {
+                _ if self.vnni => dot_rows_vnni(acts, panels, out),
+                2 => dot_rows::<2>(acts, panels, out),
+                _ => dot_rows::<1>(acts, panels, out),
             }
         }
     }
@@ -182,22 +184,22 @@ impl Isa for Avx2 {
 
 /// All rows against one panel, adding `DEPTH` blocks in 16 bits.
 #[target_feature(enable = "avx2")]
-fn dot_rows<const DEPTH: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-    let row_bytes = panel.blocks.len() * GROUP;
-    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4, DEPTH>(a, panel, o));
-    by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1, DEPTH>(a, panel, o));
+fn dot_rows<const DEPTH: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
+    let row_bytes = panels.blocks.len() * GROUP;
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4, DEPTH>(a, panels, o));
+    by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1, DEPTH>(a, panels, o));
 }
 
-/// The tile: `ROWS` rows by one panel. [`super::peel`] has made sure that the 16-bit sums of
+/// The tile: `ROWS` rows by one panels. [`super::peel`] has made sure that the 16-bit sums of
 /// `DEPTH` blocks, and of each extra block, cannot overflow.
 #[target_feature(enable = "avx2")]
 fn dot_tile<const ROWS: usize, const DEPTH: usize>(
     acts: &[u8],
-    panel: Panel,
+    panels: Panels,
     out: &mut [[i32; LANES]; ROWS],
 ) {
-    let k = panel.blocks.len() * GROUP;
-    let groups = panel.blocks.as_chunks::<DEPTH>().0;
+    let k = panels.blocks.len() * GROUP;
+    let groups = panels.blocks.as_chunks::<DEPTH>().0;
     let mut rows: [&[[u8; GROUP]]; ROWS] = [&[]; ROWS];
     let mut rows_by_depth: [&[[[u8; GROUP]; DEPTH]]; ROWS] = [&[]; ROWS];
     for (r, acts) in acts.chunks_exact(k).enumerate() {
@@ -226,7 +228,7 @@ fn dot_tile<const ROWS: usize, const DEPTH: usize>(
             }
         }
     }
-    for (block, &at) in panel.extras.iter().zip(panel.extras_at) {
+    for (block, &at) in panels.extras.iter().zip(panels.extras_at) {
         let weights = load_block(block);
         for (sums, row) in sums.iter_mut().zip(rows) {
             let q = _mm256_set1_epi32(i32::from_le_bytes(row[usize::from(at)]));
@@ -239,24 +241,24 @@ fn dot_tile<const ROWS: usize, const DEPTH: usize>(
     store_sums(sums, out);
 }
 
-/// All rows against one panel. Six rows by two registers are enough sums to hide the
+/// All rows against one panels. Six rows by two registers are enough sums to hide the
 /// multiplication's latency, and as many as there are registers for.
 #[target_feature(enable = "avx2,avxvnni")]
-fn dot_rows_vnni(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-    let row_bytes = panel.blocks.len() * GROUP;
-    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<6>(a, panel, o));
-    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<2>(a, panel, o));
-    by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<1>(a, panel, o));
+fn dot_rows_vnni(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
+    let row_bytes = panels.blocks.len() * GROUP;
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<6>(a, panels, o));
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<2>(a, panels, o));
+    by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<1>(a, panels, o));
 }
 
-/// The tile with AVX-VNNI: `ROWS` rows by one panel.
+/// The tile with AVX-VNNI: `ROWS` rows by one panels.
 #[target_feature(enable = "avx2,avxvnni")]
-fn dot_tile_vnni<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]; ROWS]) {
+fn dot_tile_vnni<const ROWS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]; ROWS]) {
     let groups = acts.as_chunks::<GROUP>().0;
-    let height = panel.blocks.len();
+    let height = panels.blocks.len();
     assert_eq!(groups.len(), ROWS * height);
     let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
-    for (i, block) in panel.blocks.iter().enumerate() {
+    for (i, block) in panels.blocks.iter().enumerate() {
         let weights = load_block(block);
         for (r, sums) in sums.iter_mut().enumerate() {
             // SAFETY: `i < height`, and there are `ROWS * height` groups, as asserted above.

@@ -73,14 +73,24 @@ impl Op for Linear<'_> {
         let mut sums = [[0.0; LANES]; BLOCK_ROWS];
         for first in (0..rows).step_by(BLOCK_ROWS) {
             let rows = BLOCK_ROWS.min(rows - first);
-            let x = Rows { values: &x[first * k..], stride: k };
+            let x = &x[first * k..];
             let out = &mut out[first * n..][..rows * n];
             for column in (0..n).step_by(LANES) {
                 let width = LANES.min(n - column);
                 let panel = &linear.panels[column / LANES * k..][..k];
                 let sums = &mut sums[..rows];
-                sums.fill([0.0; LANES]);
-                product(isa, x, panel, sums.as_flattened_mut(), LANES);
+                isa.run(Product::<false> {
+                    rows,
+                    depth: k,
+                    panels: 1,
+                    a: x,
+                    a_stride: k,
+                    b: panel.as_flattened(),
+                    b_stride: LANES,
+                    out: sums.as_flattened_mut(),
+                    out_stride: LANES,
+                    add: false,
+                });
                 let bias = isa.load_or(&linear.bias[column..], 0.0);
                 for (sums, out) in sums.iter().zip(out.chunks_exact_mut(n)) {
                     let y = activation.apply(isa, isa.load(sums) + bias);
@@ -91,85 +101,122 @@ impl Op for Linear<'_> {
     }
 }
 
-/// Rows of floats, each beginning `stride` after the one before.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub values: &'a [f32],
-    pub stride: usize,
+/// The product of `a`, rows by depth, and `b`, depth by panels of sixteen columns, of which products
+/// are added one after another to `out`.
+///
+/// `a` is `[rows, depth]`, or `[depth, rows]` where it is `TRANSPOSED`. Rows of a matrix begin its
+/// stride apart.
+pub(super) struct Product<'a, const TRANSPOSED: bool> {
+    pub rows: usize,
+    pub depth: usize,
+    pub panels: usize,
+    pub a: &'a [f32],
+    pub a_stride: usize,
+    pub b: &'a [f32],
+    pub b_stride: usize,
+    pub out: &'a mut [f32],
+    pub out_stride: usize,
+    /// `out` holds sums to which products are added. It is overwritten otherwise.
+    pub add: bool,
 }
 
-impl<'a> Rows<'a> {
+impl<const TRANSPOSED: bool> Op for Product<'_, TRANSPOSED> {
     #[inline(always)]
-    fn row(self, index: usize, len: usize) -> &'a [f32] {
-        &self.values[index * self.stride..][..len]
-    }
-}
-
-/// Multiply rows with a panel and add the products one after another to `out`: sixteen results
-/// for each row that begins there, in rows that are `out_stride` apart.
-#[inline(always)]
-pub(super) fn product<I: Isa>(
-    isa: I,
-    a: Rows,
-    panel: &[[f32; LANES]],
-    out: &mut [f32],
-    out_stride: usize,
-) {
-    let mut row = 0;
-    if I::TILE_ROWS >= 8 {
-        row = tiles::<I, 8>(isa, a, row, panel, out, out_stride);
-    }
-    if I::TILE_ROWS >= 4 {
-        row = tiles::<I, 4>(isa, a, row, panel, out, out_stride);
-    }
-    if I::TILE_ROWS >= 2 {
-        row = tiles::<I, 2>(isa, a, row, panel, out, out_stride);
-    }
-    tiles::<I, 1>(isa, a, row, panel, out, out_stride);
-}
-
-/// As many tiles as there are rows for, from `row` on. Returns the first row that is left.
-#[inline(always)]
-fn tiles<I: Isa, const ROWS: usize>(
-    isa: I,
-    a: Rows,
-    mut row: usize,
-    panel: &[[f32; LANES]],
-    out: &mut [f32],
-    out_stride: usize,
-) -> usize {
-    let rows = out.len().div_ceil(out_stride);
-    while row + ROWS <= rows {
-        tile::<I, ROWS>(isa, a, row, panel, out, out_stride);
-        row += ROWS;
-    }
-    row
-}
-
-#[inline(always)]
-fn tile<I: Isa, const ROWS: usize>(
-    isa: I,
-    a: Rows,
-    first: usize,
-    panel: &[[f32; LANES]],
-    out: &mut [f32],
-    out_stride: usize,
-) {
-    let mut rows = [&[][..]; ROWS];
-    for (r, row) in rows.iter_mut().enumerate() {
-        *row = a.row(first + r, panel.len());
-    }
-    let mut sums = [isa.splat(0.0); ROWS];
-    for (r, sum) in sums.iter_mut().enumerate() {
-        *sum = isa.load_or(&out[(first + r) * out_stride..][..LANES], 0.0);
-    }
-    for (i, b) in panel.iter().enumerate() {
-        let b = isa.load(b);
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            *sum = *sum + isa.splat(row[i]) * b;
+    fn run<I: Isa>(mut self, isa: I) {
+        let mut panel = 0;
+        if I::PANELS >= 2 {
+            while panel + 2 <= self.panels {
+                self.all_rows::<I, 2>(isa, panel);
+                panel += 2;
+            }
+        }
+        while panel < self.panels {
+            self.all_rows::<I, 1>(isa, panel);
+            panel += 1;
         }
     }
-    for (r, sum) in sums.into_iter().enumerate() {
-        sum.store_first(&mut out[(first + r) * out_stride..][..LANES]);
+}
+
+impl<const TRANSPOSED: bool> Product<'_, TRANSPOSED> {
+    #[inline(always)]
+    fn all_rows<I: Isa, const PANELS: usize>(&mut self, isa: I, panel: usize) {
+        let mut row = 0;
+        if I::TILE_ROWS >= 8 {
+            row = self.tiles::<I, 8, PANELS>(isa, row, panel);
+        }
+        if I::TILE_ROWS >= 4 {
+            row = self.tiles::<I, 4, PANELS>(isa, row, panel);
+        }
+        if I::TILE_ROWS >= 2 {
+            row = self.tiles::<I, 2, PANELS>(isa, row, panel);
+        }
+        self.tiles::<I, 1, PANELS>(isa, row, panel);
+    }
+
+    /// As many tiles as there are rows for, from `row` on. Returns the first row that is left.
+    #[inline(always)]
+    fn tiles<I: Isa, const ROWS: usize, const PANELS: usize>(
+        &mut self,
+        isa: I,
+        mut row: usize,
+        panel: usize,
+    ) -> usize {
+        while row + ROWS <= self.rows {
+            self.tile::<I, ROWS, PANELS>(isa, row, panel);
+            row += ROWS;
+        }
+        row
+    }
+
+    #[inline(always)]
+    fn tile<I: Isa, const ROWS: usize, const PANELS: usize>(
+        &mut self,
+        isa: I,
+        row: usize,
+        panel: usize,
+    ) {
+        let Product { depth, a_stride, b_stride, .. } = *self;
+        let last = depth.saturating_sub(1);
+        let (a, of_row) = match TRANSPOSED {
+            true => (&self.a[row..], last * a_stride + ROWS),
+            false => (&self.a[row * a_stride..], (ROWS - 1) * a_stride + depth),
+        };
+        let b = &self.b[panel * LANES..];
+        assert!(depth == 0 || of_row <= a.len());
+        assert!(depth == 0 || last * b_stride + PANELS * LANES <= b.len());
+        let out = &mut self.out[row * self.out_stride + panel * LANES..];
+
+        let mut sums = [[isa.splat(0.0); PANELS]; ROWS];
+        if self.add {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let out = out[r * self.out_stride..].as_chunks().0;
+                for (sum, out) in sums.iter_mut().zip(out) {
+                    *sum = isa.load(out);
+                }
+            }
+        }
+        for i in 0..depth {
+            let mut columns = [isa.splat(0.0); PANELS];
+            for (p, column) in columns.iter_mut().enumerate() {
+                // SAFETY: `i <= last`, of which the line is in `b`, as asserted above.
+                let b = unsafe { b.get_unchecked(i * b_stride + p * LANES..) };
+                // SAFETY: as before.
+                *column = isa.load(unsafe { b.first_chunk().unwrap_unchecked() });
+            }
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let at = if TRANSPOSED { i * a_stride + r } else { r * a_stride + i };
+                // SAFETY: `i <= last` and `r < ROWS`, which are in `a`, as asserted above.
+                let x = isa.splat(unsafe { *a.get_unchecked(at) });
+                for (sum, column) in sums.iter_mut().zip(columns) {
+                    *sum = *sum + x * column;
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            let out = out[r * self.out_stride..].as_chunks_mut().0;
+            for (sum, out) in sums.into_iter().zip(out) {
+                sum.store(out);
+            }
+        }
     }
 }

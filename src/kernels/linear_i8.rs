@@ -14,12 +14,12 @@
 
 use super::Kernel;
 use super::math::Activation;
-use super::pack::{Columns, GROUP, Packed};
-use super::simd::{F32x16, Isa, LANES, MAGIC, Op, aligned};
+use super::pack::{Columns, GROUP, Packed, Panels};
+use super::simd::{F32x16, Isa, LANES, MAGIC, Op, aligned, even};
 
-/// Rows that are quantised before the panels pass over them: few enough for the cache, many enough
-/// that streaming the weights does not count.
-const BLOCK_ROWS: usize = 64;
+/// Bytes of the rows that are quantised before the panels pass over them: few enough for the cache,
+/// many enough that streaming the weights does not count.
+const BLOCK_BYTES: usize = 576 << 10;
 
 /// The largest k whose integer products (at most 255 * 255 each) cannot overflow 31 bits.
 const MAX_K: usize = i32::MAX as usize / (255 * 255);
@@ -139,14 +139,14 @@ impl Op for Linear<'_> {
         let Linear { x, rows, linear, activation, out, scratch } = self;
         let (k, n) = (linear.k, linear.n);
         let act_bytes = linear.packed.height() * GROUP * I::ACT_BYTES;
-        let block_rows = rows.min(BLOCK_ROWS);
+        let block_rows = even(rows, (BLOCK_BYTES / act_bytes).max(1));
         let Int8Scratch { acts, rows: quantised, dots } = scratch;
         let acts = aligned(acts, block_rows * act_bytes);
-        let dots = aligned(dots, block_rows * LANES).as_chunks_mut().0;
+        let dots = aligned(dots, I::ROWS.min(block_rows) * I::PANELS * LANES).as_chunks_mut().0;
         quantised.resize(block_rows, Row::default());
 
-        for first in (0..rows).step_by(BLOCK_ROWS) {
-            let rows = BLOCK_ROWS.min(rows - first);
+        for first in (0..rows).step_by(block_rows) {
+            let rows = block_rows.min(rows - first);
             let acts = &mut acts[..rows * act_bytes];
             let quantised = &mut quantised[..rows];
             for (r, (acts, row)) in
@@ -155,39 +155,52 @@ impl Op for Linear<'_> {
                 *row = quantise(isa, &x[(first + r) * k..][..k], acts);
             }
             let out = &mut out[first * n..][..rows * n];
-            let dots = &mut dots[..rows];
-            for panel in 0..n.div_ceil(LANES) {
-                isa.dot_panel(acts, linear.packed.panel(panel), dots);
-                if linear.corrected {
-                    linear.correct(panel * LANES, quantised, dots);
-                }
-                linear.finish(isa, panel * LANES, quantised, dots, activation, out);
+            let panels = n.div_ceil(LANES);
+            for panel in (0..panels).step_by(I::PANELS) {
+                let panels = linear.packed.panels(panel, I::PANELS.min(panels - panel));
+                linear.multiply(isa, panel * LANES, panels, acts, quantised, dots, activation, out);
             }
         }
     }
 }
 
 impl LinearI8 {
-    /// Turn raw sums into `sum q (v - z)`. Parts of it may wrap; the whole does not.
+    /// All rows by some panels, a few rows at a time: while the results of these wait for their
+    /// places in memory, the next ones are multiplied.
     #[inline(always)]
-    fn correct(&self, column: usize, rows: &[Row], dots: &mut [[i32; LANES]]) {
-        let factor = &self.packed.sum_factor[column..][..LANES];
-        let offset = &self.packed.offset[column..][..LANES];
-        for (dots, row) in dots.iter_mut().zip(rows) {
-            for ((dot, factor), offset) in dots.iter_mut().zip(factor).zip(offset) {
-                *dot = dot.wrapping_add(factor.wrapping_mul(row.sum)).wrapping_add(*offset);
+    #[allow(clippy::too_many_arguments)]
+    fn multiply<I: Isa>(
+        &self,
+        isa: I,
+        column: usize,
+        panels: Panels,
+        acts: &[u8],
+        rows: &[Row],
+        dots: &mut [[i32; LANES]],
+        activation: Activation,
+        out: &mut [f32],
+    ) {
+        let act_bytes = acts.len() / rows.len();
+        let groups = acts.chunks(I::ROWS * act_bytes).zip(rows.chunks(I::ROWS));
+        for (g, (acts, rows)) in groups.enumerate() {
+            let out = &mut out[g * I::ROWS * self.n..][..rows.len() * self.n];
+            let dots = &mut dots[..rows.len() * panels.count];
+            isa.dot_panels(acts, Panels { fetch: g == 0, ..panels }, dots);
+            for panel in 0..panels.count {
+                let dots = dots[panel..].iter_mut().step_by(panels.count);
+                self.finish(isa, column + panel * LANES, rows, dots, activation, out);
             }
         }
     }
 
     /// Scale a panel's sums, add what does not depend on `q`, and apply the activation.
     #[inline(always)]
-    fn finish<I: Isa>(
+    fn finish<'a, I: Isa>(
         &self,
         isa: I,
         column: usize,
         rows: &[Row],
-        dots: &[[i32; LANES]],
+        dots: impl Iterator<Item = &'a mut [i32; LANES]>,
         activation: Activation,
         out: &mut [f32],
     ) {
@@ -195,11 +208,24 @@ impl LinearI8 {
         let scales = isa.load_or(&self.scales[column..], 0.0);
         let scaled_sums = isa.load_or(&self.scaled_sums[column..], 0.0);
         let bias = isa.load_or(&self.bias[column..], 0.0);
-        for ((dots, row), out) in dots.iter().zip(rows).zip(out.chunks_exact_mut(self.n)) {
+        for ((dots, row), out) in dots.zip(rows).zip(out.chunks_exact_mut(self.n)) {
+            if self.corrected {
+                self.correct(column, row, dots);
+            }
             let scale = isa.splat(row.scale) * scales;
             let rest = isa.splat(row.min) * scaled_sums + bias;
             let y = isa.to_floats(dots) * scale + rest;
             activation.apply(isa, y).store_first(&mut out[column..][..width]);
+        }
+    }
+
+    /// Turn raw sums into `sum q (v - z)`. Parts of it may wrap; the whole does not.
+    #[inline(always)]
+    fn correct(&self, column: usize, row: &Row, dots: &mut [i32; LANES]) {
+        let factor = &self.packed.sum_factor[column..][..LANES];
+        let offset = &self.packed.offset[column..][..LANES];
+        for ((dot, factor), offset) in dots.iter_mut().zip(factor).zip(offset) {
+            *dot = dot.wrapping_add(factor.wrapping_mul(row.sum)).wrapping_add(*offset);
         }
     }
 }
@@ -226,17 +252,16 @@ fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
     // Integers below 2^24, which floats add exactly.
     let mut sum = isa.splat(0.0);
     let mut acts = acts.chunks_exact_mut(LANES * I::ACT_BYTES);
-    let mut store = |x: I::F32, acts| {
-        let q = (x - lowest) * factor + magic;
+    for (x, acts) in vectors.iter().zip(&mut acts) {
+        let q = (isa.load(x) - lowest) * factor + magic;
         sum = sum + (q - magic);
         isa.store_acts(q, acts);
-    };
-    for (x, acts) in vectors.iter().zip(&mut acts) {
-        store(isa.load(x), acts);
     }
     let mut rest = rest;
     for acts in acts {
-        store(isa.load_or(rest, min), acts);
+        let q = (isa.load_or(rest, min) - lowest) * factor + magic;
+        sum = sum + (q - magic);
+        isa.store_acts(q, acts);
         rest = &[];
     }
     let sum = sum.sum_lanes();

@@ -53,7 +53,7 @@ pub use linear_i8::{Int8Scratch, LinearI8, linear_i8};
 pub use math::Activation;
 pub use norm::{NormParams, add_norm};
 pub use pack::signed;
-pub use simd::aligned;
+pub use simd::{aligned, even};
 
 use pack::{Columns, Packed};
 use scalar::Scalar;

@@ -80,11 +80,15 @@ pub(super) struct Packed {
     pub offset: Vec<i32>,
 }
 
-/// One panel, borrowed.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "some fields are for AVX2"))]
+/// Panels beside each other, borrowed.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "some fields are for x86-64"))]
 #[derive(Clone, Copy)]
-pub(super) struct Panel<'a> {
+pub(super) struct Panels<'a> {
+    pub count: usize,
+    /// Panel by panel.
     pub blocks: &'a [Block],
+    /// The panels behind these are next, and should be on their way from memory.
+    pub fetch: bool,
     /// See [`PanelShape`]; only AVX2 asks for it. Extra blocks are AVX2's and relaxed SIMD's.
     pub depth: usize,
     pub extras: &'a [Block],
@@ -123,15 +127,18 @@ impl Packed {
         self.blocks.len() / self.shapes.len().max(1)
     }
 
-    pub fn panel(&self, index: usize) -> Panel<'_> {
+    /// `count` panels from `first` on.
+    pub fn panels(&self, first: usize, count: usize) -> Panels<'_> {
         let height = self.height();
-        let shape = self.shapes[index];
-        let start = if index == 0 { 0 } else { self.shapes[index - 1].extras_end };
-        Panel {
-            blocks: &self.blocks[index * height..][..height],
-            depth: shape.depth,
-            extras: &self.extras[start..shape.extras_end],
-            extras_at: &self.extras_at[start..shape.extras_end],
+        let last = self.shapes[first + count - 1];
+        let extras = if first == 0 { 0 } else { self.shapes[first - 1].extras_end };
+        Panels {
+            count,
+            blocks: &self.blocks[first * height..][..count * height],
+            fetch: false,
+            depth: last.depth,
+            extras: &self.extras[extras..last.extras_end],
+            extras_at: &self.extras_at[extras..last.extras_end],
         }
     }
 }

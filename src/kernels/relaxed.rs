@@ -16,7 +16,7 @@ use core::arch::wasm32::*;
 use core::array::from_fn;
 use std::sync::OnceLock;
 
-use super::pack::{Block, Columns, GROUP, Packed, Panel};
+use super::pack::{Block, Columns, GROUP, Packed, Panels};
 use super::simd::{Isa, LANES, Op, by_tiles};
 use super::simd128::{Lanes, Simd128, store_half};
 
@@ -142,16 +142,16 @@ impl Isa for Relaxed {
     }
 
     #[inline(always)]
-    fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        let row_bytes = panel.blocks.len() * GROUP;
-        let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4>(a, panel, o));
-        by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1>(a, panel, o));
+    fn dot_panels(self, acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
+        let row_bytes = panels.blocks.len() * GROUP;
+        let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4>(a, panels, o));
+        by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1>(a, panels, o));
     }
 }
 
 /// The tile: `ROWS` rows by one panel, eight columns at a time.
-fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]; ROWS]) {
-    let height = panel.blocks.len();
+fn dot_tile<const ROWS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]; ROWS]) {
+    let height = panels.blocks.len();
     let acts = acts.as_chunks::<GROUP>().0;
     assert_eq!(acts.len(), ROWS * height);
     for half in 0..2 {
@@ -172,10 +172,10 @@ fn dot_tile<const ROWS: usize>(acts: &[u8], panel: Panel, out: &mut [[i32; LANES
                 }
             }
         };
-        for (at, block) in panel.blocks.iter().enumerate() {
+        for (at, block) in panels.blocks.iter().enumerate() {
             add(block, at);
         }
-        for (block, &at) in panel.extras.iter().zip(panel.extras_at) {
+        for (block, &at) in panels.extras.iter().zip(panels.extras_at) {
             let at = usize::from(at);
             assert!(at < height);
             add(block, at);

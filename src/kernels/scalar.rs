@@ -3,7 +3,7 @@
 use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::pack::{Columns, GROUP, Packed, Panel};
+use super::pack::{Columns, GROUP, Packed, Panels};
 use super::simd::{F32x16, Isa, LANES, Op};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +79,11 @@ impl Isa for Scalar {
         out.copy_from_slice(&q.0.map(|q| q.to_bits() as u8));
     }
 
-    fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        let depth = panel.blocks.len() * GROUP;
+    fn dot_panels(self, acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
+        let depth = panels.blocks.len() * GROUP;
         for (row, out) in acts.chunks_exact(depth).zip(out) {
             *out = [0; LANES];
-            for (q, block) in row.as_chunks::<GROUP>().0.iter().zip(panel.blocks) {
+            for (q, block) in row.as_chunks::<GROUP>().0.iter().zip(panels.blocks) {
                 for (out, column) in out.iter_mut().zip(block.0.as_chunks::<GROUP>().0) {
                     for (&q, &v) in q.iter().zip(column) {
                         *out += i32::from(q) * i32::from(v);

@@ -91,7 +91,7 @@ fn pad(lanes: &[f32], fill: f32) -> [f32; LANES] {
 
 /// The fixed tree: 16 lanes to 8, to 4, to 2, to 1, lane `i` with lane `i + half`.
 #[inline(always)]
-fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
+pub(super) fn fold<T: Copy>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
     let mut half = LANES / 2;
     while half > 0 {
         for i in 0..half {
@@ -108,12 +108,12 @@ fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
 /// returned.
 #[cfg(any(target_arch = "x86_64", target_feature = "relaxed-simd"))]
 #[inline(always)]
-pub(super) fn by_tiles<'a, const ROWS: usize>(
+pub(super) fn by_tiles<'a, T, const ROWS: usize>(
     acts: &'a [u8],
     row_bytes: usize,
-    out: &'a mut [[i32; LANES]],
-    tile: impl Fn(&[u8], &mut [[i32; LANES]; ROWS]),
-) -> (&'a [u8], &'a mut [[i32; LANES]]) {
+    out: &'a mut [T],
+    mut tile: impl FnMut(&[u8], &mut [T; ROWS]),
+) -> (&'a [u8], &'a mut [T]) {
     if out.len() < ROWS {
         return (acts, out);
     }
@@ -127,6 +127,11 @@ pub(super) fn by_tiles<'a, const ROWS: usize>(
         tile(&acts[acts.len() - tile_bytes..], last);
     }
     (&[], &mut [])
+}
+
+/// The size of the parts, at most `most`, in which `count` things are dealt out most evenly.
+pub fn even(count: usize, most: usize) -> usize {
+    count.div_ceil(count.div_ceil(most).max(1))
 }
 
 /// Bytes of a cache line, and of the longest vector register.
@@ -150,7 +155,13 @@ pub(super) trait Isa: Copy {
     /// Rows of a float tile: as many as its registers hold accumulators for (8, 4, 2 or 1).
     const TILE_ROWS: usize;
 
-    /// Bytes that one quantised activation takes in the layout that [`Isa::dot_panel`] reads.
+    /// Panels that a tile is wide, where there are as many (1 or 2).
+    const PANELS: usize = 1;
+
+    /// Rows that [`Isa::dot_panels`] is given at a time, at most.
+    const ROWS: usize = 64;
+
+    /// Bytes that one quantised activation takes in the layout that [`Isa::dot_panels`] reads.
     const ACT_BYTES: usize = 1;
 
     fn name(self) -> &'static str;
@@ -172,20 +183,22 @@ pub(super) trait Isa: Copy {
         }
     }
 
-    /// Arrange a matrix's panels for [`Isa::dot_panel`].
+    /// Arrange a matrix's panels for [`Isa::dot_panels`].
     fn pack(self, weights: &super::pack::Columns) -> super::pack::Packed;
 
-    /// Write sixteen activations in the layout that [`Isa::dot_panel`] reads: the integers
+    /// Write sixteen activations in the layout that [`Isa::dot_panels`] reads: the integers
     /// `0..=255` that were added to [`MAGIC`]. `out` has [`Isa::ACT_BYTES`] for each.
     fn store_acts(self, q: Self::F32, out: &mut [u8]);
 
-    /// The raw dot products of each row of `acts` with the sixteen columns of one panel: one
-    /// element of `out` for each row. What `raw` leaves out is in the panel's corrections.
-    fn dot_panel(self, acts: &[u8], panel: super::pack::Panel, out: &mut [[i32; LANES]]);
+    /// The raw dot products of each row of `acts` with the sixteen columns of each panel: an element
+    /// of `out` for each row and, within it, panel. What `raw` leaves out is in the corrections.
+    fn dot_panels(self, acts: &[u8], panels: super::pack::Panels, out: &mut [[i32; LANES]]);
 }
 
 /// An operation, generic over the instruction set it runs on. Implementations are
-/// `#[inline(always)]`, so that they compile inside [`Isa::run`]'s target features.
+/// `#[inline(always)]`, so that they compile inside [`Isa::run`]'s target features. A closure cannot
+/// be, so none that is called from two places may compute with vectors: on its own, without these
+/// features, each of its instructions would be a call.
 pub(super) trait Op {
     fn run<I: Isa>(self, isa: I);
 }

@@ -7,7 +7,7 @@ use core::arch::wasm32::*;
 use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::pack::{Columns, GROUP, Packed, Panel};
+use super::pack::{Columns, GROUP, Packed, Panels};
 use super::simd::{F32x16, Isa, LANES, Op};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,8 +135,8 @@ impl Isa for Simd128 {
     }
 
     #[inline(always)]
-    fn dot_panel(self, acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-        dot_rows(acts, panel, out);
+    fn dot_panels(self, acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
+        dot_rows(acts, panels, out);
     }
 }
 
@@ -148,12 +148,12 @@ const WIDE_BLOCKS: usize = 96;
 type Pair = [v128; 4];
 
 /// All rows against one panel, [`WIDE_BLOCKS`] at a time.
-fn dot_rows(acts: &[u8], panel: Panel, out: &mut [[i32; LANES]]) {
-    let row_bytes = panel.blocks.len() * GROUP * Simd128::ACT_BYTES;
+fn dot_rows(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
+    let row_bytes = panels.blocks.len() * GROUP * Simd128::ACT_BYTES;
     let mut wide: [Pair; 2 * WIDE_BLOCKS] = [[i32x4_splat(0); 4]; 2 * WIDE_BLOCKS];
     out.fill([0; LANES]);
     let mut start = 0;
-    for blocks in panel.blocks.chunks(WIDE_BLOCKS) {
+    for blocks in panels.blocks.chunks(WIDE_BLOCKS) {
         for (wide, block) in wide.as_chunks_mut::<2>().0.iter_mut().zip(blocks) {
             let parts = block.0.as_chunks::<8>().0;
             for (wide, part) in wide.as_flattened_mut().iter_mut().zip(parts) {

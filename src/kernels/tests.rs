@@ -7,12 +7,12 @@
 use super::check::{Random, self_check_hash};
 use super::*;
 
-/// Below, at and above every edge: tiles of 2, 4, 6, 8 and 16 rows, blocks of 64; blocks of 4 inputs, steps
-/// of 16; panels of 16 columns.
+/// Below, at and above every edge: tiles of 2, 4, 6, 8 and 12 rows, groups of 12 and 64; blocks of 4 inputs,
+/// steps of 16; panels of 16 columns, one or two.
 const ROWS: &[usize] = if cfg!(miri) {
     &[0, 5]
 } else {
-    &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16, 17, 31, 63, 64, 65, 130]
+    &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 24, 31, 63, 64, 65, 130]
 };
 const DEPTHS: &[usize] =
     if cfg!(miri) { &[1, 18] } else { &[0, 1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 100] };
@@ -136,6 +136,19 @@ macro_rules! contract {
                     assert_eq!(ours, scalar, "{rows} rows of {k}");
                 }
             }
+        }
+
+        #[test]
+        #[cfg_attr(miri, ignore = "slow")]
+        fn more_rows_than_a_block_holds_have_the_scalar_bits() {
+            let Some(kernel) = kernel() else { return };
+            let (rows, k, n) = (37, 33_025, 3);
+            let mut random = Random(19);
+            let matrix = Matrix::random(&mut random, k, n, -64, 64);
+            let x = random.floats(rows * k, 3.0);
+            let [ours, scalar] = [kernel, Kernel::SCALAR]
+                .map(|kernel| bits(&matrix.run(kernel, &x, Activation::None)));
+            assert_eq!(ours, scalar);
         }
 
         #[test]
@@ -432,7 +445,7 @@ fn peeling_keeps_every_weight_and_the_limit() {
         let whole = Packed::in_groups_of(pack::GROUP, &columns);
         let peeled = peel::peel(&columns);
         for index in 0..2 {
-            let (panel, whole) = (peeled.panel(index), whole.panel(index));
+            let (panel, whole) = (peeled.panels(index, 1), whole.panels(index, 1));
             let mut sums: Vec<[i32; 64]> =
                 panel.blocks.iter().map(|block| block.0.map(i32::from)).collect();
             for (block, &at) in panel.extras.iter().zip(panel.extras_at) {
