@@ -3,7 +3,7 @@
 // passages, one call each. Pages are opened in turn; medians over rounds. See README.md.
 //
 // `node page.js --crossrank FOLDER [--rounds N] [--queries N]`: FOLDER holds node_modules with our
-// packages.
+// packages. With `--queries 0` only the opening is measured.
 
 import { createReadStream, existsSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -75,9 +75,11 @@ const html = (script) => `<!doctype html><meta charset="utf-8"><title>page</titl
   window.start({ best, milliseconds: performance.now() });
 </script>`;
 
-const lists = trec(join(process.env.CROSSRANK_EVAL_DIR, "trec-dl-19"), Number(options.queries))
+const queries = Number(options.queries);
+const given = trec(join(process.env.CROSSRANK_EVAL_DIR, "trec-dl-19"), Math.max(1, queries))
   .map((pairs) => [pairs[0][0], pairs.map(([, passage]) => passage)]);
-const first = JSON.stringify([lists[0][0], lists[0][1].slice(0, 10)]);
+const first = JSON.stringify([given[0][0], given[0][1].slice(0, 10)]);
+const lists = given.slice(0, queries);
 
 function respond(path, response) {
   const send = (type, body) =>
@@ -144,12 +146,12 @@ const same = lists.map((_, i) => {
 });
 const text = [
   `Chromium ${context.browser()?.version() ?? ""}, ${lists.length} lists of 100 DL19 passages, medians of ${options.rounds} visits in turn, milliseconds.`,
-  `Of the best ten of each list, both have ${same.join(", ")} in common.`,
+  ...(queries > 0 ? [`Of the best ten of each list, both have ${same.join(", ")} in common.`] : []),
   "",
   "| | crossrank, one worker | transformers.js | ours / theirs | at most | |",
   "|---|---|---|---|---|---|",
   row("opening the page to the first result (10 passages), files cached", "first", 0.5),
-  row("the lists, one call each, score cache off", "lists", 0.4),
+  ...(queries > 0 ? [row("the lists, one call each, score cache off", "lists", 0.4)] : []),
   "",
 ].join("\n");
 console.log(text);

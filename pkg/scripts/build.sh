@@ -92,9 +92,14 @@ if [ "$lock" != "$(cat node_modules/.crossrank-lock 2>/dev/null)" ]; then
 fi
 node_modules/.bin/tsc -p .
 node scripts/registry.mjs > dist/registry.js
-# One file, because Rollup's plugins, and whoever copies it, take a worker's script alone. Its
-# `export` says that it is a module.
-node_modules/.bin/esbuild dist/worker.js --bundle --format=esm --footer:js='export {};' \
-  --outfile=dist/worker.js --allow-overwrite --log-level=warning
+bundle() {
+  node_modules/.bin/esbuild "dist/$1.js" --bundle --format=esm --outfile="dist/$1.js" \
+    --allow-overwrite --log-level=warning "${@:2}"
+}
+# A page without a bundler would wait for one import after another.
+bundle web --external:'crossrank-*'
+# Rollup's plugins, and whoever copies it, take a worker's script alone. Its `export` says that it
+# is a module.
+bundle worker --footer:js='export {};'
 cp ../LICENSE-MIT ../LICENSE-APACHE "$dist"
 ls -l "$dist/$name.wasm"

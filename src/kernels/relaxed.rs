@@ -97,7 +97,7 @@ impl Isa for Relaxed {
         "relaxed"
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn run<O: Op>(self, op: O) {
         op.run(self);
     }

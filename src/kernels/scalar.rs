@@ -50,7 +50,7 @@ impl Isa for Scalar {
         "scalar"
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn run<O: Op>(self, op: O) {
         op.run(self);
     }

@@ -166,7 +166,9 @@ pub(super) trait Isa: Copy {
 
     fn name(self) -> &'static str;
 
-    /// Call `op` where the compiler may use this instruction set.
+    /// Call `op` where the compiler may use this instruction set. In a function of its own: browsers
+    /// run WebAssembly slowly until they have optimised the whole function, which must not hold
+    /// what other instruction sets would do.
     fn run<O: Op>(self, op: O);
 
     fn splat(self, value: f32) -> Self::F32;

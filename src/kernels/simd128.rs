@@ -94,7 +94,7 @@ impl Isa for Simd128 {
         "simd128"
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn run<O: Op>(self, op: O) {
         op.run(self);
     }
