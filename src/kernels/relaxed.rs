@@ -39,9 +39,10 @@ fn self_test() -> bool {
     let acts: [u8; 16] = from_fn(|i| [0x80, 0x7f, 0xff, 0x01, 0x55, 0xd3, 0x00, 0x91][i % 8]);
     let block: [i8; 64] = from_fn(|i| [127, 127, 0, 64, 1, 99, 127, 126][(i * 5 + i / 16) % 8]);
     let blocks = [Block(block); 4];
-    let panel = Panel { blocks: &blocks, depth: 1, extras: &[], extras_at: &[] };
+    let panels =
+        Panels { count: 1, blocks: &blocks, fetch: false, depth: 1, extras: &[], extras_at: &[] };
     let mut out = [[0; LANES]];
-    dot_tile::<1>(&acts, panel, &mut out);
+    dot_tile::<1>(&acts, panels, &mut out);
     (0..LANES).all(|column| {
         let expected = acts
             .iter()
