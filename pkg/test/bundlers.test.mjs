@@ -16,7 +16,7 @@ import * as esbuild from "esbuild";
 import * as rollup from "rollup";
 import * as vite from "vite";
 import { launch } from "./browsers.mjs";
-import { assertRanks, rankOf } from "./golden.mjs";
+import { assertFindsGpuFiles, assertRanks, pretendGpu, rankOf } from "./golden.mjs";
 import { serve } from "./server.mjs";
 
 const webpack = createRequire(import.meta.url)("webpack");
@@ -88,10 +88,7 @@ async function built(bundler, folder) {
 async function visit(url, use) {
   const page = await browser.newPage();
   try {
-    await page.evaluateOnNewDocument(() => {
-      const requestAdapter = async () => ({ info: {} });
-      Object.defineProperty(navigator, "gpu", { value: { requestAdapter } });
-    });
+    await pretendGpu(page);
     await page.goto(url);
     await use(await rankOf(page), page);
   } finally {
@@ -124,18 +121,15 @@ async function visitStrictly(folder, use, inline = "") {
   }
 }
 
-const GPU_FOUND_NONE = /^the GPU failed \(there is none/;
-
-/** An app finds what computes on a GPU too, which starts in a worker and sees that there is none. */
-async function assertRanksAndFindsGpuFiles(rank) {
+/** In workers and in-thread, and with the files that compute on a GPU. */
+async function assertRanksEverywhere(rank) {
   await assertRanks(rank);
-  const { deviceReason } = await rank([["a", "b"]], { device: "gpu" });
-  assert.match(deviceReason, GPU_FOUND_NONE);
+  await assertFindsGpuFiles(rank);
 }
 
 for (const bundler of Object.keys(BUNDLERS)) {
   test(`${bundler}: an app reranks, under a strict policy`, async () => {
-    await visitStrictly(await built(bundler, project), assertRanksAndFindsGpuFiles);
+    await visitStrictly(await built(bundler, project), assertRanksEverywhere);
   });
   test(`${bundler}: an app without the model package is bundled and says so`, async () => {
     await visitStrictly(await built(bundler, bare), async (rank) => {
@@ -151,10 +145,9 @@ test("esbuild: an app that names its files reranks, under a strict policy", asyn
   copyRuntime(join(out, "runtime"));
   copyModel(join(out, "model"));
   const files = { model: "/model", wasm: "/runtime/crossrank.wasm", worker: "/runtime/worker.js" };
-  const gpu = { device: "gpu", gpuFiles: "/runtime", ...files };
   await visitStrictly(out, async (rank) => {
     await assertRanks(rank, [["workers", { workers: 2, ...files }]]);
-    assert.match((await rank([["a", "b"]], gpu)).deviceReason, GPU_FOUND_NONE);
+    await assertFindsGpuFiles(rank, { gpuFiles: "/runtime", ...files });
   });
 });
 
@@ -163,7 +156,7 @@ test("vite's dev server: an app reranks", async (t) => {
   const dev = await vite.createServer({ root: project, logLevel: "warn", configFile: false, server });
   t.after(() => dev.close());
   await dev.listen();
-  await visit(dev.resolvedUrls.local[0], assertRanksAndFindsGpuFiles);
+  await visit(dev.resolvedUrls.local[0], assertRanksEverywhere);
 });
 
 test("no bundler: an app with an import map reranks, under a strict policy", async () => {
@@ -172,7 +165,7 @@ test("no bundler: an app with an import map reranks, under a strict policy", asy
   const script = `<script type="importmap">${map}</script>\n  <script type="module"`;
   writeFileSync(join(project, "index.html"), page.replace('<script type="module"', script));
   const hash = createHash("sha256").update(map[0]).digest("base64");
-  await visitStrictly(project, assertRanksAndFindsGpuFiles, `'sha256-${hash}'`);
+  await visitStrictly(project, assertRanksEverywhere, `'sha256-${hash}'`);
 });
 
 test("an extension reranks, on its pages and in its service worker", async (t) => {

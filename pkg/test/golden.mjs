@@ -28,6 +28,21 @@ export async function assertRanks(rank, homes = HOMES) {
   }
 }
 
+/** Has a page think that there is a GPU. */
+export async function pretendGpu(page) {
+  await page.evaluateOnNewDocument(() => {
+    const requestAdapter = async () => ({ info: {} });
+    Object.defineProperty(navigator, "gpu", { value: { requestAdapter } });
+  });
+}
+
+/** An app finds what computes on a GPU: it starts in a worker, and sees there that there is none. */
+export async function assertFindsGpuFiles(rank, options = {}) {
+  const { home, deviceReason } = await rank([["a", "b"]], { device: "gpu", ...options });
+  assert.equal(home, "workers");
+  assert.match(deviceReason, /^the GPU failed \(there is none/);
+}
+
 /** The `rank` of an app's page, or of a worker. */
 export async function rankOf(page) {
   for (;;) {

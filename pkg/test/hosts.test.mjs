@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { launch } from "./browsers.mjs";
-import { assertRanks, rankOf } from "./golden.mjs";
+import { assertFindsGpuFiles, assertRanks, pretendGpu, rankOf } from "./golden.mjs";
 import { serve } from "./server.mjs";
 
 const hosts = process.env.CROSSRANK_HOSTS;
@@ -23,8 +23,11 @@ after(() => browser?.close());
 
 async function assertPageRanks(url) {
   const page = await browser.newPage();
+  await pretendGpu(page);
   await page.goto(url);
-  await assertRanks(await rankOf(page));
+  const rank = await rankOf(page);
+  await assertRanks(rank);
+  await assertFindsGpuFiles(rank);
   await page.close();
 }
 
