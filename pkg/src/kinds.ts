@@ -2,8 +2,7 @@
 
 import type { EmbedderLoadOptions, LoadOptions, ModelPackage } from "../types/index.js";
 import { defaultEmbedder, defaultReranker } from "./default-model.js";
-import type { Homes } from "./device.js";
-import { CrossrankError } from "./errors.js";
+import { chooseDevice, type Homes } from "./device.js";
 import type { Home } from "./home.js";
 import { check, invalid, isObject, isWhole, show, textOf } from "./input.js";
 import type { Keeper } from "./pool.js";
@@ -54,10 +53,7 @@ export function reranking(options: LoadOptions): Kind<Reranking> {
       persistent && cache
         ? keeperOf(storage, `scores ${gpu ? "of a GPU " : ""}${cache.fingerprint}`)
         : undefined,
-    choose:
-      device === "cpu"
-        ? undefined
-        : async (homes) => (await deviceModule()).chooseDevice(device, homes),
+    choose: device === "cpu" ? undefined : (homes) => chooseDevice(device, homes),
   };
 }
 
@@ -87,16 +83,6 @@ export function embedding(options: EmbedderLoadOptions): Kind<Embedding> {
     cached: false,
     keeper: () => undefined,
   };
-}
-
-/** Those who compute on the CPU need not fetch it. */
-async function deviceModule(): Promise<typeof import("./device.js")> {
-  try {
-    return await import("./device.js");
-  } catch (cause) {
-    const message = "the package's device.js could not be fetched; serve all of its files";
-    throw new CrossrankError("fetch-failed", message, { cause });
-  }
 }
 
 function cacheOf(given: LoadOptions["scoreCache"] = {}): { bytes: number; persistent: boolean } {

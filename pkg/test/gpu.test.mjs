@@ -2,8 +2,8 @@
 // where there is no adapter, where it is too small, slow or wrong, and where it fails in a call.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { launch } from "./browsers.mjs";
 import { serve } from "./server.mjs";
@@ -162,7 +162,7 @@ describe("with an adapter", () => {
   test("a default load asks for nothing of a GPU's", async (t) => {
     const { run, asked } = await open(t);
     assertOnCpu(await run("visit", {}, pairs));
-    assert.deepEqual(asked([...GPU_FILES, `${DIST}/device.js`]), []);
+    assert.deepEqual(asked(GPU_FILES), []);
   });
 
   test("auto knows an adapter in software", async (t) => {
@@ -172,10 +172,10 @@ describe("with an adapter", () => {
   });
 
   test("auto measures once, finds SwiftShader slow, and remembers that", async (t) => {
-    // Fewer and shorter texts than the package's, for SwiftShader's sake.
-    const trial = { queries: ["a"], documents: [["b"]], place: null };
-    const content = Buffer.from(`export const TRIAL = ${JSON.stringify(trial)};`);
-    const { run, asked } = await open(t, (path) => (path === `${DIST}/trial.js` ? { content } : {}));
+    // One passage, for SwiftShader's sake.
+    const web = readFileSync(join(project, DIST, "web.js"), "utf8");
+    const content = Buffer.from(web.replace("DOCUMENTS = 32", "DOCUMENTS = 1"));
+    const { run, asked } = await open(t, (path) => (path === `${DIST}/web.js` ? { content } : {}));
     const options = { device: "auto", tricks: ["disguise"] };
     const measured = /^1 passages take the CPU \d+ ms,? and the GPU (\d+ ms|was not done)/;
     const first = await run("visit", options, pairs);
