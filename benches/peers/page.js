@@ -150,7 +150,7 @@ const text = [
   "",
   "| | crossrank, one worker | transformers.js | ours / theirs | at most | |",
   "|---|---|---|---|---|---|",
-  row("opening the page to the first result (10 passages), files cached", "first", 0.5),
+  row("opening the page to the first result (10 passages), files cached", "first", 0.333),
   ...(queries > 0 ? [row("the lists, one call each, score cache off", "lists", 0.4)] : []),
   "",
 ].join("\n");

@@ -62,13 +62,16 @@ async function* slices(content: Content): AsyncGenerator<Uint8Array> {
 
 /** A stream reads ahead, which takes half of the time that one slice after another does. */
 async function* chunksOf(blob: Blob): AsyncGenerator<Uint8Array> {
-  const reader = blob.stream().getReader({ mode: "byob" });
-  let place = new ArrayBuffer(PIECE);
-  for (;;) {
-    const { done, value } = await reader.read(new Uint8Array(place)).catch(unreadable);
-    if (done) return;
-    yield value;
-    place = value.buffer;
+  const reader = blob.stream().getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch(unreadable);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Of a stream that has failed, this says so again.
+    reader.cancel().catch(() => {});
   }
 }
 

@@ -147,7 +147,7 @@ impl Isa for Avx2 {
     }
 
     fn pack(self, weights: &Columns) -> Packed {
-        if self.vnni { Packed::in_groups_of(GROUP, weights) } else { peel(weights) }
+        if self.vnni { Packed::in_groups_of::<GROUP>(weights) } else { peel(weights) }
     }
 
     #[inline(always)]

@@ -128,7 +128,7 @@ impl Isa for Avx512 {
     }
 
     fn pack(self, weights: &Columns) -> Packed {
-        Packed::in_groups_of(GROUP, weights)
+        Packed::in_groups_of::<GROUP>(weights)
     }
 
     #[inline(always)]

@@ -67,7 +67,7 @@ impl LinearI8 {
         let mut packed = kernel.pack(&columns);
         let width = n.next_multiple_of(LANES);
         let mut padded = [(); 3].map(|()| vec![0.0; width]);
-        let sums = columns.fold(0, |sum, v| sum + i32::from(v));
+        let sums = columns.sums();
         for c in 0..n {
             let scale = scales[c % scales.len()];
             let zero = zero_points[c % zero_points.len()];

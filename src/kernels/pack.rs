@@ -4,6 +4,8 @@
 //! sixteen columns: 64 bytes, one cache line. The four inputs of a column lie together in a block,
 //! or two and two, as the kernel's multiplication wants them.
 
+use core::array::from_fn;
+
 use super::simd::LANES;
 
 /// Inputs in a block.
@@ -37,7 +39,8 @@ pub fn signed(bytes: &[u8]) -> &[i8] {
 
 impl Columns<'_> {
     /// Folds each column. Weights are visited as they lie in memory, which is many times faster
-    /// than column by column.
+    /// than column by column. Hot loops in small functions are what browsers optimise soonest.
+    #[inline(never)]
     pub fn fold<T: Copy>(&self, first: T, fold: impl Fn(T, i8) -> T) -> Vec<T> {
         let mut folded = vec![first; self.n];
         for row in self.values.chunks_exact(self.n.max(1)) {
@@ -46,6 +49,11 @@ impl Columns<'_> {
             }
         }
         folded
+    }
+
+    /// The sum of each column.
+    pub fn sums(&self) -> Vec<i32> {
+        self.fold(0, |sum, v| sum + i32::from(v))
     }
 }
 
@@ -56,6 +64,24 @@ pub(super) struct Block(pub [i8; GROUP * LANES]);
 
 impl Block {
     pub const ZERO: Block = Block([0; GROUP * LANES]);
+
+    /// Interleaves inputs: `SIDE` of them for each column, and then the next ones.
+    fn side_by_side<const SIDE: usize>(inputs: [[i8; LANES]; GROUP]) -> Block {
+        let mut block = [0; GROUP * LANES];
+        let parts = block.as_chunks_mut::<SIDE>().0.as_chunks_mut::<LANES>().0;
+        for (part, inputs) in parts.iter_mut().zip(inputs.as_chunks::<SIDE>().0) {
+            for (column, place) in part.iter_mut().enumerate() {
+                *place = from_fn(|input| inputs[input][column]);
+            }
+        }
+        Block(block)
+    }
+}
+
+/// A panel's part of a row, with zeros for columns that the matrix does not have.
+fn lanes(row: &[i8], panel: usize) -> [i8; LANES] {
+    let part = &row[panel * LANES..];
+    part.first_chunk().copied().unwrap_or_else(|| from_fn(|i| part.get(i).copied().unwrap_or(0)))
 }
 
 /// Where one panel's blocks are, and what packing decided for them.
@@ -96,20 +122,27 @@ pub(super) struct Panels<'a> {
 }
 
 impl Packed {
-    /// Pack with `group` (2 or 4) inputs of a column side by side.
-    pub fn in_groups_of(group: usize, weights: &Columns) -> Packed {
+    /// Pack with `SIDE` (2 or 4) inputs of a column side by side.
+    pub fn in_groups_of<const SIDE: usize>(weights: &Columns) -> Packed {
+        Packed::above::<SIDE>(weights, &vec![0; weights.n])
+    }
+
+    /// Pack by how much the weights of each column are above its `low`, as unsigned bytes.
+    #[inline(never)]
+    pub fn above<const SIDE: usize>(weights: &Columns, low: &[i8]) -> Packed {
         let Columns { k, n, values } = *weights;
         let panels = n.div_ceil(LANES);
         let height = padded(k) / GROUP;
         let mut blocks = vec![Block::ZERO; panels * height];
-        for (input, row) in values.chunks_exact(n.max(1)).enumerate() {
-            let within = input % GROUP;
-            let first = within / group * LANES * group + within % group;
-            for (panel, columns) in row.chunks(LANES).enumerate() {
-                let places = &mut blocks[panel * height + input / GROUP].0[first..];
-                for (place, &value) in places.iter_mut().step_by(group).zip(columns) {
-                    *place = value;
+        for (at, rows) in values.chunks(GROUP * n.max(1)).enumerate() {
+            for panel in 0..panels {
+                let low = lanes(low, panel);
+                let mut inputs = [[0; LANES]; GROUP];
+                for (input, row) in inputs.iter_mut().zip(rows.chunks_exact(n)) {
+                    let row = lanes(row, panel);
+                    *input = from_fn(|column| row[column].wrapping_sub(low[column]));
                 }
+                blocks[panel * height + at] = Block::side_by_side::<SIDE>(inputs);
             }
         }
         Packed {

@@ -29,7 +29,7 @@ const EXTRA_COST: usize = 105;
 
 /// Choose each panel's depth, and peel off what exceeds the limit at that depth.
 pub(super) fn peel(weights: &Columns) -> Packed {
-    let mut packed = Packed::in_groups_of(GROUP, weights);
+    let mut packed = Packed::in_groups_of::<GROUP>(weights);
     let height = packed.height();
     for panel in 0..packed.shapes.len() {
         let blocks = &mut packed.blocks[panel * height..][..height];

@@ -58,18 +58,16 @@ const LARGEST: u8 = 127;
 /// Whether few enough weights are more than [`LARGEST`] above their column's least: each costs at
 /// most two extra blocks, and the simd128 kernel takes about a third longer for all of them.
 pub(super) fn fits(weights: &Columns) -> bool {
-    let above = shifted(weights).1.iter().filter(|&&v| v as u8 > LARGEST).count();
-    above <= weights.k * weights.n / (GROUP * LANES * 4)
-}
-
-/// The least weight of each column, and all weights with that taken off, as unsigned bytes.
-fn shifted(weights: &Columns) -> (Vec<i8>, Vec<i8>) {
     let low = weights.fold(i8::MAX, i8::min);
-    let mut shifted = Vec::with_capacity(weights.values.len());
-    for row in weights.values.chunks_exact(weights.n.max(1)) {
-        shifted.extend(row.iter().zip(&low).map(|(v, low)| v.wrapping_sub(*low)));
+    let high = weights.fold(i8::MIN, i8::max);
+    // Most matrices have none.
+    if low.iter().zip(&high).all(|(low, high)| high.abs_diff(*low) <= LARGEST) {
+        return true;
     }
-    (low, shifted)
+    let rows = weights.values.chunks_exact(weights.n.max(1));
+    let above =
+        rows.flat_map(|row| row.iter().zip(&low)).filter(|(v, low)| v.abs_diff(**low) > LARGEST);
+    above.count() <= weights.k * weights.n / (GROUP * LANES * 4)
 }
 
 /// Move what exceeds [`LARGEST`] from blocks of unsigned weights to extra ones.
@@ -77,7 +75,8 @@ fn peel(packed: &mut Packed) {
     let height = packed.height().max(1);
     for (shape, blocks) in packed.shapes.iter_mut().zip(packed.blocks.chunks_exact_mut(height)) {
         for (at, block) in blocks.iter_mut().enumerate() {
-            while block.0.iter().any(|&v| v as u8 > LARGEST) {
+            // A weight above it is the one whose sign bit is set.
+            while block.0.iter().fold(0, |all, v| all | v) < 0 {
                 let extra = block.0.map(|v| (v as u8).saturating_sub(LARGEST).min(LARGEST));
                 for (v, extra) in block.0.iter_mut().zip(extra) {
                     *v = (*v as u8 - extra) as i8;
@@ -120,13 +119,12 @@ impl Isa for Relaxed {
 
     /// Only for weights that [`fits`] has accepted.
     fn pack(self, weights: &Columns) -> Packed {
-        let (low, shifted) = shifted(weights);
-        let shifted = Columns { values: &shifted, ..*weights };
-        let mut packed = Packed::in_groups_of(GROUP, &shifted);
-        let sums = shifted.fold(0, |sum, v| sum + i32::from(v as u8));
-        for (column, (low, sum)) in low.into_iter().zip(sums).enumerate() {
-            packed.sum_factor[column] = i32::from(low);
-            packed.offset[column] = 128 * sum;
+        let low = weights.fold(i8::MAX, i8::min);
+        let mut packed = Packed::above::<GROUP>(weights, &low);
+        for (column, (low, sum)) in low.into_iter().zip(weights.sums()).enumerate() {
+            let low = i32::from(low);
+            packed.sum_factor[column] = low;
+            packed.offset[column] = 128 * (sum - low * weights.k as i32);
         }
         peel(&mut packed);
         packed

@@ -71,7 +71,7 @@ impl Isa for Scalar {
     }
 
     fn pack(self, weights: &Columns) -> Packed {
-        Packed::in_groups_of(GROUP, weights)
+        Packed::in_groups_of::<GROUP>(weights)
     }
 
     #[inline(always)]

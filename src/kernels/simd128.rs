@@ -119,7 +119,7 @@ impl Isa for Simd128 {
     }
 
     fn pack(self, weights: &Columns) -> Packed {
-        Packed::in_groups_of(2, weights)
+        Packed::in_groups_of::<2>(weights)
     }
 
     /// Each activation becomes 16 bits.
