@@ -46,9 +46,14 @@ impl Devices {
     /// What scores the next call.
     pub fn current(&self) -> &Arc<Reranker> {
         match &self.gpu {
-            Some(gpu) if !self.failed.load(Ordering::Relaxed) => gpu,
+            Some(gpu) if self.may_change() => gpu,
             _ => &self.cpu,
         }
+    }
+
+    /// Whether a call may have to be made once more, see [`Devices::again`].
+    pub fn may_change(&self) -> bool {
+        self.gpu.is_some() && !self.failed.load(Ordering::Relaxed)
     }
 
     /// Whether a call to [`Devices::current`] that failed so should be made once more, because the

@@ -68,8 +68,8 @@ impl Reranker {
     }
 
     /// Loads a recognised model on a GPU, which computes in its place: nothing is loaded for the
-    /// CPU. Calls fail with [`ErrorKind::GpuFailed`] where the GPU does, and from then on;
-    /// [`crate::Devices`] takes the CPU then. Scores differ from the CPU's, see [`crate::gpu`].
+    /// CPU. Calls fail with [`ErrorKind::GpuFailed`] where the GPU does; [`crate::Devices`] takes the
+    /// CPU then. Scores differ from the CPU's, see [`crate::gpu`].
     ///
     /// # Errors
     /// As [`Reranker::from_files`], and [`ErrorKind::GpuFailed`].

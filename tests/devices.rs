@@ -16,7 +16,9 @@ fn rerank<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// The output, and the lines on standard error.
 fn run(environment: &[(&str, &str)], arguments: &[&str]) -> (String, Vec<String>) {
-    let output = crossrank_in(environment, arguments, PASSAGES);
+    let memory = tempfile::tempdir().unwrap();
+    let memory = ("XDG_CACHE_HOME", memory.path().to_str().unwrap());
+    let output = crossrank_in(&[environment, &[memory]].concat(), arguments, PASSAGES);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{stderr}");
     (String::from_utf8(output.stdout).unwrap(), stderr.lines().map(str::to_owned).collect())

@@ -72,7 +72,7 @@ function whileItLives(gpu: Pool<Reranking>, { later }: Homes<Reranking>): Home {
   return new Fallback(gpu, cpu, ({ message }) => {
     reason = message;
     warn(reason);
-    void gpu.dispose();
+    gpu.abandon();
   });
 }
 
@@ -94,7 +94,7 @@ async function fasterGpu(
   { info }: GPUAdapter,
   homes: Homes<Reranking>,
 ): Promise<Pool<Reranking>> {
-  if (info.isFallbackAdapter) throw new Error(SOFTWARE);
+  if (info?.isFallbackAdapter) throw new Error(SOFTWARE);
   const { storage, signal } = homes;
   const adapter = [info.vendor, info.architecture, info.device, info.description].join(" ");
   const slot = `device for ${await homes.about()} beside ${adapter}`;
@@ -112,6 +112,7 @@ async function fasterGpu(
   async function compared(): Promise<string> {
     if ((await gpu.info()).gpu?.software) throw new Error(SOFTWARE);
     const cpu = await homes.cpu();
+    await cpu.settled();
     const choice = await compare(cpu, gpu, signal);
     await storage.write(slot, VERSION, JSON.stringify(choice));
     if (choice.device === "cpu") throw new Error(choice.reason);
@@ -123,7 +124,11 @@ async function fasterGpu(
 /** What an earlier load has measured. */
 async function noted(storage: Storage, slot: string): Promise<Choice | undefined> {
   const note = await storage.read(slot, VERSION);
-  return note && (JSON.parse(new TextDecoder().decode(note)) as Choice);
+  try {
+    return note && (JSON.parse(new TextDecoder().decode(note)) as Choice);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Measures both homes on the same texts; the GPU has to be right, and clearly faster. */

@@ -33,3 +33,10 @@ export class WorkerDied extends CrossrankError {
     super("runtime-crashed", "the worker that computed has died; call again", { cause });
   }
 }
+
+/** A failure of what computes: it is none of the call, nor of whoever stopped the call. */
+export function isFailure(error: unknown): boolean {
+  return error instanceof CrossrankError && FAILURES.includes(error.code);
+}
+
+const FAILURES: ErrorCode[] = ["gpu-failed", "runtime-crashed"];

@@ -105,12 +105,16 @@ export class Fallback implements Home {
       return await call(this.#first);
     } catch (error) {
       // What was under way when the first was left fails because that was disposed of.
-      if (signal?.aborted || (isCallersFault(error) && !this.#left)) throw error;
+      if (isCallersFault(error) && !this.#left) throw error;
+      // Who stops a call is told of that, and the first may have failed all the same.
+      const stopped = signal?.aborted ? { by: signal.reason as unknown } : undefined;
+      if (stopped && error === stopped.by) throw error;
       reason = this.#left ?? asError(error);
-    }
-    if (this.#leave && !this.#left) {
-      this.#left = reason;
-      this.#leave(reason);
+      if (this.#leave && !this.#left) {
+        this.#left = reason;
+        this.#leave(reason);
+      }
+      if (stopped) throw stopped.by;
     }
     restarted(reason);
     try {

@@ -2,7 +2,7 @@
 
 import type { Encoding } from "../types/index.js";
 import { Stop } from "./abort.js";
-import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
+import { CrossrankError, disposed, DocumentError, isFailure, WorkerDied } from "./errors.js";
 import type { Control, Home, Job, Lists } from "./home.js";
 import type { CacheSeat, Recalled, Seat } from "./seat.js";
 import type { Work } from "./work.js";
@@ -102,9 +102,26 @@ export class Pool<W extends Work> implements Home<W> {
     };
     try {
       await deal(this.#seats, this.#mostDeaths, job, rest, control, found);
+    } catch (error) {
+      // The cache may have gone with its seat, which would be loaded again for these.
+      if (isFailure(error)) fresh.length = 0;
+      throw error;
     } finally {
       this.#remember(fresh);
     }
+  }
+
+  /** Resolves when all seats are ready, or could not be made so. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#seats.map((seat) => seat.ready()));
+  }
+
+  /** Ends at once, and keeps nothing: its seat may be lost. */
+  abandon(): void {
+    this.#disposed = true;
+    clearTimeout(this.#saving);
+    this.#saving = undefined;
+    for (const seat of this.#seats) seat.dispose();
   }
 
   encode(...given: W["encode"]): Promise<Encoding> {

@@ -1,7 +1,7 @@
 // A model in a worker, as its page sees it.
 
 import type { Encoding } from "../types/index.js";
-import { CrossrankError, disposed, DocumentError, WorkerDied } from "./errors.js";
+import { CrossrankError, disposed, DocumentError, isFailure, WorkerDied } from "./errors.js";
 import type { Lists } from "./home.js";
 import type { ModelFiles } from "./model.js";
 import type { Modules } from "./modules.js";
@@ -70,7 +70,7 @@ export class WorkerSeat<W extends Work> implements CacheSeat<W> {
       await this.#ask(running, { id, op: "run", lists, options }, found);
     } catch (error) {
       // What the worker says of being stopped is not the signal's own reason.
-      throw signal.aborted && !(error instanceof WorkerDied) ? signal.reason : error;
+      throw signal.aborted && !isFailure(error) ? signal.reason : error;
     } finally {
       signal.removeEventListener("abort", stop);
     }

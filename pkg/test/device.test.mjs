@@ -90,7 +90,7 @@ test("auto takes the GPU where it is clearly faster and right, and remembers tha
   const home = await chooseDevice("auto", first);
   assert.deepEqual((await logitsOf(home)).logits, [1.3, 1.3]);
   const { deviceReason } = await home.info();
-  assert.match(deviceReason, /^32 passages take the CPU \d+ ms and the GPU \d ms, and logits differ by at most 0\.30$/);
+  assert.match(deviceReason, /^32 passages take the CPU \d+ ms and the GPU \d+ ms, and logits differ by at most 0\.30$/);
   assert.ok(cpu.disposed && !gpu.disposed);
 
   const second = homesOf({ cpu, gpu: homeOf(1, 1.3), storage });

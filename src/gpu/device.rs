@@ -73,6 +73,10 @@ impl Adapter {
     }
 }
 
+/// What no batch takes: a driver that is not done by then hangs.
+#[cfg(not(target_arch = "wasm32"))]
+const LONGEST: core::time::Duration = core::time::Duration::from_secs(60);
+
 /// An opened adapter.
 pub(super) struct Device {
     pub inner: wgpu::Device,
@@ -164,9 +168,12 @@ impl Device {
         let (done, came) = promise();
         slice.map_async(wgpu::MapMode::Read, done);
         #[cfg(not(target_arch = "wasm32"))]
-        self.inner
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|e| failed(format!("it does not answer ({e})")))?;
+        if let Err(error) =
+            self.inner.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LONGEST) })
+        {
+            // Others that wait for it need not wait as long.
+            note(&self.failure, format!("it does not answer ({error})"));
+        }
         let mapped = came.await;
         self.check()?;
         mapped.map_err(|e| failed(format!("its results cannot be read ({e})")))?;

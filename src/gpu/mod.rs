@@ -176,8 +176,8 @@ impl Gpu {
         let rows = self.device.read(&buffers.read, bytes).await?;
         counts.readbacks += 1;
         *lock(&self.spare) = Some(buffers);
-        if self.precision() == Precision::F16 && rows.iter().any(|value| !value.is_finite()) {
-            return Err(failed("a number is too large for f16; load the model in f32"));
+        if rows.iter().any(|value| !value.is_finite()) {
+            return Err(failed("it gives what is not a number; one may be too large for f16"));
         }
         let of_each = rows.chunks_exact(width).flat_map(|row| &row[..self.plan.outputs]);
         Ok((of_each.copied().collect(), counts))

@@ -290,6 +290,7 @@ impl Server {
         if let Err(response) = self.admit(&request) {
             return response;
         }
+        let mut request = request;
         loop {
             let job = match self.route(&request) {
                 Routed::Done(response) => return response,
@@ -299,6 +300,9 @@ impl Server {
                 Ok(work) => work,
                 Err(response) => return response,
             };
+            if !work.may_begin_again() {
+                request.body = Vec::new();
+            }
             let outputs = work.reader.read_all(&work.sequences, &|| false);
             if !work.begins_again(&outputs) {
                 return work.answer(self, outputs);

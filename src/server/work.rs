@@ -48,6 +48,14 @@ impl Work {
         outputs.is_err() && !self.reader.is_current()
     }
 
+    /// Whether [`Work::begins_again`] may be true, so that the request has to be kept until then.
+    pub fn may_begin_again(&self) -> bool {
+        match &self.reader {
+            Reader::Reranker(model, _) => model.reranker.may_change() || !self.reader.is_current(),
+            Reader::Embedder(_) => false,
+        }
+    }
+
     /// The response. `outputs` are those of the sequences, one list after another, each of
     /// [`Reader::width`] elements.
     pub fn answer(self, server: &Server, outputs: Result<Vec<f32>, Failure>) -> Response {

@@ -97,14 +97,14 @@ impl App {
     async fn compute(&self, request: Request, place: OwnedSemaphorePermit) -> Option<Response> {
         let place = Arc::new(Place::new(self.server.clone(), place));
         let cancelled = CancelOnDrop::default();
-        let request = Arc::new(request);
+        let mut request = Arc::new(request);
         loop {
-            let (server, request) = (self.server.clone(), request.clone());
+            let (server, body) = (self.server.clone(), request.clone());
             let (flag, held) = (cancelled.0.clone(), place.clone());
             let prepare = move || {
                 let _place = held;
                 let cancelled = || flag.load(Ordering::Relaxed);
-                match server.route(&request) {
+                match server.route(&body) {
                     Routed::Done(response) => Err(response),
                     Routed::Read(job) => job.prepare(&cancelled),
                 }
@@ -115,6 +115,9 @@ impl App {
                 Ok(work) => work,
                 Err(response) => return Some(response),
             };
+            if !work.may_begin_again() {
+                request = Arc::default();
+            }
             let outputs = self.scorer.read(work.reader(), work.sequences()).await;
             if !work.begins_again(&outputs) {
                 return Some(work.answer(&self.server, outputs));

@@ -120,7 +120,7 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
     log(args.log_format);
 
     let cache = (args.cache_mb > 0).then(|| Arc::new(ScoreCache::new(args.cache_mb << 20)));
-    let models = load_models(args, &cache)?;
+    let models = load_models(args, threads, &cache)?;
     let mut options = Options::default();
     options.limits.body = args.max_body;
     options.limits.documents = args.max_documents;
@@ -205,9 +205,14 @@ fn read_tokens(file: Option<&Path>) -> Result<Tokens, Failure> {
     Ok(tokens)
 }
 
-fn load_models(args: &ServeArgs, cache: &Option<Arc<ScoreCache>>) -> Result<Vec<Model>, Failure> {
+fn load_models(
+    args: &ServeArgs,
+    threads: usize,
+    cache: &Option<Arc<ScoreCache>>,
+) -> Result<Vec<Model>, Failure> {
     let load = |name: String, files: ModelFiles| {
         let mut options = LoadOptions::default();
+        options.threads = Some(threads);
         options.cache = cache.clone();
         options.long_documents = args.long.chosen();
         let voice =
