@@ -121,9 +121,8 @@ mod tests {
 
     #[test]
     fn javascript_has_the_same_list() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("pkg/src");
-        let read = |name| std::fs::read_to_string(folder.join(name)).unwrap();
-        let (list, device) = (read("trial.ts"), read("device.ts"));
+        let list = include_str!("../../pkg/src/trial.ts");
+        let device = include_str!("../../pkg/src/device.ts");
         assert!(SENTENCES.iter().chain([&QUERY]).all(|text| list.contains(text)));
         for (name, value) in [("LEAST_GAIN", LEAST_GAIN), ("RUNS", ROUNDS as f64)] {
             assert!(device.contains(&format!("const {name} = {value};")), "{name}");
