@@ -44,7 +44,9 @@ function homeOf(ms, logit) {
       documents.forEach((list, i) => list.forEach((_, index) => found(i, index, { logit })));
     },
     info: async () => ({ deviceReason: home.deviceReason }),
+    settled: async () => {},
     dispose: async () => void (home.disposed = true),
+    abandon: () => void (home.disposed = true),
   };
   return home;
 }
