@@ -271,7 +271,7 @@ impl Linear {
         let shape = (linear.inputs, linear.outputs);
         let (weights, bias) = (&linear.weights, &linear.bias);
         let packed = match weights.int8(linear.outputs) {
-            Some(int8) => Packed::Int8(LinearI8::new(
+            Some(int8) if linear.inputs <= LinearI8::MOST_INPUTS => Packed::Int8(LinearI8::new(
                 kernel,
                 shape,
                 signed(&int8.signed(0..int8.bytes.len())),
@@ -279,9 +279,7 @@ impl Linear {
                 &int8.zero_points,
                 bias,
             )),
-            None => {
-                Packed::F32(LinearF32::new(kernel, shape, &weights.to_f32(linear.outputs), bias))
-            }
+            _ => Packed::F32(LinearF32::new(kernel, shape, &weights.to_f32(linear.outputs), bias)),
         };
         weights.release();
         let activation = match linear.activation {
@@ -350,5 +348,19 @@ mod tests {
         assert_eq!(of(&[0, 129]), [[0, 129]]);
         assert_eq!(of(&[0, 60, 128, 129]), [vec![0, 60, 128], vec![128, 129]]);
         assert_eq!(of(&[0, 512, 513, 700]), [[0, 512], [512, 513], [513, 700]]);
+    }
+    #[test]
+    fn int8_layers_too_deep_for_integers_compute_in_floats() {
+        for (inputs, deep) in [(LinearI8::MOST_INPUTS, false), (LinearI8::MOST_INPUTS + 1, true)] {
+            let (bytes, scales, zero_points) = (vec![1; inputs].into(), vec![0.5], vec![0]);
+            let int8 = model::Int8 { bytes, unsigned: false, by_row: false, scales, zero_points };
+            let (weights, activation) = (model::Values::Int8(int8), model::Activation::None);
+            let layer = model::Linear { inputs, outputs: 1, weights, bias: vec![1.0], activation };
+            let linear = Linear::new(Kernel::SCALAR, &layer);
+            assert_eq!(matches!(linear.packed, Packed::F32(_)), deep);
+            let mut out = [0.0];
+            linear.apply(&vec![2.0; inputs], &mut out, &mut Int8Scratch::default());
+            assert_eq!(out, [inputs as f32 + 1.0]);
+        }
     }
 }

@@ -190,7 +190,7 @@ fn dot_rows<const DEPTH: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LA
     by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1, DEPTH>(a, panels, o));
 }
 
-/// The tile: `ROWS` rows by one panels. [`super::peel`] has made sure that the 16-bit sums of
+/// The tile: `ROWS` rows by one panel. [`super::peel`] has made sure that the 16-bit sums of
 /// `DEPTH` blocks, and of each extra block, cannot overflow.
 #[target_feature(enable = "avx2")]
 fn dot_tile<const ROWS: usize, const DEPTH: usize>(
@@ -241,7 +241,7 @@ fn dot_tile<const ROWS: usize, const DEPTH: usize>(
     store_sums(sums, out);
 }
 
-/// All rows against one panels. Six rows by two registers are enough sums to hide the
+/// All rows against one panel. Six rows by two registers are enough sums to hide the
 /// multiplication's latency, and as many as there are registers for.
 #[target_feature(enable = "avx2,avxvnni")]
 fn dot_rows_vnni(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
@@ -251,7 +251,7 @@ fn dot_rows_vnni(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<1>(a, panels, o));
 }
 
-/// The tile with AVX-VNNI: `ROWS` rows by one panels.
+/// The tile with AVX-VNNI: `ROWS` rows by one panel.
 #[target_feature(enable = "avx2,avxvnni")]
 fn dot_tile_vnni<const ROWS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]; ROWS]) {
     let groups = acts.as_chunks::<GROUP>().0;

@@ -21,9 +21,6 @@ use super::simd::{F32x16, Isa, LANES, MAGIC, Op, aligned, even};
 /// many enough that streaming the weights does not count.
 const BLOCK_BYTES: usize = 576 << 10;
 
-/// The largest k whose integer products (at most 255 * 255 each) cannot overflow 31 bits.
-const MAX_K: usize = i32::MAX as usize / (255 * 255);
-
 /// An int8 weight matrix packed for one kernel, with its bias.
 #[derive(Clone, Debug)]
 pub struct LinearI8 {
@@ -40,13 +37,16 @@ pub struct LinearI8 {
 }
 
 impl LinearI8 {
+    /// The largest k whose integer products (at most 255 * 255 each) cannot overflow 31 bits.
+    pub const MOST_INPUTS: usize = i32::MAX as usize / (255 * 255);
+
     /// Pack the matrix `w[i][c] = scales[c] * (values[i * n + c] - zero_points[c])` of k inputs
     /// and n columns. `scales` and `zero_points` hold n elements, or one for all columns.
     ///
     /// Weights stored as u8 are recentred by the caller: 128 less, and so their zero points.
     ///
     /// # Panics
-    /// Where a length does not fit, `k` is above 33,025, or a zero point is not an i8.
+    /// Where a length does not fit, `k` is above [`LinearI8::MOST_INPUTS`], or a zero point is not an i8.
     pub fn new(
         kernel: Kernel,
         (k, n): (usize, usize),
@@ -55,7 +55,7 @@ impl LinearI8 {
         zero_points: &[i32],
         bias: &[f32],
     ) -> LinearI8 {
-        assert!(k <= MAX_K, "k = {k} is above {MAX_K}: an i32 could overflow");
+        assert!(k <= LinearI8::MOST_INPUTS, "k = {k}: an i32 could overflow");
         assert_eq!(values.len(), k * n, "values must be [k, n]");
         assert!(scales.len() == n || scales.len() == 1, "one scale, or one for each column");
         assert!(zero_points.len() == n || zero_points.len() == 1, "one zero point, or one each");
