@@ -61,6 +61,8 @@ impl Devices {
     pub fn again(&self, error: &Error) -> bool {
         let again = error.kind() == ErrorKind::GpuFailed && self.gpu.is_some();
         if again && !self.failed.swap(true, Ordering::Relaxed) {
+            // To drop a device waits for what it computes: without end where its driver hangs.
+            std::mem::forget(self.gpu.clone());
             (self.report)(error);
         }
         again

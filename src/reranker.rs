@@ -415,7 +415,16 @@ impl Parts {
         let Parts { config, tokenizer, max_length, cache, options } = self;
         let cache = cache.map(|(cache, model)| {
             let kernel = runner.engine.kernel().unwrap_or("general");
-            (cache, model.part(kernel.as_bytes()).key())
+            let key = model.part(kernel.as_bytes());
+            // Drivers round differently.
+            #[cfg(feature = "gpu")]
+            let key = match runner.engine.gpu().map(Gpu::adapter) {
+                Some(gpu) => [&gpu.backend, &gpu.name, &gpu.driver]
+                    .iter()
+                    .fold(key, |k, s| k.part(s.as_bytes())),
+                None => key,
+            };
+            (cache, key.key())
         });
         let tokenizer = PairTokenizer::load(&tokenizer, max_length, config.vocab_size)?;
         let trained_tokens = config.trained_tokens;
