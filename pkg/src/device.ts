@@ -6,14 +6,14 @@ import type { Control, Home } from "./home.js";
 import type { Pool } from "./pool.js";
 import type { Storage } from "./storage.js";
 import { TRIAL } from "./trial.js";
-import { VERSION } from "./version.js";
+import { versionHere } from "./version.js";
 import type { Reranking, Work } from "./work.js";
 
 /** The homes that one load may give. */
 export interface Homes<W extends Work> {
   /** The same one again in a later call. */
   cpu(): Promise<Pool<W>>;
-  gpu(): Promise<Pool<W>>;
+  gpu(adapter: string): Promise<Pool<W>>;
   /** Another one on the CPU, when the load is over. */
   later(): Promise<Pool<W>>;
   /** What a measurement holds for, beside the GPU. */
@@ -33,8 +33,11 @@ const RUNS = 3;
 const MOST_DIFFERENCE = 0.35;
 /** A GPU that is faster by less is not worth other scores. */
 const LEAST_GAIN = 1.25;
-/** How long a GPU is measured: milliseconds to start with, and so many times what the CPU took. */
-const LONGEST = { starting: 5000, times: 10 };
+/**
+ * How long a GPU may take, in milliseconds: to be named, and to be measured, for which it gets so
+ * many times what the CPU took too.
+ */
+const LONGEST = { answer: 10_000, starting: 5000, times: 10 };
 
 const SOFTWARE = "WebGPU computes in software here, which is slower than WebAssembly";
 
@@ -48,9 +51,14 @@ export async function chooseDevice(
 ): Promise<Home> {
   let reason;
   try {
-    const adapter = await findAdapter();
-    const gpu = device === "gpu" ? await homes.gpu() : await fasterGpu(adapter, homes);
-    return whileItLives(gpu, homes);
+    const { info } = await findAdapter();
+    const adapter = [info.vendor, info.architecture, info.device, info.description].join(" ");
+    if (device === "gpu") return whileItLives(await homes.gpu(adapter), homes);
+    if (info.isFallbackAdapter) throw new Error(SOFTWARE);
+    const slot = `device for ${await homes.about()} beside ${adapter}`;
+    const gpu = await fasterGpu(adapter, slot, homes);
+    // What was measured held for another driver.
+    return whileItLives(gpu, homes, () => homes.storage.remove(slot));
   } catch (error) {
     homes.signal?.throwIfAborted();
     reason = error instanceof Error ? error.message : String(error);
@@ -62,7 +70,11 @@ export async function chooseDevice(
 }
 
 /** A GPU that fails takes the call that it fails in, and all later ones, to the CPU. */
-function whileItLives(gpu: Pool<Reranking>, { later }: Homes<Reranking>): Home {
+function whileItLives(
+  gpu: Pool<Reranking>,
+  { later }: Homes<Reranking>,
+  failed?: () => Promise<void>,
+): Home {
   let reason: string;
   const cpu = new Lazy(async () => {
     const home = await later();
@@ -73,6 +85,7 @@ function whileItLives(gpu: Pool<Reranking>, { later }: Homes<Reranking>): Home {
     reason = message;
     warn(reason);
     gpu.abandon();
+    void failed?.();
   });
 }
 
@@ -84,23 +97,33 @@ function warn(reason: string): void {
 async function findAdapter(): Promise<GPUAdapter> {
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   if (!gpu) throw new Error("there is no WebGPU here, which browsers have on secure origins alone");
-  const adapter = await gpu.requestAdapter();
+  // Imports are not theirs, and the GPU's bindings are imported.
+  if ("ServiceWorkerGlobalScope" in globalThis) throw new Error("service workers compute on the CPU");
+  const adapter = await answered(gpu.requestAdapter());
   if (!adapter) throw new Error("WebGPU finds no GPU that it may use");
+  if (!adapter.info) throw new Error("this browser's WebGPU does not name its GPU; update it");
   return adapter;
+}
+
+/** A driver that hangs keeps nobody waiting. */
+async function answered<T>(asked: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("WebGPU does not answer")), LONGEST.answer);
+  });
+  return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }
 
 /** The home on the GPU, if it is the faster one; otherwise rejects with what speaks for the CPU. */
 async function fasterGpu(
-  { info }: GPUAdapter,
+  adapter: string,
+  slot: string,
   homes: Homes<Reranking>,
 ): Promise<Pool<Reranking>> {
-  if (info?.isFallbackAdapter) throw new Error(SOFTWARE);
   const { storage, signal } = homes;
-  const adapter = [info.vendor, info.architecture, info.device, info.description].join(" ");
-  const slot = `device for ${await homes.about()} beside ${adapter}`;
   const known = await noted(storage, slot);
   if (known?.device === "cpu") throw new Error(known.reason);
-  const gpu = await homes.gpu();
+  const gpu = await homes.gpu(adapter);
   try {
     gpu.deviceReason = known?.reason ?? (await compared());
     return gpu;
@@ -114,7 +137,7 @@ async function fasterGpu(
     const cpu = await homes.cpu();
     await cpu.settled();
     const choice = await compare(cpu, gpu, signal);
-    await storage.write(slot, VERSION, JSON.stringify(choice));
+    await storage.write(slot, versionHere(), JSON.stringify(choice));
     if (choice.device === "cpu") throw new Error(choice.reason);
     void cpu.dispose();
     return choice.reason;
@@ -123,7 +146,7 @@ async function fasterGpu(
 
 /** What an earlier load has measured. */
 async function noted(storage: Storage, slot: string): Promise<Choice | undefined> {
-  const note = await storage.read(slot, VERSION);
+  const note = await storage.read(slot, versionHere());
   try {
     return note && (JSON.parse(new TextDecoder().decode(note)) as Choice);
   } catch {

@@ -246,7 +246,10 @@ async function made(
   if (setup.kind === "embedder") return new Embedder(inside, setup.options, checked);
   if (!setup.gpu) return new Model(inside, setup.cache, checked);
   const onGpu = (Model as GpuBindings["Model"]).loadOnGpu(inside, setup.cache, checked, false);
-  return watched(bindings, onGpu);
+  const model = watched(bindings, onGpu);
+  // One that comes after all is in nobody's hands.
+  model.catch(() => onGpu.then((late) => late.free()).catch(() => {}));
+  return model;
 }
 
 /** How often what is promised is looked after, and how long it may take: milliseconds. */

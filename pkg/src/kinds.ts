@@ -51,7 +51,7 @@ export function reranking(options: LoadOptions): Kind<Reranking> {
     // A GPU's scores have other keys, and would go with the first that are saved beside them.
     keeper: ({ cache, gpu }, storage) =>
       persistent && cache
-        ? keeperOf(storage, `scores ${gpu ? "of a GPU " : ""}${cache.fingerprint}`)
+        ? keeperOf(storage, `scores ${cache.fingerprint}${gpu ? ` of GPU ${gpu.adapter}` : ""}`)
         : undefined,
     choose: device === "cpu" ? undefined : (homes) => chooseDevice(device, homes),
   };

@@ -3,7 +3,7 @@
 import type { EmbedderLoadOptions, LoadOptions } from "../types/index.js";
 import { unlessAborted } from "./abort.js";
 import { blobOf, DamagedCopy } from "./content.js";
-import { CrossrankError } from "./errors.js";
+import { CrossrankError, WorkerDied } from "./errors.js";
 import type { Home } from "./home.js";
 import { check, invalid, isObject, show, urlOf } from "./input.js";
 import { Instance } from "./instance.js";
@@ -50,6 +50,14 @@ export function loader(platform: Platform): Load {
       return use(storage).catch(unlessDamaged(storage)).catch(unlessDamaged(new Storage("none")));
     }
 
+    const fingerprints = new WeakMap<ModelFiles, ReturnType<typeof fingerprintOf>>();
+    /** It may have to read and hash all of a model. */
+    function fingerprint(files: ModelFiles): ReturnType<typeof fingerprintOf> {
+      const known = fingerprints.get(files) ?? fingerprintOf(source, files);
+      fingerprints.set(files, known);
+      return known;
+    }
+
     const read = (storage: Storage, watch: Watch) =>
       readModel(kind.name, source, platform, storage, watch);
 
@@ -63,7 +71,7 @@ export function loader(platform: Platform): Load {
     /** The model for a place, and how it is made there. */
     async function readyFor({ modules, gpu }: Place, reading: Promise<ReadModel>): Promise<Read<W>> {
       const [model] = await Promise.all([reading, modules.compile()]);
-      const setup = await kind.setup(() => fingerprintOf(source, model.files), gpu);
+      const setup = await kind.setup(() => fingerprint(model.files), gpu);
       return { ...model, setup };
     }
 
@@ -102,7 +110,9 @@ export function loader(platform: Platform): Load {
         return await Pool.load(seats, { home: "workers", cache, keeper, goesOn: !gpu });
       } catch (error) {
         const startFailed = error instanceof CrossrankError && error.code === "runtime-failed";
-        if (!(startFailed && workers.auto)) throw error;
+        // Where a GPU ends a worker it would end the page.
+        const diedOnCpu = error instanceof WorkerDied && !gpu;
+        if (!((startFailed || diedOnCpu) && workers.auto)) throw error;
         return inThread(place, await parts);
       }
     }
@@ -141,7 +151,7 @@ export function loader(platform: Platform): Load {
       }
     }
 
-    async function onGpu(reading: Promise<ReadModel>): Promise<Pool<W>> {
+    async function onGpu(adapter: string, reading: Promise<ReadModel>): Promise<Pool<W>> {
       if (!gpuFiles) throw new CrossrankError("gpu-failed", "this runtime has no WebGPU");
       const { wasm, bindings } = gpuFiles;
       return pool(
@@ -149,7 +159,7 @@ export function loader(platform: Platform): Load {
           // One worker keeps the GPU busy.
           workers: { ...workers, count: Math.min(workers.count, 1) },
           modules: gpuModules(wasm(), platform, storage),
-          gpu: { bindings: urlOf(platform, bindings(), "gpuFiles").href },
+          gpu: { adapter, bindings: urlOf(platform, bindings(), "gpuFiles").href },
         },
         reading,
       );
@@ -169,11 +179,11 @@ export function loader(platform: Platform): Load {
       try {
         return await choose({
           cpu: () => (first ??= kept(onCpu(reading))),
-          gpu: () => kept(onGpu(reading)),
+          gpu: (adapter) => kept(onGpu(adapter, reading)),
           later,
           about: async () => {
-            const { fingerprint } = await fingerprintOf(source, (await reading).files);
-            return `${fingerprint} in ${workers.count} workers`;
+            const model = await fingerprint((await reading).files);
+            return `${model.fingerprint} in ${workers.count} workers`;
           },
           storage,
           signal,

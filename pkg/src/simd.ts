@@ -1,7 +1,7 @@
 // Which of the package's WebAssembly files this engine should run.
 
 import type { Storage } from "./storage.js";
-import { VERSION } from "./version.js";
+import { versionHere } from "./version.js";
 
 /** The instructions that a file needs. The relaxed ones have an 8-bit dot product. */
 export type Build = "simd128" | "relaxed-simd";
@@ -38,8 +38,8 @@ function isRelaxedRight(): boolean {
   }
 }
 
-/** What the note of a failure is about: a build that fails in one engine may be right in the next. */
-const note = () => ["no-relaxed-simd", `${VERSION} ${globalThis.navigator?.userAgent}`] as const;
+/** What the note of a failure is about. */
+const note = () => ["no-relaxed-simd", versionHere()] as const;
 
 /** The build for this engine. */
 export async function chooseBuild(storage: Storage): Promise<Build> {

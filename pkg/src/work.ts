@@ -27,6 +27,8 @@ export interface Embedding {
 
 /** How a reranker is made on a GPU. */
 export interface GpuSetup {
+  /** What the browser tells of the GPU, whose scores differ a little from another one's. */
+  adapter: string;
   /** The address of the bindings: no part of a worker's script, which most load without them. */
   bindings: string;
 }

@@ -35,6 +35,8 @@ interface Running {
   port: WorkerPort;
   calls: Map<number, Call>;
   loaded: Promise<void>;
+  /** Its script came and runs. */
+  started: boolean;
   /** Ends the watch for the worker's end. */
   watch: AbortController;
 }
@@ -127,6 +129,7 @@ export class WorkerSeat<W extends Work> implements CacheSeat<W> {
       port: started(this.#source.start),
       calls: new Map(),
       loaded: Promise.resolve(),
+      started: false,
       watch: new AbortController(),
     };
     this.#running = running;
@@ -136,7 +139,8 @@ export class WorkerSeat<W extends Work> implements CacheSeat<W> {
     running.port.onMessage((reply: Reply) => this.#take(running, reply));
     running.port.onEnd((cause) => gone(new WorkerDied(cause)));
     running.loaded = this.#load(running, gone).catch((error) => {
-      const reason = error instanceof WorkerDied ? startFailed(error.cause) : error;
+      const notStarted = error instanceof WorkerDied && !running.started;
+      const reason = notStarted ? startFailed(error.cause) : error;
       gone(reason);
       throw reason;
     });
@@ -150,6 +154,7 @@ export class WorkerSeat<W extends Work> implements CacheSeat<W> {
     const late = setTimeout(() => gone(new WorkerDied()), LONGEST_START);
     const hold = this.#ask<boolean>(running, { id: this.#ids++, op: "hold", lock });
     const held = hold.finally(() => clearTimeout(late)).then((held) => {
+      running.started = true;
       if (held) watch(lock!, running.watch.signal, () => gone(new WorkerDied()));
     });
     // What the worker loads waits for it, and not for its answer.

@@ -68,6 +68,7 @@ function storageOf() {
   return {
     notes,
     read: async (slot, version) => notes.get(`${slot} ${version}`),
+    remove: async (slot) => void notes.forEach((_, key) => key.startsWith(slot) && notes.delete(key)),
     write: async (slot, version, content) => void notes.set(`${slot} ${version}`, Buffer.from(content)),
   };
 }
@@ -101,14 +102,14 @@ test("auto takes the GPU where it is clearly faster and right, and remembers tha
 
   // Another GPU is measured by itself.
   setAdapter({ vendor: "v", architecture: "b", device: "", description: "", isFallbackAdapter: false });
-  const third = homesOf({ cpu: homeOf(10, 1), gpu: homeOf(30, 1), storage });
+  const third = homesOf({ cpu: homeOf(10, 1), gpu: homeOf(200, 1), storage });
   await chooseDevice("auto", third);
   assert.deepEqual(third.loaded.sort(), ["cpu", "cpu", "gpu"]);
   assert.deepEqual(warnings, []);
 });
 
 for (const [what, gpu, reason] of [
-  ["slower than the CPU", homeOf(80, 1), /the GPU \d+ ms, and logits differ by at most 0\.00$/],
+  ["slower than the CPU", homeOf(300, 1), /the GPU \d+ ms, and logits differ by at most 0\.00$/],
   ["wrong", homeOf(1, 1.4), /differ by at most 0\.40 of 0\.35 allowed$/],
   ["giving no numbers", homeOf(1, NaN), /differ by at most NaN of 0\.35 allowed$/],
 ]) {
@@ -133,6 +134,37 @@ test("auto forgets what went wrong by chance", async () => {
   }
   assert.equal(storage.notes.size, 0);
   assert.deepEqual(warnings, []);
+});
+
+test("auto forgets a GPU that fails later", async () => {
+  const [cpu, gpu, storage] = [homeOf(40, 1), homeOf(1, 1), storageOf()];
+  const home = await chooseDevice("auto", homesOf({ cpu, gpu, storage }));
+  assert.equal(storage.notes.size, 1);
+  gpu.failure = new CrossrankError("gpu-failed", "lost");
+  assert.equal((await logitsOf(home)).reason, "gpu-failed");
+  assert.equal(storage.notes.size, 0);
+  assert.deepEqual(warnings, ["crossrank computes on the CPU: lost"]);
+});
+
+test("a GPU that cannot be had leaves the work to the CPU, with the reason", async (t) => {
+  const chosen = async () => {
+    const cpu = homeOf(1, 1);
+    const homes = homesOf({ cpu, gpu: homeOf(1, 1) });
+    assert.equal(await chooseDevice("gpu", homes), cpu);
+    assert.deepEqual(homes.loaded, ["cpu"]);
+    assert.deepEqual(warnings.splice(0), [`crossrank computes on the CPU: ${cpu.deviceReason}`]);
+    return cpu.deviceReason;
+  };
+  setAdapter(undefined);
+  assert.match(await chosen(), /finds no GPU/);
+  navigator.gpu.requestAdapter = async () => ({});
+  assert.match(await chosen(), /does not name its GPU/);
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  navigator.gpu.requestAdapter = () => new Promise(() => setImmediate(() => t.mock.timers.tick(10_000)));
+  assert.match(await chosen(), /does not answer/);
+  globalThis.ServiceWorkerGlobalScope = Object;
+  t.after(() => delete globalThis.ServiceWorkerGlobalScope);
+  assert.match(await chosen(), /service workers/);
 });
 
 test("a load that is aborted while it measures rejects with the reason", async () => {

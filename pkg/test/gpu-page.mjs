@@ -86,7 +86,7 @@ export async function mixCaches(options, pairs) {
   await gpu.dispose();
   const cache = await caches.open("crossrank");
   for (const { url } of await cache.keys()) {
-    const other = url.replace(encodeURIComponent("scores of a GPU "), encodeURIComponent("scores "));
+    const other = url.replace(/%20of%20GPU[^?]*/, "");
     if (other !== url) await cache.put(other, await cache.match(url));
   }
   const cpu = await load({ ...options, scoreCache });

@@ -42,6 +42,13 @@ const tricks = {
     changeGetter(GPUAdapter, "limits", shrunk);
   },
 
+  /** The browser throws in the core's code. */
+  throw() {
+    changeGetter(GPUAdapter, "limits", () => {
+      throw new TypeError("there are none");
+    });
+  },
+
   /** An adapter in software says that it is none. */
   disguise() {
     changeGetter(GPUAdapterInfo, "isFallbackAdapter", () => false);

@@ -152,6 +152,11 @@ describe("with an adapter", () => {
     });
   }
 
+  test("a worker that dies while it loads leaves it to the CPU, and not the GPU to the page", async (t) => {
+    const { run } = await open(t);
+    assertOnCpu(await run("visit", { device: "gpu", tricks: ["throw"] }, pairs), /has died/, true);
+  });
+
   for (const file of GPU_FILES) {
     test(`without ${file.split("/").pop()} it is the CPU`, async (t) => {
       const { run } = await open(t, (path) => (path === file ? { status: 404 } : {}));
