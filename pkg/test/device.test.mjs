@@ -52,14 +52,14 @@ function homeOf(ms, logit) {
 }
 
 /** The homes of a load, which counts them. */
-function homesOf({ cpu, gpu, storage = storageOf(), signal }) {
+function homesOf({ cpu, gpu, later = cpu, storage = storageOf(), signal }) {
   const loaded = [];
   const load = (name, home) => async () => {
     loaded.push(name);
     if (home instanceof Error) throw home;
     return home;
   };
-  const homes = { cpu: load("cpu", cpu), gpu: load("gpu", gpu), later: load("later", cpu) };
+  const homes = { cpu: load("cpu", cpu), gpu: load("gpu", gpu), later: load("later", later) };
   return { ...homes, about: async () => "model", storage, signal, loaded };
 }
 
@@ -138,7 +138,7 @@ test("auto forgets what went wrong by chance", async () => {
 
 test("auto forgets a GPU that fails later", async () => {
   const [cpu, gpu, storage] = [homeOf(40, 1), homeOf(1, 1), storageOf()];
-  const home = await chooseDevice("auto", homesOf({ cpu, gpu, storage }));
+  const home = await chooseDevice("auto", homesOf({ cpu, gpu, later: homeOf(1, 1), storage }));
   assert.equal(storage.notes.size, 1);
   gpu.failure = new CrossrankError("gpu-failed", "lost");
   assert.equal((await logitsOf(home)).reason, "gpu-failed");
