@@ -2,8 +2,8 @@
 
 use crate::tokenizer::Encoding;
 
-/// The most tokens in one batch on the CPU. Each batch reads all weights once, which many tokens share; more
-/// of them would leave the cache.
+/// The most tokens in one batch on the CPU. Each batch reads all weights once, which many tokens
+/// share; more of them would leave the cache.
 pub const BATCH_TOKENS: usize = 512;
 
 /// The fewest that are worth a batch, where threads could use more batches.

@@ -81,7 +81,8 @@ impl Reranker {
         precision: Precision,
     ) -> Result<Reranker> {
         let parts = Parts::new(files, options)?;
-        let runner = Runner::on_gpu(files, &parts.config, adapter, precision).await?;
+        let gpu = files.load_on_gpu(adapter, precision).await?;
+        let runner = Runner::on_gpu(gpu, &parts.config);
         let reranker = parts.into_reranker(runner)?;
         let engine = &reranker.runner.engine;
         let (query, document) = PLAIN_PAIR;
@@ -419,9 +420,7 @@ impl Parts {
             // Drivers round differently.
             #[cfg(feature = "gpu")]
             let key = match runner.engine.gpu().map(Gpu::adapter) {
-                Some(gpu) => [&gpu.backend, &gpu.name, &gpu.driver]
-                    .iter()
-                    .fold(key, |k, s| k.part(s.as_bytes())),
+                Some(adapter) => key.part(adapter.to_string().as_bytes()),
                 None => key,
             };
             (cache, key.key())

@@ -30,6 +30,27 @@ export async function unlessAborted<T>(
   return Promise.race([call(), aborted]).finally(() => signal.removeEventListener("abort", abort));
 }
 
+/**
+ * Makes the call with a signal, which aborts when the other one does, and with `late` after so many
+ * milliseconds; rejects with its reason as soon as it does.
+ */
+export async function unlessLate<T>(
+  milliseconds: number | undefined,
+  late: Error,
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new Stop(signal);
+  const timer =
+    milliseconds === undefined ? undefined : setTimeout(() => stop.abort(late), milliseconds);
+  try {
+    return await unlessAborted(stop.signal, () => call(stop.signal));
+  } finally {
+    clearTimeout(timer);
+    stop.unfollow();
+  }
+}
+
 /** Waits, unless the signal aborts first. */
 export function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;

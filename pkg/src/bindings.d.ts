@@ -62,12 +62,10 @@ export interface Bindings {
 /** The bindings of an instance that computes on a GPU. */
 export interface GpuBindings extends Bindings {
   Model: Bindings["Model"] & {
-    /** `f32`: without 16-bit floats, where the GPU has them. */
     loadOnGpu(
       files: WasmFiles,
       cache: CacheOptions | undefined,
       checked: boolean,
-      f32: boolean,
     ): Promise<WasmModel<Reranking>>;
   };
 }

@@ -1,6 +1,6 @@
 // The device of a reranker: the CPU, a GPU, or the faster of the two.
 
-import { Stop, unlessAborted } from "./abort.js";
+import { unlessLate } from "./abort.js";
 import { Fallback, Lazy } from "./fallback.js";
 import type { Control, Home } from "./home.js";
 import type { Pool } from "./pool.js";
@@ -51,7 +51,7 @@ export async function chooseDevice(
 ): Promise<Home> {
   let reason;
   try {
-    const { info } = await findAdapter();
+    const { info } = await findAdapter(homes.signal);
     const adapter = [info.vendor, info.architecture, info.device, info.description].join(" ");
     if (device === "gpu") return whileItLives(await homes.gpu(adapter), homes);
     if (info.isFallbackAdapter) throw new Error(SOFTWARE);
@@ -94,24 +94,16 @@ function warn(reason: string): void {
 }
 
 /** Rejects with the reason where there is none. */
-async function findAdapter(): Promise<GPUAdapter> {
+async function findAdapter(signal: AbortSignal | undefined): Promise<GPUAdapter> {
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   if (!gpu) throw new Error("there is no WebGPU here, which browsers have on secure origins alone");
   // Imports are not theirs, and the GPU's bindings are imported.
   if ("ServiceWorkerGlobalScope" in globalThis) throw new Error("service workers compute on the CPU");
-  const adapter = await answered(gpu.requestAdapter());
+  const late = new Error("WebGPU does not answer");
+  const adapter = await unlessLate(LONGEST.answer, late, signal, () => gpu.requestAdapter());
   if (!adapter) throw new Error("WebGPU finds no GPU that it may use");
   if (!adapter.info) throw new Error("this browser's WebGPU does not name its GPU; update it");
   return adapter;
-}
-
-/** A driver that hangs keeps nobody waiting. */
-async function answered<T>(asked: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("WebGPU does not answer")), LONGEST.answer);
-  });
-  return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }
 
 /** The home on the GPU, if it is the faster one; otherwise rejects with what speaks for the CPU. */
@@ -190,28 +182,25 @@ async function measure(
 ): Promise<Measured> {
   const logits: number[] = [];
   const times: number[] = [];
-  const stop = new Stop(signal);
-  const control: Control = {
-    options: {},
-    skipCache: true,
-    signal: stop.signal,
-    found: (_list, index, { logit }) => void (logits[index] = logit),
-    restarted() {},
-  };
   const late = new Error("it takes too long");
-  const timer = most === undefined ? undefined : setTimeout(() => stop.abort(late), most);
   try {
-    for (let run = 0; run <= RUNS; run++) {
-      const begun = performance.now();
-      await unlessAborted(stop.signal, () => home.run(TRIAL, control));
-      times.push(performance.now() - begun);
-    }
+    await unlessLate(most, late, signal, async (signal) => {
+      const control: Control = {
+        options: {},
+        skipCache: true,
+        signal,
+        found: (_list, index, { logit }) => void (logits[index] = logit),
+        restarted() {},
+      };
+      for (let run = 0; run <= RUNS; run++) {
+        const begun = performance.now();
+        await home.run(TRIAL, control);
+        times.push(performance.now() - begun);
+      }
+    });
   } catch (error) {
     if (error !== late) throw error;
     return { ms: Infinity, logits };
-  } finally {
-    clearTimeout(timer);
-    stop.unfollow();
   }
   const counted = times.slice(1).sort((a, b) => a - b);
   return { ms: counted[Math.floor(RUNS / 2)]!, logits };

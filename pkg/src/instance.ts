@@ -245,7 +245,7 @@ async function made(
   const checked = canHash();
   if (setup.kind === "embedder") return new Embedder(inside, setup.options, checked);
   if (!setup.gpu) return new Model(inside, setup.cache, checked);
-  const onGpu = (Model as GpuBindings["Model"]).loadOnGpu(inside, setup.cache, checked, false);
+  const onGpu = (Model as GpuBindings["Model"]).loadOnGpu(inside, setup.cache, checked);
   const model = watched(bindings, onGpu);
   // One that comes after all is in nobody's hands.
   model.catch(() => onGpu.then((late) => late.free()).catch(() => {}));

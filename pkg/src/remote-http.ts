@@ -1,6 +1,6 @@
 // One question to a service: timeouts, retries, and what its refusals mean.
 
-import { backoff, pause, unlessAborted } from "./abort.js";
+import { backoff, pause, unlessLate } from "./abort.js";
 import { CrossrankError } from "./errors.js";
 import { complaintOf } from "./remote-api.js";
 
@@ -77,28 +77,20 @@ async function send(line: Line, body: string, signal?: AbortSignal): Promise<unk
 
 async function exchange(line: Line, body: string, signal?: AbortSignal) {
   const { url, apiKey, fetch, timeout } = line;
-  const stop = new AbortController();
-  const forward = () => stop.abort(signal!.reason);
-  if (signal?.aborted) forward();
-  signal?.addEventListener("abort", forward, { once: true });
-  const timer = setTimeout(() => stop.abort(), timeout);
+  const late = new Error("it takes too long");
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (apiKey !== undefined) headers.authorization = `Bearer ${apiKey}`;
   try {
     // A redirect is not followed: the key is for this service only.
-    const init = { method: "POST", headers, body, redirect: "manual", signal: stop.signal } as const;
-    return await unlessAborted(stop.signal, async () => {
-      const response = await fetch(url, init);
+    const init = { method: "POST", headers, body, redirect: "manual" } as const;
+    return await unlessLate(timeout, late, signal, async (signal) => {
+      const response = await fetch(url, { ...init, signal });
       return { response, text: await response.text() };
     });
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
-    const late = stop.signal.aborted;
-    const what = late ? `does not answer within ${timeout} ms` : "cannot be reached, or hangs up";
+    const what = cause === late ? `does not answer within ${timeout} ms` : "cannot be reached, or hangs up";
     throw new Passing(what, undefined, cause);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", forward);
   }
 }
 

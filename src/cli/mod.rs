@@ -14,6 +14,7 @@ mod passages;
 mod prepare;
 mod pull;
 mod remote;
+mod replace;
 mod rerank;
 #[cfg(feature = "search")]
 mod search;
@@ -129,6 +130,7 @@ impl ModelArgs {
 }
 
 /// Why a command failed: the code of an error kind, and a line that says what to do.
+#[derive(Debug)]
 struct Failure {
     code: &'static str,
     message: String,
@@ -150,6 +152,11 @@ impl From<crossrank::Error> for Failure {
 fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
     let what = what.into();
     move |error| Failure::new("io", format!("{what} ({error})"))
+}
+
+/// The threads of this machine.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
 fn at_least_one(name: &str, value: i64) -> Result<usize, Failure> {

@@ -1,7 +1,6 @@
 //! `crossrank prepare` and `crossrank quantize`: a model folder as one file.
 
-use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
+use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use crossrank::{Bits, Embedder, EmbedderOptions, LoadOptions, ModelFiles, Rerank
 use serde::Deserialize;
 
 use super::input::read_jsonl;
+use super::replace::replace;
 use super::{Failure, io, model};
 
 #[derive(Args)]
@@ -81,28 +81,12 @@ fn write<T>(
     output: &Path,
     write: impl FnOnce(BufWriter<&File>) -> crossrank::Result<T>,
 ) -> Result<(u64, T), Failure> {
-    let what = || format!("cannot write {}", output.display());
-    // Of its own, because another run may be writing the same file.
-    let number = RandomState::new().hash_one(output);
-    let name = output.file_name().unwrap_or_default().to_string_lossy();
-    let unfinished = output.with_file_name(format!("{name}.{number:016x}.unfinished"));
-    let file = File::create_new(&unfinished).map_err(io(what()))?;
-    let written = write(BufWriter::new(&file)).and_then(|written| {
-        try_out(ModelFiles::read(&unfinished)?)?;
-        Ok(written)
-    });
-    let renamed = written.map_err(Failure::from).and_then(|written| {
-        // A file that a power failure cut short would have its final name all the same.
-        file.sync_all().map_err(io(what()))?;
-        let bytes = file.metadata().map_err(io(what()))?.len();
-        fs::rename(&unfinished, output).map_err(io(what()))?;
-        Ok((bytes, written))
-    });
-    if renamed.is_err() {
-        // What failed is told; a file that stays is no more than that.
-        drop(fs::remove_file(&unfinished));
-    }
-    renamed
+    replace(output, |unfinished, file| {
+        let written = write(BufWriter::new(file))?;
+        try_out(ModelFiles::read(unfinished)?)?;
+        let size = file.metadata().map_err(io(format!("cannot write {}", output.display())))?;
+        Ok((size.len(), written))
+    })
 }
 
 /// Loads the model, which looks at its tokenizer too and scores a pair or embeds a text.

@@ -115,7 +115,7 @@ fn software_is_measured_to_be_slower() {
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn a_server_answers_by_the_cpu_when_it_loses_its_gpu() {
-    use crate::server::{Model, Options, Request, Routed, Server};
+    use crate::server::{Model, Options, Request, Server};
 
     let (_, options) = with_cache();
     let (devices, reports) = devices(&options);
@@ -138,8 +138,7 @@ fn a_server_answers_by_the_cpu_when_it_loses_its_gpu() {
     assert_ne!(by_gpu.body, expected.body);
 
     // Its texts are tokens for the GPU already when that goes.
-    let Routed::Read(job) = server.route(&request) else { panic!("it is for a model") };
-    let work = job.prepare(&|| false).ok().unwrap();
+    let Ok(work) = server.prepare(&request, &|| false) else { panic!("it is for a model") };
     gpu.gpu().unwrap().lose();
     let other = serde_json::json!({ "query": QUERY, "documents": ["not in the cache"] });
     let uncached = Request { body: serde_json::to_vec(&other).unwrap(), ..request.clone() };

@@ -349,6 +349,7 @@ mod tests {
         assert_eq!(of(&[0, 60, 128, 129]), [vec![0, 60, 128], vec![128, 129]]);
         assert_eq!(of(&[0, 512, 513, 700]), [[0, 512], [512, 513], [513, 700]]);
     }
+
     #[test]
     fn int8_layers_too_deep_for_integers_compute_in_floats() {
         for (inputs, deep) in [(LinearI8::MOST_INPUTS, false), (LinearI8::MOST_INPUTS + 1, true)] {

@@ -118,17 +118,10 @@ impl Engine {
         ))
     }
 
-    /// Puts a recognised model on a GPU.
+    /// A model that is on a GPU.
     #[cfg(feature = "gpu")]
-    pub async fn on_gpu(
-        files: &ModelFiles,
-        config: &Config,
-        adapter: &Adapter,
-        precision: Precision,
-    ) -> Result<Engine> {
-        let gpu = files.load_on_gpu(adapter, precision).await?;
-        let (plan, output) = (Plan::Gpu(Box::new(gpu)), config.output.clone());
-        Ok(Engine { plan, output, warning: None })
+    pub fn on_gpu(gpu: Gpu, config: &Config) -> Engine {
+        Engine { plan: Plan::Gpu(Box::new(gpu)), output: config.output.clone(), warning: None }
     }
 
     /// The GPU that computes, where one does.
@@ -157,9 +150,12 @@ impl Engine {
     /// What each sequence gives, one after another: its logit, or the elements of its vector. It
     /// does not depend on the other sequences.
     pub fn run(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
-        let mut run = self.start(sequences);
+        self.finish(&mut self.start(sequences))
+    }
+
+    fn finish(&self, run: &mut Run) -> Result<Vec<f32>> {
         loop {
-            if let Some(outputs) = self.step(&mut run)? {
+            if let Some(outputs) = self.step(run)? {
                 return Ok(outputs);
             }
         }
@@ -223,11 +219,7 @@ impl Engine {
         if let (Plan::Gpu(gpu), State::Gpu(sequences)) = (&self.plan, &run.0) {
             return gpu.run(&sequences.iter().collect::<Vec<_>>()).await;
         }
-        loop {
-            if let Some(outputs) = self.step(run)? {
-                return Ok(outputs);
-            }
-        }
+        self.finish(run)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Adapters, and an opened device whose failures become errors.
 
+use std::fmt::{self, Display, Formatter};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -70,6 +71,18 @@ impl Adapter {
             name: info.name,
             inner,
         }
+    }
+}
+
+/// All of it in words, which tell it from others.
+impl Display for Adapter {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Adapter { name, backend, driver, software, f16, .. } = self;
+        let floats = if *f16 { "f16" } else { "f32" };
+        let software = if *software { "software on the CPU" } else { "" };
+        let parts = [name.as_str(), backend, driver, floats, software];
+        let known: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        f.write_str(&known.join(", "))
     }
 }
 

@@ -46,7 +46,8 @@ impl LinearI8 {
     /// Weights stored as u8 are recentred by the caller: 128 less, and so their zero points.
     ///
     /// # Panics
-    /// Where a length does not fit, `k` is above [`LinearI8::MOST_INPUTS`], or a zero point is not an i8.
+    /// Where a length does not fit, `k` is above [`LinearI8::MOST_INPUTS`], or a zero point is not
+    /// an i8.
     pub fn new(
         kernel: Kernel,
         (k, n): (usize, usize),

@@ -9,7 +9,7 @@ use crate::batch::{self, BATCH_TOKENS, Order};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "gpu")]
-use crate::gpu::{Adapter, Precision};
+use crate::gpu::Gpu;
 use crate::model::{Config, ModelFiles};
 use crate::tokenizer::Encoding;
 
@@ -55,16 +55,10 @@ impl Runner {
         Ok(Runner { engine: Engine::load(files, config)?, threads })
     }
 
-    /// Puts a graph on a GPU, which one thread keeps busy.
+    /// A model that is on a GPU, which one thread keeps busy.
     #[cfg(feature = "gpu")]
-    pub async fn on_gpu(
-        files: &ModelFiles,
-        config: &Config,
-        adapter: &Adapter,
-        precision: Precision,
-    ) -> Result<Runner> {
-        let engine = Engine::on_gpu(files, config, adapter, precision).await?;
-        Ok(Runner { engine, threads: 1 })
+    pub fn on_gpu(gpu: Gpu, config: &Config) -> Runner {
+        Runner { engine: Engine::on_gpu(gpu, config), threads: 1 }
     }
 
     /// The most tokens of a batch.

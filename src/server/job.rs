@@ -15,34 +15,27 @@ use super::work::{Reader, Work};
 use super::{Api, Endpoint, Model, Server, batch, cohere, jina, parse, search, tei, voyage};
 
 /// A request's texts, before they are tokens.
-pub struct Job(Kind);
-
-enum Kind {
+pub(super) enum Job {
     Rerank(RerankJob),
     Embed(EmbedJob),
 }
 
 impl Job {
     /// Reads a request's body. The endpoint is one that a model answers.
-    pub(super) fn parse(
-        server: &Server,
-        endpoint: Endpoint,
-        request: &Request,
-    ) -> Result<Job, Failure> {
-        let kind = match endpoint {
-            Endpoint::Rerank(api) => Kind::Rerank(parse::job(server, api, request)?),
-            Endpoint::Embed(api) => Kind::Embed(EmbedJob::parse(server, api, request)?),
-            _ => return Err(Failure::new(FailureKind::NoRoute, "no model answers this route")),
-        };
-        Ok(Job(kind))
+    pub fn parse(server: &Server, endpoint: Endpoint, request: &Request) -> Result<Job, Failure> {
+        match endpoint {
+            Endpoint::Rerank(api) => Ok(Job::Rerank(parse::job(server, api, request)?)),
+            Endpoint::Embed(api) => Ok(Job::Embed(EmbedJob::parse(server, api, request)?)),
+            _ => Err(Failure::new(FailureKind::NoRoute, "no model answers this route")),
+        }
     }
 
     /// The first step: cache and tokens. `cancelled` is asked between texts. The `Err` is the
     /// response, where there is nothing to read.
     pub fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Work, Response> {
-        match self.0 {
-            Kind::Rerank(job) => job.prepare(cancelled),
-            Kind::Embed(job) => job.prepare(cancelled),
+        match self {
+            Job::Rerank(job) => job.prepare(cancelled),
+            Job::Embed(job) => job.prepare(cancelled),
         }
     }
 }

@@ -6,10 +6,9 @@
 //!    checks the route, the method and the token.
 //! 3. Call [`Server::respond`] with the whole request, which scores on the caller's thread.
 //!
-//! A server that reads for many clients together takes step 3 apart: [`Server::route`] gives a
-//! [`Job`] or the answer, [`Job::prepare`] the [`Work`] with what is to be read, and
-//! [`Work::answer`] turns the model's outputs, or a [`Failure`], into the response, unless
-//! [`Work::begins_again`].
+//! A server that reads for many clients together takes step 3 apart: [`Server::prepare`] gives the
+//! answer, or the [`Work`] with what is to be read, and [`Work::answer`] turns the model's outputs, or
+//! a [`Failure`], into the response, unless [`Work::begins_again`].
 //!
 //! | Route | What it is |
 //! |---|---|
@@ -50,9 +49,10 @@ use crate::cache::ScoreCache;
 use crate::devices::Devices;
 use crate::embedder::Embedder;
 
+use job::Job;
+
 pub use auth::Tokens;
 pub use failure::{Failure, FailureKind};
-pub use job::Job;
 pub use message::{Request, Response};
 pub use metrics::Metrics;
 pub use search::{Candidate, Index};
@@ -200,14 +200,6 @@ const ROUTES: [(&str, &str, Endpoint); 13] = [
     ("GET", "/metrics", Endpoint::Metrics),
 ];
 
-/// What a request became.
-pub enum Routed {
-    /// The answer.
-    Done(Response),
-    /// Texts for a model to read.
-    Read(Job),
-}
-
 impl Server {
     /// A server of these models. The first is the one that requests without a model name get.
     ///
@@ -262,16 +254,21 @@ impl Server {
         }
     }
 
-    /// Answers a request, or reads from it what a model is to read; a search asks the index here.
-    /// The request was admitted.
-    pub fn route(&self, request: &Request) -> Routed {
+    /// Reads from a request what a model is to read; a search asks the index here. The request was
+    /// admitted. `cancelled` is asked between texts. The `Err` is the response, where there is
+    /// nothing to read.
+    pub fn prepare(
+        &self,
+        request: &Request,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Work, Response> {
         let (Some(endpoint), _) = find(request) else {
             let failure = Failure::new(FailureKind::NoRoute, "there is no such route");
-            return Routed::Done(self.refuse(request, failure));
+            return Err(self.refuse(request, failure));
         };
-        let response = match endpoint {
+        Err(match endpoint {
             Endpoint::Rerank(_) | Endpoint::Embed(_) => match Job::parse(self, endpoint, request) {
-                Ok(job) => return Routed::Read(job),
+                Ok(job) => return job.prepare(cancelled),
                 Err(failure) => self.refuse(request, failure),
             },
             Endpoint::Info => tei::info(self),
@@ -281,22 +278,16 @@ impl Server {
                 let cache = self.options.cache.as_ref().map(|c| c.stats());
                 Response::text(200, self.metrics.text(cache))
             }
-        };
-        Routed::Done(response)
+        })
     }
 
     /// Answers a request on the caller's thread.
-    pub fn respond(&self, request: Request) -> Response {
+    pub fn respond(&self, mut request: Request) -> Response {
         if let Err(response) = self.admit(&request) {
             return response;
         }
-        let mut request = request;
         loop {
-            let job = match self.route(&request) {
-                Routed::Done(response) => return response,
-                Routed::Read(job) => job,
-            };
-            let work = match job.prepare(&|| false) {
+            let work = match self.prepare(&request, &|| false) {
                 Ok(work) => work,
                 Err(response) => return response,
             };

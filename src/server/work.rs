@@ -42,7 +42,7 @@ impl Work {
         &self.sequences
     }
 
-    /// Whether the request should be routed once more in place of the answer, because its device
+    /// Whether the request should be prepared once more in place of the answer, because its device
     /// failed and another has taken its place: the scores of an answer are all of one.
     pub fn begins_again(&self, outputs: &Result<Vec<f32>, Failure>) -> bool {
         outputs.is_err() && !self.reader.is_current()

@@ -25,22 +25,19 @@ impl Info<'_> {
 
 #[wasm_bindgen(js_class = Model)]
 impl Model {
-    /// Loads a model, as the constructor does, on the GPU that there is. `f32`: without 16-bit
-    /// floats, where the adapter has them.
+    /// Loads a model, as the constructor does, on the GPU that there is.
     #[wasm_bindgen(js_name = loadOnGpu)]
     pub async fn load_on_gpu(
         files: Files,
         cache: JsValue,
         checked: bool,
-        f32: bool,
     ) -> Result<Model, JsValue> {
         wasm_panic::keep();
         let (cache, load) = load_options(cache)?;
         let reranker = async {
             let files = files.into_model(checked)?;
             let adapter = Adapter::fastest().await?;
-            let precision = if f32 { Precision::F32 } else { Precision::Best };
-            Reranker::on_gpu(&files, load, &adapter, precision).await
+            Reranker::on_gpu(&files, load, &adapter, Precision::Best).await
         };
         Ok(Model { reranker: reranker.await.map_err(to_js_error)?, cache })
     }

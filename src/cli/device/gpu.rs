@@ -1,16 +1,17 @@
 //! GPUs: which there are, whether one is faster than the CPU, and what is remembered of that.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
-use std::{env, fs, io};
+use std::{env, fs};
 
 use clap::Args;
 use crossrank::gpu::{Adapter, Precision, adapters, block_on};
 use crossrank::{Devices, LoadOptions, ModelFiles, Reranker, Trial};
 use serde::Serialize;
 
-use super::super::Failure;
+use super::super::replace::replace;
+use super::super::{Failure, cores, io};
 use super::Voice;
 
 #[derive(Args)]
@@ -30,17 +31,13 @@ struct Listed {
 
 pub fn run(args: &DevicesArgs) -> Result<String, Failure> {
     let gpus = block_on(async { Ok(adapters().await) })?;
-    let listed = Listed { threads: available_parallelism().map_or(1, |n| n.get()), gpus };
+    let listed = Listed { threads: cores(), gpus };
     if args.json {
         return Ok(serde_json::to_string_pretty(&listed).expect("strings and numbers") + "\n");
     }
     let mut text = format!("cpu  {} threads\n", listed.threads);
-    for Adapter { name, backend, driver, f16, software, .. } in &listed.gpus {
-        let floats = if *f16 { "f16" } else { "f32" };
-        let software = if *software { "software on the CPU" } else { "" };
-        let parts = [name.as_str(), backend, driver, floats, software];
-        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        text += &format!("gpu  {}\n", parts.join(", "));
+    for adapter in &listed.gpus {
+        text += &format!("gpu  {adapter}\n");
     }
     if listed.gpus.is_empty() {
         text += "gpu  none, or none with a driver\n";
@@ -112,11 +109,9 @@ fn chosen(
 
 /// What a measurement is of.
 fn key(files: &ModelFiles, options: &LoadOptions, adapter: &Adapter) -> String {
-    let Adapter { name, backend, driver, .. } = adapter;
-    let all = || available_parallelism().map_or(1, |n| n.get());
-    let threads = options.threads.unwrap_or_else(all);
+    let threads = options.threads.unwrap_or_else(cores);
     let (version, model) = (env!("CARGO_PKG_VERSION"), files.fingerprint());
-    format!("{version}, {name}, {backend}, {driver}, {threads} threads, {model}")
+    format!("{version}, {adapter}, {threads} threads, {model}")
 }
 
 /// The file with the measurements so far.
@@ -132,16 +127,16 @@ fn remembered(path: &Path) -> BTreeMap<String, Trial> {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-fn remember(path: &Path, key: String, trial: Trial) -> io::Result<()> {
+fn remember(path: &Path, key: String, trial: Trial) -> Result<(), Failure> {
     let mut trials = remembered(path);
     trials.insert(key, trial);
+    let what = || format!("cannot write {}", path.display());
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder).map_err(io(what()))?;
     }
+    let text = serde_json::to_string_pretty(&trials).expect("strings and numbers");
     // In one piece, for commands that read it meanwhile.
-    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
-    fs::write(&unfinished, serde_json::to_string_pretty(&trials)?)?;
-    fs::rename(unfinished, path)
+    replace(path, |_, mut file| file.write_all(text.as_bytes()).map_err(io(what())))
 }
 
 #[cfg(test)]

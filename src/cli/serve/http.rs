@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use crossrank::server::{Failure, FailureKind, Request, Response, Routed, Server, Work};
+use crossrank::server::{Failure, FailureKind, Request, Response, Server, Work};
 use hyper::body::Body as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -103,11 +103,7 @@ impl App {
             let (flag, held) = (cancelled.0.clone(), place.clone());
             let prepare = move || {
                 let _place = held;
-                let cancelled = || flag.load(Ordering::Relaxed);
-                match server.route(&body) {
-                    Routed::Done(response) => Err(response),
-                    Routed::Read(job) => job.prepare(&cancelled),
-                }
+                server.prepare(&body, &|| flag.load(Ordering::Relaxed))
             };
             let prepared: Result<Work, Response> =
                 tokio::task::spawn_blocking(prepare).await.ok()?;

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::device::{DeviceArgs, Voice};
-use super::{Failure, LongArgs, at_least_one, input, io, model};
+use super::{Failure, LongArgs, at_least_one, cores, input, io, model};
 use http::App;
 use scorer::Scorer;
 
@@ -112,7 +112,7 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
     let connections = at_least_one("--connections", args.connections)?;
     let threads = match args.threads {
         Some(threads) => at_least_one("--threads", threads)?,
-        None => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        None => cores(),
     };
     let tokens = read_tokens(args.token_file.as_deref())?;
     let address = address(args, &tokens)?;
