@@ -5,7 +5,7 @@
 //! the list: let a first stage (BM25, vectors) recall a hundred candidates and a [`Reranker`]
 //! put the ten best in order.
 //!
-//! 1. Load a model once: [`Reranker::embedded`] for the one inside this library,
+//! 1. Load a model once: [`Reranker::bundled`] for the one inside this library,
 //!    [`Reranker::load`] for a folder in the Hugging Face layout (`onnx/model_quantized.onnx` or
 //!    `onnx/model.onnx`, `tokenizer.json`, `config.json`) or for the one file that
 //!    [`ModelFiles::prepare`] makes of it, or [`ModelFiles::quantize_to`], in int8.
@@ -14,7 +14,7 @@
 //!
 //! ```no_run
 //! # fn main() -> crossrank::Result<()> {
-//! let reranker = crossrank::Reranker::embedded()?;
+//! let reranker = crossrank::Reranker::bundled()?;
 //! let documents = ["Milvus is a vector database.", "SQL queries relational data."];
 //! let ranking = reranker.rerank("what is a vector database", &documents, 1)?;
 //! println!("{}", documents[ranking.results[0].index]);
@@ -76,8 +76,8 @@
 //!
 //! The feature `embedded-model` (on by default) compiles `models/minilm-l6-en` and
 //! `models/all-minilm-l6-v2` of the source repository into the library. The crates.io package is
-//! limited to 10 MiB and comes without them: there [`Reranker::embedded`] and
-//! [`Embedder::embedded`] answer [`ErrorKind::ModelNotInstalled`]. Take the folders from the
+//! limited to 10 MiB and comes without them: there [`Reranker::bundled`] and
+//! [`Embedder::bundled`] answer [`ErrorKind::ModelNotInstalled`]. Take the folders from the
 //! repository or from the npm packages `crossrank-minilm-l6-en` and `crossrank-all-minilm-l6-v2`, and
 //! load them. The models have licences of their own, in their folders.
 //!
@@ -93,24 +93,21 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
-#[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
-mod backend;
 mod batch;
 mod cache;
 mod devices;
 mod embedder;
 mod engine;
 mod error;
-#[cfg(not(target_arch = "wasm32"))]
-mod folder;
 pub mod fusion;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 #[cfg(all(feature = "hub", not(target_arch = "wasm32")))]
 pub mod hub;
 mod kernels;
-mod mapped;
 mod model;
+#[cfg(not(target_arch = "wasm32"))]
+mod model_dir;
 mod quantize;
 mod rank;
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
@@ -122,20 +119,10 @@ mod runner;
 mod score;
 #[cfg(feature = "server")]
 pub mod server;
-mod subword;
 mod tokenizer;
-// A WebAssembly build is the package's or the edge's: each carries what it needs and no more.
-#[cfg(all(target_arch = "wasm32", not(feature = "server")))]
-mod wasm_api;
-#[cfg(all(target_arch = "wasm32", feature = "server"))]
-mod wasm_edge;
-#[cfg(target_arch = "wasm32")]
-mod wasm_files;
-#[cfg(target_arch = "wasm32")]
-mod wasm_panic;
+#[cfg(all(any(feature = "edge", feature = "js"), target_arch = "wasm32"))]
+mod wasm;
 
-#[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
-pub use backend::{Backend, Fallback};
 pub use batch::BATCH_TOKENS;
 pub use bytes::Bytes;
 pub use cache::{CacheKey, CacheStats, ScoreCache};
@@ -147,7 +134,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
 pub use quantize::{Bits, Quantized, SAMPLE};
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
-pub use remote::{Api, Remote, RemoteOptions};
+pub use remote::{Api, Backend, Fallback, Remote, RemoteOptions};
 pub use reranker::{
     LoadOptions, LongDocuments, Pending, RankedDocument, Ranking, RerankOptions, Reranker,
     ScoredList, Scoring,

@@ -11,13 +11,13 @@ cd "$(dirname "$0")/../.."
 variant=${1:-simd128}
 relaxed=(-- -C target-feature=+relaxed-simd)
 case $variant in
-  simd128) name=crossrank features= own=() bindings=bindings ;;
-  relaxed-simd) name=crossrank-relaxed-simd features= own=("${relaxed[@]}") bindings=bindings ;;
-  general) name=crossrank-general features=general own=() bindings=bindings ;;
-  gpu) name=crossrank-gpu features=gpu own=() bindings=gpu-bindings ;;
-  edge) name=crossrank-edge features=server own=() bindings=edge-bindings ;;
+  simd128) name=crossrank features=js own=() bindings=bindings ;;
+  relaxed-simd) name=crossrank-relaxed-simd features=js own=("${relaxed[@]}") bindings=bindings ;;
+  general) name=crossrank-general features=js,general own=() bindings=bindings ;;
+  gpu) name=crossrank-gpu features=js,gpu own=() bindings=gpu-bindings ;;
+  edge) name=crossrank-edge features=edge own=() bindings=edge-bindings ;;
   edge-relaxed-simd)
-    name=crossrank-edge-relaxed-simd features=server own=("${relaxed[@]}") bindings=edge-bindings
+    name=crossrank-edge-relaxed-simd features=edge own=("${relaxed[@]}") bindings=edge-bindings
     ;;
   *) echo "build.sh: no variant is called $variant" >&2; exit 2 ;;
 esac
@@ -33,7 +33,7 @@ mkdir -p "$dist" "$tools" "$work"
 # --- WebAssembly -----------------------------------------------------------------------------
 
 # What a variant adds is for our own crate alone, so that variants share their dependencies.
-pkg/scripts/wasm-cargo.sh +simd128 "$target" rustc --lib --crate-type cdylib --profile wasm \
+pkg/scripts/wasm-cargo.sh +simd128 "$target" rustc --package crossrank --lib --crate-type cdylib --profile wasm \
   --no-default-features --features "$features" --locked "${own[@]}"
 wasm=$target/$triple/wasm/crossrank.wasm
 

@@ -21,12 +21,12 @@ fn adapter() -> Adapter {
 }
 
 fn on_gpu(options: &LoadOptions) -> Reranker {
-    let (files, adapter) = (ModelFiles::embedded().unwrap(), adapter());
+    let (files, adapter) = (ModelFiles::bundled_reranker().unwrap(), adapter());
     block_on(Reranker::on_gpu(&files, options.clone(), &adapter, Precision::Best)).unwrap()
 }
 
 fn on_cpu(options: &LoadOptions) -> Reranker {
-    Reranker::from_files(&ModelFiles::embedded().unwrap(), options.clone()).unwrap()
+    Reranker::from_files(&ModelFiles::bundled_reranker().unwrap(), options.clone()).unwrap()
 }
 
 fn with_cache() -> (Arc<ScoreCache>, LoadOptions) {

@@ -109,7 +109,7 @@ fn other_graphs_are_refused() {
 
 #[test]
 fn known_encoders_are_recognised_and_no_others() {
-    let bundled = ModelFiles::embedded().unwrap();
+    let bundled = ModelFiles::bundled_reranker().unwrap();
     let engine = Engine::load(bundled.clone(), &Config::reranker(&bundled).unwrap()).unwrap();
     assert!(engine.kernel().is_some(), "{:?}", engine.warning);
 
@@ -218,7 +218,7 @@ fn every_kernel_gives_the_same_bits() {
 
 #[test]
 fn every_kernel_gives_the_same_vectors() {
-    let files = ModelFiles::embedded_embedder().unwrap();
+    let files = ModelFiles::bundled_embedder().unwrap();
     let sequence = |length: u32| Encoding {
         ids: (0..length).map(|i| 101 + i * 37).collect(),
         type_ids: vec![0; length as usize],
@@ -245,7 +245,7 @@ fn every_kernel_gives_the_same_vectors() {
 #[cfg(feature = "general")]
 #[test]
 fn general_operators_give_vectors_too() {
-    let files = ModelFiles::embedded_embedder().unwrap();
+    let files = ModelFiles::bundled_embedder().unwrap();
     let config = Config::embedder(&files, Pooling::Mean).unwrap();
     let other = Config { numbering: None, ..config.clone() };
     let sequences = [3u32, 12].map(|length| Encoding {

@@ -3,8 +3,8 @@
 use super::client::File;
 use super::{Model, Source, find};
 use crate::error::{Error, ErrorKind, Result};
-use crate::folder::GRAPHS;
 use crate::model::ModelFiles;
+use crate::model_dir::GRAPHS;
 
 /// What every model needs beside its graph.
 pub(super) const REQUIRED: [&str; 2] = ["tokenizer.json", "config.json"];

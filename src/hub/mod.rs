@@ -164,8 +164,8 @@ pub fn read(name: &str, options: &HubOptions) -> Result<ModelFiles> {
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         return match model.task {
-            Task::Rerank => ModelFiles::embedded(),
-            Task::Embed => ModelFiles::embedded_embedder(),
+            Task::Rerank => ModelFiles::bundled_reranker(),
+            Task::Embed => ModelFiles::bundled_embedder(),
         };
     }
     let Some(snapshot) = cached(name, options)? else {

@@ -17,7 +17,7 @@ pub struct Model {
     pub aliases: Vec<String>,
     /// What it is for.
     pub task: Task,
-    /// It is part of this library (see [`crate::ModelFiles::embedded`]) and in no repository.
+    /// It is part of this library (see [`crate::ModelFiles::bundled_reranker`]) and in no repository.
     #[serde(default)]
     pub bundled: bool,
     /// The repository that holds it as ONNX, which may be another than its name's.

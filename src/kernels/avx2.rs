@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::pack::{Block, Columns, GROUP, Packed, Panels};
+use super::layout::{Block, Columns, GROUP, Packed, Panels};
 use super::peel::peel;
 use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
 

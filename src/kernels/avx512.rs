@@ -4,7 +4,7 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::pack::{Columns, GROUP, Packed, Panels};
+use super::layout::{Columns, GROUP, Packed, Panels};
 use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
 
 /// Exists only where the CPU has AVX-512F, BW, VL and VNNI. Every unsafe call below rests on that: a

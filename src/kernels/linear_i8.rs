@@ -13,8 +13,8 @@
 //! else is in the batch.
 
 use super::Kernel;
+use super::layout::{Columns, GROUP, Packed, Panels};
 use super::math::Activation;
-use super::pack::{Columns, GROUP, Packed, Panels};
 use super::simd::{F32x16, Isa, LANES, MAGIC, Op, aligned, even};
 
 /// Bytes of the rows that are quantised before the panels pass over them: few enough for the cache,

@@ -29,11 +29,11 @@ mod avx2;
 mod avx512;
 #[cfg(test)]
 mod check;
+mod layout;
 mod linear_f32;
 mod linear_i8;
 mod math;
 mod norm;
-mod pack;
 #[cfg(any(target_arch = "x86_64", test))]
 mod peel;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -48,14 +48,14 @@ mod tests;
 mod tests_math;
 
 pub use attention::{AttentionScratch, Heads, attention};
+pub use layout::signed;
 pub use linear_f32::{LinearF32, linear_f32};
 pub use linear_i8::{Int8Scratch, LinearI8, linear_i8};
 pub use math::Activation;
 pub use norm::{NormParams, add_norm};
-pub use pack::signed;
 pub use simd::{aligned, even};
 
-use pack::{Columns, Packed};
+use layout::{Columns, Packed};
 use scalar::Scalar;
 use simd::{Isa, Op};
 

@@ -11,7 +11,7 @@
 //! block, which is multiplied on its own and added to the same result. Any int8 matrix can be
 //! treated in this way and stays exact; only the number of extra blocks depends on its values.
 
-use super::pack::{Block, Columns, GROUP, Packed};
+use super::layout::{Block, Columns, GROUP, Packed};
 use super::simd::LANES;
 
 /// The most that the weights of one sign in one 16-bit lane may add up to.

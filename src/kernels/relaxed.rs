@@ -16,7 +16,7 @@ use core::arch::wasm32::*;
 use core::array::from_fn;
 use std::sync::OnceLock;
 
-use super::pack::{Block, Columns, GROUP, Packed, Panels};
+use super::layout::{Block, Columns, GROUP, Packed, Panels};
 use super::simd::{Isa, LANES, Op, by_tiles};
 use super::simd128::{Lanes, Simd128, store_half};
 

@@ -186,7 +186,7 @@ pub(super) trait Isa: Copy {
     }
 
     /// Arrange a matrix's panels for [`Isa::dot_panels`].
-    fn pack(self, weights: &super::pack::Columns) -> super::pack::Packed;
+    fn pack(self, weights: &super::layout::Columns) -> super::layout::Packed;
 
     /// Write sixteen activations in the layout that [`Isa::dot_panels`] reads: the integers
     /// `0..=255` that were added to [`MAGIC`]. `out` has [`Isa::ACT_BYTES`] for each.
@@ -194,7 +194,7 @@ pub(super) trait Isa: Copy {
 
     /// The raw dot products of each row of `acts` with the sixteen columns of each panel: an element
     /// of `out` for each row and, within it, panel. What `raw` leaves out is in the corrections.
-    fn dot_panels(self, acts: &[u8], panels: super::pack::Panels, out: &mut [[i32; LANES]]);
+    fn dot_panels(self, acts: &[u8], panels: super::layout::Panels, out: &mut [[i32; LANES]]);
 }
 
 /// An operation, generic over the instruction set it runs on. Implementations are

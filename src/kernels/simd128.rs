@@ -7,7 +7,7 @@ use core::arch::wasm32::*;
 use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::pack::{Columns, GROUP, Packed, Panels};
+use super::layout::{Columns, GROUP, Packed, Panels};
 use super::simd::{F32x16, Isa, LANES, Op};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -457,7 +457,7 @@ fn peeling_keeps_every_weight_and_the_limit() {
         let values = random.integers(k * n, low, high).into_iter().map(|v| v as i8);
         let values: Vec<i8> = values.collect();
         let columns = Columns { k, n, values: &values };
-        let whole = Packed::in_groups_of::<{ pack::GROUP }>(&columns);
+        let whole = Packed::in_groups_of::<{ layout::GROUP }>(&columns);
         let peeled = peel::peel(&columns);
         for index in 0..2 {
             let (panel, whole) = (peeled.panels(index, 1), whole.panels(index, 1));

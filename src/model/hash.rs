@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::ModelFiles;
+use super::mmap;
 use super::prepared::hash_of;
-use crate::mapped;
 
 /// Hashes parts one after another. Each is preceded by its length, so that no two lists of parts
 /// give the same bytes.
@@ -55,7 +55,7 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     let mut hash = Sha256::new();
     for piece in bytes.chunks(1 << 20) {
         hash.update(piece);
-        mapped::release(piece);
+        mmap::release(piece);
     }
     hexadecimal(&hash.finalize())
 }

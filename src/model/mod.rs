@@ -3,6 +3,7 @@
 mod embedding;
 mod encoder;
 mod hash;
+pub(crate) mod mmap;
 pub(crate) mod prepared;
 mod values;
 
@@ -21,7 +22,7 @@ pub(crate) use values::{Floats, Int8, Rounded, Values, signed};
 /// The files of a model, as Hugging Face repositories hold them.
 ///
 /// Read them from a folder or a prepared model with [`ModelFiles::read`], from this crate with
-/// [`ModelFiles::embedded`] or [`ModelFiles::embedded_embedder`], or fill the fields with bytes from
+/// [`ModelFiles::bundled_reranker`] or [`ModelFiles::bundled_embedder`], or fill the fields with bytes from
 /// anywhere else: [`Bytes`] are made of a `Vec<u8>` or a `&'static [u8]` by `into()`, and a clone shares
 /// them. A loaded model reads its tables in place and so keeps the graph's bytes.
 #[derive(Clone, Default)]
@@ -44,7 +45,7 @@ pub struct ModelFiles {
 }
 
 /// The files of a folder of `models`, and more as given.
-#[cfg(crossrank_embedded_models)]
+#[cfg(any(bundled_reranker, bundled_embedder))]
 macro_rules! bundled {
     ($folder:literal, $($more:literal)?) => {{
         macro_rules! file {
@@ -82,27 +83,27 @@ impl ModelFiles {
     ///
     /// # Errors
     /// [`ErrorKind::ModelNotInstalled`] where the library was built without its feature
-    /// `embedded-model`, or from the crates.io package, which is too small to hold a model.
-    pub fn embedded() -> Result<ModelFiles> {
-        #[cfg(crossrank_embedded_models)]
+    /// `bundled-reranker`, or from the crates.io package, which is too small to hold a model.
+    pub fn bundled_reranker() -> Result<ModelFiles> {
+        #[cfg(bundled_reranker)]
         return Ok(bundled!("minilm-l6-en",));
-        #[cfg(not(crossrank_embedded_models))]
+        #[cfg(not(bundled_reranker))]
         Err(not_installed("crossrank-minilm-l6-en"))
     }
 
     /// The embedder that was compiled into this library.
     ///
     /// # Errors
-    /// As [`ModelFiles::embedded`].
-    pub fn embedded_embedder() -> Result<ModelFiles> {
-        #[cfg(crossrank_embedded_models)]
+    /// As [`ModelFiles::bundled_reranker`], with the feature `bundled-embedder`.
+    pub fn bundled_embedder() -> Result<ModelFiles> {
+        #[cfg(bundled_embedder)]
         return Ok(bundled!("all-minilm-l6-v2", "pooling.json"));
-        #[cfg(not(crossrank_embedded_models))]
+        #[cfg(not(bundled_embedder))]
         Err(not_installed("crossrank-all-minilm-l6-v2"))
     }
 }
 
-#[cfg(not(crossrank_embedded_models))]
+#[cfg(not(all(bundled_reranker, bundled_embedder)))]
 fn not_installed(package: &str) -> Error {
     Error::new(
         ErrorKind::ModelNotInstalled,

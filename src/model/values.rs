@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use half::f16;
 
-use crate::mapped;
+use super::mmap;
 
 /// Numbers of a matrix, row-major. Their bytes may be those of a mapped file.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ impl Rounded {
         let mut numbers = Vec::new();
         for row in 0..rows {
             if row % (PIECE / columns.max(1)).max(1) == 0 {
-                mapped::release(&floats.bytes);
+                mmap::release(&floats.bytes);
             }
             numbers.clear();
             floats.extend(row * columns..(row + 1) * columns, &mut numbers);
@@ -147,7 +147,7 @@ impl Rounded {
                 }
             }
         }
-        mapped::release(&floats.bytes);
+        mmap::release(&floats.bytes);
         let scales = largest.into_iter().map(|largest| largest / f32::from(limit)).collect();
         Some(Rounded { floats, scales, by_row, limit })
     }
@@ -217,7 +217,7 @@ impl Values {
 
     /// Lets go of the memory behind the bytes, which are read again where they are wanted.
     pub fn release(&self) {
-        mapped::release(match self {
+        mmap::release(match self {
             Values::Float(floats) | Values::Rounded(Rounded { floats, .. }) => &floats.bytes,
             Values::Int8(int8) => &int8.bytes,
         });

@@ -1,6 +1,7 @@
 //! Reranking by a service over HTTP, with the results of the local reranker.
 
 mod api;
+mod backend;
 mod http;
 
 use std::collections::HashMap;
@@ -10,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use api::Api;
+pub use backend::{Backend, Fallback};
 
-use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels;
 use crate::rank;

@@ -5,12 +5,13 @@
 //! a whole list) and the account of what was cut.
 
 mod pair;
+mod subword;
 mod text;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result, catch_panic};
-use crate::subword::{self, Tokens};
+use subword::Tokens;
 
 pub(crate) use pair::{Limits, PairTokenizer, Query, Window, Windows};
 pub(crate) use text::TextTokenizer;

@@ -2,7 +2,6 @@
 
 #![allow(dead_code)] // each test binary uses a part
 
-#[cfg(feature = "remote")]
 pub mod stub;
 
 use std::path::PathBuf;
@@ -13,13 +12,14 @@ use serde::Deserialize;
 
 /// The repository's root.
 pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap().to_owned()
 }
 
 /// The bundled model, loaded once a test binary.
 pub fn reranker() -> &'static Reranker {
     static RERANKER: OnceLock<Reranker> = OnceLock::new();
-    RERANKER.get_or_init(|| Reranker::embedded().expect("the bundled model loads"))
+    RERANKER.get_or_init(|| Reranker::bundled().expect("the bundled model loads"))
 }
 
 /// Long documents are cut, as other implementations do.
@@ -30,7 +30,7 @@ pub fn truncate() -> RerankOptions<'static> {
 }
 
 pub fn bundled_files() -> ModelFiles {
-    ModelFiles::embedded().expect("the source tree holds the model")
+    ModelFiles::bundled_reranker().expect("the source tree holds the model")
 }
 
 /// `tests/data/golden.json`: pairs with what Hugging Face tokenizers and ONNX Runtime gave.

@@ -132,7 +132,7 @@ fn kept(expected: &[f32], pairs: &[usize]) -> Vec<f32> {
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn golden_pairs_have_the_logits_of_the_cpu() {
-    let files = ModelFiles::embedded().unwrap();
+    let files = ModelFiles::bundled_reranker().unwrap();
     let (pairs, encodings) = golden();
     let sequences: Vec<&Encoding> = encodings.iter().collect();
     let expected = with_float_activations(encoder_of(&files), &sequences);
@@ -179,7 +179,7 @@ fn other_graphs_have_the_logits_of_their_exporters() {
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn an_embedders_vectors_are_those_of_the_cpu() {
-    let files = ModelFiles::embedded_embedder().unwrap();
+    let files = ModelFiles::bundled_embedder().unwrap();
     let text = |length: u32| {
         sequence((0..length).map(|i| 101 + i * 37).collect(), vec![0; length as usize])
     };
@@ -223,7 +223,7 @@ fn ten_queries_have_the_same_top_ten() {
     let corpus: BTreeMap<String, String> = lines("corpus.jsonl").into_iter().collect();
     let run = read("bm25_top100.tsv");
 
-    let files = ModelFiles::embedded().unwrap();
+    let files = ModelFiles::bundled_reranker().unwrap();
     let config = Config::reranker(&files).unwrap();
     let tokenizer = PairTokenizer::load(&files.tokenizer, config.max_length, None).unwrap();
     let adapter = adapter();

@@ -1,0 +1,37 @@
+//! The model that makes vectors of passages and queries.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use crossrank::{Embedder, EmbedderOptions, ModelFiles};
+
+use super::{Failure, model};
+
+/// Loads the model of a path or a name, or the bundled one.
+pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, Failure> {
+    let files = match given {
+        Some(given) => model::read(given)?,
+        None => ModelFiles::bundled_embedder()?,
+    };
+    let embedder = Embedder::from_files(&files, options)?;
+    if let Some(warning) = embedder.warning() {
+        eprintln!("crossrank: warning: {warning}");
+    }
+    Ok(embedder)
+}
+
+#[derive(Args)]
+pub struct EmbeddingArgs {
+    /// Folder of the model that makes vectors, in the layout of sentence-transformers, or name of
+    /// one that crossrank pull has downloaded [default: the bundled model]
+    #[arg(long, value_name = "PATH|NAME")]
+    embedding_model: Option<PathBuf>,
+}
+
+impl EmbeddingArgs {
+    pub fn load(&self, threads: Option<usize>) -> Result<Embedder, Failure> {
+        let mut options = EmbedderOptions::default();
+        options.threads = threads;
+        load(self.embedding_model.as_deref(), options)
+    }
+}

@@ -1,0 +1,224 @@
+//! Text, Markdown and HTML to sections.
+
+use std::ops::Range;
+
+use html5gum::{DefaultEmitter, Token, Tokenizer};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+
+use super::outline::{Outline, Section};
+
+/// Paragraphs end at blank lines.
+pub fn text(source: &str) -> Vec<Section> {
+    let mut outline = Outline::default();
+    let mut start = 0;
+    for line in source.split_inclusive('\n') {
+        let end = start + line.len();
+        match line.trim().is_empty() {
+            true => outline.paragraph(),
+            false => outline.push(line, start..end),
+        }
+        start = end;
+    }
+    outline.finish()
+}
+
+/// CommonMark with GitHub's tables, footnotes and strikethrough, and with front matter.
+pub fn markdown(source: &str) -> Vec<Section> {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    let mut outline = Outline::default();
+    for (event, range) in Parser::new_ext(source, options).into_offset_iter() {
+        match event {
+            Event::Text(text) => outline.push(&text, range),
+            Event::Code(text) => {
+                // Without the backticks, so that the place is exact.
+                let start = range.start + source[range.clone()].find(&*text).unwrap_or(0);
+                let exact = source[start..].starts_with(&*text);
+                outline.push(&text, if exact { start..start + text.len() } else { range });
+            }
+            Event::SoftBreak | Event::HardBreak => outline.push("\n", range),
+            Event::Start(Tag::Heading { level, .. }) => outline.start_heading(number(level)),
+            Event::End(TagEnd::Heading(_)) => outline.end_heading(),
+            Event::Start(Tag::HtmlBlock) => {
+                outline.paragraph();
+                push_html(&mut outline, &source[range.clone()], range.start);
+                outline.paragraph();
+            }
+            Event::End(TagEnd::TableCell) => outline.push(" ", range.end..range.end),
+            Event::Start(
+                Tag::Emphasis
+                | Tag::Strong
+                | Tag::Strikethrough
+                | Tag::Link { .. }
+                | Tag::Image { .. }
+                | Tag::TableCell,
+            )
+            | Event::End(
+                TagEnd::Emphasis
+                | TagEnd::Strong
+                | TagEnd::Strikethrough
+                | TagEnd::Link
+                | TagEnd::Image,
+            ) => (),
+            Event::Start(_) | Event::End(_) | Event::Rule => outline.paragraph(),
+            // Tags, and marks without words.
+            _ => (),
+        }
+    }
+    outline.finish()
+}
+
+fn number(level: HeadingLevel) -> u8 {
+    match level {
+        HeadingLevel::H1 => 1,
+        HeadingLevel::H2 => 2,
+        HeadingLevel::H3 => 3,
+        HeadingLevel::H4 => 4,
+        HeadingLevel::H5 => 5,
+        HeadingLevel::H6 => 6,
+    }
+}
+
+pub fn html(source: &str) -> Vec<Section> {
+    let mut outline = Outline::default();
+    push_html(&mut outline, source, 0);
+    outline.finish()
+}
+
+/// Elements whose content is no text of the page.
+const SILENT: [&[u8]; 5] = [b"script", b"style", b"iframe", b"noembed", b"noframes"];
+
+/// Elements that words go on through.
+const INLINE: [&[u8]; 36] = [
+    b"a", b"abbr", b"acronym", b"b", b"bdi", b"bdo", b"big", b"cite", b"code", b"data", b"del",
+    b"dfn", b"em", b"font", b"i", b"img", b"ins", b"kbd", b"mark", b"nobr", b"q", b"rp", b"rt",
+    b"ruby", b"s", b"samp", b"small", b"span", b"strike", b"strong", b"sub", b"sup", b"time",
+    b"tt", b"u", b"var",
+];
+
+/// Elements that end a word, and no paragraph.
+const SPACES: [&[u8]; 8] = [b"br", b"button", b"input", b"label", b"option", b"td", b"th", b"wbr"];
+
+/// Adds the text of HTML that begins at byte `base` of the file. Tags need not fit together: what
+/// they hold is text all the same.
+fn push_html(outline: &mut Outline, source: &str, base: usize) {
+    let mut emitter = DefaultEmitter::<usize>::new_with_span();
+    emitter.naively_switch_states(true);
+    let (mut silent, mut titled): (Option<Vec<u8>>, bool) = (None, false);
+    for Ok(token) in Tokenizer::new_with_emitter(source, emitter) {
+        let (name, start): (Vec<u8>, bool) = match token {
+            Token::String(text) if silent.is_none() => {
+                let range: Range<usize> = base + text.span.start..base + text.span.end;
+                outline.push(&String::from_utf8_lossy(&text.value.0), range);
+                continue;
+            }
+            Token::StartTag(tag) => (tag.name.0, true),
+            Token::EndTag(tag) => (tag.name.0, false),
+            _ => continue,
+        };
+        let is = |names: &[&[u8]]| names.contains(&name.as_slice());
+        if silent.as_ref() == Some(&name) && !start {
+            silent = None;
+        } else if is(&SILENT) && start {
+            silent = Some(name);
+        } else if let [b'h', level @ b'1'..=b'6'] = name[..] {
+            match start {
+                true => outline.start_heading(level - b'0'),
+                false => outline.end_heading(),
+            }
+        } else if name == b"title" && start && !titled {
+            // Images have titles too; the page's is the first.
+            outline.start_heading(0);
+            titled = true;
+        } else if name == b"title" {
+            outline.end_heading();
+        } else if is(&SPACES) {
+            outline.push(" ", base..base);
+        } else if !is(&INLINE) {
+            outline.paragraph();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::cut::passages;
+
+    /// Title, text, and what the file holds there.
+    fn all(source: &str, sections: Vec<Section>) -> Vec<(String, String, String)> {
+        let passages = passages(&sections).into_iter();
+        passages.map(|p| (p.title, p.text, source[p.range].to_owned())).collect()
+    }
+
+    fn rows(rows: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
+        rows.iter().map(|(a, b, c)| (a.to_string(), b.to_string(), c.to_string())).collect()
+    }
+
+    #[test]
+    fn plain_text() {
+        let source = "\n First line\nsecond.\n\n\n  Next one. \n";
+        assert_eq!(
+            all(source, text(source)),
+            rows(&[("", "First line second. Next one.", "First line\nsecond.\n\n\n  Next one.")])
+        );
+        assert!(text(" \n ").is_empty());
+    }
+
+    #[test]
+    fn markdown_has_headings_code_tables_and_html() {
+        let source = "---\nkey: 1\n---\n# Guide\n\nRun `make` *now* &amp; [see](http://x).\n\n\
+            ## Set up\n\n- one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n\
+            <div>raw <b>text</b></div>\n\n```sh\nls -l\n```\n## Empty\n";
+        assert_eq!(
+            all(source, markdown(source)),
+            rows(&[
+                ("", "key: 1", "key: 1"),
+                ("Guide", "Run make now & see.", "Run `make` *now* &amp; [see](http://x)."),
+                (
+                    "Guide > Set up",
+                    "one two a b c d raw text ls -l",
+                    &source[source.find("one").unwrap()..source.find("\n```\n#").unwrap()]
+                ),
+                ("Guide", "Empty", "Empty"),
+            ])
+        );
+    }
+
+    #[test]
+    fn html_has_titles_and_no_scripts() {
+        let source = "<!doctype html><title>Page</title><script>if (a < b) '<p>';</script>\
+            <h1>Top <i>one</i></h1><p>It&#39;s f<b>in</b>e.<br>Yes.<style>p { }</style>\
+            <svg><title>icon</title></svg><h2>Sub</h2><ul><li>x<li>y</ul>";
+        assert_eq!(
+            all(source, html(source)),
+            rows(&[
+                (
+                    "Page > Top one",
+                    "It's fine. Yes. icon",
+                    "It&#39;s f<b>in</b>e.<br>Yes.<style>p { }</style><svg><title>icon"
+                ),
+                ("Page > Top one > Sub", "x y", "x<li>y"),
+            ])
+        );
+    }
+
+    #[test]
+    fn broken_html_is_read_as_far_as_it_goes() {
+        for (source, expected) in [
+            ("<p>one<p>two</div></b>three", "one two three"),
+            ("<h1>never closed <p>text", "never closed text"),
+            ("a < b & c &unknown; <", "a < b & c &unknown; <"),
+            ("<p title=\"open>lost</p>", ""),
+            ("before<script>var x", "before"),
+            ("<!-- open <p>comment", ""),
+        ] {
+            let texts: Vec<String> =
+                all(source, html(source)).into_iter().map(|(_, text, _)| text).collect();
+            assert_eq!(texts.join(" "), expected, "{source}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Models in the cache, by their names; what is known of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use crossrank::ErrorKind;
+use crossrank::hub;
+
+use super::loopback::{COMMIT, Hub};
+use super::{Case, GRAPH, NAME, complaint, model, text_of};
+
+#[test]
+fn offline_is_what_the_cache_holds() {
+    let case = Case::new();
+    let mut options = case.options();
+    options.offline = true;
+    let error = hub::pull(NAME, &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ModelNotInstalled);
+    assert!(error.to_string().contains("HF_HUB_OFFLINE"), "{error}");
+    assert_eq!(case.hub.asked("").len(), 0);
+    hub::pull(NAME, &case.options()).unwrap();
+    case.hub.asked("");
+    assert_eq!(hub::pull(NAME, &options).unwrap().graph, GRAPH);
+    assert_eq!(case.hub.asked("").len(), 0);
+}
+
+/// By another client, which was asked for one graph and no more.
+#[test]
+fn finds_what_others_have_put_there() {
+    let case = Case::new();
+    let folder = case.folder().join("snapshots").join(COMMIT);
+    fs::create_dir_all(folder.join("onnx")).unwrap();
+    fs::create_dir_all(case.folder().join("refs")).unwrap();
+    fs::write(case.folder().join("refs/main"), COMMIT).unwrap();
+    let found = || hub::cached(NAME, &case.options()).unwrap();
+    fs::copy(model().join(GRAPH), folder.join("onnx/model_uint8.onnx")).unwrap();
+    assert!(found().is_none(), "without a tokenizer it is no model");
+    for name in ["tokenizer.json", "config.json"] {
+        fs::copy(model().join(name), folder.join(name)).unwrap();
+    }
+    assert_eq!(found().unwrap().graph, "onnx/model_uint8.onnx");
+    fs::copy(model().join(GRAPH), folder.join("onnx/model.onnx")).unwrap();
+    assert_eq!(found().unwrap().graph, "onnx/model.onnx");
+    let mut options = case.options();
+    options.revision = COMMIT.into();
+    assert!(hub::cached(NAME, &options).unwrap().is_some());
+    options.file = Some("onnx/model_uint8.onnx".into());
+    assert!(hub::cached(NAME, &options).unwrap().is_some());
+    options.file = Some("onnx/model_q4.onnx".into());
+    assert!(hub::cached(NAME, &options).unwrap().is_none());
+}
+
+#[test]
+fn the_environment_is_that_of_other_clients() {
+    let case = Case::new();
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("token"), "hf_of_file\n").unwrap();
+    let pull = |change: &dyn Fn(&mut Command)| {
+        let mut command = case.command(&["pull", NAME]);
+        command.env_remove("HF_HUB_CACHE").env("HF_HOME", home.path());
+        change(&mut command);
+        command.output().unwrap()
+    };
+    text_of(pull(&|_| ()));
+    assert!(home.path().join("hub/models--owner--tiny-reranker/refs/main").is_file());
+    assert_eq!(case.hub.asked("/api/")[0].token.as_deref(), Some("Bearer hf_of_file"));
+    text_of(pull(&|command| {
+        command.env("HF_TOKEN", "hf_of_variable");
+    }));
+    assert_eq!(case.hub.asked("/api/")[0].token.as_deref(), Some("Bearer hf_of_variable"));
+    text_of(pull(&|command| {
+        command.env("HF_HUB_OFFLINE", "1");
+    }));
+    assert_eq!(case.hub.asked("").len(), 0);
+    let xdg = tempfile::tempdir().unwrap();
+    text_of(pull(&|command| {
+        command.env_remove("HF_HOME").env("XDG_CACHE_HOME", xdg.path());
+    }));
+    assert!(xdg.path().join("huggingface/hub/models--owner--tiny-reranker").is_dir());
+    // An option goes before the variable.
+    let mut command = case.command(&["pull", NAME, "--endpoint", &case.hub.url]);
+    text_of(command.env("HF_ENDPOINT", "http://127.0.0.1:9").output().unwrap());
+}
+
+#[test]
+fn models_are_named_wherever_they_are_read() {
+    let case = Case::new();
+    let rerank = |model: &str| {
+        let query = ["rerank", "--json", "--query", "search query"];
+        case.run(&[&query[..], &["--model", model, "examples/passages.txt"]].concat())
+    };
+    let line = complaint(rerank(NAME), "model-not-installed");
+    assert!(line.contains("run `crossrank pull owner/tiny-reranker`"), "{line}");
+    case.stdout(&["pull", NAME]);
+    let expected = text_of(rerank("tests/data/graphs/int8-tensor"));
+    assert_eq!(text_of(rerank(NAME)), expected);
+    assert_eq!(text_of(rerank(&format!("{NAME}@{COMMIT}:{GRAPH}"))), expected);
+    let line = complaint(rerank(&format!("{NAME}@v2:onnx/model.onnx")), "model-not-installed");
+    assert!(line.contains("pull owner/tiny-reranker --revision v2 --file onnx/model.onnx"));
+
+    let prepared = case.cache.path().join("tiny.crossrank");
+    case.stdout(&["prepare", NAME, "-o", prepared.to_str().unwrap()]);
+    assert_eq!(text_of(rerank(prepared.to_str().unwrap())), expected);
+    let line = complaint(case.run(&["embed", "--model", "owner/none", "-"]), "model-not-installed");
+    assert!(line.contains("crossrank pull owner/none"));
+    let serve = ["serve", "--port", "0", "--model", "owner/none"];
+    complaint(case.run(&serve), "model-not-installed");
+
+    let bundled = text_of(rerank("minilm-l6-en"));
+    assert_eq!(bundled, text_of(rerank("models/minilm-l6-en")));
+    complaint(rerank("all-minilm-l6-v2"), "unsupported-model");
+    complaint(rerank("no-such-folder"), "io");
+}
+
+#[test]
+fn graphs_and_their_weights_are_chosen() {
+    let mut files = BTreeMap::new();
+    for name in ["tokenizer.json", "config.json"] {
+        files.insert(name.to_owned(), fs::read(model().join(name)).unwrap());
+    }
+    for name in ["onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_O4.onnx"] {
+        files.insert(name.to_owned(), name.as_bytes().to_vec());
+    }
+    let outside = "onnx/model.onnx_data/../../../../../../outside";
+    files.insert(outside.to_owned(), b"evil".to_vec());
+    let hub = Hub::of(NAME, files);
+    let case = Case { hub, cache: tempfile::tempdir().unwrap() };
+    assert!(case.stdout(&["pull", NAME]).contains("onnx/model.onnx, "));
+    let folder = case.folder().join("snapshots").join(COMMIT);
+    assert!(folder.join("onnx/model.onnx_data").is_file());
+    assert!(!folder.join("onnx/model_O4.onnx").exists());
+    assert!(case.hub.asked("outside").is_empty(), "a path that leads out of the repository");
+    case.stdout(&["pull", NAME, "--file", "onnx/model_O4.onnx"]);
+    assert!(folder.join("onnx/model_O4.onnx").is_file());
+    let line = complaint(case.run(&["pull", NAME, "--file", "x.onnx"]), "unsupported-model");
+    assert!(line.contains("it holds onnx/model.onnx, onnx/model_O4.onnx"), "{line}");
+}
+
+#[test]
+fn known_models_are_listed() {
+    let case = Case::new();
+    let table = case.stdout(&["models"]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), hub::models().len() + 2, "a head and a foot");
+    let of = |table: &str, name: &str| {
+        table.lines().find(|line| line.contains(name)).unwrap().starts_with('*')
+    };
+    assert!(of(&table, "minilm-l6-en") && !of(&table, "BAAI/bge-reranker-base"));
+    let folder = case.cache.path().join("models--Xenova--bge-reranker-base");
+    let snapshot = folder.join("snapshots").join(COMMIT);
+    fs::create_dir_all(snapshot.join("onnx")).unwrap();
+    fs::create_dir_all(folder.join("refs")).unwrap();
+    fs::write(folder.join("refs/main"), COMMIT).unwrap();
+    for name in [GRAPH, "tokenizer.json", "config.json"] {
+        fs::copy(model().join(name), snapshot.join(name)).unwrap();
+    }
+    assert!(of(&case.stdout(&["models"]), "BAAI/bge-reranker-base"));
+
+    let all: serde_json::Value = serde_json::from_str(&case.stdout(&["models", "--json"])).unwrap();
+    assert_eq!(all.as_array().unwrap().len(), hub::models().len());
+    assert_eq!(all[0]["available"], true);
+    let sheet = case.stdout(&["models", "cross-encoder/ms-marco-MiniLM-L-6-v2"]);
+    assert!(sheet.contains("Xenova/ms-marco-MiniLM-L-6-v2"), "{sheet}");
+    assert!(sheet.contains("nDCG@10 74.3 on TREC DL 19"), "{sheet}");
+    complaint(case.run(&["models", "owner/unknown"]), "invalid-argument");
+}
+
+/// README's table of the models, as it follows from the registry.
+#[test]
+fn the_readme_has_the_known_models() {
+    let rows = hub::models().iter().filter(|model| !model.bundled).map(|model| {
+        let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+        let quality = model.quality.iter().map(|q| format!("{} {} ({})", q.metric, q.value, q.set));
+        let runs = if model.engine == hub::Engine::Fused { "fused" } else { "general" };
+        format!(
+            "| [{}]({}) | {} | {} | {} | {} | {} | {} | {runs} |\n",
+            model.name,
+            model.source,
+            model.languages,
+            number(model.million_parameters),
+            number(model.graphs[0].megabytes),
+            model.max_tokens.map(|n| n.to_string()).unwrap_or_default(),
+            model.license.as_deref().unwrap_or_default(),
+            quality.collect::<Vec<_>>().join(", "),
+        )
+    });
+    let head = "| model | languages | M parameters | MB | tokens | licence | published | runs |\n\
+                |---|---|---|---|---|---|---|---|\n";
+    let table: String = std::iter::once(head.to_owned()).chain(rows).collect();
+    let readme = fs::read_to_string(crate::common::root().join("README.md")).unwrap();
+    assert!(readme.contains(&table), "README.md lacks this table:\n{table}");
+}

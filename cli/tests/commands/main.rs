@@ -1,0 +1,13 @@
+//! The commands as a user runs them.
+
+mod command;
+#[path = "../../../tests/common/mod.rs"]
+mod common;
+#[cfg(feature = "gpu")]
+mod devices;
+mod hub;
+mod jsonl;
+mod output;
+mod prepare;
+#[cfg(feature = "search")]
+mod search;

@@ -1,0 +1,89 @@
+//! The ids and places that Hugging Face's tokenizers gave: see `tests/generate`.
+
+use serde::Deserialize;
+
+use super::data;
+use crate::tokenizer::subword::{Splitter, Tokenizer};
+
+#[derive(Deserialize)]
+struct Texts {
+    texts: Vec<(String, usize)>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    small: bool,
+    texts: Vec<Tokens>,
+    pairs: Vec<(usize, usize, Vec<u32>)>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Tokens {
+    All { ids: Vec<u32>, places: Vec<usize> },
+    Many { length: usize, sum: u64 },
+}
+
+/// Python counts characters: the number of the one that each byte belongs to.
+fn characters(text: &str) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    for (i, char) in text.chars().enumerate() {
+        numbers.resize(numbers.len() + char.len_utf8(), i);
+    }
+    numbers.push(text.chars().count());
+    numbers
+}
+
+#[test]
+fn tokens_are_those_of_hugging_face() {
+    let Texts { texts } = serde_json::from_str(&data("texts")).unwrap();
+    let texts: Vec<String> = texts.into_iter().map(|(text, times)| text.repeat(times)).collect();
+    assert!(texts.len() >= 200);
+    let names = [
+        "bert-uncased",
+        "bert-cased",
+        "xlm-roberta",
+        "xlm-roberta-2020",
+        "deberta-v2",
+        "roberta",
+        "modernbert",
+    ];
+    for name in names {
+        let tokenizer = Tokenizer::load(data(name).as_bytes()).unwrap();
+        let expected: Expected = serde_json::from_str(&data(&format!("{name}.expected"))).unwrap();
+        let small = expected.small;
+        assert_eq!(matches!(tokenizer.splitter, Splitter::Own(_)), small, "{name}");
+        assert_eq!(expected.texts.len(), texts.len());
+        for (text, expected) in texts.iter().zip(&expected.texts) {
+            let tokens = tokenizer.tokenize(text, true).unwrap();
+            match expected {
+                Tokens::All { ids, places } => {
+                    assert_eq!(tokens.ids, *ids, "{name}: {text:?}");
+                    let numbers = characters(text);
+                    let equal = |ours: (usize, usize), theirs: &[usize]| match small {
+                        true => ours == (theirs[0], theirs[1]),
+                        // What is cut off is less there, and a part of a character has none.
+                        false => ours.0 <= theirs[0] && theirs[1] <= ours.1,
+                    };
+                    let ours = tokens.places.iter().map(|&(a, b)| (numbers[a], numbers[b]));
+                    let mut both = ours.zip(places.chunks(2));
+                    assert!(both.all(|(ours, theirs)| equal(ours, theirs)), "{name}: {text:?}");
+                }
+                Tokens::Many { length, sum } => {
+                    let ids = tokens.ids.iter().enumerate();
+                    let ours =
+                        ids.map(|(i, &id)| (i as u64 + 1) * (u64::from(id) + 1)).sum::<u64>();
+                    assert_eq!(
+                        (tokens.len(), ours % (1 << 31)),
+                        (*length, *sum),
+                        "{name}: {text:.40?}"
+                    );
+                }
+            }
+        }
+        for (a, b, ids) in expected.pairs {
+            let [a, b] = [a, b].map(|i| tokenizer.tokenize(&texts[i], false).unwrap());
+            assert_eq!(tokenizer.join(&[&a, &b]).0, ids, "{name}");
+        }
+    }
+}

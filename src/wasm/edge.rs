@@ -1,0 +1,73 @@
+//! JavaScript's view of the server's routes, in builds for handlers of fetch requests.
+//!
+//! It converts requests and responses and decides nothing.
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use super::files::Files;
+use super::panic;
+use crate::server::{Model, Options, Request, Response, Server, Tokens};
+use crate::{LoadOptions, Reranker};
+
+/// The routes with a loaded model.
+#[wasm_bindgen]
+pub struct Routes(Server);
+
+#[wasm_bindgen]
+impl Routes {
+    /// Loads the model; `tokens` holds one bearer token a line.
+    #[wasm_bindgen(constructor)]
+    pub fn new(files: Files, name: String, tokens: &str) -> Result<Routes, JsError> {
+        panic::keep();
+        let model = files.into_model(false)?;
+        let reranker = Reranker::from_owned_files(model, LoadOptions::default())?;
+        // One request is scored at a time, on one thread.
+        let options =
+            Options { tokens: Tokens::parse(tokens), queue: 1, threads: 1, ..Options::default() };
+        Ok(Routes(Server::new(vec![Model { name, reranker: reranker.into() }], options)?))
+    }
+
+    /// The largest body that is worth reading.
+    #[wasm_bindgen(getter, js_name = maxBody)]
+    pub fn max_body(&self) -> usize {
+        self.0.limits().body
+    }
+
+    /// The refusal of a request, where it is refused before its body is read.
+    pub fn refusal(
+        &self,
+        method: String,
+        path: String,
+        authorization: Option<String>,
+        id: String,
+    ) -> Option<Array> {
+        let request = Request { method, path, authorization, id, body: Vec::new() };
+        self.0.admit(&request).err().map(to_js)
+    }
+
+    /// The response to a request.
+    pub fn respond(
+        &self,
+        method: String,
+        path: String,
+        authorization: Option<String>,
+        id: String,
+        body: Vec<u8>,
+    ) -> Array {
+        to_js(self.0.respond(Request { method, path, authorization, id, body }))
+    }
+}
+
+/// Whether a client's own id may name its request.
+#[wasm_bindgen(js_name = isPlainId)]
+pub fn is_plain_id(id: &str) -> bool {
+    Request::is_plain_id(id)
+}
+
+/// `[status, [[name, value], ...], body]`.
+fn to_js(response: Response) -> Array {
+    let header = |(name, value): (&str, String)| Array::of2(&name.into(), &value.into());
+    let headers: Array = response.headers.into_iter().map(header).collect();
+    Array::of3(&response.status.into(), &headers, &Uint8Array::from(&response.body[..]))
+}

@@ -1,0 +1,105 @@
+//! Rerankers of other architectures than BERT through the public API: a folder with its own
+//! tokenizer, texts in, the logits of transformers out.
+
+use crate::common::{GraphCase, graph, graph_cases, truncate};
+use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
+use serde_json::Value;
+
+/// A model of `tests/data/graphs` with its pairs.
+fn model(name: &str) -> (ModelFiles, Vec<GraphCase>) {
+    (ModelFiles::read(graph(name)).unwrap(), graph_cases(name))
+}
+
+fn load(files: &ModelFiles) -> Reranker {
+    Reranker::from_files(files, LoadOptions::default()).unwrap()
+}
+
+fn check(name: &str, reranker: &Reranker, cases: &[GraphCase], tolerance: f32) {
+    let pairs: Vec<(&str, &str)> =
+        cases.iter().map(|case| (case.query.as_str(), case.document.as_str())).collect();
+    let scores = reranker.score_with(&pairs, &truncate()).unwrap();
+    for (case, score) in cases.iter().zip(scores) {
+        let (logit, torch) = (score.logit, case.logits.torch);
+        assert!(
+            (logit - torch).abs() < tolerance,
+            "{name} {:?}: {logit}, not {torch}",
+            case.document
+        );
+        assert_eq!(score.truncated, case.input_ids.len() == 64, "{name} {:?}", case.document);
+    }
+}
+
+#[test]
+fn a_folder_of_each_architecture_gives_the_logits_of_torch() {
+    let models = [
+        ("torchscript-14", true),
+        ("roberta", true),
+        ("xlm-roberta", true),
+        ("distilbert", true),
+        ("general-deberta-v2", false),
+        ("general-modernbert", false),
+        ("general-jina-bert", false),
+    ];
+    for (name, fused) in models {
+        let (files, cases) = model(name);
+        let reranker = load(&files);
+        assert_eq!(reranker.kernel().is_some(), fused, "{name}: {:?}", reranker.warning());
+        assert_eq!(reranker.max_length(), 64, "{name}");
+        assert!(cases.iter().any(|case| case.document.is_empty()));
+        assert!(cases.iter().any(|case| case.input_ids.len() == 64));
+        check(name, &reranker, &cases, if fused { 1e-4 } else { 1e-3 });
+    }
+}
+
+/// A text that holds the padding token moves the positions of what follows in RoBERTa, and must not
+/// run out of the table where it fills all of it.
+#[test]
+fn padding_in_a_text() {
+    for name in ["roberta", "xlm-roberta"] {
+        let (files, cases) = model(name);
+        let padded: Vec<GraphCase> =
+            cases.into_iter().filter(|case| case.document.contains("<pad>")).collect();
+        assert!(padded.iter().any(|case| case.input_ids.contains(&1)), "{name}");
+        check(name, &load(&files), &padded, 1e-4);
+        let only = "<pad>".repeat(100);
+        assert!(load(&files).score(&[(&only, &only)]).unwrap()[0].logit.is_finite());
+    }
+}
+
+/// The table of positions has the padding's row and those before it, which no token may take.
+#[test]
+fn the_most_tokens_follow_from_the_configuration_alone() {
+    for (name, most) in [("roberta", 64), ("xlm-roberta", 64), ("distilbert", 64)] {
+        let (mut files, cases) = model(name);
+        files.tokenizer_config = None;
+        let reranker = load(&files);
+        assert_eq!(reranker.max_length(), most, "{name}");
+        check(name, &reranker, &cases, 1e-4);
+    }
+}
+
+#[test]
+fn other_models_are_named_in_errors_and_warnings() {
+    let (mut files, _) = model("roberta");
+    let config = files.config.clone();
+    let edited = |model_type: &str, architecture: &str| {
+        let mut json: Value = serde_json::from_slice(&config).unwrap();
+        json["model_type"] = model_type.into();
+        json["architectures"] = serde_json::json!([architecture]);
+        json.to_string().into_bytes()
+    };
+    for (model_type, architecture) in
+        [("gemma", "GemmaForCausalLM"), ("t5", "T5ForConditionalGeneration")]
+    {
+        files.config = edited(model_type, architecture).into();
+        let error = Reranker::from_files(&files, LoadOptions::default()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedModel, "{error}");
+        let message = error.to_string();
+        for part in [model_type, architecture, "use a cross-encoder"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+    files.config = edited("new-bert", "NewBertForSequenceClassification").into();
+    let warning = load(&files).warning().unwrap().to_owned();
+    assert!(warning.contains("\"new-bert\"") && warning.contains("xlm-roberta"), "{warning}");
+}

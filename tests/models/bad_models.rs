@@ -1,0 +1,247 @@
+//! Damaged and unfitting models: each gives a named error, and nothing panics.
+
+use crate::common::{Random, bundled_files};
+use crossrank::{Bytes, ErrorKind, LoadOptions, ModelFiles, Reranker};
+
+fn kind(files: &ModelFiles) -> ErrorKind {
+    match Reranker::from_files(files, LoadOptions::default()) {
+        Ok(_) => panic!("the model loads"),
+        Err(error) => {
+            let message = error.to_string();
+            assert!(!message.contains('\n') && !message.is_empty(), "{message:?} is one line");
+            error.kind()
+        }
+    }
+}
+
+fn edited(json: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Bytes {
+    let mut value: serde_json::Value = serde_json::from_slice(json).unwrap();
+    edit(&mut value);
+    serde_json::to_vec(&value).unwrap().into()
+}
+
+#[test]
+fn a_file_that_is_no_onnx() {
+    let mut files = bundled_files();
+    for bytes in [&b""[..], b"PK\x03\x04", b"<html>404</html>", &[0xff; 4096]] {
+        files.onnx = bytes.to_vec().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel, "{bytes:?}");
+    }
+}
+
+/// A field of a message of Protocol Buffers that holds bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(bytes.len()).expect("the test's messages are short");
+    // A length of two bytes, whatever it is, so that longer fields need no other form.
+    [&[number << 3 | 2, length | 0x80, length >> 7][..], bytes].concat()
+}
+
+/// A node that reads `inputs` and gives `output`.
+fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+    let inputs = inputs.iter().flat_map(|name| field(1, name.as_bytes()));
+    let fields = inputs.chain(field(2, output.as_bytes())).chain(field(4, operator.as_bytes()));
+    field(1, &fields.collect::<Vec<u8>>())
+}
+
+#[test]
+fn graphs_that_run_in_a_circle() {
+    let end = |number: u8, name: &str| field(number, &field(1, name.as_bytes()));
+    let graphs = [
+        vec![node("Identity", &["input_ids"], "input_ids"), end(12, "input_ids")],
+        vec![
+            node("Mul", &["input_ids", "input_ids"], "a"),
+            node("Mul", &["a", "a"], "a"),
+            end(12, "a"),
+        ],
+        vec![node("Identity", &["input_ids"], "a"), node("Transpose", &["a"], "a"), end(12, "a")],
+    ];
+    let mut files = bundled_files();
+    for nodes in graphs {
+        let graph = [nodes.concat(), end(11, "input_ids")].concat();
+        let length = graph.len();
+        let prefix = [7 << 3 | 2, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8];
+        files.onnx = [&prefix[..], &graph].concat().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel, "{nodes:?}");
+    }
+}
+
+#[test]
+fn a_truncated_file() {
+    let whole = bundled_files().onnx;
+    let mut files = bundled_files();
+    for length in [1, 100, 10_000, whole.len() / 2, whole.len() - 1] {
+        files.onnx = whole[..length].to_vec().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel, "the first {length} bytes");
+    }
+}
+
+/// Single flipped bytes in the graph's structure. Some leave a model that runs, which is fine;
+/// the others must come back as errors.
+#[test]
+fn mutated_files() {
+    let folder = crate::common::root().join("tests/data/graphs/torchscript-14");
+    let whole = ModelFiles::read(folder).unwrap();
+    let mut random = Random(7);
+    let (mut refused, tries) = (0, 400);
+    for _ in 0..tries {
+        let mut files = whole.clone();
+        let mut bytes = files.onnx.to_vec();
+        for _ in 0..1 + random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = random.below(256) as u8;
+        }
+        files.onnx = bytes.into();
+        match Reranker::from_files(&files, LoadOptions::default()) {
+            Ok(reranker) => drop(reranker.score(&[("what is it", "this and that")])),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 10, "{refused} of {tries} mutations were refused");
+}
+
+#[test]
+fn a_tokenizer_that_does_not_fit() {
+    let mut files = bundled_files();
+    let tokenizer = files.tokenizer.clone();
+    files.tokenizer = edited(&tokenizer, |json| {
+        json["model"]["vocab"]["one-token-too-many"] = 30522.into();
+    });
+    assert_eq!(kind(&files), ErrorKind::TokenizerMismatch);
+
+    files.tokenizer = edited(&tokenizer, |json| {
+        let vocabulary = json["model"]["vocab"].as_object_mut().unwrap();
+        vocabulary.retain(|_, id| id.as_u64().unwrap() < 5000);
+    });
+    assert_eq!(kind(&files), ErrorKind::TokenizerMismatch, "a small vocabulary");
+
+    files.tokenizer = edited(&tokenizer, |json| json["post_processor"] = serde_json::Value::Null);
+    assert_eq!(kind(&files), ErrorKind::TokenizerMismatch, "no [CLS] and [SEP]");
+
+    for bytes in [&b""[..], b"{}", b"not json", &tokenizer[..1000]] {
+        files.tokenizer = bytes.to_vec().into();
+        assert_eq!(kind(&files), ErrorKind::TokenizerMismatch);
+    }
+}
+
+#[test]
+fn a_configuration_that_does_not_fit() {
+    let mut files = bundled_files();
+    let config = files.config.clone();
+    files.config = edited(&config, |json| {
+        json["id2label"] = serde_json::json!({"0": "NO", "1": "YES"});
+    });
+    assert_eq!(kind(&files), ErrorKind::UnsupportedModel, "two labels");
+
+    files.config = b"{}".to_vec().into();
+    assert_eq!(kind(&files), ErrorKind::UnsupportedModel, "transformers' default of two labels");
+
+    for bytes in [&b""[..], b"[]", b"\xff\xfe"] {
+        files.config = bytes.to_vec().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel);
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |name: &str| ModelFiles::read(folder.path().join(name)).err().unwrap();
+    assert_eq!(read("missing").kind(), ErrorKind::Io);
+    assert_eq!(read("").kind(), ErrorKind::Io);
+
+    std::fs::create_dir(folder.path().join("onnx")).unwrap();
+    std::fs::write(folder.path().join("onnx/model.onnx"), "x").unwrap();
+    let error = read("");
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("tokenizer.json"), "{error}");
+}
+
+/// A copy of a small model whose weights lie beside its graph, in a folder of its own, with the
+/// graph's bytes edited.
+fn with_external_data(edit: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
+    let from = crate::common::root().join("tests/data/graphs/external-f32");
+    let to = tempfile::tempdir().unwrap();
+    std::fs::create_dir(to.path().join("onnx")).unwrap();
+    for name in ["config.json", "tokenizer.json", "onnx/model.onnx_data"] {
+        std::fs::copy(from.join(name), to.path().join(name)).unwrap();
+    }
+    let mut graph = std::fs::read(from.join("onnx/model.onnx")).unwrap();
+    edit(&mut graph);
+    std::fs::write(to.path().join("onnx/model.onnx"), graph).unwrap();
+    to
+}
+
+/// Puts `new` in the place of every `old`, which is as long: lengths before it stay right.
+fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
+    assert_eq!(old.len(), new.len());
+    let places: Vec<usize> =
+        (0..=bytes.len() - old.len()).filter(|&at| bytes[at..].starts_with(old)).collect();
+    assert!(!places.is_empty(), "the file holds what is replaced");
+    for at in places {
+        bytes[at..at + new.len()].copy_from_slice(new);
+    }
+}
+
+#[test]
+fn weights_outside_the_folder() {
+    for name in ["../model.onnx_d", "/model.onnx_dat", "a/../../b/model", "..............."] {
+        let folder = with_external_data(|graph| {
+            replace(graph, b"model.onnx_data", name.as_bytes());
+        });
+        // It is not read where it is there either.
+        std::fs::write(folder.path().join("model.onnx_d"), [0; 30_000]).unwrap();
+        let error = ModelFiles::read(folder.path()).err().unwrap();
+        if name == "..............." {
+            assert_eq!(error.kind(), ErrorKind::Io, "a name like any other: {error}");
+            continue;
+        }
+        assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
+        assert!(error.to_string().contains("no file in its own folder"), "{error}");
+    }
+}
+
+#[test]
+fn weights_that_are_missing_or_cut() {
+    let folder = with_external_data(|_| ());
+    let files = ModelFiles::read(folder.path()).unwrap();
+    assert!(Reranker::from_files(&files, LoadOptions::default()).is_ok());
+    let without = ModelFiles { external: Default::default(), ..files };
+    let error = Reranker::from_files(&without, LoadOptions::default()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::InvalidModel);
+    assert!(error.to_string().contains("put it beside the graph"), "{error}");
+    assert_eq!(without.prepare().unwrap_err().kind(), ErrorKind::InvalidModel);
+
+    let data = folder.path().join("onnx/model.onnx_data");
+    let whole = std::fs::read(&data).unwrap();
+    for length in [0, 1000, whole.len() - 1] {
+        let cut = folder.path().join("cut");
+        std::fs::write(&cut, &whole[..length]).unwrap();
+        std::fs::rename(&cut, &data).unwrap();
+        let files = ModelFiles::read(folder.path()).unwrap();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel, "the first {length} bytes");
+    }
+    std::fs::remove_file(&data).unwrap();
+    let error = ModelFiles::read(folder.path()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("lacks") && error.to_string().contains("onnx_data"));
+}
+
+#[test]
+fn weights_in_places_that_are_none() {
+    // An entry of `external_data` is a key and a value, each after its number and its length.
+    for (key, digits) in [("offset", 5), ("length", 4)] {
+        for filler in *b"9-e " {
+            let folder = with_external_data(|graph| {
+                let start = [&[10, 6][..], key.as_bytes(), &[18, digits]].concat();
+                let at = graph.windows(start.len()).position(|part| part == start).unwrap();
+                graph[at + start.len()..][..digits.into()].fill(filler);
+            });
+            let error = ModelFiles::read(folder.path())
+                .and_then(|files| Reranker::from_owned_files(files, LoadOptions::default()));
+            let kind = error.err().map(|error| error.kind());
+            assert_eq!(kind, Some(ErrorKind::InvalidModel), "{key}, {filler}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Model files: other architectures, prepared and quantized ones, damaged ones.
+
+#[cfg(feature = "general")]
+mod architectures;
+mod bad_models;
+#[path = "../common/mod.rs"]
+mod common;
+#[cfg(feature = "bundled-embedder")]
+mod prepared;
+#[cfg(feature = "bundled-embedder")]
+mod quantize;

@@ -1,0 +1,136 @@
+//! int8 weights of float ones: as close as ONNX Runtime's, and clear refusals.
+
+use std::io::Cursor;
+
+use crate::common::{GraphCase, graph, graph_cases};
+use crossrank::{
+    Bits, Embedder, EmbedderOptions, ErrorKind, LoadOptions, ModelFiles, Quantized, Reranker,
+    SAMPLE,
+};
+
+fn quantize(files: &ModelFiles, bits: Bits, sample: &[(&str, &str)]) -> (Quantized, Vec<u8>) {
+    let mut file = Cursor::new(Vec::new());
+    let quantized = files.quantize_to(bits, sample, &mut file).unwrap();
+    (quantized, file.into_inner())
+}
+
+fn load(files: &ModelFiles) -> Reranker {
+    Reranker::from_files(files, LoadOptions::default()).unwrap()
+}
+
+/// The mean and the largest of distances.
+fn summary(distances: impl Iterator<Item = f32>) -> (f32, f32) {
+    let distances: Vec<f32> = distances.collect();
+    (
+        distances.iter().sum::<f32>() / distances.len() as f32,
+        distances.into_iter().fold(0.0, f32::max),
+    )
+}
+
+/// Of the same weights, by torch in f32.
+#[test]
+fn logits_are_no_further_from_floats_than_those_of_onnx_runtime() {
+    for (floats, theirs) in [
+        ("torchscript-14", "int8-channel-reduced"),
+        ("dynamo-20", "int8-channel-reduced"),
+        ("torchscript-17", "int8-tensor"),
+        ("torchscript-17", "uint8-channel"),
+        ("external-f32", "int8-tensor"),
+    ] {
+        let theirs = graph_cases(theirs);
+        let files = ModelFiles::read(graph(floats)).unwrap();
+        let of_theirs = summary(theirs.iter().map(|c| (c.logits.ort_none - c.logits.torch).abs()));
+        let ours = |bits| {
+            let (_, file) = quantize(&files, bits, &SAMPLE);
+            let reranker = load(&ModelFiles::from_prepared(file).unwrap());
+            let distance = |case: &GraphCase| {
+                let logit = reranker.score(&[(&case.query, &case.document)]).unwrap()[0].logit;
+                (logit - case.logits.torch).abs()
+            };
+            summary(theirs.iter().map(distance))
+        };
+        let (eight, seven) = (ours(Bits::Eight), ours(Bits::Seven));
+        eprintln!("{floats}: {eight:?}, in 7 bits {seven:?}, ONNX Runtime's {of_theirs:?}");
+        assert!(eight.0 <= of_theirs.0 && eight.1 <= of_theirs.1, "{floats}: {eight:?}");
+        // In so small a model the luck of a few roundings decides.
+        assert!(seven.0 < 0.2, "{floats}: {seven:?}");
+    }
+}
+
+/// Floats of 16 bits, beside the graph, transposed, or prepared before.
+#[test]
+fn the_error_is_told_of_every_kind_of_floats() {
+    for name in ["torchscript-18-tf5", "external-f32", "dynamo-20", "other-half"] {
+        let files = ModelFiles::read(graph(name)).unwrap();
+        let (quantized, file) = quantize(&files, Bits::Seven, &SAMPLE);
+        let rounded = load(&ModelFiles::from_prepared(file.clone()).unwrap());
+        let logits = |reranker: &Reranker| reranker.score(&SAMPLE).unwrap();
+        let pairs = logits(&load(&files)).into_iter().zip(logits(&rounded));
+        let (mean, largest) = summary(pairs.map(|(a, b)| (a.logit - b.logit).abs()));
+        assert_eq!((quantized.pairs, quantized.largest), (SAMPLE.len(), largest), "{name}");
+        assert!((quantized.mean - mean).abs() < 1e-6, "{name}: {mean}, {quantized:?}");
+        assert!(quantized.mean > 0.0 && largest < 0.5, "{name}: {quantized:?}");
+
+        let prepared = ModelFiles::from_prepared(files.prepare().unwrap()).unwrap();
+        assert!(quantize(&prepared, Bits::Seven, &SAMPLE).1 == file, "{name}: prepared before");
+        let plain = quantize(&files, Bits::Seven, &SAMPLE[..1]);
+        assert!(
+            plain.1 == file && plain.0.pairs == 1,
+            "{name}: the sample changes the report alone"
+        );
+    }
+}
+
+#[test]
+fn an_embedder_is_compared_by_its_vectors() {
+    let graph = ModelFiles::read(graph("torchscript-14")).unwrap();
+    let mut files = ModelFiles::from_prepared(graph.prepare().unwrap()).unwrap();
+    let pooling = br#"{"pooling": "mean"}"#;
+    files.embedding = [("pooling.json".to_owned(), pooling.as_slice().into())].into();
+    // Without a label, as bi-encoders are.
+    let mut config: serde_json::Value = serde_json::from_slice(&files.config).unwrap();
+    config.as_object_mut().unwrap().retain(|key, _| !key.contains("label"));
+    files.config = serde_json::to_vec(&config).unwrap().into();
+
+    let (quantized, file) = quantize(&files, Bits::Seven, &SAMPLE);
+    assert!(quantized.largest < 0.01 && quantized.mean > 0.0, "{quantized:?}");
+    let vector = |files: &ModelFiles| {
+        let embedder = Embedder::from_files(files, EmbedderOptions::default()).unwrap();
+        embedder.embed(&[SAMPLE[0].1]).unwrap().remove(0)
+    };
+    let (a, b) = (vector(&files), vector(&ModelFiles::from_prepared(file).unwrap()));
+    let cosine: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+    let (one, _) = quantize(&files, Bits::Seven, &SAMPLE[..1]);
+    assert!((1.0 - cosine - one.largest).abs() < 1e-5, "{cosine}, {one:?}");
+}
+
+#[test]
+fn what_is_int8_or_unknown_is_refused() {
+    let refused = |files: &ModelFiles| {
+        let error = files.quantize_to(Bits::Seven, &SAMPLE, Cursor::new(Vec::new())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedModel, "{error}");
+        error.to_string()
+    };
+    let int8 = ModelFiles::read(graph("int8-tensor")).unwrap();
+    assert!(refused(&int8).contains("already"));
+    let prepared = ModelFiles::from_prepared(int8.prepare().unwrap()).unwrap();
+    assert!(refused(&prepared).contains("already"));
+    refused(&ModelFiles::read(graph("other-mean-pooled")).unwrap());
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_refused() {
+    let whole = ModelFiles::read(graph("external-f32")).unwrap();
+    let data = &whole.external["model.onnx_data"];
+    // In the table of words, and in the last matrix.
+    for place in [0, data.len() - 4] {
+        let mut bytes = data.to_vec();
+        bytes[place..place + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        let files = ModelFiles {
+            external: [("model.onnx_data".to_owned(), bytes.into())].into(),
+            ..whole.clone()
+        };
+        let error = files.quantize_to(Bits::Seven, &SAMPLE, Cursor::new(Vec::new())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
+    }
+}

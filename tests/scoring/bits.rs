@@ -1,0 +1,83 @@
+//! A pair's logit has the same bits alone, in any batch, in any order, with any number of
+//! threads, and on every platform.
+
+use crate::common::{Random, bundled_files, golden, reranker, root, truncate};
+use crossrank::{LoadOptions, Reranker};
+
+/// `data/logit-bits.json`: the logits of the golden pairs. The JavaScript tests hold node and
+/// browsers against the same file. Only a change of the model or of the arithmetic may change
+/// it: `CROSSRANK_UPDATE=1 cargo test --release --test bits` writes it again.
+#[test]
+fn golden_pairs_have_golden_bits() {
+    let golden = golden();
+    let pairs: Vec<_> = golden.pairs.iter().map(|p| (&p.query, &p.passage)).collect();
+    let scores = reranker().score_with(&pairs, &truncate()).unwrap();
+    let bits: Vec<u32> = scores.iter().map(|score| score.logit.to_bits()).collect();
+
+    let path = root().join("tests/data/logit-bits.json");
+    if std::env::var_os("CROSSRANK_UPDATE").is_some() {
+        std::fs::write(&path, serde_json::to_string(&bits).unwrap() + "\n").unwrap();
+    }
+    let expected: Vec<u32> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(bits, expected);
+}
+
+#[test]
+fn random_batches_change_no_bit() {
+    const WORDS: [&str; 12] = [
+        "vector",
+        "database",
+        "stores",
+        "the",
+        "nearest",
+        "neighbours",
+        "of",
+        "bananas",
+        "query",
+        "Paris",
+        "index",
+        "?",
+    ];
+    let mut random = Random(20_241_122);
+    let documents: Vec<String> = (0..60)
+        .map(|_| {
+            let length = random.below(30);
+            let words: Vec<&str> = (0..length).map(|_| WORDS[random.below(WORDS.len())]).collect();
+            words.join(" ")
+        })
+        .collect();
+    let query = "what is a vector database";
+    let logit = |document: &String| reranker().score(&[(query, document)]).unwrap()[0].logit;
+    let alone: Vec<u32> = documents.iter().map(|document| logit(document).to_bits()).collect();
+
+    let rerankers = [1, 2, 3].map(|threads| {
+        let mut options = LoadOptions::default();
+        options.threads = Some(threads);
+        Reranker::from_files(&bundled_files(), options).unwrap()
+    });
+    for batch in 0..2000 {
+        let size = 1 + random.below(6);
+        let members: Vec<usize> = (0..size).map(|_| random.below(documents.len())).collect();
+        let pairs: Vec<_> = members.iter().map(|&i| (query, &documents[i])).collect();
+        let scores = rerankers[batch % rerankers.len()].score(&pairs).unwrap();
+        for (score, &member) in scores.iter().zip(&members) {
+            assert_eq!(score.logit.to_bits(), alone[member], "batch {batch}: {members:?}");
+        }
+    }
+}
+
+/// Enough text that several full batches go to several threads.
+#[test]
+fn long_lists_change_no_bit() {
+    let golden = golden();
+    let pairs: Vec<_> = golden.pairs.iter().rev().map(|p| (&p.query, &p.passage)).collect();
+    let forwards = reranker().score(&pairs).unwrap();
+    let mut backwards = pairs.clone();
+    backwards.reverse();
+    let mut options = LoadOptions::default();
+    options.threads = Some(3);
+    let threaded = Reranker::from_files(&bundled_files(), options).unwrap();
+    let mut scores = threaded.score(&backwards).unwrap();
+    scores.reverse();
+    assert_eq!(forwards, scores);
+}

@@ -1,0 +1,38 @@
+//! Token ids and logits against Hugging Face tokenizers and ONNX Runtime (`data/golden.json`).
+
+#[test]
+fn token_ids_equal_hugging_face() {
+    let golden = crate::common::golden();
+    assert_eq!(golden.pairs.len(), 64);
+    let mut truncated = 0;
+    for pair in golden.pairs {
+        let encoding = crate::common::reranker().encode(&pair.query, &pair.passage).unwrap();
+        assert_eq!(encoding.ids, pair.input_ids, "ids of pair {}", pair.id);
+        assert_eq!(encoding.type_ids, pair.token_type_ids, "segments of pair {}", pair.id);
+        if encoding.document_truncated || encoding.query_truncated {
+            assert_eq!(encoding.ids.len(), 512, "pair {}", pair.id);
+            truncated += 1;
+        }
+    }
+    assert!(truncated >= 5, "the file holds over-long pairs, and {truncated} were cut");
+}
+
+#[test]
+fn logits_are_as_close_to_fp32_as_onnx_runtimes_int8() {
+    let golden = crate::common::golden();
+    let pairs: Vec<_> = golden.pairs.iter().map(|p| (&p.query, &p.passage)).collect();
+    let scores = crate::common::reranker().score_with(&pairs, &crate::common::truncate()).unwrap();
+
+    let differences = |logits: &mut dyn Iterator<Item = f32>| -> (f32, f32) {
+        let errors = logits.zip(&golden.pairs).map(|(logit, pair)| (logit - pair.logit_fp32).abs());
+        let errors: Vec<f32> = errors.collect();
+        let mean = errors.iter().sum::<f32>() / errors.len() as f32;
+        (mean, errors.into_iter().fold(0.0, f32::max))
+    };
+    let ours = differences(&mut scores.iter().map(|s| s.logit));
+    let onnx_runtime = differences(&mut golden.pairs.iter().map(|p| p.logit_int8_onnxruntime));
+    println!("|logit - fp32 logit|, mean and largest");
+    println!("crossrank         {:.3} {:.3}", ours.0, ours.1);
+    println!("ONNX Runtime int8 {:.3} {:.3}", onnx_runtime.0, onnx_runtime.1);
+    assert!(ours.0 <= onnx_runtime.0 && ours.1 <= onnx_runtime.1);
+}

@@ -1,0 +1,330 @@
+//! The public calls on the bundled model: order, truncation, batches, threads, bad arguments.
+
+use std::time::Instant;
+
+use crate::common::{bundled_files, reranker, truncate};
+use crossrank::{
+    ErrorKind, LoadOptions, LongDocuments, MAX_TEXT_BYTES, Ranking, RerankOptions, Reranker,
+    Truncation,
+};
+
+const QUERY: &str = "what is a vector database";
+const DOCUMENTS: [&str; 4] = [
+    "Bananas are rich in potassium.",
+    "A vector database stores embeddings and finds the nearest neighbours of a query vector.",
+    "Relational databases keep rows in tables and answer SQL queries.",
+    "",
+];
+
+#[test]
+fn puts_the_answer_first() {
+    let ranking = reranker().rerank(QUERY, &DOCUMENTS, 2).unwrap();
+    assert_eq!(ranking.results.len(), 2);
+    assert_eq!(ranking.results[0].index, 1);
+    assert!(!ranking.query_truncated);
+    for result in &ranking.results {
+        assert!((0.0..=1.0).contains(&result.score));
+        assert!(!result.truncated);
+    }
+}
+
+#[test]
+fn a_list_of_nothing_ranks_nothing() {
+    assert!(reranker().rerank(QUERY, &[] as &[&str], 10).unwrap().results.is_empty());
+    assert!(reranker().score(&[] as &[(&str, &str)]).unwrap().is_empty());
+}
+
+#[test]
+fn top_k_beyond_the_list_gives_all() {
+    let ranking = reranker().rerank(QUERY, &DOCUMENTS, usize::MAX).unwrap();
+    let mut indices: Vec<usize> = ranking.results.iter().map(|r| r.index).collect();
+    indices.sort();
+    assert_eq!(indices, [0, 1, 2, 3]);
+}
+
+#[test]
+fn equal_documents_keep_their_order() {
+    let ranking = reranker().rerank(QUERY, &[DOCUMENTS[1]; 5], 5).unwrap();
+    assert_eq!(ranking.results.iter().map(|r| r.index).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn a_score_does_not_depend_on_neighbours_or_threads() {
+    let long = "A passage about databases and vectors. ".repeat(40);
+    let mut documents: Vec<String> = DOCUMENTS.iter().map(|d| d.to_string()).collect();
+    documents.push(long);
+    let alone: Vec<u32> = documents
+        .iter()
+        .map(|d| reranker().score(&[(QUERY, d)]).unwrap()[0].logit.to_bits())
+        .collect();
+    for threads in [1, 2, 3] {
+        let mut options = LoadOptions::default();
+        options.threads = Some(threads);
+        let reranker = Reranker::from_files(&bundled_files(), options).unwrap();
+        for result in reranker.rerank(QUERY, &documents, 10).unwrap().results {
+            assert_eq!(result.logit.to_bits(), alone[result.index], "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn batches_of_queries_rank_like_single_ones() {
+    let queries = [QUERY, "fruit with potassium"];
+    let lists = vec![DOCUMENTS.to_vec(), DOCUMENTS[..2].to_vec()];
+    let rankings = reranker().rerank_batch(&queries, &lists, 3).unwrap();
+    for ((query, list), ranking) in queries.iter().zip(&lists).zip(&rankings) {
+        assert_eq!(*ranking, reranker().rerank(query, list, 3).unwrap());
+    }
+    let error = reranker().rerank_batch(&queries, &lists[..1], 3).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn says_what_was_cut() {
+    let long = "vector database ".repeat(600);
+    let documents = [long.as_str(), DOCUMENTS[1]];
+    let ranking = reranker().rerank_with(QUERY, &documents, &truncate()).unwrap();
+    for result in &ranking.results {
+        assert_eq!(result.truncated, result.index == 0);
+    }
+    assert!(!ranking.query_truncated);
+    // longest_first takes from the longer side, here the query.
+    assert!(reranker().rerank(&long, &["short"], 1).unwrap().query_truncated);
+}
+
+#[test]
+fn max_length_cuts_earlier() {
+    let mut options = LoadOptions::default();
+    options.max_length = Some(16);
+    let short = Reranker::from_files(&bundled_files(), options).unwrap();
+    assert_eq!(short.max_length(), 16);
+    let encoding = short.encode(QUERY, DOCUMENTS[1]).unwrap();
+    assert_eq!(encoding.ids.len(), 16);
+    assert!(encoding.document_truncated && !encoding.query_truncated);
+
+    for wrong in [0, 3, 513] {
+        let mut options = LoadOptions::default();
+        options.max_length = Some(wrong);
+        let error = Reranker::from_files(&bundled_files(), options).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "max_length {wrong}");
+    }
+}
+
+#[test]
+fn bad_arguments_are_named() {
+    let kind = |query: &str, documents: &[&str], top_k| {
+        reranker().rerank(query, documents, top_k).unwrap_err().kind()
+    };
+    assert_eq!(kind("", &DOCUMENTS, 3), ErrorKind::InvalidArgument);
+    assert_eq!(kind(" \n", &DOCUMENTS, 3), ErrorKind::InvalidArgument);
+    assert_eq!(kind(QUERY, &DOCUMENTS, 0), ErrorKind::InvalidArgument);
+
+    let huge = "x".repeat(MAX_TEXT_BYTES + 1);
+    assert_eq!(kind(&huge, &DOCUMENTS, 3), ErrorKind::InputTooLarge);
+    let error = reranker().rerank(QUERY, &["fine", &huge], 3).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InputTooLarge);
+    assert!(error.to_string().contains("document 1"), "{error}");
+}
+
+#[test]
+fn text_at_the_limit_is_ranked() {
+    let longest = "word ".repeat(MAX_TEXT_BYTES / 5);
+    assert!(reranker().rerank(QUERY, &[&longest], 1).unwrap().results[0].truncated);
+    // What is cut off both must not be paired with each other.
+    let ranking = reranker().rerank_with(&longest, &[&longest], &truncate()).unwrap();
+    assert!(ranking.query_truncated && ranking.results[0].truncated);
+}
+
+fn indices(ranking: &Ranking) -> Vec<usize> {
+    ranking.results.iter().map(|result| result.index).collect()
+}
+
+/// A long text of words that are one token each, with the answer in the middle.
+fn haystack() -> String {
+    let hay = "the river was cold and the boat was old . ".repeat(30);
+    format!("{hay}a vector database stores vectors and finds the nearest ones . {hay}")
+}
+
+#[test]
+fn the_best_window_of_a_long_document_is_its_score() {
+    let text = haystack();
+    let mut options = RerankOptions::default();
+    options.long_documents = Some(LongDocuments::Windows);
+    let ranking = reranker().rerank_with(QUERY, &[&text], &options).unwrap();
+    let result = ranking.results[0];
+    let span = result.span.unwrap();
+    let window = &text[span.start..span.end];
+    assert!(window.contains("vector database"), "{window}");
+    assert!(!result.truncated);
+    // The window by itself has the same tokens, and so the same bits.
+    let tokens = reranker().encode(QUERY, window).unwrap().ids.len();
+    assert!((130..=160).contains(&tokens), "{tokens} tokens");
+    let alone = reranker().score(&[(QUERY, window)]).unwrap()[0];
+    assert_eq!(alone.logit.to_bits(), result.logit.to_bits());
+    let cut = reranker().rerank_with(QUERY, &[&text], &truncate()).unwrap().results[0];
+    assert!(cut.truncated && cut.span.is_none() && cut.logit < result.logit);
+    // The bundled model names its length, which makes windows its default, also for pairs.
+    assert_eq!(reranker().long_documents(), LongDocuments::Windows);
+    assert_eq!(reranker().rerank(QUERY, &[&text], 1).unwrap(), ranking);
+    let pair = reranker().score(&[(QUERY, &text)]).unwrap()[0];
+    assert_eq!((pair.logit, pair.span), (result.logit, result.span));
+}
+
+#[test]
+fn windows_cover_a_document_and_no_more_than_asked_for() {
+    let text = haystack();
+    let mut options = RerankOptions::default();
+    let all = reranker().prepare(QUERY, &[&text], &options).unwrap().encodings().len();
+    // About 620 tokens, and room for some 150 in a window, of which a quarter is shared.
+    assert!((5..=7).contains(&all), "{all} windows");
+    options.max_windows = Some(2);
+    let ranking = reranker().rerank_with(QUERY, &[&text], &options).unwrap();
+    assert!(ranking.results[0].truncated);
+    assert!(ranking.results[0].span.unwrap().end < text.len() / 2);
+    options.max_windows = Some(0);
+    let error = reranker().rerank_with(QUERY, &[&text], &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn a_query_that_leaves_no_room_for_windows_gets_a_cut() {
+    let text = haystack();
+    let options = RerankOptions::default();
+    for (words, windows) in [(120, 9..=13), (420, 9..=13), (440, 1..=1), (600, 1..=1)] {
+        let query = "word ".repeat(words);
+        let count = reranker().prepare(&query, &[&text], &options).unwrap().encodings().len();
+        assert!(windows.contains(&count), "{words} words: {count} windows");
+    }
+}
+
+#[test]
+fn a_max_length_cuts_documents_unless_they_are_to_be_split() {
+    let text = haystack();
+    let mut options = RerankOptions::default();
+    options.max_length = Some(100);
+    let cut = reranker().rerank_with(QUERY, &[&text], &options).unwrap().results[0];
+    assert!(cut.truncated && cut.span.is_none());
+    options.long_documents = Some(LongDocuments::Windows);
+    let split = reranker().rerank_with(QUERY, &[&text], &options).unwrap().results[0];
+    assert!(!split.truncated && split.span.is_some());
+
+    let mut options = LoadOptions::default();
+    options.max_length = Some(100);
+    let short = Reranker::from_files(&bundled_files(), options).unwrap();
+    assert_eq!(short.long_documents(), LongDocuments::Truncate);
+    assert_eq!(short.rerank(QUERY, &[&text], 1).unwrap().results[0].logit, cut.logit);
+}
+
+#[test]
+fn windows_that_must_not_be_cut_are_refused() {
+    let mut options = RerankOptions::default();
+    options.long_documents = Some(LongDocuments::Windows);
+    options.truncation = Truncation::Never;
+    assert!(!reranker().rerank_with(QUERY, &[haystack()], &options).unwrap().results[0].truncated);
+    options.max_windows = Some(2);
+    let error = reranker().rerank_with(QUERY, &[haystack()], &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InputTooLarge);
+}
+
+#[test]
+fn pairs_are_tokenized_until_the_deadline() {
+    let huge = "x".repeat(MAX_TEXT_BYTES + 1);
+    let mut options = RerankOptions::default();
+    options.deadline = Some(Instant::now());
+    let error = reranker().score_with(&[(QUERY, &huge)], &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn results_below_the_least_score_are_left_out() {
+    let all = reranker().rerank(QUERY, &DOCUMENTS, 4).unwrap();
+    let mut options = RerankOptions::default();
+    options.min_score = Some(all.results[1].score);
+    let some = reranker().rerank_with(QUERY, &DOCUMENTS, &options).unwrap();
+    assert_eq!(some.results, all.results[..2]);
+    options.min_score = Some(f32::NAN);
+    let error = reranker().rerank_with(QUERY, &DOCUMENTS, &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn a_deadline_gives_what_has_been_scored() {
+    let mut options = RerankOptions::default();
+    options.deadline = Some(Instant::now());
+    let none = reranker().rerank_with(QUERY, &DOCUMENTS, &options).unwrap();
+    assert!(none.partial && none.results.iter().all(|result| result.score.is_nan()));
+    assert_eq!(indices(&none), [0, 1, 2, 3]);
+    options.min_score = Some(0.0);
+    let none = reranker().rerank_with(QUERY, &DOCUMENTS, &options).unwrap();
+    assert!(none.partial && none.results.is_empty());
+    options.min_score = None;
+
+    // Long enough that some of it is done in a fifth of the time, and not all.
+    let documents: Vec<String> = (0..400).map(|i| format!("{i} {}", DOCUMENTS[1])).collect();
+    let start = Instant::now();
+    let all = reranker().rerank(QUERY, &documents, 400).unwrap();
+    let whole = start.elapsed();
+    assert!(!all.partial);
+    let some = (0..10).find_map(|_| {
+        let start = Instant::now();
+        options.deadline = Some(start + whole / 5);
+        let ranking = reranker().rerank_with(QUERY, &documents, &options).unwrap();
+        let scored = ranking.results.iter().filter(|result| !result.score.is_nan()).count();
+        (scored > 0 && ranking.partial).then_some((ranking, scored, start.elapsed()))
+    });
+    let (some, scored, took) = some.expect("some of it is done in a fifth of the time");
+    assert!(took < whole, "{took:?} of {whole:?}");
+    let places = indices(&some);
+    assert!(places[scored..].is_sorted(), "the others keep their order");
+    let known = |ranking: &Ranking, index: usize| {
+        ranking.results.iter().find(|result| result.index == index).unwrap().logit.to_bits()
+    };
+    for &index in &places[..scored] {
+        assert_eq!(known(&some, index), known(&all, index));
+    }
+    // The first stage's best are scored first.
+    assert!(places[..scored].iter().all(|&index| index < scored + 64), "{places:?}");
+}
+
+#[test]
+fn scoring_in_pieces_gives_the_same_bits() {
+    let text = haystack();
+    let documents: Vec<String> =
+        (0..30).map(|i| DOCUMENTS[i % 4].repeat(i)).chain([text]).collect();
+    let lists = vec![(QUERY.to_owned(), documents.clone()), ("fruit".into(), documents.clone())];
+    let mut scoring = reranker().start(lists, &RerankOptions::default()).unwrap();
+    let mut scores = vec![None; 62];
+    let mut steps = 0;
+    while !scoring.is_done() {
+        for (position, score) in scoring.step(reranker()).unwrap() {
+            assert!(scores[position].replace(score).is_none(), "{position} is scored once");
+        }
+        steps += 1;
+    }
+    assert!(steps > 30, "{steps} steps");
+    for (query, scores) in [QUERY, "fruit"].iter().zip(scores.chunks(31)) {
+        for result in reranker().rerank(query, &documents, 31).unwrap().results {
+            let score = scores[result.index].unwrap();
+            assert_eq!(score.logit.to_bits(), result.logit.to_bits());
+            assert_eq!((score.span, score.truncated), (result.span, result.truncated));
+        }
+    }
+    let mut nothing = reranker().start(Vec::new(), &RerankOptions::default()).unwrap();
+    assert!(nothing.is_done() && nothing.step(reranker()).unwrap().is_empty());
+}
+
+#[test]
+fn scoring_in_pieces_names_the_document_that_fails_and_ends() {
+    let list = vec!["fine".to_owned(), "x".repeat(MAX_TEXT_BYTES + 1)];
+    let lists = vec![(QUERY.to_owned(), vec!["first".to_owned()]), (QUERY.to_owned(), list)];
+    let mut scoring = reranker().start(lists, &RerankOptions::default()).unwrap();
+    assert_eq!(scoring.position(), None);
+    let error = scoring.step(reranker()).unwrap_err();
+    assert_eq!((error.kind(), scoring.position()), (ErrorKind::InputTooLarge, Some(2)));
+    assert!(scoring.is_done() && scoring.step(reranker()).unwrap().is_empty());
+
+    let huge = "x".repeat(MAX_TEXT_BYTES + 1);
+    let lists = vec![(QUERY.to_owned(), Vec::new()), (huge, Vec::new())];
+    let error = reranker().start(lists, &RerankOptions::default()).err().unwrap();
+    assert!(error.to_string().starts_with("query 1: "), "{error}");
+}

@@ -1,0 +1,10 @@
+//! Both sides of HTTP: the server's routes without a socket, and reranking by a service.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[cfg(all(feature = "server", feature = "bundled-embedder"))]
+mod embedding_routes;
+#[cfg(feature = "remote")]
+mod remote;
+#[cfg(feature = "server")]
+mod rerank_routes;
