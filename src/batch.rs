@@ -7,7 +7,7 @@ use crate::tokenizer::Encoding;
 pub const BATCH_TOKENS: usize = 512;
 
 /// The fewest that are worth a batch, where threads could use more batches.
-const LEAST_TOKENS: usize = 128;
+const MIN_TOKENS: usize = 128;
 
 /// Batches that a thread should find, so that all threads end at about the same time.
 const BATCHES_A_THREAD: usize = 4;
@@ -36,7 +36,7 @@ pub(crate) fn plan(
         most
     } else {
         let all: usize = encodings.iter().map(|encoding| encoding.ids.len()).sum();
-        (all / threads.saturating_mul(BATCHES_A_THREAD)).clamp(LEAST_TOKENS, most)
+        (all / threads.saturating_mul(BATCHES_A_THREAD)).clamp(MIN_TOKENS, most)
     };
 
     let mut batches: Vec<Vec<usize>> = Vec::new();

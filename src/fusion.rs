@@ -77,7 +77,7 @@ impl Default for FusionWeights {
 }
 
 /// The greatest weight, far from where sums lose digits.
-const MOST_WEIGHT: f64 = 1e6;
+const MAX_WEIGHT: f64 = 1e6;
 
 /// Fuses scores: places of the documents with their fused scores from 0 to 1, best first.
 ///
@@ -92,8 +92,8 @@ const MOST_WEIGHT: f64 = 1e6;
 /// the stages at hand is 0, and for scores that are not finite.
 pub fn fuse(documents: &[StageScores], weights: &FusionWeights) -> Result<Vec<(usize, f64)>> {
     let FusionWeights { text, vector, rerank } = *weights;
-    if [text, vector, rerank].iter().any(|weight| !(0.0..=MOST_WEIGHT).contains(weight)) {
-        let message = format!("a weight of \"{weights}\" is not from 0 to {MOST_WEIGHT}");
+    if [text, vector, rerank].iter().any(|weight| !(0.0..=MAX_WEIGHT).contains(weight)) {
+        let message = format!("a weight of \"{weights}\" is not from 0 to {MAX_WEIGHT}");
         return Err(invalid(message));
     }
     let mut fused = vec![0.0; documents.len()];

@@ -56,10 +56,10 @@
 //!
 //! # GPUs
 //!
-//! With the feature `gpu`, `Reranker::on_gpu` puts a recognised model on a GPU, by Vulkan, Metal or
-//! Direct3D 12, and in browsers by WebGPU; [`Devices`] takes the CPU where that fails.
+//! With the feature `gpu`, `Reranker::on_gpu` puts a recognized model on a GPU, by Vulkan, Metal or
+//! Direct3D 12, and in browsers by WebGPU; [`FailoverReranker`] takes the CPU where that fails.
 //!
-//! # Scoring less
+//! # IncrementalScoring less
 //!
 //! A [`ScoreCache`] in [`LoadOptions`] remembers scores by model, query and document: a repeated
 //! list costs nothing, and a list with one new document costs one document. [`RerankOptions`]
@@ -126,18 +126,20 @@ mod wasm;
 pub use batch::BATCH_TOKENS;
 pub use bytes::Bytes;
 pub use cache::{CacheKey, CacheStats, ScoreCache};
-pub use devices::Devices;
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
-pub use devices::Trial;
-pub use embedder::{EmbedOptions, Embedder, EmbedderOptions, Embedding, Embeddings, TextKind};
+pub use devices::DeviceBenchmark;
+pub use devices::FailoverReranker;
+pub use embedder::{
+    EmbedOptions, Embedder, EmbedderOptions, Embedding, IncrementalEmbedding, TextKind,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
 pub use quantize::{Bits, Quantized, SAMPLE};
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use remote::{Api, Backend, Fallback, Remote, RemoteOptions};
 pub use reranker::{
-    LoadOptions, LongDocuments, Pending, RankedDocument, Ranking, RerankOptions, Reranker,
-    ScoredList, Scoring,
+    IncrementalScoring, LoadOptions, LongDocuments, Pending, RankedDocument, Ranking,
+    RerankOptions, Reranker, ScoredList,
 };
 pub use score::Score;
 pub use tokenizer::{Encoding, MAX_TEXT_BYTES, Span, Truncation};

@@ -4,15 +4,15 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
 /// Waits between requests grow to this.
-const LONGEST_DELAY: Duration = Duration::from_secs(8);
+const MAX_DELAY: Duration = Duration::from_secs(8);
 /// A server that asks for a longer wait than this has failed: whoever calls decides then.
-pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The wait before a retry, counted from 0. Half of it is left to chance, so that clients that
 /// failed together do not return so.
 pub(crate) fn backoff(first: Duration, retry: u32) -> Duration {
     let chance = RandomState::new().hash_one(retry) as f64 / u64::MAX as f64;
-    first.saturating_mul(1 << retry.min(30)).min(LONGEST_DELAY).mul_f64(0.5 + chance / 2.0)
+    first.saturating_mul(1 << retry.min(30)).min(MAX_DELAY).mul_f64(0.5 + chance / 2.0)
 }
 
 /// The wait that a server asks for: seconds, or a date (RFC 9110, 10.2.3).

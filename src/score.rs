@@ -81,15 +81,15 @@ pub(crate) const SCORE_BYTES: usize = 20;
 
 /// The windows of one document, whose scores come one after another.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Windows {
+pub(crate) struct BestWindow {
     left: usize,
     best: Option<Score>,
 }
 
-impl Windows {
+impl BestWindow {
     /// Of a document that is scored in `count` windows.
-    pub fn new(count: usize) -> Windows {
-        Windows { left: count, best: None }
+    pub fn new(count: usize) -> BestWindow {
+        BestWindow { left: count, best: None }
     }
 
     /// Adds the score of a window; the last one gives the document's.
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_best_window_stands_for_the_document() {
-        let mut windows = Windows::new(3);
+        let mut windows = BestWindow::new(3);
         assert_eq!(windows.add(window(0, 1.0)), None);
         assert_eq!(windows.add(window(1, 3.0)), None);
         let score = windows.add(window(2, 2.0)).unwrap();
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_window_that_is_not_a_number_is_not_lost() {
         for logits in [[f32::NAN, 1.0], [1.0, f32::NAN]] {
-            let mut windows = Windows::new(2);
+            let mut windows = BestWindow::new(2);
             assert_eq!(windows.add(window(0, logits[0])), None);
             assert!(windows.add(window(1, logits[1])).unwrap().logit.is_nan());
         }

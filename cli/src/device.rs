@@ -4,9 +4,9 @@
 pub mod gpu;
 
 use clap::{Args, ValueEnum};
-use crossrank::{Devices, LoadOptions, ModelFiles, Reranker};
+use crossrank::{FailoverReranker, LoadOptions, ModelFiles, Reranker};
 
-use super::Failure;
+use super::CliError;
 
 #[derive(Args)]
 pub struct DeviceArgs {
@@ -47,7 +47,7 @@ impl DeviceArgs {
         files: &ModelFiles,
         options: LoadOptions,
         voice: Voice,
-    ) -> Result<Devices, Failure> {
+    ) -> Result<FailoverReranker, CliError> {
         let cpu = Reranker::from_files(files, options.clone())?;
         if let Some(warning) = cpu.warning() {
             (voice.warn)(warning);

@@ -8,7 +8,7 @@ use crossrank::{EmbedOptions, Embedder, EmbedderOptions, TextKind};
 use serde::Serialize;
 
 use super::passages::{self, Passage};
-use super::{Failure, at_least_one, embedding, io, progress_bar};
+use super::{CliError, at_least_one, embedding, io, progress_bar};
 
 /// Texts whose vectors are in memory at one time.
 const CHUNK: usize = 1024;
@@ -49,7 +49,7 @@ pub struct EmbedderArgs {
 }
 
 impl EmbedderArgs {
-    pub fn load(&self) -> Result<Embedder, Failure> {
+    pub fn load(&self) -> Result<Embedder, CliError> {
         let mut options = EmbedderOptions::default();
         options.threads = self.threads.map(|n| at_least_one("--threads", n)).transpose()?;
         options.max_length =
@@ -68,7 +68,7 @@ struct Line<'a> {
     embedding: &'a [f32],
 }
 
-pub fn run(args: &EmbedArgs) -> Result<String, Failure> {
+pub fn run(args: &EmbedArgs) -> Result<String, CliError> {
     let texts = passages::read(&args.file, args.text_field.as_deref())?;
     let embedder = args.model.load()?;
     let bar = progress_bar(texts.len(), "texts");
@@ -83,7 +83,7 @@ fn write(
     texts: &[Passage],
     embedder: &Embedder,
     progress: &(dyn Fn(usize) + Sync),
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for (chunk, first) in texts.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         let progress = |done| progress(first + done);

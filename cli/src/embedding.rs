@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 
-use super::{Failure, model};
+use super::{CliError, model};
 
 /// Loads the model of a path or a name, or the bundled one.
-pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, Failure> {
+pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, CliError> {
     let files = match given {
         Some(given) => model::read(given)?,
         None => ModelFiles::bundled_embedder()?,
@@ -29,7 +29,7 @@ pub struct EmbeddingArgs {
 }
 
 impl EmbeddingArgs {
-    pub fn load(&self, threads: Option<usize>) -> Result<Embedder, Failure> {
+    pub fn load(&self, threads: Option<usize>) -> Result<Embedder, CliError> {
         let mut options = EmbedderOptions::default();
         options.threads = threads;
         load(self.embedding_model.as_deref(), options)

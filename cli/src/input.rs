@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::Failure;
+use super::CliError;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
@@ -22,7 +22,7 @@ pub struct Record {
 }
 
 /// A file, or standard input for `-`.
-fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(std::io::stdin()));
     }
@@ -31,7 +31,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
 }
 
 /// A whole text.
-pub fn read_text(path: &Path) -> Result<String, Failure> {
+pub fn read_text(path: &Path) -> Result<String, CliError> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes).map_err(|e| unreadable(path, e))?;
     let text = String::from_utf8(bytes).map_err(|e| {
@@ -50,18 +50,18 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// A line's complaint.
-pub fn bad_line(path: &Path, line: usize, what: impl std::fmt::Display) -> Failure {
-    Failure::new("invalid-input", format!("{}:{line}: {what}", path.display()))
+pub fn bad_line(path: &Path, line: usize, what: impl std::fmt::Display) -> CliError {
+    CliError::new("invalid-input", format!("{}:{line}: {what}", path.display()))
 }
 
-fn unreadable(path: &Path, error: std::io::Error) -> Failure {
-    Failure::new("io", format!("cannot read {} ({error})", path.display()))
+fn unreadable(path: &Path, error: std::io::Error) -> CliError {
+    CliError::new("io", format!("cannot read {} ({error})", path.display()))
 }
 
-fn not_utf8(path: &Path, line: usize) -> Failure {
+fn not_utf8(path: &Path, line: usize) -> CliError {
     let message =
         format!("{}:{line}: not UTF-8; convert the file, with iconv for one", path.display());
-    Failure::new("invalid-text", message)
+    CliError::new("invalid-text", message)
 }
 
 /// The longest line of JSON: one is in memory at a time, whatever comes in.
@@ -71,7 +71,7 @@ const MAX_LINE_BYTES: u64 = 64 << 20;
 /// bad line can be read; after an `io` failure there is nothing more.
 pub fn jsonl<T: DeserializeOwned>(
     path: &Path,
-) -> Result<impl Iterator<Item = Result<(usize, T), Failure>>, Failure> {
+) -> Result<impl Iterator<Item = Result<(usize, T), CliError>>, CliError> {
     let mut lines =
         JsonLines { reader: BufReader::new(open(path)?), path: path.to_owned(), line: 0 };
     Ok(std::iter::from_fn(move || lines.next().transpose()))
@@ -84,7 +84,7 @@ struct JsonLines {
 }
 
 impl JsonLines {
-    fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(usize, T)>, Failure> {
+    fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(usize, T)>, CliError> {
         loop {
             let mut bytes = Vec::new();
             let mut limited = self.reader.by_ref().take(MAX_LINE_BYTES);
@@ -113,6 +113,6 @@ impl JsonLines {
 }
 
 /// All of [`jsonl`].
-pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>, Failure> {
+pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>, CliError> {
     jsonl(path)?.collect()
 }

@@ -14,7 +14,7 @@ use clap::Args;
 use crossrank::{Backend, RankedDocument, Ranking};
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, input, io};
+use super::{CliError, input, io};
 
 #[derive(Args)]
 pub struct BulkArgs {
@@ -128,8 +128,8 @@ pub fn run(
     args: &BulkArgs,
     file: &Path,
     top_k: usize,
-    load: impl FnOnce() -> Result<Box<dyn Backend>, Failure>,
-) -> Result<String, Failure> {
+    load: impl FnOnce() -> Result<Box<dyn Backend>, CliError>,
+) -> Result<String, CliError> {
     let mut jobs = input::jsonl::<Job>(file)?.peekable();
     let (mut out, name): (Box<dyn Write>, _) = match &args.output {
         Some(path) => (Box::new(resume(path, &mut jobs, top_k)?), path.display().to_string()),
@@ -141,7 +141,7 @@ pub fn run(
         let documents: Vec<&str> = job.documents.iter().map(Candidate::text).collect();
         let ranking = reranker.rerank(&job.query, &documents, top_k).map_err(|e| {
             let place = format!("{}:{line}: {e}", file.display());
-            Failure::new(e.kind().code(), place)
+            CliError::new(e.kind().code(), place)
         })?;
         match out.write_all(&result(&job, ranking)).and_then(|()| out.flush()) {
             Ok(()) => {}
@@ -167,9 +167,9 @@ fn result(job: &Job, ranking: Ranking) -> Vec<u8> {
 /// torn when its run was killed, and goes; anything else is somebody's own, and stays.
 fn resume(
     path: &Path,
-    jobs: &mut Peekable<impl Iterator<Item = Result<(usize, Job), Failure>>>,
+    jobs: &mut Peekable<impl Iterator<Item = Result<(usize, Job), CliError>>>,
     top_k: usize,
-) -> Result<File, Failure> {
+) -> Result<File, CliError> {
     let cannot = |what: &str| io(format!("cannot {what} {}", path.display()));
     let mut options = File::options();
     let file = options.read(true).write(true).create(true).truncate(false).open(path);
@@ -177,12 +177,12 @@ fn resume(
     if !file.metadata().map_err(cannot("open"))?.is_file() {
         let message = "--output must be a file, because it is read when a run goes on; leave it \
                        out to write to standard output";
-        return Err(Failure::new("invalid-argument", message));
+        return Err(CliError::new("invalid-argument", message));
     }
     // File systems without locks are left to the caller's care.
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         let message = format!("another run writes {}; wait for its end", path.display());
-        return Err(Failure::new("io", message));
+        return Err(CliError::new("io", message));
     }
     let (mut reader, mut end, mut bytes) = (BufReader::new(file), 0, Vec::new());
     for number in 1.. {

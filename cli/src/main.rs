@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use crossrank::{Devices, LoadOptions, LongDocuments, ModelFiles};
+use crossrank::{FailoverReranker, LoadOptions, LongDocuments, ModelFiles};
 use device::{DeviceArgs, Voice};
 
 /// Search reranking: reads a query and passages, and puts the right ones first.
@@ -66,7 +66,7 @@ enum Command {
     /// List what can compute, for --device
     #[cfg(feature = "gpu")]
     Devices(device::gpu::DevicesArgs),
-    /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text Embeddings Inference
+    /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text IncrementalEmbedding Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
 }
@@ -113,11 +113,11 @@ impl LongArgs {
 }
 
 impl ModelArgs {
-    fn threads(&self) -> Result<Option<usize>, Failure> {
+    fn threads(&self) -> Result<Option<usize>, CliError> {
         self.threads.map(|n| at_least_one("--threads", n)).transpose()
     }
 
-    fn load(&self) -> Result<Devices, Failure> {
+    fn load(&self) -> Result<FailoverReranker, CliError> {
         let files = match &self.model {
             Some(given) => model::read(given)?,
             None => ModelFiles::bundled_reranker()?,
@@ -133,27 +133,27 @@ impl ModelArgs {
 
 /// Why a command failed: the code of an error kind, and a line that says what to do.
 #[derive(Debug)]
-struct Failure {
+struct CliError {
     code: &'static str,
     message: String,
 }
 
-impl Failure {
-    fn new(code: &'static str, message: impl Into<String>) -> Failure {
-        Failure { code, message: message.into() }
+impl CliError {
+    fn new(code: &'static str, message: impl Into<String>) -> CliError {
+        CliError { code, message: message.into() }
     }
 }
 
-impl From<crossrank::Error> for Failure {
-    fn from(error: crossrank::Error) -> Failure {
-        Failure::new(error.kind().code(), error.to_string())
+impl From<crossrank::Error> for CliError {
+    fn from(error: crossrank::Error) -> CliError {
+        CliError::new(error.kind().code(), error.to_string())
     }
 }
 
 /// A failure of the system, where `what` says what it kept from being done.
-fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Failure {
+fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> CliError {
     let what = what.into();
-    move |error| Failure::new("io", format!("{what} ({error})"))
+    move |error| CliError::new("io", format!("{what} ({error})"))
 }
 
 /// The threads of this machine.
@@ -161,9 +161,9 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
-fn at_least_one(name: &str, value: i64) -> Result<usize, Failure> {
+fn at_least_one(name: &str, value: i64) -> Result<usize, CliError> {
     usize::try_from(value).ok().filter(|&v| v > 0).ok_or_else(|| {
-        Failure::new("invalid-argument", format!("{name} is {value} and must be at least 1"))
+        CliError::new("invalid-argument", format!("{name} is {value} and must be at least 1"))
     })
 }
 
@@ -171,18 +171,18 @@ fn main() -> ExitCode {
     // The library turns panics of its dependencies into errors; one line is then enough.
     std::panic::set_hook(Box::new(|_| ()));
     let outcome = std::panic::catch_unwind(run).unwrap_or_else(|_| {
-        Err(Failure::new("internal", "crossrank met a bug of its own; please report the command"))
+        Err(CliError::new("internal", "crossrank met a bug of its own; please report the command"))
     });
     match outcome {
         Ok(output) => print(&output),
-        Err(Failure { code, message }) => {
+        Err(CliError { code, message }) => {
             eprintln!("crossrank: {code}: {message}");
             ExitCode::from(2)
         }
     }
 }
 
-fn run() -> Result<String, Failure> {
+fn run() -> Result<String, CliError> {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(help) if !help.use_stderr() => return Ok(help.to_string()),
@@ -190,7 +190,7 @@ fn run() -> Result<String, Failure> {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
             let message = format!("{first}; see crossrank --help");
-            return Err(Failure::new("invalid-argument", message));
+            return Err(CliError::new("invalid-argument", message));
         }
     };
     match cli.command {

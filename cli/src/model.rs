@@ -5,10 +5,10 @@ use std::path::Path;
 use crossrank::ModelFiles;
 use crossrank::hub::{self, HubOptions};
 
-use super::Failure;
+use super::CliError;
 
 /// Reads a model folder or a prepared model, or else what has this name: `NAME[@REVISION][:GRAPH]`.
-pub fn read(given: &Path) -> Result<ModelFiles, Failure> {
+pub fn read(given: &Path) -> Result<ModelFiles, CliError> {
     let name = given.to_str().map(Named::of).filter(|named| hub::is_name(named.name));
     let Some(Named { name, revision, graph }) = name.filter(|_| !given.exists()) else {
         return Ok(ModelFiles::read(given)?);

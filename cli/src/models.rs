@@ -6,7 +6,7 @@ use clap::Args;
 use crossrank::hub::{self, Engine, HubOptions, Model, Task};
 use serde::Serialize;
 
-use super::Failure;
+use super::CliError;
 
 #[derive(Args)]
 pub struct ModelsArgs {
@@ -26,9 +26,9 @@ struct Listed {
     available: bool,
 }
 
-pub fn run(args: &ModelsArgs) -> Result<String, Failure> {
+pub fn run(args: &ModelsArgs) -> Result<String, CliError> {
     let options = HubOptions::from_env();
-    let listed = |model: &'static Model| -> Result<Listed, Failure> {
+    let listed = |model: &'static Model| -> Result<Listed, CliError> {
         let available = model.bundled || hub::cached(&model.name, &options)?.is_some();
         Ok(Listed { model, available })
     };
@@ -41,7 +41,7 @@ pub fn run(args: &ModelsArgs) -> Result<String, Failure> {
             "nothing is known of {name}; crossrank models lists what is, and crossrank pull takes \
              other repositories too"
         );
-        Failure::new("invalid-argument", message)
+        CliError::new("invalid-argument", message)
     })?;
     let listed = listed(model)?;
     Ok(if args.json { json(&listed) } else { sheet(&listed) })

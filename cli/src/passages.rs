@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Failure, input};
+use super::{CliError, input};
 
 /// What is read from a line: the text for the model, and the value to give back with it.
 pub struct Passage {
@@ -20,7 +20,7 @@ impl AsRef<str> for Passage {
 
 /// Passages one a line; or JSON lines with the passage in a field, `text` for a .jsonl file where
 /// none is named.
-pub fn read(file: &Path, text_field: Option<&str>) -> Result<Vec<Passage>, Failure> {
+pub fn read(file: &Path, text_field: Option<&str>) -> Result<Vec<Passage>, CliError> {
     let is_jsonl = |path: &Path| path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
     let field = match text_field {
         Some(field) => field,

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::input::read_jsonl;
 use super::replace::replace;
-use super::{Failure, io, model};
+use super::{CliError, io, model};
 
 #[derive(Args)]
 pub struct PrepareArgs {
@@ -41,13 +41,13 @@ struct Pair {
     document: String,
 }
 
-pub fn prepare(PrepareArgs { model, output }: &PrepareArgs) -> Result<String, Failure> {
+pub fn prepare(PrepareArgs { model, output }: &PrepareArgs) -> Result<String, CliError> {
     let files = model::read(model)?;
     let (bytes, ()) = write(output, |file| files.prepare_to(file))?;
     Ok(format!("{}: {:.1} MB\n", output.display(), bytes as f64 / 1e6))
 }
 
-pub fn quantize(args: &QuantizeArgs) -> Result<String, Failure> {
+pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
     let PrepareArgs { model, output } = &args.prepare;
     let sample: Vec<(String, String)> = match &args.sample {
         Some(path) => {
@@ -57,7 +57,7 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, Failure> {
         None => SAMPLE.iter().map(|&(q, d)| (q.to_owned(), d.to_owned())).collect(),
     };
     if sample.is_empty() {
-        return Err(Failure::new("invalid-input", "the sample holds no pairs; give one or more"));
+        return Err(CliError::new("invalid-input", "the sample holds no pairs; give one or more"));
     }
     let files = model::read(model)?;
     let bits = if args.bits == 7 { Bits::Seven } else { Bits::Eight };
@@ -80,7 +80,7 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, Failure> {
 fn write<T>(
     output: &Path,
     write: impl FnOnce(BufWriter<&File>) -> crossrank::Result<T>,
-) -> Result<(u64, T), Failure> {
+) -> Result<(u64, T), CliError> {
     replace(output, |unfinished, file| {
         let written = write(BufWriter::new(file))?;
         try_out(ModelFiles::read(unfinished)?)?;

@@ -3,7 +3,7 @@
 use clap::Args;
 use crossrank::hub::{self, HubOptions, Progress};
 
-use super::{Failure, io};
+use super::{CliError, io};
 
 #[derive(Args)]
 pub struct PullArgs {
@@ -22,7 +22,7 @@ pub struct PullArgs {
     endpoint: Option<String>,
 }
 
-pub fn run(args: &PullArgs) -> Result<String, Failure> {
+pub fn run(args: &PullArgs) -> Result<String, CliError> {
     let bar = indicatif::ProgressBar::new(0).with_style(
         indicatif::ProgressStyle::with_template(
             "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left  {msg}",

@@ -3,7 +3,7 @@
 use clap::Args;
 use crossrank::{Api, Remote, RemoteOptions};
 
-use super::Failure;
+use super::CliError;
 
 #[derive(Args)]
 pub struct RemoteArgs {
@@ -26,7 +26,7 @@ pub struct RemoteArgs {
 }
 
 impl RemoteArgs {
-    pub fn open(&self) -> Result<Option<Remote>, Failure> {
+    pub fn open(&self) -> Result<Option<Remote>, CliError> {
         let Some(url) = &self.remote else { return Ok(None) };
         let mut options = RemoteOptions::new(url, self.api.parse::<Api>()?);
         options.model = self.remote_model.clone();
@@ -35,9 +35,9 @@ impl RemoteArgs {
     }
 }
 
-fn key(variable: &str) -> Result<String, Failure> {
+fn key(variable: &str) -> Result<String, CliError> {
     std::env::var(variable).map_err(|_| {
         let message = format!("--api-key-env names {variable}, which is not set; export the key");
-        Failure::new("invalid-argument", message)
+        CliError::new("invalid-argument", message)
     })
 }

@@ -4,14 +4,14 @@ use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use super::{Failure, io};
+use super::{CliError, io};
 
 /// Makes a file beside its place, and moves it there whole. A file that is there is replaced, or
 /// stays.
 pub fn replace<T>(
     path: &Path,
-    make: impl FnOnce(&Path, &File) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+    make: impl FnOnce(&Path, &File) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let what = || format!("cannot write {}", path.display());
     // Of its own, because another run may be writing the same file.
     let number = RandomState::new().hash_one(path);

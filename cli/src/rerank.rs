@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::jsonl::{self, BulkArgs};
 use super::passages::{self, Passage};
 use super::remote::RemoteArgs;
-use super::{Failure, ModelArgs, at_least_one, progress_bar};
+use super::{CliError, ModelArgs, at_least_one, progress_bar};
 
 #[derive(Args)]
 pub struct RerankArgs {
@@ -59,10 +59,10 @@ struct JsonResult<'a> {
     document: &'a Value,
 }
 
-pub fn run(args: &RerankArgs) -> Result<String, Failure> {
+pub fn run(args: &RerankArgs) -> Result<String, CliError> {
     let top_k = at_least_one("--top-k", args.top_k)?;
     let Some(query) = &args.query else {
-        let reranker = || -> Result<Box<dyn Backend>, Failure> {
+        let reranker = || -> Result<Box<dyn Backend>, CliError> {
             Ok(match args.remote.open()? {
                 Some(remote) => Box::new(remote),
                 None => Box::new(args.model.load()?),

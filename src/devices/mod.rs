@@ -1,9 +1,9 @@
 //! One model on the CPU and on a GPU: the one in place of the other, and which is faster.
 
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+mod benchmark;
 #[cfg(all(test, feature = "gpu"))]
 mod tests;
-#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
-mod trial;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,35 +12,35 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::reranker::Reranker;
 
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
-pub use trial::Trial;
+pub use benchmark::DeviceBenchmark;
 
 /// A reranker on the CPU, and in its place one of [`Reranker::on_gpu`] for as long as that works.
 ///
 /// The scores of a call are all of one device: what a GPU has not finished is scored anew.
-pub struct Devices {
+pub struct FailoverReranker {
     cpu: Arc<Reranker>,
     gpu: Option<Arc<Reranker>>,
     failed: AtomicBool,
     report: Box<dyn Fn(&Error) + Send + Sync>,
 }
 
-impl From<Reranker> for Devices {
-    fn from(cpu: Reranker) -> Devices {
+impl From<Reranker> for FailoverReranker {
+    fn from(cpu: Reranker) -> FailoverReranker {
         let report = Box::new(|_: &Error| ());
-        Devices { cpu: Arc::new(cpu), gpu: None, failed: AtomicBool::new(false), report }
+        FailoverReranker { cpu: Arc::new(cpu), gpu: None, failed: AtomicBool::new(false), report }
     }
 }
 
-impl Devices {
+impl FailoverReranker {
     /// The same model on both. `report` is called once, with why the GPU is not used any more.
     #[cfg(feature = "gpu")]
     pub fn new(
         cpu: Reranker,
         gpu: Reranker,
         report: impl Fn(&Error) + Send + Sync + 'static,
-    ) -> Devices {
+    ) -> FailoverReranker {
         let (gpu, report) = (Some(Arc::new(gpu)), Box::new(report));
-        Devices { gpu, report, ..Devices::from(cpu) }
+        FailoverReranker { gpu, report, ..FailoverReranker::from(cpu) }
     }
 
     /// What scores the next call.
@@ -51,12 +51,12 @@ impl Devices {
         }
     }
 
-    /// Whether a call may have to be made once more, see [`Devices::again`].
+    /// Whether a call may have to be made once more, see [`FailoverReranker::again`].
     pub fn may_change(&self) -> bool {
         self.gpu.is_some() && !self.failed.load(Ordering::Relaxed)
     }
 
-    /// Whether a call to [`Devices::current`] that failed so should be made once more, because the
+    /// Whether a call to [`FailoverReranker::current`] that failed so should be made once more, because the
     /// GPU failed; from then on that is the CPU.
     pub fn again(&self, error: &Error) -> bool {
         let again = error.kind() == ErrorKind::GpuFailed && self.gpu.is_some();

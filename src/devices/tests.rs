@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::gpu::{Adapter, Precision, block_on};
 use crate::{
-    Devices, Error, ErrorKind, LoadOptions, ModelFiles, RerankOptions, Reranker, ScoreCache, Trial,
+    DeviceBenchmark, Error, ErrorKind, FailoverReranker, LoadOptions, ModelFiles, RerankOptions,
+    Reranker, ScoreCache,
 };
 
 const QUERY: &str = "what keeps bread fresh";
@@ -42,14 +43,14 @@ fn logits(reranker: &Reranker, documents: &[&str]) -> crate::Result<Vec<f32>> {
 }
 
 /// Both, with what counts the reports.
-fn devices(options: &LoadOptions) -> (Devices, Arc<AtomicUsize>) {
+fn devices(options: &LoadOptions) -> (FailoverReranker, Arc<AtomicUsize>) {
     let reports = Arc::new(AtomicUsize::new(0));
     let count = reports.clone();
     let report = move |error: &Error| {
         assert_eq!(error.kind(), ErrorKind::GpuFailed);
         count.fetch_add(1, Ordering::Relaxed);
     };
-    (Devices::new(on_cpu(options), on_gpu(options), report), reports)
+    (FailoverReranker::new(on_cpu(options), on_gpu(options), report), reports)
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn a_call_that_loses_its_gpu_is_made_by_the_cpu() {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn software_is_measured_to_be_slower() {
     let options = LoadOptions::default();
-    let trial = Trial::of(2, &on_cpu(&options), &on_gpu(&options)).unwrap();
+    let trial = DeviceBenchmark::of(2, &on_cpu(&options), &on_gpu(&options)).unwrap();
     println!("{trial}");
     assert!(trial.difference > 0.0 && trial.difference < 0.3, "{trial}");
     assert!(!adapter().software || !trial.is_for_gpu(), "{trial}");
@@ -119,7 +120,7 @@ fn a_server_answers_by_the_cpu_when_it_loses_its_gpu() {
 
     let (_, options) = with_cache();
     let (devices, reports) = devices(&options);
-    let serve = |reranker: Devices| {
+    let serve = |reranker: FailoverReranker| {
         Server::new(vec![Model { name: "m".into(), reranker }], Options::default()).unwrap()
     };
     let body = serde_json::json!({ "query": QUERY, "documents": DOCUMENTS });

@@ -1,6 +1,6 @@
 //! Texts to vectors: tokenize, plan, run, pool, normalize.
 
-mod embeddings;
+mod incremental;
 mod types;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use crate::model::{Config, EmbeddingSettings, ModelFiles, hexadecimal};
 use crate::runner::{Runner, cancelled, max_length};
 use crate::tokenizer::{Encoding, TextTokenizer, Truncation};
 
-pub use embeddings::Embeddings;
+pub use incremental::IncrementalEmbedding;
 pub use types::{EmbedOptions, EmbedderOptions, Embedding, TextKind};
 
 /// A loaded bi-encoder (Reimers and Gurevych 2019, arXiv:1908.10084). Loading takes a moment; keep
@@ -130,9 +130,9 @@ impl Embedder {
             .collect()
     }
 
-    /// Begins to embed texts in small pieces; see [`Embeddings`] for the options that count.
-    pub fn start(&self, texts: Vec<String>, options: &EmbedOptions) -> Embeddings {
-        Embeddings::new(texts, options)
+    /// Begins to embed texts in small pieces; see [`IncrementalEmbedding`] for the options that count.
+    pub fn start(&self, texts: Vec<String>, options: &EmbedOptions) -> IncrementalEmbedding {
+        IncrementalEmbedding::new(texts, options)
     }
 
     /// The token ids of a text, with its prefix.
@@ -173,7 +173,7 @@ impl Embedder {
     }
 
     /// Why the model runs slower than it could, where it does: its graph is not one that the
-    /// engine recognises.
+    /// engine recognizes.
     pub fn warning(&self) -> Option<&str> {
         self.runner.engine.warning.as_deref()
     }

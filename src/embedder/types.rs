@@ -1,6 +1,6 @@
 //! What embedding takes and gives.
 
-use crate::runner::Halt;
+use crate::runner::StopConditions;
 use crate::tokenizer::Truncation;
 
 /// How to load an embedder. The default suits most callers.
@@ -63,7 +63,7 @@ pub struct Embedding {
 }
 
 impl EmbedOptions<'_> {
-    pub(super) fn halt(&self) -> Halt<'_> {
-        Halt { cancelled: self.cancelled, deadline: None }
+    pub(super) fn halt(&self) -> StopConditions<'_> {
+        StopConditions { cancelled: self.cancelled, deadline: None }
     }
 }

@@ -1,4 +1,4 @@
-//! A recognised encoder on this crate's kernels, on ragged batches.
+//! A recognized encoder on this crate's kernels, on ragged batches.
 //!
 //! The tokens of all sequences of a batch lie one after another, `[tokens, width]`; offsets,
 //! `[sequences + 1]`, say where sequences begin and end. Nothing is padded, so cost grows with
@@ -10,7 +10,7 @@ use crate::kernels::{
     Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8, NormParams,
     add_norm, aligned, attention, even, linear_f32, linear_i8, signed,
 };
-use crate::model::{self, Encoder, Norm, Numbering, Table};
+use crate::model::{self, Encoder, Norm, PositionScheme, Table};
 use crate::tokenizer::Encoding;
 
 /// An encoder whose weights are packed for a kernel.
@@ -57,7 +57,7 @@ struct BlockScratch {
 struct Embeddings {
     words: Table,
     positions: Table,
-    numbering: Numbering,
+    numbering: PositionScheme,
     segments: Option<Table>,
     norm: Norm,
 }
@@ -271,7 +271,7 @@ impl Linear {
         let shape = (linear.inputs, linear.outputs);
         let (weights, bias) = (&linear.weights, &linear.bias);
         let packed = match weights.int8(linear.outputs) {
-            Some(int8) if linear.inputs <= LinearI8::MOST_INPUTS => Packed::Int8(LinearI8::new(
+            Some(int8) if linear.inputs <= LinearI8::MAX_INPUTS => Packed::Int8(LinearI8::new(
                 kernel,
                 shape,
                 signed(&int8.signed(0..int8.bytes.len())),
@@ -352,10 +352,10 @@ mod tests {
 
     #[test]
     fn int8_layers_too_deep_for_integers_compute_in_floats() {
-        for (inputs, deep) in [(LinearI8::MOST_INPUTS, false), (LinearI8::MOST_INPUTS + 1, true)] {
+        for (inputs, deep) in [(LinearI8::MAX_INPUTS, false), (LinearI8::MAX_INPUTS + 1, true)] {
             let (bytes, scales, zero_points) = (vec![1; inputs].into(), vec![0.5], vec![0]);
             let int8 = model::Int8 { bytes, unsigned: false, by_row: false, scales, zero_points };
-            let (weights, activation) = (model::Values::Int8(int8), model::Activation::None);
+            let (weights, activation) = (model::Weights::Int8(int8), model::Activation::None);
             let layer = model::Linear { inputs, outputs: 1, weights, bias: vec![1.0], activation };
             let linear = Linear::new(Kernel::SCALAR, &layer);
             assert_eq!(matches!(linear.packed, Packed::F32(_)), deep);

@@ -5,12 +5,12 @@
 //! without the feature `general` refuses it.
 
 mod fused;
-#[cfg(feature = "general")]
-mod general;
 mod onnx;
 mod pool;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "general")]
+mod tract;
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ pub(crate) struct Engine {
 enum Plan {
     Fused(Box<fused::Fused>),
     #[cfg(feature = "general")]
-    General(general::General),
+    Tract(tract::Tract),
     #[cfg(feature = "gpu")]
     Gpu(Box<Gpu>),
 }
@@ -53,7 +53,7 @@ enum State {
     Fused(Box<fused::Run>),
     /// The sequences that are left, the next one last, and what the others gave.
     #[cfg(feature = "general")]
-    General(Vec<Encoding>, Vec<f32>),
+    Tract(Vec<Encoding>, Vec<f32>),
     #[cfg(feature = "gpu")]
     Gpu(Vec<Encoding>),
 }
@@ -94,7 +94,7 @@ impl Engine {
                 ErrorKind::UnsupportedModel,
                 format!(
                     "the graph has ONNX Runtime's own operator {operator}; export it without \
-                     ONNX Runtime's optimisations"
+                     ONNX Runtime's optimizations"
                 ),
             ));
         }
@@ -102,11 +102,11 @@ impl Engine {
         {
             let general = guarded(DAMAGED, || {
                 let (inputs, output) = graph.ends(config)?;
-                general::General::new(onnx, external, &inputs, output)
+                tract::Tract::new(onnx, external, &inputs, output)
             })?;
             let warning = format!("the model runs on slower, general operators ({reason})");
             let output = config.output.clone();
-            Ok(Engine { plan: Plan::General(general), output, warning: Some(warning) })
+            Ok(Engine { plan: Plan::Tract(general), output, warning: Some(warning) })
         }
         #[cfg(not(feature = "general"))]
         Err(Error::new(
@@ -133,12 +133,12 @@ impl Engine {
         }
     }
 
-    /// The name of what computes, where the graph is recognised.
+    /// The name of what computes, where the graph is recognized.
     pub fn kernel(&self) -> Option<&'static str> {
         match &self.plan {
             Plan::Fused(fused) => Some(fused.kernel.name()),
             #[cfg(feature = "general")]
-            Plan::General(_) => None,
+            Plan::Tract(_) => None,
             #[cfg(feature = "gpu")]
             Plan::Gpu(gpu) => Some(match gpu.precision() {
                 Precision::F16 => "gpu-f16",
@@ -166,9 +166,9 @@ impl Engine {
         Run(match &self.plan {
             Plan::Fused(fused) => State::Fused(Box::new(fused.start(sequences))),
             #[cfg(feature = "general")]
-            Plan::General(_) => {
+            Plan::Tract(_) => {
                 let left = sequences.iter().rev().map(|&sequence| sequence.clone()).collect();
-                State::General(left, Vec::new())
+                State::Tract(left, Vec::new())
             }
             #[cfg(feature = "gpu")]
             Plan::Gpu(_) => State::Gpu(sequences.iter().copied().cloned().collect()),
@@ -190,7 +190,7 @@ impl Engine {
                 (outputs, _) => outputs,
             }),
             #[cfg(feature = "general")]
-            (Plan::General(general), State::General(left, outputs)) => {
+            (Plan::Tract(general), State::Tract(left, outputs)) => {
                 if let Some(sequence) = left.pop() {
                     let (shape, values) = general.run(&sequence)?;
                     match (&self.output, &shape[..]) {
@@ -246,7 +246,7 @@ pub(crate) fn external_names(onnx: &Bytes) -> Result<BTreeSet<String>> {
 /// The encoder in a model's files, which is read where it is stored.
 ///
 /// # Errors
-/// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognises,
+/// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognizes,
 /// [`ErrorKind::InvalidModel`] where it is damaged.
 pub(crate) fn encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
     if prepared::is_prepared(&files.onnx) {
@@ -287,12 +287,12 @@ pub(crate) fn run_once(
 
 #[cfg(feature = "gpu")]
 impl ModelFiles {
-    /// Puts a recognised model on a GPU: a reranker, or an embedder where its files say how it makes
+    /// Puts a recognized model on a GPU: a reranker, or an embedder where its files say how it makes
     /// vectors.
     ///
     /// # Errors
     /// [`ErrorKind::GpuFailed`] where the GPU has no room for the model or cannot be used,
-    /// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognises,
+    /// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognizes,
     /// [`ErrorKind::InvalidModel`] where it is damaged.
     pub async fn load_on_gpu(&self, adapter: &Adapter, precision: Precision) -> Result<Gpu> {
         let config = Config::either(self)?;
@@ -310,7 +310,7 @@ impl ModelFiles {
     /// when it is loaded; scores have the same bits. See the file's format in the source of `model::prepared`.
     ///
     /// # Errors
-    /// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognises,
+    /// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognizes,
     /// [`ErrorKind::InvalidModel`] where it is damaged.
     pub fn prepare(&self) -> Result<Vec<u8>> {
         let mut file = Cursor::new(Vec::new());

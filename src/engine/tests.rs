@@ -1,5 +1,5 @@
 //! Graphs of several exporters and settings (`tests/data/graphs`, written by `tests/generate`):
-//! which are recognised, what then runs, and that logits agree with the exporters' own.
+//! which are recognized, what then runs, and that logits agree with the exporters' own.
 
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -13,7 +13,7 @@ use super::onnx::Onnx;
 use super::{Engine, Plan};
 use crate::error::ErrorKind;
 use crate::kernels::Kernel;
-use crate::model::{Config, ModelFiles, Numbering, Pooling};
+use crate::model::{Config, ModelFiles, Pooling, PositionScheme};
 use crate::tokenizer::Encoding;
 
 /// The graphs that no rule knows, and that run on tract's operators, beside those that are called
@@ -123,14 +123,14 @@ fn known_encoders_are_recognised_and_no_others() {
 
 /// What `config.json` says of positions must be what the graph computes.
 #[test]
-fn another_numbering_than_the_configuration_s_is_not_recognised() {
-    let padding = Some(Numbering::AfterPadding(1));
+fn another_numbering_than_the_configuration_s_is_not_recognized() {
+    let padding = Some(PositionScheme::AfterPadding(1));
     let cases = [
-        ("torchscript-14", Some(Numbering::FromZero), padding),
-        ("distilbert-tf5-sdpa", Some(Numbering::FromZero), padding),
-        ("roberta", padding, Some(Numbering::FromZero)),
-        ("roberta-tf5-sdpa", padding, Some(Numbering::AfterPadding(0))),
-        ("xlm-roberta-dynamo", padding, Some(Numbering::AfterPadding(2))),
+        ("torchscript-14", Some(PositionScheme::FromZero), padding),
+        ("distilbert-tf5-sdpa", Some(PositionScheme::FromZero), padding),
+        ("roberta", padding, Some(PositionScheme::FromZero)),
+        ("roberta-tf5-sdpa", padding, Some(PositionScheme::AfterPadding(0))),
+        ("xlm-roberta-dynamo", padding, Some(PositionScheme::AfterPadding(2))),
         ("int8-xlm-roberta", padding, None),
     ];
     let graphs = graphs();

@@ -7,16 +7,16 @@ use super::pack;
 use super::shaders::Real;
 use super::steps::{BLOCK_QUERIES, EMBED_ELEMENTS, PARAMETER_ROWS};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Encoder, Layer, Numbering};
+use crate::model::{Encoder, Layer, PositionScheme};
 use crate::tokenizer::Encoding;
 
 /// The most tokens of a batch: enough for every processor of a large GPU, and few enough that a
 /// batch's activations take less than 100 MB of a small model.
-const MOST_TOKENS: usize = 8192;
+const MAX_TOKENS: usize = 8192;
 
 /// The most multiplications of a batch. Systems stop a GPU that does not answer within seconds; a
 /// slow one does these in two.
-const MOST_PRODUCTS: u64 = 1 << 37;
+const MAX_PRODUCTS: u64 = 1 << 37;
 
 /// A driver on the CPU gains nothing by large batches.
 const SOFTWARE_TOKENS: usize = 512;
@@ -33,7 +33,7 @@ pub(super) struct Sizes {
     /// One, or one a word.
     pub word_scales: Vec<f32>,
     pub positions: usize,
-    pub numbering: Numbering,
+    pub numbering: PositionScheme,
     /// One where all tokens have the same.
     pub segments: usize,
     /// The most tokens of a batch of several sequences.
@@ -108,8 +108,8 @@ impl Sizes {
         let products =
             |layer: &Layer| (4 * hidden * hidden + 2 * hidden * layer.intermediate.outputs) as u64;
         let products: u64 = encoder.layers.iter().map(products).sum();
-        let wanted = if software { SOFTWARE_TOKENS } else { MOST_TOKENS };
-        let in_time = usize::try_from(MOST_PRODUCTS / products.max(1)).unwrap_or(usize::MAX);
+        let wanted = if software { SOFTWARE_TOKENS } else { MAX_TOKENS };
+        let in_time = usize::try_from(MAX_PRODUCTS / products.max(1)).unwrap_or(usize::MAX);
         let tokens = wanted.min(in_time).min(fit);
         Ok(Sizes {
             hidden,

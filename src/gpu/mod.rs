@@ -1,7 +1,7 @@
 //! Scores on a GPU, by Vulkan, Metal or Direct3D 12, and in browsers by WebGPU.
 //!
 //! 1. [`adapters`] names the GPUs there are, the fastest first.
-//! 2. [`ModelFiles::load_on_gpu`](crate::ModelFiles::load_on_gpu) puts a recognised model on one of
+//! 2. [`ModelFiles::load_on_gpu`](crate::ModelFiles::load_on_gpu) puts a recognized model on one of
 //!    them: its weights as they are stored, int8 as int8.
 //! 3. [`Gpu::run`] gives the logits of pairs that a reranker has tokenized, or the vectors of an
 //!    embedder's texts.

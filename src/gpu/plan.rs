@@ -14,7 +14,7 @@ pub(super) struct Plan {
     pool: Pool,
     /// What makes a logit of a sequence's first state, in a cross-encoder.
     head: Vec<Linear>,
-    /// Values that a sequence gives.
+    /// Weights that a sequence gives.
     pub outputs: usize,
 }
 

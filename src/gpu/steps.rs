@@ -2,7 +2,7 @@
 
 use super::pack::{self, PANEL, Packed};
 use super::shaders::{Commands, Compiler, Pipeline, Real, once, part, source, twice};
-use crate::model::{self, Activation, Encoder, Pooling, Values};
+use crate::model::{self, Activation, Encoder, Pooling, Weights};
 
 /// Tokens of a workgroup of `linear.wgsl`, `attention.wgsl` and `norm.wgsl`.
 const TILE_TOKENS: usize = 64;
@@ -224,7 +224,7 @@ impl Pool {
 
 /// The bytes of the largest binding of an encoder's weights.
 pub(super) fn largest_weights(encoder: &Encoder) -> u64 {
-    let bytes = |values: &Values, elements: usize| match values.steps() {
+    let bytes = |values: &Weights, elements: usize| match values.steps() {
         Some(_) => elements as u64,
         None => 4 * elements as u64,
     };

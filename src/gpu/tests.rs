@@ -11,7 +11,9 @@ use super::device::Device;
 use super::shaders::{Real, source, with_constants};
 use super::{Adapter, Gpu, Precision, block_on};
 use crate::error::ErrorKind;
-use crate::model::{self, Activation, Encoder, Int8, Layer, Numbering, Pooling, Table, Values};
+use crate::model::{
+    self, Activation, Encoder, Int8, Layer, Pooling, PositionScheme, Table, Weights,
+};
 use crate::tokenizer::Encoding;
 
 const SOURCES: [&str; 5] =
@@ -50,9 +52,9 @@ impl Random {
     }
 
     /// Weights of int8 whose scales and zero points are one a column, or one for all.
-    fn int8(&mut self, rows: usize, columns: usize, each: bool) -> Values {
+    fn int8(&mut self, rows: usize, columns: usize, each: bool) -> Weights {
         let parameters = if each { columns } else { 1 };
-        Values::Int8(Int8 {
+        Weights::Int8(Int8 {
             bytes: (0..rows * columns).map(|_| self.next() as u8).collect(),
             unsigned: each,
             by_row: false,
@@ -61,7 +63,7 @@ impl Random {
         })
     }
 
-    fn linear(&mut self, inputs: usize, outputs: usize, weights: Values) -> model::Linear {
+    fn linear(&mut self, inputs: usize, outputs: usize, weights: Weights) -> model::Linear {
         let activation = Activation::None;
         model::Linear { inputs, outputs, weights, bias: self.floats(outputs), activation }
     }
@@ -77,7 +79,7 @@ fn encoder(
     hidden: usize,
     heads: usize,
     layers: usize,
-    words: (usize, Values),
+    words: (usize, Weights),
 ) -> Encoder {
     let mut linear = |inputs: usize, outputs: usize| {
         let weights = random.int8(inputs, outputs, true);
@@ -111,8 +113,8 @@ fn encoder(
         heads,
         words: Table { rows, values: words },
         positions: Table { rows: 80, values: random.int8(80, hidden, false) },
-        numbering: Numbering::FromZero,
-        segments: Some(Table { rows: 2, values: Values::Float(random.floats(2 * hidden).into()) }),
+        numbering: PositionScheme::FromZero,
+        segments: Some(Table { rows: 2, values: Weights::Float(random.floats(2 * hidden).into()) }),
         embedding_norm: random.norm(hidden),
         layers: all,
         head,
@@ -263,7 +265,7 @@ fn what_does_not_fit_is_refused_before_anything_runs() {
     assert_eq!(sizes(&|limits| limits.max_buffer_size = 4 * 256 * 79), failed);
     assert_eq!(sizes(&|limits| limits.max_compute_workgroups_per_dimension = 8), failed);
 
-    let odd = self::encoder(&mut Random(1), 20, 2, 0, (2, Values::Float(vec![0.0; 40].into())));
+    let odd = self::encoder(&mut Random(1), 20, 2, 0, (2, Weights::Float(vec![0.0; 40].into())));
     let precision = Precision::F32;
     assert_eq!(kind(block_on(Gpu::load(&odd, Pooling::Mean, &adapter(), precision))), failed);
     let mut without = adapter();

@@ -135,8 +135,8 @@ mod tests {
         let none = fails(&["model.safetensors"], "owner/bge-reranker-base", None);
         assert!(none.contains("optimum-cli export onnx --model owner/bge-reranker-base"), "{none}");
         assert!(none.contains("BAAI/bge-reranker-base"), "{none}");
-        let optimised = fails(&["onnx/model_O4.onnx"], "owner/model", None);
-        assert!(optimised.contains("it holds onnx/model_O4.onnx"), "{optimised}");
+        let optimized = fails(&["onnx/model_O4.onnx"], "owner/model", None);
+        assert!(optimized.contains("it holds onnx/model_O4.onnx"), "{optimized}");
         let other = fails(&["model.onnx"], "owner/model", Some("onnx/x.onnx"));
         assert!(other.contains("no onnx/x.onnx; it holds model.onnx"), "{other}");
         let slow = fails(&["model.onnx", "config.json", "vocab.txt"], "owner/model", None);

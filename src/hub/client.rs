@@ -10,10 +10,10 @@ use ureq::{Agent, Body};
 use super::HubOptions;
 use super::options::is_inside;
 use crate::error::{Error, ErrorKind, Result};
-use crate::retry::{LONGEST_RETRY_AFTER, backoff, retry_after};
+use crate::retry::{MAX_RETRY_AFTER, backoff, retry_after};
 
 /// A file goes from the hub to its store by way of one or two others.
-const MOST_REDIRECTS: usize = 10;
+const MAX_REDIRECTS: usize = 10;
 /// A listing has some 200 bytes a file.
 const LARGEST_LISTING: u64 = 64 << 20;
 
@@ -33,7 +33,7 @@ pub(super) struct File {
 }
 
 /// Why a request brought nothing, or not all.
-pub(super) enum Failure {
+pub(super) enum HubError {
     Final(Error),
     /// It may be over by the next request.
     Passing {
@@ -42,15 +42,15 @@ pub(super) enum Failure {
     },
 }
 
-impl Failure {
-    pub fn passing(message: impl Into<String>) -> Failure {
-        Failure::Passing { message: message.into(), retry_after: None }
+impl HubError {
+    pub fn passing(message: impl Into<String>) -> HubError {
+        HubError::Passing { message: message.into(), retry_after: None }
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Final(error)
+impl From<Error> for HubError {
+    fn from(error: Error) -> HubError {
+        HubError::Final(error)
     }
 }
 
@@ -162,7 +162,7 @@ impl Client {
     }
 
     /// Calls until it succeeds or fails for good.
-    fn persist<T>(&self, call: impl Fn() -> Result<T, Failure>) -> Result<T> {
+    fn persist<T>(&self, call: impl Fn() -> Result<T, HubError>) -> Result<T> {
         let mut retry = 0;
         loop {
             let failure = match call() {
@@ -175,13 +175,13 @@ impl Client {
     }
 
     /// Waits before a retry, counted from 0; an error where there is to be none.
-    pub fn wait(&self, failure: Failure, retry: u32) -> Result<()> {
+    pub fn wait(&self, failure: HubError, retry: u32) -> Result<()> {
         let (message, retry_after) = match failure {
-            Failure::Final(error) => return Err(error),
-            Failure::Passing { message, retry_after } => (message, retry_after),
+            HubError::Final(error) => return Err(error),
+            HubError::Passing { message, retry_after } => (message, retry_after),
         };
         let wait = retry_after.unwrap_or_else(|| backoff(self.retry_delay, retry));
-        if retry >= self.retries || wait > LONGEST_RETRY_AFTER {
+        if retry >= self.retries || wait > MAX_RETRY_AFTER {
             let rest = retry_after.filter(|rest| !rest.is_zero());
             let rest = rest.map(|rest| format!(" and asks for {} s of rest", rest.as_secs()));
             let message = format!("{message}{}; try again later", rest.unwrap_or_default());
@@ -193,10 +193,10 @@ impl Client {
 
     /// Asks for what is at an address, from a byte on. Redirects are followed; the token goes to
     /// the hub alone.
-    pub fn get(&self, url: &str, start: u64) -> Result<Response<Body>, Failure> {
+    pub fn get(&self, url: &str, start: u64) -> Result<Response<Body>, HubError> {
         let mut url = url.to_owned();
         let home = origin(&self.endpoint);
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let mut request = self.agent.get(&url).header("accept-encoding", "identity");
             if start > 0 {
                 request = request.header("range", format!("bytes={start}-"));
@@ -211,15 +211,15 @@ impl Client {
             let location = header(&response, "location");
             url = location.and_then(|to| joined(&url, to)).ok_or_else(|| {
                 let message = format!("{} redirects to nowhere it may", place(&url));
-                Failure::Final(Error::new(ErrorKind::RemoteInvalidAnswer, message))
+                HubError::Final(Error::new(ErrorKind::RemoteInvalidAnswer, message))
             })?;
         }
         let message = format!("{} redirects in circles", self.endpoint);
-        Err(Failure::Final(Error::new(ErrorKind::RemoteInvalidAnswer, message)))
+        Err(HubError::Final(Error::new(ErrorKind::RemoteInvalidAnswer, message)))
     }
 
     /// A response that brings something, or what its status means.
-    fn accept(&self, url: &str, response: Response<Body>) -> Result<Response<Body>, Failure> {
+    fn accept(&self, url: &str, response: Response<Body>) -> Result<Response<Body>, HubError> {
         let status = response.status();
         // 416: there is nothing from that byte on.
         if status.is_success() || status.as_u16() == 416 {
@@ -228,7 +228,7 @@ impl Client {
         let message = format!("{} answers {}", place(url), status.as_u16());
         if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
             let retry_after = header(&response, "retry-after").and_then(retry_after);
-            return Err(Failure::Passing { message, retry_after });
+            return Err(HubError::Passing { message, retry_after });
         }
         let known = self.token.is_some();
         let advice = match (header(&response, "x-error-code"), status.as_u16()) {
@@ -250,7 +250,7 @@ impl Client {
         Err(Error::new(ErrorKind::RemoteRefused, format!("{message}: {advice}")).into())
     }
 
-    fn unreachable(&self, url: &str, error: ureq::Error) -> Failure {
+    fn unreachable(&self, url: &str, error: ureq::Error) -> HubError {
         let place = place(url);
         if let ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl | ureq::Error::Rustls(_) =
             error
@@ -261,7 +261,7 @@ impl Client {
             );
             return Error::new(ErrorKind::RemoteUnavailable, message).into();
         }
-        Failure::passing(match error {
+        HubError::passing(match error {
             ureq::Error::Timeout(_) => {
                 format!("{place} does not answer within {} ms", self.timeout.as_millis())
             }
@@ -270,8 +270,8 @@ impl Client {
     }
 
     /// A response that ends before its time.
-    pub fn broken(&self, error: &dyn std::error::Error) -> Failure {
-        Failure::passing(format!("{} hangs up on the way ({error})", self.endpoint))
+    pub fn broken(&self, error: &dyn std::error::Error) -> HubError {
+        HubError::passing(format!("{} hangs up on the way ({error})", self.endpoint))
     }
 }
 

@@ -8,7 +8,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::cache::{Store, cannot};
-use super::client::{Client, Failure, File, header};
+use super::client::{Client, File, HubError, header};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::hexadecimal;
 
@@ -75,7 +75,7 @@ impl Download<'_> {
         Ok(())
     }
 
-    fn go_on(&self, partial: &mut Partial) -> Result<(), Failure> {
+    fn go_on(&self, partial: &mut Partial) -> Result<(), HubError> {
         let mut response = self.client.get(self.url, partial.length)?;
         let from = format!("bytes {}-", partial.length);
         let range = header(&response, "content-range");
@@ -83,7 +83,7 @@ impl Download<'_> {
             let whole = response.status() == 200;
             partial.restart()?;
             if !whole {
-                return Err(Failure::passing(format!("{} knows no ranges", self.url)));
+                return Err(HubError::passing(format!("{} knows no ranges", self.url)));
             }
         }
         let mut reader = response.body_mut().as_reader();
@@ -92,7 +92,7 @@ impl Download<'_> {
             let rest = self.file.size - partial.length;
             let most = PIECE.min(usize::try_from(rest).unwrap_or(PIECE));
             match reader.read(&mut piece[..most]) {
-                Ok(0) => return Err(Failure::passing(format!("{} is cut short", self.url))),
+                Ok(0) => return Err(HubError::passing(format!("{} is cut short", self.url))),
                 Ok(read) => partial.push(&piece[..read]).map_err(|e| self.unwritten(e))?,
                 Err(error) if error.kind() == IoErrorKind::Interrupted => {}
                 Err(error) => return Err(self.client.broken(&error)),

@@ -4,8 +4,8 @@
 use core::arch::x86_64::*;
 use core::ops::{Add, Div, Mul, Sub};
 
+use super::exact_i16::peel;
 use super::layout::{Block, Columns, GROUP, Packed, Panels};
-use super::peel::peel;
 use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
 
 /// Exists only where the CPU has AVX2. Every unsafe call below rests on that: a vector is only

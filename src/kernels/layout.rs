@@ -39,7 +39,7 @@ pub fn signed(bytes: &[u8]) -> &[i8] {
 
 impl Columns<'_> {
     /// Folds each column. Weights are visited as they lie in memory, which is many times faster
-    /// than column by column. Hot loops in small functions are what browsers optimise soonest.
+    /// than column by column. Hot loops in small functions are what browsers optimize soonest.
     #[inline(never)]
     pub fn fold<T: Copy>(&self, first: T, fold: impl Fn(T, i8) -> T) -> Vec<T> {
         let mut folded = vec![first; self.n];

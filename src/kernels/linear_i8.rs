@@ -1,4 +1,4 @@
-//! The int8 linear layer: quantise each row, multiply integers exactly, scale back.
+//! The int8 linear layer: quantize each row, multiply integers exactly, scale back.
 //!
 //! A row `x` becomes `x ~ min + scale * q` with `q` in `0..=255`, a weight is
 //! `w = ws * (v - z)`, and so
@@ -9,7 +9,7 @@
 //!             per cell   exact i32        per cell, from the column's sum
 //! ```
 //!
-//! A row is quantised from its own values alone, so that a token's result never depends on what
+//! A row is quantized from its own values alone, so that a token's result never depends on what
 //! else is in the batch.
 
 use super::Kernel;
@@ -17,7 +17,7 @@ use super::layout::{Columns, GROUP, Packed, Panels};
 use super::math::Activation;
 use super::simd::{F32x16, Isa, LANES, MAGIC, Op, aligned, even};
 
-/// Bytes of the rows that are quantised before the panels pass over them: few enough for the cache,
+/// Bytes of the rows that are quantized before the panels pass over them: few enough for the cache,
 /// many enough that streaming the weights does not count.
 const BLOCK_BYTES: usize = 576 << 10;
 
@@ -38,7 +38,7 @@ pub struct LinearI8 {
 
 impl LinearI8 {
     /// The largest k whose integer products (at most 255 * 255 each) cannot overflow 31 bits.
-    pub const MOST_INPUTS: usize = i32::MAX as usize / (255 * 255);
+    pub const MAX_INPUTS: usize = i32::MAX as usize / (255 * 255);
 
     /// Pack the matrix `w[i][c] = scales[c] * (values[i * n + c] - zero_points[c])` of k inputs
     /// and n columns. `scales` and `zero_points` hold n elements, or one for all columns.
@@ -46,7 +46,7 @@ impl LinearI8 {
     /// Weights stored as u8 are recentred by the caller: 128 less, and so their zero points.
     ///
     /// # Panics
-    /// Where a length does not fit, `k` is above [`LinearI8::MOST_INPUTS`], or a zero point is not
+    /// Where a length does not fit, `k` is above [`LinearI8::MAX_INPUTS`], or a zero point is not
     /// an i8.
     pub fn new(
         kernel: Kernel,
@@ -56,7 +56,7 @@ impl LinearI8 {
         zero_points: &[i32],
         bias: &[f32],
     ) -> LinearI8 {
-        assert!(k <= LinearI8::MOST_INPUTS, "k = {k}: an i32 could overflow");
+        assert!(k <= LinearI8::MAX_INPUTS, "k = {k}: an i32 could overflow");
         assert_eq!(values.len(), k * n, "values must be [k, n]");
         assert!(scales.len() == n || scales.len() == 1, "one scale, or one for each column");
         assert!(zero_points.len() == n || zero_points.len() == 1, "one zero point, or one each");
@@ -116,7 +116,7 @@ pub struct Int8Scratch {
     dots: Vec<i32>,
 }
 
-/// What is known of a quantised row besides its integers.
+/// What is known of a quantized row besides its integers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Row {
     min: f32,
@@ -141,25 +141,25 @@ impl Op for Linear<'_> {
         let (k, n) = (linear.k, linear.n);
         let act_bytes = linear.packed.height() * GROUP * I::ACT_BYTES;
         let block_rows = even(rows, (BLOCK_BYTES / act_bytes).max(1));
-        let Int8Scratch { acts, rows: quantised, dots } = scratch;
+        let Int8Scratch { acts, rows: quantized, dots } = scratch;
         let acts = aligned(acts, block_rows * act_bytes);
         let dots = aligned(dots, I::ROWS.min(block_rows) * I::PANELS * LANES).as_chunks_mut().0;
-        quantised.resize(block_rows, Row::default());
+        quantized.resize(block_rows, Row::default());
 
         for first in (0..rows).step_by(block_rows) {
             let rows = block_rows.min(rows - first);
             let acts = &mut acts[..rows * act_bytes];
-            let quantised = &mut quantised[..rows];
+            let quantized = &mut quantized[..rows];
             for (r, (acts, row)) in
-                acts.chunks_exact_mut(act_bytes).zip(&mut *quantised).enumerate()
+                acts.chunks_exact_mut(act_bytes).zip(&mut *quantized).enumerate()
             {
-                *row = quantise(isa, &x[(first + r) * k..][..k], acts);
+                *row = quantize(isa, &x[(first + r) * k..][..k], acts);
             }
             let out = &mut out[first * n..][..rows * n];
             let panels = n.div_ceil(LANES);
             for panel in (0..panels).step_by(I::PANELS) {
                 let panels = linear.packed.panels(panel, I::PANELS.min(panels - panel));
-                linear.multiply(isa, panel * LANES, panels, acts, quantised, dots, activation, out);
+                linear.multiply(isa, panel * LANES, panels, acts, quantized, dots, activation, out);
             }
         }
     }
@@ -231,12 +231,12 @@ impl LinearI8 {
     }
 }
 
-/// Quantise one row into `acts`, whose padding becomes what a value of `min` becomes.
+/// Quantize one row into `acts`, whose padding becomes what a value of `min` becomes.
 ///
 /// Of a row whose values are all the same, or differ by less than a float's reciprocal can express,
 /// every `q` is 0. A NaN or an infinity makes the row's `min` NaN, and so all of its results.
 #[inline(always)]
-fn quantise<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
+fn quantize<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
     let first = x.first().copied().unwrap_or(0.0);
     let (mut min, mut max) = (isa.splat(first), isa.splat(first));
     let (vectors, rest) = x.as_chunks();

@@ -29,13 +29,13 @@ mod avx2;
 mod avx512;
 #[cfg(test)]
 mod check;
+#[cfg(any(target_arch = "x86_64", test))]
+mod exact_i16;
 mod layout;
 mod linear_f32;
 mod linear_i8;
 mod math;
 mod norm;
-#[cfg(any(target_arch = "x86_64", test))]
-mod peel;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
 mod scalar;

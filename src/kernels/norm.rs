@@ -1,4 +1,4 @@
-//! Layer normalisation over rows, alone or of a sum.
+//! Layer normalization over rows, alone or of a sum.
 
 use super::Kernel;
 use super::simd::{F32x16, Isa, LANES, Op};
@@ -11,7 +11,7 @@ pub struct NormParams<'a> {
     pub eps: f32,
 }
 
-/// Normalise each row of the sum of `terms`, which are added in their order: one term is plain
+/// Normalize each row of the sum of `terms`, which are added in their order: one term is plain
 /// layer norm, two a residual connection, three BERT's embeddings.
 ///
 /// `out = (x - mean) / sqrt(variance + eps) * gamma + beta`, with the biased variance.

@@ -102,7 +102,7 @@ pub(super) fn fold<T: Copy>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) 
     lanes[0]
 }
 
-/// Pass the quantised rows of `acts`, of `row_bytes` each, to `tile` in groups of `ROWS`, with the
+/// Pass the quantized rows of `acts`, of `row_bytes` each, to `tile` in groups of `ROWS`, with the
 /// results that are theirs. The last group may share rows with the one before it, which then get
 /// the same results twice: a tile costs little more than a row. Fewer rows than a tile's are
 /// returned.
@@ -161,13 +161,13 @@ pub(super) trait Isa: Copy {
     /// Rows that [`Isa::dot_panels`] is given at a time, at most.
     const ROWS: usize = 64;
 
-    /// Bytes that one quantised activation takes in the layout that [`Isa::dot_panels`] reads.
+    /// Bytes that one quantized activation takes in the layout that [`Isa::dot_panels`] reads.
     const ACT_BYTES: usize = 1;
 
     fn name(self) -> &'static str;
 
     /// Call `op` where the compiler may use this instruction set. In a function of its own: browsers
-    /// run WebAssembly slowly until they have optimised the whole function, which must not hold
+    /// run WebAssembly slowly until they have optimized the whole function, which must not hold
     /// what other instruction sets would do.
     fn run<O: Op>(self, op: O);
 

@@ -142,7 +142,7 @@ macro_rules! contract {
         #[cfg_attr(miri, ignore = "slow")]
         fn rows_of_several_blocks_are_what_they_are_alone() {
             let Some(kernel) = kernel() else { return };
-            let (rows, k, n) = (37, LinearI8::MOST_INPUTS, 3);
+            let (rows, k, n) = (37, LinearI8::MAX_INPUTS, 3);
             let mut random = Random(19);
             let matrix = Matrix::random(&mut random, k, n, -64, 64);
             let x = random.floats(rows * k, 3.0);
@@ -357,7 +357,7 @@ fn scalar_linear_i8_of_exact_activations_is_near_f64() {
     let mut random = Random(22);
     let k = 48;
     let matrix = Matrix::random(&mut random, k, 20, -128, 127);
-    // Integers of 0..=255, both ends among them, are quantised without error.
+    // Integers of 0..=255, both ends among them, are quantized without error.
     let mut x: Vec<f32> = random.integers(k, 0, 255).into_iter().map(|q| q as f32).collect();
     (x[3], x[4]) = (0.0, 255.0);
     for (c, &y) in matrix.run(Kernel::SCALAR, &x, Activation::None).iter().enumerate() {
@@ -458,7 +458,7 @@ fn peeling_keeps_every_weight_and_the_limit() {
         let values: Vec<i8> = values.collect();
         let columns = Columns { k, n, values: &values };
         let whole = Packed::in_groups_of::<{ layout::GROUP }>(&columns);
-        let peeled = peel::peel(&columns);
+        let peeled = exact_i16::peel(&columns);
         for index in 0..2 {
             let (panel, whole) = (peeled.panels(index, 1), whole.panels(index, 1));
             let mut sums: Vec<[i32; 64]> =

@@ -6,7 +6,7 @@
 //! Shapes: `hidden` is the width of a token, `[inputs, outputs]` of a matrix is row-major, so a
 //! layer computes `x w + b`.
 
-use super::{Config, Output, Rounded, Values};
+use super::{Config, Output, QuantizeOnRead, Weights};
 
 /// A whole encoder: token ids to one logit, or to the states of the tokens.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub(crate) struct Encoder {
     pub heads: usize,
     pub words: Table,
     pub positions: Table,
-    pub numbering: Numbering,
+    pub numbering: PositionScheme,
     /// Of one row where all tokens have the same segment, whatever the tokenizer says.
     pub segments: Option<Table>,
     pub embedding_norm: Norm,
@@ -26,7 +26,7 @@ pub(crate) struct Encoder {
 
 /// Which row of the table of positions a token has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Numbering {
+pub(crate) enum PositionScheme {
     /// The number of tokens before it.
     FromZero,
     /// RoBERTa's: the id of the padding token and the number of other tokens up to this one. The
@@ -53,7 +53,7 @@ pub(crate) struct Layer {
 pub(crate) struct Linear {
     pub inputs: usize,
     pub outputs: usize,
-    pub weights: Values,
+    pub weights: Weights,
     pub bias: Vec<f32>,
     pub activation: Activation,
 }
@@ -73,7 +73,7 @@ pub(crate) enum Activation {
 #[derive(Clone)]
 pub(crate) struct Table {
     pub rows: usize,
-    pub values: Values,
+    pub values: Weights,
 }
 
 /// Layer normalization.
@@ -150,12 +150,12 @@ impl Activation {
     }
 }
 
-impl Numbering {
+impl PositionScheme {
     /// The rows of a sequence's tokens.
     pub fn rows(self, ids: &[u32]) -> Vec<u32> {
         match self {
-            Numbering::FromZero => (0..ids.len() as u32).collect(),
-            Numbering::AfterPadding(padding) => {
+            PositionScheme::FromZero => (0..ids.len() as u32).collect(),
+            PositionScheme::AfterPadding(padding) => {
                 let mut last = padding;
                 let row = |&id: &u32| {
                     if id == padding {
@@ -172,8 +172,8 @@ impl Numbering {
     /// The rows that no token but the padding has.
     pub fn reserved(self) -> usize {
         match self {
-            Numbering::FromZero => 0,
-            Numbering::AfterPadding(padding) => (padding as usize).saturating_add(1),
+            PositionScheme::FromZero => 0,
+            PositionScheme::AfterPadding(padding) => (padding as usize).saturating_add(1),
         }
     }
 }
@@ -211,7 +211,7 @@ impl Linear {
         let inputs = parts[0].inputs;
         let outputs = parts.iter().map(|p| p.outputs).sum();
         let bias = parts.iter().flat_map(|p| &p.bias).copied().collect();
-        let weights = Values::beside(inputs, &parts.map(|p| (&p.weights, p.outputs)));
+        let weights = Weights::beside(inputs, &parts.map(|p| (&p.weights, p.outputs)));
         Linear { inputs, outputs, weights, bias, activation: Activation::None }
     }
 }
@@ -223,10 +223,10 @@ impl Encoder {
     /// Matrices go to `-limit..=limit` with a scale a column, words to 8 bits with a scale a row.
     pub fn rounded(mut self, limit: i8) -> Result<Encoder, Refusal> {
         let hidden = self.hidden();
-        let round = |values: &mut Values, columns, by_row, limit| {
-            let Values::Float(floats) = &*values else { return Err(Refusal::Int8) };
-            let rounded = Rounded::new(floats.clone(), columns, by_row, limit);
-            *values = Values::Rounded(rounded.ok_or(Refusal::NotFinite)?);
+        let round = |values: &mut Weights, columns, by_row, limit| {
+            let Weights::Float(floats) = &*values else { return Err(Refusal::Int8) };
+            let rounded = QuantizeOnRead::new(floats.clone(), columns, by_row, limit);
+            *values = Weights::QuantizeOnRead(rounded.ok_or(Refusal::NotFinite)?);
             Ok(())
         };
         for layer in &mut self.layers {

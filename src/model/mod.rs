@@ -5,7 +5,7 @@ mod encoder;
 mod hash;
 pub(crate) mod mmap;
 pub(crate) mod prepared;
-mod values;
+mod weights;
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,11 @@ use serde::Deserialize;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use embedding::EmbeddingSettings;
-pub(crate) use encoder::{Activation, Encoder, Layer, Linear, Norm, Numbering, Refusal, Table};
+pub(crate) use encoder::{
+    Activation, Encoder, Layer, Linear, Norm, PositionScheme, Refusal, Table,
+};
 pub(crate) use hash::{Hasher, hexadecimal};
-pub(crate) use values::{Floats, Int8, Rounded, Values, signed};
+pub(crate) use weights::{Floats, Int8, QuantizeOnRead, Weights, signed};
 
 /// The files of a model, as Hugging Face repositories hold them.
 ///
@@ -127,7 +129,7 @@ pub(crate) struct Config {
     /// No token reads those behind it.
     pub is_decoder: bool,
     /// How positions are numbered, of an architecture that is known here.
-    pub numbering: Option<Numbering>,
+    pub numbering: Option<PositionScheme>,
     /// The most tokens in a pair that the model was trained on, where it is said.
     pub trained_tokens: Option<usize>,
     pub output: Output,
@@ -270,9 +272,9 @@ impl Config {
         };
         let model_type = config.model_type.unwrap_or_default();
         let padding = config.pad_token_id.and_then(|id| u32::try_from(id).ok());
-        let like_roberta = Numbering::AfterPadding(padding.unwrap_or(ROBERTA_PADDING));
+        let like_roberta = PositionScheme::AfterPadding(padding.unwrap_or(ROBERTA_PADDING));
         let numbering = match model_type.as_str() {
-            "bert" | "distilbert" => Some(Numbering::FromZero),
+            "bert" | "distilbert" => Some(PositionScheme::FromZero),
             "roberta" | "xlm-roberta" | "camembert" => Some(like_roberta),
             _ => None,
         };

@@ -46,8 +46,8 @@ use sha2::{Digest, Sha256};
 
 use super::encoder::{Activation, Encoder, Layer, Linear, Norm, Table};
 use super::hash::{digest, hexadecimal};
-use super::values::{Int8, to_bytes};
-use super::{Config, Floats, ModelFiles, Values};
+use super::weights::{Int8, to_bytes};
+use super::{Config, Floats, ModelFiles, Weights};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What every version's header begins with.
@@ -159,7 +159,7 @@ struct Parts<'a>(Vec<(String, DataType, Vec<usize>, Content<'a>)>);
 enum Content<'a> {
     Bytes(Bytes),
     /// A matrix of so many columns.
-    Matrix(&'a Values, usize),
+    Matrix(&'a Weights, usize),
 }
 
 impl<'a> Parts<'a> {
@@ -201,7 +201,7 @@ impl<'a> Parts<'a> {
         self.floats(&format!("{name}.eps"), &[norm.eps]);
     }
 
-    fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2], values: &'a Values) {
+    fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2], values: &'a Weights) {
         let (shape, weight) = (vec![rows, columns], format!("{name}.weight"));
         let content = Content::Matrix(values, columns);
         let Some((scales, zero_points, by_row)) = values.steps() else {
@@ -371,7 +371,7 @@ impl Tensors {
         if bias.len() != outputs {
             return Err(damaged(&format!("the bias of {name} has another length")));
         }
-        if matches!(&weights, Values::Int8(int8) if int8.by_row) {
+        if matches!(&weights, Weights::Int8(int8) if int8.by_row) {
             return Err(damaged(&format!("{name} has a scale a row")));
         }
         let activation = match self.bytes(&format!("{name}.activation"), DataType::U8) {
@@ -396,10 +396,10 @@ impl Tensors {
         Ok(Norm { gamma, beta, eps })
     }
 
-    fn matrix(&self, name: &str) -> Result<([usize; 2], Values)> {
+    fn matrix(&self, name: &str) -> Result<([usize; 2], Weights)> {
         let weight = format!("{name}.weight");
         let (shape, values) = match self.bytes(&weight, DataType::F32) {
-            Ok((shape, bytes)) => (shape, Values::Float(Floats::f32(bytes))),
+            Ok((shape, bytes)) => (shape, Weights::Float(Floats::f32(bytes))),
             Err(_) => {
                 let (shape, bytes) = self.bytes(&weight, DataType::I8)?;
                 let (_, zero_points) = self.bytes(&format!("{name}.zero_point"), DataType::I32)?;
@@ -411,7 +411,7 @@ impl Tensors {
                     zero_points: numbers(&zero_points, i32::from_le_bytes),
                     by_row: of.len() == 2,
                 };
-                (shape, Values::Int8(int8))
+                (shape, Weights::Int8(int8))
             }
         };
         match *shape {

@@ -1,11 +1,11 @@
 //! What a local reranker and a service have in common, and the one in place of the other.
 
-use crate::devices::Devices;
+use crate::devices::FailoverReranker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reranker::{Ranking, Reranker};
 use crate::score::Score;
 
-/// A reranker that a setting chooses: `Box<dyn Backend>` holds a [`Reranker`], a [`Devices`], a
+/// A reranker that a setting chooses: `Box<dyn Backend>` holds a [`Reranker`], a [`FailoverReranker`], a
 /// [`crate::Remote`] or a [`Fallback`].
 pub trait Backend: Send + Sync {
     /// Puts the documents that answer the query first and returns the best `top_k`.
@@ -25,7 +25,7 @@ impl Backend for Reranker {
     }
 }
 
-impl Backend for Devices {
+impl Backend for FailoverReranker {
     fn rerank(&self, query: &str, documents: &[&str], top_k: usize) -> Result<Ranking> {
         self.call(|reranker| reranker.rerank(query, documents, top_k))
     }

@@ -12,7 +12,7 @@ use ureq::http::{Response, Uri};
 use super::api::complaint;
 use super::{RemoteOptions, invalid_argument};
 use crate::error::{Error, ErrorKind, Result};
-use crate::retry::{LONGEST_RETRY_AFTER, backoff, retry_after};
+use crate::retry::{MAX_RETRY_AFTER, backoff, retry_after};
 
 /// How soon a cancelled call ends.
 const TICK: Duration = Duration::from_millis(10);
@@ -31,7 +31,7 @@ pub(super) struct Line {
 }
 
 /// Why a request brought no answer.
-enum Failure {
+enum RequestError {
     Final(Error),
     /// It may be over by the next request.
     Passing {
@@ -81,11 +81,11 @@ impl Line {
             self.check_cancelled()?;
             let (message, retry_after) = match self.send(&body) {
                 Ok(answer) => return Ok(answer),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Passing { message, retry_after }) => (message, retry_after),
+                Err(RequestError::Final(error)) => return Err(error),
+                Err(RequestError::Passing { message, retry_after }) => (message, retry_after),
             };
             let wait = retry_after.unwrap_or_else(|| backoff(self.retry_delay, retry));
-            if retry == self.retries || wait > LONGEST_RETRY_AFTER {
+            if retry == self.retries || wait > MAX_RETRY_AFTER {
                 let rest = retry_after.filter(|r| !r.is_zero());
                 let rest = rest.map(|r| format!(" and asks for {} s of rest", r.as_secs()));
                 let message = format!("{message}{}; try again later", rest.unwrap_or_default());
@@ -100,7 +100,7 @@ impl Line {
         unreachable!("the last retry returns")
     }
 
-    fn send(&self, body: &Arc<str>) -> Result<Value, Failure> {
+    fn send(&self, body: &Arc<str>) -> Result<Value, RequestError> {
         let response = match &self.cancel {
             None => self.exchange(body),
             // A request cannot be stopped; it is left to a thread, which its timeout ends.
@@ -115,7 +115,7 @@ impl Line {
                     match receiver.recv_timeout(TICK) {
                         Ok(response) => break response,
                         Err(RecvTimeoutError::Timeout) => {
-                            self.check_cancelled().map_err(Failure::Final)?
+                            self.check_cancelled().map_err(RequestError::Final)?
                         }
                         Err(RecvTimeoutError::Disconnected) => {
                             break Err(ureq::Error::ConnectionFailed);
@@ -131,7 +131,7 @@ impl Line {
                 }
                 error => format!("cannot be reached, or hangs up ({error})"),
             };
-            Failure::Passing { message, retry_after: None }
+            RequestError::Passing { message, retry_after: None }
         })?;
         self.read(&response)
     }
@@ -146,10 +146,10 @@ impl Line {
         Ok(Response::from_parts(head, config.read_to_string()?))
     }
 
-    fn read(&self, response: &Response<String>) -> Result<Value, Failure> {
+    fn read(&self, response: &Response<String>) -> Result<Value, RequestError> {
         let (status, text) = (response.status(), response.body());
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
-        let refused = |what: &str| Failure::Final(self.error(ErrorKind::RemoteRefused, what));
+        let refused = |what: &str| RequestError::Final(self.error(ErrorKind::RemoteRefused, what));
         if status.is_redirection() {
             let to = header("location")
                 // A query may hold a key.
@@ -164,7 +164,7 @@ impl Line {
             };
             if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
                 let retry_after = header("retry-after").and_then(retry_after);
-                return Err(Failure::Passing { message, retry_after });
+                return Err(RequestError::Passing { message, retry_after });
             }
             let advice = match status.as_u16() {
                 401 | 403 => "; check the API key",
@@ -176,7 +176,7 @@ impl Line {
         }
         serde_json::from_str(text).map_err(|_| {
             let what = "answers no JSON; check that the address is that of an API";
-            Failure::Final(self.error(ErrorKind::RemoteInvalidAnswer, what))
+            RequestError::Final(self.error(ErrorKind::RemoteInvalidAnswer, what))
         })
     }
 

@@ -1,7 +1,7 @@
 //! The pipeline: look up, tokenize, plan, score, rank.
 
+mod incremental;
 mod pending;
-mod scoring;
 mod types;
 
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::gpu::{Adapter, Gpu, Precision};
 use crate::model::{Config, Hasher, ModelFiles};
 use crate::runner::{Runner, cancelled, max_length};
 use crate::score::Score;
-use crate::tokenizer::{Encoding, Limits, PairTokenizer, Truncation, Windows};
+use crate::tokenizer::{Encoding, Limits, PairTokenizer, Truncation, WindowLimits};
 
+pub use incremental::IncrementalScoring;
 pub use pending::Pending;
-pub use scoring::Scoring;
 pub use types::{LoadOptions, LongDocuments, RankedDocument, Ranking, RerankOptions, ScoredList};
 
 /// A loaded cross-encoder. Loading takes a moment; keep it, and share it between threads.
@@ -67,7 +67,7 @@ impl Reranker {
         Ok(reranker)
     }
 
-    /// Loads a recognised model on a GPU, which computes in its place: nothing is loaded for the
+    /// Loads a recognized model on a GPU, which computes in its place: nothing is loaded for the
     /// CPU. Calls fail with [`ErrorKind::GpuFailed`] where the GPU does; [`crate::Devices`] takes the
     /// CPU then. Scores differ from the CPU's, see [`crate::gpu`].
     ///
@@ -103,7 +103,7 @@ impl Reranker {
     }
 
     /// Why the model runs slower than it could, where it does: its graph is not one that the
-    /// engine recognises.
+    /// engine recognizes.
     pub fn warning(&self) -> Option<&str> {
         self.runner.engine.warning.as_deref()
     }
@@ -230,7 +230,7 @@ impl Reranker {
         pending.finish(&logits, self.cache())
     }
 
-    /// Begins to score lists in small pieces; see [`Scoring`] for the options that count. Queries
+    /// Begins to score lists in small pieces; see [`IncrementalScoring`] for the options that count. Queries
     /// may be empty.
     ///
     /// # Errors
@@ -241,8 +241,8 @@ impl Reranker {
         &self,
         lists: Vec<(String, Vec<String>)>,
         options: &RerankOptions,
-    ) -> Result<Scoring> {
-        Scoring::new(self, lists, options)
+    ) -> Result<IncrementalScoring> {
+        IncrementalScoring::new(self, lists, options)
     }
 
     /// The keys of documents in [`LoadOptions::cache`], for programs that look scores up
@@ -373,9 +373,9 @@ impl Reranker {
         };
         let windows = match options.long_documents.unwrap_or(default) {
             LongDocuments::Truncate => None,
-            LongDocuments::Windows => Some(Windows {
+            LongDocuments::Windows => Some(WindowLimits {
                 pair: self.trained_tokens.unwrap_or(self.max_length()),
-                most: options.max_windows.unwrap_or(MOST_WINDOWS),
+                most: options.max_windows.unwrap_or(MAX_WINDOWS),
             }),
         };
         Limits {
@@ -466,7 +466,7 @@ pub(crate) fn check_request(query: &str, options: &RerankOptions) -> Result<()> 
 
 /// The most windows of a document, where the caller does not say. It bounds the time that one
 /// document can take.
-const MOST_WINDOWS: usize = 32;
+const MAX_WINDOWS: usize = 32;
 
 fn invalid_argument(message: String) -> Error {
     Error::new(ErrorKind::InvalidArgument, message)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cache::{CacheKey, ScoreCache};
 use crate::error::{Error, ErrorKind, Result};
-use crate::score::{Score, Windows};
+use crate::score::{BestWindow, Score};
 use crate::tokenizer::{Encoding, Span, Window};
 
 use super::types::ScoredList;
@@ -69,7 +69,7 @@ impl Pending {
         let (mut scores, mut new) = (self.known, Vec::new());
         let pairs: Vec<_> = self.places.iter().zip(&*self.encodings).zip(logits).collect();
         for windows in pairs.chunk_by(|((a, _), _), ((b, _), _)| a.0 == b.0) {
-            let mut sum = Windows::new(windows.len());
+            let mut sum = BestWindow::new(windows.len());
             for (((document, span), encoding), logit) in windows {
                 let Some(logit) = **logit else { break };
                 if let Some(score) = sum.add(Score::of(encoding, *span, logit)) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cache::ScoreCache;
 use crate::error::Result;
 use crate::rank;
-use crate::runner::Halt;
+use crate::runner::StopConditions;
 use crate::score::Score;
 use crate::tokenizer::{Span, Truncation};
 
@@ -82,8 +82,8 @@ pub struct RerankOptions<'a> {
 }
 
 impl RerankOptions<'_> {
-    pub(super) fn halt(&self) -> Halt<'_> {
-        Halt { cancelled: self.cancelled, deadline: self.deadline }
+    pub(super) fn halt(&self) -> StopConditions<'_> {
+        StopConditions { cancelled: self.cancelled, deadline: self.deadline }
     }
 }
 

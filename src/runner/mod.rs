@@ -1,6 +1,6 @@
 //! A loaded graph at work: sequences in batches, by all threads or in small pieces.
 
-mod steps;
+mod incremental;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::gpu::Gpu;
 use crate::model::{Config, ModelFiles};
 use crate::tokenizer::Encoding;
 
-pub(crate) use steps::{Read, Steps};
+pub(crate) use incremental::{IncrementalRun, Read};
 
 /// A graph, and the threads that share its work.
 pub(crate) struct Runner {
@@ -23,14 +23,14 @@ pub(crate) struct Runner {
 
 /// What ends a call early.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Halt<'a> {
+pub(crate) struct StopConditions<'a> {
     /// Asked from several threads at once; the call then fails.
     pub cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
     /// The call then gives what there is.
     pub deadline: Option<Instant>,
 }
 
-impl Halt<'_> {
+impl StopConditions<'_> {
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.is_some_and(|cancelled| cancelled())
     }
@@ -75,7 +75,7 @@ impl Runner {
     pub fn run<T: Send>(
         &self,
         sequences: &[Encoding],
-        halt: Halt,
+        halt: StopConditions,
         each: impl Fn(&[f32]) -> T + Sync,
         done: &(dyn Fn(&[usize]) + Sync),
     ) -> Result<Vec<Option<T>>> {
@@ -116,7 +116,7 @@ impl Runner {
     }
 
     /// The outputs of a batch, unless the deadline comes before.
-    fn run_batch(&self, sequences: &[&Encoding], halt: Halt) -> Result<Option<Vec<f32>>> {
+    fn run_batch(&self, sequences: &[&Encoding], halt: StopConditions) -> Result<Option<Vec<f32>>> {
         let mut run = self.engine.start(sequences);
         loop {
             if halt.is_cancelled() {

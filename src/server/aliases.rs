@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::failure::{Failure, FailureKind};
+use super::error::{ApiError, ApiErrorKind};
 use super::{EmbeddingModel, Model, Server};
 
 /// Names of hosted models: they mean the server's first model. Multilingual ones are not among
@@ -53,7 +53,7 @@ const BUNDLED_EMBEDDER: &str = "all-minilm-l6-v2";
 
 impl Server {
     /// The model that a request names; the first for one that names none.
-    pub(super) fn model(&self, name: Option<&str>) -> Result<&Arc<Model>, Failure> {
+    pub(super) fn model(&self, name: Option<&str>) -> Result<&Arc<Model>, ApiError> {
         let Some(name) = name else { return Ok(&self.models[0]) };
         let loaded = |name: &str| self.models.iter().find(|m| m.name == name);
         let alias = |name: &str| {
@@ -62,8 +62,8 @@ impl Server {
         };
         let hosted = || HOSTED.contains(&name).then(|| &self.models[0]);
         loaded(name).or_else(|| alias(name)).or_else(hosted).ok_or_else(|| {
-            Failure::new(
-                FailureKind::NoModel,
+            ApiError::new(
+                ApiErrorKind::NoModel,
                 format!(
                     "model '{}' not found; this server answers to {}",
                     super::short(name),
@@ -74,10 +74,10 @@ impl Server {
     }
 
     /// The embedder that a request names; the first for one that names none.
-    pub(super) fn embedder(&self, name: Option<&str>) -> Result<&Arc<EmbeddingModel>, Failure> {
+    pub(super) fn embedder(&self, name: Option<&str>) -> Result<&Arc<EmbeddingModel>, ApiError> {
         let Some(first) = self.embedders.first() else {
             let message = "this server has no embedder; start it with --embedder";
-            return Err(Failure::new(FailureKind::NoModel, message));
+            return Err(ApiError::new(ApiErrorKind::NoModel, message));
         };
         let Some(name) = name else { return Ok(first) };
         let loaded = |name: &str| self.embedders.iter().find(|m| m.name == name);
@@ -94,7 +94,7 @@ impl Server {
                 super::short(name),
                 names.join(", ")
             );
-            Failure::new(FailureKind::NoModel, message)
+            ApiError::new(ApiErrorKind::NoModel, message)
         })
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cohere::{Meta, ResultItem, meta, results};
-use super::failure::Failure;
+use super::error::ApiError;
 use super::job::{Answer, Document, List, Settings};
 use super::message::Response;
 use super::parse::{Parsed, at_least_one, json};
@@ -20,13 +20,13 @@ struct Body {
     min_score: Option<f32>,
 }
 
-pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(body: &[u8]) -> Result<Parsed, ApiError> {
     let body: Body = json(body)?;
     if body.queries.is_empty() {
-        return Err(Failure::bad("queries must not be empty"));
+        return Err(ApiError::bad("queries must not be empty"));
     }
     if body.queries.len() != body.documents.len() {
-        return Err(Failure::bad(format!(
+        return Err(ApiError::bad(format!(
             "{} queries came with {} lists of documents; give one list a query",
             body.queries.len(),
             body.documents.len()

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
+use super::error::ApiError;
 use super::job::{Answer, Document, List, Ranked, Settings};
 use super::message::Response;
 use super::parse::{Parsed, at_least_one, json};
@@ -36,10 +36,10 @@ enum TextOrObject {
     Object(Map<String, Value>),
 }
 
-pub(super) fn parse_v2(body: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse_v2(body: &[u8]) -> Result<Parsed, ApiError> {
     let body: V2 = json(body)?;
     if body.model.is_none() {
-        return Err(Failure::bad("a model parameter is required for this endpoint"));
+        return Err(ApiError::bad("a model parameter is required for this endpoint"));
     }
     let settings = Settings {
         top_k: at_least_one("top_n", body.top_n)?,
@@ -51,7 +51,7 @@ pub(super) fn parse_v2(body: &[u8]) -> Result<Parsed, Failure> {
 }
 
 /// A chunk is what the model reads at once: a window, where long documents are split.
-pub(super) fn parse_v1(body: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse_v1(body: &[u8]) -> Result<Parsed, ApiError> {
     let body: V1 = json(body)?;
     let settings = Settings {
         max_windows: at_least_one("max_chunks_per_doc", body.max_chunks_per_doc)?,
@@ -66,7 +66,7 @@ pub(super) fn parse_v1(body: &[u8]) -> Result<Parsed, Failure> {
         TextOrObject::Text(text) => Ok(Document::from(text)),
         TextOrObject::Object(object) => match fields_text(&object, &fields) {
             Some(text) => Ok(Document { text, object: Some(Value::Object(object)) }),
-            None => Err(Failure::bad(format!(
+            None => Err(ApiError::bad(format!(
                 "documents[{i}] has no field {}; name its fields in rank_fields",
                 super::short(&fields.join(", "))
             ))),

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use crate::embedder::{EmbedOptions, Embedding, TextKind};
 use crate::tokenizer::{Encoding, Truncation};
 
-use super::failure::{Failure, FailureKind};
+use super::error::{ApiError, ApiErrorKind};
 use super::message::{Request, Response};
-use super::work::{Reader, Work};
+use super::work::{LoadedModel, PreparedRequest};
 use super::{EmbedApi, EmbeddingModel, Server, openai, tei};
 
 /// What one API's body says.
@@ -33,11 +33,11 @@ pub(super) enum Texts {
 
 impl Texts {
     /// The texts, or what to say where they are neither.
-    pub fn list(self, otherwise: &str) -> Result<Vec<String>, Failure> {
+    pub fn list(self, otherwise: &str) -> Result<Vec<String>, ApiError> {
         match self {
             Texts::One(text) => Ok(vec![text]),
             Texts::Several(texts) => Ok(texts),
-            Texts::Other(_) => Err(Failure::bad(otherwise)),
+            Texts::Other(_) => Err(ApiError::bad(otherwise)),
         }
     }
 }
@@ -86,10 +86,10 @@ pub(super) struct EmbedJob {
 
 impl EmbedJob {
     /// Reads a request's body.
-    pub fn parse(server: &Server, api: EmbedApi, request: &Request) -> Result<EmbedJob, Failure> {
+    pub fn parse(server: &Server, api: EmbedApi, request: &Request) -> Result<EmbedJob, ApiError> {
         let limits = server.options.limits;
         if request.body.len() > limits.body {
-            return Err(Failure::body_too_large(limits.body));
+            return Err(ApiError::body_too_large(limits.body));
         }
         let parsed = match api {
             EmbedApi::OpenAi => openai::parse(&request.body),
@@ -103,10 +103,10 @@ impl EmbedJob {
                  several",
                 limits.documents
             );
-            return Err(Failure::new(FailureKind::TooLong, message));
+            return Err(ApiError::new(ApiErrorKind::TooLong, message));
         }
         if count == 0 {
-            return Err(Failure::new(FailureKind::Empty, "there is no text to embed"));
+            return Err(ApiError::new(ApiErrorKind::Empty, "there is no text to embed"));
         }
         let model_name = parsed.model.clone().unwrap_or_else(|| model.name.clone());
         let (id, most_tokens) = (request.id.clone(), limits.tokens);
@@ -114,11 +114,14 @@ impl EmbedJob {
     }
 
     /// Texts to tokens.
-    pub fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Work, Response> {
+    pub fn prepare(
+        self,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<PreparedRequest, Response> {
         let sequences: Arc<[Encoding]> =
             self.encode(cancelled).map_err(|failure| self.refuse(failure))?.into();
-        Ok(Work {
-            reader: Reader::Embedder(self.model.clone()),
+        Ok(PreparedRequest {
+            reader: LoadedModel::Embedder(self.model.clone()),
             sequences: vec![sequences.clone()],
             finish: Box::new(move |server, outputs| {
                 let embeddings = outputs.and_then(|outputs| self.embeddings(&sequences, &outputs));
@@ -134,12 +137,12 @@ impl EmbedJob {
         })
     }
 
-    fn encode(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Encoding>, Failure> {
+    fn encode(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Encoding>, ApiError> {
         let Parsed { texts, kind, truncation, .. } = &self.parsed;
         let (mut encodings, mut tokens) = (Vec::with_capacity(texts.len()), 0);
         for (i, text) in texts.iter().enumerate() {
             if cancelled() {
-                return Err(Failure::new(FailureKind::Deadline, "the request was cancelled"));
+                return Err(ApiError::new(ApiErrorKind::Deadline, "the request was cancelled"));
             }
             let encoding = self.model.embedder.encode(text, *kind, *truncation);
             let encoding = encoding.map_err(|e| e.at(format_args!("text {i}")))?;
@@ -149,7 +152,7 @@ impl EmbedJob {
                     "too many tokens: the limit is {} in one request; send fewer texts",
                     self.most_tokens
                 );
-                return Err(Failure::new(FailureKind::TooLong, message));
+                return Err(ApiError::new(ApiErrorKind::TooLong, message));
             }
             encodings.push(encoding);
         }
@@ -160,14 +163,14 @@ impl EmbedJob {
         &self,
         sequences: &[Encoding],
         outputs: &[f32],
-    ) -> Result<Vec<Embedding>, Failure> {
+    ) -> Result<Vec<Embedding>, ApiError> {
         let embedder = &self.model.embedder;
         let options = EmbedOptions { normalize: self.parsed.normalize, ..EmbedOptions::default() };
         let vectors = outputs.chunks(embedder.dimensions());
         let pairs = sequences.iter().zip(vectors);
         let embeddings =
             pairs.map(|(sequence, vector)| embedder.finish(sequence, vector, &options));
-        embeddings.collect::<crate::error::Result<_>>().map_err(Failure::from)
+        embeddings.collect::<crate::error::Result<_>>().map_err(ApiError::from)
     }
 
     fn answer(self, embeddings: Vec<Embedding>) -> Response {
@@ -178,7 +181,7 @@ impl EmbedJob {
         }
     }
 
-    fn refuse(&self, failure: Failure) -> Response {
+    fn refuse(&self, failure: ApiError) -> Response {
         failure.response(self.api.form(), &self.id)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cohere::{ResultItem, results};
-use super::failure::Failure;
+use super::error::ApiError;
 use super::job::{Answer, Document, List, Settings};
 use super::message::Response;
 use super::parse::{Parsed, at_least_one, json};
@@ -34,7 +34,7 @@ impl From<Text> for String {
     }
 }
 
-pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(body: &[u8]) -> Result<Parsed, ApiError> {
     let body: Body = json(body)?;
     let settings = Settings {
         top_k: at_least_one("top_n", body.top_n)?,

@@ -9,33 +9,42 @@ use crate::reranker::{LongDocuments, Pending, Ranking, RerankOptions, Reranker, 
 use crate::tokenizer::Truncation;
 
 use super::embed::EmbedJob;
-use super::failure::{Failure, FailureKind};
+use super::error::{ApiError, ApiErrorKind};
 use super::message::{Request, Response};
-use super::work::{Reader, Work};
+use super::work::{LoadedModel, PreparedRequest};
 use super::{Api, Endpoint, Model, Server, batch, cohere, jina, parse, search, tei, voyage};
 
 /// A request's texts, before they are tokens.
-pub(super) enum Job {
+pub(super) enum ParsedRequest {
     Rerank(RerankJob),
     Embed(EmbedJob),
 }
 
-impl Job {
+impl ParsedRequest {
     /// Reads a request's body. The endpoint is one that a model answers.
-    pub fn parse(server: &Server, endpoint: Endpoint, request: &Request) -> Result<Job, Failure> {
+    pub fn parse(
+        server: &Server,
+        endpoint: Endpoint,
+        request: &Request,
+    ) -> Result<ParsedRequest, ApiError> {
         match endpoint {
-            Endpoint::Rerank(api) => Ok(Job::Rerank(parse::job(server, api, request)?)),
-            Endpoint::Embed(api) => Ok(Job::Embed(EmbedJob::parse(server, api, request)?)),
-            _ => Err(Failure::new(FailureKind::NoRoute, "no model answers this route")),
+            Endpoint::Rerank(api) => Ok(ParsedRequest::Rerank(parse::job(server, api, request)?)),
+            Endpoint::Embed(api) => {
+                Ok(ParsedRequest::Embed(EmbedJob::parse(server, api, request)?))
+            }
+            _ => Err(ApiError::new(ApiErrorKind::NoRoute, "no model answers this route")),
         }
     }
 
     /// The first step: cache and tokens. `cancelled` is asked between texts. The `Err` is the
     /// response, where there is nothing to read.
-    pub fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Work, Response> {
+    pub fn prepare(
+        self,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<PreparedRequest, Response> {
         match self {
-            Job::Rerank(job) => job.prepare(cancelled),
-            Job::Embed(job) => job.prepare(cancelled),
+            ParsedRequest::Rerank(job) => job.prepare(cancelled),
+            ParsedRequest::Embed(job) => job.prepare(cancelled),
         }
     }
 }
@@ -103,16 +112,16 @@ pub(super) struct Ranked {
 }
 
 impl RerankJob {
-    fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Work, Response> {
+    fn prepare(self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<PreparedRequest, Response> {
         let (form, id) = (self.api.form(), self.id.clone());
-        let refuse = |failure: Failure| failure.response(form, &id);
+        let refuse = |failure: ApiError| failure.response(form, &id);
         if self.settings.first_stage_only {
             return Err(search::first_stage(self).unwrap_or_else(refuse));
         }
         let reranker = self.model.reranker.current().clone();
         let lists = self.tokenize(&reranker, cancelled).map_err(refuse)?;
-        Ok(Work {
-            reader: Reader::Reranker(self.model.clone(), reranker.clone()),
+        Ok(PreparedRequest {
+            reader: LoadedModel::Reranker(self.model.clone(), reranker.clone()),
             sequences: lists.iter().map(|pending| pending.encodings().clone()).collect(),
             finish: Box::new(move |server, logits| {
                 let scored = logits.and_then(|logits| finish(&reranker, lists, &logits));
@@ -134,14 +143,14 @@ impl RerankJob {
         &self,
         reranker: &Reranker,
         cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Vec<Pending>, Failure> {
+    ) -> Result<Vec<Pending>, ApiError> {
         for long_documents in [self.settings.long_documents, Some(LongDocuments::Truncate)] {
             if let Some(lists) = self.prepare_lists(reranker, long_documents, cancelled)? {
                 return Ok(lists);
             }
         }
-        Err(Failure::new(
-            FailureKind::TooLong,
+        Err(ApiError::new(
+            ApiErrorKind::TooLong,
             format!(
                 "too many tokens: the limit is {} in one request, with the query counted once a \
                  document; send fewer documents",
@@ -156,7 +165,7 @@ impl RerankJob {
         reranker: &Reranker,
         long_documents: Option<LongDocuments>,
         cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Option<Vec<Pending>>, Failure> {
+    ) -> Result<Option<Vec<Pending>>, ApiError> {
         let options = RerankOptions {
             long_documents,
             max_document_tokens: self.settings.max_document_tokens,
@@ -181,9 +190,9 @@ impl RerankJob {
         Ok(Some(lists))
     }
 
-    fn answer(self, outcome: Result<Vec<ScoredList>, Failure>) -> Response {
+    fn answer(self, outcome: Result<Vec<ScoredList>, ApiError>) -> Response {
         let (api, id) = (self.api, self.id.clone());
-        let respond = || -> Result<Response, Failure> {
+        let respond = || -> Result<Response, ApiError> {
             // What is fused is cut afterwards.
             let top_k = self.settings.top_k.filter(|_| self.settings.fuse.is_none());
             let top_k = top_k.unwrap_or(usize::MAX);
@@ -195,7 +204,7 @@ impl RerankJob {
                     tokens: scored.tokens(),
                 })
             });
-            let lists = ranked.collect::<Result<Vec<Ranked>, Failure>>()?;
+            let lists = ranked.collect::<Result<Vec<Ranked>, ApiError>>()?;
             let answer =
                 Answer { id: self.id, model: self.model_name, lists, settings: self.settings };
             Ok(match api {
@@ -217,12 +226,12 @@ fn finish(
     reranker: &Reranker,
     lists: Vec<Pending>,
     logits: &[f32],
-) -> Result<Vec<ScoredList>, Failure> {
+) -> Result<Vec<ScoredList>, ApiError> {
     let mut rest = logits;
     let finished = lists.into_iter().map(|pending| {
         let (own, others) = rest.split_at_checked(pending.encodings().len()).unwrap_or_default();
         rest = others;
-        reranker.finish(pending, own).map_err(Failure::from)
+        reranker.finish(pending, own).map_err(ApiError::from)
     });
     finished.collect()
 }

@@ -7,8 +7,8 @@
 //! 3. Call [`Server::respond`] with the whole request, which scores on the caller's thread.
 //!
 //! A server that reads for many clients together takes step 3 apart: [`Server::prepare`] gives the
-//! answer, or the [`Work`] with what is to be read, and [`Work::answer`] turns the model's outputs, or
-//! a [`Failure`], into the response, unless [`Work::begins_again`].
+//! answer, or the [`PreparedRequest`] with what is to be read, and [`PreparedRequest::answer`] turns the model's outputs, or
+//! a [`ApiError`], into the response, unless [`PreparedRequest::begins_again`].
 //!
 //! | Route | What it is |
 //! |---|---|
@@ -28,7 +28,7 @@ mod auth;
 mod batch;
 mod cohere;
 mod embed;
-mod failure;
+mod error;
 mod jina;
 mod job;
 mod message;
@@ -46,24 +46,24 @@ mod work;
 use std::sync::Arc;
 
 use crate::cache::ScoreCache;
-use crate::devices::Devices;
+use crate::devices::FailoverReranker;
 use crate::embedder::Embedder;
 
-use job::Job;
+use job::ParsedRequest;
 
 pub use auth::Tokens;
-pub use failure::{Failure, FailureKind};
+pub use error::{ApiError, ApiErrorKind};
 pub use message::{Request, Response};
 pub use metrics::Metrics;
 pub use search::{Candidate, Index};
-pub use work::{Reader, Work};
+pub use work::{LoadedModel, PreparedRequest};
 
 /// A loaded model and the name that requests call it by.
 pub struct Model {
     /// The name, such as `minilm-l6-en`.
     pub name: String,
     /// The model, which may be on several devices.
-    pub reranker: Devices,
+    pub reranker: FailoverReranker,
 }
 
 /// A loaded embedder and the name that requests call it by.
@@ -230,22 +230,23 @@ impl Server {
     /// `/health` needs no token, so that a load balancer can ask.
     pub fn admit(&self, request: &Request) -> Result<(), Response> {
         let (endpoint, allowed) = find(request);
-        let refuse = |kind, message: String| Err(self.refuse(request, Failure::new(kind, message)));
+        let refuse =
+            |kind, message: String| Err(self.refuse(request, ApiError::new(kind, message)));
         if endpoint != Some(Endpoint::Health)
             && let Err(message) = self.options.tokens.check(request.authorization.as_deref())
         {
-            return refuse(FailureKind::Unauthorized, message.into());
+            return refuse(ApiErrorKind::Unauthorized, message.into());
         }
         match (endpoint, allowed) {
             (Some(_), _) => Ok(()),
             (None, Some(allowed)) => {
                 let message =
                     format!("{} takes {allowed}, not {}", request.path, short(&request.method));
-                let refused = refuse(FailureKind::MethodNotAllowed, message);
+                let refused = refuse(ApiErrorKind::MethodNotAllowed, message);
                 refused.map_err(|response| response.with("allow", allowed))
             }
             (None, None) => refuse(
-                FailureKind::NoRoute,
+                ApiErrorKind::NoRoute,
                 format!(
                     "there is no {}; GET /openapi.json lists what there is",
                     short(&request.path)
@@ -261,16 +262,18 @@ impl Server {
         &self,
         request: &Request,
         cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Work, Response> {
+    ) -> Result<PreparedRequest, Response> {
         let (Some(endpoint), _) = find(request) else {
-            let failure = Failure::new(FailureKind::NoRoute, "there is no such route");
+            let failure = ApiError::new(ApiErrorKind::NoRoute, "there is no such route");
             return Err(self.refuse(request, failure));
         };
         Err(match endpoint {
-            Endpoint::Rerank(_) | Endpoint::Embed(_) => match Job::parse(self, endpoint, request) {
-                Ok(job) => return job.prepare(cancelled),
-                Err(failure) => self.refuse(request, failure),
-            },
+            Endpoint::Rerank(_) | Endpoint::Embed(_) => {
+                match ParsedRequest::parse(self, endpoint, request) {
+                    Ok(job) => return job.prepare(cancelled),
+                    Err(failure) => self.refuse(request, failure),
+                }
+            }
             Endpoint::Info => tei::info(self),
             Endpoint::Health => Response::empty(200),
             Endpoint::OpenApi => openapi::response(),
@@ -303,7 +306,7 @@ impl Server {
 
     /// The response to a request that fails outside of the routes, such as one too many: its
     /// body has the form that the route's clients read.
-    pub fn refuse(&self, request: &Request, failure: Failure) -> Response {
+    pub fn refuse(&self, request: &Request, failure: ApiError) -> Response {
         let own = ROUTES.iter().find(|(_, path, _)| *path == request.path);
         let form = own.and_then(|(_, _, endpoint)| match endpoint {
             Endpoint::Rerank(api) => Some(api.form()),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::tokenizer::Truncation;
 
 use super::embed::{Answer, Form, Kind, Parsed, Texts};
-use super::failure::Failure;
+use super::error::ApiError;
 use super::message::Response;
 use super::parse;
 
@@ -27,13 +27,13 @@ enum Encoding {
     Base64,
 }
 
-pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(body: &[u8]) -> Result<Parsed, ApiError> {
     let body: Body = parse::json(body)?;
     let texts = body
         .input
         .list("input: give a string or an array of strings; token ids are of another tokenizer")?;
     if body.dimensions.is_some_and(|dimensions| !dimensions.is_null()) {
-        return Err(Failure::bad(
+        return Err(ApiError::bad(
             "dimensions: the model's vectors cannot be shortened; leave it out",
         ));
     }

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::failure::{Failure, FailureKind};
+use super::error::{ApiError, ApiErrorKind};
 use super::job::{List, RerankJob, Settings};
 use super::message::Request;
 use super::{Api, Server, batch, cohere, jina, search, tei, voyage};
@@ -15,10 +15,10 @@ pub(super) struct Parsed {
 }
 
 /// Reads a request's body.
-pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<RerankJob, Failure> {
+pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<RerankJob, ApiError> {
     let limits = server.options.limits;
     if request.body.len() > limits.body {
-        return Err(Failure::body_too_large(limits.body));
+        return Err(ApiError::body_too_large(limits.body));
     }
     let body = &request.body;
     let mut parsed = match api {
@@ -41,8 +41,8 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Rerank
     let documents: usize = parsed.lists.iter().map(|list| list.documents.len()).sum();
     let count = documents.max(parsed.lists.len());
     if count > limits.documents {
-        return Err(Failure::new(
-            FailureKind::TooLong,
+        return Err(ApiError::new(
+            ApiErrorKind::TooLong,
             format!(
                 "too many documents: {count} came, and the limit is {} in one request; send them \
                  in several",
@@ -52,7 +52,7 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Rerank
     }
     if documents == 0 && !matches!(api, Api::Batch | Api::Search) {
         let field = if api == Api::Tei { "texts" } else { "documents" };
-        return Err(Failure::new(FailureKind::Empty, format!("{field} must not be empty")));
+        return Err(ApiError::new(ApiErrorKind::Empty, format!("{field} must not be empty")));
     }
     Ok(RerankJob {
         api,
@@ -66,14 +66,14 @@ pub(super) fn job(server: &Server, api: Api, request: &Request) -> Result<Rerank
 }
 
 /// A body as the API's own struct. The failure names the field.
-pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(body).map_err(|e| {
         let message = format!("the body is not UTF-8, at byte {}; encode it", e.valid_up_to());
-        Failure::bad(message)
+        ApiError::bad(message)
     })?;
     // serde would read an array as a struct's fields in their order.
     if !text.trim_start().starts_with('{') {
-        return Err(Failure::bad("the body is not a JSON object"));
+        return Err(ApiError::bad("the body is not a JSON object"));
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
@@ -81,19 +81,19 @@ pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
         let path = e.path().to_string();
         let in_a_field = e.inner().is_data() && path != ".";
         let place = if in_a_field { &path } else { "the body is not the JSON expected" };
-        Failure::bad(format!("{place}: {reason}"))
+        ApiError::bad(format!("{place}: {reason}"))
     })?;
     deserializer
         .end()
-        .map_err(|e| Failure::bad(format!("the body goes on after its JSON: {e}")))?;
+        .map_err(|e| ApiError::bad(format!("the body goes on after its JSON: {e}")))?;
     Ok(value)
 }
 
 /// A number of results or tokens: absent, or at least 1.
-pub(super) fn at_least_one(name: &str, value: Option<i64>) -> Result<Option<usize>, Failure> {
+pub(super) fn at_least_one(name: &str, value: Option<i64>) -> Result<Option<usize>, ApiError> {
     let Some(value) = value else { return Ok(None) };
     match usize::try_from(value) {
         Ok(value) if value > 0 => Ok(Some(value)),
-        _ => Err(Failure::bad(format!("{name} is {value} and must be at least 1"))),
+        _ => Err(ApiError::bad(format!("{name} is {value} and must be at least 1"))),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::fusion::{FusionWeights, StageScores, fuse};
 use crate::reranker::RankedDocument;
 
-use super::failure::{Failure, FailureKind};
+use super::error::{ApiError, ApiErrorKind};
 use super::job::{Answer, Document, List, RerankJob, Settings};
 use super::message::Response;
 use super::parse::{Parsed, at_least_one, json};
@@ -20,14 +20,14 @@ pub trait Index: Send + Sync {
     /// index's own.
     ///
     /// # Errors
-    /// [`FailureKind::BadRequest`] for a query or a mode that the index cannot do with, else
-    /// [`FailureKind::Internal`].
+    /// [`ApiErrorKind::BadRequest`] for a query or a mode that the index cannot do with, else
+    /// [`ApiErrorKind::Internal`].
     fn candidates(
         &self,
         query: &str,
         mode: Option<&str>,
         recall: usize,
-    ) -> Result<Vec<Candidate>, Failure>;
+    ) -> Result<Vec<Candidate>, ApiError>;
 }
 
 /// A passage that may answer a query.
@@ -72,18 +72,18 @@ const VECTOR_SCORE: &str = "vector_score";
 const RERANK_SCORE: &str = "rerank_score";
 
 /// Reads a body, and finds the candidates.
-pub(super) fn parse(options: &Options, body: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(options: &Options, body: &[u8]) -> Result<Parsed, ApiError> {
     let index: &Arc<dyn Index> = options.index.as_ref().ok_or_else(|| {
         let message = "this server has no index; start it with --index, or rerank documents of \
                        your own";
-        Failure::new(FailureKind::NoRoute, message)
+        ApiError::new(ApiErrorKind::NoRoute, message)
     })?;
     let body: Body = json(body)?;
     let recall =
         at_least_one("recall", body.recall)?.unwrap_or(RECALL.min(options.limits.documents));
     if recall > options.limits.documents {
         let message = format!("recall is {recall}, and the limit is {}", options.limits.documents);
-        return Err(Failure::new(FailureKind::TooLong, message));
+        return Err(ApiError::new(ApiErrorKind::TooLong, message));
     }
     let candidates =
         index.candidates(&body.query, body.mode.as_deref().map(short).as_deref(), recall)?;
@@ -115,7 +115,7 @@ pub(super) fn parse(options: &Options, body: &[u8]) -> Result<Parsed, Failure> {
 }
 
 /// The response where the cross-encoder scored.
-pub(super) fn response(mut answer: Answer) -> Result<Response, Failure> {
+pub(super) fn response(mut answer: Answer) -> Result<Response, ApiError> {
     let list = answer.lists.remove(0);
     let results = match answer.settings.fuse {
         Some(weights) => {
@@ -134,7 +134,7 @@ pub(super) fn response(mut answer: Answer) -> Result<Response, Failure> {
 }
 
 /// The response with the first stage's order and scores.
-pub(super) fn first_stage(mut job: RerankJob) -> Result<Response, Failure> {
+pub(super) fn first_stage(mut job: RerankJob) -> Result<Response, ApiError> {
     let documents = job.lists.remove(0).documents;
     let results = match job.settings.fuse {
         Some(weights) => fused(documents, &[], &weights, job.settings.top_k)?,
@@ -157,7 +157,7 @@ fn fused(
     reranked: &[RankedDocument],
     weights: &FusionWeights,
     top_k: Option<usize>,
-) -> Result<Vec<Value>, Failure> {
+) -> Result<Vec<Value>, ApiError> {
     let score = |document: &Document, name| document.object.as_ref()?.get(name)?.as_f64();
     let mut stages: Vec<StageScores> = documents
         .iter()

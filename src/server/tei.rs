@@ -9,7 +9,7 @@ use crate::tokenizer::Truncation;
 
 use super::Server;
 use super::embed::{self, Form, Kind, Texts};
-use super::failure::Failure;
+use super::error::ApiError;
 use super::job::{Answer, Document, List, Settings};
 use super::message::Response;
 use super::parse::{self, Parsed};
@@ -32,7 +32,7 @@ enum Direction {
     Right,
 }
 
-pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(body: &[u8]) -> Result<Parsed, ApiError> {
     let body: Body = parse::json(body)?;
     let truncation = truncation(body.truncate, &body.truncation_direction);
     let settings = Settings {
@@ -82,7 +82,7 @@ struct EmbedBody {
     prompt_name: Option<Kind>,
 }
 
-pub(super) fn parse_embed(body: &[u8]) -> Result<embed::Parsed, Failure> {
+pub(super) fn parse_embed(body: &[u8]) -> Result<embed::Parsed, ApiError> {
     let body: EmbedBody = parse::json(body)?;
     let texts = body.inputs.list("inputs: give a string or an array of strings")?;
     Ok(embed::Parsed {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::tokenizer::Truncation;
 
-use super::failure::Failure;
+use super::error::ApiError;
 use super::job::{Answer, Document, List, Settings};
 use super::message::Response;
 use super::parse::{Parsed, at_least_one, json};
@@ -19,7 +19,7 @@ struct Body {
     truncation: Option<bool>,
 }
 
-pub(super) fn parse(body: &[u8]) -> Result<Parsed, Failure> {
+pub(super) fn parse(body: &[u8]) -> Result<Parsed, ApiError> {
     let body: Body = json(body)?;
     let truncate = body.truncation.unwrap_or(true);
     let settings = Settings {

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::reranker::Reranker;
-use crate::runner::{Halt, Runner};
+use crate::runner::{Runner, StopConditions};
 use crate::tokenizer::Encoding;
 
-use super::failure::{Failure, FailureKind};
+use super::error::{ApiError, ApiErrorKind};
 use super::message::Response;
 use super::{EmbeddingModel, Model, Server};
 
 /// The model that reads a request's texts.
 #[derive(Clone)]
-pub enum Reader {
+pub enum LoadedModel {
     /// Its output is a logit, by one of the model's devices.
     Reranker(Arc<Model>, Arc<Reranker>),
     /// Its output is a vector.
@@ -22,18 +22,18 @@ pub enum Reader {
 }
 
 /// A request of which the texts are tokens.
-pub struct Work {
-    pub(super) reader: Reader,
+pub struct PreparedRequest {
+    pub(super) reader: LoadedModel,
     pub(super) sequences: Vec<Arc<[Encoding]>>,
     pub(super) finish: Box<Finish>,
 }
 
 /// Makes the response of the outputs, and counts what was answered for.
-type Finish = dyn FnOnce(&Server, Result<Vec<f32>, Failure>) -> Response + Send;
+type Finish = dyn FnOnce(&Server, Result<Vec<f32>, ApiError>) -> Response + Send;
 
-impl Work {
+impl PreparedRequest {
     /// The model that is to read.
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &LoadedModel {
         &self.reader
     }
 
@@ -44,31 +44,33 @@ impl Work {
 
     /// Whether the request should be prepared once more in place of the answer, because its device
     /// failed and another has taken its place: the scores of an answer are all of one.
-    pub fn begins_again(&self, outputs: &Result<Vec<f32>, Failure>) -> bool {
+    pub fn begins_again(&self, outputs: &Result<Vec<f32>, ApiError>) -> bool {
         outputs.is_err() && !self.reader.is_current()
     }
 
-    /// Whether [`Work::begins_again`] may be true, so that the request has to be kept until then.
+    /// Whether [`PreparedRequest::begins_again`] may be true, so that the request has to be kept until then.
     pub fn may_begin_again(&self) -> bool {
         match &self.reader {
-            Reader::Reranker(model, _) => model.reranker.may_change() || !self.reader.is_current(),
-            Reader::Embedder(_) => false,
+            LoadedModel::Reranker(model, _) => {
+                model.reranker.may_change() || !self.reader.is_current()
+            }
+            LoadedModel::Embedder(_) => false,
         }
     }
 
     /// The response. `outputs` are those of the sequences, one list after another, each of
-    /// [`Reader::width`] elements.
-    pub fn answer(self, server: &Server, outputs: Result<Vec<f32>, Failure>) -> Response {
+    /// [`LoadedModel::width`] elements.
+    pub fn answer(self, server: &Server, outputs: Result<Vec<f32>, ApiError>) -> Response {
         (self.finish)(server, outputs)
     }
 }
 
-impl Reader {
+impl LoadedModel {
     /// Elements of the output of one sequence.
     pub fn width(&self) -> usize {
         match self {
-            Reader::Reranker(..) => 1,
-            Reader::Embedder(model) => model.embedder.dimensions(),
+            LoadedModel::Reranker(..) => 1,
+            LoadedModel::Embedder(model) => model.embedder.dimensions(),
         }
     }
 
@@ -78,10 +80,10 @@ impl Reader {
     }
 
     /// Whether both are the same loaded model, so that it can read for both at once.
-    pub fn is(&self, other: &Reader) -> bool {
+    pub fn is(&self, other: &LoadedModel) -> bool {
         match (self, other) {
-            (Reader::Reranker(_, a), Reader::Reranker(_, b)) => Arc::ptr_eq(a, b),
-            (Reader::Embedder(a), Reader::Embedder(b)) => Arc::ptr_eq(a, b),
+            (LoadedModel::Reranker(_, a), LoadedModel::Reranker(_, b)) => Arc::ptr_eq(a, b),
+            (LoadedModel::Embedder(a), LoadedModel::Embedder(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -102,13 +104,13 @@ impl Reader {
         &self,
         lists: &[Arc<[Encoding]>],
         cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Vec<f32>, Failure> {
-        let halt = Halt { cancelled: Some(cancelled), deadline: None };
+    ) -> Result<Vec<f32>, ApiError> {
+        let halt = StopConditions { cancelled: Some(cancelled), deadline: None };
         let mut all = Vec::new();
         for list in lists {
             let outputs = self.runner().run(list, halt, <[f32]>::to_vec, &|_| ());
             for output in outputs.inspect_err(|e| self.failed(e))? {
-                let missing = || Failure::new(FailureKind::Internal, "the model gave no output");
+                let missing = || ApiError::new(ApiErrorKind::Internal, "the model gave no output");
                 all.extend(output.ok_or_else(missing)?);
             }
         }
@@ -117,7 +119,7 @@ impl Reader {
 
     /// Takes note of a device's failure.
     fn failed(&self, error: &Error) {
-        if let Reader::Reranker(model, _) = self {
+        if let LoadedModel::Reranker(model, _) = self {
             model.reranker.again(error);
         }
     }
@@ -125,15 +127,17 @@ impl Reader {
     /// The model still computes there.
     fn is_current(&self) -> bool {
         match self {
-            Reader::Reranker(model, reranker) => Arc::ptr_eq(model.reranker.current(), reranker),
-            Reader::Embedder(_) => true,
+            LoadedModel::Reranker(model, reranker) => {
+                Arc::ptr_eq(model.reranker.current(), reranker)
+            }
+            LoadedModel::Embedder(_) => true,
         }
     }
 
     fn runner(&self) -> &Runner {
         match self {
-            Reader::Reranker(_, reranker) => reranker.runner(),
-            Reader::Embedder(model) => model.embedder.runner(),
+            LoadedModel::Reranker(_, reranker) => reranker.runner(),
+            LoadedModel::Embedder(model) => model.embedder.runner(),
         }
     }
 }

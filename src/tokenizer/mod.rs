@@ -1,7 +1,7 @@
 //! Texts to token ids, cut to the model's maximum: a pair is `[CLS] query [SEP] document [SEP]`, a
 //! single text `[CLS] text [SEP]`.
 //!
-//! Tokenisation itself is `subword`'s; here are the order of work (the query is tokenised once for
+//! Tokenization itself is `subword`'s; here are the order of work (the query is tokenized once for
 //! a whole list) and the account of what was cut.
 
 mod pair;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result, catch_panic};
 use subword::Tokens;
 
-pub(crate) use pair::{Limits, PairTokenizer, Query, Window, Windows};
+pub(crate) use pair::{Limits, PairTokenizer, Query, Window, WindowLimits};
 pub(crate) use text::TextTokenizer;
 
 /// The longest text that is accepted, in bytes of UTF-8: 1 MiB.
@@ -128,10 +128,10 @@ impl Tokenizer {
 }
 
 /// Exporters pad a model's table to a round number of rows, but never by as much as this.
-const MOST_UNUSED_ROWS: usize = 1024;
+const MAX_UNUSED_ROWS: usize = 1024;
 
 fn check_vocabularies(tokenizer: usize, model: usize) -> Result<()> {
-    if tokenizer <= model && model - tokenizer <= MOST_UNUSED_ROWS {
+    if tokenizer <= model && model - tokenizer <= MAX_UNUSED_ROWS {
         return Ok(());
     }
     Err(Error::new(

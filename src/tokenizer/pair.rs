@@ -12,12 +12,12 @@ pub(crate) struct Limits {
     pub document: Option<usize>,
     pub truncation: Truncation,
     /// Split longer documents; `None` cuts them.
-    pub windows: Option<Windows>,
+    pub windows: Option<WindowLimits>,
 }
 
 /// How a long document is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Windows {
+pub(crate) struct WindowLimits {
     /// Tokens in the pair of query and window, special tokens included.
     pub pair: usize,
     /// The most windows of a document; what lies behind them is cut.
@@ -117,7 +117,7 @@ impl PairTokenizer {
         // A query that takes most of the pair leaves a window half of it all the same, where the
         // model reads so much. Shorter windows would repeat the query for a few tokens each.
         let room = pair.saturating_sub(query.length).max(pair / 2).min(most);
-        (room >= LEAST_WINDOW.max(pair / 2)).then_some(room)
+        (room >= MIN_WINDOW.max(pair / 2)).then_some(room)
     }
 
     /// A document's tokens within the limits of its own.
@@ -188,7 +188,7 @@ pub(crate) struct Window {
 const OVERLAP: usize = 4;
 
 /// The fewest tokens of a document that make a window.
-const LEAST_WINDOW: usize = 16;
+const MIN_WINDOW: usize = 16;
 
 /// What is left of two texts of `a` and `b` tokens that may have `most` together: Hugging Face's
 /// `longest_first`, which cuts the longer one, and both where both are over half.

@@ -157,7 +157,7 @@ impl Model {
 
 /// Lists that are being scored.
 #[wasm_bindgen(js_name = Scoring)]
-pub struct Scoring(crate::Scoring);
+pub struct Scoring(crate::IncrementalScoring);
 
 #[wasm_bindgen(js_class = Scoring)]
 impl Scoring {

@@ -52,7 +52,7 @@ fn an_embedder_gives_the_vectors_of_the_folder() {
     assert_eq!(vectors(&prepared), vectors(&files));
 }
 
-/// Every export that is recognised, with weights of all kinds, against itself.
+/// Every export that is recognized, with weights of all kinds, against itself.
 #[test]
 fn every_recognised_graph_can_be_prepared() {
     let mut count = 0;

@@ -7,12 +7,12 @@ use std::{env, fs};
 
 use clap::Args;
 use crossrank::gpu::{Adapter, Precision, adapters, block_on};
-use crossrank::{Devices, LoadOptions, ModelFiles, Reranker, Trial};
+use crossrank::{DeviceBenchmark, FailoverReranker, LoadOptions, ModelFiles, Reranker};
 use serde::Serialize;
 
 use super::Voice;
 use crate::replace::replace;
-use crate::{Failure, cores, io};
+use crate::{CliError, cores, io};
 
 #[derive(Args)]
 pub struct DevicesArgs {
@@ -29,7 +29,7 @@ struct Listed {
     gpus: Vec<Adapter>,
 }
 
-pub fn run(args: &DevicesArgs) -> Result<String, Failure> {
+pub fn run(args: &DevicesArgs) -> Result<String, CliError> {
     let gpus = block_on(async { Ok(adapters().await) })?;
     let listed = Listed { threads: cores(), gpus };
     if args.json {
@@ -52,11 +52,11 @@ pub fn devices(
     cpu: Reranker,
     auto: bool,
     voice: Voice,
-) -> Devices {
+) -> FailoverReranker {
     match chosen(files, options, &cpu, auto) {
         Ok((Some(gpu), reason)) => {
             (voice.info)(&format!("the GPU computes: {reason}"));
-            Devices::new(cpu, gpu, move |error| (voice.warn)(&error.to_string()))
+            FailoverReranker::new(cpu, gpu, move |error| (voice.warn)(&error.to_string()))
         }
         Ok((None, reason)) => {
             (voice.info)(&format!("the CPU computes: {reason}"));
@@ -98,7 +98,7 @@ fn chosen(
     let gpu = load(&adapter)?;
     let (trial, when) = match known {
         Some(trial) => (trial, ", as measured before"),
-        None => (Trial::run(cpu, &gpu)?, ""),
+        None => (DeviceBenchmark::run(cpu, &gpu)?, ""),
     };
     if let (None, Some(path)) = (known, memory) {
         // What cannot be remembered is measured again.
@@ -122,12 +122,12 @@ fn memory() -> Option<PathBuf> {
 }
 
 /// The measurements in a file; none where it cannot be read.
-fn remembered(path: &Path) -> BTreeMap<String, Trial> {
+fn remembered(path: &Path) -> BTreeMap<String, DeviceBenchmark> {
     let text = fs::read(path).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-fn remember(path: &Path, key: String, trial: Trial) -> Result<(), Failure> {
+fn remember(path: &Path, key: String, trial: DeviceBenchmark) -> Result<(), CliError> {
     let mut trials = remembered(path);
     trials.insert(key, trial);
     let what = || format!("cannot write {}", path.display());
@@ -148,7 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new").join("devices.json");
         assert!(remembered(&path).is_empty());
-        let trial = |difference| -> Trial {
+        let trial = |difference| -> DeviceBenchmark {
             let time = serde_json::json!({ "secs": 0, "nanos": 5 });
             let trial = serde_json::json!({
                 "documents": 4, "cpu": time, "gpu": time, "difference": difference,

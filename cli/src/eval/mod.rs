@@ -12,7 +12,7 @@ use crossrank::Backend;
 use serde::Serialize;
 
 use super::embedding::EmbeddingArgs;
-use super::{Failure, ModelArgs, at_least_one, progress_bar};
+use super::{CliError, ModelArgs, at_least_one, progress_bar};
 use quality::{Quality, mean, quality};
 use set::Set;
 
@@ -60,7 +60,7 @@ struct Report {
     seconds: f64,
 }
 
-pub fn run(args: &EvalArgs) -> Result<String, Failure> {
+pub fn run(args: &EvalArgs) -> Result<String, CliError> {
     let depth = match args.depth {
         Some(depth) => at_least_one("--depth", depth)?,
         None => usize::MAX,

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use crossrank::fusion::{FusionWeights, RRF_K, StageScores, fuse, reciprocal_rank_fusion};
-use crossrank::{Devices, LongDocuments, RerankOptions};
+use crossrank::{FailoverReranker, LongDocuments, RerankOptions};
 use serde::Serialize;
 
 use super::EvalArgs;
 use super::quality::quality;
 use super::set::{Set, Topic};
-use crate::{Failure, progress_bar};
+use crate::{CliError, progress_bar};
 
 /// What finds the candidates.
 const FIRST_STAGES: [&str; 3] = ["text", "vector", "hybrid"];
@@ -60,11 +60,11 @@ struct Findings<'a> {
     times: Vec<Duration>,
 }
 
-pub fn run(args: &EvalArgs, set: &Set) -> Result<String, Failure> {
+pub fn run(args: &EvalArgs, set: &Set) -> Result<String, CliError> {
     let mut recall = args.recall.clone();
     recall.sort_unstable();
     let (Some(&most), Some(1..)) = (recall.last(), recall.first()) else {
-        return Err(Failure::new("invalid-argument", "--recall is 0; give counts such as 10,100"));
+        return Err(CliError::new("invalid-argument", "--recall is 0; give counts such as 10,100"));
     };
     let topics: Vec<&Topic> = set.topics.iter().step_by(args.every.max(1)).collect();
     let reranker = args.model.load()?;
@@ -84,7 +84,7 @@ pub fn run(args: &EvalArgs, set: &Set) -> Result<String, Failure> {
     }
     bar.finish_and_clear();
 
-    let mean = |first: &str, count: usize, second: &str| -> Result<f64, Failure> {
+    let mean = |first: &str, count: usize, second: &str| -> Result<f64, CliError> {
         let mut sum = 0.0;
         for query in &findings {
             sum += query.ndcg(first, count, second)?;
@@ -126,7 +126,7 @@ struct Space<'a> {
 }
 
 impl<'a> Space<'a> {
-    fn new(args: &EvalArgs, set: &'a Set) -> Result<Space<'a>, Failure> {
+    fn new(args: &EvalArgs, set: &'a Set) -> Result<Space<'a>, CliError> {
         let embedder = args.embedding.load(args.model.threads()?)?;
         let (ids, texts): (Vec<&str>, Vec<&str>) =
             set.corpus.iter().map(|(id, text)| (id.as_str(), text.as_str())).unzip();
@@ -138,7 +138,7 @@ impl<'a> Space<'a> {
 impl<'a> Findings<'a> {
     /// The first stages: the run's list and the nearest vectors, `most` of each. Documents of both
     /// lists have both scores.
-    fn find(&mut self, space: &Space<'a>, lists_only: bool, most: usize) -> Result<(), Failure> {
+    fn find(&mut self, space: &Space<'a>, lists_only: bool, most: usize) -> Result<(), CliError> {
         let topic = self.topic;
         let texts: HashMap<&str, (usize, f64)> = topic
             .candidates
@@ -174,9 +174,14 @@ impl<'a> Findings<'a> {
     }
 
     /// The second stage, which is timed: the documents that fewer candidates have come first.
-    fn score(&mut self, reranker: &Devices, set: &Set, recall: &[usize]) -> Result<(), Failure> {
+    fn score(
+        &mut self,
+        reranker: &FailoverReranker,
+        set: &Set,
+        recall: &[usize],
+    ) -> Result<(), CliError> {
         let logits =
-            |places: &[usize], long: LongDocuments| -> Result<Vec<(usize, f64)>, Failure> {
+            |places: &[usize], long: LongDocuments| -> Result<Vec<(usize, f64)>, CliError> {
                 let texts: Vec<&str> =
                     places.iter().map(|&place| set.corpus[self.found[place].id].as_str()).collect();
                 let mut options = RerankOptions::default();
@@ -229,7 +234,7 @@ impl<'a> Findings<'a> {
     }
 
     /// nDCG@10 of the candidates in the order of the second stage.
-    fn ndcg(&self, first: &str, count: usize, second: &str) -> Result<f64, Failure> {
+    fn ndcg(&self, first: &str, count: usize, second: &str) -> Result<f64, CliError> {
         let mut places = self.candidates(first, count);
         let by = |score: &dyn Fn(&Found) -> f64, places: &mut Vec<usize>| {
             places.sort_by(|&a, &b| score(&self.found[b]).total_cmp(&score(&self.found[a])));

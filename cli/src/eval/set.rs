@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::{Failure, input};
+use crate::{CliError, input};
 
 /// An evaluation set.
 pub struct Set {
@@ -23,7 +23,7 @@ pub struct Topic {
 
 impl Set {
     /// Reads `corpus.jsonl`, `queries.jsonl`, `qrels.tsv` and the first stage's `run`.
-    pub fn read(dir: &Path, run: &Path) -> Result<Set, Failure> {
+    pub fn read(dir: &Path, run: &Path) -> Result<Set, CliError> {
         let set = Set {
             corpus: read_records(&dir.join("corpus.jsonl"))?,
             topics: read_topics(dir, run)?,
@@ -32,14 +32,14 @@ impl Set {
         match named.map(|(id, _)| id).find(|&id| !set.corpus.contains_key(id)) {
             Some(id) => {
                 let message = format!("document {id} of the run is not in corpus.jsonl");
-                Err(Failure::new("invalid-input", message))
+                Err(CliError::new("invalid-input", message))
             }
             None => Ok(set),
         }
     }
 }
 
-fn read_records(path: &Path) -> Result<HashMap<String, String>, Failure> {
+fn read_records(path: &Path) -> Result<HashMap<String, String>, CliError> {
     let records = input::read_jsonl::<input::Record>(path)?.into_iter();
     Ok(records.map(|(_, r)| (r.id, format!("{} {}", r.title, r.text).trim().to_owned())).collect())
 }
@@ -53,7 +53,7 @@ struct Entry {
 
 /// Every query that has a relevant document, with its candidates in the order of their ranks.
 /// A query without candidates stays, and counts as 0.
-fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, Failure> {
+fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, CliError> {
     let mut grades: HashMap<String, HashMap<String, u32>> = HashMap::new();
     read_tsv(&dir.join("qrels.tsv"), true, |[query, document, grade]| {
         // Some sets code "harmful" or "not judged" below 0.
@@ -90,7 +90,7 @@ fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, Failure> {
     topics.sort_by(|(a, _), (b, _)| a.cmp(b));
     if topics.is_empty() {
         let message = format!("{} has no query with a relevant document", dir.display());
-        return Err(Failure::new("invalid-input", message));
+        return Err(CliError::new("invalid-input", message));
     }
     Ok(topics.into_iter().map(|(_, topic)| topic).collect())
 }
@@ -100,7 +100,7 @@ fn read_tsv<const N: usize>(
     path: &Path,
     header: bool,
     mut row: impl FnMut([&str; N]) -> Result<(), &'static str>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let text = input::read_text(path)?;
     for (number, line) in input::lines(&text).skip(header.into()) {
         let columns: Vec<&str> = line.split('\t').collect();

@@ -62,7 +62,7 @@ struct Unit {
     edge: Edge,
 }
 
-const LONGEST_UNIT: usize = 40;
+const MAX_UNIT: usize = 40;
 
 fn units(text: &str, breaks: &[usize]) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
@@ -75,7 +75,7 @@ fn units(text: &str, breaks: &[usize]) -> Vec<Unit> {
         let begin = *start.get_or_insert(i);
         let next = text[end..].chars().next();
         let spaced = next.is_none_or(char::is_whitespace);
-        if !(spaced || is_unspaced(c) || end - begin >= LONGEST_UNIT) {
+        if !(spaced || is_unspaced(c) || end - begin >= MAX_UNIT) {
             continue;
         }
         start = None;

@@ -9,7 +9,7 @@ use super::cut::{self, Passage};
 use super::extract;
 use super::files::{Found, Kind};
 use super::outline::Section;
-use crate::{Failure, input};
+use crate::{CliError, input};
 
 /// A document before it is cut.
 pub struct Source {
@@ -85,7 +85,7 @@ impl Source {
 pub fn read(
     file: &Found,
     most_bytes: u64,
-) -> Result<Box<dyn Iterator<Item = Result<Source, Failure>> + '_>, Failure> {
+) -> Result<Box<dyn Iterator<Item = Result<Source, CliError>> + '_>, CliError> {
     if file.size == 0 {
         return Err(bad(file, "empty"));
     }
@@ -113,9 +113,9 @@ pub fn read(
 }
 
 /// A file's text, each byte in its place: a byte order mark becomes spaces.
-fn text(file: &Found) -> Result<String, Failure> {
+fn text(file: &Found) -> Result<String, CliError> {
     let mut bytes = fs::read(&file.path).map_err(|e| {
-        Failure::new("io", format!("{}: cannot be read ({e})", file.path.display()))
+        CliError::new("io", format!("{}: cannot be read ({e})", file.path.display()))
     })?;
     if bytes.contains(&0) {
         return Err(bad(file, "binary"));
@@ -130,6 +130,6 @@ fn text(file: &Found) -> Result<String, Failure> {
     })
 }
 
-fn bad(file: &Found, what: &str) -> Failure {
-    Failure::new("invalid-input", format!("{}: {what}", file.path.display()))
+fn bad(file: &Found, what: &str) -> CliError {
+    CliError::new("invalid-input", format!("{}: {what}", file.path.display()))
 }

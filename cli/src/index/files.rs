@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use walkdir::{DirEntry, WalkDir};
 
 use super::problems::Problems;
-use crate::{Failure, io};
+use crate::{CliError, io};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -37,7 +37,7 @@ pub struct Tree {
 
 /// Finds the files under `root`, which is absolute and without links, in the order of their
 /// names; hidden ones are left out, and the index itself.
-pub fn walk(root: &Path, index: &Path, problems: &mut Problems) -> Result<Tree, Failure> {
+pub fn walk(root: &Path, index: &Path, problems: &mut Problems) -> Result<Tree, CliError> {
     let mut tree = Tree { files: Vec::new(), unread: Vec::new() };
     let journal = PathBuf::from(format!("{}-journal", index.display()));
     let is_index = |path: &Path| path == index || path == journal;
@@ -79,7 +79,7 @@ pub fn walk(root: &Path, index: &Path, problems: &mut Problems) -> Result<Tree, 
 }
 
 /// The absolute path without links.
-pub fn canonical(path: &Path) -> Result<PathBuf, Failure> {
+pub fn canonical(path: &Path) -> Result<PathBuf, CliError> {
     path.canonicalize().map_err(io(format!("cannot read {}", path.display())))
 }
 

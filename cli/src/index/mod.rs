@@ -17,7 +17,7 @@ use indicatif::ProgressBar;
 
 use super::embedding::EmbeddingArgs;
 use super::store::{Change, Document, NewPassage, Store, VectorSpace, full_text};
-use super::{Failure, at_least_one, progress_bar};
+use super::{CliError, at_least_one, progress_bar};
 use documents::Source;
 use files::Found;
 use problems::Problems;
@@ -65,7 +65,7 @@ enum Outcome {
     Unfit,
 }
 
-pub fn run(args: &IndexArgs) -> Result<String, Failure> {
+pub fn run(args: &IndexArgs) -> Result<String, CliError> {
     let most_bytes = (at_least_one("--max-file-mb", args.max_file_mb)? as u64) << 20;
     let start = Instant::now();
     let root = files::canonical(&args.source)?;
@@ -153,7 +153,7 @@ impl Writer<'_> {
         path: &str,
         most_bytes: u64,
         problems: &mut Problems,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Outcome, CliError> {
         let documents = match documents::read(file, most_bytes) {
             Ok(documents) => documents,
             Err(failure) => {
@@ -194,7 +194,7 @@ impl Writer<'_> {
         Ok(Outcome::Indexed)
     }
 
-    fn put(&mut self, path: &str, source: Source, problems: &mut Problems) -> Result<(), Failure> {
+    fn put(&mut self, path: &str, source: Source, problems: &mut Problems) -> Result<(), CliError> {
         let (path, name, line) = (path.to_owned(), source.name.clone(), source.line);
         match self.store.document(&path, &name)? {
             Some((hash, old)) if hash == source.hash && old == line => Ok(()),
@@ -220,7 +220,7 @@ impl Writer<'_> {
         }
     }
 
-    fn push(&mut self, change: Change, passages: usize) -> Result<(), Failure> {
+    fn push(&mut self, change: Change, passages: usize) -> Result<(), CliError> {
         self.changes.push(change);
         self.passages += passages;
         match self.passages >= BATCH || self.changes.len() >= 8 * BATCH {
@@ -229,7 +229,7 @@ impl Writer<'_> {
         }
     }
 
-    fn flush(&mut self) -> Result<(), Failure> {
+    fn flush(&mut self) -> Result<(), CliError> {
         if let Some(embedder) = self.embedder {
             let passages = self.changes.iter_mut().filter_map(|change| match change {
                 Change::Put { document, .. } => Some(&mut document.passages),

@@ -6,7 +6,7 @@ use std::path::Path;
 use indicatif::ProgressBar;
 
 /// The most lines about one file.
-const MOST_LINES: usize = 20;
+const MAX_LINES: usize = 20;
 
 pub struct Problems {
     pub count: usize,
@@ -33,14 +33,14 @@ impl Problems {
     pub fn add_line(&mut self, what: impl Display) {
         self.of_file += 1;
         match self.of_file {
-            1..=MOST_LINES => self.line(what),
+            1..=MAX_LINES => self.line(what),
             _ => self.count += 1,
         }
     }
 
     /// Ends the lines about a file.
     pub fn end_file(&mut self, path: &Path) {
-        if let Some(more @ 1..) = self.of_file.checked_sub(MOST_LINES) {
+        if let Some(more @ 1..) = self.of_file.checked_sub(MAX_LINES) {
             self.count -= 1;
             self.line(format_args!("{}: {more} more such lines", path.display()));
         }

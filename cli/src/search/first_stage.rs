@@ -10,7 +10,7 @@ use crossrank::fusion::{RRF_K, StageScores, reciprocal_rank_fusion};
 use serde::Serialize;
 
 use super::{Mode, Stopwatch};
-use crate::Failure;
+use crate::CliError;
 use crate::store::{Cosines, Ranked, Store, VectorSpace, full_text, other_model};
 
 /// An index open for searches, from several threads at once.
@@ -59,8 +59,8 @@ impl FirstStage {
     /// words will be asked for.
     pub fn open(
         path: &Path,
-        load: impl FnOnce() -> Result<Option<Embedder>, Failure>,
-    ) -> Result<FirstStage, Failure> {
+        load: impl FnOnce() -> Result<Option<Embedder>, CliError>,
+    ) -> Result<FirstStage, CliError> {
         let store = Store::open(path)?;
         let embedder = store.space().map_or(Ok(None), |_| load())?;
         let first_stage = FirstStage { path: path.to_owned(), stores: Mutex::default(), embedder };
@@ -70,7 +70,7 @@ impl FirstStage {
 
     /// A connection to an index whose vectors are the embedder's: between two connections the file
     /// may have been made anew by another model.
-    fn checked(&self, store: Store) -> Result<Store, Failure> {
+    fn checked(&self, store: Store) -> Result<Store, CliError> {
         match self.embedder.as_ref().map(VectorSpace::of) {
             Some(space) if store.space() != Some(&space) => Err(other_model(&self.path)),
             _ => Ok(store),
@@ -88,9 +88,9 @@ impl FirstStage {
         mode: Option<Mode>,
         recall: usize,
         watch: &mut Stopwatch,
-    ) -> Result<Vec<Candidate>, Failure> {
+    ) -> Result<Vec<Candidate>, CliError> {
         if query.trim().is_empty() {
-            return Err(Failure::new(
+            return Err(CliError::new(
                 "invalid-argument",
                 "the query is empty; say what to look for",
             ));
@@ -102,7 +102,10 @@ impl FirstStage {
     }
 
     /// Runs something on a connection that nobody else uses meanwhile.
-    fn with_store<T>(&self, run: impl FnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn with_store<T>(
+        &self,
+        run: impl FnOnce(&Store) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
         let idle = self.stores.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let store = match idle {
             Some(store) => store,
@@ -120,7 +123,7 @@ impl FirstStage {
         mode: Option<Mode>,
         recall: usize,
         watch: &mut Stopwatch,
-    ) -> Result<Vec<(Ranked, StageScores)>, Failure> {
+    ) -> Result<Vec<(Ranked, StageScores)>, CliError> {
         let usual = if self.embedder.is_some() { Mode::Hybrid } else { Mode::Text };
         let mode = mode.unwrap_or(usual);
         let (by_words, by_vector, cosines) = match mode {
@@ -165,7 +168,7 @@ impl FirstStage {
         query: &str,
         recall: usize,
         watch: &mut Stopwatch,
-    ) -> Result<Vec<Ranked>, Failure> {
+    ) -> Result<Vec<Ranked>, CliError> {
         let found = self.with_store(|store| store.by_words(query, recall))?;
         watch.lap("search by words");
         Ok(found)
@@ -176,11 +179,11 @@ impl FirstStage {
         query: &str,
         recall: usize,
         watch: &mut Stopwatch,
-    ) -> Result<(Vec<Ranked>, Cosines), Failure> {
+    ) -> Result<(Vec<Ranked>, Cosines), CliError> {
         let embedder = self.embedder.as_ref().ok_or_else(|| {
             let message = "the index has words only; search in the mode text, or make an index \
                            without --text-only";
-            Failure::new("invalid-argument", message)
+            CliError::new("invalid-argument", message)
         })?;
         let vector = embedder.embed_query(query)?;
         watch.lap("embed the query");
@@ -194,7 +197,7 @@ impl FirstStage {
 }
 
 /// The passages, less those that another process has removed.
-fn read(store: &Store, ranked: Vec<(Ranked, StageScores)>) -> Result<Vec<Candidate>, Failure> {
+fn read(store: &Store, ranked: Vec<(Ranked, StageScores)>) -> Result<Vec<Candidate>, CliError> {
     let mut candidates = Vec::with_capacity(ranked.len());
     for (Ranked { passage, score, .. }, stages) in ranked {
         let Some(found) = store.passage(passage)? else { continue };

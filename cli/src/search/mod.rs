@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::embedding::EmbeddingArgs;
 use super::rerank::excerpt;
-use super::{Failure, ModelArgs, at_least_one};
+use super::{CliError, ModelArgs, at_least_one};
 pub use first_stage::{Candidate, FirstStage};
 
 #[derive(Args)]
@@ -84,7 +84,7 @@ struct Found<'a> {
     rerank_score: Option<f32>,
 }
 
-pub fn run(args: &SearchArgs) -> Result<String, Failure> {
+pub fn run(args: &SearchArgs) -> Result<String, CliError> {
     let recall = at_least_one("--recall", args.recall)?;
     let top_k = at_least_one("--top-k", args.top_k)?;
     let mut watch = Stopwatch::start(args.verbose);
@@ -124,7 +124,7 @@ fn rerank(
     args: &SearchArgs,
     candidates: &[Candidate],
     watch: &mut Stopwatch,
-) -> Result<Ranking, Failure> {
+) -> Result<Ranking, CliError> {
     let reranker = args.model.load()?;
     watch.lap("load the cross-encoder");
     let options = RerankOptions::default();
@@ -141,7 +141,7 @@ fn order(
     candidates: &[Candidate],
     ranking: Option<&Ranking>,
     weights: Option<FusionWeights>,
-) -> Result<Vec<(usize, f64)>, Failure> {
+) -> Result<Vec<(usize, f64)>, CliError> {
     Ok(match (weights, ranking) {
         (Some(weights), ranking) => {
             let mut stages: Vec<StageScores> = candidates.iter().map(|c| c.stages).collect();

@@ -8,7 +8,7 @@ const STOP_WORDS: [&str; 33] = [
 ];
 
 /// The most terms of a query that are looked for: a whole page as a query costs no more.
-const MOST_TERMS: usize = 64;
+const MAX_TERMS: usize = 64;
 
 /// Whether a character is of a script that puts no spaces between words: Thai and its neighbours,
 /// kana, and Chinese characters.
@@ -63,7 +63,7 @@ pub fn any_word(query: &str) -> Option<String> {
     }
     let mut distinct: Vec<String> = Vec::new();
     for term in terms {
-        if distinct.len() < MOST_TERMS && !distinct.contains(&term) {
+        if distinct.len() < MAX_TERMS && !distinct.contains(&term) {
             distinct.push(term);
         }
     }
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(query("İstanbul"), "\"i\u{307}stanbul\"");
         assert_eq!(query(" \"'();%\0 "), "");
         let long: String = (0..1000).map(|i| format!("w{i} ")).collect();
-        assert_eq!(query(&long).matches(" OR ").count(), MOST_TERMS - 1);
+        assert_eq!(query(&long).matches(" OR ").count(), MAX_TERMS - 1);
     }
 
     #[test]

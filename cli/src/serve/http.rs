@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use crossrank::server::{Failure, FailureKind, Request, Response, Server, Work};
+use crossrank::server::{ApiError, ApiErrorKind, PreparedRequest, Request, Response, Server};
 use hyper::body::Body as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -75,21 +75,21 @@ impl App {
             Ok(Some(response)) => response,
             Ok(None) => {
                 let message = "the server met a bug of its own; please report the request";
-                self.server.refuse(head, Failure::new(FailureKind::Internal, message))
+                self.server.refuse(head, ApiError::new(ApiErrorKind::Internal, message))
             }
             Err(_) => {
                 let message = format!(
                     "the answer was not ready within {} s; send fewer documents, or come again",
                     self.deadline.as_secs_f64()
                 );
-                self.server.refuse(head, Failure::new(FailureKind::Deadline, message))
+                self.server.refuse(head, ApiError::new(ApiErrorKind::Deadline, message))
             }
         }
     }
 
     fn overloaded(&self, head: &Request) -> Response {
         let message = "the server has as many requests as it takes; come again in a moment";
-        self.server.refuse(head, Failure::new(FailureKind::Overloaded, message))
+        self.server.refuse(head, ApiError::new(ApiErrorKind::Overloaded, message))
     }
 
     /// Reads and tokenizes on a thread that may block, and computes on the scoring threads.
@@ -105,7 +105,7 @@ impl App {
                 let _place = held;
                 server.prepare(&body, &|| flag.load(Ordering::Relaxed))
             };
-            let prepared: Result<Work, Response> =
+            let prepared: Result<PreparedRequest, Response> =
                 tokio::task::spawn_blocking(prepare).await.ok()?;
             let work = match prepared {
                 Ok(work) => work,
@@ -200,30 +200,30 @@ async fn read(
     headers: &HeaderMap,
     limit: usize,
     time: Duration,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, ApiError> {
     if body_length(headers).is_some_and(|length| length > limit as u64) {
         discard(body, headers).await;
-        return Err(Failure::body_too_large(limit));
+        return Err(ApiError::body_too_large(limit));
     }
     let collected = timeout(time, collect(&mut body, limit)).await.unwrap_or_else(|_| {
         let message = format!("the body did not arrive within {} s", time.as_secs_f64());
-        Err(Failure::new(FailureKind::BodyTimeout, message))
+        Err(ApiError::new(ApiErrorKind::BodyTimeout, message))
     });
-    if collected.as_ref().is_err_and(|f| f.kind() == FailureKind::BodyTooLarge) {
+    if collected.as_ref().is_err_and(|f| f.kind() == ApiErrorKind::BodyTooLarge) {
         discard(body, headers).await;
     }
     collected
 }
 
-async fn collect(body: &mut Body, limit: usize) -> Result<Vec<u8>, Failure> {
+async fn collect(body: &mut Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     while let Some(frame) = frame(body).await {
         let Ok(frame) = frame else {
-            return Err(Failure::new(FailureKind::BadRequest, "the body broke off"));
+            return Err(ApiError::new(ApiErrorKind::BadRequest, "the body broke off"));
         };
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > limit {
-            return Err(Failure::body_too_large(limit));
+            return Err(ApiError::body_too_large(limit));
         }
         bytes.extend_from_slice(&data);
     }
@@ -237,7 +237,7 @@ fn body_length(headers: &HeaderMap) -> Option<u64> {
 /// Reads on past a refusal, for a while: many clients look for the answer only when they have
 /// sent everything, and a connection closed before would look to them like a fault.
 async fn discard(mut body: Body, headers: &HeaderMap) {
-    const MOST_BYTES: usize = 64 << 20;
+    const MAX_BYTES: usize = 64 << 20;
     const LONGEST: Duration = Duration::from_secs(2);
     if headers.contains_key(header::EXPECT) {
         return; // it asks before it sends
@@ -246,7 +246,7 @@ async fn discard(mut body: Body, headers: &HeaderMap) {
         let mut bytes = 0;
         while let Some(Ok(frame)) = frame(&mut body).await {
             bytes += frame.into_data().map_or(0, |data| data.len());
-            if bytes > MOST_BYTES {
+            if bytes > MAX_BYTES {
                 break;
             }
         }

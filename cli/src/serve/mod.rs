@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::device::{DeviceArgs, Voice};
-use super::{Failure, LongArgs, at_least_one, cores, input, io, model};
+use super::{CliError, LongArgs, at_least_one, cores, input, io, model};
 use http::App;
 use scorer::Scorer;
 
@@ -107,7 +107,7 @@ enum LogFormat {
     Json,
 }
 
-pub fn run(args: &ServeArgs) -> Result<String, Failure> {
+pub fn run(args: &ServeArgs) -> Result<String, CliError> {
     let queue = at_least_one("--queue", args.queue)?;
     let connections = at_least_one("--connections", args.connections)?;
     let threads = match args.threads {
@@ -168,22 +168,22 @@ pub fn run(args: &ServeArgs) -> Result<String, Failure> {
         }
         let grace = args.read_timeout + args.deadline;
         listen::serve(listener, router, connections, args.read_timeout, grace, stop).await;
-        Ok::<(), Failure>(())
+        Ok::<(), CliError>(())
     })?;
     Ok(String::new())
 }
 
 /// The address, unless it would let strangers in.
-fn address(args: &ServeArgs, tokens: &Tokens) -> Result<SocketAddr, Failure> {
+fn address(args: &ServeArgs, tokens: &Tokens) -> Result<SocketAddr, CliError> {
     let host = args.host.trim_start_matches('[').trim_end_matches(']');
     let addresses = (host, args.port).to_socket_addrs();
     let addresses: Vec<SocketAddr> =
         addresses.map_err(io(format!("--host {host} is no address")))?.collect();
-    let address = *addresses
-        .first()
-        .ok_or_else(|| Failure::new("invalid-argument", format!("--host {host} has no address")))?;
+    let address = *addresses.first().ok_or_else(|| {
+        CliError::new("invalid-argument", format!("--host {host} has no address"))
+    })?;
     if !address.ip().is_loopback() && tokens.is_empty() && !args.allow_anonymous {
-        return Err(Failure::new(
+        return Err(CliError::new(
             "invalid-argument",
             format!(
                 "{} is open to other machines, and no token is set; name a --token-file, or say \
@@ -195,12 +195,12 @@ fn address(args: &ServeArgs, tokens: &Tokens) -> Result<SocketAddr, Failure> {
     Ok(address)
 }
 
-fn read_tokens(file: Option<&Path>) -> Result<Tokens, Failure> {
+fn read_tokens(file: Option<&Path>) -> Result<Tokens, CliError> {
     let Some(file) = file else { return Ok(Tokens::default()) };
     let tokens = Tokens::parse(&input::read_text(file)?);
     if tokens.is_empty() {
         let message = format!("{} holds no token; write one a line", file.display());
-        return Err(Failure::new("invalid-input", message));
+        return Err(CliError::new("invalid-input", message));
     }
     Ok(tokens)
 }
@@ -209,7 +209,7 @@ fn load_models(
     args: &ServeArgs,
     threads: usize,
     cache: &Option<Arc<ScoreCache>>,
-) -> Result<Vec<Model>, Failure> {
+) -> Result<Vec<Model>, CliError> {
     let load = |name: String, files: ModelFiles| {
         let mut options = LoadOptions::default();
         options.threads = Some(threads);
@@ -231,7 +231,7 @@ fn load_models(
     models.collect()
 }
 
-fn load_embedders(args: &ServeArgs) -> Result<Vec<EmbeddingModel>, Failure> {
+fn load_embedders(args: &ServeArgs) -> Result<Vec<EmbeddingModel>, CliError> {
     const BUNDLED: &str = "bundled";
     let bundled = [BUNDLED.to_owned()];
     let wanted = if args.embedder.is_empty() && args.model.is_empty() {
@@ -267,16 +267,16 @@ fn named(given: &str) -> (String, &Path) {
     (name, path)
 }
 
-fn alias(text: &str) -> Result<(String, String), Failure> {
+fn alias(text: &str) -> Result<(String, String), CliError> {
     let (alias, name) = text.split_once('=').ok_or_else(|| {
         let message = format!("--alias {text} is not of the form ALIAS=NAME");
-        Failure::new("invalid-argument", message)
+        CliError::new("invalid-argument", message)
     })?;
     Ok((alias.to_owned(), name.to_owned()))
 }
 
 /// Lets pages of these origins call. Without one, browsers keep every page of another origin out.
-fn cors(origins: &[String]) -> Result<Option<CorsLayer>, Failure> {
+fn cors(origins: &[String]) -> Result<Option<CorsLayer>, CliError> {
     if origins.is_empty() {
         return Ok(None);
     }
@@ -285,7 +285,7 @@ fn cors(origins: &[String]) -> Result<Option<CorsLayer>, Failure> {
     } else {
         let values = origins.iter().map(HeaderValue::try_from);
         let values = values.collect::<Result<Vec<_>, _>>().map_err(|_| {
-            Failure::new("invalid-argument", "--cors-origin is like https://example.org, or *")
+            CliError::new("invalid-argument", "--cors-origin is like https://example.org, or *")
         })?;
         AllowOrigin::list(values)
     };

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use crossrank::server::{Failure, FailureKind, Reader, Server};
+use crossrank::server::{ApiError, ApiErrorKind, LoadedModel, Server};
 use crossrank::{BATCH_TOKENS, Encoding};
 use tokio::sync::oneshot;
 
@@ -46,7 +46,7 @@ struct Waiting {
 
 /// A request on the threads.
 struct Work {
-    reader: Reader,
+    reader: LoadedModel,
     lists: Vec<Arc<[Encoding]>>,
     /// List and place of each pair.
     pairs: Vec<(usize, usize)>,
@@ -57,7 +57,7 @@ struct Done {
     outputs: Vec<f32>,
     left: usize,
     /// Taken when the outcome is known, or when nobody waits for it.
-    reply: Option<oneshot::Sender<Result<Vec<f32>, Failure>>>,
+    reply: Option<oneshot::Sender<Result<Vec<f32>, ApiError>>>,
 }
 
 impl Work {
@@ -89,9 +89,9 @@ impl Scorer {
     /// takes what is left of the request out of the queue.
     pub async fn read(
         &self,
-        reader: &Reader,
+        reader: &LoadedModel,
         lists: &[Arc<[Encoding]>],
-    ) -> Result<Vec<f32>, Failure> {
+    ) -> Result<Vec<f32>, ApiError> {
         let lists = lists.to_vec();
         let places = |(list, encodings): (usize, &Arc<[Encoding]>)| {
             (0..encodings.len()).map(move |place| (list, place))
@@ -111,7 +111,7 @@ impl Scorer {
         let waiting = Waiting { work: work.clone(), order, taken: 0, turn: 0 };
         lock(&self.shared.queue).waiting.push_back(waiting);
         self.shared.changed.notify_all();
-        let gone = |_| Err(Failure::new(FailureKind::Internal, "the scoring threads have ended"));
+        let gone = |_| Err(ApiError::new(ApiErrorKind::Internal, "the scoring threads have ended"));
         outcome.await.unwrap_or_else(gone)
     }
 }
@@ -224,7 +224,7 @@ fn outputs(batch: &Batch) -> crossrank::Result<Vec<f32>> {
 }
 
 /// Sends the outcome once. That nobody waits any more is no error.
-fn send(done: &mut Done, outcome: Result<Vec<f32>, Failure>) {
+fn send(done: &mut Done, outcome: Result<Vec<f32>, ApiError>) {
     if let Some(reply) = done.reply.take() {
         let _ = reply.send(outcome);
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossrank::Embedder;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::Failure;
+use super::CliError;
 
 pub use read::{Ranked, full_text};
 pub use vectors::Cosines;
@@ -80,13 +80,13 @@ pub struct Store {
 
 impl Store {
     /// Opens an index to search it.
-    pub fn open(path: &Path) -> Result<Store, Failure> {
+    pub fn open(path: &Path) -> Result<Store, CliError> {
         if !path.is_file() {
             let message = format!(
                 "{} is no file; make an index with crossrank index DIR -o {0}",
                 path.display()
             );
-            return Err(Failure::new("io", message));
+            return Err(CliError::new("io", message));
         }
         // A read-only connection could not undo what a killed process left half written.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -95,7 +95,7 @@ impl Store {
 
     /// Opens an index to write to it, and makes it if there is none; then it gets vectors of
     /// `space`, if any.
-    pub fn open_or_create(path: &Path, space: Option<&VectorSpace>) -> Result<Store, Failure> {
+    pub fn open_or_create(path: &Path, space: Option<&VectorSpace>) -> Result<Store, CliError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -116,10 +116,10 @@ impl Store {
             ),
             _ => return Err(other_model(path)),
         };
-        Err(Failure::new("invalid-argument", message))
+        Err(CliError::new("invalid-argument", message))
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Store, Failure> {
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Store, CliError> {
         let connect = || {
             let database = Connection::open_with_flags(path, flags)?;
             database.busy_timeout(PATIENCE)?;
@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// Checks that the file is an index of this version, and reads what model it is of.
-    fn checked(mut self) -> Result<Store, Failure> {
+    fn checked(mut self) -> Result<Store, CliError> {
         let number = |pragma: &str| {
             let row = self.database.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
             row.map_err(|e| self.failure(e))
@@ -156,7 +156,7 @@ impl Store {
         let name = self.path.display();
         if number("application_id")? != APPLICATION_ID {
             let message = format!("{name} is not an index of crossrank; name another file");
-            return Err(Failure::new("invalid-input", message));
+            return Err(CliError::new("invalid-input", message));
         }
         let version = number("user_version")?;
         if version != VERSION {
@@ -164,7 +164,7 @@ impl Store {
                 "{name} is an index of version {version}, and this crossrank reads version \
                  {VERSION}; delete it and run crossrank index again"
             );
-            return Err(Failure::new("invalid-input", message));
+            return Err(CliError::new("invalid-input", message));
         }
         self.space = self.read_space().map_err(|e| self.failure(e))?;
         Ok(self)
@@ -187,23 +187,23 @@ impl Store {
         self.space.as_ref()
     }
 
-    fn failure(&self, error: rusqlite::Error) -> Failure {
+    fn failure(&self, error: rusqlite::Error) -> CliError {
         failure(&self.path, error)
     }
 }
 
 /// The complaint where a model did not make the vectors of an index.
-pub fn other_model(path: &Path) -> Failure {
+pub fn other_model(path: &Path) -> CliError {
     let message = format!(
         "{} has vectors of another embedding model; name that model with --embedding-model, or \
          delete the file and run crossrank index again",
         path.display()
     );
-    Failure::new("invalid-argument", message)
+    CliError::new("invalid-argument", message)
 }
 
 /// What an error of SQLite means for an index.
-fn failure(path: &Path, error: rusqlite::Error) -> Failure {
+fn failure(path: &Path, error: rusqlite::Error) -> CliError {
     let name = path.display();
     let code = error.sqlite_error_code();
     let (code, message) = match code {
@@ -224,5 +224,5 @@ fn failure(path: &Path, error: rusqlite::Error) -> Failure {
             format!("{name} is damaged ({error}); delete it and run crossrank index again"),
         ),
     };
-    Failure::new(code, message)
+    CliError::new(code, message)
 }

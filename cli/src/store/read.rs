@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::OptionalExtension;
 
 use super::Store;
-use crate::Failure;
+use crate::CliError;
 use crate::search::words::any_word;
 
 /// How much more a word counts in the title than in the text.
@@ -42,7 +42,7 @@ pub fn full_text(title: &str, text: &str) -> String {
 
 impl Store {
     /// The best passages by BM25, at most one of a document with an `_id`.
-    pub fn by_words(&self, query: &str, most: usize) -> Result<Vec<Ranked>, Failure> {
+    pub fn by_words(&self, query: &str, most: usize) -> Result<Vec<Ranked>, CliError> {
         let Some(query) = any_word(query) else { return Ok(Vec::new()) };
         let best = |count: usize| {
             let mut statement = self.database.prepare_cached(
@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// A passage, unless another process has removed it.
-    pub fn passage(&self, id: i64) -> Result<Option<Passage>, Failure> {
+    pub fn passage(&self, id: i64) -> Result<Option<Passage>, CliError> {
         let read = || {
             let mut statement = self.database.prepare_cached(
                 "SELECT path, name, title, text, first, behind, documents.line + passages.line

@@ -10,7 +10,7 @@ use rusqlite::types::FromSqlError;
 
 use super::Store;
 use super::read::{Ranked, ranked};
-use crate::Failure;
+use crate::CliError;
 
 /// Partial sums of a dot product, so that the compiler can use vector instructions.
 const LANES: usize = 16;
@@ -34,7 +34,7 @@ impl Cosines {
 
 impl Store {
     /// Compares a vector with those of all passages.
-    pub fn cosines(&self, vector: &[f32]) -> Result<Cosines, Failure> {
+    pub fn cosines(&self, vector: &[f32]) -> Result<Cosines, CliError> {
         let vector = unit(vector);
         let read = || -> rusqlite::Result<Cosines> {
             let mut statement = self
@@ -55,7 +55,7 @@ impl Store {
     }
 
     /// The passages with the greatest cosines, at most one of a document with an `_id`.
-    pub fn by_vector(&self, cosines: &Cosines, most: usize) -> Result<Vec<Ranked>, Failure> {
+    pub fn by_vector(&self, cosines: &Cosines, most: usize) -> Result<Vec<Ranked>, CliError> {
         let read = || -> rusqlite::Result<Vec<Ranked>> {
             let mut statement = self.database.prepare_cached(
                 "SELECT passages.id, document, name, ? FROM passages

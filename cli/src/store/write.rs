@@ -8,7 +8,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::Store;
-use crate::Failure;
+use crate::CliError;
 use crate::search::words::spaced;
 
 /// A file's size, and when it changed in nanoseconds since 1970.
@@ -49,7 +49,7 @@ pub enum Change {
 
 impl Store {
     /// Every file, and whether it stands there completely with this size and time.
-    pub fn files(&self) -> Result<HashMap<String, Option<Stamp>>, Failure> {
+    pub fn files(&self) -> Result<HashMap<String, Option<Stamp>>, CliError> {
         let read = || -> rusqlite::Result<_> {
             let mut files = self.database.prepare("SELECT path, size, modified FROM files")?;
             let rows = files.query_map([], |row| {
@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// The hash and the line of a document.
-    pub fn document(&self, path: &str, name: &str) -> Result<Option<([u8; 32], usize)>, Failure> {
+    pub fn document(&self, path: &str, name: &str) -> Result<Option<([u8; 32], usize)>, CliError> {
         let read = || {
             let mut statement = self.database.prepare_cached(
                 "SELECT hash, line FROM documents
@@ -75,7 +75,7 @@ impl Store {
     }
 
     /// Makes changes, all or none.
-    pub fn apply(&mut self, changes: &[Change]) -> Result<(), Failure> {
+    pub fn apply(&mut self, changes: &[Change]) -> Result<(), CliError> {
         let vectors = self.space.is_some();
         let mut apply = || {
             let transaction =
@@ -90,7 +90,7 @@ impl Store {
     }
 
     /// The numbers of files, documents and passages.
-    pub fn counts(&self) -> Result<[usize; 3], Failure> {
+    pub fn counts(&self) -> Result<[usize; 3], CliError> {
         let count = |table: &str| {
             let sql = format!("SELECT count(*) FROM {table}");
             let row = self.database.query_row(&sql, [], |row| row.get::<_, i64>(0));

@@ -2,9 +2,9 @@
 
 pub(super) mod external;
 mod graph;
-mod integers;
+mod integer_evaluator;
+mod patterns;
 mod proto;
-mod rules;
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ impl Onnx {
     /// The encoder in the graph, or why it is none that has rules.
     pub fn recognize(&self, config: &Config) -> Result<Encoder> {
         ensure!(!config.is_decoder, "config.json says that it is a decoder");
-        let encoder = rules::encoder(Graph::new(&self.0)?, config)?;
+        let encoder = patterns::encoder(Graph::new(&self.0)?, config)?;
         encoder.check_config(config).map_err(|e| anyhow!("{e}"))?;
         Ok(encoder)
     }

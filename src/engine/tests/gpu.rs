@@ -10,7 +10,7 @@ use super::super::{Engine, encoder};
 use super::{Case, Graph, graphs};
 use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
-use crate::model::{Config, Encoder, Linear, ModelFiles, Pooling, Values};
+use crate::model::{Config, Encoder, Linear, ModelFiles, Pooling, Weights};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer};
 
 #[derive(Deserialize)]
@@ -78,7 +78,7 @@ fn outputs(files: &ModelFiles, sequences: &[&Encoding]) -> Vec<(Vec<f32>, f32)> 
 /// What an encoder gives on the CPU where activations are not quantized either.
 fn with_float_activations(mut encoder: Encoder, sequences: &[&Encoding]) -> Vec<f32> {
     let dequantize = |linear: &mut Linear| {
-        linear.weights = Values::Float(linear.weights.to_f32(linear.outputs).into())
+        linear.weights = Weights::Float(linear.weights.to_f32(linear.outputs).into())
     };
     for layer in &mut encoder.layers {
         let linears = [

@@ -6,7 +6,7 @@ use super::super::shaders::{Commands, Compiler, Real};
 use super::super::steps::{Attention, BLOCK_QUERIES, Embeddings, Linear, Norm, Pool, Rows};
 use super::{Random, adapter, encoder, encoding, precisions};
 use crate::gpu::block_on;
-use crate::model::{self, Activation, Int8, Pooling, Values};
+use crate::model::{self, Activation, Int8, Pooling, Weights};
 use crate::tokenizer::Encoding;
 
 /// A device that runs single steps.
@@ -90,7 +90,7 @@ fn linear_layers() {
             let weights = [
                 random.int8(inputs, outputs, false),
                 random.int8(inputs, outputs, true),
-                Values::Float(small.into()),
+                Weights::Float(small.into()),
             ];
             for (activation, adds) in ACTIVATIONS {
                 let weights = weights[random.next() as usize % weights.len()].clone();
@@ -277,14 +277,16 @@ fn embeddings() {
         let bench = Bench::new(real);
         let hidden = 36;
         let by_row = match random.int8(hidden, 50, true) {
-            Values::Int8(int8) => Values::Int8(Int8 { by_row: true, zero_points: vec![3], ..int8 }),
+            Weights::Int8(int8) => {
+                Weights::Int8(Int8 { by_row: true, zero_points: vec![3], ..int8 })
+            }
             other => other,
         };
         let tables = [
             random.int8(50, hidden, true),
             random.int8(50, hidden, false),
             by_row,
-            Values::Float(random.floats(50 * hidden).into()),
+            Weights::Float(random.floats(50 * hidden).into()),
         ];
         for words in tables {
             let encoder = encoder(&mut random, hidden, 1, 0, (50, words));

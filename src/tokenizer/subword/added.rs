@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-/// Tokens to look for in one kind of text: as it is, or normalised.
+/// Tokens to look for in one kind of text: as it is, or normalized.
 pub(super) struct AddedTokens {
     /// For each first byte, the longest first.
     by_byte: [Vec<Added>; 256],

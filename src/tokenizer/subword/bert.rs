@@ -35,7 +35,7 @@ pub(super) struct Normalizer {
 }
 
 impl Bert {
-    /// The tokens of normalised text.
+    /// The tokens of normalized text.
     pub fn tokenize(&self, chars: &[Char], tokens: &mut Tokens) {
         let (mut word, mut places) = (String::new(), Vec::new());
         let mut end = |word: &mut String, places: &mut Vec<(usize, usize)>| {

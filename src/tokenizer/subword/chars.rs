@@ -1,6 +1,6 @@
-//! Text that is being normalised: characters that know where they come from.
+//! Text that is being normalized: characters that know where they come from.
 
-/// A character of normalised text, and the bytes of the text that it stands for.
+/// A character of normalized text, and the bytes of the text that it stands for.
 #[derive(Clone, Copy)]
 pub(super) struct Char {
     pub char: char,

@@ -1,4 +1,4 @@
-//! SentencePiece's normalisation rules, as its models hold them compiled (`precompiled_charsmap`):
+//! SentencePiece's normalization rules, as its models hold them compiled (`precompiled_charsmap`):
 //! a double-array trie of texts to replace (Darts-clone, by Susumu Yata), then the replacements, each
 //! with a zero behind it.
 //!
@@ -16,7 +16,7 @@ pub(super) struct Charsmap {
 }
 
 /// Longer graphemes are replaced character by character.
-const LONGEST_GRAPHEME: usize = 5;
+const MAX_GRAPHEME: usize = 5;
 
 impl Charsmap {
     /// From base64; `None` where it is no such map.
@@ -33,7 +33,7 @@ impl Charsmap {
         let text = chars::text(chars);
         let mut edits = Edits(Vec::with_capacity(chars.len()));
         for grapheme in text.graphemes(true) {
-            let whole = grapheme.len() <= LONGEST_GRAPHEME;
+            let whole = grapheme.len() <= MAX_GRAPHEME;
             if let Some(new) = whole.then(|| self.replacement(grapheme)).flatten() {
                 edits.replace(grapheme, new);
                 continue;

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::added::{Added, AddedTokens};
 use super::bert::{self, Bert};
+use super::builtin::{Builtin, Model};
 use super::chars;
 use super::charsmap::Charsmap;
-use super::own::{Model, Own};
 use super::template::{PostProcessor, Template};
 use super::unigram::{Prepend, Sign, Step, UNKNOWN_PENALTY, Unigram};
 use super::vocabulary::Pieces;
@@ -90,7 +90,7 @@ struct ModelFile {
 }
 
 /// The tokenizer, and the templates of one text and of two.
-pub(super) fn read(json: &[u8]) -> Result<(Own, [Template; 2]), Refusal> {
+pub(super) fn read(json: &[u8]) -> Result<(Builtin, [Template; 2]), Refusal> {
     let file: File = serde_json::from_slice(json).map_err(|e| match e.is_data() {
         true => Refusal::Other(e.to_string()),
         false => Refusal::Damaged(e.to_string()),
@@ -98,7 +98,7 @@ pub(super) fn read(json: &[u8]) -> Result<(Own, [Template; 2]), Refusal> {
     recognize(file).map_err(Refusal::Other)
 }
 
-fn recognize(file: File) -> Result<(Own, [Template; 2]), String> {
+fn recognize(file: File) -> Result<(Builtin, [Template; 2]), String> {
     let File { version, added_tokens, normalizer, pre_tokenizer, post_processor, model } = file;
     expect("version", &version, "1.0")?;
     let model = match model.r#type.as_deref() {
@@ -141,9 +141,9 @@ fn bert(
     })
 }
 
-/// How many characters normalisation may make of one: NFKC makes 18 at most, and lower case 3. A
+/// How many characters normalization may make of one: NFKC makes 18 at most, and lower case 3. A
 /// file from anywhere must not fill the memory.
-const MOST_GROWTH: usize = 128;
+const MAX_GROWTH: usize = 128;
 
 fn unigram(
     normalizer: Option<Normalizer>,
@@ -163,8 +163,8 @@ fn unigram(
         step.add_to(&mut steps)?;
     }
     let growth = steps.iter().map(Step::growth).try_fold(1usize, |a, b| a.checked_mul(b));
-    if growth.is_none_or(|growth| growth > MOST_GROWTH) {
-        return Err(format!("its normalizer makes a text over {MOST_GROWTH} times as long"));
+    if growth.is_none_or(|growth| growth > MAX_GROWTH) {
+        return Err(format!("its normalizer makes a text over {MAX_GROWTH} times as long"));
     }
     let (split_spaces, sign) = pre_tokenizer.words()?;
     let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
@@ -231,7 +231,7 @@ impl PreTokenizer {
     }
 }
 
-fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Own, String> {
+fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Builtin, String> {
     let vocabulary = match &model {
         Model::Bert(bert) => &bert.vocabulary,
         Model::Unigram(unigram) => &unigram.vocabulary,
@@ -245,7 +245,7 @@ fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Own, S
             return Err(format!("its token {content} is added in a way that is not known here"));
         }
     }
-    // Of two that are the same in normalised text, a special one is found.
+    // Of two that are the same in normalized text, a special one is found.
     tokens.sort_by_key(|token| !token.special);
     let (mut literal, mut normalized) = (Vec::new(), Vec::new());
     for AddedToken { id, content, lstrip, rstrip, normalized: in_normalized, .. } in tokens {
@@ -262,5 +262,5 @@ fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Own, S
         list.push(Added { text, id, lstrip, rstrip });
     }
     let [literal, normalized] = [literal, normalized].map(AddedTokens::new);
-    Ok(Own { model, literal, normalized, vocab_size })
+    Ok(Builtin { model, literal, normalized, vocab_size })
 }

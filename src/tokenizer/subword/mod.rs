@@ -6,12 +6,12 @@
 
 mod added;
 mod bert;
+mod builtin;
 mod chars;
 mod charsmap;
 mod file;
 #[cfg(feature = "general")]
-mod general;
-mod own;
+mod huggingface;
 mod template;
 #[cfg(all(test, feature = "general"))]
 mod tests;
@@ -55,9 +55,9 @@ pub(crate) struct Tokenizer {
 }
 
 enum Splitter {
-    Own(Box<own::Own>),
+    Builtin(Box<builtin::Builtin>),
     #[cfg(feature = "general")]
-    General(Box<general::General>),
+    HuggingFace(Box<huggingface::HuggingFace>),
 }
 
 impl Tokenizer {
@@ -69,15 +69,16 @@ impl Tokenizer {
     pub fn load(json: &[u8]) -> Result<Tokenizer> {
         let reason = match file::read(json) {
             Ok((own, templates)) => {
-                return Ok(Tokenizer { splitter: Splitter::Own(Box::new(own)), templates });
+                return Ok(Tokenizer { splitter: Splitter::Builtin(Box::new(own)), templates });
             }
             Err(reason) => reason,
         };
         #[cfg(feature = "general")]
         {
             let _ = reason;
-            let (general, templates) = general::General::load(json).map_err(|e| invalid(&e))?;
-            Ok(Tokenizer { splitter: Splitter::General(Box::new(general)), templates })
+            let (general, templates) =
+                huggingface::HuggingFace::load(json).map_err(|e| invalid(&e))?;
+            Ok(Tokenizer { splitter: Splitter::HuggingFace(Box::new(general)), templates })
         }
         #[cfg(not(feature = "general"))]
         Err(match reason {
@@ -95,9 +96,9 @@ impl Tokenizer {
     /// The number of token ids that the tokenizer can give.
     pub fn vocab_size(&self) -> usize {
         match &self.splitter {
-            Splitter::Own(own) => own.vocab_size,
+            Splitter::Builtin(own) => own.vocab_size,
             #[cfg(feature = "general")]
-            Splitter::General(general) => general.vocab_size(),
+            Splitter::HuggingFace(general) => general.vocab_size(),
         }
     }
 
@@ -112,9 +113,9 @@ impl Tokenizer {
     pub fn tokenize(&self, text: &str, places: bool) -> Result<Tokens> {
         let _ = places;
         match &self.splitter {
-            Splitter::Own(own) => Ok(own.tokenize(text)),
+            Splitter::Builtin(own) => Ok(own.tokenize(text)),
             #[cfg(feature = "general")]
-            Splitter::General(general) => general.tokenize(text, places).map_err(|e| {
+            Splitter::HuggingFace(general) => general.tokenize(text, places).map_err(|e| {
                 let message = format!("the tokenizer failed ({})", one_line(&e));
                 Error::new(ErrorKind::TokenizerMismatch, message)
             }),

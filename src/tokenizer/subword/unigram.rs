@@ -1,5 +1,5 @@
 //! SentencePiece's Unigram tokenizer, as XLM-RoBERTa and its descendants have it: text is
-//! normalised, spaces become a sign (▁) that begins a word, and each word is cut into the pieces whose
+//! normalized, spaces become a sign (▁) that begins a word, and each word is cut into the pieces whose
 //! scores, log probabilities, have the greatest sum (Kudo 2018, arXiv:1804.10959).
 //!
 //! It gives the very tokens and places that the `tokenizers` crate gives: sums are taken from the
@@ -23,7 +23,7 @@ pub(super) struct Unigram {
     pub unknown_score: f64,
 }
 
-/// A step of normalisation.
+/// A step of normalization.
 pub(super) enum Step {
     Charsmap(Charsmap),
     Lowercase,
@@ -80,7 +80,7 @@ impl Unigram {
         self.normalizer.iter().fold(chars, |chars, step| step.apply(chars))
     }
 
-    /// The tokens of normalised text.
+    /// The tokens of normalized text.
     pub fn tokenize(&self, chars: &[Char], tokens: &mut Tokens) {
         let mut best = Vec::new();
         let is_space = |c: &Char| self.split_spaces && c.char.is_whitespace();

@@ -95,7 +95,7 @@ impl Embedder {
 
 /// Texts that are being embedded.
 #[wasm_bindgen(js_name = Embeddings)]
-pub struct Embeddings(crate::Embeddings);
+pub struct Embeddings(crate::IncrementalEmbedding);
 
 #[wasm_bindgen(js_class = Embeddings)]
 impl Embeddings {

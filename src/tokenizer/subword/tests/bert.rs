@@ -3,7 +3,7 @@
 use super::{
     assert_equal, assert_equal_on_every_character, assert_equal_on_random_texts, both, refused,
 };
-use crate::tokenizer::subword::{general::General, own::Own};
+use crate::tokenizer::subword::{builtin::Builtin, huggingface::HuggingFace};
 
 /// A tokenizer of a few words and of every letter that `words` has.
 fn small(normalizer: &str, words: &[&str]) -> String {
@@ -44,7 +44,7 @@ fn bundled() -> String {
 }
 
 /// Tokenizers with every choice of the normalizer. Their letters are of all kinds.
-fn all() -> Vec<(Own, General)> {
+fn all() -> Vec<(Builtin, HuggingFace)> {
     let words =
         ["the", "straße", "i\u{307}stanbul", "가각", "ｆｕｌｌ", "日本", "e\u{301}a\u{323}", "ǆ"];
     let mut all = vec![both(&bundled())];

@@ -52,7 +52,7 @@ fn tokens_are_those_of_hugging_face() {
         let tokenizer = Tokenizer::load(data(name).as_bytes()).unwrap();
         let expected: Expected = serde_json::from_str(&data(&format!("{name}.expected"))).unwrap();
         let small = expected.small;
-        assert_eq!(matches!(tokenizer.splitter, Splitter::Own(_)), small, "{name}");
+        assert_eq!(matches!(tokenizer.splitter, Splitter::Builtin(_)), small, "{name}");
         assert_eq!(expected.texts.len(), texts.len());
         for (text, expected) in texts.iter().zip(&expected.texts) {
             let tokens = tokenizer.tokenize(text, true).unwrap();

@@ -7,22 +7,22 @@ mod unigram;
 
 use serde_json::Value;
 
+use super::builtin::Builtin;
 use super::file::{self, Refusal};
-use super::general::General;
-use super::own::Own;
+use super::huggingface::HuggingFace;
 
-fn both(json: &str) -> (Own, General) {
+fn both(json: &str) -> (Builtin, HuggingFace) {
     let (own, templates) = match file::read(json.as_bytes()) {
         Ok(read) => read,
         Err(Refusal::Damaged(reason) | Refusal::Other(reason)) => panic!("{reason}"),
     };
-    let (general, theirs) = General::load(json.as_bytes()).unwrap();
+    let (general, theirs) = HuggingFace::load(json.as_bytes()).unwrap();
     assert_eq!(templates, theirs);
     assert_eq!(own.vocab_size, general.vocab_size());
     (own, general)
 }
 
-fn assert_equal((own, general): &(Own, General), text: &str) {
+fn assert_equal((own, general): &(Builtin, HuggingFace), text: &str) {
     let (ours, theirs) = (own.tokenize(text), general.tokenize(text, true).unwrap());
     assert_eq!(ours, theirs, "{text:?}");
 }
@@ -30,7 +30,7 @@ fn assert_equal((own, general): &(Own, General), text: &str) {
 /// Every character, in words and alone. The first tokenizers read all of them, and the others every
 /// `step`th 64 of them, which begin at another place for each where they are `shifted`: what differs
 /// between them is in many places.
-fn assert_equal_on_every_character(all: &[(Own, General)], step: usize, shifted: bool) {
+fn assert_equal_on_every_character(all: &[(Builtin, HuggingFace)], step: usize, shifted: bool) {
     let every: Vec<char> = (0..=0x10_ffff).filter_map(char::from_u32).collect();
     for (i, tokenizers) in all.iter().enumerate() {
         let step = if i == 0 { 1 } else { step };
@@ -43,7 +43,7 @@ fn assert_equal_on_every_character(all: &[(Own, General)], step: usize, shifted:
 }
 
 /// Random texts of `parts`, and of characters of the scripts up to U+3100.
-fn assert_equal_on_random_texts(all: &[(Own, General)], parts: &[&str]) {
+fn assert_equal_on_random_texts(all: &[(Builtin, HuggingFace)], parts: &[&str]) {
     let mut random = Random::new();
     for round in 0..15_000 {
         let tokenizers = &all[round % all.len()];

@@ -6,13 +6,13 @@ use super::{
     Random, assert_equal, assert_equal_on_every_character, assert_equal_on_random_texts, both,
     data, refused,
 };
-use crate::tokenizer::subword::{general::General, own::Own};
+use crate::tokenizer::subword::{builtin::Builtin, huggingface::HuggingFace};
 
 fn plain() -> Value {
     serde_json::from_str(&data("xlm-roberta")).unwrap()
 }
 
-fn edited(edits: &[(&str, Value)]) -> (Own, General) {
+fn edited(edits: &[(&str, Value)]) -> (Builtin, HuggingFace) {
     let mut json = plain();
     for (place, value) in edits {
         let (parent, field) = place.rsplit_once('/').unwrap();
@@ -26,8 +26,8 @@ fn edited(edits: &[(&str, Value)]) -> (Own, General) {
     both(&json.to_string())
 }
 
-/// The normalisers and pre-tokenizers of real files, and some that are none; added tokens likewise.
-fn all() -> Vec<(Own, General)> {
+/// The normalizers and pre-tokenizers of real files, and some that are none; added tokens likewise.
+fn all() -> Vec<(Builtin, HuggingFace)> {
     let map = plain()["normalizer"]["normalizers"][0].clone();
     let join =
         |new: &str| json!({ "type": "Replace", "pattern": { "Regex": " {2,}" }, "content": new });

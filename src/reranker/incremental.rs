@@ -1,33 +1,33 @@
-//! Scoring in small pieces, for threads that must not be held for long.
+//! IncrementalScoring in small pieces, for threads that must not be held for long.
 
 use crate::error::Result;
 use crate::rank;
-use crate::runner::{Read, Steps};
-use crate::score::{Score, Windows};
+use crate::runner::{IncrementalRun, Read};
+use crate::score::{BestWindow, Score};
 use crate::tokenizer::{Query, Window};
 
 use super::{RerankOptions, Reranker};
 
-/// Lists that are scored step by step, on the thread of whoever calls [`Scoring::step`]: an event
+/// Lists that are scored step by step, on the thread of whoever calls [`IncrementalScoring::step`]: an event
 /// loop looks after other things between two steps, and stops by dropping it.
 ///
 /// Documents are scored about in the order given. Of the options those that say how to cut or split
 /// count: `max_length`, `max_document_tokens`, `truncation`, `long_documents` and `max_windows`. The
 /// cache is left aside, see [`Reranker::cache_keys`]. Queries may be empty, as documents may.
-pub struct Scoring {
+pub struct IncrementalScoring {
     /// The queries, each with the number of documents up to the end of its list.
     lists: Vec<(Query, usize)>,
-    steps: Steps,
+    steps: IncrementalRun,
     /// Documents of which windows are missing.
-    open: Vec<(usize, Windows)>,
+    open: Vec<(usize, BestWindow)>,
 }
 
-impl Scoring {
+impl IncrementalScoring {
     pub(super) fn new(
         reranker: &Reranker,
         lists: Vec<(String, Vec<String>)>,
         options: &RerankOptions,
-    ) -> Result<Scoring> {
+    ) -> Result<IncrementalScoring> {
         let limits = reranker.limits(options);
         let (mut queries, mut documents) = (Vec::with_capacity(lists.len()), Vec::new());
         let several = lists.len() > 1;
@@ -40,7 +40,11 @@ impl Scoring {
             })?;
             queries.push((query, documents.len()));
         }
-        Ok(Scoring { lists: queries, steps: Steps::new(documents), open: Vec::new() })
+        Ok(IncrementalScoring {
+            lists: queries,
+            steps: IncrementalRun::new(documents),
+            open: Vec::new(),
+        })
     }
 
     /// Tokenizes the documents of the next batch, or runs one layer of the model on it. Returns
@@ -48,10 +52,10 @@ impl Scoring {
     /// lists.
     ///
     /// # Errors
-    /// As [`Reranker::rerank`]; the message does not name the document, [`Scoring::position`] is
+    /// As [`Reranker::rerank`]; the message does not name the document, [`IncrementalScoring::position`] is
     /// it. An error ends the scoring: the documents that are left get no score.
     pub fn step(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
-        let Scoring { lists, steps, open } = self;
+        let IncrementalScoring { lists, steps, open } = self;
         let read = steps.step(&reranker.runner, encode(reranker, lists, open))?;
         self.scores(read)
     }
@@ -59,10 +63,10 @@ impl Scoring {
     /// Scores a batch, for a reranker of [`Reranker::on_gpu`].
     ///
     /// # Errors
-    /// As [`Scoring::step`].
+    /// As [`IncrementalScoring::step`].
     #[cfg(feature = "gpu")]
     pub async fn step_on_gpu(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
-        let Scoring { lists, steps, open } = self;
+        let IncrementalScoring { lists, steps, open } = self;
         let read = steps.step_on_gpu(&reranker.runner, encode(reranker, lists, open)).await?;
         self.scores(read)
     }
@@ -91,7 +95,7 @@ impl Scoring {
         self.steps.is_done()
     }
 
-    /// The document that an error of [`Scoring::step`] is about. `None` where it is about a whole
+    /// The document that an error of [`IncrementalScoring::step`] is about. `None` where it is about a whole
     /// batch.
     pub fn position(&self) -> Option<usize> {
         self.steps.position()
@@ -102,12 +106,12 @@ impl Scoring {
 fn encode(
     reranker: &Reranker,
     lists: &[(Query, usize)],
-    open: &mut Vec<(usize, Windows)>,
+    open: &mut Vec<(usize, BestWindow)>,
 ) -> impl FnMut(usize, &str) -> Result<Vec<Window>> {
     move |position, document| {
         let list = lists.partition_point(|&(_, end)| end <= position);
         let windows = reranker.tokenizer.windows(&lists[list].0, document)?;
-        open.push((position, Windows::new(windows.len())));
+        open.push((position, BestWindow::new(windows.len())));
         Ok(windows)
     }
 }

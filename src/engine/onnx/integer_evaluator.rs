@@ -11,16 +11,16 @@ use super::graph::{Constant, Graph, attribute};
 use super::proto::{DataType, Node};
 
 /// The most numbers in a value, far above those of a sequence.
-const MOST_NUMBERS: usize = 1 << 20;
+const MAX_NUMBERS: usize = 1 << 20;
 /// The most numbers in all values together.
-const MOST_IN_ALL: usize = 16 * MOST_NUMBERS;
+const MAX_IN_ALL: usize = 16 * MAX_NUMBERS;
 /// The most axes of a value.
-const MOST_AXES: usize = 8;
+const MAX_AXES: usize = 8;
 /// The most operators above one another.
-const MOST_DEEP: usize = 64;
+const MAX_DEEP: usize = 64;
 
 /// What a graph computes for one sequence.
-pub(super) struct Integers<'g, 'a> {
+pub(super) struct IntegerEvaluator<'g, 'a> {
     graph: &'g Graph<'a>,
     known: HashMap<&'a str, Rc<Tensor>>,
     /// Numbers that are known.
@@ -33,21 +33,21 @@ struct Tensor {
     values: Vec<i64>,
 }
 
-impl<'g, 'a> Integers<'g, 'a> {
+impl<'g, 'a> IntegerEvaluator<'g, 'a> {
     /// For the token ids and the segments of one sequence.
-    pub fn new(graph: &'g Graph<'a>, ids: &[i64], segments: &[i64]) -> Integers<'g, 'a> {
+    pub fn new(graph: &'g Graph<'a>, ids: &[i64], segments: &[i64]) -> IntegerEvaluator<'g, 'a> {
         let row = |values: Vec<i64>| Rc::new(Tensor { shape: vec![1, values.len()], values });
         let known = [
             ("input_ids", row(ids.to_vec())),
             ("attention_mask", row(vec![1; ids.len()])),
             ("token_type_ids", row(segments.to_vec())),
         ];
-        Integers { graph, known: known.into(), total: 0 }
+        IntegerEvaluator { graph, known: known.into(), total: 0 }
     }
 
     /// The numbers of a value; `None` where it has others, or an operator that is not known here.
     pub fn of(&mut self, name: &'a str) -> Option<Vec<i64>> {
-        Some(self.tensor(name, MOST_DEEP)?.values.clone())
+        Some(self.tensor(name, MAX_DEEP)?.values.clone())
     }
 
     fn tensor(&mut self, name: &'a str, depth: usize) -> Option<Rc<Tensor>> {
@@ -65,7 +65,7 @@ impl<'g, 'a> Integers<'g, 'a> {
         };
         let length = length_of(&tensor.shape)?;
         self.total += length;
-        let fits = length == tensor.values.len() && self.total <= MOST_IN_ALL;
+        let fits = length == tensor.values.len() && self.total <= MAX_IN_ALL;
         let tensor = fits.then(|| Rc::new(tensor))?;
         self.known.insert(name, tensor.clone());
         Some(tensor)
@@ -136,7 +136,7 @@ impl<'g, 'a> Integers<'g, 'a> {
                 filled(shape, value as i64)
             }
             ("Range", [start, limit, step]) => match [start, limit, step].map(|t| &t.values[..]) {
-                [&[start], &[limit], &[1]] if limit.checked_sub(start)? <= MOST_NUMBERS as i64 => {
+                [&[start], &[limit], &[1]] if limit.checked_sub(start)? <= MAX_NUMBERS as i64 => {
                     Some(row((start..limit).collect()))
                 }
                 _ => None,
@@ -177,7 +177,7 @@ fn row(values: Vec<i64>) -> Tensor {
 fn length_of(shape: &[usize]) -> Option<usize> {
     let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
     let most = shape.iter().copied().fold(length, usize::max);
-    (shape.len() <= MOST_AXES && most <= MOST_NUMBERS).then_some(length)
+    (shape.len() <= MAX_AXES && most <= MAX_NUMBERS).then_some(length)
 }
 
 /// A tensor of one number.
@@ -308,7 +308,7 @@ impl Tensor {
 
     fn unsqueezed(&self, axes: &[i64]) -> Option<Tensor> {
         let rank = self.shape.len() + axes.len();
-        if rank > MOST_AXES {
+        if rank > MAX_AXES {
             return None;
         }
         let axes: Vec<usize> = axes.iter().map(|&axis| index(axis, rank)).collect::<Option<_>>()?;
@@ -330,7 +330,7 @@ impl Tensor {
 
     /// 0 keeps a size, and -1 is what the others leave.
     fn reshaped(&self, sizes: &[i64]) -> Option<Tensor> {
-        if sizes.len() > MOST_AXES {
+        if sizes.len() > MAX_AXES {
             return None;
         }
         let mut shape = Vec::new();

@@ -9,7 +9,7 @@ use crate::tokenizer::Window;
 
 /// Texts on their way through a model, about in the order given. Each is tokenized when its batch
 /// is filled, and may give several sequences.
-pub(crate) struct Steps {
+pub(crate) struct IncrementalRun {
     texts: Vec<String>,
     /// The number of texts that have been tokenized.
     encoded: usize,
@@ -29,9 +29,9 @@ pub(crate) struct Read {
     pub output: Vec<f32>,
 }
 
-impl Steps {
-    pub fn new(texts: Vec<String>) -> Steps {
-        Steps {
+impl IncrementalRun {
+    pub fn new(texts: Vec<String>) -> IncrementalRun {
+        IncrementalRun {
             texts,
             encoded: 0,
             waiting: VecDeque::new(),
@@ -68,7 +68,7 @@ impl Steps {
     /// Tokenizes the texts of the next batch, and gives what was read when the GPU has read it.
     ///
     /// # Errors
-    /// As [`Steps::step`].
+    /// As [`IncrementalRun::step`].
     #[cfg(feature = "gpu")]
     pub async fn step_on_gpu(
         &mut self,
@@ -85,7 +85,7 @@ impl Steps {
 
     /// Ends the work, for an error about the text at `position`.
     pub fn end(&mut self, position: Option<usize>) {
-        *self = Steps { position, ..Steps::new(Vec::new()) };
+        *self = IncrementalRun { position, ..IncrementalRun::new(Vec::new()) };
     }
 
     fn advance(

@@ -9,15 +9,15 @@ use super::message::Response;
 
 /// Why a request gets no scores or vectors.
 #[derive(Clone, Debug)]
-pub struct Failure {
-    kind: FailureKind,
+pub struct ApiError {
+    kind: ApiErrorKind,
     message: String,
 }
 
 /// What went wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum FailureKind {
+pub enum ApiErrorKind {
     /// The body is not what the route takes.
     BadRequest,
     /// The body holds no documents.
@@ -44,26 +44,26 @@ pub enum FailureKind {
     Internal,
 }
 
-impl Failure {
+impl ApiError {
     /// A failure with a sentence that says what to do.
-    pub fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
-        Failure { kind, message: message.into() }
+    pub fn new(kind: ApiErrorKind, message: impl Into<String>) -> ApiError {
+        ApiError { kind, message: message.into() }
     }
 
     /// A body that is over the limit.
-    pub fn body_too_large(limit: usize) -> Failure {
+    pub fn body_too_large(limit: usize) -> ApiError {
         let message =
             format!("the body is over the limit of {limit} bytes; send fewer documents at once");
-        Failure::new(FailureKind::BodyTooLarge, message)
+        ApiError::new(ApiErrorKind::BodyTooLarge, message)
     }
 
     /// What went wrong.
-    pub fn kind(&self) -> FailureKind {
+    pub fn kind(&self) -> ApiErrorKind {
         self.kind
     }
 
-    pub(super) fn bad(message: impl Into<String>) -> Failure {
-        Failure::new(FailureKind::BadRequest, message)
+    pub(super) fn bad(message: impl Into<String>) -> ApiError {
+        ApiError::new(ApiErrorKind::BadRequest, message)
     }
 
     pub(super) fn response(&self, form: Form, id: &str) -> Response {
@@ -80,37 +80,37 @@ impl Failure {
         };
         let response = Response::json(self.status(form), &body);
         match self.kind {
-            FailureKind::Unauthorized => response.with("www-authenticate", "Bearer"),
-            FailureKind::Overloaded => response.with("retry-after", "1"),
+            ApiErrorKind::Unauthorized => response.with("www-authenticate", "Bearer"),
+            ApiErrorKind::Overloaded => response.with("retry-after", "1"),
             _ => response,
         }
     }
 
     fn status(&self, form: Form) -> u16 {
         match (self.kind, form) {
-            (FailureKind::BadRequest, Form::Jina | Form::Tei) => 422,
-            (FailureKind::Empty | FailureKind::TooLong, Form::Jina) => 422,
-            (FailureKind::TooLong, Form::Tei) => 413,
-            (FailureKind::Internal, Form::Tei) => 424,
-            (FailureKind::BadRequest | FailureKind::Empty | FailureKind::TooLong, _) => 400,
-            (FailureKind::Unauthorized, _) => 401,
-            (FailureKind::NoRoute | FailureKind::NoModel, _) => 404,
-            (FailureKind::MethodNotAllowed, _) => 405,
-            (FailureKind::BodyTimeout, _) => 408,
-            (FailureKind::BodyTooLarge, _) => 413,
-            (FailureKind::Overloaded, _) => 429,
-            (FailureKind::Internal, _) => 500,
-            (FailureKind::Deadline, _) => 504,
+            (ApiErrorKind::BadRequest, Form::Jina | Form::Tei) => 422,
+            (ApiErrorKind::Empty | ApiErrorKind::TooLong, Form::Jina) => 422,
+            (ApiErrorKind::TooLong, Form::Tei) => 413,
+            (ApiErrorKind::Internal, Form::Tei) => 424,
+            (ApiErrorKind::BadRequest | ApiErrorKind::Empty | ApiErrorKind::TooLong, _) => 400,
+            (ApiErrorKind::Unauthorized, _) => 401,
+            (ApiErrorKind::NoRoute | ApiErrorKind::NoModel, _) => 404,
+            (ApiErrorKind::MethodNotAllowed, _) => 405,
+            (ApiErrorKind::BodyTimeout, _) => 408,
+            (ApiErrorKind::BodyTooLarge, _) => 413,
+            (ApiErrorKind::Overloaded, _) => 429,
+            (ApiErrorKind::Internal, _) => 500,
+            (ApiErrorKind::Deadline, _) => 504,
         }
     }
 
     /// The type and the code of OpenAI's errors.
     fn openai_type(&self) -> (&'static str, Option<&'static str>) {
         match self.kind {
-            FailureKind::Unauthorized => ("invalid_request_error", Some("invalid_api_key")),
-            FailureKind::NoModel => ("invalid_request_error", Some("model_not_found")),
-            FailureKind::Overloaded => ("requests", Some("rate_limit_exceeded")),
-            FailureKind::Deadline | FailureKind::Internal => ("server_error", None),
+            ApiErrorKind::Unauthorized => ("invalid_request_error", Some("invalid_api_key")),
+            ApiErrorKind::NoModel => ("invalid_request_error", Some("model_not_found")),
+            ApiErrorKind::Overloaded => ("requests", Some("rate_limit_exceeded")),
+            ApiErrorKind::Deadline | ApiErrorKind::Internal => ("server_error", None),
             _ => ("invalid_request_error", None),
         }
     }
@@ -118,22 +118,22 @@ impl Failure {
     /// The names of Text Embeddings Inference.
     fn tei_type(&self) -> &'static str {
         match self.kind {
-            FailureKind::Empty => "Empty",
-            FailureKind::Overloaded => "Overloaded",
-            FailureKind::Deadline | FailureKind::Internal => "Backend",
+            ApiErrorKind::Empty => "Empty",
+            ApiErrorKind::Overloaded => "Overloaded",
+            ApiErrorKind::Deadline | ApiErrorKind::Internal => "Backend",
             _ => "Validation",
         }
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
+impl From<Error> for ApiError {
+    fn from(error: Error) -> ApiError {
         let kind = match error.kind() {
-            ErrorKind::InvalidArgument | ErrorKind::InvalidText => FailureKind::BadRequest,
-            ErrorKind::InputTooLarge => FailureKind::TooLong,
-            ErrorKind::Cancelled => FailureKind::Deadline,
-            _ => FailureKind::Internal,
+            ErrorKind::InvalidArgument | ErrorKind::InvalidText => ApiErrorKind::BadRequest,
+            ErrorKind::InputTooLarge => ApiErrorKind::TooLong,
+            ErrorKind::Cancelled => ApiErrorKind::Deadline,
+            _ => ApiErrorKind::Internal,
         };
-        Failure::new(kind, error.to_string())
+        ApiError::new(kind, error.to_string())
     }
 }

@@ -11,7 +11,7 @@ use crate::reranker::{RerankOptions, Reranker};
 /// A list that a model scored on both devices.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Trial {
+pub struct DeviceBenchmark {
     /// Its documents, of about 150 tokens each.
     pub documents: usize,
     /// The median time on the CPU.
@@ -23,9 +23,9 @@ pub struct Trial {
 }
 
 /// A GPU that is faster by less is not worth other scores.
-const LEAST_GAIN: f64 = 1.25;
+const MIN_GAIN: f64 = 1.25;
 /// The CPU's quantized activations cost the bundled model up to 0.27: more is a driver's mistake.
-const MOST_DIFFERENCE: f32 = 0.35;
+const MAX_DIFFERENCE: f32 = 0.35;
 /// Each device's lists that are timed; one before them warms it up.
 const ROUNDS: usize = 3;
 /// A GPU is not measured further whose first list takes longer than this, and so many times what the
@@ -48,16 +48,16 @@ const SENTENCES: [&str; 8] = [
     "Fishermen still read the height of the water from marks that their grandparents cut.",
 ];
 
-impl Trial {
+impl DeviceBenchmark {
     /// Scores a fixed list on both, which takes as long as eight such lists.
     ///
     /// # Errors
     /// [`crate::ErrorKind::GpuFailed`].
-    pub fn run(cpu: &Reranker, gpu: &Reranker) -> Result<Trial> {
-        Trial::of(32, cpu, gpu)
+    pub fn run(cpu: &Reranker, gpu: &Reranker) -> Result<DeviceBenchmark> {
+        DeviceBenchmark::of(32, cpu, gpu)
     }
 
-    pub(crate) fn of(documents: usize, cpu: &Reranker, gpu: &Reranker) -> Result<Trial> {
+    pub(crate) fn of(documents: usize, cpu: &Reranker, gpu: &Reranker) -> Result<DeviceBenchmark> {
         let document = |i: usize| {
             let sentences = (0..SENTENCES.len()).map(|j| SENTENCES[(i + j * (1 + i % 4 * 2)) % 8]);
             sentences.collect::<Vec<_>>().join(" ")
@@ -76,7 +76,7 @@ impl Trial {
         let apart = expected.iter().zip(&logits).map(|(a, b)| (a - b).abs());
         let difference = apart.fold(0.0, f32::max);
         if on_gpu > STARTING + HOPELESS * on_cpu {
-            return Ok(Trial { documents, cpu: on_cpu, gpu: on_gpu, difference });
+            return Ok(DeviceBenchmark { documents, cpu: on_cpu, gpu: on_gpu, difference });
         }
         let mut times = [Vec::new(), Vec::new()];
         for _ in 0..ROUNDS {
@@ -88,29 +88,29 @@ impl Trial {
             times.sort();
             times[ROUNDS / 2]
         });
-        Ok(Trial { documents, cpu, gpu, difference })
+        Ok(DeviceBenchmark { documents, cpu, gpu, difference })
     }
 
     /// The GPU is clearly faster, and right.
     pub fn is_for_gpu(&self) -> bool {
         let gain = self.cpu.as_secs_f64() / self.gpu.as_secs_f64().max(1e-9);
-        self.difference <= MOST_DIFFERENCE && gain >= LEAST_GAIN
+        self.difference <= MAX_DIFFERENCE && gain >= MIN_GAIN
     }
 }
 
 /// What was measured, in words.
-impl Display for Trial {
+impl Display for DeviceBenchmark {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Trial { documents, cpu, gpu, difference } = self;
+        let DeviceBenchmark { documents, cpu, gpu, difference } = self;
         let [cpu, gpu] = [cpu, gpu].map(|time| 1e3 * time.as_secs_f64());
         write!(
             f,
             "{documents} passages take the CPU {cpu:.0} ms and the GPU {gpu:.0} ms, and logits \
              differ by at most {difference:.2}"
         )?;
-        match *difference <= MOST_DIFFERENCE {
+        match *difference <= MAX_DIFFERENCE {
             true => Ok(()),
-            false => write!(f, " of {MOST_DIFFERENCE} allowed"),
+            false => write!(f, " of {MAX_DIFFERENCE} allowed"),
         }
     }
 }
@@ -124,15 +124,15 @@ mod tests {
         let list = include_str!("../../pkg/src/trial.ts");
         let device = include_str!("../../pkg/src/device.ts");
         assert!(SENTENCES.iter().chain([&QUERY]).all(|text| list.contains(text)));
-        for (name, value) in [("LEAST_GAIN", LEAST_GAIN), ("RUNS", ROUNDS as f64)] {
+        for (name, value) in [("MIN_GAIN", MIN_GAIN), ("RUNS", ROUNDS as f64)] {
             assert!(device.contains(&format!("const {name} = {value};")), "{name}");
         }
-        assert!(device.contains(&format!("const MOST_DIFFERENCE = {MOST_DIFFERENCE};")));
+        assert!(device.contains(&format!("const MAX_DIFFERENCE = {MAX_DIFFERENCE};")));
     }
 
     #[test]
     fn a_gpu_is_chosen_where_it_is_faster_and_right() {
-        let trial = |cpu, gpu, difference| Trial {
+        let trial = |cpu, gpu, difference| DeviceBenchmark {
             documents: 32,
             cpu: Duration::from_millis(cpu),
             gpu: Duration::from_millis(gpu),

@@ -6,11 +6,11 @@ use super::bert::Bert;
 use super::chars::{self, Char};
 use super::unigram::Unigram;
 
-pub(super) struct Own {
+pub(super) struct Builtin {
     pub model: Model,
     /// Tokens that are found in the text as it is.
     pub literal: AddedTokens,
-    /// Tokens that are found in normalised text.
+    /// Tokens that are found in normalized text.
     pub normalized: AddedTokens,
     /// The number of token ids, added ones included.
     pub vocab_size: usize,
@@ -29,7 +29,7 @@ impl Model {
         }
     }
 
-    /// The tokens of normalised text.
+    /// The tokens of normalized text.
     fn tokenize(&self, chars: &[Char], tokens: &mut Tokens) {
         match self {
             Model::Bert(bert) => bert.tokenize(chars, tokens),
@@ -38,7 +38,7 @@ impl Model {
     }
 }
 
-impl Own {
+impl Builtin {
     pub fn tokenize(&self, text: &str) -> Tokens {
         let mut tokens = Tokens::default();
         for (id, range) in self.literal.split(text) {

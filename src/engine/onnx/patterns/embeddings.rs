@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Rules;
 use crate::engine::onnx::graph::attribute;
-use crate::engine::onnx::integers::Integers;
-use crate::model::{Numbering, Table, Values};
+use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
+use crate::model::{PositionScheme, Table, Weights};
 
 /// The tables by what their rows stand for.
 pub(super) struct Tables {
@@ -22,9 +22,9 @@ struct Probe {
 
 impl Probe {
     /// Small ids, among them what others take for padding, and the padding where it has a meaning.
-    fn new(length: usize, numbering: Numbering) -> Probe {
+    fn new(length: usize, numbering: PositionScheme) -> Probe {
         let id = |i: usize| match numbering {
-            Numbering::AfterPadding(padding) if i % 5 == 3 => padding,
+            PositionScheme::AfterPadding(padding) if i % 5 == 3 => padding,
             _ => (i * 7 % 19) as u32,
         };
         let ids = (0..length).map(id).collect();
@@ -53,7 +53,7 @@ impl<'a> Rules<'a> {
     pub(super) fn embeddings(
         &self,
         terms: Vec<(Table, &'a str)>,
-        numbering: Numbering,
+        numbering: PositionScheme,
         most: usize,
         hidden: usize,
     ) -> Result<Tables> {
@@ -63,7 +63,7 @@ impl<'a> Rules<'a> {
         let mut integers = probes.each_ref().map(|Probe { ids, segments }| {
             let [ids, segments] = [ids, segments].map(|v| v.iter().map(|&n| n.into()).collect());
             let (ids, segments): (Vec<i64>, Vec<i64>) = (ids, segments);
-            Integers::new(&self.graph, &ids, &segments)
+            IntegerEvaluator::new(&self.graph, &ids, &segments)
         });
         let [mut words, mut positions, mut segments] = [const { None }; 3];
         for (table, name) in terms {
@@ -124,5 +124,5 @@ fn first_row(table: &Table, width: usize) -> Option<Table> {
         return None;
     }
     table.values.extend_row(0, width, &mut row);
-    Some(Table { rows: 1, values: Values::Float(row.into()) })
+    Some(Table { rows: 1, values: Weights::Float(row.into()) })
 }

@@ -5,14 +5,14 @@ use tokenizers::{Encoding, Tokenizer};
 use super::Tokens;
 use super::template::{Content, Piece, Template};
 
-pub(super) struct General(Tokenizer);
+pub(super) struct HuggingFace(Tokenizer);
 
 /// Ids that stand for a text in a template; no vocabulary is so large.
 const TEXTS: [u32; 2] = [u32::MAX - 1, u32::MAX];
 
-impl General {
+impl HuggingFace {
     /// The tokenizer, and the templates of one text and of two. Errors are the crate's own words.
-    pub fn load(json: &[u8]) -> Result<(General, [Template; 2]), String> {
+    pub fn load(json: &[u8]) -> Result<(HuggingFace, [Template; 2]), String> {
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| e.to_string())?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
@@ -23,7 +23,7 @@ impl General {
             closed.map(|closed| template(&closed, texts)).map_err(|e| e.to_string())
         };
         let templates = [close(None)?, close(Some(b))?];
-        Ok((General(tokenizer), templates))
+        Ok((HuggingFace(tokenizer), templates))
     }
 
     pub fn vocab_size(&self) -> usize {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Rules, both_ways};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
-use crate::model::{Activation, Floats, Int8, Linear, Values, signed};
+use crate::model::{Activation, Floats, Int8, Linear, Weights, signed};
 
 impl<'a> Rules<'a> {
     /// A linear layer with its input: a product and a bias, in any of the forms of `product`.
@@ -80,7 +80,7 @@ impl<'a> Rules<'a> {
         }
         let constant = self.graph.constant(name).filter(|constant| constant.is_float())?;
         let [rows, columns] = sides(&constant.shape)?;
-        Some(Matrix { rows, columns, values: Values::Float(constant.matrix()?) })
+        Some(Matrix { rows, columns, values: Weights::Float(constant.matrix()?) })
     }
 
     /// A constant int8 or uint8 matrix, with scales and zero points by column or one for all.
@@ -108,7 +108,7 @@ impl<'a> Rules<'a> {
         };
         let scales = self.graph.floats(scale)?;
         let int8 = Int8 { bytes, unsigned, scales, zero_points, by_row: false };
-        let values = Values::Int8(int8);
+        let values = Weights::Int8(int8);
         values.fit(rows, columns).then_some(Matrix { rows, columns, values })
     }
 }
@@ -117,7 +117,7 @@ impl<'a> Rules<'a> {
 pub(super) struct Matrix {
     pub rows: usize,
     columns: usize,
-    pub values: Values,
+    pub values: Weights,
 }
 
 impl Matrix {
@@ -131,15 +131,15 @@ impl Matrix {
     fn transposed(self) -> Matrix {
         let Matrix { rows, columns, values } = self;
         let floats = match values {
-            Values::Float(floats) => floats,
+            Weights::Float(floats) => floats,
             int8 => Floats::from(int8.to_f32(columns)),
         };
-        let values = Values::Float(floats.transposed(columns));
+        let values = Weights::Float(floats.transposed(columns));
         Matrix { rows: columns, columns: rows, values }
     }
 
     fn in_floats(self) -> Matrix {
-        let values = Values::Float(self.values.to_f32(self.columns).into());
+        let values = Weights::Float(self.values.to_f32(self.columns).into());
         Matrix { values, ..self }
     }
 }

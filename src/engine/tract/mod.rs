@@ -1,8 +1,8 @@
 //! Any graph with BERT's inputs, on tract's own operators: one pair at a time, without padding.
 
-mod branches;
-mod counts;
+mod cumsum;
 mod dequantize;
+mod inline_if;
 
 use bytes::Bytes;
 use prost::Message;
@@ -15,7 +15,7 @@ use super::onnx::external::{Files, Place};
 use crate::tokenizer::Encoding;
 
 /// A graph that tract runs as it is.
-pub(super) struct General {
+pub(super) struct Tract {
     plan: Arc<TypedRunnableModel>,
     inputs: Vec<Input>,
 }
@@ -54,15 +54,10 @@ fn known(model: &InferenceModel, name: &str) -> TractResult<Option<bool>> {
     value.map(|value| value.cast_to_scalar()).transpose()
 }
 
-impl General {
+impl Tract {
     /// A graph that reads `inputs`, and of whose outputs the one at `output` counts. Some of its
     /// constants may lie in the files `external`.
-    pub fn new(
-        file: Bytes,
-        external: Files,
-        inputs: &[&str],
-        output: usize,
-    ) -> TractResult<General> {
+    pub fn new(file: Bytes, external: Files, inputs: &[&str], output: usize) -> TractResult<Tract> {
         let mut proto = ModelProto::decode(file)?;
         if let Some(graph) = &mut proto.graph {
             resolve(graph, &external)?;
@@ -73,12 +68,12 @@ impl General {
         if proto.graph.iter().flat_map(|graph| &graph.node).any(|node| node.op_type == "If") {
             let mut model = read(&proto, output)?;
             model.analyse(false)?;
-            branches::resolve(&mut proto, |condition| known(&model, condition))?;
+            inline_if::resolve(&mut proto, |condition| known(&model, condition))?;
         }
-        counts::in_floats(&mut proto);
+        cumsum::in_floats(&mut proto);
         dequantize::products(&mut proto)?;
         let plan = read(&proto, output)?.into_optimized()?.into_runnable()?;
-        Ok(General { plan, inputs })
+        Ok(Tract { plan, inputs })
     }
 
     /// What the graph gives for a sequence: the shape and the numbers.

@@ -10,10 +10,10 @@ use super::mmap;
 
 /// Numbers of a matrix, row-major. Their bytes may be those of a mapped file.
 #[derive(Clone)]
-pub(crate) enum Values {
+pub(crate) enum Weights {
     Float(Floats),
     Int8(Int8),
-    Rounded(Rounded),
+    QuantizeOnRead(QuantizeOnRead),
 }
 
 /// Floats, little-endian, wherever they lie.
@@ -42,7 +42,7 @@ pub(crate) struct Int8 {
 
 /// Floats that become int8 where they are read: the nearest `scale * value`.
 #[derive(Clone)]
-pub(crate) struct Rounded {
+pub(crate) struct QuantizeOnRead {
     floats: Floats,
     /// One a column, or, where they are `by_row`, one a row.
     scales: Vec<f32>,
@@ -126,10 +126,10 @@ impl Int8 {
     }
 }
 
-impl Rounded {
+impl QuantizeOnRead {
     /// Rounds to `-limit..=limit` by the largest number of each column, or of each row. `None`
     /// where there are numbers that are not finite.
-    pub fn new(floats: Floats, columns: usize, by_row: bool, limit: i8) -> Option<Rounded> {
+    pub fn new(floats: Floats, columns: usize, by_row: bool, limit: i8) -> Option<QuantizeOnRead> {
         let rows = floats.len() / columns.max(1);
         let mut largest = vec![0.0_f32; if by_row { rows } else { columns }];
         let mut numbers = Vec::new();
@@ -149,7 +149,7 @@ impl Rounded {
         }
         mmap::release(&floats.bytes);
         let scales = largest.into_iter().map(|largest| largest / f32::from(limit)).collect();
-        Some(Rounded { floats, scales, by_row, limit })
+        Some(QuantizeOnRead { floats, scales, by_row, limit })
     }
 
     /// The values of a row.
@@ -181,15 +181,15 @@ impl Rounded {
     }
 }
 
-impl Values {
+impl Weights {
     /// Whether these are the numbers of a matrix of `rows` and `columns`.
     pub fn fit(&self, rows: usize, columns: usize) -> bool {
         let one_or = |length: usize, each: usize| length == 1 || length == each;
         let side = |by_row| if by_row { rows } else { columns };
         Some(self.len()) == rows.checked_mul(columns)
             && match self {
-                Values::Float(_) | Values::Rounded(_) => true,
-                Values::Int8(Int8 { scales, zero_points, by_row, .. }) => {
+                Weights::Float(_) | Weights::QuantizeOnRead(_) => true,
+                Weights::Int8(Int8 { scales, zero_points, by_row, .. }) => {
                     one_or(scales.len(), side(*by_row))
                         && one_or(zero_points.len(), columns)
                         && zero_points.iter().all(|z| (-128..128).contains(z))
@@ -200,26 +200,32 @@ impl Values {
     /// Scales and zero points as they are stored, where the numbers are in int8.
     pub fn steps(&self) -> Option<(&[f32], &[i32], bool)> {
         match self {
-            Values::Float(_) => None,
-            Values::Int8(Int8 { scales, zero_points, by_row, .. }) => {
+            Weights::Float(_) => None,
+            Weights::Int8(Int8 { scales, zero_points, by_row, .. }) => {
                 Some((scales, zero_points, *by_row))
             }
-            Values::Rounded(Rounded { scales, by_row, .. }) => Some((scales, &[0], *by_row)),
+            Weights::QuantizeOnRead(QuantizeOnRead { scales, by_row, .. }) => {
+                Some((scales, &[0], *by_row))
+            }
         }
     }
 
     fn len(&self) -> usize {
         match self {
-            Values::Float(floats) | Values::Rounded(Rounded { floats, .. }) => floats.len(),
-            Values::Int8(int8) => int8.bytes.len(),
+            Weights::Float(floats) | Weights::QuantizeOnRead(QuantizeOnRead { floats, .. }) => {
+                floats.len()
+            }
+            Weights::Int8(int8) => int8.bytes.len(),
         }
     }
 
     /// Lets go of the memory behind the bytes, which are read again where they are wanted.
     pub fn release(&self) {
         mmap::release(match self {
-            Values::Float(floats) | Values::Rounded(Rounded { floats, .. }) => &floats.bytes,
-            Values::Int8(int8) => &int8.bytes,
+            Weights::Float(floats) | Weights::QuantizeOnRead(QuantizeOnRead { floats, .. }) => {
+                &floats.bytes
+            }
+            Weights::Int8(int8) => &int8.bytes,
         });
     }
 
@@ -235,9 +241,11 @@ impl Values {
     /// The numbers of a matrix of `columns` in int8, where they are.
     pub fn int8(&self, columns: usize) -> Option<Int8> {
         match self {
-            Values::Float(_) => None,
-            Values::Int8(int8) => Some(int8.clone()),
-            Values::Rounded(rounded) => Some(rounded.int8(0..self.len() / columns.max(1), columns)),
+            Weights::Float(_) => None,
+            Weights::Int8(int8) => Some(int8.clone()),
+            Weights::QuantizeOnRead(rounded) => {
+                Some(rounded.int8(0..self.len() / columns.max(1), columns))
+            }
         }
     }
 
@@ -246,9 +254,9 @@ impl Values {
         let range = row * width..(row + 1) * width;
         let rounded;
         let (int8, range, row) = match self {
-            Values::Float(floats) => return floats.extend(range, out),
-            Values::Int8(int8) => (int8, range, row),
-            Values::Rounded(of) => {
+            Weights::Float(floats) => return floats.extend(range, out),
+            Weights::Int8(int8) => (int8, range, row),
+            Weights::QuantizeOnRead(of) => {
                 rounded = of.int8(row..row + 1, width);
                 (&rounded, 0..width, 0)
             }
@@ -281,13 +289,13 @@ impl Values {
             let of = first..rows.min(first + step);
             let range = of.start * columns..of.end * columns;
             match self {
-                Values::Float(floats) => {
+                Weights::Float(floats) => {
                     let mut numbers = Vec::with_capacity(range.len());
                     floats.extend(range, &mut numbers);
                     each(&to_bytes(&numbers))?;
                 }
-                Values::Int8(int8) => each(&int8.signed(range))?,
-                Values::Rounded(rounded) => each(&rounded.int8(of, columns).bytes)?,
+                Weights::Int8(int8) => each(&int8.signed(range))?,
+                Weights::QuantizeOnRead(rounded) => each(&rounded.int8(of, columns).bytes)?,
             }
             self.release();
         }
@@ -295,13 +303,13 @@ impl Values {
     }
 
     /// Matrices of as many rows side by side, each given with its columns.
-    pub fn beside(rows: usize, parts: &[(&Values, usize)]) -> Values {
+    pub fn beside(rows: usize, parts: &[(&Weights, usize)]) -> Weights {
         let int8: Option<Vec<Int8>> =
             parts.iter().map(|(part, columns)| part.int8(*columns)).collect();
         let Some(int8) = int8 else {
             let parts: Vec<_> = parts.iter().map(|(part, columns)| part.to_f32(*columns)).collect();
             let parts: Vec<&[f32]> = parts.iter().map(Vec::as_slice).collect();
-            return Values::Float(join_rows(rows, &parts).into());
+            return Weights::Float(join_rows(rows, &parts).into());
         };
         let (mut joined, mut scales, mut zero_points) = (Vec::new(), Vec::new(), Vec::new());
         for (part, &(_, columns)) in int8.iter().zip(parts) {
@@ -312,7 +320,7 @@ impl Values {
         }
         let joined: Vec<&[u8]> = joined.iter().map(|bytes| &bytes[..]).collect();
         let bytes = join_rows(rows, &joined).into();
-        Values::Int8(Int8 { bytes, unsigned: false, scales, zero_points, by_row: false })
+        Weights::Int8(Int8 { bytes, unsigned: false, scales, zero_points, by_row: false })
     }
 }
 

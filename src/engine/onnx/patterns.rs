@@ -13,7 +13,7 @@ mod linear;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::graph::{Graph, attribute};
-use super::integers::Integers;
+use super::integer_evaluator::IntegerEvaluator;
 use crate::model::{Activation, Config, Encoder, Layer, Linear, Norm, Output};
 
 /// The encoder in a graph, or why it is not one that the rules know.
@@ -44,7 +44,7 @@ pub(super) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
             rules.layer(sum, norm).with_context(|| format!("{} from the end", layers.len()))?;
         layers.push(layer);
         // Layers may share their constants, and each would have a copy.
-        ensure!(layers.len() <= MOST_LAYERS, "it has more than {MOST_LAYERS} layers");
+        ensure!(layers.len() <= MAX_LAYERS, "it has more than {MAX_LAYERS} layers");
         state = input;
     };
     layers.reverse();
@@ -57,8 +57,8 @@ pub(super) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
 }
 
 /// More than any published encoder has.
-const MOST_LAYERS: usize = 256;
-const MOST_HEAD_LAYERS: usize = 8;
+const MAX_LAYERS: usize = 256;
+const MAX_HEAD_LAYERS: usize = 8;
 
 struct Rules<'a> {
     graph: Graph<'a>,
@@ -69,7 +69,7 @@ impl<'a> Rules<'a> {
     /// The head of a cross-encoder, and the states that it reads.
     fn head(&self, logits: &'a str) -> Result<(&'a str, Vec<Linear>)> {
         let (mut name, mut head) = (logits, Vec::new());
-        while head.len() < MOST_HEAD_LAYERS {
+        while head.len() < MAX_HEAD_LAYERS {
             let (x, activation) = self.activation(name);
             let (input, linear) = self.linear(x).with_context(|| {
                 format!("{} layers from the logits is no linear layer", head.len())
@@ -169,7 +169,8 @@ impl<'a> Rules<'a> {
         // Small ids, one of which others take for padding.
         let ids: Vec<i64> = (0..20).collect();
         // Before it is expanded to the shape of the scores.
-        let masked = Integers::new(&self.graph, &ids, &vec![0; ids.len()]).of(self.same(masked))?;
+        let masked =
+            IntegerEvaluator::new(&self.graph, &ids, &vec![0; ids.len()]).of(self.same(masked))?;
         let all = |value| masked.len() == ids.len() && masked.iter().all(|&m| m == value);
         if all(0) { Some(y) } else { all(1).then_some(x) }
     }
@@ -178,7 +179,7 @@ impl<'a> Rules<'a> {
     /// that differs between heads, has a tensor of floats among its sources.
     fn is_mask(&self, name: &'a str) -> bool {
         self.graph.all_sources(name, |source| match self.graph.constant(source) {
-            // Integers of one axis are sizes; of more, a mask of the graph's own.
+            // IntegerEvaluator of one axis are sizes; of more, a mask of the graph's own.
             Some(constant) => {
                 constant.is_scalar() || (!constant.is_float() && constant.shape.len() == 1)
             }
