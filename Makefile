@@ -1,6 +1,6 @@
 # Everything a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-gpu test-bundlers test-clients test-examples demo test-demo check bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build test test-native test-js test-gpu test-bundlers test-clients test-examples demo test-demo check check-rust check-js bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -14,7 +14,7 @@ build:
 test: test-native test-gpu test-js test-clients test-examples
 
 test-native:
-	cargo test --release --no-fail-fast
+	cargo test --release --workspace --all-features --no-fail-fast
 
 test-js: build
 	cargo build --release
@@ -48,10 +48,14 @@ demo: build
 test-demo: build
 	www/test.sh
 
-# What reviewers expect of a commit.
-check:
-	cargo fmt --check
-	cargo clippy --release --all-targets -- -D warnings
+# What reviewers expect of a commit: format, lints, documentation, import rules.
+check: check-rust check-js
+
+check-rust:
+	tests/check.sh
+
+check-js:
+	cd pkg && npm ci --no-audit --no-fund --loglevel=error && npm run check
 
 # Ours against ONNX Runtime and transformers.js; writes a record. BENCH takes run.js's options.
 bench-peers: build

@@ -1,6 +1,9 @@
-//! Holds the source against the module table of ARCHITECTURE.md.
+//! Holds the source against the module table of ARCHITECTURE.md, and its files against circles of
+//! imports.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,29 +27,28 @@ fn table() -> BTreeMap<String, Option<BTreeSet<String>>> {
     .collect()
 }
 
-/// Every source file with the module that it belongs to.
-fn sources() -> Vec<(String, PathBuf)> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                found.push(path);
-            }
+/// Every source file of a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
         }
     }
-    let src = common::root().join("src");
-    let mut found = Vec::new();
-    walk(&src, &mut found);
     found
-        .into_iter()
-        .map(|path| {
-            let first = path.strip_prefix(&src).unwrap().components().next().unwrap();
-            let first = first.as_os_str().to_str().unwrap();
-            (first.trim_end_matches(".rs").to_owned(), path)
-        })
-        .collect()
+}
+
+/// Every source file of the library with the module that it belongs to.
+fn sources() -> Vec<(String, PathBuf)> {
+    let src = common::root().join("src");
+    let module = |path: &Path| {
+        let first = path.strip_prefix(&src).unwrap().components().next().unwrap();
+        first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
+    };
+    files(&src).into_iter().map(|path| (module(&path), path)).collect()
 }
 
 fn is_test(path: &Path) -> bool {
@@ -134,4 +136,64 @@ fn what_one_module_owns_no_other_names() {
 fn the_architecture_is_short() {
     let text = fs::read_to_string(common::root().join("ARCHITECTURE.md")).unwrap();
     assert!(text.lines().count() < 100);
+}
+
+/// The files of a crate by the paths of their modules, without tests.
+fn crate_files(src: &Path) -> BTreeMap<Vec<String>, String> {
+    let mut found = BTreeMap::new();
+    for path in files(src).into_iter().filter(|path| !is_test(path)) {
+        let inside = path.strip_prefix(src).unwrap().with_extension("");
+        let mut names: Vec<String> =
+            inside.iter().map(|name| name.to_str().unwrap().to_owned()).collect();
+        if matches!(names.last().unwrap().as_str(), "mod" | "lib" | "main") {
+            names.pop();
+        }
+        found.insert(names, fs::read_to_string(&path).unwrap());
+    }
+    found
+}
+
+#[test]
+fn imports_make_no_circle() {
+    for src in ["src", "cli/src"] {
+        let files = crate_files(&common::root().join(src));
+        assert!(files.len() > 20, "the files of {src} are found");
+        let circles = imports::circles(&files);
+        assert!(circles.is_empty(), "{src}: files that import each other: {circles:#?}");
+    }
+}
+
+#[test]
+fn a_circle_is_found() {
+    let circles = |files: &[(&str, &str)]| {
+        let names =
+            |path: &str| path.split("::").filter(|n| !n.is_empty()).map(Into::into).collect();
+        let files = files.iter().map(|(path, text)| (names(path), (*text).to_owned())).collect();
+        imports::circles(&files)
+    };
+    let straight = [
+        ("", "mod a; mod b; pub use a::A;"),
+        ("a", "use crate::b::B; pub struct A(B);"),
+        ("b", "pub struct B;"),
+    ];
+    assert!(circles(&straight).is_empty());
+
+    // By a `use`, by a path, inside a macro, and through a file that only re-exports.
+    for b in [
+        "use crate::a::A; pub struct B(Box<A>);",
+        "pub struct B(Box<super::a::A>);",
+        "pub struct B; fn f() { assert!(crate::a::A::new()); }",
+        "use crate::A; pub struct B(Box<A>);",
+        "use super::*; pub struct B(Box<A>); fn f() { super::A::new(); }",
+    ] {
+        let mut files = straight;
+        files[2].1 = b;
+        assert_eq!(circles(&files), [["a", "b"]], "{b}");
+    }
+    let parent = [
+        ("", "mod m;"),
+        ("m", "mod n; use n::N; pub struct M(N);"),
+        ("m::n", "pub struct N; use super::M;"),
+    ];
+    assert_eq!(circles(&parent), [["m", "m::n"]]);
 }

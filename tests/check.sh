@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Checks the Rust code without running it: format, clippy and rustdoc with warnings denied, with all
+# features and with each feature of each crate alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+lint() { echo "== cargo clippy $*"; cargo clippy --quiet "$@" -- -D warnings; }
+
+cargo fmt --all --check
+lint --workspace --all-targets --all-features
+lint --package crossrank
+for package in crossrank crossrank-cli; do
+  features=$(cargo metadata --no-deps --format-version 1 | python3 -c '
+import json, sys
+packages = json.load(sys.stdin)["packages"]
+found = next(p["features"] for p in packages if p["name"] == sys.argv[1])
+print(*sorted(set(found) - {"default"}))' "$package")
+  lint --package "$package" --no-default-features
+  for feature in $features; do
+    lint --package "$package" --no-default-features --features "$feature"
+  done
+done
+
+# The code for JavaScript, where the compiler for it can be had.
+if rustup target add wasm32-unknown-unknown 2>/dev/null; then
+  for features in js js,gpu js,general edge; do
+    lint --package crossrank --lib --target wasm32-unknown-unknown --no-default-features \
+      --features "$features"
+  done
+else
+  echo "check.sh: the code for WebAssembly was not checked, because its target cannot be installed"
+fi
+
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --all-features --no-deps
