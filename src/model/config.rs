@@ -21,7 +21,7 @@ pub(crate) struct Config {
     /// Whether tokens attend only to the tokens before them.
     pub is_decoder: bool,
     /// How positions are numbered, or `None` if the architecture is unknown.
-    pub numbering: Option<PositionScheme>,
+    pub position_scheme: Option<PositionScheme>,
     /// The maximum number of tokens in the pairs of the training data, if it is given.
     pub trained_tokens: Option<usize>,
     pub output: Output,
@@ -121,7 +121,7 @@ impl Config {
 
     /// Parses the configuration of a reranker, or, if there are files that say how vectors are made, of
     /// an embedder.
-    pub fn either(files: &ModelFiles) -> Result<Config> {
+    pub fn reranker_or_embedder(files: &ModelFiles) -> Result<Config> {
         let embedder = || Config::embedder(files, EmbeddingSettings::parse(files)?.pooling);
         if files.embedding.is_empty() {
             return Config::reranker(files);
@@ -149,13 +149,13 @@ impl Config {
         let model_type = config.model_type.unwrap_or_default();
         let padding = config.pad_token_id.and_then(|id| u32::try_from(id).ok());
         let like_roberta = PositionScheme::AfterPadding(padding.unwrap_or(ROBERTA_PADDING));
-        let numbering = match model_type.as_str() {
+        let position_scheme = match model_type.as_str() {
             "bert" | "distilbert" => Some(PositionScheme::FromZero),
             "roberta" | "xlm-roberta" | "camembert" => Some(like_roberta),
             _ => None,
         };
-        let reserved = match numbering {
-            Some(numbering) => numbering.reserved(),
+        let reserved = match position_scheme {
+            Some(position_scheme) => position_scheme.reserved(),
             // Related architectures that the engine does not know, such as xlm-roberta-xl.
             None if model_type.contains("roberta") => like_roberta.reserved(),
             None => 0,
@@ -176,7 +176,7 @@ impl Config {
             max_length,
             heads,
             is_decoder,
-            numbering,
+            position_scheme,
             trained_tokens,
             output,
         })

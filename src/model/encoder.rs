@@ -15,11 +15,11 @@ use super::weights::Weights;
 #[derive(Clone)]
 pub(crate) struct Encoder {
     pub heads: usize,
-    pub words: Table,
-    pub positions: Table,
-    pub numbering: PositionScheme,
+    pub token_embeddings: Table,
+    pub position_embeddings: Table,
+    pub position_scheme: PositionScheme,
     /// A table of one row means that all tokens have type 0, whatever the tokenizer gives.
-    pub segments: Option<Table>,
+    pub token_type_embeddings: Option<Table>,
     pub embedding_norm: Norm,
     pub layers: Vec<Layer>,
     /// The linear layers that make a logit of the state of a sequence's first token. A bi-encoder has
@@ -89,8 +89,8 @@ impl Encoder {
         if hidden == 0 || self.heads == 0 || !hidden.is_multiple_of(self.heads) {
             return Err(format!("{} heads do not divide {hidden} elements", self.heads));
         }
-        let token_types = self.segments.as_ref();
-        let tables = [Some(&self.words), Some(&self.positions), token_types];
+        let token_types = self.token_type_embeddings.as_ref();
+        let tables = [Some(&self.token_embeddings), Some(&self.position_embeddings), token_types];
         if tables.iter().flatten().any(|t| t.rows == 0 || !t.values.fit(t.rows, hidden)) {
             return Err("the width of an embedding table is not that of its norm".into());
         }
@@ -128,8 +128,8 @@ impl Encoder {
 
     /// Checks that the encoder has what a configuration promises.
     pub fn check_config(&self, config: &Config) -> Result<(), String> {
-        let (tokens, positions) = (self.words.rows, self.positions.rows);
-        let max_length = positions.saturating_sub(self.numbering.reserved());
+        let (tokens, positions) = (self.token_embeddings.rows, self.position_embeddings.rows);
+        let max_length = positions.saturating_sub(self.position_scheme.reserved());
         if config.vocab_size.is_some_and(|size| size > tokens) || config.max_length > max_length {
             return Err(format!(
                 "its tables have {tokens} tokens and {positions} positions, fewer than config.json \
@@ -149,12 +149,12 @@ impl Encoder {
     ///
     /// Matrices are quantized to `-limit..=limit` with a scale for each column, token embeddings to 8
     /// bits with a scale for each row.
-    pub fn rounded(mut self, limit: i8) -> Result<Encoder, Refusal> {
+    pub fn quantize_on_read(mut self, limit: i8) -> Result<Encoder, QuantizeError> {
         let hidden = self.hidden();
         let quantize = |values: &mut Weights, columns, by_row, limit| {
-            let Weights::Float(floats) = &*values else { return Err(Refusal::Int8) };
+            let Weights::Float(floats) = &*values else { return Err(QuantizeError::AlreadyInt8) };
             let quantized = QuantizeOnRead::new(floats.clone(), columns, by_row, limit);
-            *values = Weights::QuantizeOnRead(quantized.ok_or(Refusal::NotFinite)?);
+            *values = Weights::QuantizeOnRead(quantized.ok_or(QuantizeError::NotFinite)?);
             Ok(())
         };
         for layer in &mut self.layers {
@@ -163,7 +163,7 @@ impl Encoder {
                 quantize(&mut linear.weights, linear.outputs, false, limit)?;
             }
         }
-        quantize(&mut self.words.values, hidden, true, i8::MAX)?;
+        quantize(&mut self.token_embeddings.values, hidden, true, i8::MAX)?;
         Ok(self)
     }
 }
@@ -196,19 +196,19 @@ impl Norm {
 impl Linear {
     /// Joins layers of the same input and without activations, so that one product gives the outputs of
     /// all of them.
-    pub fn beside(parts: [&Linear; 3]) -> Linear {
+    pub fn concat_columns(parts: [&Linear; 3]) -> Linear {
         let inputs = parts[0].inputs;
         let outputs = parts.iter().map(|p| p.outputs).sum();
         let bias = parts.iter().flat_map(|p| &p.bias).copied().collect();
-        let weights = Weights::beside(inputs, &parts.map(|p| (&p.weights, p.outputs)));
+        let weights = Weights::concat_columns(inputs, &parts.map(|p| (&p.weights, p.outputs)));
         Linear { inputs, outputs, weights, bias, activation: Activation::None }
     }
 }
 
 /// Why an encoder cannot be quantized to int8.
-pub(crate) enum Refusal {
+pub(crate) enum QuantizeError {
     /// Its weights are int8 already.
-    Int8,
+    AlreadyInt8,
     /// Some of its weights are not finite.
     NotFinite,
 }

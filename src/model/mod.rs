@@ -17,7 +17,7 @@ mod weights;
 
 pub(crate) use config::{Config, Output};
 pub(crate) use embedding::{EmbeddingSettings, Pooling};
-pub(crate) use encoder::{Activation, Encoder, Layer, Linear, Norm, Refusal, Table};
+pub(crate) use encoder::{Activation, Encoder, Layer, Linear, Norm, QuantizeError, Table};
 pub use files::ModelFiles;
 pub(crate) use floats::Floats;
 pub(crate) use hash::{Hasher, hexadecimal};

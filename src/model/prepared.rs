@@ -93,9 +93,9 @@ impl<'a> Writer<'a> {
     fn encoder(&mut self, encoder: &'a Encoder) {
         let hidden = encoder.hidden();
         let tables = [
-            ("words", Some(&encoder.words)),
-            ("positions", Some(&encoder.positions)),
-            ("segments", encoder.segments.as_ref()),
+            ("words", Some(&encoder.token_embeddings)),
+            ("positions", Some(&encoder.position_embeddings)),
+            ("segments", encoder.token_type_embeddings.as_ref()),
         ];
         for (name, table) in tables {
             if let Some(Table { rows, values }) = table {
@@ -142,7 +142,7 @@ impl<'a> Writer<'a> {
 pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     let tensors = Tensors::parse(file)?;
     let heads = config.heads.ok_or_else(|| damaged("config.json lacks num_attention_heads"))?;
-    let numbering = config.numbering.ok_or_else(|| {
+    let position_scheme = config.position_scheme.ok_or_else(|| {
         damaged(&format!("config.json has the model_type \"{}\"", config.model_type))
     })?;
     let has_weight = |name: &str| tensors.contains(&format!("{name}.weight"));
@@ -151,10 +151,10 @@ pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     let token_types = Some("embeddings.segments").filter(|name| has_weight(name));
     Ok(Encoder {
         heads,
-        words: tensors.table("embeddings.words")?,
-        positions: tensors.table("embeddings.positions")?,
-        numbering,
-        segments: token_types.map(|name| tensors.table(name)).transpose()?,
+        token_embeddings: tensors.table("embeddings.words")?,
+        position_embeddings: tensors.table("embeddings.positions")?,
+        position_scheme,
+        token_type_embeddings: token_types.map(|name| tensors.table(name)).transpose()?,
         embedding_norm: tensors.norm("embeddings.norm")?,
         layers: layers.map(|i| tensors.layer(i)).collect::<Result<_>>()?,
         head: head.map(|name| tensors.linear(&name)).collect::<Result<_>>()?,

@@ -106,7 +106,7 @@ impl<'a> Writer<'a> {
     pub fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2], weights: &'a Weights) {
         let (shape, weight) = (vec![rows, columns], format!("{name}.weight"));
         let content = Content::Matrix(weights, columns);
-        let Some((scales, zero_points, by_row)) = weights.steps() else {
+        let Some((scales, zero_points, by_row)) = weights.quantization() else {
             return self.0.push((weight, DataType::F32, shape, content));
         };
         self.0.push((weight, DataType::I8, shape, content));

@@ -26,7 +26,7 @@ impl Weights {
     }
 
     /// For weights in int8: the scales, the zero points, and whether the scales are those of rows.
-    pub fn steps(&self) -> Option<(&[f32], &[i32], bool)> {
+    pub fn quantization(&self) -> Option<(&[f32], &[i32], bool)> {
         match self {
             Weights::Float(_) => None,
             Weights::Int8(Int8 { scales, zero_points, by_row, .. }) => {
@@ -113,7 +113,7 @@ impl Weights {
     }
 
     /// Joins matrices of `rows` side by side. Each is given with the number of its columns.
-    pub fn beside(rows: usize, parts: &[(&Weights, usize)]) -> Weights {
+    pub fn concat_columns(rows: usize, parts: &[(&Weights, usize)]) -> Weights {
         let int8: Option<Vec<Int8>> =
             parts.iter().map(|(part, columns)| part.int8(*columns)).collect();
         let Some(int8) = int8 else {
