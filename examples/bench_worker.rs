@@ -1,9 +1,9 @@
-//! Times the library for `make bench-peers`: reads a JSON request a line on standard input and
-//! answers each with a line.
+//! Times the library for `make bench-peers`. It reads a JSON request from each line of standard input,
+//! and answers each with a line.
 //!
 //! - `{"op": "load", "model": DIR, "threads": N}` loads a model folder.
-//! - `{"op": "prepare", "pairs": [[query, document], ...]}` keeps pairs.
-//! - `{"op": "run"}` scores them: `{"ms_total", "ms_tokenize", "ms_score", "logits"}`.
+//! - `{"op": "prepare", "pairs": [[query, document], ...]}` stores pairs.
+//! - `{"op": "run"}` scores them, and answers `{"ms_total", "ms_tokenize", "ms_score", "logits"}`.
 
 use std::io::{BufRead, Write};
 use std::time::Instant;
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Request::Load { model, threads } => {
                 let mut options = LoadOptions::default();
                 options.threads = Some(threads);
-                // As the others do.
+                // The other engines of the benchmark cut documents, too.
                 options.long_documents = Some(LongDocuments::Truncate);
                 reranker = Some(Reranker::from_files(&ModelFiles::read(model)?, options)?);
                 json!({"ok": true})

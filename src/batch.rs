@@ -1,47 +1,48 @@
-//! The plan of a call: which documents are scored together.
+//! The planning of batches: which documents are scored together.
 
 use crate::tokenizer::Encoding;
 
-/// The most tokens in one batch on the CPU. Each batch reads all weights once, which many tokens
-/// share; more of them would leave the cache.
+/// The maximum number of tokens in a batch on the CPU. Each batch reads all weights once, so larger
+/// batches read them less often, but still larger ones would not fit into the cache.
 pub const BATCH_TOKENS: usize = 512;
 
-/// The fewest that are worth a batch, where threads could use more batches.
-const MIN_TOKENS: usize = 128;
+/// The minimum number of tokens in a full batch, even if more batches would keep threads busier.
+const MIN_BATCH_TOKENS: usize = 128;
 
-/// Batches that a thread should find, so that all threads end at about the same time.
-const BATCHES_A_THREAD: usize = 4;
+/// The number of batches for each thread, so that all threads end at about the same time.
+const BATCHES_PER_THREAD: usize = 4;
 
-/// Which documents are scored first.
+/// The order in which documents are scored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
+    /// As they are given.
     Given,
-    /// The batches that end a call are small, so that threads end together.
+    /// The longest ones first, so that the last batches of a call are small and threads end together.
     LongestFirst,
 }
 
-/// Splits a list into batches for `threads`, of at most `most` tokens (a longer document is a batch
-/// by itself). Returns the indices of each batch's documents.
+/// Splits a list into batches for `threads`, of at most `max_tokens`. A longer document is a batch by
+/// itself. Returns the indices of the documents of each batch.
 pub(crate) fn plan(
     encodings: &[Encoding],
-    sequence: Order,
+    order: Order,
     threads: usize,
-    most: usize,
+    max_tokens: usize,
 ) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..encodings.len()).collect();
-    if sequence == Order::LongestFirst {
-        order.sort_by_key(|&i| std::cmp::Reverse(encodings[i].ids.len()));
+    let mut indices: Vec<usize> = (0..encodings.len()).collect();
+    if order == Order::LongestFirst {
+        indices.sort_by_key(|&i| std::cmp::Reverse(encodings[i].ids.len()));
     }
     let limit = if threads == 1 {
-        most
+        max_tokens
     } else {
         let all: usize = encodings.iter().map(|encoding| encoding.ids.len()).sum();
-        (all / threads.saturating_mul(BATCHES_A_THREAD)).clamp(MIN_TOKENS, most)
+        (all / threads.saturating_mul(BATCHES_PER_THREAD)).clamp(MIN_BATCH_TOKENS, max_tokens)
     };
 
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut room = 0;
-    for index in order {
+    for index in indices {
         let tokens = encodings[index].ids.len();
         match batches.last_mut() {
             Some(batch) if tokens <= room => {

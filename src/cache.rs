@@ -1,7 +1,8 @@
-//! The score cache: a pair that was scored is not scored again.
+//! The score cache: a pair that has been scored is not scored again.
 //!
-//! It keeps a few bytes a pair, under a SHA-256 of everything that a score depends on, and no
-//! text. A shorter or faster hash would let somebody who chooses documents make two with one key.
+//! It keeps a few bytes for each pair, and no text. The key is a SHA-256 of everything that a score
+//! depends on. With a shorter or weaker hash, somebody who chooses documents could make two that have
+//! the same key.
 
 use std::hash::RandomState;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,54 +12,73 @@ use lru::LruCache;
 
 use crate::score::{SCORE_BYTES, Score};
 
-/// The SHA-256 of a model, the way it computes, and a pair of texts: see
-/// [`crate::Reranker::cache_keys`].
+/// The SHA-256 of a model, its options and a pair of texts: see [`crate::Reranker::cache_keys`].
 pub type CacheKey = [u8; 32];
 
-/// What one entry takes in memory: key and value, the links of the list, a slot of the table at
-/// its emptiest, and the allocator's own.
+/// The memory of one entry: key and value, the links of the list, a slot of the table at its emptiest,
+/// and the overhead of the allocator.
 const ENTRY_BYTES: usize = 176;
 
-/// What saved scores begin with: another layout has another name.
-const SAVED: &[u8] = b"crossrank scores 1\n";
+/// The beginning of saved scores. Another layout needs another header.
+const HEADER: &[u8] = b"crossrank scores 1\n";
 
-/// Scores of earlier calls, the most recently used first, in a bounded number of bytes.
+/// The most recently used scores of earlier calls, in bounded memory.
 ///
-/// Several rerankers may share one, through [`crate::LoadOptions::cache`]. A score from the cache
-/// has the bits that were computed.
+/// Several rerankers may share a cache, through [`crate::LoadOptions::cache`]. A score from the cache
+/// has exactly the bits that were computed.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use crossrank::{LoadOptions, ModelFiles, Reranker, ScoreCache};
+///
+/// # fn main() -> crossrank::Result<()> {
+/// # if ModelFiles::bundled_reranker().is_err() { return Ok(()) }
+/// let cache = Arc::new(ScoreCache::new(16 << 20));
+/// let mut options = LoadOptions::default();
+/// options.cache = Some(Arc::clone(&cache));
+/// let reranker = Reranker::from_files(&ModelFiles::bundled_reranker()?, options)?;
+/// let documents = ["Milvus is a vector database.", "SQL queries relational data."];
+/// for _ in 0..2 {
+///     reranker.rerank("what is a vector database", &documents, 1)?;
+/// }
+/// assert_eq!((cache.stats().misses, cache.stats().hits), (2, 2));
+/// # Ok(())
+/// # }
+/// ```
 pub struct ScoreCache {
     entries: Mutex<LruCache<CacheKey, Score, RandomState>>,
-    most: usize,
+    max_entries: usize,
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
-/// What a [`ScoreCache`] did and holds.
+/// The counts and the size of a [`ScoreCache`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// Documents whose score was found.
+    /// The number of documents whose score was found.
     pub hits: u64,
-    /// Documents whose score was not.
+    /// The number of documents whose score was not found.
     pub misses: u64,
-    /// Scores that are kept.
+    /// The number of scores in the cache.
     pub entries: usize,
-    /// The memory that they take.
+    /// The memory that the scores take, in bytes.
     pub bytes: usize,
 }
 
 impl ScoreCache {
-    /// A cache that takes at most `bytes` of memory. One with no room for a score keeps none.
+    /// Creates a cache of at most `bytes` of memory. A cache without room for one score keeps none.
     pub fn new(bytes: usize) -> ScoreCache {
         ScoreCache {
             entries: Mutex::new(LruCache::unbounded_with_hasher(RandomState::new())),
-            most: bytes / ENTRY_BYTES,
+            max_entries: bytes / ENTRY_BYTES,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
     }
 
-    /// Counts since the cache was made, and its size now.
+    /// The counts since the cache was created, and its present size.
     pub fn stats(&self) -> CacheStats {
         let entries = self.lock().len();
         CacheStats {
@@ -69,12 +89,12 @@ impl ScoreCache {
         }
     }
 
-    /// Forgets every score. The counts stay.
+    /// Removes all scores. The counts stay.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// The scores that are known, which count as hits.
+    /// Looks up scores, and counts them as hits or misses.
     pub fn get(&self, keys: &[CacheKey]) -> Vec<Option<Score>> {
         let known: Vec<Option<Score>> = {
             let mut entries = self.lock();
@@ -86,22 +106,22 @@ impl ScoreCache {
         known
     }
 
-    /// Keeps scores; those that are not numbers are left out.
+    /// Adds scores, except those that are not finite.
     pub fn insert(&self, scored: impl IntoIterator<Item = (CacheKey, Score)>) {
         let mut entries = self.lock();
         for (key, known) in scored.into_iter().filter(|(_, score)| score.logit.is_finite()) {
             entries.put(key, known);
-            if entries.len() > self.most {
+            if entries.len() > self.max_entries {
                 entries.pop_lru();
             }
         }
     }
 
-    /// All scores, for [`ScoreCache::restore`] of a later program. There is no text in them.
+    /// Serializes all scores for a later [`ScoreCache::restore`]. The result contains no text.
     pub fn save(&self) -> Vec<u8> {
         let entries = self.lock();
-        let mut bytes = SAVED.to_vec();
-        // Least recently used first, so that restoring them in this order restores the order.
+        let mut bytes = HEADER.to_vec();
+        // The least recently used comes first, so that restoring in this order keeps the order.
         for (key, score) in entries.iter().rev() {
             bytes.extend(key);
             bytes.extend(score.to_bytes());
@@ -109,9 +129,10 @@ impl ScoreCache {
         bytes
     }
 
-    /// Adds the scores that [`ScoreCache::save`] gave. Bytes of another version are left aside.
+    /// Adds the scores that [`ScoreCache::save`] serialized. Bytes of another version are ignored, and so
+    /// is an incomplete entry at the end.
     pub fn restore(&self, saved: &[u8]) {
-        let Some(entries) = saved.strip_prefix(SAVED) else { return };
+        let Some(entries) = saved.strip_prefix(HEADER) else { return };
         let (entries, _) = entries.as_chunks::<{ size_of::<CacheKey>() + SCORE_BYTES }>();
         self.insert(entries.iter().filter_map(|entry| {
             let (key, score) = entry.split_first_chunk()?;
@@ -119,7 +140,7 @@ impl ScoreCache {
         }));
     }
 
-    /// The map is whole after a panic elsewhere: no call leaves it half changed.
+    /// Locks the map. It is consistent even after a panic, because no call leaves it half changed.
     fn lock(&self) -> MutexGuard<'_, LruCache<CacheKey, Score, RandomState>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,7 +195,7 @@ mod tests {
         assert!(found[0].is_some() && found[1].is_none() && found[2].is_some());
         let score = found[0].unwrap();
         assert_eq!((score.logit, score.tokens, score.truncated), (1.5, 7, true));
-        // Torn at any place, or something else: what is whole is taken, and the rest left.
+        // From truncated bytes, the complete entries are taken. Other bytes are ignored.
         for length in 0..saved.len() {
             ScoreCache::new(1 << 20).restore(&saved[..length]);
         }

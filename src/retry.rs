@@ -1,21 +1,21 @@
-//! How long to wait before asking again.
+//! The wait before a request is sent again.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-/// Waits between requests grow to this.
+/// The longest wait between two requests.
 const MAX_DELAY: Duration = Duration::from_secs(8);
-/// A server that asks for a longer wait than this has failed: whoever calls decides then.
+/// If a server asks for a longer wait, the request has failed, and the caller decides what to do.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The wait before a retry, counted from 0. Half of it is left to chance, so that clients that
-/// failed together do not return so.
+/// The wait before a retry. Retries count from 0. Half of the wait is random, so that clients that
+/// failed together do not return together.
 pub(crate) fn backoff(first: Duration, retry: u32) -> Duration {
     let chance = RandomState::new().hash_one(retry) as f64 / u64::MAX as f64;
     first.saturating_mul(1 << retry.min(30)).min(MAX_DELAY).mul_f64(0.5 + chance / 2.0)
 }
 
-/// The wait that a server asks for: seconds, or a date (RFC 9110, 10.2.3).
+/// Parses the wait that a server asks for: seconds, or a date (RFC 9110, 10.2.3).
 pub(crate) fn retry_after(header: &str) -> Option<Duration> {
     if let Ok(seconds) = header.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_limit_and_half_of_each_is_chance() {
+    fn waits_double_up_to_a_limit_and_half_of_each_is_random() {
         let waits = |retry| -> Vec<f64> {
             (0..200).map(|_| backoff(Duration::from_millis(500), retry).as_secs_f64()).collect()
         };

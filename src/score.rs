@@ -1,4 +1,4 @@
-//! What the model says of one pair.
+//! The score of a document.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,20 +6,33 @@ use crate::kernels::sigmoid;
 use crate::tokenizer::{Encoding, Span};
 
 /// The score of one document for one query.
+///
+/// ```
+/// # fn main() -> crossrank::Result<()> {
+/// # if crossrank::ModelFiles::bundled_reranker().is_err() { return Ok(()) }
+/// let reranker = crossrank::Reranker::bundled()?;
+/// let pairs = [("what is a vector database", "Milvus is a vector database.")];
+/// let score = reranker.score(&pairs)?[0];
+/// assert!(score.score > 0.9 && score.logit > 2.0);
+/// assert!(!score.truncated && score.span.is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Score {
-    /// Relevance from 0 to 1: the sigmoid of `logit`.
+    /// The relevance, from 0 to 1: the sigmoid of `logit`.
     pub score: f32,
-    /// The model's output.
+    /// The output of the model.
     pub logit: f32,
-    /// The document was cut to fit the model.
+    /// Whether the document was cut to fit the model.
     pub truncated: bool,
-    /// The query was cut to fit the model.
+    /// Whether the query was cut to fit the model.
     pub query_truncated: bool,
-    /// Tokens that the model reads for it. Services do not say; from them it is 0.
+    /// The number of tokens that the model reads for the document, with the query. It is 0 in scores of
+    /// a remote service, which does not report it.
     pub tokens: usize,
-    /// The window of the document that the score is of, where it was split into windows.
+    /// The best window, whose score this is, if the document was split into windows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
 }
@@ -36,18 +49,19 @@ impl Score {
         }
     }
 
-    /// What [`Score::from_bytes`] reads.
+    /// Serializes the score for [`Score::from_bytes`].
     pub(crate) fn to_bytes(self) -> [u8; SCORE_BYTES] {
         let span = self.span.map_or([u32::MAX; 2], |span| [span.start as u32, span.end as u32]);
         let flags = u32::from(self.truncated) | u32::from(self.query_truncated) << 1;
         let words = [self.logit.to_bits(), self.tokens as u32, flags, span[0], span[1]];
         let mut bytes = [0; SCORE_BYTES];
-        for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
-            place.copy_from_slice(&word.to_le_bytes());
+        for (out, word) in bytes.chunks_exact_mut(4).zip(words) {
+            out.copy_from_slice(&word.to_le_bytes());
         }
         bytes
     }
 
+    /// Deserializes a score.
     pub(crate) fn from_bytes(bytes: &[u8; SCORE_BYTES]) -> Score {
         let word = |i: usize| u32::from_le_bytes(std::array::from_fn(|byte| bytes[i * 4 + byte]));
         let logit = f32::from_bits(word(0));
@@ -62,8 +76,8 @@ impl Score {
         }
     }
 
-    /// The score of a document of which another window has `self`: that of the better window. One
-    /// that is not a number is kept, so that it is noticed.
+    /// Combines the scores of two windows of a document: the better one, with the tokens of both. A NaN
+    /// is kept, so that it is noticed.
     fn or_better(self, other: Score) -> Score {
         let keep = self.logit.is_nan() || self.logit >= other.logit;
         let best = if keep { self } else { other };
@@ -76,10 +90,10 @@ impl Score {
     }
 }
 
-/// The length of [`Score::to_bytes`].
+/// The length of a serialized score.
 pub(crate) const SCORE_BYTES: usize = 20;
 
-/// The windows of one document, whose scores come one after another.
+/// The best window of a document, whose scores come one after another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BestWindow {
     left: usize,
@@ -87,12 +101,12 @@ pub(crate) struct BestWindow {
 }
 
 impl BestWindow {
-    /// Of a document that is scored in `count` windows.
+    /// For a document of `count` windows.
     pub fn new(count: usize) -> BestWindow {
         BestWindow { left: count, best: None }
     }
 
-    /// Adds the score of a window; the last one gives the document's.
+    /// Adds the score of a window. The last one gives the score of the document.
     pub fn add(&mut self, score: Score) -> Option<Score> {
         self.best = Some(self.best.map_or(score, |best| best.or_better(score)));
         self.left = self.left.saturating_sub(1);
@@ -133,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_is_not_a_number_is_not_lost() {
+    fn a_nan_of_a_window_is_not_lost() {
         for logits in [[f32::NAN, 1.0], [1.0, f32::NAN]] {
             let mut windows = BestWindow::new(2);
             assert_eq!(windows.add(window(0, logits[0])), None);

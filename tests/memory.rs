@@ -1,4 +1,5 @@
-//! What a call needs beside the model: a measured peak of the heap, in a test program of its own.
+//! The memory of a call, in addition to the model: a measured peak of the heap. It is a test binary of
+//! its own, because it replaces the allocator.
 
 mod common;
 
@@ -26,6 +27,6 @@ fn a_hundred_long_documents_need_little_memory() {
     let ranking = reranker.rerank(query, &documents, 100).unwrap();
     let peak = HEAP.peak_usage() - before;
     assert_eq!(ranking.results.len(), 100);
-    eprintln!("peak of {:.1} MiB beside the model", peak as f64 / MIB as f64);
+    eprintln!("peak of {:.1} MiB in addition to the model", peak as f64 / MIB as f64);
     assert!(peak <= 40 * MIB, "{peak} bytes");
 }

@@ -93,8 +93,15 @@ const BLOCK_TOKENS: usize = 128;
 impl Fused {
     /// Packs the encoder's weights for `kernel`. Outputs do not depend on which.
     pub fn new(encoder: Encoder, kernel: Kernel) -> Fused {
-        let Encoder { heads, words, positions, numbering, segments, embedding_norm: norm, .. } =
-            encoder;
+        let Encoder {
+            heads,
+            token_embeddings: words,
+            position_embeddings: positions,
+            position_scheme: numbering,
+            token_type_embeddings: segments,
+            embedding_norm: norm,
+            ..
+        } = encoder;
         Fused {
             kernel,
             heads,
@@ -250,7 +257,7 @@ impl Layer {
     fn new(kernel: Kernel, layer: model::Layer) -> Layer {
         let linear = |linear: &model::Linear| Linear::new(kernel, linear);
         let parts = [&layer.query, &layer.key, &layer.value];
-        let qkv = linear(&model::Linear::beside(parts));
+        let qkv = linear(&model::Linear::concat_columns(parts));
         parts.iter().for_each(|part| part.weights.release());
         Layer {
             qkv,

@@ -295,7 +295,7 @@ impl ModelFiles {
     /// [`ErrorKind::UnsupportedModel`] where the graph is no encoder that this library recognizes,
     /// [`ErrorKind::InvalidModel`] where it is damaged.
     pub async fn load_on_gpu(&self, adapter: &Adapter, precision: Precision) -> Result<Gpu> {
-        let config = Config::either(self)?;
+        let config = Config::reranker_or_embedder(self)?;
         let encoder = encoder(self, &config)?;
         let pooling = match config.output {
             Output::Embedding(pooling) => pooling,
@@ -324,7 +324,7 @@ impl ModelFiles {
     /// # Errors
     /// As [`ModelFiles::prepare`], and [`ErrorKind::Io`] where it cannot be written.
     pub fn prepare_to(&self, out: impl Write + Seek) -> Result<()> {
-        let config = Config::either(self)?;
+        let config = Config::reranker_or_embedder(self)?;
         let encoder = encoder(self, &config)?;
         prepared::write(&encoder, self, out).map_err(unwritten)
     }

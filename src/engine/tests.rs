@@ -137,10 +137,10 @@ fn another_numbering_than_the_configuration_s_is_not_recognized() {
     for (name, right, wrong) in cases {
         let graph = graphs.iter().find(|graph| graph.name == name).unwrap();
         let config = Config::reranker(&graph.files).unwrap();
-        assert_eq!(config.numbering, right, "{name}");
+        assert_eq!(config.position_scheme, right, "{name}");
         let onnx = Onnx::parse(graph.files.onnx.clone(), &BTreeMap::new()).unwrap();
         onnx.recognize(&config).unwrap();
-        let wrong = Config { numbering: wrong, max_length: 32, ..config };
+        let wrong = Config { position_scheme: wrong, max_length: 32, ..config };
         let reason = onnx.recognize(&wrong).err().unwrap().to_string();
         assert!(reason.contains("config.json") || reason.contains("model_type"), "{reason}");
     }
@@ -154,7 +154,7 @@ fn general_operators_count_positions() {
     for name in ["roberta", "xlm-roberta-dynamo", "xlm-roberta-tf5-sdpa"] {
         let graph = graphs.iter().find(|graph| graph.name == name).unwrap();
         let config = Config::reranker(&graph.files).unwrap();
-        let unknown = Config { numbering: None, ..config };
+        let unknown = Config { position_scheme: None, ..config };
         let engine = Engine::load(graph.files.clone(), &unknown).unwrap();
         assert!(engine.warning.is_some());
         for case in &graph.cases {
@@ -247,7 +247,7 @@ fn every_kernel_gives_the_same_vectors() {
 fn general_operators_give_vectors_too() {
     let files = ModelFiles::bundled_embedder().unwrap();
     let config = Config::embedder(&files, Pooling::Mean).unwrap();
-    let other = Config { numbering: None, ..config.clone() };
+    let other = Config { position_scheme: None, ..config.clone() };
     let sequences = [3u32, 12].map(|length| Encoding {
         ids: (0..length).map(|i| 101 + i * 37).collect(),
         type_ids: vec![0; length as usize],

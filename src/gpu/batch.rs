@@ -99,7 +99,7 @@ impl Sizes {
             groups,
         ];
         let fit = fit.into_iter().min().unwrap_or(0);
-        let positions = encoder.positions.rows;
+        let positions = encoder.position_embeddings.rows;
         if fit < positions {
             return Err(failed(format!(
                 "it has room for {fit} tokens, and the model reads up to {positions}"
@@ -115,11 +115,11 @@ impl Sizes {
             hidden,
             widest,
             widest_vector: head.max().unwrap_or(0).max(hidden),
-            words: encoder.words.rows,
-            word_scales: pack::row_scales(&encoder.words),
+            words: encoder.token_embeddings.rows,
+            word_scales: pack::row_scales(&encoder.token_embeddings),
             positions,
-            numbering: encoder.numbering,
-            segments: encoder.segments.as_ref().map_or(1, |table| table.rows),
+            numbering: encoder.position_scheme,
+            segments: encoder.token_type_embeddings.as_ref().map_or(1, |table| table.rows),
             tokens,
         })
     }

@@ -67,7 +67,7 @@ pub(super) fn table(table: &Table, hidden: usize) -> Packed {
 
 /// The scales of a table's rows, or one for all where its columns have scales or it is of floats.
 pub(super) fn row_scales(table: &Table) -> Vec<f32> {
-    match table.values.steps() {
+    match table.values.quantization() {
         Some((scales, _, true)) => scales.to_vec(),
         _ => vec![1.0],
     }

@@ -94,7 +94,7 @@ impl Plan {
 impl Layer {
     fn new(compiler: &mut Compiler, layer: &model::Layer, real: Real) -> Layer {
         let model::Layer { query, key, value, attention_output, intermediate, output, .. } = layer;
-        let qkv = model::Linear::beside([query, key, value]);
+        let qkv = model::Linear::concat_columns([query, key, value]);
         let mut linear = |of: &model::Linear, adds| Linear::new(compiler, of, adds, real);
         let qkv = linear(&qkv, false);
         let attention_output = linear(attention_output, true);

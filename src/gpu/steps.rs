@@ -121,9 +121,9 @@ pub(super) struct Embeddings {
 impl Embeddings {
     pub fn new(compiler: &mut Compiler, encoder: &Encoder, real: Real) -> Embeddings {
         let hidden = encoder.hidden();
-        let Packed { words, int8, mut columns } = pack::table(&encoder.words, hidden);
-        columns.extend(encoder.positions.values.to_f32(hidden));
-        match &encoder.segments {
+        let Packed { words, int8, mut columns } = pack::table(&encoder.token_embeddings, hidden);
+        columns.extend(encoder.position_embeddings.values.to_f32(hidden));
+        match &encoder.token_type_embeddings {
             Some(table) => columns.extend(table.values.to_f32(hidden)),
             None => columns.resize(columns.len() + hidden, 0.0),
         }
@@ -132,7 +132,7 @@ impl Embeddings {
             pipeline: compiler.compile(source::EMBED, real, &constants),
             words: compiler.device.upload(&words),
             others: compiler.device.upload(&columns),
-            rows: encoder.words.rows,
+            rows: encoder.token_embeddings.rows,
             hidden,
             real,
         }
@@ -224,7 +224,7 @@ impl Pool {
 
 /// The bytes of the largest binding of an encoder's weights.
 pub(super) fn largest_weights(encoder: &Encoder) -> u64 {
-    let bytes = |values: &Weights, elements: usize| match values.steps() {
+    let bytes = |values: &Weights, elements: usize| match values.quantization() {
         Some(_) => elements as u64,
         None => 4 * elements as u64,
     };
@@ -236,6 +236,7 @@ pub(super) fn largest_weights(encoder: &Encoder) -> u64 {
         let qkv = [&layer.query, &layer.key, &layer.value].map(of_linear).iter().sum();
         [qkv, of_linear(&layer.intermediate), of_linear(&layer.output)]
     });
-    let words = bytes(&encoder.words.values, encoder.words.rows * encoder.hidden());
+    let words =
+        bytes(&encoder.token_embeddings.values, encoder.token_embeddings.rows * encoder.hidden());
     linears.fold(words, u64::max)
 }

@@ -111,10 +111,13 @@ fn encoder(
     let (rows, words) = words;
     Encoder {
         heads,
-        words: Table { rows, values: words },
-        positions: Table { rows: 80, values: random.int8(80, hidden, false) },
-        numbering: PositionScheme::FromZero,
-        segments: Some(Table { rows: 2, values: Weights::Float(random.floats(2 * hidden).into()) }),
+        token_embeddings: Table { rows, values: words },
+        position_embeddings: Table { rows: 80, values: random.int8(80, hidden, false) },
+        position_scheme: PositionScheme::FromZero,
+        token_type_embeddings: Some(Table {
+            rows: 2,
+            values: Weights::Float(random.floats(2 * hidden).into()),
+        }),
         embedding_norm: random.norm(hidden),
         layers: all,
         head,

@@ -1,35 +1,36 @@
 //! Exact 16-bit sums of 8-bit products.
 //!
-//! `maddubs` multiplies activations `0..=255` with signed weights and adds the two products of a
-//! pair into 16 bits. Widening each such sum at once costs as much as the multiplication. It can
-//! wait for several blocks as long as no sum can overflow, whatever the activations are: when, over
-//! the weights that meet in one 16-bit lane, the positive ones add up to at most 128 and so do the
-//! negative ones (`128 * 255 = 32,640`).
+//! `maddubs` multiplies activations `0..=255` by signed weights and adds the two products of a
+//! pair in 16 bits. Widening each such sum at once costs as much as the multiplication. The sums of
+//! several blocks can be added before they are widened, provided that no sum can overflow, whatever
+//! the activations are. That holds if, among the weights that meet in one 16-bit lane, the positive
+//! ones add up to at most 128, and so do the magnitudes of the negative ones (`128 * 255 = 32,640`).
 //!
 //! Most weights are far from the ends of their range, so most lanes satisfy this over several
-//! blocks, and the few that do not are mended: what exceeds the limit is peeled off into an extra
-//! block, which is multiplied on its own and added to the same result. Any int8 matrix can be
-//! treated in this way and stays exact; only the number of extra blocks depends on its values.
+//! blocks. In the few lanes that do not, the excess is moved to an extra block, which is multiplied
+//! on its own and added to the same result. Every int8 matrix can be treated in this way and stays
+//! exact. Only the number of extra blocks depends on its values.
 
-use super::layout::{Block, Columns, GROUP, Packed};
-use super::simd::LANES;
+use super::isa::lanes::LANES;
+use super::layout::{Block, GROUP, MatrixI8, Packed};
 
-/// The most that the weights of one sign in one 16-bit lane may add up to.
+/// The largest sum of the magnitudes of one sign's weights in one 16-bit lane.
 const LIMIT: i32 = 128;
 
-/// Lanes of 16 bits in a block: pairs of inputs of a column.
+/// Lanes of 16 bits in a block. Each holds a pair of inputs of a column.
 const PAIRS: usize = LANES * GROUP / 2;
 
-/// How many blocks may share a 16-bit sum, with what one block then costs, in hundredths of what
-/// it costs alone. Measured on AMD Zen 3.
+/// How many blocks may share a 16-bit sum, and the cost of a block then, in hundredths of its cost
+/// alone. Measured on AMD Zen 3.
 const DEPTHS: [(usize, usize); 2] = [(1, 100), (2, 88)];
 
-/// What an extra block costs in the same unit.
+/// The cost of an extra block, in the same unit.
 const EXTRA_COST: usize = 105;
 
-/// Choose each panel's depth, and peel off what exceeds the limit at that depth.
-pub(super) fn peel(weights: &Columns) -> Packed {
-    let mut packed = Packed::in_groups_of::<GROUP>(weights);
+/// Packs a matrix: chooses the cheapest depth of each panel, and moves the excess at that depth to
+/// extra blocks.
+pub(super) fn pack(weights: &MatrixI8) -> Packed {
+    let mut packed = Packed::interleaved::<GROUP>(weights);
     let height = packed.height();
     for panel in 0..packed.shapes.len() {
         let blocks = &mut packed.blocks[panel * height..][..height];
@@ -37,7 +38,7 @@ pub(super) fn peel(weights: &Columns) -> Packed {
             .iter()
             .map(|&(depth, cost)| {
                 let mut kept = blocks.to_vec();
-                let extras = peel_panel(&mut kept, depth);
+                let extras = split_panel(&mut kept, depth);
                 (height * cost + extras.len() * EXTRA_COST, depth, kept, extras)
             })
             .min_by_key(|&(cost, ..)| cost)
@@ -53,49 +54,49 @@ pub(super) fn peel(weights: &Columns) -> Packed {
     packed
 }
 
-/// Peel one panel; its height is a multiple of `depth`.
-fn peel_panel(blocks: &mut [Block], depth: usize) -> Vec<(u16, Block)> {
+/// Moves the excess of one panel to extra blocks. The panel's height is a multiple of `depth`.
+fn split_panel(blocks: &mut [Block], depth: usize) -> Vec<(u16, Block)> {
     let mut extras = Vec::new();
     for (group, blocks) in blocks.chunks_exact_mut(depth).enumerate() {
-        while let Some(worst) = most_useful(blocks) {
-            let at = u16::try_from(group * depth + worst).expect("asserted by LinearI8::new");
-            extras.push((at, peel_block(blocks, worst)));
+        while let Some(block) = largest_share(blocks) {
+            let at = u16::try_from(group * depth + block).expect("asserted by LinearI8::new");
+            extras.push((at, move_excess(blocks, block)));
         }
     }
     extras
 }
 
-/// The block of the group that can give up most of what is too much; `None` where nothing is.
-fn most_useful(blocks: &[Block]) -> Option<usize> {
-    let mut gain = [0; 2];
+/// The block of the group that holds the largest share of the excess, or `None` if there is none.
+fn largest_share(blocks: &[Block]) -> Option<usize> {
+    let mut share = [0; 2];
     for pair in 0..PAIRS {
         for sign in [1, -1] {
             let excess = excess(blocks, pair, sign);
             if excess > 0 {
-                for (gain, block) in gain.iter_mut().zip(blocks) {
-                    *gain += part(block, pair, sign).min(excess);
+                for (share, block) in share.iter_mut().zip(blocks) {
+                    *share += part(block, pair, sign).min(excess);
                 }
             }
         }
     }
-    let best = (0..blocks.len()).max_by_key(|&b| gain[b])?;
-    (gain[best] > 0).then_some(best)
+    let best = (0..blocks.len()).max_by_key(|&b| share[b])?;
+    (share[best] > 0).then_some(best)
 }
 
-/// Move from one block of the group what exceeds the limit, as far as an extra block can hold it.
-fn peel_block(blocks: &mut [Block], from: usize) -> Block {
+/// Moves the excess out of one block of the group, as far as an extra block can hold it.
+fn move_excess(blocks: &mut [Block], from: usize) -> Block {
     let mut extra = Block::ZERO;
     for pair in 0..PAIRS {
         for sign in [1, -1] {
             let mut left = excess(blocks, pair, sign).min(LIMIT);
-            for place in [2 * pair, 2 * pair + 1] {
-                let value = i32::from(blocks[from].0[place]);
+            for index in [2 * pair, 2 * pair + 1] {
+                let value = i32::from(blocks[from].0[index]);
                 let moved = (value * sign).clamp(0, left);
                 left -= moved;
                 if moved > 0 {
-                    // Neither leaves -128..=127: both have the value's sign and at most its size.
-                    blocks[from].0[place] = (value - sign * moved) as i8;
-                    extra.0[place] = (sign * moved) as i8;
+                    // Both stay within -128..=127: they have the value's sign and at most its magnitude.
+                    blocks[from].0[index] = (value - sign * moved) as i8;
+                    extra.0[index] = (sign * moved) as i8;
                 }
             }
         }
@@ -103,12 +104,12 @@ fn peel_block(blocks: &mut [Block], from: usize) -> Block {
     extra
 }
 
-/// By how much the weights of one sign in one lane exceed the limit.
+/// The amount by which the weights of one sign in one lane exceed the limit.
 fn excess(blocks: &[Block], pair: usize, sign: i32) -> i32 {
     (blocks.iter().map(|block| part(block, pair, sign)).sum::<i32>() - LIMIT).max(0)
 }
 
-/// What a block's weights of one sign add to one lane.
+/// The sum of the magnitudes of a block's weights of one sign in one lane.
 fn part(block: &Block, pair: usize, sign: i32) -> i32 {
     let [a, b] = [block.0[2 * pair], block.0[2 * pair + 1]];
     (i32::from(a) * sign).max(0) + (i32::from(b) * sign).max(0)

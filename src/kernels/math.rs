@@ -1,11 +1,12 @@
 //! Elementary functions as one expression tree over lanes.
 //!
 //! None of them calls libm, whose results differ between platforms. A NaN stays a NaN. The
-//! polynomials and quotients were fitted for this crate in 40 digits (interpolation at Chebyshev
-//! nodes; for GELU, weighted least squares with Lawson's iteration); `tests_math.rs` holds them to
-//! f64 references.
+//! polynomials were fitted for this crate with 40 digits (interpolation at Chebyshev nodes; for
+//! GELU, weighted least squares with Lawson's iteration). `tests/math.rs` compares them with f64
+//! references.
 
-use super::simd::{F32x16, Isa, LANES, MAGIC};
+use super::isa::contract::Isa;
+use super::isa::lanes::{F32x16, LANES, ROUND_MAGIC};
 
 /// `c[0] + x c[1] + x^2 c[2] + ...`, by Horner's rule.
 #[inline(always)]
@@ -17,11 +18,12 @@ fn poly<I: Isa, const N: usize>(isa: I, x: I::F32, c: &[f32; N]) -> I::F32 {
     sum
 }
 
-/// Below this `e^x` is subnormal, and above [`EXP_HIGHEST`] infinite.
-const EXP_LOWEST: f32 = -87.3;
-const EXP_HIGHEST: f32 = 88.3;
+/// Below this, `e^x` is subnormal.
+const EXP_MIN: f32 = -87.3;
+/// Above this, `e^x` is infinite.
+const EXP_MAX: f32 = 88.3;
 
-/// The same polynomial as its even and odd powers, for the long ones: two chains that wait for each
+/// A long polynomial, split into even and odd powers: two chains of operations that wait for each
 /// other only once.
 #[inline(always)]
 fn long_poly<I: Isa, const N: usize>(isa: I, x: I::F32, even: &[f32; N], odd: &[f32; N]) -> I::F32 {
@@ -29,46 +31,46 @@ fn long_poly<I: Isa, const N: usize>(isa: I, x: I::F32, even: &[f32; N], odd: &[
     poly(isa, square, odd) * x + poly(isa, square, even)
 }
 
-/// `e^x`. Zero below -87.3 (no subnormal results) and infinite above 88.3.
+/// `e^x`. It is zero below -87.3, so that no result is subnormal, and infinite above 88.3.
 #[inline(always)]
 pub(super) fn exp<I: Isa>(isa: I, x: I::F32) -> I::F32 {
-    let (lowest, highest) = (isa.splat(EXP_LOWEST), isa.splat(EXP_HIGHEST));
+    let (lowest, highest) = (isa.splat(EXP_MIN), isa.splat(EXP_MAX));
     let value = exp_within(isa, x.max(lowest).min(highest));
     let value = x.if_lt(lowest, isa.splat(0.0), value);
     highest.if_lt(x, isa.splat(f32::INFINITY), value)
 }
 
-/// `e^x` where x is not above 0, as in a softmax, and never less than `e^-87.3`.
+/// `e^x` for x of at most 0, as in a softmax. It is never less than `e^-87.3`.
 #[inline(always)]
-pub(super) fn exp_not_above_1<I: Isa>(isa: I, x: I::F32) -> I::F32 {
-    exp_within(isa, x.max(isa.splat(EXP_LOWEST)))
+pub(super) fn exp_nonpositive<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+    exp_within(isa, x.max(isa.splat(EXP_MIN)))
 }
 
-/// `e^x` from [`EXP_LOWEST`] to [`EXP_HIGHEST`].
+/// `e^x` for x from [`EXP_MIN`] to [`EXP_MAX`].
 ///
-/// Reduced by Cody and Waite's two-part ln 2 to `|r| <= ln 2 / 2` ("Software Manual for the
-/// Elementary Functions", 1980), where `1 + r + r^2 p(r)` errs by 1e-8.
+/// The argument is reduced to `|r| <= ln 2 / 2` with Cody and Waite's two-part ln 2 ("Software Manual
+/// for the Elementary Functions", 1980). There the error of `1 + r + r^2 p(r)` is 1e-8.
 #[inline(always)]
 fn exp_within<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     const P: [f32; 5] = [0.5, 0.166_665_77, 0.041_666_554, 0.008_363_233, 0.001_392_625];
 
-    let shifted = x * isa.splat(core::f32::consts::LOG2_E) + isa.splat(MAGIC);
-    let n = shifted - isa.splat(MAGIC);
+    let shifted = x * isa.splat(core::f32::consts::LOG2_E) + isa.splat(ROUND_MAGIC);
+    let n = shifted - isa.splat(ROUND_MAGIC);
     let r = x - n * isa.splat(LN2_HIGH) - n * isa.splat(LN2_LOW);
     let e_r = r * r * poly(isa, r, &P) + r + isa.splat(1.0);
     e_r * shifted.pow2()
 }
 
-/// `x/2 (1 + erf(x / sqrt 2))`, within 1e-6 or, where it is above 1, 1e-6 of itself.
+/// `x/2 (1 + erf(x / sqrt 2))`, with an error of at most 1e-6, relative for results above 1.
 ///
-/// What it is below `max(x, 0)` is `|x|` times the normal distribution's upper tail at `|x|`: a
-/// polynomial up to 5.2, where the tail is 1e-7 and the polynomial zero.
+/// `max(x, 0)` exceeds it by `|x|` times the upper tail of the normal distribution at `|x|`. The tail
+/// is a polynomial up to 5.2, where it is 1e-7 and the polynomial zero.
 #[inline(always)]
 pub(super) fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const END: f32 = 5.2;
-    /// The tail at `END / 2 + t`, in even and odd powers of t.
+    /// The coefficients of the tail at `END / 2 + t`, of even and odd powers of t.
     const EVEN: [f32; 7] = [
         4.661_403e-3,
         1.765_392e-2,
@@ -92,7 +94,7 @@ pub(super) fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     x.max(zero) - z * long_poly(isa, z - isa.splat(END / 2.0), &EVEN, &ODD)
 }
 
-/// `tanh x`: an odd polynomial near zero, where the exponential form cancels.
+/// `tanh x`. Near zero, where the exponential form suffers from cancellation, it is an odd polynomial.
 #[inline(always)]
 pub(super) fn tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const NEAR: f32 = 0.6;
@@ -107,8 +109,8 @@ pub(super) fn tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
 }
 
 /// `x/2 (1 + tanh u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)` (Hendrycks and Gimpel 2016,
-/// arXiv:1606.08415), which is `x sigmoid(2u)`. It is zero from -12 downwards, where no `x^3` is
-/// infinite.
+/// arXiv:1606.08415), which is `x sigmoid(2u)`. Arguments below -12, whose result is zero, are taken as
+/// -12, so that no `x^3` is infinite.
 #[inline(always)]
 pub(super) fn gelu_tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     /// `2 sqrt(2/pi)`.
@@ -131,11 +133,11 @@ pub(super) fn sigmoid<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     one / (one + exp(isa, isa.splat(0.0) - x))
 }
 
-/// What a linear operation applies to its result.
+/// The function that a linear operation applies to its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     None,
-    /// The erf form.
+    /// The exact form, with erf.
     Gelu,
     /// The approximation by tanh.
     GeluTanh,
@@ -156,7 +158,7 @@ impl Activation {
     }
 }
 
-/// One lane of a function.
+/// Evaluates a function of lanes for a single number.
 pub(super) fn one_lane<I: Isa>(isa: I, f: impl Fn(I, I::F32) -> I::F32, x: f32) -> f32 {
     let lanes: [f32; LANES] = f(isa, isa.splat(x)).to_array();
     lanes[0]

@@ -1,20 +1,39 @@
-//! How an embedder makes vectors, by its own files or those of sentence-transformers.
+//! How an embedder makes vectors, according to `pooling.json` or the files of sentence-transformers.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{ModelFiles, Pooling, parse_json};
+use super::files::{ModelFiles, parse_json};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What makes a vector of a text, beside the encoder.
+/// How the states of a text's tokens are combined into one vector.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pooling {
+    /// By their mean.
+    Mean,
+    /// By taking the state of the first token.
+    First,
+}
+
+impl Pooling {
+    /// Its name in sentence-transformers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pooling::Mean => "mean",
+            Pooling::First => "cls",
+        }
+    }
+}
+
+/// How an embedder makes a vector of the output of its encoder.
 #[derive(Clone, Debug)]
 pub(crate) struct EmbeddingSettings {
     pub pooling: Pooling,
-    /// Vectors are divided by their length.
+    /// Whether vectors are divided by their length.
     pub normalize: bool,
-    /// The most tokens in a text, where it is said.
+    /// The maximum number of tokens in a text, if it is given.
     pub max_length: Option<usize>,
     pub query_prefix: String,
     pub document_prefix: String,
@@ -22,7 +41,7 @@ pub(crate) struct EmbeddingSettings {
 
 /// `pooling.json`.
 #[derive(Deserialize)]
-struct Own {
+struct PoolingJson {
     pooling: String,
     normalize: Option<bool>,
     max_seq_length: Option<usize>,
@@ -30,7 +49,7 @@ struct Own {
     prompts: Prompts,
 }
 
-/// Prefixes by the kind of text.
+/// Prefixes by the kind of the text.
 type Prompts = BTreeMap<String, Option<String>>;
 
 /// An element of `modules.json`.
@@ -42,9 +61,9 @@ struct Module {
     path: String,
 }
 
-/// `1_Pooling/config.json`: a flag for each way to pool, or the name of one.
+/// `1_Pooling/config.json`: a flag for each pooling mode, or the name of one.
 #[derive(Deserialize)]
-struct PoolingFile {
+struct PoolingConfig {
     pooling_mode: Option<String>,
     include_prompt: Option<bool>,
     #[serde(flatten)]
@@ -53,47 +72,50 @@ struct PoolingFile {
 
 /// `sentence_bert_config.json`.
 #[derive(Default, Deserialize)]
-struct Lengths {
+struct SentenceBertConfig {
     max_seq_length: Option<usize>,
     do_lower_case: Option<bool>,
 }
 
 /// `config_sentence_transformers.json`.
 #[derive(Default, Deserialize)]
-struct PromptFile {
+struct PromptConfig {
     #[serde(default)]
     prompts: Prompts,
     default_prompt_name: Option<String>,
 }
 
 impl EmbeddingSettings {
-    /// Reads the files of [`ModelFiles::EMBEDDING`], of which `pooling.json` goes before the others.
+    /// Parses the files of [`ModelFiles::EMBEDDING`]. `pooling.json` takes precedence over the others.
     pub fn parse(files: &ModelFiles) -> Result<EmbeddingSettings> {
-        let [own, modules, ..] = ModelFiles::EMBEDDING;
-        if let Some(json) = files.embedding.get(own) {
-            let own: Own = parse_json(own, json)?;
+        let [pooling, modules, ..] = ModelFiles::EMBEDDING;
+        if let Some(json) = files.embedding.get(pooling) {
+            let settings: PoolingJson = parse_json(pooling, json)?;
             return Ok(EmbeddingSettings {
-                pooling: named(&own.pooling)?,
-                normalize: own.normalize.unwrap_or(true),
-                max_length: own.max_seq_length,
-                query_prefix: prefix(&own.prompts, &["query"]),
-                document_prefix: prefix(&own.prompts, &["document"]),
+                pooling: pooling_by_name(&settings.pooling)?,
+                normalize: settings.normalize.unwrap_or(true),
+                max_length: settings.max_seq_length,
+                query_prefix: prefix(&settings.prompts, &["query"]),
+                document_prefix: prefix(&settings.prompts, &["document"]),
             });
         }
         let Some(json) = files.embedding.get(modules) else {
             return Err(Error::new(
                 ErrorKind::UnsupportedModel,
-                "nothing says how the model makes a vector of its tokens; add modules.json and \
+                "no file says how the model makes a vector of its tokens; add modules.json and \
                  1_Pooling/config.json of sentence-transformers, or a pooling.json such as \
                  {\"pooling\": \"mean\", \"normalize\": true}",
             ));
         };
-        of_modules(parse_json(modules, json)?, &files.embedding)
+        from_modules(parse_json(modules, json)?, &files.embedding)
     }
 }
 
-/// The settings of a model of sentence-transformers.
-fn of_modules(modules: Vec<Module>, files: &BTreeMap<String, Bytes>) -> Result<EmbeddingSettings> {
+/// The settings of a sentence-transformers model.
+fn from_modules(
+    modules: Vec<Module>,
+    files: &BTreeMap<String, Bytes>,
+) -> Result<EmbeddingSettings> {
     let [_, _, _, lengths, prompts] = ModelFiles::EMBEDDING;
     let (mut pooling, mut normalize) = (None, false);
     for Module { class, path } in modules {
@@ -105,18 +127,20 @@ fn of_modules(modules: Vec<Module>, files: &BTreeMap<String, Bytes>) -> Result<E
                     let message = format!("the model lacks {name}, which modules.json names");
                     Error::new(ErrorKind::InvalidModel, message)
                 })?;
-                pooling = Some(parse_json::<PoolingFile>(&name, json)?);
+                pooling = Some(parse_json::<PoolingConfig>(&name, json)?);
             }
             Some("Normalize") => normalize = true,
-            _ => return Err(unsupported(format!("its module {class} is none that runs here"))),
+            _ => return Err(unsupported(format!("its module {class} is not supported"))),
         }
     }
     let pooling = pooling.ok_or_else(|| unsupported("modules.json names no pooling".into()))?;
-    let Lengths { max_seq_length, do_lower_case } = optional(files, lengths)?;
+    let SentenceBertConfig { max_seq_length, do_lower_case } = optional(files, lengths)?;
     if do_lower_case == Some(true) {
-        return Err(unsupported("it has texts put in lower case before its tokenizer".into()));
+        return Err(unsupported(
+            "it converts texts to lower case before its tokenizer does".into(),
+        ));
     }
-    let PromptFile { prompts, default_prompt_name } = optional(files, prompts)?;
+    let PromptConfig { prompts, default_prompt_name } = optional(files, prompts)?;
     let default = default_prompt_name.as_deref().unwrap_or("");
     let settings = EmbeddingSettings {
         pooling: pooling.mode()?,
@@ -127,15 +151,15 @@ fn of_modules(modules: Vec<Module>, files: &BTreeMap<String, Bytes>) -> Result<E
     };
     let prompted = !(settings.query_prefix.is_empty() && settings.document_prefix.is_empty());
     if prompted && pooling.include_prompt == Some(false) {
-        return Err(unsupported("it leaves its prompt's tokens out of the vector".into()));
+        return Err(unsupported("it leaves the tokens of its prompt out of the vector".into()));
     }
     Ok(settings)
 }
 
-impl PoolingFile {
+impl PoolingConfig {
     fn mode(&self) -> Result<Pooling> {
         if let Some(name) = &self.pooling_mode {
-            return named(name);
+            return pooling_by_name(name);
         }
         let flags = self.others.iter().filter(|(_, value)| **value == true);
         let modes = flags.filter_map(|(name, _)| name.strip_prefix("pooling_mode_"));
@@ -143,22 +167,25 @@ impl PoolingFile {
             ["cls_token"] => Ok(Pooling::First),
             ["mean_tokens"] => Ok(Pooling::Mean),
             [] => Err(unsupported("its pooling names no mode".into())),
-            modes => named(&modes.join(" and ")),
+            modes => pooling_by_name(&modes.join(" and ")),
         }
     }
 }
 
-fn named(name: &str) -> Result<Pooling> {
+fn pooling_by_name(name: &str) -> Result<Pooling> {
     let known = [Pooling::Mean, Pooling::First].into_iter().find(|known| known.name() == name);
-    known.ok_or_else(|| unsupported(format!("its pooling is {name}; mean and cls run here")))
+    known.ok_or_else(|| {
+        unsupported(format!("its pooling is {name}; only mean and cls are supported"))
+    })
 }
 
-/// The first prompt that has one of the names.
+/// The prompt of the first name that has one.
 fn prefix(prompts: &Prompts, names: &[&str]) -> String {
     let found = names.iter().find_map(|&name| prompts.get(name)?.clone());
     found.unwrap_or_default()
 }
 
+/// An optional file, or its default.
 fn optional<T: Default + for<'a> Deserialize<'a>>(
     files: &BTreeMap<String, Bytes>,
     name: &str,

@@ -1,37 +1,30 @@
 //! An encoder as plain arrays, whatever file it came from.
 //!
-//! It is BERT's (Devlin et al. 2019, arXiv:1810.04805), of any size: RoBERTa (Liu et al. 2019,
+//! It is a BERT encoder (Devlin et al. 2019, arXiv:1810.04805) of any size. RoBERTa (Liu et al. 2019,
 //! arXiv:1907.11692), XLM-RoBERTa (Conneau et al. 2020, arXiv:1911.02116) and DistilBERT (Sanh et
-//! al. 2019, arXiv:1910.01108) have the same layers, and differ in positions, segments and head.
-//! Shapes: `hidden` is the width of a token, `[inputs, outputs]` of a matrix is row-major, so a
-//! layer computes `x w + b`.
+//! al. 2019, arXiv:1910.01108) have the same layers, and differ in positions, token types and head.
+//! `hidden` is the width of a token's state. Matrices are `[inputs, outputs]`, row-major, so a layer
+//! computes `x w + b`.
 
-use super::{Config, Output, QuantizeOnRead, Weights};
+use super::config::{Config, Output};
+use super::positions::PositionScheme;
+use super::quantize_on_read::QuantizeOnRead;
+use super::weights::Weights;
 
-/// A whole encoder: token ids to one logit, or to the states of the tokens.
+/// A whole encoder, from token ids to one logit, or to the states of the tokens.
 #[derive(Clone)]
 pub(crate) struct Encoder {
     pub heads: usize,
-    pub words: Table,
-    pub positions: Table,
-    pub numbering: PositionScheme,
-    /// Of one row where all tokens have the same segment, whatever the tokenizer says.
-    pub segments: Option<Table>,
+    pub token_embeddings: Table,
+    pub position_embeddings: Table,
+    pub position_scheme: PositionScheme,
+    /// A table of one row means that all tokens have type 0, whatever the tokenizer gives.
+    pub token_type_embeddings: Option<Table>,
     pub embedding_norm: Norm,
     pub layers: Vec<Layer>,
-    /// What makes a logit of a sequence's first state, one linear layer after another. A
-    /// bi-encoder has none.
+    /// The linear layers that make a logit of the state of a sequence's first token. A bi-encoder has
+    /// none.
     pub head: Vec<Linear>,
-}
-
-/// Which row of the table of positions a token has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PositionScheme {
-    /// The number of tokens before it.
-    FromZero,
-    /// RoBERTa's: the id of the padding token and the number of other tokens up to this one. The
-    /// padding token itself has its id, in a text too.
-    AfterPadding(u32),
 }
 
 /// One transformer layer.
@@ -42,7 +35,7 @@ pub(crate) struct Layer {
     pub value: Linear,
     pub attention_output: Linear,
     pub attention_norm: Norm,
-    /// The only one with an activation.
+    /// The only layer with an activation.
     pub intermediate: Linear,
     pub output: Linear,
     pub output_norm: Norm,
@@ -58,12 +51,12 @@ pub(crate) struct Linear {
     pub activation: Activation,
 }
 
-/// What follows a linear layer.
+/// The function that is applied to the result of a linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activation {
     None,
     Gelu,
-    /// GELU's approximation by tanh.
+    /// The approximation of GELU by tanh.
     GeluTanh,
     Relu,
     Tanh,
@@ -85,20 +78,21 @@ pub(crate) struct Norm {
 }
 
 impl Encoder {
-    /// The width of a token.
+    /// The width of a token's state.
     pub fn hidden(&self) -> usize {
         self.embedding_norm.gamma.len()
     }
 
-    /// Checks that every shape follows from the others, so that the engine need not.
+    /// Checks that all shapes fit each other, so that the engine need not.
     pub fn check(&self) -> Result<(), String> {
         let hidden = self.hidden();
         if hidden == 0 || self.heads == 0 || !hidden.is_multiple_of(self.heads) {
             return Err(format!("{} heads do not divide {hidden} elements", self.heads));
         }
-        let tables = [Some(&self.words), Some(&self.positions), self.segments.as_ref()];
+        let token_types = self.token_type_embeddings.as_ref();
+        let tables = [Some(&self.token_embeddings), Some(&self.position_embeddings), token_types];
         if tables.iter().flatten().any(|t| t.rows == 0 || !t.values.fit(t.rows, hidden)) {
-            return Err("an embedding table has another width than its norm".into());
+            return Err("the width of an embedding table is not that of its norm".into());
         }
         let is = |l: &Linear, inputs, outputs| {
             (l.inputs, l.outputs, l.activation) == (inputs, outputs, Activation::None)
@@ -115,7 +109,9 @@ impl Encoder {
             }
         }
         if !self.embedding_norm.fits(hidden) {
-            return Err("the embeddings' norm has a beta of another width".into());
+            return Err(
+                "the gamma and the beta of the embeddings' norm have different lengths".into()
+            );
         }
         let mut width = hidden;
         for linear in &self.head {
@@ -129,63 +125,14 @@ impl Encoder {
         }
         Ok(())
     }
-}
 
-impl Activation {
-    const NAMES: [(&str, Activation); 4] = [
-        ("gelu", Activation::Gelu),
-        ("gelu_tanh", Activation::GeluTanh),
-        ("relu", Activation::Relu),
-        ("tanh", Activation::Tanh),
-    ];
-
-    /// Its name in a prepared model.
-    pub fn name(self) -> Option<&'static str> {
-        Activation::NAMES.iter().find(|(_, one)| *one == self).map(|(name, _)| *name)
-    }
-
-    /// The one of a name in a prepared model.
-    pub fn named(name: &[u8]) -> Option<Activation> {
-        Activation::NAMES.iter().find(|(one, _)| one.as_bytes() == name).map(|(_, one)| *one)
-    }
-}
-
-impl PositionScheme {
-    /// The rows of a sequence's tokens.
-    pub fn rows(self, ids: &[u32]) -> Vec<u32> {
-        match self {
-            PositionScheme::FromZero => (0..ids.len() as u32).collect(),
-            PositionScheme::AfterPadding(padding) => {
-                let mut last = padding;
-                let row = |&id: &u32| {
-                    if id == padding {
-                        return padding;
-                    }
-                    last = last.saturating_add(1);
-                    last
-                };
-                ids.iter().map(row).collect()
-            }
-        }
-    }
-
-    /// The rows that no token but the padding has.
-    pub fn reserved(self) -> usize {
-        match self {
-            PositionScheme::FromZero => 0,
-            PositionScheme::AfterPadding(padding) => (padding as usize).saturating_add(1),
-        }
-    }
-}
-
-impl Encoder {
-    /// Whether it has what a configuration says.
+    /// Checks that the encoder has what a configuration promises.
     pub fn check_config(&self, config: &Config) -> Result<(), String> {
-        let (words, positions) = (self.words.rows, self.positions.rows);
-        let most_tokens = positions.saturating_sub(self.numbering.reserved());
-        if config.vocab_size.is_some_and(|size| size > words) || config.max_length > most_tokens {
+        let (tokens, positions) = (self.token_embeddings.rows, self.position_embeddings.rows);
+        let max_length = positions.saturating_sub(self.position_scheme.reserved());
+        if config.vocab_size.is_some_and(|size| size > tokens) || config.max_length > max_length {
             return Err(format!(
-                "its tables have {words} words and {positions} positions, fewer than config.json \
+                "its tables have {tokens} tokens and {positions} positions, fewer than config.json \
                  says"
             ));
         }
@@ -196,6 +143,48 @@ impl Encoder {
             _ => Ok(()),
         }
     }
+
+    /// Quantizes the token embeddings and the matrices of the layers to int8. Each is quantized when it
+    /// is read. The rest is a hundredth of the bytes and of the time of a large model.
+    ///
+    /// Matrices are quantized to `-limit..=limit` with a scale for each column, token embeddings to 8
+    /// bits with a scale for each row.
+    pub fn quantize_on_read(mut self, limit: i8) -> Result<Encoder, QuantizeError> {
+        let hidden = self.hidden();
+        let quantize = |values: &mut Weights, columns, by_row, limit| {
+            let Weights::Float(floats) = &*values else { return Err(QuantizeError::AlreadyInt8) };
+            let quantized = QuantizeOnRead::new(floats.clone(), columns, by_row, limit);
+            *values = Weights::QuantizeOnRead(quantized.ok_or(QuantizeError::NotFinite)?);
+            Ok(())
+        };
+        for layer in &mut self.layers {
+            let Layer { query, key, value, attention_output, intermediate, output, .. } = layer;
+            for linear in [query, key, value, attention_output, intermediate, output] {
+                quantize(&mut linear.weights, linear.outputs, false, limit)?;
+            }
+        }
+        quantize(&mut self.token_embeddings.values, hidden, true, i8::MAX)?;
+        Ok(self)
+    }
+}
+
+impl Activation {
+    const NAMES: [(&str, Activation); 4] = [
+        ("gelu", Activation::Gelu),
+        ("gelu_tanh", Activation::GeluTanh),
+        ("relu", Activation::Relu),
+        ("tanh", Activation::Tanh),
+    ];
+
+    /// Its name in a prepared model. [`Activation::None`] has none.
+    pub fn name(self) -> Option<&'static str> {
+        Activation::NAMES.iter().find(|(_, one)| *one == self).map(|(name, _)| *name)
+    }
+
+    /// The activation of that name in a prepared model.
+    pub fn from_name(name: &[u8]) -> Option<Activation> {
+        Activation::NAMES.iter().find(|(one, _)| one.as_bytes() == name).map(|(_, one)| *one)
+    }
 }
 
 impl Norm {
@@ -205,45 +194,21 @@ impl Norm {
 }
 
 impl Linear {
-    /// Layers of one input and without activations side by side: one product gives all their
-    /// outputs.
-    pub fn beside(parts: [&Linear; 3]) -> Linear {
+    /// Joins layers of the same input and without activations, so that one product gives the outputs of
+    /// all of them.
+    pub fn concat_columns(parts: [&Linear; 3]) -> Linear {
         let inputs = parts[0].inputs;
         let outputs = parts.iter().map(|p| p.outputs).sum();
         let bias = parts.iter().flat_map(|p| &p.bias).copied().collect();
-        let weights = Weights::beside(inputs, &parts.map(|p| (&p.weights, p.outputs)));
+        let weights = Weights::concat_columns(inputs, &parts.map(|p| (&p.weights, p.outputs)));
         Linear { inputs, outputs, weights, bias, activation: Activation::None }
     }
 }
 
-impl Encoder {
-    /// The encoder with its words and the layers' matrices in int8, each of which is rounded where it
-    /// is read. What is left takes a hundredth of a large model's bytes and time.
-    ///
-    /// Matrices go to `-limit..=limit` with a scale a column, words to 8 bits with a scale a row.
-    pub fn rounded(mut self, limit: i8) -> Result<Encoder, Refusal> {
-        let hidden = self.hidden();
-        let round = |values: &mut Weights, columns, by_row, limit| {
-            let Weights::Float(floats) = &*values else { return Err(Refusal::Int8) };
-            let rounded = QuantizeOnRead::new(floats.clone(), columns, by_row, limit);
-            *values = Weights::QuantizeOnRead(rounded.ok_or(Refusal::NotFinite)?);
-            Ok(())
-        };
-        for layer in &mut self.layers {
-            let Layer { query, key, value, attention_output, intermediate, output, .. } = layer;
-            for linear in [query, key, value, attention_output, intermediate, output] {
-                round(&mut linear.weights, linear.outputs, false, limit)?;
-            }
-        }
-        round(&mut self.words.values, hidden, true, i8::MAX)?;
-        Ok(self)
-    }
-}
-
-/// Why an encoder cannot be rounded to int8.
-pub(crate) enum Refusal {
-    /// It has int8 weights already.
-    Int8,
-    /// It has weights that are not finite.
+/// Why an encoder cannot be quantized to int8.
+pub(crate) enum QuantizeError {
+    /// Its weights are int8 already.
+    AlreadyInt8,
+    /// Some of its weights are not finite.
     NotFinite,
 }

@@ -1,13 +1,11 @@
-//! What tells one model from another.
+//! SHA-256 hashes of parts and of large files.
 
 use sha2::{Digest, Sha256};
 
-use super::ModelFiles;
 use super::mmap;
-use super::prepared::hash_of;
 
-/// Hashes parts one after another. Each is preceded by its length, so that no two lists of parts
-/// give the same bytes.
+/// Hashes a list of parts. The length of each part is hashed before it, so that no two lists give the
+/// same bytes.
 #[derive(Clone, Default)]
 pub(crate) struct Hasher(Sha256);
 
@@ -23,34 +21,7 @@ impl Hasher {
     }
 }
 
-impl ModelFiles {
-    /// What tells the model from others, in hexadecimal: a SHA-256 of what it computes with.
-    pub fn fingerprint(&self) -> String {
-        hexadecimal(&self.hasher(None).key())
-    }
-
-    /// Begins the hash of what a model computes with `fingerprint`, which stands for the files, or
-    /// is made of them: the SHA-256 of graph, tokenizer and configuration, and of the files beside
-    /// the graph.
-    pub(crate) fn hasher(&self, fingerprint: Option<&str>) -> Hasher {
-        let of_files = || match hash_of(&self.onnx) {
-            // It is of all the files, of which these may have been replaced since.
-            Some(hash) => {
-                let own = String::from_utf8(hash.to_vec()).unwrap_or_default();
-                [own, digest(&self.tokenizer), digest(&self.config)].join(" ")
-            }
-            None => {
-                let files = [&self.onnx, &self.tokenizer, &self.config].into_iter();
-                let hashes = files.chain(self.external.values()).map(|file| digest(file));
-                hashes.collect::<Vec<_>>().join(" ")
-            }
-        };
-        let fingerprint = fingerprint.map_or_else(of_files, str::to_owned);
-        Hasher::default().part(fingerprint.as_bytes())
-    }
-}
-
-/// The SHA-256 of bytes, of which a mapped file's need not be in memory all at once.
+/// The SHA-256 of bytes, in hexadecimal. Those of a mapped file are never in memory all at once.
 pub(super) fn digest(bytes: &[u8]) -> String {
     let mut hash = Sha256::new();
     for piece in bytes.chunks(1 << 20) {

@@ -1,8 +1,8 @@
-//! Files in memory without a copy: the one place outside `kernels` with unsafe code.
+//! Files mapped into memory: the only place outside `kernels` with unsafe code.
 //!
-//! A mapped file is in memory as far as it has been read, and the system can drop what it needs
-//! elsewhere. [`release`] drops what will not be read again, so that it does not count among what
-//! the process holds.
+//! The parts of a mapped file that have been read are in memory, and the system can drop them if it
+//! needs the memory elsewhere. [`release`] drops parts that will not be read again soon, so that they
+//! do not count as memory of the process.
 
 #![allow(unsafe_code)]
 
@@ -19,7 +19,7 @@ mod files {
     use bytes::Bytes;
     use memmap2::Mmap;
 
-    /// The files that are mapped now.
+    /// The files that are mapped at present.
     static MAPPED: Mutex<Vec<Weak<Mmap>>> = Mutex::new(Vec::new());
 
     struct Mapped(Arc<Mmap>);
@@ -30,18 +30,17 @@ mod files {
         }
     }
 
-    /// The content of a file, which must stay as it is: whoever renews it writes another file and
-    /// renames that to its name. A file that gets shorter ends the process (SIGBUS) when a part is read
-    /// that is gone.
+    /// Maps a file, whose content must not change. To replace it, write another file and rename that
+    /// to its name. If a file is truncated, reading the missing part ends the process (SIGBUS).
     ///
     /// # Errors
-    /// Where the system cannot map it.
+    /// If the system cannot map it.
     pub fn map(file: &File) -> io::Result<Bytes> {
-        // SAFETY: nothing in this process writes to the file or through the mapping, which is
-        // read-only. Another process that writes to the file, against what the documentation asks
-        // for, changes the bytes under the slice. That does no harm to memory here, because callers
-        // take nothing but numbers from it of which every bit pattern is one: lengths, offsets and
-        // text are copied before they are checked.
+        // SAFETY: the mapping is read-only, and nothing in this process writes to the file. Another
+        // process that writes to the file, although the documentation forbids it, changes the bytes
+        // under the slice. That does no harm to memory here: callers copy lengths, offsets and text
+        // before they check them, and otherwise read only numbers, for which every bit pattern is
+        // valid.
         let map = Arc::new(unsafe { Mmap::map(file)? });
         let mut mapped = MAPPED.lock().unwrap_or_else(PoisonError::into_inner);
         mapped.retain(|map| map.strong_count() > 0);
@@ -49,8 +48,8 @@ mod files {
         Ok(Bytes::from_owner(Mapped(map)))
     }
 
-    /// Lets go of the memory behind bytes of a mapped file, which are read again from the file
-    /// where they are wanted again. Does nothing with other bytes.
+    /// Releases the memory behind bytes of a mapped file. They are read from the file again when they
+    /// are needed. Does nothing if the bytes are not those of a mapped file.
     pub fn release(bytes: &[u8]) {
         #[cfg(unix)]
         {
@@ -65,9 +64,9 @@ mod files {
                 (offset + bytes.len() <= map.len()).then_some((map, offset))
             });
             if let Some((map, offset)) = of.filter(|_| !bytes.is_empty()) {
-                // SAFETY: the pages are those of a file, mapped shared and read-only: what is
-                // read of them later is what the file holds, as before. They are alive, because
-                // `bytes` is.
+                // SAFETY: the pages belong to a file that is mapped shared and read-only, so a later
+                // read gives the content of the file, as before. The mapping is alive, because `map`
+                // holds it.
                 let released = unsafe {
                     map.unchecked_advise_range(
                         memmap2::UncheckedAdvice::DontNeed,
@@ -75,7 +74,7 @@ mod files {
                         bytes.len(),
                     )
                 };
-                // It saves memory and changes nothing else, so that a refusal does no harm.
+                // Releasing saves memory and changes nothing else, so a failure does no harm.
                 drop(released);
             }
         }

@@ -6,7 +6,7 @@ use std::io::{Seek, Write};
 
 use crate::engine::{encoder, run_once, unwritten};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Config, Encoder, ModelFiles, Output, Refusal, prepared};
+use crate::model::{Config, Encoder, ModelFiles, Output, QuantizeError, prepared};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer, TextTokenizer, Truncation};
 
 pub use sample::SAMPLE;
@@ -66,15 +66,15 @@ impl ModelFiles {
         sample: &[(impl AsRef<str>, impl AsRef<str>)],
         out: impl Write + Seek,
     ) -> Result<Quantized> {
-        let config = Config::either(self)?;
+        let config = Config::reranker_or_embedder(self)?;
         let floats = encoder(self, &config)?;
-        let rounded = floats.clone().rounded(bits.limit()).map_err(|refusal| match refusal {
-            Refusal::Int8 => Error::new(
+        let rounded = floats.clone().quantize_on_read(bits.limit()).map_err(|error| match error {
+            QuantizeError::AlreadyInt8 => Error::new(
                 ErrorKind::UnsupportedModel,
                 "the model's weights are in int8 already; use it as it is, or quantize its export in \
                  f32",
             ),
-            Refusal::NotFinite => Error::new(
+            QuantizeError::NotFinite => Error::new(
                 ErrorKind::InvalidModel,
                 "the model has weights that are no finite numbers; export it again",
             ),

@@ -375,7 +375,7 @@ impl Reranker {
             LongDocuments::Truncate => None,
             LongDocuments::Windows => Some(WindowLimits {
                 pair: self.trained_tokens.unwrap_or(self.max_length()),
-                most: options.max_windows.unwrap_or(MAX_WINDOWS),
+                max_windows: options.max_windows.unwrap_or(MAX_WINDOWS),
             }),
         };
         Limits {

@@ -1,28 +1,34 @@
-//! Single texts.
+//! Encodings of single texts.
 
-use super::{Encoding, Tokenizer, Truncation, cut};
+use super::bounded::{BoundedTokenizer, truncate};
+use super::types::{Encoding, Truncation};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A tokenizer for single texts of at most `max_length` tokens.
-pub(crate) struct TextTokenizer(Tokenizer);
+/// A tokenizer for single texts.
+pub(crate) struct TextTokenizer(BoundedTokenizer);
 
 impl TextTokenizer {
-    /// Reads a `tokenizer.json`, for a model that knows `words` tokens, where that is said.
-    pub fn load(json: &[u8], max_length: usize, words: Option<usize>) -> Result<TextTokenizer> {
-        Tokenizer::load(json, false, max_length, words).map(TextTokenizer)
+    /// Loads a `tokenizer.json` for texts of at most `max_length` tokens. `vocab_size` is that of the
+    /// model, if it is known.
+    pub fn load(
+        json: &[u8],
+        max_length: usize,
+        vocab_size: Option<usize>,
+    ) -> Result<TextTokenizer> {
+        BoundedTokenizer::load(json, false, max_length, vocab_size).map(TextTokenizer)
     }
 
-    /// The most tokens in an encoding.
+    /// The maximum number of tokens in an encoding.
     pub fn max_length(&self) -> usize {
         self.0.max_length()
     }
 
     /// The token ids of a text. The error does not name the text.
     pub fn encode(&self, text: &str, truncation: Truncation) -> Result<Encoding> {
-        let Tokenizer { most, special_tokens, .. } = self.0;
+        let BoundedTokenizer { max_tokens, special_tokens, .. } = self.0;
         let tokens = self.0.tokenize(text, false)?;
         let length = tokens.len();
-        if truncation == Truncation::Never && length > most {
+        if truncation == Truncation::Never && length > max_tokens {
             return Err(Error::new(
                 ErrorKind::InputTooLarge,
                 format!(
@@ -33,7 +39,12 @@ impl TextTokenizer {
                 ),
             ));
         }
-        let (ids, type_ids) = self.0.inner.join(&[&cut(tokens, most, truncation)]);
-        Ok(Encoding { ids, type_ids, query_truncated: false, document_truncated: length > most })
+        let (ids, type_ids) = self.0.inner.join(&[&truncate(tokens, max_tokens, truncation)]);
+        Ok(Encoding {
+            ids,
+            type_ids,
+            query_truncated: false,
+            document_truncated: length > max_tokens,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! What several tests share.
+//! Helpers that several test binaries share.
 
 #![allow(dead_code)] // each test binary uses a part
 
@@ -10,19 +10,19 @@ use std::sync::OnceLock;
 use crossrank::{LongDocuments, ModelFiles, RerankOptions, Reranker};
 use serde::Deserialize;
 
-/// The repository's root.
+/// The root of the repository.
 pub fn root() -> PathBuf {
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap().to_owned()
 }
 
-/// The bundled model, loaded once a test binary.
+/// The bundled model, loaded once for each test binary.
 pub fn reranker() -> &'static Reranker {
     static RERANKER: OnceLock<Reranker> = OnceLock::new();
     RERANKER.get_or_init(|| Reranker::bundled().expect("the bundled model loads"))
 }
 
-/// Long documents are cut, as other implementations do.
+/// Options that cut long documents, as other implementations do.
 pub fn truncate() -> RerankOptions<'static> {
     let mut options = RerankOptions::default();
     options.long_documents = Some(LongDocuments::Truncate);
@@ -33,7 +33,7 @@ pub fn bundled_files() -> ModelFiles {
     ModelFiles::bundled_reranker().expect("the source tree holds the model")
 }
 
-/// `tests/data/golden.json`: pairs with what Hugging Face tokenizers and ONNX Runtime gave.
+/// `tests/data/golden.json`: pairs with the results of Hugging Face tokenizers and ONNX Runtime.
 #[derive(Deserialize)]
 pub struct Golden {
     pub pairs: Vec<GoldenPair>,
@@ -60,7 +60,7 @@ pub fn graph(name: &str) -> PathBuf {
     root().join("tests/data/graphs").join(name)
 }
 
-/// A pair of a graph's `expected.json`: what the tokenizers crate and others made of it.
+/// A pair in the `expected.json` of a graph, with the results of other implementations.
 #[derive(Deserialize)]
 pub struct GraphCase {
     pub query: String,
@@ -69,7 +69,7 @@ pub struct GraphCase {
     pub logits: GraphLogits,
 }
 
-/// What the f32 model gave, and the graph itself in ONNX Runtime.
+/// The logits of the f32 model in torch, and of the graph in ONNX Runtime.
 #[derive(Deserialize)]
 pub struct GraphLogits {
     pub torch: f32,
@@ -85,8 +85,8 @@ pub fn graph_cases(name: &str) -> Vec<GraphCase> {
     serde_json::from_slice::<Expected>(&text).unwrap().cases
 }
 
-/// The folder of evaluation sets, which are not in the repository. Without it a test says that
-/// it checked nothing.
+/// The folder of evaluation sets, which are not in the repository. Without it, a test says that it was
+/// skipped.
 pub fn eval_dir(test: &str) -> Option<PathBuf> {
     let dir = std::env::var_os("CROSSRANK_EVAL_DIR").map(PathBuf::from);
     if dir.is_none() {
@@ -95,7 +95,7 @@ pub fn eval_dir(test: &str) -> Option<PathBuf> {
     dir
 }
 
-/// A small generator of repeatable numbers (Marsaglia 2003, xorshift64).
+/// A generator of reproducible numbers (Marsaglia's xorshift64, 2003).
 pub struct Random(pub u64);
 
 impl Random {

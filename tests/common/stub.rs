@@ -1,6 +1,6 @@
-//! A loopback server that plays rerank services step by step; tests/data/remote/failures.json
-//! describes the steps. One more is for lists of numbers: `{"numbers": true}` scores each
-//! document by its number.
+//! A loopback server that imitates rerank services step by step. The steps are described in
+//! `tests/data/remote/failures.json`. In addition, `{"numbers": true}` scores each document, which must
+//! be a number, by that number.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -28,7 +28,7 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// The thread ends with the test program.
+    /// Starts the server on a thread that ends with the test program.
     pub fn start(steps: Vec<Value>) -> Stub {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -43,14 +43,14 @@ impl Stub {
         Stub { url, log }
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub fn log(&self) -> Vec<Request> {
         self.log.lock().unwrap().clone()
     }
 }
 
 fn serve(mut stream: TcpStream, steps: &[Value], log: &Mutex<Vec<Request>>) {
-    let Some(request) = read(&stream) else { return };
+    let Some(request) = parse_request(&stream) else { return };
     let body = request.body.clone();
     let step = {
         let mut log = log.lock().unwrap();
@@ -61,7 +61,7 @@ fn serve(mut stream: TcpStream, steps: &[Value], log: &Mutex<Vec<Request>>) {
     let _ = answer(step, &body, &mut stream);
 }
 
-fn read(stream: &TcpStream) -> Option<Request> {
+fn parse_request(stream: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {

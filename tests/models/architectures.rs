@@ -1,5 +1,5 @@
-//! Rerankers of other architectures than BERT through the public API: a folder with its own
-//! tokenizer, texts in, the logits of transformers out.
+//! Rerankers of architectures other than BERT, through the public API: their logits against those of
+//! transformers.
 
 use crate::common::{GraphCase, graph, graph_cases, truncate};
 use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
@@ -51,10 +51,10 @@ fn a_folder_of_each_architecture_gives_the_logits_of_torch() {
     }
 }
 
-/// A text that holds the padding token moves the positions of what follows in RoBERTa, and must not
-/// run out of the table where it fills all of it.
+/// In RoBERTa, padding tokens within a text change the positions of the tokens after them. The
+/// positions must stay within the table even if the whole text consists of them.
 #[test]
-fn padding_in_a_text() {
+fn padding_tokens_within_a_text() {
     for name in ["roberta", "xlm-roberta"] {
         let (files, cases) = model(name);
         let padded: Vec<GraphCase> =
@@ -66,20 +66,20 @@ fn padding_in_a_text() {
     }
 }
 
-/// The table of positions has the padding's row and those before it, which no token may take.
+/// In the table of positions, the row of the padding and those before it are reserved.
 #[test]
-fn the_most_tokens_follow_from_the_configuration_alone() {
-    for (name, most) in [("roberta", 64), ("xlm-roberta", 64), ("distilbert", 64)] {
+fn the_maximum_length_follows_from_the_configuration_alone() {
+    for (name, max_length) in [("roberta", 64), ("xlm-roberta", 64), ("distilbert", 64)] {
         let (mut files, cases) = model(name);
         files.tokenizer_config = None;
         let reranker = load(&files);
-        assert_eq!(reranker.max_length(), most, "{name}");
+        assert_eq!(reranker.max_length(), max_length, "{name}");
         check(name, &reranker, &cases, 1e-4);
     }
 }
 
 #[test]
-fn other_models_are_named_in_errors_and_warnings() {
+fn errors_and_warnings_name_unsupported_models() {
     let (mut files, _) = model("roberta");
     let config = files.config.clone();
     let edited = |model_type: &str, architecture: &str| {

@@ -1,4 +1,6 @@
-//! Damaged and unfitting models: each gives a named error, and nothing panics.
+//! Damaged and unsuitable models: each gives an error of the right kind, and nothing panics.
+
+use std::error::Error as _;
 
 use crate::common::{Random, bundled_files};
 use crossrank::{Bytes, ErrorKind, LoadOptions, ModelFiles, Reranker};
@@ -21,7 +23,7 @@ fn edited(json: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Bytes {
 }
 
 #[test]
-fn a_file_that_is_no_onnx() {
+fn a_file_that_is_not_onnx() {
     let mut files = bundled_files();
     for bytes in [&b""[..], b"PK\x03\x04", b"<html>404</html>", &[0xff; 4096]] {
         files.onnx = bytes.to_vec().into();
@@ -29,14 +31,14 @@ fn a_file_that_is_no_onnx() {
     }
 }
 
-/// A field of a message of Protocol Buffers that holds bytes.
+/// A field of bytes in a Protocol Buffers message.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let length = u8::try_from(bytes.len()).expect("the test's messages are short");
-    // A length of two bytes, whatever it is, so that longer fields need no other form.
+    // Every length is encoded in two bytes, so that short and long fields have the same form.
     [&[number << 3 | 2, length | 0x80, length >> 7][..], bytes].concat()
 }
 
-/// A node that reads `inputs` and gives `output`.
+/// A node with inputs and an output.
 fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
     let inputs = inputs.iter().flat_map(|name| field(1, name.as_bytes()));
     let fields = inputs.chain(field(2, output.as_bytes())).chain(field(4, operator.as_bytes()));
@@ -44,7 +46,7 @@ fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
 }
 
 #[test]
-fn graphs_that_run_in_a_circle() {
+fn graphs_with_a_cycle() {
     let end = |number: u8, name: &str| field(number, &field(1, name.as_bytes()));
     let graphs = [
         vec![node("Identity", &["input_ids"], "input_ids"), end(12, "input_ids")],
@@ -75,8 +77,8 @@ fn a_truncated_file() {
     }
 }
 
-/// Single flipped bytes in the graph's structure. Some leave a model that runs, which is fine;
-/// the others must come back as errors.
+/// Changes single bytes of a graph. Some changes leave a model that runs, which is fine. The others
+/// must give errors.
 #[test]
 fn mutated_files() {
     let folder = crate::common::root().join("tests/data/graphs/torchscript-14");
@@ -141,11 +143,13 @@ fn a_configuration_that_does_not_fit() {
     for bytes in [&b""[..], b"[]", b"\xff\xfe"] {
         files.config = bytes.to_vec().into();
         assert_eq!(kind(&files), ErrorKind::InvalidModel);
+        let error = Reranker::from_files(&files, LoadOptions::default()).err().unwrap();
+        assert!(error.source().unwrap().is::<serde_json::Error>(), "{error:?}");
     }
 }
 
 #[test]
-fn a_folder_that_is_no_model() {
+fn a_folder_that_is_not_a_model() {
     let folder = tempfile::tempdir().unwrap();
     let read = |name: &str| ModelFiles::read(folder.path().join(name)).err().unwrap();
     assert_eq!(read("missing").kind(), ErrorKind::Io);
@@ -156,10 +160,11 @@ fn a_folder_that_is_no_model() {
     let error = read("");
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(error.to_string().contains("tokenizer.json"), "{error}");
+    let source = error.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
+    assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
 }
 
-/// A copy of a small model whose weights lie beside its graph, in a folder of its own, with the
-/// graph's bytes edited.
+/// A copy, in a new folder, of a small model with external weights, whose graph is edited.
 fn with_external_data(edit: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
     let from = crate::common::root().join("tests/data/graphs/external-f32");
     let to = tempfile::tempdir().unwrap();
@@ -173,13 +178,13 @@ fn with_external_data(edit: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
     to
 }
 
-/// Puts `new` in the place of every `old`, which is as long: lengths before it stay right.
+/// Replaces every `old` by `new`, which has the same length, so that encoded lengths stay right.
 fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
     assert_eq!(old.len(), new.len());
-    let places: Vec<usize> =
+    let offsets: Vec<usize> =
         (0..=bytes.len() - old.len()).filter(|&at| bytes[at..].starts_with(old)).collect();
-    assert!(!places.is_empty(), "the file holds what is replaced");
-    for at in places {
+    assert!(!offsets.is_empty(), "the file contains what is replaced");
+    for at in offsets {
         bytes[at..at + new.len()].copy_from_slice(new);
     }
 }
@@ -190,7 +195,7 @@ fn weights_outside_the_folder() {
         let folder = with_external_data(|graph| {
             replace(graph, b"model.onnx_data", name.as_bytes());
         });
-        // It is not read where it is there either.
+        // It must not be read even if it exists.
         std::fs::write(folder.path().join("model.onnx_d"), [0; 30_000]).unwrap();
         let error = ModelFiles::read(folder.path()).err().unwrap();
         if name == "..............." {
@@ -203,7 +208,7 @@ fn weights_outside_the_folder() {
 }
 
 #[test]
-fn weights_that_are_missing_or_cut() {
+fn weights_that_are_missing_or_truncated() {
     let folder = with_external_data(|_| ());
     let files = ModelFiles::read(folder.path()).unwrap();
     assert!(Reranker::from_files(&files, LoadOptions::default()).is_ok());
@@ -229,8 +234,8 @@ fn weights_that_are_missing_or_cut() {
 }
 
 #[test]
-fn weights_in_places_that_are_none() {
-    // An entry of `external_data` is a key and a value, each after its number and its length.
+fn weights_with_invalid_offsets_or_lengths() {
+    // An entry of `external_data` is a key and a value. Each follows its field number and its length.
     for (key, digits) in [("offset", 5), ("length", 4)] {
         for filler in *b"9-e " {
             let folder = with_external_data(|graph| {

@@ -1,4 +1,4 @@
-//! Model files: other architectures, prepared and quantized ones, damaged ones.
+//! Model files: other architectures, prepared, quantized and damaged models.
 
 #[cfg(feature = "general")]
 mod architectures;

@@ -1,4 +1,4 @@
-//! Prepared models: the folder's scores, and clear errors for files that are damaged.
+//! Prepared models: they give the scores of the folder, and damaged files give clear errors.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -52,9 +52,9 @@ fn an_embedder_gives_the_vectors_of_the_folder() {
     assert_eq!(vectors(&prepared), vectors(&files));
 }
 
-/// Every export that is recognized, with weights of all kinds, against itself.
+/// Compares every recognized graph, with weights of all kinds, with its prepared model.
 #[test]
-fn every_recognised_graph_can_be_prepared() {
+fn every_recognized_graph_can_be_prepared() {
     let mut count = 0;
     for entry in fs::read_dir(root().join("tests/data/graphs")).unwrap() {
         let path = entry.unwrap().path();
@@ -82,8 +82,7 @@ fn every_recognised_graph_can_be_prepared() {
     assert!(count >= 40, "{count} graphs were prepared");
 }
 
-/// The format is safetensors: what its specification asks for, and each number where its type wants
-/// it.
+/// The file follows the specification of safetensors, and all numbers are aligned.
 #[test]
 fn the_file_is_laid_out_as_safetensors() {
     #[derive(Deserialize)]
@@ -115,27 +114,28 @@ fn the_file_is_laid_out_as_safetensors() {
 }
 
 #[test]
-fn a_file_that_is_cut_or_no_prepared_model() {
+fn a_file_that_is_truncated_or_not_a_prepared_model() {
     let whole = prepared();
     for length in [150, 4_000, whole.len() / 2, whole.len() - 1] {
         assert!(refused(&whole[..length]).contains("damaged"), "the first {length} bytes");
     }
     assert!(refused(&[whole, b"x"].concat()).contains("damaged"));
     for bytes in [&b""[..], b"PK\x03\x04", &whole[..20], &bundled_files().onnx[..1000]] {
-        assert!(refused(bytes).contains("no prepared model"));
+        assert!(refused(bytes).contains("not a prepared model"));
     }
 }
 
 #[test]
 fn a_file_of_another_version() {
     let mut file = prepared().to_vec();
-    let place = file.windows(14).position(|part| part == b"\"crossrank\":\"2").unwrap();
-    file[place + 13] = b'1';
+    let offset = file.windows(14).position(|part| part == b"\"crossrank\":\"2").unwrap();
+    file[offset + 13] = b'1';
     let message = refused(&file);
     assert!(message.contains("version 1") && message.contains("prepare it again"), "{message}");
 }
 
-/// The hash finds any change; behind it, what a wrong header says becomes an error too.
+/// The hash detects every change. Without the hash, a wrong header gives an error too, or a model that
+/// runs.
 #[test]
 fn mutated_files() {
     let folder = root().join("tests/data/graphs/int8-tensor");

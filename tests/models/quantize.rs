@@ -1,4 +1,4 @@
-//! int8 weights of float ones: as close as ONNX Runtime's, and clear refusals.
+//! Quantization of float weights to int8: as accurate as ONNX Runtime's, with clear errors.
 
 use std::io::Cursor;
 
@@ -18,7 +18,7 @@ fn load(files: &ModelFiles) -> Reranker {
     Reranker::from_files(files, LoadOptions::default()).unwrap()
 }
 
-/// The mean and the largest of distances.
+/// The mean and the maximum of distances.
 fn summary(distances: impl Iterator<Item = f32>) -> (f32, f32) {
     let distances: Vec<f32> = distances.collect();
     (
@@ -27,7 +27,7 @@ fn summary(distances: impl Iterator<Item = f32>) -> (f32, f32) {
     )
 }
 
-/// Of the same weights, by torch in f32.
+/// The floats are the logits of torch in f32, with the same weights.
 #[test]
 fn logits_are_no_further_from_floats_than_those_of_onnx_runtime() {
     for (floats, theirs) in [
@@ -52,20 +52,20 @@ fn logits_are_no_further_from_floats_than_those_of_onnx_runtime() {
         let (eight, seven) = (ours(Bits::Eight), ours(Bits::Seven));
         eprintln!("{floats}: {eight:?}, in 7 bits {seven:?}, ONNX Runtime's {of_theirs:?}");
         assert!(eight.0 <= of_theirs.0 && eight.1 <= of_theirs.1, "{floats}: {eight:?}");
-        // In so small a model the luck of a few roundings decides.
+        // In such a small model, the result depends on the chance of a few roundings.
         assert!(seven.0 < 0.2, "{floats}: {seven:?}");
     }
 }
 
-/// Floats of 16 bits, beside the graph, transposed, or prepared before.
+/// Floats of 16 bits, external or transposed floats, and those of a prepared model.
 #[test]
-fn the_error_is_told_of_every_kind_of_floats() {
+fn the_error_is_reported_for_every_kind_of_floats() {
     for name in ["torchscript-18-tf5", "external-f32", "dynamo-20", "other-half"] {
         let files = ModelFiles::read(graph(name)).unwrap();
         let (quantized, file) = quantize(&files, Bits::Seven, &SAMPLE);
-        let rounded = load(&ModelFiles::from_prepared(file.clone()).unwrap());
+        let quantized_model = load(&ModelFiles::from_prepared(file.clone()).unwrap());
         let logits = |reranker: &Reranker| reranker.score(&SAMPLE).unwrap();
-        let pairs = logits(&load(&files)).into_iter().zip(logits(&rounded));
+        let pairs = logits(&load(&files)).into_iter().zip(logits(&quantized_model));
         let (mean, largest) = summary(pairs.map(|(a, b)| (a.logit - b.logit).abs()));
         assert_eq!((quantized.pairs, quantized.largest), (SAMPLE.len(), largest), "{name}");
         assert!((quantized.mean - mean).abs() < 1e-6, "{name}: {mean}, {quantized:?}");
@@ -76,7 +76,7 @@ fn the_error_is_told_of_every_kind_of_floats() {
         let plain = quantize(&files, Bits::Seven, &SAMPLE[..1]);
         assert!(
             plain.1 == file && plain.0.pairs == 1,
-            "{name}: the sample changes the report alone"
+            "{name}: the sample changes only the report"
         );
     }
 }
@@ -87,7 +87,7 @@ fn an_embedder_is_compared_by_its_vectors() {
     let mut files = ModelFiles::from_prepared(graph.prepare().unwrap()).unwrap();
     let pooling = br#"{"pooling": "mean"}"#;
     files.embedding = [("pooling.json".to_owned(), pooling.as_slice().into())].into();
-    // Without a label, as bi-encoders are.
+    // Bi-encoders have no label.
     let mut config: serde_json::Value = serde_json::from_slice(&files.config).unwrap();
     config.as_object_mut().unwrap().retain(|key, _| !key.contains("label"));
     files.config = serde_json::to_vec(&config).unwrap().into();
@@ -105,7 +105,7 @@ fn an_embedder_is_compared_by_its_vectors() {
 }
 
 #[test]
-fn what_is_int8_or_unknown_is_refused() {
+fn models_that_are_int8_or_not_recognized_are_refused() {
     let refused = |files: &ModelFiles| {
         let error = files.quantize_to(Bits::Seven, &SAMPLE, Cursor::new(Vec::new())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsupportedModel, "{error}");
@@ -119,13 +119,13 @@ fn what_is_int8_or_unknown_is_refused() {
 }
 
 #[test]
-fn weights_that_are_no_numbers_are_refused() {
+fn weights_that_are_not_finite_are_refused() {
     let whole = ModelFiles::read(graph("external-f32")).unwrap();
     let data = &whole.external["model.onnx_data"];
-    // In the table of words, and in the last matrix.
-    for place in [0, data.len() - 4] {
+    // In the token embeddings, and in the last matrix.
+    for offset in [0, data.len() - 4] {
         let mut bytes = data.to_vec();
-        bytes[place..place + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        bytes[offset..offset + 4].copy_from_slice(&f32::NAN.to_le_bytes());
         let files = ModelFiles {
             external: [("model.onnx_data".to_owned(), bytes.into())].into(),
             ..whole.clone()

@@ -1,12 +1,12 @@
-//! A pair's logit has the same bits alone, in any batch, in any order, with any number of
-//! threads, and on every platform.
+//! The logit of a pair has the same bits alone, in any batch, in any order, with any number of threads,
+//! and on every platform.
 
 use crate::common::{Random, bundled_files, golden, reranker, root, truncate};
 use crossrank::{LoadOptions, Reranker};
 
-/// `data/logit-bits.json`: the logits of the golden pairs. The JavaScript tests hold node and
-/// browsers against the same file. Only a change of the model or of the arithmetic may change
-/// it: `CROSSRANK_UPDATE=1 cargo test --release --test bits` writes it again.
+/// `data/logit-bits.json` contains the logits of the golden pairs. The JavaScript tests compare Node.js
+/// and browsers with the same file. Only a change of the model or of the arithmetic may change it:
+/// `CROSSRANK_UPDATE=1 cargo test --release --test scoring bits` writes it.
 #[test]
 fn golden_pairs_have_golden_bits() {
     let golden = golden();
@@ -66,7 +66,7 @@ fn random_batches_change_no_bit() {
     }
 }
 
-/// Enough text that several full batches go to several threads.
+/// The text fills several batches for several threads.
 #[test]
 fn long_lists_change_no_bit() {
     let golden = golden();

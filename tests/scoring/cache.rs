@@ -1,5 +1,5 @@
-//! The score cache and the options of a call: what costs a score, what does not, and that none
-//! of it changes one.
+//! The score cache and the options of a call: which documents are scored, and that neither changes a
+//! score.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ fn cost(reranker: &Reranker, query: &str, documents: &[&str], options: &RerankOp
 }
 
 #[test]
-fn what_was_scored_costs_nothing_and_has_the_same_bits() {
+fn cached_scores_cost_nothing_and_have_the_same_bits() {
     let cache = Arc::new(ScoreCache::new(1 << 20));
     let cached = cached(&bundled_files(), &cache);
     let default = RerankOptions::default();
@@ -53,11 +53,15 @@ fn what_was_scored_costs_nothing_and_has_the_same_bits() {
         let logits = reranker.score_pending(&pending, &|| false).unwrap();
         reranker.finish(pending, &logits).unwrap()
     };
-    assert_eq!(scored(&cached), scored(reranker()), "tokens and marks of cuts are kept, too");
+    assert_eq!(
+        scored(&cached),
+        scored(reranker()),
+        "token counts and truncation flags are kept, too"
+    );
 }
 
 #[test]
-fn other_models_and_other_cuts_are_other_scores() {
+fn other_models_and_other_options_do_not_share_scores() {
     let cache = Arc::new(ScoreCache::new(1 << 20));
     let mut files = bundled_files();
     let one = cached(&files, &cache);
@@ -81,9 +85,8 @@ fn other_models_and_other_cuts_are_other_scores() {
     assert_eq!(cost(&other, QUERY, &DOCUMENTS, &RerankOptions::default()), 4);
 }
 
-/// Threads that share a cache too small for their lists evict each other's scores all the time.
 #[test]
-fn one_cache_tells_lengths_of_one_model_apart() {
+fn one_cache_distinguishes_maximum_lengths_of_a_model() {
     let cache = Arc::new(ScoreCache::new(1 << 20));
     let mut options = LoadOptions::default();
     (options.cache, options.max_length) = (Some(cache.clone()), Some(16));
@@ -94,6 +97,7 @@ fn one_cache_tells_lengths_of_one_model_apart() {
     assert_eq!(ranking, reranker().rerank(QUERY, &DOCUMENTS, 4).unwrap());
 }
 
+/// Threads that share a cache too small for their lists evict each other's scores all the time.
 #[test]
 fn a_full_cache_changes_no_score() {
     let cache = Arc::new(ScoreCache::new(1000));
@@ -136,7 +140,7 @@ fn a_cancelled_call_ends_between_batches() {
 }
 
 #[test]
-fn texts_are_cut_as_asked() {
+fn texts_are_cut_as_requested() {
     let logit = |document: &str, options: &RerankOptions| {
         let ranking = reranker().rerank_with(QUERY, &[document], options)?;
         Ok::<_, crossrank::Error>((ranking.results[0].logit, ranking.results[0].truncated))
@@ -160,7 +164,7 @@ fn texts_are_cut_as_asked() {
     assert!(error.to_string().contains("document 0"), "{error}");
     assert!(!logit("vector", &never).unwrap().1);
     never.max_document_tokens = Some(5);
-    assert!(logit(&long, &never).unwrap().1, "that the document's own limit cuts is no error");
+    assert!(logit(&long, &never).unwrap().1, "cutting by the limit of a document is not an error");
 
     for bad in [3, 513, 0] {
         let mut options = RerankOptions::default();

@@ -1,5 +1,5 @@
-//! Vectors against ONNX Runtime's (`data/embedding-golden.json`), their bits, and the files that
-//! say how they are made.
+//! Vectors: against those of ONNX Runtime (`data/embedding-golden.json`), their bits, and the files
+//! that say how they are made.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -84,15 +84,16 @@ fn vectors_are_as_close_to_fp32_as_onnx_runtimes_int8() {
         (cosines.iter().copied().fold(1.0, f32::min), mean)
     };
     let (ours, onnx_runtime) = (summary(&ours), summary(&onnx_runtime));
-    println!("cosine with the fp32 vector, least and mean");
+    println!("cosine with the fp32 vector, minimum and mean");
     println!("crossrank         {:.4} {:.4}", ours.0, ours.1);
     println!("ONNX Runtime int8 {:.4} {:.4}", onnx_runtime.0, onnx_runtime.1);
     assert!(ours.0 > 0.99 && ours.0 >= onnx_runtime.0 && ours.1 >= onnx_runtime.1);
 }
 
-/// `data/embedding-bits.json`: the fingerprint, and a hash of each golden text's vector, which the
-/// JavaScript tests hold node and browsers against. `CROSSRANK_UPDATE=1 cargo test --release --test
-/// embedder` writes it again.
+/// `data/embedding-bits.json` contains the fingerprint, and a hash of the vector of each golden text.
+/// The JavaScript tests compare Node.js and browsers with it.
+/// `CROSSRANK_UPDATE=1 cargo test --release --features bundled-embedder --test scoring embedder` writes
+/// it.
 #[test]
 fn golden_texts_have_golden_bits() {
     let vectors = embedder().embed(&texts()).unwrap();
@@ -107,13 +108,13 @@ fn golden_texts_have_golden_bits() {
     assert_eq!(found, expected);
 }
 
-/// FNV-1a of the elements' bits, a word at a time.
+/// FNV-1a of the bits of the elements, one word at a time.
 fn hash(vector: &[f32]) -> u32 {
     vector.iter().fold(0x811c_9dc5, |hash, x| (hash ^ x.to_bits()).wrapping_mul(0x0100_0193))
 }
 
 #[test]
-fn neither_batch_nor_thread_nor_step_changes_a_bit() {
+fn batches_threads_and_steps_change_no_bit() {
     let texts = texts();
     let alone: Vec<Vec<u32>> =
         texts.iter().map(|text| bits(&embedder().embed(&[text]).unwrap()[0])).collect();
@@ -144,7 +145,7 @@ fn neither_batch_nor_thread_nor_step_changes_a_bit() {
 }
 
 #[test]
-fn long_texts_are_cut_where_the_caller_says() {
+fn long_texts_are_cut_as_requested() {
     let long = "river ".repeat(400);
     assert_eq!(embedder().max_length(), 256);
     let encode = |truncation| embedder().encode(&long, TextKind::Document, truncation);
@@ -197,9 +198,9 @@ const MEAN: &str = r#"{"word_embedding_dimension": 384, "pooling_mode_cls_token"
     "pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": false}"#;
 const CLS: &str = r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#;
 
-/// The layout that sentence-transformers writes gives what `pooling.json` does.
+/// A folder in the layout of sentence-transformers gives the same vectors as `pooling.json`.
 #[test]
-fn folders_of_sentence_transformers_are_read() {
+fn folders_of_sentence_transformers_are_loaded() {
     let texts = ["Milvus is a vector database.", "a river in winter"];
     let expected = embedder().embed(&texts).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -222,7 +223,7 @@ fn folders_of_sentence_transformers_are_read() {
 }
 
 #[test]
-fn pooling_and_normalization_are_the_files() {
+fn pooling_and_normalization_follow_the_files() {
     let text = ["Milvus is a vector database."];
     let unit = &embedder().embed(&text).unwrap()[0];
     let length = |vector: &[f32]| dot(vector, vector).sqrt();
@@ -246,20 +247,21 @@ fn pooling_and_normalization_are_the_files() {
 }
 
 #[test]
-fn prefixes_go_before_texts() {
+fn texts_are_prefixed() {
     let prompts = r#"{"prompts": {"query": "query: ", "passage": "passage: "}}"#;
     let files = with(&[
         ("modules.json", MODULES),
         ("1_Pooling/config.json", MEAN),
         ("config_sentence_transformers.json", prompts),
     ]);
-    let own = r#"{"pooling": "mean", "prompts": {"query": "query: ", "document": "passage: "}}"#;
+    let pooling_json =
+        r#"{"pooling": "mean", "prompts": {"query": "query: ", "document": "passage: "}}"#;
     let plain = || with(&[("pooling.json", r#"{"pooling": "mean"}"#)]);
     let (river, query, passage) = ("a river", "query: a river", "passage: a river");
     let expected = embedder().embed(&[query, passage, river]).unwrap();
     for embedder in [
         load(&files, |_| ()),
-        load(&with(&[("pooling.json", own)]), |_| ()),
+        load(&with(&[("pooling.json", pooling_json)]), |_| ()),
         load(&plain(), |options| {
             options.query_prefix = Some("query: ".into());
             options.document_prefix = Some("passage: ".into());
@@ -274,7 +276,7 @@ fn prefixes_go_before_texts() {
 }
 
 #[test]
-fn what_no_vector_can_be_made_of_is_refused() {
+fn models_that_give_no_vectors_are_refused() {
     let refused = |settings: &[(&str, &str)], kind, says: &str| {
         let error = Embedder::from_files(&with(settings), EmbedderOptions::default());
         let error = error.err().unwrap_or_else(|| panic!("{settings:?} loads"));
@@ -299,20 +301,20 @@ fn what_no_vector_can_be_made_of_is_refused() {
     let prompts = ("config_sentence_transformers.json", r#"{"prompts": {"query": "find "}}"#);
     refused(&[("modules.json", MODULES), (pooling, outside), prompts], unsupported, "prompt");
 
-    // The reranker's graph gives logits.
+    // The graph of a reranker gives logits.
     let reranker = ModelFiles { embedding: files().embedding, ..crate::common::bundled_files() };
     let error = Embedder::from_files(&reranker, EmbedderOptions::default()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
 }
 
 #[test]
-fn a_fingerprint_is_the_models_and_its_settings() {
+fn a_fingerprint_depends_on_the_model_and_its_settings() {
     let fingerprint = |files: &ModelFiles, edit: fn(&mut EmbedderOptions)| {
         load(files, edit).fingerprint().to_owned()
     };
-    let own = fingerprint(&files(), |_| ());
-    assert_eq!(own.len(), 64);
-    assert_eq!(fingerprint(&files(), |options| options.threads = Some(1)), own);
+    let bundled = fingerprint(&files(), |_| ());
+    assert_eq!(bundled.len(), 64);
+    assert_eq!(fingerprint(&files(), |options| options.threads = Some(1)), bundled);
     let others = [
         fingerprint(&with(&[("pooling.json", r#"{"pooling": "cls"}"#)]), |_| ()),
         fingerprint(&files(), |options| options.max_length = Some(128)),
@@ -320,21 +322,21 @@ fn a_fingerprint_is_the_models_and_its_settings() {
         fingerprint(&files(), |options| options.fingerprint = Some("another".into())),
     ];
     for (i, other) in others.iter().enumerate() {
-        assert!(*other != own && !others[..i].contains(other), "{i}");
+        assert!(*other != bundled && !others[..i].contains(other), "{i}");
     }
 }
 
 #[test]
-fn progress_is_told_and_a_cancelled_call_ends() {
+fn progress_is_reported_and_a_cancelled_call_ends() {
     let texts = texts();
-    let most = AtomicUsize::new(0);
+    let max_done = AtomicUsize::new(0);
     let progress = |done| {
-        most.fetch_max(done, Ordering::Relaxed);
+        max_done.fetch_max(done, Ordering::Relaxed);
     };
     let mut options = EmbedOptions::default();
     options.progress = Some(&progress);
     embedder().embed_with(&texts, &options).unwrap();
-    assert_eq!(most.load(Ordering::Relaxed), texts.len());
+    assert_eq!(max_done.load(Ordering::Relaxed), texts.len());
 
     let begun = AtomicBool::new(false);
     let cancelled = || begun.swap(true, Ordering::Relaxed);

@@ -8,13 +8,13 @@ fn token_ids_equal_hugging_face() {
     for pair in golden.pairs {
         let encoding = crate::common::reranker().encode(&pair.query, &pair.passage).unwrap();
         assert_eq!(encoding.ids, pair.input_ids, "ids of pair {}", pair.id);
-        assert_eq!(encoding.type_ids, pair.token_type_ids, "segments of pair {}", pair.id);
+        assert_eq!(encoding.type_ids, pair.token_type_ids, "token types of pair {}", pair.id);
         if encoding.document_truncated || encoding.query_truncated {
             assert_eq!(encoding.ids.len(), 512, "pair {}", pair.id);
             truncated += 1;
         }
     }
-    assert!(truncated >= 5, "the file holds over-long pairs, and {truncated} were cut");
+    assert!(truncated >= 5, "the file contains pairs that are too long, and {truncated} were cut");
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn logits_are_as_close_to_fp32_as_onnx_runtimes_int8() {
     };
     let ours = differences(&mut scores.iter().map(|s| s.logit));
     let onnx_runtime = differences(&mut golden.pairs.iter().map(|p| p.logit_int8_onnxruntime));
-    println!("|logit - fp32 logit|, mean and largest");
+    println!("|logit - fp32 logit|, mean and maximum");
     println!("crossrank         {:.3} {:.3}", ours.0, ours.1);
     println!("ONNX Runtime int8 {:.3} {:.3}", onnx_runtime.0, onnx_runtime.1);
     assert!(ours.0 <= onnx_runtime.0 && ours.1 <= onnx_runtime.1);

@@ -1,5 +1,5 @@
-//! What the bundled models answer: against Hugging Face tokenizers and ONNX Runtime, to the bit, and
-//! through every option of a call.
+//! The results of the bundled models: against Hugging Face tokenizers and ONNX Runtime, bit for bit on
+//! every platform, and with every option of a call.
 
 mod bits;
 mod cache;

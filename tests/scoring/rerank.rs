@@ -1,4 +1,4 @@
-//! The public calls on the bundled model: order, truncation, batches, threads, bad arguments.
+//! The public calls with the bundled model: order, truncation, batches, threads, invalid arguments.
 
 use std::time::Instant;
 
@@ -29,7 +29,7 @@ fn puts_the_answer_first() {
 }
 
 #[test]
-fn a_list_of_nothing_ranks_nothing() {
+fn an_empty_list_gives_an_empty_ranking() {
     assert!(reranker().rerank(QUERY, &[] as &[&str], 10).unwrap().results.is_empty());
     assert!(reranker().score(&[] as &[(&str, &str)]).unwrap().is_empty());
 }
@@ -80,7 +80,7 @@ fn batches_of_queries_rank_like_single_ones() {
 }
 
 #[test]
-fn says_what_was_cut() {
+fn truncation_is_reported() {
     let long = "vector database ".repeat(600);
     let documents = [long.as_str(), DOCUMENTS[1]];
     let ranking = reranker().rerank_with(QUERY, &documents, &truncate()).unwrap();
@@ -88,7 +88,7 @@ fn says_what_was_cut() {
         assert_eq!(result.truncated, result.index == 0);
     }
     assert!(!ranking.query_truncated);
-    // longest_first takes from the longer side, here the query.
+    // longest_first cuts the longer side, here the query.
     assert!(reranker().rerank(&long, &["short"], 1).unwrap().query_truncated);
 }
 
@@ -111,7 +111,7 @@ fn max_length_cuts_earlier() {
 }
 
 #[test]
-fn bad_arguments_are_named() {
+fn invalid_arguments_give_errors_of_the_right_kind() {
     let kind = |query: &str, documents: &[&str], top_k| {
         reranker().rerank(query, documents, top_k).unwrap_err().kind()
     };
@@ -130,7 +130,7 @@ fn bad_arguments_are_named() {
 fn text_at_the_limit_is_ranked() {
     let longest = "word ".repeat(MAX_TEXT_BYTES / 5);
     assert!(reranker().rerank(QUERY, &[&longest], 1).unwrap().results[0].truncated);
-    // What is cut off both must not be paired with each other.
+    // A long query with a long document must not take quadratic time.
     let ranking = reranker().rerank_with(&longest, &[&longest], &truncate()).unwrap();
     assert!(ranking.query_truncated && ranking.results[0].truncated);
 }
@@ -139,7 +139,7 @@ fn indices(ranking: &Ranking) -> Vec<usize> {
     ranking.results.iter().map(|result| result.index).collect()
 }
 
-/// A long text of words that are one token each, with the answer in the middle.
+/// A long text of words of one token each, with the answer in the middle.
 fn haystack() -> String {
     let hay = "the river was cold and the boat was old . ".repeat(30);
     format!("{hay}a vector database stores vectors and finds the nearest ones . {hay}")
@@ -156,14 +156,14 @@ fn the_best_window_of_a_long_document_is_its_score() {
     let window = &text[span.start..span.end];
     assert!(window.contains("vector database"), "{window}");
     assert!(!result.truncated);
-    // The window by itself has the same tokens, and so the same bits.
+    // The window alone has the same tokens, and so the same bits.
     let tokens = reranker().encode(QUERY, window).unwrap().ids.len();
     assert!((130..=160).contains(&tokens), "{tokens} tokens");
     let alone = reranker().score(&[(QUERY, window)]).unwrap()[0];
     assert_eq!(alone.logit.to_bits(), result.logit.to_bits());
     let cut = reranker().rerank_with(QUERY, &[&text], &truncate()).unwrap().results[0];
     assert!(cut.truncated && cut.span.is_none() && cut.logit < result.logit);
-    // The bundled model names its length, which makes windows its default, also for pairs.
+    // The bundled model gives its trained length, so windows are its default, also for pairs.
     assert_eq!(reranker().long_documents(), LongDocuments::Windows);
     assert_eq!(reranker().rerank(QUERY, &[&text], 1).unwrap(), ranking);
     let pair = reranker().score(&[(QUERY, &text)]).unwrap()[0];
@@ -171,11 +171,11 @@ fn the_best_window_of_a_long_document_is_its_score() {
 }
 
 #[test]
-fn windows_cover_a_document_and_no_more_than_asked_for() {
+fn windows_cover_a_document_up_to_their_maximum_number() {
     let text = haystack();
     let mut options = RerankOptions::default();
     let all = reranker().prepare(QUERY, &[&text], &options).unwrap().encodings().len();
-    // About 620 tokens, and room for some 150 in a window, of which a quarter is shared.
+    // There are about 620 tokens, and about 150 in a window, a quarter of which is shared.
     assert!((5..=7).contains(&all), "{all} windows");
     options.max_windows = Some(2);
     let ranking = reranker().rerank_with(QUERY, &[&text], &options).unwrap();
@@ -187,7 +187,7 @@ fn windows_cover_a_document_and_no_more_than_asked_for() {
 }
 
 #[test]
-fn a_query_that_leaves_no_room_for_windows_gets_a_cut() {
+fn a_query_that_leaves_no_room_for_windows_has_its_documents_cut() {
     let text = haystack();
     let options = RerankOptions::default();
     for (words, windows) in [(120, 9..=13), (420, 9..=13), (440, 1..=1), (600, 1..=1)] {
@@ -216,7 +216,7 @@ fn a_max_length_cuts_documents_unless_they_are_to_be_split() {
 }
 
 #[test]
-fn windows_that_must_not_be_cut_are_refused() {
+fn too_many_windows_are_refused_where_nothing_may_be_cut() {
     let mut options = RerankOptions::default();
     options.long_documents = Some(LongDocuments::Windows);
     options.truncation = Truncation::Never;
@@ -236,7 +236,7 @@ fn pairs_are_tokenized_until_the_deadline() {
 }
 
 #[test]
-fn results_below_the_least_score_are_left_out() {
+fn results_below_the_minimum_score_are_left_out() {
     let all = reranker().rerank(QUERY, &DOCUMENTS, 4).unwrap();
     let mut options = RerankOptions::default();
     options.min_score = Some(all.results[1].score);
@@ -259,7 +259,7 @@ fn a_deadline_gives_what_has_been_scored() {
     assert!(none.partial && none.results.is_empty());
     options.min_score = None;
 
-    // Long enough that some of it is done in a fifth of the time, and not all.
+    // Long enough that a fifth of the time suffices for some of it, but not for all.
     let documents: Vec<String> = (0..400).map(|i| format!("{i} {}", DOCUMENTS[1])).collect();
     let start = Instant::now();
     let all = reranker().rerank(QUERY, &documents, 400).unwrap();
@@ -274,16 +274,16 @@ fn a_deadline_gives_what_has_been_scored() {
     });
     let (some, scored, took) = some.expect("some of it is done in a fifth of the time");
     assert!(took < whole, "{took:?} of {whole:?}");
-    let places = indices(&some);
-    assert!(places[scored..].is_sorted(), "the others keep their order");
+    let order = indices(&some);
+    assert!(order[scored..].is_sorted(), "the others keep their order");
     let known = |ranking: &Ranking, index: usize| {
         ranking.results.iter().find(|result| result.index == index).unwrap().logit.to_bits()
     };
-    for &index in &places[..scored] {
+    for &index in &order[..scored] {
         assert_eq!(known(&some, index), known(&all, index));
     }
-    // The first stage's best are scored first.
-    assert!(places[..scored].iter().all(|&index| index < scored + 64), "{places:?}");
+    // The best documents of the first stage are scored first.
+    assert!(order[..scored].iter().all(|&index| index < scored + 64), "{order:?}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::model::{Activation, Config, Encoder, Layer, Linear, Norm, Output};
 
 /// The encoder in a graph, or why it is not one that the rules know.
 pub(super) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
-    let numbering = config.numbering.with_context(|| {
+    let numbering = config.position_scheme.with_context(|| {
         format!(
             "model_type is \"{}\", and bert, distilbert, roberta, xlm-roberta and camembert are fast",
             config.model_type
@@ -50,8 +50,16 @@ pub(super) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
     layers.reverse();
     let embeddings::Tables { words, positions, segments } =
         rules.embeddings(terms, numbering, config.max_length, embedding_norm.gamma.len())?;
-    let encoder =
-        Encoder { heads, words, positions, numbering, segments, embedding_norm, layers, head };
+    let encoder = Encoder {
+        heads,
+        token_embeddings: words,
+        position_embeddings: positions,
+        position_scheme: numbering,
+        token_type_embeddings: segments,
+        embedding_norm,
+        layers,
+        head,
+    };
     encoder.check().map_err(|e| anyhow!("{e}"))?;
     Ok(encoder)
 }

@@ -51,7 +51,7 @@ fn adapter() -> Adapter {
 }
 
 fn encoder_of(files: &ModelFiles) -> Encoder {
-    encoder(files, &Config::either(files).unwrap()).unwrap()
+    encoder(files, &Config::reranker_or_embedder(files).unwrap()).unwrap()
 }
 
 /// A model on the GPU in each precision that it has, with what it gives and may differ by.

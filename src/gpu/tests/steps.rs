@@ -299,8 +299,12 @@ fn embeddings() {
             let rows = Rows { buffer: &rows, count: 66 };
             let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, real);
 
-            let tables = [&encoder.words, encoder.segments.as_ref().unwrap(), &encoder.positions]
-                .map(|t| t.values.to_f32(hidden));
+            let tables = [
+                &encoder.token_embeddings,
+                encoder.token_type_embeddings.as_ref().unwrap(),
+                &encoder.position_embeddings,
+            ]
+            .map(|t| t.values.to_f32(hidden));
             let mut expected = Vec::new();
             for Encoding { ids, type_ids, .. } in &encodings {
                 for (position, (&word, &segment)) in ids.iter().zip(type_ids).enumerate() {

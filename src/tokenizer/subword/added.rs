@@ -1,11 +1,11 @@
-//! Added tokens: texts that are tokens wherever they stand, such as `[SEP]` and `<mask>`.
+//! Added tokens: texts such as `[SEP]` and `<mask>` that are tokens wherever they occur.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 
-/// Tokens to look for in one kind of text: as it is, or normalized.
+/// The tokens to look for in one kind of text: the original text, or the normalized one.
 pub(super) struct AddedTokens {
-    /// For each first byte, the longest first.
+    /// The tokens by their first byte, the longest first.
     by_byte: [Vec<Added>; 256],
 }
 
@@ -13,9 +13,9 @@ pub(super) struct Added {
     /// It is not empty, and does not begin with white space.
     pub text: String,
     pub id: u32,
-    /// White space before it is its own.
+    /// Whether white space before it belongs to it.
     pub lstrip: bool,
-    /// White space after it is its own.
+    /// Whether white space after it belongs to it.
     pub rstrip: bool,
 }
 
@@ -25,7 +25,7 @@ impl AddedTokens {
         for token in tokens {
             by_byte[usize::from(token.text.as_bytes()[0])].push(token);
         }
-        // Stable: of those with the same text, the first is found.
+        // A stable sort: of tokens with the same text, the first is found.
         by_byte.iter_mut().for_each(|tokens| tokens.sort_by_key(|t| Reverse(t.text.len())));
         AddedTokens { by_byte }
     }
@@ -34,7 +34,7 @@ impl AddedTokens {
         self.by_byte.iter().all(Vec::is_empty)
     }
 
-    /// All of a text in order: tokens by their ids, and what stands between them.
+    /// Splits a text into added tokens, with their ids, and the parts between them.
     pub fn split(&self, text: &str) -> Vec<(Option<u32>, Range<usize>)> {
         let mut parts = Vec::new();
         let mut rest = 0;
@@ -60,7 +60,8 @@ impl AddedTokens {
         parts
     }
 
-    /// The first token from a byte on; of several there the longest, and of these the first.
+    /// The first token at or after a byte. Of several at the same byte, it is the longest, and of those
+    /// the first in the list.
     fn next(&self, text: &str, from: usize) -> Option<(usize, &Added)> {
         let bytes = text.as_bytes();
         (from..bytes.len()).find_map(|start| {

@@ -1,34 +1,33 @@
-//! BERT's tokenizer: text is cleaned, split at spaces and punctuation, and each word is cut into
-//! the longest pieces that the vocabulary has, from its beginning on (WordPiece; Devlin et al.
-//! 2019, arXiv:1810.04805).
+//! BERT's tokenizer: text is cleaned and split at spaces and punctuation. Each word is then cut, from
+//! its beginning, into the longest pieces in the vocabulary (WordPiece; Devlin et al. 2019,
+//! arXiv:1810.04805).
 //!
-//! It gives the very tokens and places that the `tokenizers` crate gives, whose Unicode tables it
-//! shares: what is a letter with an accent, or punctuation, is as of the Unicode version that
-//! models were trained with.
+//! It gives exactly the tokens and offsets of the `tokenizers` crate, and shares its Unicode tables.
+//! Accents and punctuation are therefore those of the Unicode version that models were trained with.
 
 use unicode_categories::UnicodeCategories;
 use unicode_normalization_alignments::UnicodeNormalization;
 
-use super::Tokens;
 use super::chars::{self, Char};
+use super::tokens::Tokens;
 use super::vocabulary::{Hash, Vocabulary};
 
 pub(super) struct Bert {
     pub normalizer: Normalizer,
     pub vocabulary: Vocabulary,
-    /// The token of words that have no pieces.
+    /// The token of words that cannot be cut into pieces.
     pub unknown: u32,
-    /// What stands before the pieces that go on a word: `##`.
-    pub continuing: String,
-    /// Longer words are unknown.
-    pub most_characters: usize,
+    /// The prefix of pieces that continue a word: `##`.
+    pub continuation_prefix: String,
+    /// Words with more characters are unknown.
+    pub max_word_chars: usize,
 }
 
 /// How text is cleaned.
 pub(super) struct Normalizer {
-    /// Control characters are dropped, and white space becomes spaces.
+    /// Whether control characters are dropped and white space becomes spaces.
     pub clean: bool,
-    /// Chinese characters are words.
+    /// Whether each Chinese character is a word.
     pub split_chinese: bool,
     pub strip_accents: bool,
     pub lowercase: bool,
@@ -37,55 +36,56 @@ pub(super) struct Normalizer {
 impl Bert {
     /// The tokens of normalized text.
     pub fn tokenize(&self, chars: &[Char], tokens: &mut Tokens) {
-        let (mut word, mut places) = (String::new(), Vec::new());
-        let mut end = |word: &mut String, places: &mut Vec<(usize, usize)>| {
-            self.split_word(word, places, tokens);
+        let (mut word, mut offsets) = (String::new(), Vec::new());
+        let mut end_word = |word: &mut String, offsets: &mut Vec<(usize, usize)>| {
+            self.split_word(word, offsets, tokens);
             word.clear();
-            places.clear();
+            offsets.clear();
         };
-        for &Char { char, start, end: last } in chars {
-            let alone = is_punctuation(char);
-            if alone || char.is_whitespace() {
-                end(&mut word, &mut places);
+        for &Char { char, start, end } in chars {
+            let is_word = is_punctuation(char);
+            if is_word || char.is_whitespace() {
+                end_word(&mut word, &mut offsets);
             }
             if !char.is_whitespace() {
                 word.push(char);
-                places.push((start, last));
+                offsets.push((start, end));
             }
-            if alone {
-                end(&mut word, &mut places);
+            if is_word {
+                end_word(&mut word, &mut offsets);
             }
         }
-        end(&mut word, &mut places);
+        end_word(&mut word, &mut offsets);
     }
 
-    /// A word's pieces; `places` are those of its characters.
-    fn split_word(&self, word: &str, places: &[(usize, usize)], tokens: &mut Tokens) {
-        let (Some(first), Some(last)) = (places.first(), places.last()) else { return };
+    /// Splits a word into pieces. `offsets` are those of its characters.
+    fn split_word(&self, word: &str, offsets: &[(usize, usize)], tokens: &mut Tokens) {
+        let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else { return };
         let before = tokens.len();
         let mut left = word;
-        let mut place = 0;
-        while !left.is_empty() && places.len() <= self.most_characters {
-            let prefix = if place == 0 { "" } else { self.continuing.as_str() };
+        let mut index = 0;
+        while !left.is_empty() && offsets.len() <= self.max_word_chars {
+            let prefix = if index == 0 { "" } else { self.continuation_prefix.as_str() };
             let Some((id, bytes)) = self.longest_piece(prefix, left) else { break };
             let (piece, rest) = left.split_at(bytes);
-            let next = place + piece.chars().count();
-            tokens.push(id, (places[place].0, places[next - 1].1));
-            (left, place) = (rest, next);
+            let next = index + piece.chars().count();
+            tokens.push(id, (offsets[index].0, offsets[next - 1].1));
+            (left, index) = (rest, next);
         }
         if !left.is_empty() {
             tokens.ids.truncate(before);
-            tokens.places.truncate(before);
+            tokens.offsets.truncate(before);
             tokens.push(self.unknown, (first.0, last.1));
         }
     }
 
-    /// The longest token that `text` begins with, after `prefix`: its id and its bytes of `text`.
+    /// The longest token that consists of `prefix` and a beginning of `text`: its id, and the length of
+    /// that beginning in bytes.
     fn longest_piece(&self, prefix: &str, text: &str) -> Option<(u32, usize)> {
         let (mut hash, mut found) = (Hash::EMPTY.then(prefix), None);
         for (start, char) in text.char_indices() {
             let end = start + char.len_utf8();
-            if prefix.len() + end > self.vocabulary.longest() {
+            if prefix.len() + end > self.vocabulary.max_bytes() {
                 break;
             }
             hash = hash.then(&text[start..end]);
@@ -111,7 +111,7 @@ impl Normalizer {
             }
         }
         if chars.iter().all(|c| c.char.is_ascii()) {
-            // Nothing to split off or to strip.
+            // There are no Chinese characters and no accents.
             for c in chars.iter_mut().filter(|_| self.lowercase) {
                 c.char = c.char.to_ascii_lowercase();
             }
@@ -134,7 +134,7 @@ impl Normalizer {
     }
 }
 
-/// Letters and accents apart, in canonical order (Unicode's normalization form D).
+/// Separates letters and accents, in canonical order (Unicode's normalization form D).
 fn decompose(chars: &[Char]) -> Vec<Char> {
     let mut sources = chars.iter();
     let mut source = Char { char: ' ', start: 0, end: 0 };
@@ -162,7 +162,7 @@ fn is_punctuation(c: char) -> bool {
     }
 }
 
-/// The blocks of Unicode that BERT takes for Chinese.
+/// The blocks of Unicode that BERT regards as Chinese.
 fn is_chinese(c: char) -> bool {
     matches!(
         c,

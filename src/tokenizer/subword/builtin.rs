@@ -1,18 +1,19 @@
-//! The tokenizers of this module: what they have in common.
+//! The built-in tokenizers, and the added tokens that they have in common.
 
-use super::Tokens;
 use super::added::AddedTokens;
 use super::bert::Bert;
 use super::chars::{self, Char};
+use super::tokens::Tokens;
 use super::unigram::Unigram;
 
+/// A tokenizer that needs no other crate.
 pub(super) struct Builtin {
     pub model: Model,
-    /// Tokens that are found in the text as it is.
+    /// Tokens that are found in the original text.
     pub literal: AddedTokens,
     /// Tokens that are found in normalized text.
     pub normalized: AddedTokens,
-    /// The number of token ids, added ones included.
+    /// The number of token ids, including those of added tokens.
     pub vocab_size: usize,
 }
 
@@ -45,7 +46,7 @@ impl Builtin {
             match id {
                 Some(id) => tokens.push(id, (range.start, range.end)),
                 None => {
-                    let part = chars::of(&text[range.clone()], range.start);
+                    let part = chars::with_offsets(&text[range.clone()], range.start);
                     self.tokenize_normalized(&self.model.normalize(part), &mut tokens);
                 }
             }
@@ -62,7 +63,7 @@ impl Builtin {
         for (id, range) in self.normalized.split(&text) {
             let (part, after) = rest.split_at(text[range].chars().count());
             match id {
-                Some(id) => tokens.push(id, chars::place(part)),
+                Some(id) => tokens.push(id, chars::span(part)),
                 None => self.model.tokenize(part, tokens),
             }
             rest = after;

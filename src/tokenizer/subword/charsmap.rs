@@ -1,10 +1,11 @@
-//! SentencePiece's normalization rules, as its models hold them compiled (`precompiled_charsmap`):
-//! a double-array trie of texts to replace (Darts-clone, by Susumu Yata), then the replacements, each
-//! with a zero behind it.
+//! SentencePiece's normalization rules in their compiled form (`precompiled_charsmap`): a
+//! double-array trie of texts to replace (Darts-clone, by Susumu Yata), then the replacements, each of
+//! which ends with a zero byte.
 //!
-//! The `tokenizers` crate looks a whole grapheme of less than six bytes up, then each character. It
-//! takes the shortest rule that a text begins with, and the rule stands for all of the text. Models
-//! have been used with that for years, so that it is done here to the letter, places too.
+//! The `tokenizers` crate looks up a whole grapheme of less than six bytes, and otherwise each of its
+//! characters. It takes the shortest rule that the text begins with, and applies it to the whole text.
+//! Models have been used in that way for years, so this module does exactly the same, offsets
+//! included.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -19,9 +20,9 @@ pub(super) struct Charsmap {
 const MAX_GRAPHEME: usize = 5;
 
 impl Charsmap {
-    /// From base64; `None` where it is no such map.
-    pub fn read(base64: &str) -> Option<Charsmap> {
-        let bytes = decode(base64)?;
+    /// Decodes a map. `None` if it is damaged.
+    pub fn from_base64(base64: &str) -> Option<Charsmap> {
+        let bytes = decode_base64(base64)?;
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         let (trie, replacements) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
         let (units, []) = trie.as_chunks::<4>() else { return None };
@@ -46,19 +47,19 @@ impl Charsmap {
         edits.apply(chars)
     }
 
-    /// Characters of the longest replacement.
-    pub fn longest(&self) -> usize {
+    /// The number of characters in the longest replacement.
+    pub fn max_replacement(&self) -> usize {
         self.replacements.split('\0').map(|new| new.chars().count()).max().unwrap_or(0)
     }
 
-    /// By the shortest rule that a text begins with.
+    /// The replacement of the shortest rule that a text begins with.
     fn replacement(&self, text: &str) -> Option<&str> {
         let unit = |node: usize| self.trie.get(node).copied();
         let mut node = offset(unit(0)?);
         for byte in text.bytes().take_while(|&byte| byte != 0) {
             node ^= usize::from(byte);
             let here = unit(node)?;
-            // A unit's label is its low byte; the highest bit says that it has none.
+            // The label of a unit is its low byte. The highest bit says that it has none.
             if here & 0x8000_00ff != u32::from(byte) {
                 return None;
             }
@@ -72,12 +73,12 @@ impl Charsmap {
     }
 }
 
-/// What leads from a unit of the trie to those that follow it.
+/// The distance from a unit of the trie to its children.
 fn offset(unit: u32) -> usize {
     ((unit >> 10) as usize) << ((unit & 0x200) >> 6)
 }
 
-/// A text's new characters, each with how many more old ones it stands for than one.
+/// The new characters of a text. Each has the number of old characters that it stands for, less one.
 struct Edits(Vec<(char, isize)>);
 
 impl Edits {
@@ -89,8 +90,8 @@ impl Edits {
             let added = self.0.len().saturating_sub(more as usize).max(before);
             self.0[added..].iter_mut().for_each(|edit| edit.1 = -1);
         } else if let Some(last) = self.0.last_mut() {
-            // What goes is the last character's, whichever text that belongs to. At the beginning
-            // there is none, and the places of what follows are those of what went.
+            // The last character takes the removed ones, whichever text it belongs to. At the beginning
+            // there is none, and the following characters get the offsets of the removed ones.
             last.1 -= more;
         }
     }
@@ -99,7 +100,7 @@ impl Edits {
         let mut next = 0;
         let edits = self.0.into_iter().filter_map(|(char, more)| {
             let taken = (1 + more) as usize;
-            // A character that is one more has the place of that before it.
+            // An additional character has the offsets of the one before it.
             let source = if taken == 0 { next - 1 } else { next };
             next += taken;
             chars.get(source).map(|c| Char { char, ..*c })
@@ -109,7 +110,7 @@ impl Edits {
 }
 
 /// Base64 with the standard alphabet and padding (RFC 4648).
-fn decode(base64: &str) -> Option<Vec<u8>> {
+fn decode_base64(base64: &str) -> Option<Vec<u8>> {
     let body = base64.trim_end_matches('=');
     let padding = base64.len() - body.len();
     if !base64.len().is_multiple_of(4) || padding > 2 {

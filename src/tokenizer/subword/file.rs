@@ -1,5 +1,4 @@
-//! Reads the `tokenizer.json` of models with one of this module's tokenizers, as the `tokenizers`
-//! crate writes it.
+//! Parses the `tokenizer.json` of built-in tokenizers, in the format of the `tokenizers` crate.
 
 use std::collections::HashSet;
 
@@ -11,16 +10,19 @@ use super::builtin::{Builtin, Model};
 use super::chars;
 use super::charsmap::Charsmap;
 use super::template::{PostProcessor, Template};
-use super::unigram::{Prepend, Sign, Step, UNKNOWN_PENALTY, Unigram};
+use super::unigram::{Metaspace, Prepend, Step, UNKNOWN_PENALTY, Unigram};
 use super::vocabulary::Pieces;
 
-/// Why a file is not read here.
-#[cfg_attr(feature = "general", allow(dead_code, reason = "the tokenizers crate says itself"))]
-pub(super) enum Refusal {
-    /// It is no JSON.
+/// Why a file does not give a built-in tokenizer.
+#[cfg_attr(
+    feature = "general",
+    allow(dead_code, reason = "the tokenizers crate has messages of its own")
+)]
+pub(super) enum ParseError {
+    /// It is not JSON.
     Damaged(String),
-    /// It may be a tokenizer, but none of this module's.
-    Other(String),
+    /// It may be a tokenizer, but not a built-in one.
+    Unsupported(String),
 }
 
 #[derive(Deserialize)]
@@ -44,7 +46,7 @@ struct AddedToken {
     special: bool,
 }
 
-/// `BertNormalizer`, a step of another one, or a `Sequence` of these.
+/// `BertNormalizer`, another step, or a `Sequence` of steps.
 #[derive(Deserialize)]
 struct Normalizer {
     r#type: String,
@@ -77,7 +79,7 @@ struct PreTokenizer {
     split: Option<bool>,
 }
 
-/// `WordPiece` or `Unigram`; old files with `Unigram` do not say so.
+/// `WordPiece` or `Unigram`. Old files with `Unigram` have no type.
 #[derive(Deserialize)]
 struct ModelFile {
     r#type: Option<String>,
@@ -89,13 +91,13 @@ struct ModelFile {
     vocab: Pieces,
 }
 
-/// The tokenizer, and the templates of one text and of two.
-pub(super) fn read(json: &[u8]) -> Result<(Builtin, [Template; 2]), Refusal> {
+/// Parses the tokenizer, and the templates for one text and for two.
+pub(super) fn parse(json: &[u8]) -> Result<(Builtin, [Template; 2]), ParseError> {
     let file: File = serde_json::from_slice(json).map_err(|e| match e.is_data() {
-        true => Refusal::Other(e.to_string()),
-        false => Refusal::Damaged(e.to_string()),
+        true => ParseError::Unsupported(e.to_string()),
+        false => ParseError::Damaged(e.to_string()),
     })?;
-    recognize(file).map_err(Refusal::Other)
+    recognize(file).map_err(ParseError::Unsupported)
 }
 
 fn recognize(file: File) -> Result<(Builtin, [Template; 2]), String> {
@@ -105,8 +107,8 @@ fn recognize(file: File) -> Result<(Builtin, [Template; 2]), String> {
         Some("Unigram") | None => Model::Unigram(unigram(normalizer, pre_tokenizer, model)?),
         _ => Model::Bert(bert(normalizer, pre_tokenizer, model)?),
     };
-    let own = with_added_tokens(model, added_tokens)?;
-    Ok((own, post_processor.templates()?))
+    let builtin = with_added_tokens(model, added_tokens)?;
+    Ok((builtin, post_processor.templates()?))
 }
 
 fn expect(part: &str, found: &str, expected: &str) -> Result<(), String> {
@@ -122,9 +124,9 @@ fn bert(
     expect("normalizer", &normalizer.r#type, "BertNormalizer")?;
     expect("pre_tokenizer", &pre_tokenizer.r#type, "BertPreTokenizer")?;
     expect("model", model.r#type.as_deref().unwrap_or_default(), "WordPiece")?;
-    let choices = normalizer.clean_text.zip(normalizer.handle_chinese_chars);
+    let options = normalizer.clean_text.zip(normalizer.handle_chinese_chars);
     let ((clean, split_chinese), lowercase) =
-        choices.zip(normalizer.lowercase).ok_or("its normalizer lacks a choice")?;
+        options.zip(normalizer.lowercase).ok_or("its normalizer lacks an option")?;
     let vocabulary = model.vocab.vocabulary;
     let unknown = model.unk_token.and_then(|token| vocabulary.id(&token));
     Ok(Bert {
@@ -134,15 +136,19 @@ fn bert(
             strip_accents: normalizer.strip_accents.unwrap_or(lowercase),
             lowercase,
         },
-        unknown: unknown.ok_or("its vocabulary lacks the token of unknown words")?,
+        unknown: unknown.ok_or("its vocabulary lacks the token for unknown words")?,
         vocabulary,
-        continuing: model.continuing_subword_prefix.ok_or("its model has no prefix")?,
-        most_characters: model.max_input_chars_per_word.ok_or("its model has no longest word")?,
+        continuation_prefix: model
+            .continuing_subword_prefix
+            .ok_or("its model has no continuing_subword_prefix")?,
+        max_word_chars: model
+            .max_input_chars_per_word
+            .ok_or("its model has no max_input_chars_per_word")?,
     })
 }
 
-/// How many characters normalization may make of one: NFKC makes 18 at most, and lower case 3. A
-/// file from anywhere must not fill the memory.
+/// The maximum number of characters that normalization may make of one, so that no file can make texts
+/// fill the memory. NFKC makes at most 18, and lower case 3.
 const MAX_GROWTH: usize = 128;
 
 fn unigram(
@@ -152,10 +158,10 @@ fn unigram(
 ) -> Result<Unigram, String> {
     let Pieces { vocabulary, scores } = model.vocab;
     if vocabulary.len() == 0 || vocabulary.len() != scores.len() {
-        return Err("its vocabulary is no list of different pieces with scores".into());
+        return Err("its vocabulary is not a list of different pieces with scores".into());
     }
     if model.byte_fallback == Some(true) {
-        return Err("its unknown characters are bytes".into());
+        return Err("it splits unknown characters into bytes".into());
     }
     let unknown = model.unk_id.filter(|&id| (id as usize) < scores.len());
     let mut steps = Vec::new();
@@ -166,45 +172,45 @@ fn unigram(
     if growth.is_none_or(|growth| growth > MAX_GROWTH) {
         return Err(format!("its normalizer makes a text over {MAX_GROWTH} times as long"));
     }
-    let (split_spaces, sign) = pre_tokenizer.words()?;
-    let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
+    let (split_spaces, metaspace) = pre_tokenizer.metaspace()?;
+    let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
     Ok(Unigram {
         normalizer: steps,
         split_spaces,
-        sign,
+        metaspace,
         vocabulary,
         scores,
-        unknown: unknown.ok_or("its vocabulary lacks the token of unknown characters")?,
-        unknown_score: least - UNKNOWN_PENALTY,
+        unknown: unknown.ok_or("its vocabulary lacks the token for unknown characters")?,
+        unknown_score: lowest - UNKNOWN_PENALTY,
     })
 }
 
 impl Normalizer {
     fn add_to(self, steps: &mut Vec<Step>) -> Result<(), String> {
-        let other = || format!("its normalizer is {}", self.r#type);
+        let unsupported = || format!("its normalizer is {}", self.r#type);
         let step = match self.r#type.as_str() {
             "Sequence" => {
                 let parts = self.normalizers.into_iter().flatten();
                 return parts.into_iter().try_for_each(|part| part.add_to(steps));
             }
             "Precompiled" => {
-                let map = self.precompiled_charsmap.as_deref().and_then(Charsmap::read);
+                let map = self.precompiled_charsmap.as_deref().and_then(Charsmap::from_base64);
                 Step::Charsmap(map.ok_or("its precompiled_charsmap is damaged")?)
             }
             "Lowercase" => Step::Lowercase,
             "Strip" => {
                 let sides = self.strip_left.zip(self.strip_right);
-                let (left, right) = sides.ok_or_else(other)?;
+                let (left, right) = sides.ok_or_else(unsupported)?;
                 Step::Strip { left, right }
             }
             "Replace" => {
                 let regex = self.pattern.as_ref().and_then(|pattern| pattern.regex.as_deref());
                 match (regex, self.content) {
-                    (Some(" {2,}"), Some(content)) => Step::JoinSpaces(content),
-                    _ => return Err("its normalizer replaces other than spaces".into()),
+                    (Some(" {2,}"), Some(content)) => Step::ReplaceSpaces(content),
+                    _ => return Err("its normalizer replaces something other than spaces".into()),
                 }
             }
-            _ => return Err(other()),
+            _ => return Err(unsupported()),
         };
         steps.push(step);
         Ok(())
@@ -212,22 +218,22 @@ impl Normalizer {
 }
 
 impl PreTokenizer {
-    /// Whether white space is dropped first, and what stands for a space.
-    fn words(mut self) -> Result<(bool, Sign), String> {
+    /// Whether white space is dropped first, and the meta symbol.
+    fn metaspace(mut self) -> Result<(bool, Metaspace), String> {
         let mut split_spaces = false;
         if self.r#type == "Sequence" {
             let mut parts = self.pretokenizers.unwrap_or_default();
             split_spaces = parts.first().is_some_and(|part| part.r#type == "WhitespaceSplit");
             let metaspace = parts.pop().filter(|_| parts.len() == usize::from(split_spaces));
-            self = metaspace.ok_or("its pre_tokenizer is another sequence")?;
+            self = metaspace.ok_or("its pre_tokenizer is an unsupported sequence")?;
         }
         expect("pre_tokenizer", &self.r#type, "Metaspace")?;
         let prepend = self.prepend_scheme.unwrap_or(Prepend::Always);
         if self.add_prefix_space == Some(false) && prepend != Prepend::Never {
             return Err("its add_prefix_space and prepend_scheme differ".into());
         }
-        let char = self.replacement.ok_or("its Metaspace has no replacement")?;
-        Ok((split_spaces, Sign { char, prepend, split: self.split.unwrap_or(true) }))
+        let symbol = self.replacement.ok_or("its Metaspace has no replacement")?;
+        Ok((split_spaces, Metaspace { symbol, prepend, split: self.split.unwrap_or(true) }))
     }
 }
 
@@ -239,25 +245,25 @@ fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Builti
     let mut vocab_size = vocabulary.len();
     let mut seen = HashSet::new();
     for AddedToken { id, content, single_word, .. } in &tokens {
-        let own = vocabulary.id(content).unwrap_or(vocab_size as u32);
+        let expected = vocabulary.id(content).unwrap_or(vocab_size as u32);
         vocab_size += usize::from(vocabulary.id(content).is_none());
-        if *single_word || content.is_empty() || own != *id || !seen.insert(content) {
-            return Err(format!("its token {content} is added in a way that is not known here"));
+        if *single_word || content.is_empty() || expected != *id || !seen.insert(content) {
+            return Err(format!("its added token {content} is of an unsupported kind"));
         }
     }
-    // Of two that are the same in normalized text, a special one is found.
+    // Of two tokens that are the same in normalized text, a special one is found.
     tokens.sort_by_key(|token| !token.special);
     let (mut literal, mut normalized) = (Vec::new(), Vec::new());
     for AddedToken { id, content, lstrip, rstrip, normalized: in_normalized, .. } in tokens {
         let (list, text) = match in_normalized {
             false => (&mut literal, content),
             true => {
-                let chars = model.normalize(chars::of(&content, 0));
+                let chars = model.normalize(chars::with_offsets(&content, 0));
                 (&mut normalized, chars::text(&chars))
             }
         };
         if !text.starts_with(|c: char| !c.is_whitespace()) {
-            return Err("an added token of its begins with white space".into());
+            return Err("one of its added tokens begins with white space".into());
         }
         list.push(Added { text, id, lstrip, rstrip });
     }

@@ -1,4 +1,4 @@
-//! What stands around the texts in a sequence.
+//! The special tokens around the texts in a sequence.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template(pub Vec<Piece>);
 
-/// A piece of a sequence: what it is, and the segment that it belongs to.
+/// A piece of a sequence, and the type of its tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub content: Content,
@@ -24,8 +24,8 @@ pub(super) enum Content {
     Text(usize),
 }
 
-/// What adds special tokens: `TemplateProcessing`, or `BertProcessing` and `RobertaProcessing` with
-/// `cls` and `sep`.
+/// The part of a file that adds special tokens: `TemplateProcessing`, or `BertProcessing` or
+/// `RobertaProcessing` with `cls` and `sep`.
 #[derive(Deserialize)]
 pub(super) struct PostProcessor {
     r#type: String,
@@ -57,40 +57,41 @@ struct SpecialToken {
 }
 
 impl PostProcessor {
-    /// The templates of one text and of two.
+    /// The templates for one text and for two.
     pub fn templates(self) -> Result<[Template; 2], String> {
         let unknown = || format!("its post_processor is {}", self.r#type);
         match self.r#type.as_str() {
             "TemplateProcessing" => {
-                let read = |pieces: &Option<Vec<PieceFile>>, texts| {
+                let parse = |pieces: &Option<Vec<PieceFile>>, texts| {
                     template(pieces.as_ref()?, self.special_tokens.as_ref()?, texts)
                 };
-                read(&self.single, 1).zip(read(&self.pair, 2)).map(|(a, b)| [a, b])
+                parse(&self.single, 1).zip(parse(&self.pair, 2)).map(|(a, b)| [a, b])
             }
-            "BertProcessing" => self.closed(&[], 1),
-            // Trimming moves the places of tokens that begin or end with white space.
+            "BertProcessing" => self.with_cls_and_sep(&[], 1),
+            // Trimming changes the offsets of tokens that begin or end with white space.
             "RobertaProcessing" if self.trim_offsets == Some(false) => {
-                self.closed(self.sep.as_ref().map(|sep| sep.1).as_slice(), 0)
+                self.with_cls_and_sep(self.sep.as_ref().map(|sep| sep.1).as_slice(), 0)
             }
             _ => None,
         }
         .ok_or_else(unknown)
     }
 
-    /// `cls A sep`, and with a second text `between B sep` behind it, in a segment of its own.
-    fn closed(&self, between: &[u32], segment: u32) -> Option<[Template; 2]> {
+    /// `cls A sep`, followed by `between B sep` if there is a second text. The second part has the token
+    /// type `second_type`.
+    fn with_cls_and_sep(&self, between: &[u32], second_type: u32) -> Option<[Template; 2]> {
         let (cls, sep) = (self.cls.as_ref()?.1, self.sep.as_ref()?.1);
         let token = |id, type_id| Piece { content: Content::Token(id), type_id };
         let text = |index, type_id| Piece { content: Content::Text(index), type_id };
         let single = vec![token(cls, 0), text(0, 0), token(sep, 0)];
         let mut pair = single.clone();
-        pair.extend(between.iter().map(|&id| token(id, segment)));
-        pair.extend([text(1, segment), token(sep, segment)]);
+        pair.extend(between.iter().map(|&id| token(id, second_type)));
+        pair.extend([text(1, second_type), token(sep, second_type)]);
         Some([Template(single), Template(pair)])
     }
 }
 
-/// The template of so many texts, where each of them is in it once.
+/// The template of `texts` texts, or `None` if any of them does not occur exactly once.
 fn template(
     pieces: &[PieceFile],
     special: &HashMap<String, SpecialToken>,

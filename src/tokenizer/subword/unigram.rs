@@ -1,24 +1,24 @@
-//! SentencePiece's Unigram tokenizer, as XLM-RoBERTa and its descendants have it: text is
-//! normalized, spaces become a sign (▁) that begins a word, and each word is cut into the pieces whose
-//! scores, log probabilities, have the greatest sum (Kudo 2018, arXiv:1804.10959).
+//! SentencePiece's Unigram tokenizer, which XLM-RoBERTa and models based on it use. Text is normalized,
+//! and spaces become a meta symbol (▁) that begins a word. Each word is cut into the pieces whose
+//! scores, which are log probabilities, have the greatest sum (Kudo 2018, arXiv:1804.10959).
 //!
-//! It gives the very tokens and places that the `tokenizers` crate gives: sums are taken from the
-//! beginning on, and of equal ones that with the longest last piece stays.
+//! It gives exactly the tokens and offsets of the `tokenizers` crate: scores are added from the
+//! beginning of a word, and of equal sums the one with the longest last piece is taken.
 
-use super::Tokens;
 use super::chars::{self, Char};
 use super::charsmap::Charsmap;
+use super::tokens::Tokens;
 use super::vocabulary::{Hash, Vocabulary};
 
 pub(super) struct Unigram {
     pub normalizer: Vec<Step>,
-    /// White space between words is dropped before they get their sign.
+    /// Whether white space between words is dropped before the meta symbols are added.
     pub split_spaces: bool,
-    pub sign: Sign,
+    pub metaspace: Metaspace,
     pub vocabulary: Vocabulary,
-    /// By id.
+    /// The scores of the pieces by id.
     pub scores: Vec<f64>,
-    /// The token of characters that have no pieces.
+    /// The token of characters that have no piece.
     pub unknown: u32,
     pub unknown_score: f64,
 }
@@ -27,21 +27,21 @@ pub(super) struct Unigram {
 pub(super) enum Step {
     Charsmap(Charsmap),
     Lowercase,
-    /// Drops white space at the ends.
+    /// Drops white space at the ends of the text.
     Strip {
         left: bool,
         right: bool,
     },
-    /// Puts a text in place of two or more spaces.
-    JoinSpaces(String),
+    /// Replaces two or more spaces by a text.
+    ReplaceSpaces(String),
 }
 
-/// What stands for a space.
-pub(super) struct Sign {
-    pub char: char,
-    /// Where it is put that a text does not begin with it.
+/// The meta symbol that replaces spaces.
+pub(super) struct Metaspace {
+    pub symbol: char,
+    /// When the symbol is put before a text that does not begin with it.
     pub prepend: Prepend,
-    /// It begins a word.
+    /// Whether the symbol begins a new word.
     pub split: bool,
 }
 
@@ -49,15 +49,15 @@ pub(super) struct Sign {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Prepend {
     Always,
-    /// Only at the beginning of all.
+    /// Only at the beginning of the whole text.
     First,
     Never,
 }
 
-/// What is lost with a character that has no piece, to the lowest score.
+/// The difference between the lowest score and that of a character without a piece.
 pub(super) const UNKNOWN_PENALTY: f64 = 10.0;
 
-/// The best way to cut the beginning of a word: its score, and its last piece.
+/// The best segmentation of the beginning of a word: its score and its last piece.
 #[derive(Clone, Copy)]
 struct Best {
     score: f64,
@@ -85,10 +85,10 @@ impl Unigram {
         let mut best = Vec::new();
         let is_space = |c: &Char| self.split_spaces && c.char.is_whitespace();
         for part in chars.split(is_space).filter(|part| !part.is_empty()) {
-            let part = self.sign.apply(part);
+            let part = self.metaspace.apply(part);
             let mut rest = part.as_slice();
             while !rest.is_empty() {
-                let begins = |c: &Char| self.sign.split && c.char == self.sign.char;
+                let begins = |c: &Char| self.metaspace.split && c.char == self.metaspace.symbol;
                 let length = rest[1..].iter().position(begins).map_or(rest.len(), |i| i + 1);
                 let (word, after) = rest.split_at(length);
                 self.split_word(word, &mut best, tokens);
@@ -97,14 +97,14 @@ impl Unigram {
         }
     }
 
-    /// A word's pieces. `best` is room to work in.
+    /// Splits a word into pieces. `best` is a buffer.
     fn split_word(&self, word: &[Char], best: &mut Vec<Best>, tokens: &mut Tokens) {
-        self.cut(word, best);
+        self.viterbi(word, best);
         let before = tokens.len();
         let mut end = word.len();
         while end > 0 {
             let Best { mut start, id, .. } = best[end];
-            // Unknown characters that follow each other are one token.
+            // Consecutive unknown characters are one token.
             while id == self.unknown && start > 0 && best[start as usize].id == id {
                 start = best[start as usize].start;
             }
@@ -113,53 +113,53 @@ impl Unigram {
                 true => self.vocabulary.id(&chars::text(piece)).unwrap_or(id),
                 false => id,
             };
-            tokens.push(id, chars::place(piece));
+            tokens.push(id, chars::span(piece));
             end = start as usize;
         }
         tokens.ids[before..].reverse();
-        tokens.places[before..].reverse();
+        tokens.offsets[before..].reverse();
     }
 
-    /// The best way to cut each beginning of a word, by its number of characters (Viterbi).
-    fn cut(&self, word: &[Char], best: &mut Vec<Best>) {
+    /// Finds the best segmentation of each beginning of a word, by its number of characters.
+    fn viterbi(&self, word: &[Char], best: &mut Vec<Best>) {
         let text = chars::text(word);
         best.clear();
         best.resize(word.len() + 1, Best::NONE);
         let mut first = 0;
-        for (start, own) in word.iter().enumerate() {
+        for (start, char) in word.iter().enumerate() {
             let score = best[start].score;
-            let (mut hash, mut byte, mut alone) = (Hash::EMPTY, first, false);
+            let (mut hash, mut byte, mut has_piece) = (Hash::EMPTY, first, false);
             for (i, c) in word[start..].iter().enumerate() {
                 let next = byte + c.char.len_utf8();
                 hash = hash.then(&text[byte..next]);
                 byte = next;
                 let hint = self.vocabulary.hint(hash);
-                if byte - first > self.vocabulary.longest() || !hint.begins {
+                if byte - first > self.vocabulary.max_bytes() || !hint.begins {
                     break;
                 }
                 let id = || self.vocabulary.id_after("", &text[first..byte], hash);
                 if let Some(id) = hint.whole.then(id).flatten() {
-                    alone |= i == 0;
+                    has_piece |= i == 0;
                     best[start + i + 1].offer(self.scores[id as usize] + score, start, id);
                 }
             }
-            if !alone {
+            if !has_piece {
                 best[start + 1].offer(self.unknown_score + score, start, self.unknown);
             }
-            first += own.char.len_utf8();
+            first += char.char.len_utf8();
         }
     }
 }
 
 impl Step {
-    /// The most characters that it makes of one.
+    /// The maximum number of characters that it makes of one.
     pub fn growth(&self) -> usize {
         match self {
-            Step::Charsmap(map) => map.longest().max(1),
+            Step::Charsmap(map) => map.max_replacement().max(1),
             Step::Lowercase => 3,
             Step::Strip { .. } => 1,
-            // Two spaces at least.
-            Step::JoinSpaces(new) => new.chars().count().div_ceil(2).max(1),
+            // It replaces at least two spaces.
+            Step::ReplaceSpaces(new) => new.chars().count().div_ceil(2).max(1),
         }
     }
 
@@ -168,7 +168,7 @@ impl Step {
             Step::Charsmap(map) => map.apply(&chars),
             Step::Lowercase => chars::lowercase(chars),
             Step::Strip { left, right } => strip(chars, *left, *right),
-            Step::JoinSpaces(new) => join_spaces(chars, new),
+            Step::ReplaceSpaces(new) => replace_spaces(chars, new),
         }
     }
 }
@@ -184,11 +184,11 @@ fn strip(mut chars: Vec<Char>, left: bool, right: bool) -> Vec<Char> {
     chars
 }
 
-fn join_spaces(chars: Vec<Char>, new: &str) -> Vec<Char> {
+fn replace_spaces(chars: Vec<Char>, new: &str) -> Vec<Char> {
     let mut joined = Vec::with_capacity(chars.len());
     for run in chars.chunk_by(|a, b| a.char == ' ' && b.char == ' ') {
         match run {
-            // What is new has the place of the last space.
+            // The new characters have the offsets of the last space.
             [_, .., last] => joined.extend(new.chars().map(|char| Char { char, ..*last })),
             _ => joined.extend(run),
         }
@@ -196,21 +196,22 @@ fn join_spaces(chars: Vec<Char>, new: &str) -> Vec<Char> {
     joined
 }
 
-impl Sign {
-    /// A text's characters, of which there is one, with signs.
+impl Metaspace {
+    /// Replaces the spaces of a text, which is not empty, and prepends the symbol if needed.
     fn apply(&self, chars: &[Char]) -> Vec<Char> {
-        let mut signed = Vec::with_capacity(chars.len() + 1);
-        let signs = |c: &Char| Char { char: if c.char == ' ' { self.char } else { c.char }, ..*c };
-        let first = signs(&chars[0]);
-        let wanted = match self.prepend {
+        let mut replaced = Vec::with_capacity(chars.len() + 1);
+        let replace =
+            |c: &Char| Char { char: if c.char == ' ' { self.symbol } else { c.char }, ..*c };
+        let first = replace(&chars[0]);
+        let prepend = match self.prepend {
             Prepend::Always => true,
             Prepend::First => first.start == 0,
             Prepend::Never => false,
         };
-        if wanted && first.char != self.char {
-            signed.push(Char { char: self.char, ..first });
+        if prepend && first.char != self.symbol {
+            replaced.push(Char { char: self.symbol, ..first });
         }
-        signed.extend(chars.iter().map(signs));
-        signed
+        replaced.extend(chars.iter().map(replace));
+        replaced
     }
 }

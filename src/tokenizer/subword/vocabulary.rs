@@ -1,4 +1,4 @@
-//! The words and pieces of words that a model knows, found by the hash of their beginning.
+//! The vocabulary of a model, searched by the hash of beginnings of words.
 
 use std::fmt;
 
@@ -6,20 +6,22 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Tokens by their text.
 ///
-/// The hash (FNV-1a, Fowler, Noll and Vo) goes through a text byte by byte, so that one pass gives
-/// those of all its beginnings. Collisions are looked for in the next slots: a file made to
-/// have many loads slowly, and texts put nothing in. Two bits for a hash tell, before any text is compared, where there is nothing
-/// to find.
+/// The hash (FNV-1a, Fowler, Noll and Vo) takes a text byte by byte, so one pass gives the hashes of all
+/// its beginnings. The table uses linear probing. A file that is made to have many collisions loads
+/// slowly, but texts cannot add any. Two bits for each hash tell, before any text is compared, whether
+/// there is anything to find.
 pub(super) struct Vocabulary {
     /// All texts, one after another.
     texts: String,
     tokens: Vec<Token>,
-    /// One more than an index of `tokens`, or 0. There are at least twice as many as tokens.
+    /// An index of `tokens` plus one, or 0 for an empty slot. There are at least twice as many slots as
+    /// tokens.
     slots: Vec<u32>,
-    /// Pairs of bits by hash, `HINTS` for each slot: whether a token begins so, and whether it is one.
+    /// Pairs of bits by hash, `HINTS` pairs for each slot: whether a token begins with the text, and
+    /// whether the text is a token.
     hints: Vec<u64>,
-    /// Bytes of the longest text.
-    longest: usize,
+    /// The length of the longest text in bytes.
+    max_bytes: usize,
 }
 
 struct Token {
@@ -34,10 +36,10 @@ impl Token {
     }
 }
 
-/// A tenth of the first bits are set in vocabularies of many languages.
+/// In vocabularies of many languages, a tenth of the first bits are set.
 const HINTS: usize = 16;
 
-/// What the hash of a text tells; where something is false, it is sure.
+/// What the hash of a text tells. False is certain, true is not.
 pub(super) struct Hint {
     /// A token may begin with the text.
     pub begins: bool,
@@ -62,7 +64,7 @@ impl Hash {
         (self.0 ^ (self.0 >> 15)) as usize & (slots - 1)
     }
 
-    /// The word of the hints and the place in it, where there are so many words.
+    /// The word of the hints, of which there are `words`, and the first of the two bits in it.
     fn hint(self, words: usize) -> (usize, u32) {
         let mixed = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
         ((mixed >> 5) as usize & (words - 1), 2 * (mixed & 31) as u32)
@@ -76,14 +78,14 @@ impl Default for Vocabulary {
 }
 
 impl Vocabulary {
-    /// `slots`: a power of two.
+    /// `slots` must be a power of two.
     fn with_slots(slots: usize) -> Vocabulary {
         Vocabulary {
             texts: String::new(),
             tokens: Vec::new(),
             slots: vec![0; slots],
             hints: vec![0; slots * HINTS / 32],
-            longest: 0,
+            max_bytes: 0,
         }
     }
 
@@ -91,21 +93,21 @@ impl Vocabulary {
         self.tokens.len()
     }
 
-    pub fn longest(&self) -> usize {
-        self.longest
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
     pub fn id(&self, text: &str) -> Option<u32> {
         self.id_after("", text, Hash::EMPTY.then(text))
     }
 
-    /// The token of `prefix` and `text` together, whose hash is `hash`.
+    /// The id of the token that consists of `prefix` and `text`. `hash` is the hash of both together.
     pub fn id_after(&self, prefix: &str, text: &str, hash: Hash) -> Option<u32> {
         let found = self.find(prefix, text, hash).ok()?;
         Some(self.tokens[found].id)
     }
 
-    /// The token's index, or the slot that it would have.
+    /// The index of a token, or the slot that it would get.
     fn find(&self, prefix: &str, text: &str, hash: Hash) -> Result<usize, usize> {
         let mut slot = hash.slot(self.slots.len());
         while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
@@ -118,22 +120,23 @@ impl Vocabulary {
     }
 
     pub fn hint(&self, hash: Hash) -> Hint {
-        let (word, place) = hash.hint(self.hints.len());
-        let bits = self.hints[word] >> place;
+        let (word, bit) = hash.hint(self.hints.len());
+        let bits = self.hints[word] >> bit;
         Hint { begins: bits & 1 != 0, whole: bits & 2 != 0 }
     }
 
-    fn note(hints: &mut [u64], text: &str) {
+    /// Sets the hints of a token's text and of all its beginnings.
+    fn set_hints(hints: &mut [u64], text: &str) {
         let mut hash = Hash::EMPTY;
         for (start, char) in text.char_indices() {
             let end = start + char.len_utf8();
             hash = hash.then(&text[start..end]);
-            let (word, place) = hash.hint(hints.len());
-            hints[word] |= if end == text.len() { 3 } else { 1 } << place;
+            let (word, bit) = hash.hint(hints.len());
+            hints[word] |= if end == text.len() { 3 } else { 1 } << bit;
         }
     }
 
-    /// Adds a token, or changes the id of one that is there.
+    /// Adds a token, or changes the id of an existing one.
     fn insert(&mut self, text: &str, id: u32) {
         if 2 * (self.tokens.len() + 1) > self.slots.len() {
             self.grow();
@@ -145,8 +148,8 @@ impl Vocabulary {
                 self.texts.push_str(text);
                 self.tokens.push(Token { start, end: self.texts.len() as u32, id });
                 self.slots[slot] = self.tokens.len() as u32;
-                self.longest = self.longest.max(text.len());
-                Vocabulary::note(&mut self.hints, text);
+                self.max_bytes = self.max_bytes.max(text.len());
+                Vocabulary::set_hints(&mut self.hints, text);
             }
         }
     }
@@ -161,15 +164,16 @@ impl Vocabulary {
                 slot = (slot + 1) & (self.slots.len() - 1);
             }
             self.slots[slot] = index as u32 + 1;
-            Vocabulary::note(&mut self.hints, text);
+            Vocabulary::set_hints(&mut self.hints, text);
         }
     }
 }
 
-/// A vocabulary as files have it: ids by text, or texts in the order of their ids with a score each.
+/// A vocabulary as it is stored in a file: ids by text, or a list of texts and scores in the order of
+/// the ids.
 pub(super) struct Pieces {
     pub vocabulary: Vocabulary,
-    /// By id; none where there are none in the file.
+    /// The scores by id. Empty if the file has none.
     pub scores: Vec<f64>,
 }
 

@@ -1,9 +1,9 @@
-//! The ids and places that Hugging Face's tokenizers gave: see `tests/generate`.
+//! The ids and offsets that Hugging Face's tokenizers gave: see `tests/generate`.
 
 use serde::Deserialize;
 
 use super::data;
-use crate::tokenizer::subword::{Splitter, Tokenizer};
+use crate::tokenizer::subword::tokenizer::{Backend, Tokenizer};
 
 #[derive(Deserialize)]
 struct Texts {
@@ -20,11 +20,18 @@ struct Expected {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Tokens {
-    All { ids: Vec<u32>, places: Vec<usize> },
-    Many { length: usize, sum: u64 },
+    All {
+        ids: Vec<u32>,
+        #[serde(rename = "places")]
+        offsets: Vec<usize>,
+    },
+    Many {
+        length: usize,
+        sum: u64,
+    },
 }
 
-/// Python counts characters: the number of the one that each byte belongs to.
+/// The index of the character that each byte belongs to, because Python counts characters.
 fn characters(text: &str) -> Vec<usize> {
     let mut numbers = Vec::new();
     for (i, char) in text.chars().enumerate() {
@@ -52,21 +59,21 @@ fn tokens_are_those_of_hugging_face() {
         let tokenizer = Tokenizer::load(data(name).as_bytes()).unwrap();
         let expected: Expected = serde_json::from_str(&data(&format!("{name}.expected"))).unwrap();
         let small = expected.small;
-        assert_eq!(matches!(tokenizer.splitter, Splitter::Builtin(_)), small, "{name}");
+        assert_eq!(matches!(tokenizer.backend, Backend::Builtin(_)), small, "{name}");
         assert_eq!(expected.texts.len(), texts.len());
         for (text, expected) in texts.iter().zip(&expected.texts) {
             let tokens = tokenizer.tokenize(text, true).unwrap();
             match expected {
-                Tokens::All { ids, places } => {
+                Tokens::All { ids, offsets } => {
                     assert_eq!(tokens.ids, *ids, "{name}: {text:?}");
                     let numbers = characters(text);
                     let equal = |ours: (usize, usize), theirs: &[usize]| match small {
                         true => ours == (theirs[0], theirs[1]),
-                        // What is cut off is less there, and a part of a character has none.
+                        // Theirs exclude what was trimmed, and parts of a character have none.
                         false => ours.0 <= theirs[0] && theirs[1] <= ours.1,
                     };
-                    let ours = tokens.places.iter().map(|&(a, b)| (numbers[a], numbers[b]));
-                    let mut both = ours.zip(places.chunks(2));
+                    let ours = tokens.offsets.iter().map(|&(a, b)| (numbers[a], numbers[b]));
+                    let mut both = ours.zip(offsets.chunks(2));
                     assert!(both.all(|(ours, theirs)| equal(ours, theirs)), "{name}: {text:?}");
                 }
                 Tokens::Many { length, sum } => {

@@ -1,5 +1,5 @@
-//! This module's tokenizers against the `tokenizers` crate, and against what Hugging Face's Python
-//! package gave.
+//! The built-in tokenizers against the `tokenizers` crate, and all tokenizers against the results of
+//! Hugging Face's Python package.
 
 mod bert;
 mod golden;
@@ -8,28 +8,28 @@ mod unigram;
 use serde_json::Value;
 
 use super::builtin::Builtin;
-use super::file::{self, Refusal};
+use super::file::{self, ParseError};
 use super::huggingface::HuggingFace;
 
 fn both(json: &str) -> (Builtin, HuggingFace) {
-    let (own, templates) = match file::read(json.as_bytes()) {
-        Ok(read) => read,
-        Err(Refusal::Damaged(reason) | Refusal::Other(reason)) => panic!("{reason}"),
+    let (builtin, templates) = match file::parse(json.as_bytes()) {
+        Ok(parsed) => parsed,
+        Err(ParseError::Damaged(reason) | ParseError::Unsupported(reason)) => panic!("{reason}"),
     };
     let (general, theirs) = HuggingFace::load(json.as_bytes()).unwrap();
     assert_eq!(templates, theirs);
-    assert_eq!(own.vocab_size, general.vocab_size());
-    (own, general)
+    assert_eq!(builtin.vocab_size, general.vocab_size());
+    (builtin, general)
 }
 
-fn assert_equal((own, general): &(Builtin, HuggingFace), text: &str) {
-    let (ours, theirs) = (own.tokenize(text), general.tokenize(text, true).unwrap());
+fn assert_equal((builtin, general): &(Builtin, HuggingFace), text: &str) {
+    let (ours, theirs) = (builtin.tokenize(text), general.tokenize(text, true).unwrap());
     assert_eq!(ours, theirs, "{text:?}");
 }
 
-/// Every character, in words and alone. The first tokenizers read all of them, and the others every
-/// `step`th 64 of them, which begin at another place for each where they are `shifted`: what differs
-/// between them is in many places.
+/// Compares the tokens of every character, in a word and alone. The first tokenizer reads all
+/// characters. The others read every `step`th group of 64. If `shifted` is set, each of them begins with
+/// another group, because the differences between them lie in many groups.
 fn assert_equal_on_every_character(all: &[(Builtin, HuggingFace)], step: usize, shifted: bool) {
     let every: Vec<char> = (0..=0x10_ffff).filter_map(char::from_u32).collect();
     for (i, tokenizers) in all.iter().enumerate() {
@@ -42,7 +42,7 @@ fn assert_equal_on_every_character(all: &[(Builtin, HuggingFace)], step: usize, 
     }
 }
 
-/// Random texts of `parts`, and of characters of the scripts up to U+3100.
+/// Compares the tokens of random texts made of `parts`, and of characters up to U+3100.
 fn assert_equal_on_random_texts(all: &[(Builtin, HuggingFace)], parts: &[&str]) {
     let mut random = Random::new();
     for round in 0..15_000 {
@@ -56,15 +56,15 @@ fn assert_equal_on_random_texts(all: &[(Builtin, HuggingFace)], parts: &[&str]) 
     }
 }
 
-/// A file is read here, but with none of the edits.
-fn refused(json: &str, edits: &[(&str, Value)]) {
-    assert!(file::read(json.as_bytes()).is_ok());
+/// Asserts that a file gives a built-in tokenizer, but not with any of the edits.
+fn assert_unsupported(json: &str, edits: &[(&str, Value)]) {
+    assert!(file::parse(json.as_bytes()).is_ok());
     let plain: Value = serde_json::from_str(json).unwrap();
-    for (place, value) in edits {
+    for (pointer, value) in edits {
         let mut json = plain.clone();
-        *json.pointer_mut(place).unwrap() = value.clone();
-        let read = file::read(json.to_string().as_bytes());
-        assert!(matches!(read, Err(Refusal::Other(_))), "{place}");
+        *json.pointer_mut(pointer).unwrap() = value.clone();
+        let parsed = file::parse(json.to_string().as_bytes());
+        assert!(matches!(parsed, Err(ParseError::Unsupported(_))), "{pointer}");
     }
 }
 

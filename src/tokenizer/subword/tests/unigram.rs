@@ -1,10 +1,10 @@
-//! Unigram tokenizers, in the forms that files have.
+//! Unigram tokenizers with the settings of real files, against the `tokenizers` crate.
 
 use serde_json::{Value, json};
 
 use super::{
-    Random, assert_equal, assert_equal_on_every_character, assert_equal_on_random_texts, both,
-    data, refused,
+    Random, assert_equal, assert_equal_on_every_character, assert_equal_on_random_texts,
+    assert_unsupported, both, data,
 };
 use crate::tokenizer::subword::{builtin::Builtin, huggingface::HuggingFace};
 
@@ -14,8 +14,8 @@ fn plain() -> Value {
 
 fn edited(edits: &[(&str, Value)]) -> (Builtin, HuggingFace) {
     let mut json = plain();
-    for (place, value) in edits {
-        let (parent, field) = place.rsplit_once('/').unwrap();
+    for (pointer, value) in edits {
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
         match json.pointer_mut(parent).unwrap() {
             Value::Object(fields) => fields.insert(field.into(), value.clone()),
             list => {
@@ -26,7 +26,7 @@ fn edited(edits: &[(&str, Value)]) -> (Builtin, HuggingFace) {
     both(&json.to_string())
 }
 
-/// The normalizers and pre-tokenizers of real files, and some that are none; added tokens likewise.
+/// Tokenizers with the normalizers, pre-tokenizers and added tokens of real files, and with others.
 fn all() -> Vec<(Builtin, HuggingFace)> {
     let map = plain()["normalizer"]["normalizers"][0].clone();
     let join =
@@ -77,7 +77,7 @@ fn all() -> Vec<(Builtin, HuggingFace)> {
             if (i + j) % 2 == 0 {
                 added.as_array_mut().unwrap().remove(3);
                 let mut flags = vec![(804, "Wo½rd", false), (805, "the", false)];
-                // The charsmap makes a space of its first character, which is refused.
+                // With a charsmap, its first character becomes a space, which is not supported.
                 flags.extend((i == 0).then_some((806, "▁a", j % 4 < 2)));
                 added.as_array_mut().unwrap().extend(flags.into_iter().map(
                     |(id, content, special)| {
@@ -105,12 +105,12 @@ fn all() -> Vec<(Builtin, HuggingFace)> {
 }
 
 #[test]
-fn every_character_is_read_as_by_the_crate() {
+fn every_character_is_tokenized_as_by_the_crate() {
     assert_equal_on_every_character(&all(), 211, true);
 }
 
 #[test]
-fn random_texts_are_read_as_by_the_crate() {
+fn random_texts_are_tokenized_as_by_the_crate() {
     let parts = [
         "the",
         "The ",
@@ -190,7 +190,7 @@ fn random_texts_are_read_as_by_the_crate() {
 fn scores_decide_as_in_the_crate() {
     let mut random = Random::new();
     for round in 0..300 {
-        // Few scores, so that many sums are equal, and letters without a piece.
+        // There are few scores, so that many sums are equal, and some letters have no piece.
         let mut pieces = vec![json!(["<unk>", 0.0]), json!(["▁", -1.0])];
         for _ in 0..random.below(30) {
             let piece: String =
@@ -234,21 +234,21 @@ fn other_tokenizers_are_left_to_the_crate() {
         ("/model/byte_fallback", true.into()),
         ("/model/vocab/5", json!(["▁", -1.0])),
     ];
-    refused(&data("xlm-roberta"), &edits);
+    assert_unsupported(&data("xlm-roberta"), &edits);
 }
 
 #[test]
-fn roberta_s_special_tokens_are_read() {
+fn special_tokens_of_roberta_are_parsed() {
     let post = json!({ "type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0],
                        "trim_offsets": false, "add_prefix_space": true });
     assert_equal(&edited(&[("/post_processor", post.clone())]), "Ġthe end");
     let mut trimming = post;
     trimming["trim_offsets"] = true.into();
-    refused(&data("xlm-roberta"), &[("/post_processor", trimming)]);
+    assert_unsupported(&data("xlm-roberta"), &[("/post_processor", trimming)]);
 }
 
 #[test]
-fn long_texts_take_time_by_their_length() {
+fn time_grows_with_the_length_of_a_text() {
     let (own, _) = both(&data("xlm-roberta"));
     for part in
         ["a", "e\u{301}", "\u{301}", "🇩", "👩\u{200d}", "क\u{94d}", "☃", " ", "<mask>", "▁", "検索"]
@@ -256,7 +256,7 @@ fn long_texts_take_time_by_their_length() {
         let text = part.repeat((1 << 20) / part.len());
         let started = std::time::Instant::now();
         let tokens = own.tokenize(&text);
-        assert!(tokens.places.iter().all(|&(start, end)| start < end && end <= text.len()));
+        assert!(tokens.offsets.iter().all(|&(start, end)| start < end && end <= text.len()));
         let seconds = started.elapsed().as_secs_f64();
         assert!(seconds < 10.0, "{part:?} took {seconds} s");
     }

@@ -1,9 +1,10 @@
-//! Layer normalization over rows, alone or of a sum.
+//! Layer normalization of the rows of a matrix, or of a sum of matrices.
 
-use super::Kernel;
-use super::simd::{F32x16, Isa, LANES, Op};
+use crate::kernels::dispatch::Kernel;
+use crate::kernels::isa::contract::{Isa, Op};
+use crate::kernels::isa::lanes::{F32x16, LANES};
 
-/// What a layer norm learnt: one `gamma` and one `beta` for each element of a row.
+/// The parameters of a layer norm: one `gamma` and one `beta` for each element of a row.
 #[derive(Clone, Copy, Debug)]
 pub struct NormParams<'a> {
     pub gamma: &'a [f32],
@@ -11,13 +12,13 @@ pub struct NormParams<'a> {
     pub eps: f32,
 }
 
-/// Normalize each row of the sum of `terms`, which are added in their order: one term is plain
-/// layer norm, two a residual connection, three BERT's embeddings.
+/// Normalizes each row of the sum of `terms`, which are added in their order. One term is plain layer
+/// norm, two are a residual connection, and three are BERT's embeddings.
 ///
 /// `out = (x - mean) / sqrt(variance + eps) * gamma + beta`, with the biased variance.
 ///
 /// # Panics
-/// Where the terms and `out` are not whole rows of the same number.
+/// If the terms and `out` do not hold the same number of whole rows.
 pub fn add_norm<const TERMS: usize>(
     kernel: Kernel,
     terms: [&[f32]; TERMS],

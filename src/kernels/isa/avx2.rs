@@ -1,18 +1,19 @@
-//! AVX2: two registers of eight floats, and for the integers `maddubs` or, where the CPU has
-//! AVX-VNNI, `vpdpbusd`, which adds in 32 bits and needs no [`peel`].
+//! AVX2: two registers of eight floats. Integers are multiplied by `maddubs`, whose weights
+//! [`exact_i16`] packs, or by AVX-VNNI's `vpdpbusd`, which adds in 32 bits, on CPUs that have it.
 
 use core::arch::x86_64::*;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::exact_i16::peel;
-use super::layout::{Block, Columns, GROUP, Packed, Panels};
-use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
+use super::contract::{Isa, Op, by_tiles};
+use super::lanes::{F32x16, LANES};
+use crate::kernels::exact_i16;
+use crate::kernels::layout::{Block, GROUP, MatrixI8, Packed, Panels};
 
-/// Exists only where the CPU has AVX2. Every unsafe call below rests on that: a vector is only
-/// made by a method of this type, so a vector is the same proof.
+/// A value exists only if the CPU has AVX2. Every unsafe call below rests on that. Vectors are made
+/// by methods of this type alone, so a vector is the same proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Avx2 {
-    /// AVX-VNNI is there and used.
+pub struct Avx2 {
+    /// The CPU has AVX-VNNI, which is to be used.
     vnni: bool,
 }
 
@@ -28,7 +29,7 @@ impl Avx2 {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Lanes(__m256, __m256);
+pub struct Lanes(__m256, __m256);
 
 macro_rules! lanewise {
     ($($op:ident::$method:ident = $intrinsic:ident),*) => {$(
@@ -61,7 +62,7 @@ impl F32x16 for Lanes {
         }
     }
 
-    // `minps` and `maxps` give their second operand where the two do not compare: `self`.
+    // `minps` and `maxps` give their second operand, here `self`, if the two do not compare.
     #[inline(always)]
     fn min(self, other: Lanes) -> Lanes {
         // SAFETY: a `Lanes` exists only where AVX2 was found.
@@ -109,7 +110,7 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn run<O: Op>(self, op: O) {
-        // An operation within another gets registers of its own.
+        // Not inlined, so that an operation within another one has all registers to itself.
         #[inline(never)]
         #[target_feature(enable = "avx2")]
         fn with_avx2<O: Op>(isa: Avx2, op: O) {
@@ -146,8 +147,8 @@ impl Isa for Avx2 {
         }
     }
 
-    fn pack(self, weights: &Columns) -> Packed {
-        if self.vnni { Packed::in_groups_of::<GROUP>(weights) } else { peel(weights) }
+    fn pack(self, weights: &MatrixI8) -> Packed {
+        if self.vnni { Packed::interleaved::<GROUP>(weights) } else { exact_i16::pack(weights) }
     }
 
     #[inline(always)]
@@ -159,7 +160,7 @@ impl Isa for Avx2 {
             let mask = _mm256_set1_epi32(0xff);
             let lo = _mm256_and_si256(_mm256_castps_si256(q.0), mask);
             let hi = _mm256_and_si256(_mm256_castps_si256(q.1), mask);
-            // Packing works within halves of a register: put the quarters back in order.
+            // Packing works within the halves of a register; this puts the quarters back in order.
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(lo, hi));
             let packed = _mm_packus_epi16(
                 _mm256_castsi256_si128(words),
@@ -171,7 +172,8 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     fn dot_panels(self, acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
-        // SAFETY: `self` exists only where AVX2 was found, and has `vnni` only where AVX-VNNI was.
+        // SAFETY: `self` exists only where AVX2 was found, and its `vnni` is true only where AVX-VNNI
+        // was found.
         unsafe {
             match panels.depth {
                 _ if self.vnni => dot_rows_vnni(acts, panels, out),
@@ -182,7 +184,7 @@ impl Isa for Avx2 {
     }
 }
 
-/// All rows against one panel, adding `DEPTH` blocks in 16 bits.
+/// Multiplies all rows by one panel, and adds the products of `DEPTH` blocks in 16 bits.
 #[target_feature(enable = "avx2")]
 fn dot_rows<const DEPTH: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     let row_bytes = panels.blocks.len() * GROUP;
@@ -190,8 +192,8 @@ fn dot_rows<const DEPTH: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LA
     by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1, DEPTH>(a, panels, o));
 }
 
-/// The tile: `ROWS` rows by one panel. [`super::peel`] has made sure that the 16-bit sums of
-/// `DEPTH` blocks, and of each extra block, cannot overflow.
+/// Multiplies a tile: `ROWS` rows by one panel. [`exact_i16::pack`] has made sure that the 16-bit sums
+/// of `DEPTH` blocks, and those of each extra block, cannot overflow.
 #[target_feature(enable = "avx2")]
 fn dot_tile<const ROWS: usize, const DEPTH: usize>(
     acts: &[u8],
@@ -241,8 +243,8 @@ fn dot_tile<const ROWS: usize, const DEPTH: usize>(
     store_sums(sums, out);
 }
 
-/// All rows against one panel. Six rows by two registers are enough sums to hide the
-/// multiplication's latency, and as many as there are registers for.
+/// Multiplies all rows by one panel. Six rows by two registers are enough sums to hide the latency of
+/// the multiplication, and as many as there are registers for.
 #[target_feature(enable = "avx2,avxvnni")]
 fn dot_rows_vnni(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     let row_bytes = panels.blocks.len() * GROUP;
@@ -251,7 +253,7 @@ fn dot_rows_vnni(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     by_tiles(acts, row_bytes, out, |a, o| dot_tile_vnni::<1>(a, panels, o));
 }
 
-/// The tile with AVX-VNNI: `ROWS` rows by one panel.
+/// Multiplies a tile with AVX-VNNI: `ROWS` rows by one panel.
 #[target_feature(enable = "avx2,avxvnni")]
 fn dot_tile_vnni<const ROWS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]; ROWS]) {
     let groups = acts.as_chunks::<GROUP>().0;
@@ -272,7 +274,7 @@ fn dot_tile_vnni<const ROWS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32
     store_sums(sums, out);
 }
 
-/// Write a tile's sums.
+/// Writes the sums of a tile.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn store_sums<const ROWS: usize>(sums: [[__m256i; 2]; ROWS], out: &mut [[i32; LANES]; ROWS]) {

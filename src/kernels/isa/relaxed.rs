@@ -1,46 +1,53 @@
 //! WebAssembly's relaxed SIMD: the 8-bit dot product.
 //!
-//! `i32x4.relaxed_dot_i8x16_i7x16_add` is the same everywhere only while its second operand is
-//! in `0..=127`. So a column's weights are shifted there, and activations are shifted to
-//! `-128..=127`:
+//! `i32x4.relaxed_dot_i8x16_i7x16_add` gives the same result everywhere only if its second operand is
+//! within `0..=127`. So the weights of a column are shifted to that range, and activations are
+//! shifted to `-128..=127`:
 //!
 //! ```text
 //! sum q v  =  sum (q - 128) (v - low)  +  low * sum q  +  128 * sum (v - low)
 //! ```
 //!
-//! What a shifted weight has above 127 goes to extra blocks, which are multiplied on their own and
-//! added to the same sums. A matrix that needs many of them is multiplied by the simd128 kernel.
-//! All else is that kernel's too.
+//! The excess of a shifted weight over 127 goes to extra blocks, which are multiplied on their own and
+//! added to the same sums. A matrix that needs many of them is left to the simd128 kernel, whose
+//! float operations this kernel shares.
 
 use core::arch::wasm32::*;
 use core::array::from_fn;
 use std::sync::OnceLock;
 
-use super::layout::{Block, Columns, GROUP, Packed, Panels};
-use super::simd::{Isa, LANES, Op, by_tiles};
+use super::contract::{Isa, Op, by_tiles};
+use super::lanes::LANES;
 use super::simd128::{Lanes, Simd128, store_half};
+use crate::kernels::layout::{Block, GROUP, MatrixI8, Packed, Panels};
 
-/// Exists only where the engine computes the relaxed dot product as specified.
+/// A value exists only if the engine computes the relaxed dot product as specified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Relaxed(());
+pub struct Relaxed(());
 
 impl Relaxed {
-    /// Some engines' baseline compilers get the instruction wrong, and replace their code by right
-    /// code when it has run often. The answer is that of the first call and is kept, for a later
-    /// test would pass while code that has not run yet would still be compiled wrongly.
+    /// The baseline compilers of some engines get the instruction wrong, and the optimizing compiler
+    /// later replaces their code with correct code. The result of the first test is kept: a later
+    /// test could pass while other code that has not run often is still wrong.
     pub fn new() -> Option<Relaxed> {
-        static RIGHT: OnceLock<bool> = OnceLock::new();
-        RIGHT.get_or_init(self_test).then_some(Relaxed(()))
+        static CORRECT: OnceLock<bool> = OnceLock::new();
+        CORRECT.get_or_init(self_test).then_some(Relaxed(()))
     }
 }
 
-/// Whether the tile multiplies right: extreme and mixed values, each sum checked.
+/// Whether a tile of extreme and mixed values is multiplied correctly.
 fn self_test() -> bool {
     let acts: [u8; 16] = from_fn(|i| [0x80, 0x7f, 0xff, 0x01, 0x55, 0xd3, 0x00, 0x91][i % 8]);
     let block: [i8; 64] = from_fn(|i| [127, 127, 0, 64, 1, 99, 127, 126][(i * 5 + i / 16) % 8]);
     let blocks = [Block(block); 4];
-    let panels =
-        Panels { count: 1, blocks: &blocks, fetch: false, depth: 1, extras: &[], extras_at: &[] };
+    let panels = Panels {
+        count: 1,
+        blocks: &blocks,
+        prefetch: false,
+        depth: 1,
+        extras: &[],
+        extras_at: &[],
+    };
     let mut out = [[0; LANES]];
     dot_tile::<1>(&acts, panels, &mut out);
     (0..LANES).all(|column| {
@@ -53,31 +60,16 @@ fn self_test() -> bool {
 }
 
 /// The largest weight for which the product is specified.
-const LARGEST: u8 = 127;
+const MAX_WEIGHT: u8 = 127;
 
-/// Whether few enough weights are more than [`LARGEST`] above their column's least: each costs at
-/// most two extra blocks, and the simd128 kernel takes about a third longer for all of them.
-pub(super) fn fits(weights: &Columns) -> bool {
-    let low = weights.fold(i8::MAX, i8::min);
-    let high = weights.fold(i8::MIN, i8::max);
-    // Most matrices have none.
-    if low.iter().zip(&high).all(|(low, high)| high.abs_diff(*low) <= LARGEST) {
-        return true;
-    }
-    let rows = weights.values.chunks_exact(weights.n.max(1));
-    let above =
-        rows.flat_map(|row| row.iter().zip(&low)).filter(|(v, low)| v.abs_diff(**low) > LARGEST);
-    above.count() <= weights.k * weights.n / (GROUP * LANES * 4)
-}
-
-/// Move what exceeds [`LARGEST`] from blocks of unsigned weights to extra ones.
-fn peel(packed: &mut Packed) {
+/// Moves the excess over [`MAX_WEIGHT`] from blocks of unsigned weights to extra blocks.
+fn move_excess(packed: &mut Packed) {
     let height = packed.height().max(1);
     for (shape, blocks) in packed.shapes.iter_mut().zip(packed.blocks.chunks_exact_mut(height)) {
         for (at, block) in blocks.iter_mut().enumerate() {
-            // A weight above it is the one whose sign bit is set.
+            // A weight above it has its sign bit set.
             while block.0.iter().fold(0, |all, v| all | v) < 0 {
-                let extra = block.0.map(|v| (v as u8).saturating_sub(LARGEST).min(LARGEST));
+                let extra = block.0.map(|v| (v as u8).saturating_sub(MAX_WEIGHT).min(MAX_WEIGHT));
                 for (v, extra) in block.0.iter_mut().zip(extra) {
                     *v = (*v as u8 - extra) as i8;
                 }
@@ -117,16 +109,33 @@ impl Isa for Relaxed {
         Simd128.to_floats(lanes)
     }
 
-    /// Only for weights that [`fits`] has accepted.
-    fn pack(self, weights: &Columns) -> Packed {
+    /// Whether few enough weights are more than [`MAX_WEIGHT`] above the smallest of their column. Each
+    /// of them costs at most two extra blocks, and the simd128 kernel takes about a third longer for the
+    /// whole matrix.
+    fn suits(self, weights: &MatrixI8) -> bool {
         let low = weights.fold(i8::MAX, i8::min);
-        let mut packed = Packed::above::<GROUP>(weights, &low);
+        let high = weights.fold(i8::MIN, i8::max);
+        // Most matrices have none.
+        if low.iter().zip(&high).all(|(low, high)| high.abs_diff(*low) <= MAX_WEIGHT) {
+            return true;
+        }
+        let rows = weights.values.chunks_exact(weights.n.max(1));
+        let above = rows
+            .flat_map(|row| row.iter().zip(&low))
+            .filter(|(v, low)| v.abs_diff(**low) > MAX_WEIGHT);
+        above.count() <= weights.k * weights.n / (GROUP * LANES * 4)
+    }
+
+    /// Packs weights that it [suits](Isa::suits).
+    fn pack(self, weights: &MatrixI8) -> Packed {
+        let low = weights.fold(i8::MAX, i8::min);
+        let mut packed = Packed::interleaved_above::<GROUP>(weights, &low);
         for (column, (low, sum)) in low.into_iter().zip(weights.sums()).enumerate() {
             let low = i32::from(low);
             packed.sum_factor[column] = low;
             packed.offset[column] = 128 * (sum - low * weights.k as i32);
         }
-        peel(&mut packed);
+        move_excess(&mut packed);
         packed
     }
 
@@ -148,7 +157,7 @@ impl Isa for Relaxed {
     }
 }
 
-/// The tile: `ROWS` rows by one panel, eight columns at a time.
+/// Multiplies a tile: `ROWS` rows by one panel, eight columns at a time.
 fn dot_tile<const ROWS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]; ROWS]) {
     let height = panels.blocks.len();
     let acts = acts.as_chunks::<GROUP>().0;
@@ -163,8 +172,8 @@ fn dot_tile<const ROWS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LAN
                 [v128_load(from.cast()), v128_load(from.add(16).cast())]
             };
             for (r, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: `at` is below `height`, as the callers below see to, and the load needs
-                // no alignment.
+                // SAFETY: both callers below pass an `at` below `height`, so the group is within
+                // `acts`; the load needs no alignment.
                 let q = unsafe { v128_load32_splat(acts.as_ptr().add(r * height + at).cast()) };
                 for (sum, weights) in sums.iter_mut().zip(weights) {
                     *sum = i32x4_relaxed_dot_i8x16_i7x16_add(q, weights, *sum);

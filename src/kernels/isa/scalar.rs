@@ -1,16 +1,18 @@
-//! The scalar kernel: plain loops, the oracle of every other one. It runs on every machine.
+//! The scalar kernel: plain loops, which run on every machine. Every other kernel is tested against
+//! it.
 
 use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::layout::{Columns, GROUP, Packed, Panels};
-use super::simd::{F32x16, Isa, LANES, Op};
+use super::contract::{Isa, Op};
+use super::lanes::{F32x16, LANES};
+use crate::kernels::layout::{GROUP, MatrixI8, Packed, Panels};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Scalar;
+pub struct Scalar;
 
 #[derive(Clone, Copy)]
-pub(super) struct Lanes([f32; LANES]);
+pub struct Lanes([f32; LANES]);
 
 macro_rules! lanewise {
     ($($op:ident::$method:ident),*) => {$(
@@ -70,8 +72,8 @@ impl Isa for Scalar {
         Lanes(lanes.map(|x| x as f32))
     }
 
-    fn pack(self, weights: &Columns) -> Packed {
-        Packed::in_groups_of::<GROUP>(weights)
+    fn pack(self, weights: &MatrixI8) -> Packed {
+        Packed::interleaved::<GROUP>(weights)
     }
 
     #[inline(always)]

@@ -1,17 +1,18 @@
-//! One number that stands for the bits of every operation.
+//! One hash over the results of every operation.
 
-use super::{
+use super::Random;
+use crate::kernels::{
     Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8, NormParams,
     add_norm, attention, linear_f32, linear_i8, sigmoid,
 };
 
-/// Run every operation on fixed pseudo-random data and hash the bits of all results (FNV-1a).
-/// Equal on every kernel and every platform, or something is wrong.
+/// Runs every operation on fixed pseudo-random data and hashes the bits of all results (FNV-1a). The
+/// hash must be the same on every kernel and every platform.
 pub fn self_check_hash(kernel: Kernel) -> u64 {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     let mut int8 = Int8Scratch::default();
-    // The weights' range: reduced, full, and a narrow one away from zero.
+    // The range of the weights: reduced, full, and narrow but away from zero.
     for (rows, k, n, low, high) in
         [(7, 52, 35, -64, 64), (5, 33, 16, -128, 127), (9, 70, 17, 3, 80)]
     {
@@ -72,28 +73,5 @@ impl Fnv {
         for byte in values.iter().flat_map(|x| x.to_bits().to_le_bytes()) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-    }
-}
-
-/// Marsaglia's xorshift64 ("Xorshift RNGs", 2003).
-pub(super) struct Random(pub u64);
-
-impl Random {
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 32) as u32
-    }
-
-    /// Integers of `low..=high`.
-    pub fn integers(&mut self, count: usize, low: i32, high: i32) -> Vec<i32> {
-        let span = (high - low + 1) as u32;
-        (0..count).map(|_| low + (self.next() % span) as i32).collect()
-    }
-
-    /// Floats of `-size..size`.
-    pub fn floats(&mut self, count: usize, size: f32) -> Vec<f32> {
-        (0..count).map(|_| (self.next() >> 8) as f32 / 8_388_608.0 * size - size).collect()
     }
 }

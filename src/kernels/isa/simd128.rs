@@ -1,20 +1,21 @@
 //! WebAssembly's fixed-width SIMD: four registers of four floats, and the 16-bit dot product.
 //!
-//! A module with these instructions only loads where they exist, so being compiled with
-//! `simd128` is all the proof that is needed.
+//! An engine without these instructions refuses the whole module, so being compiled with `simd128` is
+//! proof enough that they exist.
 
 use core::arch::wasm32::*;
 use core::array::from_fn;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::layout::{Columns, GROUP, Packed, Panels};
-use super::simd::{F32x16, Isa, LANES, Op};
+use super::contract::{Isa, Op};
+use super::lanes::{F32x16, LANES};
+use crate::kernels::layout::{GROUP, MatrixI8, Packed, Panels};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Simd128;
+pub struct Simd128;
 
 #[derive(Clone, Copy)]
-pub(super) struct Lanes([v128; 4]);
+pub struct Lanes([v128; 4]);
 
 macro_rules! lanewise {
     ($($op:ident::$method:ident = $intrinsic:ident),*) => {$(
@@ -30,7 +31,7 @@ macro_rules! lanewise {
 lanewise!(Add::add = f32x4_add, Sub::sub = f32x4_sub, Mul::mul = f32x4_mul, Div::div = f32x4_div);
 
 impl Lanes {
-    /// The integers `0..=255` that were added to [`super::simd::MAGIC`], in 16 bits each.
+    /// The integers `0..=255`, to which [`super::lanes::ROUND_MAGIC`] was added, in 16 bits each.
     #[inline(always)]
     pub(super) fn words(self) -> [v128; 2] {
         let [a, b, c, d] = self.0.map(|x| v128_and(x, i32x4_splat(0xff)));
@@ -38,7 +39,7 @@ impl Lanes {
     }
 }
 
-/// Bits of `yes` where the lane of `mask` is all ones, and of `no` where it is all zeros.
+/// The lanes of `yes` where `mask` is all ones, and those of `no` where it is all zeros.
 #[inline(always)]
 fn select(yes: v128, no: v128, mask: v128) -> v128 {
     #[cfg(target_feature = "relaxed-simd")]
@@ -53,10 +54,10 @@ impl F32x16 for Lanes {
         Lanes(from_fn(|i| select(yes.0[i], no.0[i], f32x4_lt(self.0[i], other.0[i]))))
     }
 
-    // Where relaxed SIMD is enabled, `min` and `max` stay as the trait gives them: LLVM turns
-    // `f32x4_pmin` and `f32x4_pmax` into relaxed ones there, which lose a NaN. It does the same to
-    // comparisons of single floats, so that callers of `min_lanes` and `max_lanes` must not depend
-    // on a NaN or on the sign of zero.
+    // With relaxed SIMD enabled, `min` and `max` keep the trait's definition, because LLVM turns
+    // `f32x4_pmin` and `f32x4_pmax` into relaxed instructions, which lose a NaN. It does the same to
+    // comparisons of single floats, so callers of `min_lanes` and `max_lanes` must not depend on a
+    // NaN or on the sign of zero.
 
     #[cfg(not(target_feature = "relaxed-simd"))]
     #[inline(always)]
@@ -118,8 +119,8 @@ impl Isa for Simd128 {
         Lanes(from_fn(|i| unsafe { f32x4_convert_i32x4(v128_load(from.add(4 * i).cast())) }))
     }
 
-    fn pack(self, weights: &Columns) -> Packed {
-        Packed::in_groups_of::<2>(weights)
+    fn pack(self, weights: &MatrixI8) -> Packed {
+        Packed::interleaved::<2>(weights)
     }
 
     /// Each activation becomes 16 bits.
@@ -140,14 +141,14 @@ impl Isa for Simd128 {
     }
 }
 
-/// Blocks whose weights are widened before all rows pass over them: 12 KiB, part of the first-level
-/// cache.
+/// The number of blocks whose weights are widened before they are multiplied by all rows: 12 KiB,
+/// which is part of the first-level cache.
 const WIDE_BLOCKS: usize = 96;
 
-/// A pair of inputs' weights for sixteen columns, in 16 bits.
+/// The weights of a pair of inputs for sixteen columns, in 16 bits.
 type Pair = [v128; 4];
 
-/// All rows against one panel, [`WIDE_BLOCKS`] at a time.
+/// Multiplies all rows by one panel, [`WIDE_BLOCKS`] at a time.
 fn dot_rows(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     let row_bytes = panels.blocks.len() * GROUP * Simd128::ACT_BYTES;
     let mut wide: [Pair; 2 * WIDE_BLOCKS] = [[i32x4_splat(0); 4]; 2 * WIDE_BLOCKS];
@@ -175,10 +176,10 @@ fn dot_rows(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     }
 }
 
-/// The tile: `ROWS` rows, `row_bytes` apart, by some of a panel's inputs, eight columns at a time.
-/// Adds to `out`. Both factors are in 16 bits, where `i32x4.dot` is exact.
+/// Multiplies a tile: `ROWS` rows, `row_bytes` apart, by some of a panel's inputs, eight columns at a
+/// time. Adds to `out`. Both factors are in 16 bits, in which `i32x4.dot` is exact.
 ///
-/// A turn of the loop takes one pair of inputs: its loads and the sums are as many values as x86-64
+/// One step of the loop takes one pair of inputs: its loads and the sums are as many values as x86-64
 /// has registers for.
 fn dot_tile<const ROWS: usize>(
     acts: &[u8],
@@ -194,7 +195,8 @@ fn dot_tile<const ROWS: usize>(
         for (i, pair) in weights.iter().enumerate() {
             let weights = [pair[2 * half], pair[2 * half + 1]];
             for (r, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: asserted above, and the load needs no alignment.
+                // SAFETY: the assertion above puts the index within `acts`; the load needs no
+                // alignment.
                 let q = unsafe { v128_load32_splat(acts.as_ptr().add(r * row_pairs + i).cast()) };
                 for (sum, weights) in sums.iter_mut().zip(weights) {
                     *sum = i32x4_add(*sum, i32x4_dot_i16x8(q, weights));
@@ -211,15 +213,15 @@ fn dot_tile<const ROWS: usize>(
 #[inline(always)]
 fn load_half(half: usize, row: &[i32; LANES]) -> [v128; 2] {
     let from = row[8 * half..][..8].as_ptr();
-    // SAFETY: `from` begins eight integers, which the two loads, that need no alignment, read.
+    // SAFETY: `from` points to the eight integers that the two loads, which need no alignment, read.
     unsafe { [v128_load(from.cast()), v128_load(from.add(4).cast())] }
 }
 
-/// Write eight columns of a row: the first or the second half.
+/// Writes eight columns of a row: the first or the second half.
 #[inline(always)]
 pub(super) fn store_half(sums: [v128; 2], half: usize, out: &mut [i32; LANES]) {
     let to = out[8 * half..][..8].as_mut_ptr();
-    // SAFETY: `to` begins eight integers, which the two stores, that need no alignment, write.
+    // SAFETY: `to` points to the eight integers that the two stores, which need no alignment, write.
     unsafe {
         v128_store(to.cast(), sums[0]);
         v128_store(to.add(4).cast(), sums[1]);

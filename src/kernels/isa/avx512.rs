@@ -1,16 +1,17 @@
-//! AVX-512 with VNNI: one register of sixteen floats, and `vpdpbusd` for the integers, which
-//! multiplies unsigned activations with signed weights and adds in 32 bits, all exactly.
+//! AVX-512 with VNNI: one register of sixteen floats. Integers are multiplied by `vpdpbusd`, which
+//! multiplies unsigned activations by signed weights and adds in 32 bits, all exactly.
 
 use core::arch::x86_64::*;
 use core::ops::{Add, Div, Mul, Sub};
 
-use super::layout::{Columns, GROUP, Packed, Panels};
-use super::simd::{F32x16, Isa, LANES, Op, by_tiles};
+use super::contract::{Isa, Op, by_tiles};
+use super::lanes::{F32x16, LANES};
+use crate::kernels::layout::{GROUP, MatrixI8, Packed, Panels};
 
-/// Exists only where the CPU has AVX-512F, BW, VL and VNNI. Every unsafe call below rests on that: a
-/// vector is only made by a method of this type, so a vector is the same proof.
+/// A value exists only if the CPU has AVX-512F, BW, VL and VNNI. Every unsafe call below rests on
+/// that. Vectors are made by methods of this type alone, so a vector is the same proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Avx512(());
+pub struct Avx512(());
 
 impl Avx512 {
     pub fn new() -> Option<Avx512> {
@@ -23,7 +24,7 @@ impl Avx512 {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Lanes(__m512);
+pub struct Lanes(__m512);
 
 macro_rules! lanewise {
     ($($op:ident::$method:ident = $intrinsic:ident),*) => {$(
@@ -54,7 +55,7 @@ impl F32x16 for Lanes {
         }
     }
 
-    // `minps` and `maxps` give their second operand where the two do not compare: `self`.
+    // `minps` and `maxps` give their second operand, here `self`, if the two do not compare.
     #[inline(always)]
     fn min(self, other: Lanes) -> Lanes {
         // SAFETY: a `Lanes` exists only where `Avx512::new` found AVX-512.
@@ -97,7 +98,7 @@ impl Isa for Avx512 {
 
     #[inline(always)]
     fn run<O: Op>(self, op: O) {
-        // An operation within another gets registers of its own.
+        // Not inlined, so that an operation within another one has all registers to itself.
         #[inline(never)]
         #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
         fn with_avx512<O: Op>(isa: Avx512, op: O) {
@@ -127,8 +128,8 @@ impl Isa for Avx512 {
         unsafe { Lanes(_mm512_cvtepi32_ps(_mm512_loadu_si512(lanes.as_ptr().cast()))) }
     }
 
-    fn pack(self, weights: &Columns) -> Packed {
-        Packed::in_groups_of::<GROUP>(weights)
+    fn pack(self, weights: &MatrixI8) -> Packed {
+        Packed::interleaved::<GROUP>(weights)
     }
 
     #[inline(always)]
@@ -154,8 +155,8 @@ impl Isa for Avx512 {
     }
 }
 
-/// All rows against the panels. With twelve rows by two panels, a step of the tile's loop multiplies
-/// 24 times for fourteen loads, and so takes as long as the multipliers do.
+/// Multiplies all rows by the panels. With twelve rows by two panels, a step of the tile's loop has 24
+/// multiplications and fourteen loads, so its time is that of the multipliers.
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn dot_rows<const PANELS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     let row_bytes = panels.blocks.len() / PANELS * GROUP;
@@ -165,10 +166,10 @@ fn dot_rows<const PANELS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; L
     by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1, PANELS>(a, panels, o));
 }
 
-/// The tile: `ROWS` rows by `PANELS` panels.
+/// Multiplies a tile: `ROWS` rows by `PANELS` panels.
 ///
-/// It asks for the panels behind these, which the processor would not do in time by itself: it takes
-/// the end of a panel, and of every page, for the end of what is read.
+/// It prefetches the panels after these. The processor's own prefetching stops at the end of a panel
+/// and of every page, and would be too late.
 #[target_feature(enable = "avx512f,avx512vnni")]
 fn dot_tile<const ROWS: usize, const PANELS: usize>(
     acts: &[u8],
@@ -182,12 +183,12 @@ fn dot_tile<const ROWS: usize, const PANELS: usize>(
     for i in 0..height {
         let mut weights = [_mm512_setzero_si512(); PANELS];
         for (p, weights) in weights.iter_mut().enumerate() {
-            // SAFETY: there are `PANELS * height` blocks, of which each has the 64 bytes that the load
-            // reads, and is aligned to 64. What is asked for may lie anywhere.
+            // SAFETY: there are `PANELS * height` blocks, and each has the 64 bytes that the load
+            // reads, and is aligned to 64. A prefetched address may lie anywhere.
             unsafe {
                 let block = panels.blocks.as_ptr().add(p * height + i);
                 *weights = _mm512_load_si512(block.cast());
-                if panels.fetch {
+                if panels.prefetch {
                     _mm_prefetch::<_MM_HINT_T1>(block.wrapping_add(PANELS * height).cast());
                 }
             }

@@ -1,16 +1,17 @@
-//! The f32 linear layer, and the float tile that attention uses too.
+//! The f32 linear layer, and the float product that attention uses too.
 //!
-//! Every output adds its products in the order of k, starting from zero, in a lane of its own:
-//! the tile's shape cannot change a result.
+//! Every output is a lane that starts from zero and adds its products in the order of k, so the shape
+//! of a tile cannot change a result.
 
-use super::Kernel;
-use super::math::Activation;
-use super::simd::{F32x16, Isa, LANES, Op};
+use crate::kernels::dispatch::Kernel;
+use crate::kernels::isa::contract::{Isa, Op};
+use crate::kernels::isa::lanes::{F32x16, LANES};
+use crate::kernels::math::Activation;
 
-/// Rows that one panel passes over before its results are finished.
+/// The number of rows that are multiplied by a panel before their results are finished.
 const BLOCK_ROWS: usize = 32;
 
-/// A f32 weight matrix in panels of sixteen columns, with its bias.
+/// An f32 weight matrix in panels of sixteen columns, with its bias.
 #[derive(Clone, Debug)]
 pub struct LinearF32 {
     kernel: Kernel,
@@ -22,10 +23,10 @@ pub struct LinearF32 {
 }
 
 impl LinearF32 {
-    /// Pack a matrix of k inputs and n columns, `weights[i * n + c]`.
+    /// Packs a matrix of k inputs and n columns, `weights[i * n + c]`.
     ///
     /// # Panics
-    /// Where a length does not fit.
+    /// If a length does not fit.
     pub fn new(kernel: Kernel, (k, n): (usize, usize), weights: &[f32], bias: &[f32]) -> LinearF32 {
         assert_eq!(weights.len(), k * n, "weights must be [k, n]");
         assert_eq!(bias.len(), n, "one bias for each column");
@@ -38,7 +39,7 @@ impl LinearF32 {
         LinearF32 { kernel, k, n, panels, bias: bias.to_vec() }
     }
 
-    /// Columns of the output.
+    /// MatrixI8 of the output.
     pub fn outputs(&self) -> usize {
         self.n
     }
@@ -47,7 +48,7 @@ impl LinearF32 {
 /// `out = activation(x w + bias)` for `x` of `[rows, k]` and `out` of `[rows, n]`.
 ///
 /// # Panics
-/// Where `x` and `out` are not whole rows of the same number.
+/// If `x` and `out` do not hold the same number of whole rows.
 pub fn linear_f32(x: &[f32], linear: &LinearF32, activation: Activation, out: &mut [f32]) {
     let rows = x.len().checked_div(linear.k).unwrap_or(out.len() / linear.n.max(1));
     assert_eq!(x.len(), rows * linear.k, "x must be [rows, k]");
@@ -101,11 +102,10 @@ impl Op for Linear<'_> {
     }
 }
 
-/// The product of `a`, rows by depth, and `b`, depth by panels of sixteen columns, of which products
-/// are added one after another to `out`.
+/// The matrix product `out = a b`, or `out += a b`.
 ///
-/// `a` is `[rows, depth]`, or `[depth, rows]` where it is `TRANSPOSED`. Rows of a matrix begin its
-/// stride apart.
+/// `a` is `[rows, depth]`, or `[depth, rows]` if it is `TRANSPOSED`; `b` is `[depth, panels * 16]`.
+/// The rows of each matrix begin its stride apart.
 pub(super) struct Product<'a, const TRANSPOSED: bool> {
     pub rows: usize,
     pub depth: usize,
@@ -116,7 +116,7 @@ pub(super) struct Product<'a, const TRANSPOSED: bool> {
     pub b_stride: usize,
     pub out: &'a mut [f32],
     pub out_stride: usize,
-    /// `out` holds sums to which products are added. It is overwritten otherwise.
+    /// Whether products are added to the sums that `out` holds. Otherwise it is overwritten.
     pub add: bool,
 }
 
@@ -153,7 +153,7 @@ impl<const TRANSPOSED: bool> Product<'_, TRANSPOSED> {
         self.tiles::<I, 1, PANELS>(isa, row, panel);
     }
 
-    /// As many tiles as there are rows for, from `row` on. Returns the first row that is left.
+    /// Multiplies as many tiles as there are rows for, from `row` on. Returns the first row that is left.
     #[inline(always)]
     fn tiles<I: Isa, const ROWS: usize, const PANELS: usize>(
         &mut self,
@@ -177,12 +177,12 @@ impl<const TRANSPOSED: bool> Product<'_, TRANSPOSED> {
     ) {
         let Product { depth, a_stride, b_stride, .. } = *self;
         let last = depth.saturating_sub(1);
-        let (a, of_row) = match TRANSPOSED {
+        let (a, extent) = match TRANSPOSED {
             true => (&self.a[row..], last * a_stride + ROWS),
             false => (&self.a[row * a_stride..], (ROWS - 1) * a_stride + depth),
         };
         let b = &self.b[panel * LANES..];
-        assert!(depth == 0 || of_row <= a.len());
+        assert!(depth == 0 || extent <= a.len());
         assert!(depth == 0 || last * b_stride + PANELS * LANES <= b.len());
         let out = &mut self.out[row * self.out_stride + panel * LANES..];
 
@@ -198,14 +198,14 @@ impl<const TRANSPOSED: bool> Product<'_, TRANSPOSED> {
         for i in 0..depth {
             let mut columns = [isa.splat(0.0); PANELS];
             for (p, column) in columns.iter_mut().enumerate() {
-                // SAFETY: `i <= last`, of which the line is in `b`, as asserted above.
+                // SAFETY: `i <= last`, and row `last` of `b` is within bounds, as asserted above.
                 let b = unsafe { b.get_unchecked(i * b_stride + p * LANES..) };
-                // SAFETY: as before.
+                // SAFETY: the same assertion leaves at least `LANES` floats there.
                 *column = isa.load(unsafe { b.first_chunk().unwrap_unchecked() });
             }
             for (r, sums) in sums.iter_mut().enumerate() {
                 let at = if TRANSPOSED { i * a_stride + r } else { r * a_stride + i };
-                // SAFETY: `i <= last` and `r < ROWS`, which are in `a`, as asserted above.
+                // SAFETY: `i <= last` and `r < ROWS`, so the index is within `a`, as asserted above.
                 let x = isa.splat(unsafe { *a.get_unchecked(at) });
                 for (sum, column) in sums.iter_mut().zip(columns) {
                     *sum = *sum + x * column;

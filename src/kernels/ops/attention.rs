@@ -1,28 +1,30 @@
 //! Multi-head self-attention over sequences that lie one after another, without padding.
 //!
-//! Each sequence is computed on its own, head by head and sixteen queries at a time, one in each
-//! lane, so that memory grows with the longest sequence, not with its square.
+//! Each sequence is computed on its own, head by head. Sixteen queries are computed at a time, one in
+//! each lane, so memory grows with the length of the longest sequence, not with its square.
 
-use super::Kernel;
 use super::linear_f32::Product;
-use super::math::exp_not_above_1;
-use super::simd::{F32x16, Isa, LANES, Op, aligned, fold};
+use crate::kernels::blocking::aligned;
+use crate::kernels::dispatch::Kernel;
+use crate::kernels::isa::contract::{Isa, Op};
+use crate::kernels::isa::lanes::{F32x16, LANES, fold};
+use crate::kernels::math::exp_nonpositive;
 
-/// Keys whose values are multiplied with all of the block's rows before the next ones: few enough
-/// for the first-level cache.
+/// The number of keys whose values are multiplied by all rows of the block before those of the next
+/// keys: few enough for the first-level cache.
 const BLOCK_KEYS: usize = 128;
 
 /// The shape of an attention layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Heads {
     pub count: usize,
-    /// Elements of one head: `hidden / count`.
+    /// The width of one head: `hidden / count`.
     pub dim: usize,
-    /// What the dot products are multiplied with before the softmax: `1 / sqrt(dim)` in BERT.
+    /// The factor of the dot products before the softmax: `1 / sqrt(dim)` in BERT.
     pub scale: f32,
 }
 
-/// Memory that [`attention`] uses again.
+/// Memory that [`attention`] reuses.
 #[derive(Debug, Default)]
 pub struct AttentionScratch {
     keys: Vec<f32>,
@@ -32,7 +34,7 @@ pub struct AttentionScratch {
     sums: Vec<f32>,
 }
 
-/// One head of one sequence, and a block of its queries.
+/// One head of one sequence, with a block of its queries.
 struct Head<'a> {
     /// `[len, dim]`.
     keys: &'a [f32],
@@ -48,13 +50,14 @@ struct Head<'a> {
 
 /// `softmax(scale * q k^T) v` for each sequence and head.
 ///
-/// A row of `qkv` holds a token's queries, then its keys, then its values, each of
-/// `hidden = heads.count * heads.dim`. Sequence `s` is the tokens `offsets[s]..offsets[s + 1]`, of
-/// which `offsets[0]` is the first row. `out` is `[tokens, hidden]`.
+/// A row of `qkv` holds the queries of a token, then its keys, then its values, each of the width
+/// `hidden = heads.count * heads.dim`. Sequence `s` consists of the tokens
+/// `offsets[s]..offsets[s + 1]`. The first row is that of token `offsets[0]`. `out` is
+/// `[tokens, hidden]`.
 ///
 /// # Panics
-/// Where lengths do not fit, where `offsets` does not rise by the number of tokens, and where the
-/// scale is not positive.
+/// If lengths do not fit, `offsets` do not cover exactly the tokens in ascending order, or the scale is
+/// not positive.
 pub fn attention(
     kernel: Kernel,
     qkv: &[f32],
@@ -68,12 +71,12 @@ pub fn attention(
     assert_eq!(out.len(), tokens * hidden, "out must be [tokens, hidden]");
     assert_eq!(qkv.len(), 3 * out.len(), "qkv must be [tokens, 3 * hidden]");
     assert!(heads.scale > 0.0, "the scale must be positive");
-    assert!(offsets.is_sorted(), "offsets must not fall");
+    assert!(offsets.is_sorted(), "offsets must be in ascending order");
     let ends = offsets.first().zip(offsets.last());
     assert_eq!(
         ends.map(|(first, last)| last - first),
         Some(tokens),
-        "sequences must be all tokens"
+        "the sequences must cover all tokens"
     );
     if !out.is_empty() {
         kernel.run(Attention { qkv, offsets, heads, out, scratch });
@@ -114,7 +117,7 @@ impl Op for Attention<'_> {
 }
 
 impl AttentionScratch {
-    /// Copies one head's keys and values.
+    /// Copies the keys and values of one head.
     #[inline(always)]
     fn pack<'a, I: Isa>(
         &mut self,
@@ -135,7 +138,7 @@ impl AttentionScratch {
     }
 }
 
-/// Copies rows to the beginnings of rows of `width`, and fills these with zeros.
+/// Copies rows into rows of `width`, and fills the rest of these with zeros.
 #[inline(always)]
 fn copy<'a, 'b, I: Isa>(
     isa: I,
@@ -151,16 +154,16 @@ fn copy<'a, 'b, I: Isa>(
     to
 }
 
-/// Puts each of the first sixteen rows into a lane. Where there are fewer, the other lanes hold
-/// copies, of which nothing is read.
+/// Puts each of the first sixteen rows into a lane. If there are fewer rows, the other lanes hold
+/// copies, whose results are not read.
 ///
-/// It is compiled without the instruction set, whose scattered stores are slower than single ones.
+/// It is compiled without the instruction set, because scattered stores are slower than single ones.
 #[inline(never)]
 fn transpose<'a>(mut rows: impl Iterator<Item = &'a [f32]>, to: &mut [[f32; LANES]]) {
     let Some(first) = rows.next() else { return };
     let mut all = [first; LANES];
-    all[1..].iter_mut().zip(rows).for_each(|(place, row)| *place = row);
-    // Four rows at a time: as many as the first-level cache has places for, whatever their distance.
+    all[1..].iter_mut().zip(rows).for_each(|(lane, row)| *lane = row);
+    // Four rows at a time: the first-level cache has room for as many, whatever their distance.
     for (four, rows) in all.as_chunks::<4>().0.iter().enumerate() {
         let rows = rows.map(|row| &row[..to.len()]);
         for (i, to) in to.iter_mut().enumerate() {
@@ -170,7 +173,7 @@ fn transpose<'a>(mut rows: impl Iterator<Item = &'a [f32]>, to: &mut [[f32; LANE
 }
 
 impl Head<'_> {
-    /// The results of the queries that are in `queries`: a row of `out` for each.
+    /// Computes a row of `out` for each of the queries in `queries`.
     #[inline(always)]
     fn block<'a, I: Isa>(
         &mut self,
@@ -216,11 +219,11 @@ impl Head<'_> {
     }
 }
 
-/// Replaces each score with `e^(scale (score - largest))`, lane by lane, and gives one over the sum
-/// of these, which are added in sixteen sums and then in the tree of [`fold`].
+/// Replaces each score with `e^(scale (score - largest))`, lane by lane. Returns the reciprocal of
+/// their sum, for which they are added in sixteen sums and then in the tree of [`fold`].
 #[inline(always)]
 fn softmax<I: Isa>(isa: I, scores: &mut [[f32; LANES]], scale: f32) -> I::F32 {
-    // Several, for each comparison waits for the one before.
+    // Four maxima, because each comparison waits for the one before it.
     let mut largest = [isa.splat(f32::NEG_INFINITY); 4];
     for scores in scores.chunks(4) {
         for (largest, scores) in largest.iter_mut().zip(scores) {
@@ -232,7 +235,7 @@ fn softmax<I: Isa>(isa: I, scores: &mut [[f32; LANES]], scale: f32) -> I::F32 {
     let mut sums = [isa.splat(0.0); LANES];
     for scores in scores.chunks_mut(LANES) {
         for (sum, scores) in sums.iter_mut().zip(scores) {
-            let y = exp_not_above_1(isa, (isa.load(scores) - largest) * scale);
+            let y = exp_nonpositive(isa, (isa.load(scores) - largest) * scale);
             *sum = *sum + y;
             y.store(scores);
         }

@@ -1,7 +1,7 @@
 //! The int8 linear layer: quantize each row, multiply integers exactly, scale back.
 //!
-//! A row `x` becomes `x ~ min + scale * q` with `q` in `0..=255`, a weight is
-//! `w = ws * (v - z)`, and so
+//! A row `x` becomes `x ~ min + scale * q` with `q` in `0..=255`. A weight is `w = ws * (v - z)`.
+//! Therefore
 //!
 //! ```text
 //! sum x w  =  scale ws * sum q (v - z)  +  min * ws * sum (v - z)
@@ -9,16 +9,18 @@
 //!             per cell   exact i32        per cell, from the column's sum
 //! ```
 //!
-//! A row is quantized from its own values alone, so that a token's result never depends on what
-//! else is in the batch.
+//! A row is quantized by its own values alone, so the result for a token never depends on the rest of
+//! the batch.
 
-use super::Kernel;
-use super::layout::{Columns, GROUP, Packed, Panels};
-use super::math::Activation;
-use super::simd::{F32x16, Isa, LANES, MAGIC, Op, aligned, even};
+use crate::kernels::blocking::{aligned, even};
+use crate::kernels::dispatch::Kernel;
+use crate::kernels::isa::contract::{Isa, Op};
+use crate::kernels::isa::lanes::{F32x16, LANES, ROUND_MAGIC};
+use crate::kernels::layout::{GROUP, MatrixI8, Packed, Panels};
+use crate::kernels::math::Activation;
 
-/// Bytes of the rows that are quantized before the panels pass over them: few enough for the cache,
-/// many enough that streaming the weights does not count.
+/// Bytes of the rows that are quantized before they are multiplied by the panels: few enough for the
+/// cache, and so many that the time to read the weights does not matter.
 const BLOCK_BYTES: usize = 576 << 10;
 
 /// An int8 weight matrix packed for one kernel, with its bias.
@@ -28,26 +30,28 @@ pub struct LinearI8 {
     k: usize,
     n: usize,
     packed: Packed,
-    /// Whether any column's `sum_factor` or `offset` is not zero.
+    /// Whether the `sum_factor` or the `offset` of any column is not zero.
     corrected: bool,
-    /// Per column, padded with zeros to whole panels: `ws`, `ws * sum(v - z)` and the bias.
+    /// For each column, padded with zeros to whole panels: `ws`, `ws * sum(v - z)` and the bias.
     scales: Vec<f32>,
     scaled_sums: Vec<f32>,
     bias: Vec<f32>,
 }
 
 impl LinearI8 {
-    /// The largest k whose integer products (at most 255 * 255 each) cannot overflow 31 bits.
+    /// The largest k for which the sum of integer products (at most 255 * 255 each) cannot overflow 31
+    /// bits.
     pub const MAX_INPUTS: usize = i32::MAX as usize / (255 * 255);
 
-    /// Pack the matrix `w[i][c] = scales[c] * (values[i * n + c] - zero_points[c])` of k inputs
+    /// Packs the matrix `w[i][c] = scales[c] * (values[i * n + c] - zero_points[c])` of k inputs
     /// and n columns. `scales` and `zero_points` hold n elements, or one for all columns.
     ///
-    /// Weights stored as u8 are recentred by the caller: 128 less, and so their zero points.
+    /// The caller recentres weights that are stored as u8: it subtracts 128 from them and from their
+    /// zero points.
     ///
     /// # Panics
-    /// Where a length does not fit, `k` is above [`LinearI8::MAX_INPUTS`], or a zero point is not
-    /// an i8.
+    /// If a length does not fit, `k` is above [`LinearI8::MAX_INPUTS`], or a zero point does not fit an
+    /// i8.
     pub fn new(
         kernel: Kernel,
         (k, n): (usize, usize),
@@ -63,7 +67,7 @@ impl LinearI8 {
         assert!(zero_points.iter().all(|z| (-128..128).contains(z)), "zero points must fit i8");
         assert_eq!(bias.len(), n, "one bias for each column");
 
-        let columns = Columns { k, n, values };
+        let columns = MatrixI8 { k, n, values };
         let kernel = kernel.for_weights(&columns);
         let mut packed = kernel.pack(&columns);
         let width = n.next_multiple_of(LANES);
@@ -83,7 +87,7 @@ impl LinearI8 {
         LinearI8 { kernel, k, n, packed, corrected, scales, scaled_sums, bias }
     }
 
-    /// Columns of the output.
+    /// MatrixI8 of the output.
     pub fn outputs(&self) -> usize {
         self.n
     }
@@ -92,7 +96,7 @@ impl LinearI8 {
 /// `out = activation(x w + bias)` for `x` of `[rows, k]` and `out` of `[rows, n]`.
 ///
 /// # Panics
-/// Where `x` and `out` are not whole rows of the same number.
+/// If `x` and `out` do not hold the same number of whole rows.
 pub fn linear_i8(
     x: &[f32],
     linear: &LinearI8,
@@ -108,7 +112,7 @@ pub fn linear_i8(
     }
 }
 
-/// Memory that [`linear_i8`] uses again.
+/// Memory that [`linear_i8`] reuses.
 #[derive(Debug, Default)]
 pub struct Int8Scratch {
     acts: Vec<u8>,
@@ -116,12 +120,12 @@ pub struct Int8Scratch {
     dots: Vec<i32>,
 }
 
-/// What is known of a quantized row besides its integers.
+/// A quantized row, without its integers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Row {
     min: f32,
     scale: f32,
-    /// The sum of its integers.
+    /// The sum of the integers.
     sum: i32,
 }
 
@@ -166,8 +170,8 @@ impl Op for Linear<'_> {
 }
 
 impl LinearI8 {
-    /// All rows by some panels, a few rows at a time: while the results of these wait for their
-    /// places in memory, the next ones are multiplied.
+    /// Multiplies all rows by some panels, a few rows at a time: while the results of these are being
+    /// written to memory, the next ones are multiplied.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)]
     fn multiply<I: Isa>(
@@ -186,7 +190,7 @@ impl LinearI8 {
         for (g, (acts, rows)) in groups.enumerate() {
             let out = &mut out[g * I::ROWS * self.n..][..rows.len() * self.n];
             let dots = &mut dots[..rows.len() * panels.count];
-            isa.dot_panels(acts, Panels { fetch: g == 0, ..panels }, dots);
+            isa.dot_panels(acts, Panels { prefetch: g == 0, ..panels }, dots);
             for panel in 0..panels.count {
                 let dots = dots[panel..].iter_mut().step_by(panels.count);
                 self.finish(isa, column + panel * LANES, rows, dots, activation, out);
@@ -194,7 +198,7 @@ impl LinearI8 {
         }
     }
 
-    /// Scale a panel's sums, add what does not depend on `q`, and apply the activation.
+    /// Scales the sums of a panel, adds the terms that do not depend on `q`, and applies the activation.
     #[inline(always)]
     fn finish<'a, I: Isa>(
         &self,
@@ -220,7 +224,7 @@ impl LinearI8 {
         }
     }
 
-    /// Turn raw sums into `sum q (v - z)`. Parts of it may wrap; the whole does not.
+    /// Turns raw sums into `sum q (v - z)`. Intermediate values may wrap, the result does not.
     #[inline(always)]
     fn correct(&self, column: usize, row: &Row, dots: &mut [i32; LANES]) {
         let factor = &self.packed.sum_factor[column..][..LANES];
@@ -231,10 +235,10 @@ impl LinearI8 {
     }
 }
 
-/// Quantize one row into `acts`, whose padding becomes what a value of `min` becomes.
+/// Quantizes one row into `acts`. The padding is quantized as if it were `min`.
 ///
-/// Of a row whose values are all the same, or differ by less than a float's reciprocal can express,
-/// every `q` is 0. A NaN or an infinity makes the row's `min` NaN, and so all of its results.
+/// If all values of a row are the same, or differ by so little that the reciprocal is infinite, every
+/// `q` is 0. A NaN or an infinity makes the row's `min` NaN, and so all of its results.
 #[inline(always)]
 fn quantize<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
     let first = x.first().copied().unwrap_or(0.0);
@@ -244,13 +248,13 @@ fn quantize<I: Isa>(isa: I, x: &[f32], acts: &mut [u8]) -> Row {
         min = min.min(x);
         max = max.max(x);
     }
-    // Which of the two zeros is found is the instruction set's own: adding makes both +0.
+    // Instruction sets differ in which of the two zeros they find. The addition makes both +0.
     let (min, max) = (min.min_lanes() + 0.0, max.max_lanes() + 0.0);
     let range = max - min;
     let factor = 255.0 / range;
     let factor = isa.splat(if factor.is_finite() { factor } else { 0.0 });
-    let (lowest, magic) = (isa.splat(min), isa.splat(MAGIC));
-    // Integers below 2^24, which floats add exactly.
+    let (lowest, magic) = (isa.splat(min), isa.splat(ROUND_MAGIC));
+    // The integers stay below 2^24, so floats add them exactly.
     let mut sum = isa.splat(0.0);
     let mut acts = acts.chunks_exact_mut(LANES * I::ACT_BYTES);
     for (x, acts) in vectors.iter().zip(&mut acts) {

@@ -1,0 +1,95 @@
+//! The choice of an instruction set at run time.
+
+use super::isa::contract::{Isa, Op};
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+use super::isa::relaxed::Relaxed;
+use super::isa::scalar::Scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::isa::simd128::Simd128;
+#[cfg(target_arch = "x86_64")]
+use super::isa::{avx2::Avx2, avx512::Avx512};
+use super::layout::{MatrixI8, Packed};
+
+/// An instruction set that this machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel(InstructionSet);
+
+/// Defines `InstructionSet` and what depends on the list of them, the slowest first. Each has its
+/// condition for being compiled, its type, and its constructors, which return `None` if the machine
+/// lacks the instructions.
+macro_rules! instruction_sets {
+    ($($(#[$condition:meta])* $isa:ident: $($new:expr),+;)+) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        enum InstructionSet {
+            $($(#[$condition])* $isa($isa),)+
+        }
+
+        impl Kernel {
+            /// Every kernel of this machine, the slowest first.
+            pub fn all() -> Vec<Kernel> {
+                let mut all = Vec::new();
+                $(
+                    $(#[$condition])*
+                    all.extend([$($new),+].into_iter().flatten().map(InstructionSet::$isa));
+                )+
+                all.into_iter().map(Kernel).collect()
+            }
+
+            /// Its name: `scalar`, `avx2`, `avxvnni`, `avx512`, `simd128` or `relaxed`.
+            pub fn name(self) -> &'static str {
+                match self.0 {
+                    $($(#[$condition])* InstructionSet::$isa(isa) => isa.name(),)+
+                }
+            }
+
+            pub(super) fn run(self, op: impl Op) {
+                match self.0 {
+                    $($(#[$condition])* InstructionSet::$isa(isa) => isa.run(op),)+
+                }
+            }
+
+            pub(super) fn pack(self, weights: &MatrixI8) -> Packed {
+                match self.0 {
+                    $($(#[$condition])* InstructionSet::$isa(isa) => isa.pack(weights),)+
+                }
+            }
+
+            fn suits(self, weights: &MatrixI8) -> bool {
+                match self.0 {
+                    $($(#[$condition])* InstructionSet::$isa(isa) => isa.suits(weights),)+
+                }
+            }
+        }
+    };
+}
+
+instruction_sets! {
+    Scalar: Some(Scalar);
+    #[cfg(target_arch = "x86_64")]
+    Avx2: Avx2::new(), Avx2::with_vnni();
+    #[cfg(target_arch = "x86_64")]
+    Avx512: Avx512::new();
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128: Some(Simd128);
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    Relaxed: Relaxed::new();
+}
+
+impl Kernel {
+    /// The plain and slow kernel, which every machine has.
+    pub const SCALAR: Kernel = Kernel(InstructionSet::Scalar(Scalar));
+
+    /// The fastest kernel of this machine.
+    pub fn best() -> Kernel {
+        *Kernel::all().last().unwrap_or(&Kernel::SCALAR)
+    }
+
+    /// The kernel for this matrix: this one, or the next slower one that suits the weights.
+    pub(super) fn for_weights(self, weights: &MatrixI8) -> Kernel {
+        if self.suits(weights) {
+            return self;
+        }
+        let slower = Kernel::all().into_iter().rev().skip_while(|&kernel| kernel != self).skip(1);
+        slower.into_iter().find(|kernel| kernel.suits(weights)).unwrap_or(Kernel::SCALAR)
+    }
+}

@@ -1,0 +1,124 @@
+//! The files of a model as bytes.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The files of a model, as Hugging Face repositories hold them.
+///
+/// [`ModelFiles::read`] reads them from a folder or a prepared model.
+/// [`ModelFiles::bundled_reranker`] and [`ModelFiles::bundled_embedder`] give those inside this crate.
+/// Bytes from anywhere else go into the fields: `into()` makes [`Bytes`] of a `Vec<u8>` or a
+/// `&'static [u8]`, and a clone shares them. A loaded model keeps the bytes of the graph, because it
+/// reads tables in place.
+///
+/// ```no_run
+/// use crossrank::{LoadOptions, ModelFiles, Reranker};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut files = ModelFiles::default();
+/// files.onnx = std::fs::read("model_quantized.onnx")?.into();
+/// files.tokenizer = std::fs::read("tokenizer.json")?.into();
+/// files.config = std::fs::read("config.json")?.into();
+/// let reranker = Reranker::from_files(&files, LoadOptions::default())?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct ModelFiles {
+    /// The ONNX graph with its weights, `onnx/model_quantized.onnx` or `onnx/model.onnx`, or the bytes
+    /// of a prepared model, see [`ModelFiles::from_prepared`].
+    pub onnx: Bytes,
+    /// The files that hold weights outside the graph (ONNX's external data), such as
+    /// `model.onnx_data`, by the names that the graph gives them. Most graphs have none.
+    pub external: BTreeMap<String, Bytes>,
+    /// `tokenizer.json`.
+    pub tokenizer: Bytes,
+    /// `config.json`.
+    pub config: Bytes,
+    /// `tokenizer_config.json`, which may set a shorter maximum length.
+    pub tokenizer_config: Option<Bytes>,
+    /// The files that say how an embedder makes its vectors: those of [`ModelFiles::EMBEDDING`] that
+    /// exist, by their names. A reranker needs none.
+    pub embedding: BTreeMap<String, Bytes>,
+}
+
+/// The files of a folder of `models`, with one more file if it is given.
+#[cfg(any(bundled_reranker, bundled_embedder))]
+macro_rules! bundled {
+    ($folder:literal, $($more:literal)?) => {{
+        macro_rules! file {
+            ($path:literal) => {
+                Bytes::from_static(include_bytes!(concat!("../../models/", $folder, "/", $path)))
+            };
+        }
+        ModelFiles {
+            onnx: file!("onnx/model_quantized.onnx"),
+            external: BTreeMap::new(),
+            tokenizer: file!("tokenizer.json"),
+            config: file!("config.json"),
+            tokenizer_config: Some(file!("tokenizer_config.json")),
+            embedding: [$(($more.to_owned(), file!($more)))?].into(),
+        }
+    }};
+}
+
+impl ModelFiles {
+    /// The names of the files that say how an embedder makes its vectors. `pooling.json` is this
+    /// library's own and needs no other file. The rest belong to sentence-transformers.
+    ///
+    /// `pooling.json` holds `pooling` (`"mean"` or `"cls"`), `normalize` (true by default) and,
+    /// optionally, `max_seq_length` and `prompts`, an object whose `query` and `document` are prefixed
+    /// to each text.
+    pub const EMBEDDING: [&str; 5] = [
+        "pooling.json",
+        "modules.json",
+        "1_Pooling/config.json",
+        "sentence_bert_config.json",
+        "config_sentence_transformers.json",
+    ];
+
+    /// The reranker that was compiled into this library.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotInstalled`] if the library was built without its feature
+    /// `bundled-reranker`, or from the crates.io package, which has no room for a model.
+    pub fn bundled_reranker() -> Result<ModelFiles> {
+        #[cfg(bundled_reranker)]
+        return Ok(bundled!("minilm-l6-en",));
+        #[cfg(not(bundled_reranker))]
+        Err(not_installed("crossrank-minilm-l6-en"))
+    }
+
+    /// The embedder that was compiled into this library.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::bundled_reranker`], with the feature `bundled-embedder`.
+    pub fn bundled_embedder() -> Result<ModelFiles> {
+        #[cfg(bundled_embedder)]
+        return Ok(bundled!("all-minilm-l6-v2", "pooling.json"));
+        #[cfg(not(bundled_embedder))]
+        Err(not_installed("crossrank-all-minilm-l6-v2"))
+    }
+}
+
+#[cfg(not(all(bundled_reranker, bundled_embedder)))]
+fn not_installed(package: &str) -> Error {
+    Error::new(
+        ErrorKind::ModelNotInstalled,
+        format!(
+            "this build contains no model; name a model folder (the npm package {package} is one)"
+        ),
+    )
+}
+
+/// Parses a JSON file of the model.
+pub(super) fn parse_json<T: for<'a> Deserialize<'a>>(name: &str, json: &[u8]) -> Result<T> {
+    serde_json::from_slice(json).map_err(|e| {
+        let message = format!("{name} is not in the format of Hugging Face's libraries ({e})");
+        Error::new(ErrorKind::InvalidModel, message).with_source(e)
+    })
+}

@@ -1,0 +1,85 @@
+//! The floats of a matrix, read where they are stored.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use half::f16;
+
+use super::mmap;
+
+/// The numbers of a matrix that are in memory at a time while it is read in pieces.
+pub(super) const PIECE: usize = 1 << 20;
+
+/// Stored floats, little-endian.
+#[derive(Clone)]
+pub(crate) struct Floats {
+    bytes: Bytes,
+    /// Whether they have 16 bits instead of 32.
+    half: bool,
+    /// If the matrix is stored transposed, the length of its stored rows.
+    transposed: Option<usize>,
+}
+
+impl Floats {
+    pub fn f32(bytes: Bytes) -> Floats {
+        Floats { bytes, half: false, transposed: None }
+    }
+
+    pub fn f16(bytes: Bytes) -> Floats {
+        Floats { bytes, half: true, transposed: None }
+    }
+
+    /// The transpose of a matrix of `columns`.
+    pub fn transposed(self, columns: usize) -> Floats {
+        let transposed = self.transposed.is_none().then_some(columns);
+        Floats { transposed, ..self }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() / if self.half { 2 } else { 4 }
+    }
+
+    /// Appends the numbers at the indices of `range`.
+    pub(super) fn extend(&self, range: Range<usize>, out: &mut Vec<f32>) {
+        fn add<const N: usize>(
+            bytes: &[u8],
+            transposed: Option<usize>,
+            range: Range<usize>,
+            number: impl Fn([u8; N]) -> f32,
+            out: &mut Vec<f32>,
+        ) {
+            let stored = bytes.as_chunks().0;
+            match transposed {
+                None => out.extend(stored[range].iter().map(|&bytes| number(bytes))),
+                Some(rows) => {
+                    let columns = stored.len() / rows;
+                    let stored_index = |i: usize| i % columns * rows + i / columns;
+                    out.extend(range.map(|i| number(stored[stored_index(i)])));
+                }
+            }
+        }
+        match self.half {
+            false => add(&self.bytes, self.transposed, range, f32::from_le_bytes, out),
+            true => {
+                let number = |bytes| f16::from_le_bytes(bytes).to_f32();
+                add(&self.bytes, self.transposed, range, number, out);
+            }
+        }
+    }
+
+    /// Releases the memory behind the bytes. They are read again when they are needed.
+    pub(super) fn release(&self) {
+        mmap::release(&self.bytes);
+    }
+}
+
+impl From<Vec<f32>> for Floats {
+    fn from(numbers: Vec<f32>) -> Floats {
+        Floats::f32(to_bytes(&numbers).into())
+    }
+}
+
+/// Floats as bytes, little-endian.
+pub(super) fn to_bytes(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}

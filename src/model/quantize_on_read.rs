@@ -1,0 +1,72 @@
+//! A matrix of floats that is quantized when it is read.
+
+use std::ops::Range;
+
+use super::floats::{Floats, PIECE};
+use super::int8::Int8;
+
+/// Stored floats that become int8 when they are read: the nearest `scale * value`.
+#[derive(Clone)]
+pub(crate) struct QuantizeOnRead {
+    pub(super) floats: Floats,
+    /// One scale for each column, or, if `by_row` is set, for each row.
+    pub(super) scales: Vec<f32>,
+    pub(super) by_row: bool,
+    limit: i8,
+}
+
+impl QuantizeOnRead {
+    /// Finds the scales that map the largest magnitude of each column, or of each row, to `limit`.
+    /// `None` if a number is not finite.
+    pub fn new(floats: Floats, columns: usize, by_row: bool, limit: i8) -> Option<QuantizeOnRead> {
+        let rows = floats.len() / columns.max(1);
+        let mut largest = vec![0.0_f32; if by_row { rows } else { columns }];
+        let mut numbers = Vec::new();
+        for row in 0..rows {
+            if row % (PIECE / columns.max(1)).max(1) == 0 {
+                floats.release();
+            }
+            numbers.clear();
+            floats.extend(row * columns..(row + 1) * columns, &mut numbers);
+            for (column, number) in numbers.iter().enumerate() {
+                let largest = &mut largest[if by_row { row } else { column }];
+                *largest = largest.max(number.abs());
+                if !number.is_finite() {
+                    return None;
+                }
+            }
+        }
+        floats.release();
+        let scales = largest.into_iter().map(|largest| largest / f32::from(limit)).collect();
+        Some(QuantizeOnRead { floats, scales, by_row, limit })
+    }
+
+    /// The quantized rows of a matrix whose rows have `width` numbers.
+    pub(super) fn int8(&self, rows: Range<usize>, width: usize) -> Int8 {
+        let (mut numbers, mut bytes) = (Vec::new(), Vec::with_capacity(rows.len() * width));
+        for row in rows.clone() {
+            self.extend_row(row, width, &mut numbers, &mut bytes);
+        }
+        let scales = if self.by_row { &self.scales[rows] } else { &self.scales[..] };
+        Int8 {
+            bytes: bytes.into(),
+            unsigned: false,
+            scales: scales.to_vec(),
+            zero_points: vec![0],
+            by_row: self.by_row,
+        }
+    }
+
+    /// Appends the quantized values of a row. `numbers` is a buffer.
+    fn extend_row(&self, row: usize, width: usize, numbers: &mut Vec<f32>, out: &mut Vec<u8>) {
+        numbers.clear();
+        self.floats.extend(row * width..(row + 1) * width, numbers);
+        out.extend(numbers.iter().enumerate().map(|(column, number)| {
+            let scale = self.scales[if self.by_row { row } else { column }];
+            // A scale is 0 if all its numbers are 0, and not exact if they are subnormal.
+            let quotient = if scale > 0.0 { number / scale } else { 0.0 };
+            let limit = f32::from(self.limit);
+            quotient.round_ties_even().clamp(-limit, limit) as i8 as u8
+        }));
+    }
+}

@@ -1,0 +1,258 @@
+//! The container of a prepared model: a file in the format safetensors
+//! (<https://huggingface.co/docs/safetensors>), whose header holds a version and a hash.
+//!
+//! All numbers are little-endian.
+//!
+//! | Bytes | Content |
+//! |---|---|
+//! | 8 | u64: the length N of the header |
+//! | N | the header, in JSON, padded with spaces so that 8 + N is a multiple of 64 |
+//! | the rest | the tensors, one after another without gaps |
+//!
+//! The header begins with `{"__metadata__":{"crossrank":"2","sha256":"`. Here 2 is the version of the
+//! format, and what follows is the SHA-256 (64 digits, lower case) of all bytes of the file after these
+//! digits. The header gives the `dtype`, `shape` and `data_offsets` of each tensor by its name. Offsets
+//! count from the end of the header. Tensors of 4-byte numbers come before those of 1-byte numbers, so
+//! that all numbers are aligned.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::{self, Seek, SeekFrom, Write};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::floats::to_bytes;
+use super::hash::{digest, hexadecimal};
+use super::weights::Weights;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The beginning of the header in every version.
+const START: &str = r#"{"__metadata__":{"crossrank":""#;
+const VERSION: &str = "2";
+/// The text between the version and the hash.
+const BEFORE_HASH: &str = r#"","sha256":""#;
+const HASH_DIGITS: usize = 64;
+/// The offset of the hash in a file of this version.
+const HASH: usize = 8 + START.len() + VERSION.len() + BEFORE_HASH.len();
+/// The offset of the tensors is a multiple of this.
+const ALIGNMENT: usize = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum DataType {
+    F32,
+    I32,
+    I8,
+    U8,
+}
+
+impl DataType {
+    fn bytes(self) -> usize {
+        match self {
+            DataType::F32 | DataType::I32 => 4,
+            DataType::I8 | DataType::U8 => 1,
+        }
+    }
+}
+
+/// A tensor in the header.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    dtype: DataType,
+    shape: Vec<usize>,
+    data_offsets: (usize, usize),
+}
+
+/// Whether these are the bytes of a prepared model, of any version.
+pub(crate) fn is_prepared(file: &[u8]) -> bool {
+    file.get(8..).is_some_and(|header| header.starts_with(START.as_bytes()))
+}
+
+/// The SHA-256 in the header of a file of this version.
+pub(super) fn hash_of(file: &[u8]) -> Option<&[u8]> {
+    is_prepared(file).then(|| file.get(HASH..HASH + HASH_DIGITS)).flatten()
+}
+
+/// Compares the hash in the header with the content.
+pub(super) fn check_hash(file: &[u8]) -> Result<()> {
+    let hash = file.get(HASH + HASH_DIGITS..).map(digest).unwrap_or_default();
+    match hash_of(file) == Some(hash.as_bytes()) {
+        true => Ok(()),
+        false => Err(damaged("its content has another SHA-256")),
+    }
+}
+
+pub(super) fn damaged(reason: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidModel,
+        format!("the prepared model is damaged ({reason}); copy or prepare it again"),
+    )
+}
+
+/// Tensors to write into a file.
+#[derive(Default)]
+pub(super) struct Writer<'a>(Vec<(String, DataType, Vec<usize>, Content<'a>)>);
+
+/// The bytes of a tensor.
+enum Content<'a> {
+    Bytes(Bytes),
+    /// A matrix of so many columns.
+    Matrix(&'a Weights, usize),
+}
+
+impl<'a> Writer<'a> {
+    /// Adds the tensors of a matrix: `NAME.weight`, and in int8 `NAME.scale` and `NAME.zero_point`.
+    pub fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2], weights: &'a Weights) {
+        let (shape, weight) = (vec![rows, columns], format!("{name}.weight"));
+        let content = Content::Matrix(weights, columns);
+        let Some((scales, zero_points, by_row)) = weights.quantization() else {
+            return self.0.push((weight, DataType::F32, shape, content));
+        };
+        self.0.push((weight, DataType::I8, shape, content));
+        let shape = if by_row { vec![rows, 1] } else { vec![scales.len()] };
+        let bytes = to_bytes(scales).into();
+        self.bytes(format!("{name}.scale"), DataType::F32, shape, bytes);
+        let bytes = zero_points.iter().flat_map(|z| z.to_le_bytes()).collect();
+        self.bytes(format!("{name}.zero_point"), DataType::I32, vec![zero_points.len()], bytes);
+    }
+
+    pub fn floats(&mut self, name: String, values: &[f32]) {
+        self.bytes(name, DataType::F32, vec![values.len()], to_bytes(values).into());
+    }
+
+    pub fn text(&mut self, name: String, text: Bytes) {
+        self.bytes(name, DataType::U8, vec![text.len()], text);
+    }
+
+    fn bytes(&mut self, name: String, dtype: DataType, shape: Vec<usize>, bytes: Bytes) {
+        self.0.push((name, dtype, shape, Content::Bytes(bytes)));
+    }
+
+    /// Writes the file. Only a piece of each matrix is in memory at a time.
+    pub fn write(mut self, mut out: impl Write + Seek) -> io::Result<()> {
+        // A stable sort, which keeps the order of the layers.
+        self.0.sort_by_key(|(_, dtype, ..)| Reverse(dtype.bytes()));
+        let start = out.stream_position()?;
+        let no_hash = "0".repeat(HASH_DIGITS);
+        let mut header = format!(r#"{START}{VERSION}{BEFORE_HASH}{no_hash}"}}"#);
+        let mut end = 0;
+        for (name, dtype, shape, _) in &self.0 {
+            let length = dtype.bytes() * shape.iter().product::<usize>();
+            let data_offsets = (end, end + length);
+            let entry = Entry { dtype: *dtype, shape: shape.clone(), data_offsets };
+            let entry = serde_json::to_string(&entry).expect("it is plain data");
+            header += &format!(r#","{name}":{entry}"#);
+            end += length;
+        }
+        header.push('}');
+        while !(8 + header.len()).is_multiple_of(ALIGNMENT) {
+            header.push(' ');
+        }
+        let head = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        let mut hash = Sha256::new_with_prefix(&head[HASH + HASH_DIGITS..]);
+        out.write_all(&head)?;
+        let mut write = |bytes: &[u8]| {
+            hash.update(bytes);
+            out.write_all(bytes)
+        };
+        for (.., content) in &self.0 {
+            match content {
+                Content::Bytes(bytes) => write(bytes)?,
+                Content::Matrix(weights, columns) => weights.pieces(*columns, &mut write)?,
+            }
+        }
+        out.seek(SeekFrom::Start(start + HASH as u64))?;
+        out.write_all(hexadecimal(&hash.finalize()).as_bytes())?;
+        out.seek(SeekFrom::Start(start + (head.len() + end) as u64))?;
+        out.flush()
+    }
+}
+
+/// The tensors of a file.
+pub(super) struct Tensors {
+    entries: BTreeMap<String, Entry>,
+    data: Bytes,
+}
+
+impl Tensors {
+    /// Parses the header of a file. Does not check the hash.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModel`] if the file is not a prepared model, is damaged, or has another
+    /// version.
+    pub fn parse(file: &Bytes) -> Result<Tensors> {
+        if !is_prepared(file) {
+            return Err(Error::new(
+                ErrorKind::InvalidModel,
+                "the file is not a prepared model; `crossrank prepare` makes one of a model folder",
+            ));
+        }
+        let after = &file[8 + START.len()..];
+        let version = after.split(|&byte| byte == b'"').next().unwrap_or_default();
+        if version != VERSION.as_bytes() {
+            // A copy, because another process might write to a mapped file.
+            let version = version[..version.len().min(8)].to_vec();
+            return Err(Error::new(
+                ErrorKind::InvalidModel,
+                format!(
+                    "the model was prepared in version {} of the format, and crossrank {} reads \
+                     version {VERSION}; prepare it again",
+                    String::from_utf8_lossy(&version),
+                    env!("CARGO_PKG_VERSION")
+                ),
+            ));
+        }
+        if !after[VERSION.len()..].starts_with(BEFORE_HASH.as_bytes()) {
+            return Err(damaged("its header has no hash"));
+        }
+        let length = file.first_chunk().map(|&length| u64::from_le_bytes(length));
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let (header, data) = length
+            .and_then(|length| file[8..].split_at_checked(length))
+            .ok_or_else(|| damaged("it ends within its header"))?;
+        // The metadata is cut off, because it is not a tensor.
+        let rest = header.get(HASH - 8 + HASH_DIGITS..).and_then(|rest| rest.strip_prefix(b"\"},"));
+        let rest = rest.ok_or_else(|| damaged("its header has no tensors"))?;
+        let entries: BTreeMap<String, Entry> = serde_json::from_slice(&[b"{", rest].concat())
+            .map_err(|e| damaged(&e.to_string()).with_source(e))?;
+        let end = entries.values().map(|entry| entry.data_offsets.1).max().unwrap_or(0);
+        if end != data.len() {
+            return Err(damaged(&format!("it has {} bytes of tensors, not {end}", data.len())));
+        }
+        let lengths = entries.values().map(|e| e.data_offsets.1.saturating_sub(e.data_offsets.0));
+        if lengths.fold(0, usize::saturating_add) != end {
+            return Err(damaged("its tensors overlap"));
+        }
+        Ok(Tensors { entries, data: file.slice_ref(data) })
+    }
+
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// The shape and the bytes of a tensor.
+    pub fn bytes(&self, name: &str, dtype: DataType) -> Result<(&[usize], Bytes)> {
+        let entry = self.entries.get(name).filter(|entry| entry.dtype == dtype);
+        let Entry { shape, data_offsets: (start, end), .. } =
+            entry.ok_or_else(|| damaged(&format!("it has no {name} of type {dtype:?}")))?;
+        let length = shape.iter().try_fold(dtype.bytes(), |n, &size| n.checked_mul(size));
+        let bytes = self.data.get(*start..*end).filter(|bytes| Some(bytes.len()) == length);
+        let bytes = bytes.ok_or_else(|| damaged(&format!("the length of {name} is wrong")))?;
+        Ok((shape, self.data.slice_ref(bytes)))
+    }
+
+    pub fn floats(&self, name: &str) -> Result<Vec<f32>> {
+        let (_, bytes) = self.bytes(name, DataType::F32)?;
+        Ok(numbers(&bytes, f32::from_le_bytes))
+    }
+
+    pub fn integers(&self, name: &str) -> Result<Vec<i32>> {
+        let (_, bytes) = self.bytes(name, DataType::I32)?;
+        Ok(numbers(&bytes, i32::from_le_bytes))
+    }
+}
+
+fn numbers<T, const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().map(|&chunk| number(chunk)).collect()
+}

@@ -1,0 +1,104 @@
+//! The tokenizer that a `tokenizer.json` describes.
+
+use super::builtin::Builtin;
+use super::file;
+#[cfg(feature = "general")]
+use super::huggingface::HuggingFace;
+use super::template::{Content, Piece, Template};
+use super::tokens::Tokens;
+use crate::error::{Error, ErrorKind, Result, one_line};
+
+/// A loaded tokenizer. The truncation and the padding that its file asks for are ignored.
+pub(in crate::tokenizer) struct Tokenizer {
+    pub(super) backend: Backend,
+    /// The templates for one text and for two.
+    templates: [Template; 2],
+}
+
+pub(super) enum Backend {
+    Builtin(Box<Builtin>),
+    #[cfg(feature = "general")]
+    HuggingFace(Box<HuggingFace>),
+}
+
+impl Tokenizer {
+    /// Loads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TokenizerMismatch`] if it is not one, [`ErrorKind::NeedsGeneral`] if this build
+    /// cannot run it.
+    pub fn load(json: &[u8]) -> Result<Tokenizer> {
+        let reason = match file::parse(json) {
+            Ok((builtin, templates)) => {
+                return Ok(Tokenizer { backend: Backend::Builtin(Box::new(builtin)), templates });
+            }
+            Err(reason) => reason,
+        };
+        #[cfg(feature = "general")]
+        {
+            let _ = reason;
+            let (general, templates) = HuggingFace::load(json).map_err(|e| invalid(&e))?;
+            Ok(Tokenizer { backend: Backend::HuggingFace(Box::new(general)), templates })
+        }
+        #[cfg(not(feature = "general"))]
+        Err(match reason {
+            file::ParseError::Damaged(reason) => invalid(&reason),
+            file::ParseError::Unsupported(reason) => Error::new(
+                ErrorKind::NeedsGeneral,
+                format!(
+                    "this build has only the tokenizers of BERT and XLM-RoBERTa, and tokenizer.json \
+                     describes another one ({reason}); build with the feature general"
+                ),
+            ),
+        })
+    }
+
+    /// The number of token ids.
+    pub fn vocab_size(&self) -> usize {
+        match &self.backend {
+            Backend::Builtin(builtin) => builtin.vocab_size,
+            #[cfg(feature = "general")]
+            Backend::HuggingFace(general) => general.vocab_size(),
+        }
+    }
+
+    /// The number of special tokens in a sequence of one or two texts.
+    pub fn special_tokens(&self, texts: usize) -> usize {
+        let Template(pieces) = &self.templates[texts - 1];
+        pieces.iter().filter(|piece| matches!(piece.content, Content::Token(_))).count()
+    }
+
+    /// The tokens of a text. `offsets` says whether their offsets are needed, which may take longer.
+    /// Otherwise the offsets may all be zero.
+    pub fn tokenize(&self, text: &str, offsets: bool) -> Result<Tokens> {
+        let _ = offsets;
+        match &self.backend {
+            Backend::Builtin(builtin) => Ok(builtin.tokenize(text)),
+            #[cfg(feature = "general")]
+            Backend::HuggingFace(general) => general.tokenize(text, offsets).map_err(|e| {
+                let message = format!("the tokenizer failed ({})", one_line(&e));
+                Error::new(ErrorKind::TokenizerMismatch, message)
+            }),
+        }
+    }
+
+    /// Joins one or two texts with special tokens. Returns token ids and token types.
+    pub fn join(&self, texts: &[&Tokens]) -> (Vec<u32>, Vec<u32>) {
+        let (mut ids, mut type_ids) = (Vec::new(), Vec::new());
+        for Piece { content, type_id } in &self.templates[texts.len() - 1].0 {
+            match content {
+                Content::Token(id) => ids.push(*id),
+                Content::Text(index) => ids.extend(&texts[*index].ids),
+            }
+            type_ids.resize(ids.len(), *type_id);
+        }
+        (ids, type_ids)
+    }
+}
+
+fn invalid(reason: &str) -> Error {
+    Error::new(
+        ErrorKind::TokenizerMismatch,
+        format!("tokenizer.json is not a Hugging Face fast tokenizer ({})", one_line(reason)),
+    )
+}
