@@ -1,6 +1,6 @@
-//! Times the kernels on the shapes of one MiniLM-L6 layer, for each kernel of this machine:
-//! `cargo bench --bench kernels`. Arguments: a name (`avx2`) limits it to that kernel, `hidden=1024`
-//! takes the shapes of another model, `bits=8` weights that fill all of int8.
+//! Times each kernel that this machine supports on the shapes of one MiniLM-L6 layer:
+//! `cargo bench --bench kernels`. Arguments: a name (`avx2`) selects one kernel, `hidden=1024`
+//! takes the shapes of another model, and `bits=8` takes weights that use the whole range of int8.
 
 #[allow(dead_code, unused_imports, reason = "the bench calls only some of the module")]
 #[path = "../src/kernels/mod.rs"]
@@ -14,7 +14,7 @@ use kernels::{
 };
 
 const LAYERS: f64 = 6.0;
-/// Of a head, in most encoders: that of MiniLM is half as wide, and has twice as many heads.
+/// The size of a head in most encoders. MiniLM has twice as many heads of half the size.
 const HEAD: usize = 64;
 
 fn main() {
@@ -33,7 +33,7 @@ fn main() {
 
 fn bench(kernel: Kernel, hidden: usize, bits: usize) {
     let tokens = 128;
-    // Bell-shaped within the range, as trained weights are.
+    // The weights have a bell-shaped distribution within the range, as trained ones do.
     let spread = if bits == 8 { 36.0 } else { 18.0 };
     let mut products = [0.0; 2];
     let mut rest = [0.0; 2];
@@ -84,8 +84,8 @@ fn bench(kernel: Kernel, hidden: usize, bits: usize) {
     println!("    of which products: {}", ms(products.map(|ms| LAYERS * ms)));
 }
 
-/// The median and the best of enough runs to fill about half a second, in milliseconds. On a
-/// machine that others use as well, the best is the steadier figure.
+/// The median and the best time of the runs that fit into half a second, in milliseconds. On a
+/// machine that other programs use as well, the best time varies less.
 fn time(mut work: impl FnMut()) -> [f64; 2] {
     let mut times = Vec::new();
     let begin = Instant::now();
@@ -106,7 +106,7 @@ fn ms([median, best]: [f64; 2]) -> String {
     format!("{median:.3} (best {best:.3}) ms")
 }
 
-/// A float of -1..1 that looks random.
+/// A pseudo-random float from -1 to 1.
 fn noise(i: usize) -> f32 {
     let hash = (i as u32 ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b1);
     let hash = (hash ^ hash >> 15).wrapping_mul(0x85eb_ca6b);
