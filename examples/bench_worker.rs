@@ -1,5 +1,5 @@
-//! Times the library for `make bench-peers`: reads a JSON request a line on standard input and
-//! answers each with a line.
+//! Times the library for `make bench-peers`: reads a JSON request from each line of standard input
+//! and answers it with a line.
 //!
 //! - `{"op": "load", "model": DIR, "threads": N}` loads a model folder.
 //! - `{"op": "prepare", "pairs": [[query, document], ...]}` keeps pairs.
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Request::Load { model, threads } => {
                 let mut options = LoadOptions::default();
                 options.threads = Some(threads);
-                // As the others do.
+                // The other engines truncate long documents.
                 options.long_documents = Some(LongDocuments::Truncate);
                 reranker = Some(Reranker::from_files(&ModelFiles::read(model)?, options)?);
                 json!({"ok": true})
