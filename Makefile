@@ -1,4 +1,4 @@
-# Everything a developer runs. Each target installs what it needs.
+# Everything that a developer runs. Each target installs what it needs.
 
 .PHONY: build test test-native test-js test-gpu test-bundlers test-clients test-examples demo test-demo check check-rust check-js bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
@@ -21,34 +21,34 @@ test-js: build
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/test.sh
 	www/test.sh search
 
-# src/gpu on two adapters in software; test-js has one in Chromium.
+# Tests src/gpu on two software adapters; test-js has one in Chromium.
 test-gpu:
 	tests/gpu.sh
 
-# Apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
+# Builds apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
 test-bundlers: build
 	pkg/scripts/test.sh bundlers hosts
 
-# Other people's clients against `crossrank serve`.
+# Runs other people's clients against `crossrank serve`.
 test-clients:
 	cargo build --release
 	tests/clients/run.sh
 
-# The examples with Milvus Lite, Spark and nginx; their results are the command line's.
+# Runs the examples with Milvus Lite, Spark and nginx, and compares them with the command's results.
 test-examples:
 	cargo build --release
 	examples/test.sh
 
-# The demo page in www/dist, static files, at http://127.0.0.1:8080/ or another PORT.
+# Serves the demo's static files in www/dist at http://127.0.0.1:8080/ or another PORT.
 demo: build
 	www/build.sh
 	node www/serve.mjs
 
-# All tests of the demo: also Lighthouse, the bench page, and pictures in www/test/pictures.
+# All tests of the demo, including Lighthouse, the bench page and pictures in www/test/pictures.
 test-demo: build
 	www/test.sh
 
-# What reviewers expect of a commit: format, lints, documentation, import rules.
+# Checks what reviewers expect of a commit: format, lints, documentation and import rules.
 check: check-rust check-js
 
 check-rust:
@@ -57,7 +57,8 @@ check-rust:
 check-js:
 	cd pkg && npm ci --no-audit --no-fund --loglevel=error && npm run check
 
-# Ours against ONNX Runtime and transformers.js; writes a record. BENCH takes run.js's options.
+# Times crossrank against ONNX Runtime and transformers.js, and writes a record. BENCH takes the
+# options of run.js.
 bench-peers: build
 	cargo build --release --example bench_worker
 	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
@@ -65,14 +66,14 @@ bench-peers: build
 	cd benches/peers && node run.js --package ../../target/crossrank-0.1.0.tgz \
 		--package ../../target/crossrank-minilm-l6-en-0.1.0.tgz $(BENCH)
 
-# A model of bge-reranker-large's shape beside ONNX Runtime; writes a record. PYTHON has
-# benches/big/requirements.txt, BENCH takes run.py's options.
+# Times a model with the shape of bge-reranker-large against ONNX Runtime, and writes a record. PYTHON
+# must have the packages of benches/big/requirements.txt. BENCH takes the options of run.py.
 PYTHON ?= python3
 bench-big:
 	cargo build --release --bin crossrank --example bench_worker
 	$(PYTHON) benches/big/run.py $(BENCH)
 
-# A page with crossrank in a worker, and one with transformers.js: opening it, and lists of 100.
+# Times a page with crossrank in a worker and one with transformers.js: opening it, and lists of 100.
 bench-page: build
 	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
 	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
@@ -80,23 +81,23 @@ bench-page: build
 		./target/crossrank-0.1.0.tgz ./target/crossrank-minilm-l6-en-0.1.0.tgz
 	cd benches/peers && node page.js --crossrank ../../target/bench-page $(BENCH)
 
-# What the demo's bench page measures. BENCH takes bench.mjs's options.
+# Runs the measurements of the demo's bench page. BENCH takes the options of bench.mjs.
 bench-demo: build
 	pkg/scripts/browsers.sh chromium
 	www/build.sh
 	node www/test/bench.mjs $(BENCH)
 
-# Every order of a two-stage search on the sets in CROSSRANK_EVAL_DIR; writes a record and README's
-# plot. EVAL takes run.py's options.
+# Measures every order of a two-stage search on the sets in CROSSRANK_EVAL_DIR, and writes a record and
+# the README's plot. EVAL takes the options of run.py.
 eval-search:
 	cargo build --release
 	python3 benches/search/run.py --out target/eval-search/orders.md $(EVAL)
 
-# `crossrank serve` against infinity-emb; writes a record. BENCH takes run.py's options.
+# Times `crossrank serve` against infinity-emb, and writes a record. BENCH takes the options of run.py.
 bench-serve:
 	cargo build --release
 	python3 benches/serve/run.py $(BENCH)
 
-# The README's table of what a page downloads.
+# Prints the README's table of what a page downloads.
 sizes: build
 	node pkg/scripts/sizes.mjs

@@ -1,5 +1,5 @@
-//! Tells the library which bundled models are in the source tree. The crates.io package comes without
-//! them (23 MB each against a limit of 10 MiB), and must build all the same.
+//! Tells the library which bundled models are in the source tree. The package on crates.io does not
+//! contain them (23 MB each, with a limit of 10 MiB), and must build without them.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-"""What the examples search: the passages of this repository's own manual."""
+"""The passages that the examples search, from this repository's own manual."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ QUERIES = [
 
 
 def passages():
-    """Paragraphs, list items and table rows of a sentence or more, each once."""
+    """Paragraphs, list items and table rows of at least 60 characters, without duplicates."""
     found = {}
     for name in FILES:
         text = re.sub(r"```.*?```", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.S)

@@ -1,4 +1,4 @@
-"""The examples give what `crossrank rerank --json` gives. CROSSRANK names the program."""
+"""Tests that the examples give the results of `crossrank rerank --json`. CROSSRANK names the program."""
 
 import json
 import os
@@ -19,18 +19,18 @@ import corpus
 
 
 def cli(query, texts, top_k, *options):
-    """`(score, text)` from the command line, best first."""
+    """The command's results as `(score, text)`, best first."""
     command = [CROSSRANK, "rerank", "--json", "--query", query, "--top-k", str(top_k), *options]
     output = subprocess.run(command, input="\n".join(texts), text=True, check=True, capture_output=True)
     return [(r["score"], r["document"]) for r in json.loads(output.stdout)]
 
 
 def serve():
-    """A server that ends with this program: its address."""
+    """Starts a server that ends with this program. Returns its address."""
     server = subprocess.Popen(
         [CROSSRANK, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    # However this program ends.
+    # This works however the program ends.
     threading.Thread(target=lambda: (threading.main_thread().join(), server.kill())).start()
     return server.stdout.readline().split()[-1]
 
@@ -46,14 +46,14 @@ def test_milvus(url, folder):
         ranked = search.rerank(url, query, recalled)
         assert ranked == cli(query, recalled, 10), query
         moved += [text for _, text in ranked] != recalled[:10]
-    assert moved == len(corpus.QUERIES), "the first stage alone would do"
+    assert moved == len(corpus.QUERIES), "reranking changes nothing for some query"
     client.close()
     print("ok Milvus Lite")
 
 
 def test_milvus_ranker(url):
-    """Does what Milvus' TEI provider does with the ranker's parameters: internal/util/function
-    of Milvus 2.6, models/tei/tei.go and rerank/tei_rerank_provider.go."""
+    """Uses the ranker's parameters as Milvus' TEI provider does in internal/util/function of Milvus
+    2.6, models/tei/tei.go and rerank/tei_rerank_provider.go."""
     from ranker import crossrank_ranker
 
     query, texts = corpus.QUERIES[0], corpus.passages()
@@ -68,7 +68,7 @@ def test_milvus_ranker(url):
         answer.raise_for_status()
         items = sorted(answer.json(), key=lambda item: item["index"])
         scores += [item["score"] for item in items]
-    # Who names a direction to cut in gets long passages cut, and not read in windows.
+    # With a direction of truncation, long passages are truncated and not read in windows.
     cut = cli(query, texts, len(texts), "--long-documents", "truncate")
     expected = {text: score for score, text in cut}
     assert scores == [expected[text] for text in texts]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the examples; see test.py. CROSSRANK names the program. Java and nginx come through apt where
-# they are missing.
+# Runs the examples; see test.py. CROSSRANK names the program. Where Java and nginx are missing, they
+# are installed through apt.
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(cd .. && pwd)

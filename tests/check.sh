@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the Rust code without running it: format, clippy and rustdoc with warnings denied, with all
-# features and with each feature of each crate alone.
+# Checks the Rust code without running it: its format, and clippy and rustdoc with warnings denied.
+# Clippy runs with all features and with each feature of each crate alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,14 +21,14 @@ print(*sorted(set(found) - {"default"}))' "$package")
   done
 done
 
-# The code for JavaScript, where the compiler for it can be had.
+# The code for JavaScript, where the target for WebAssembly can be installed.
 if rustup target add wasm32-unknown-unknown 2>/dev/null; then
   for features in js js,gpu js,general edge; do
     lint --package crossrank --lib --target wasm32-unknown-unknown --no-default-features \
       --features "$features"
   done
 else
-  echo "check.sh: the code for WebAssembly was not checked, because its target cannot be installed"
+  echo "check.sh: the code for WebAssembly was not checked, because its target could not be installed"
 fi
 
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --all-features --no-deps

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests src/gpu on two adapters in software, which it installs where they are missing: Mesa's
-# lavapipe, which has f16, and Chromium's SwiftShader, whose limits are WebGPU's least. SwiftShader
-# is slow, and gets the shorter ones of the golden pairs.
+# Tests src/gpu on two software adapters, and installs them where they are missing. Mesa's lavapipe
+# supports f16. Chromium's SwiftShader has the lowest limits that WebGPU allows; it is slow, and gets
+# only the shorter golden pairs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 pkg/scripts/browsers.sh chromium
 
-# Mesa complains without one.
+# Mesa warns where this folder is missing.
 XDG_RUNTIME_DIR=$(mktemp -d)
 export XDG_RUNTIME_DIR
 trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT

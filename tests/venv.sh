@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Python environment: `venv.sh FOLDER REQUIREMENTS`, anew when the list of versions changes.
+# Makes a Python environment: `venv.sh FOLDER REQUIREMENTS`. Replaces it when the requirements change.
 set -euo pipefail
 venv=$1 requirements=$2
 cmp -s "$requirements" "$venv/requirements.txt" && exit

@@ -1,5 +1,5 @@
-"""Makes a model of bge-reranker-large's shape with random weights: f32 with external data, and
-int8 by ONNX Runtime. See README.md.
+"""Makes a model with the shape of bge-reranker-large and random weights: in f32 with external data,
+and in int8 by ONNX Runtime. See README.md.
 
     python make.py FOLDER [--layers 24] [--architecture xlm-roberta]
 """
@@ -21,16 +21,16 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/generate"))
 from tiny import seeded  # noqa: E402
 
-WORDS = 250_002
+VOCAB = 250_002
 MAX_TOKENS = 512
-SHAPE = dict(vocab_size=WORDS, hidden_size=1024, num_attention_heads=16, intermediate_size=4096, num_labels=1,
+SHAPE = dict(vocab_size=VOCAB, hidden_size=1024, num_attention_heads=16, intermediate_size=4096, num_labels=1,
              attn_implementation="eager")
 
 
 def bert(layers):
-    """The same shape, of an architecture whose tokenizer is simpler."""
+    """The same shape in an architecture that has a simpler tokenizer."""
     config = transformers.BertConfig(max_position_embeddings=MAX_TOKENS, num_hidden_layers=layers, **SHAPE)
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [f"w{i}" for i in range(WORDS - 5)]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [f"w{i}" for i in range(VOCAB - 5)]
     tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -47,7 +47,7 @@ def xlm_roberta(layers):
         max_position_embeddings=MAX_TOKENS + 2, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, bos_token_id=0,
         eos_token_id=2, num_hidden_layers=layers, **SHAPE)
     special = ["<s>", "<pad>", "</s>", "<unk>"]
-    tokens = special + ["▁"] + [f"▁w{i}" for i in range(WORDS - 6)] + ["<mask>"]
+    tokens = special + ["▁"] + [f"▁w{i}" for i in range(VOCAB - 6)] + ["<mask>"]
     scores = [(token, 0.0 if token in special else -1.0 - 5e-5 * i) for i, token in enumerate(tokens)]
     tokenizer = Tokenizer(models.Unigram(scores, unk_id=3))
     tokenizer.normalizer = normalizers.Replace("  ", " ")
@@ -61,7 +61,7 @@ def xlm_roberta(layers):
 
 
 def export(model, inputs, path):
-    """As optimum does: through TorchScript, the weights in one file beside the graph."""
+    """Exports as optimum does: through TorchScript, with the weights in one file beside the graph."""
     parts = path.parent / "parts"
     parts.mkdir(parents=True)
     example = {name: torch.ones(2, 9, dtype=torch.int64) for name in inputs}
@@ -91,13 +91,13 @@ def main():
         model.config.save_pretrained(folder)
         tokenizer.save(str(folder / "tokenizer.json"))
         (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": MAX_TOKENS}))
-    # transformers' order of arguments is another than that of BERT's inputs.
     graph = args.folder / "f32/onnx/model.onnx"
     model.config.return_dict = False
+    # `inputs` has the order of the arguments of transformers' models.
     export(seeded(model), inputs, graph)
     del model
     gc.collect()
-    # As the published int8 files are made.
+    # The published int8 files are made in this way.
     quantize_dynamic(graph, args.folder / "int8/onnx/model_quantized.onnx", weight_type=QuantType.QInt8,
                      per_channel=True, reduce_range=True)
 

@@ -1,7 +1,7 @@
-"""ONNX Runtime for run.py: reads a JSON request a line and answers each with a line, as the example `bench_worker`.
+"""ONNX Runtime for run.py: answers each line, a JSON request, with a line, as the example `bench_worker` does.
 
 - {"op": "load", "model": FOLDER, "threads": N} loads FOLDER/onnx/model_quantized.onnx.
-- {"op": "prepare", "ids": [[...], ...], "batch": N} keeps sequences; N are read together.
+- {"op": "prepare", "ids": [[...], ...], "batch": N} keeps sequences, which are run in batches of N.
 - {"op": "run"} scores them: {"ms_total", "logits"}.
 """
 
@@ -14,7 +14,7 @@ import onnxruntime as ort
 
 
 def batches(ids, size):
-    """The shortest first, each batch padded to its longest: (indices, input_ids, attention_mask)."""
+    """Batches, shortest first, each padded to its longest sequence: (indices, input_ids, attention_mask)."""
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
     for start in range(0, len(order), size):
         indices = order[start : start + size]

@@ -1,4 +1,4 @@
-"""crossrank beside ONNX Runtime on a model of bge-reranker-large's shape; writes a record. See README.md.
+"""Times crossrank beside ONNX Runtime on a model with the shape of bge-reranker-large. See README.md.
 
     python run.py [--rounds N] [--out FILE] [--worker FILE] [--crossrank FILE] [--folder FOLDER]
 """
@@ -23,7 +23,7 @@ QUERY = "w11 w222 w3333 w44444"
 SIZES = [1, 4, 8]
 
 
-class Home:
+class Worker:
     """A process that answers requests."""
 
     def __init__(self, command):
@@ -38,7 +38,7 @@ class Home:
         return json.loads(line)
 
     def peak(self):
-        """The most memory that it held, in MB: VmHWM, in which pages of mapped files count."""
+        """Its peak memory in MB: VmHWM, which counts the pages of mapped files."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
@@ -48,7 +48,7 @@ class Home:
 
 
 def text(tokens, seed):
-    """A document that makes a pair of so many tokens with the query: each word is one."""
+    """A document that makes a pair of `tokens` tokens with the query. Each word is one token."""
     words = random.Random(seed)
     return " ".join(f"w{words.randrange(249_000)}" for _ in range(tokens - 4 - 4))
 
@@ -60,18 +60,18 @@ def workloads():
 
 
 def memory_and_load(make, prepare, model):
-    """Of a fresh process: MB before the model, seconds to load it and score a pair, MB then, and MB after all lists."""
-    home = make()
-    prepare(home, [text(16, 1)])
-    before, start = home.peak(), time.perf_counter()
-    home.send(op="load", model=str(model), threads=1)
-    home.send(op="run")
-    seconds, pair = time.perf_counter() - start, home.peak()
+    """In a fresh process: MB before loading, seconds to load and to score a pair, peak MB then and after all lists."""
+    worker = make()
+    prepare(worker, [text(16, 1)])
+    before, start = worker.peak(), time.perf_counter()
+    worker.send(op="load", model=str(model), threads=1)
+    worker.send(op="run")
+    seconds, pair = time.perf_counter() - start, worker.peak()
     for documents in workloads().values():
-        prepare(home, documents)
-        home.send(op="run")
-    row = (before, seconds, pair, home.peak())
-    home.close()
+        prepare(worker, documents)
+        worker.send(op="run")
+    row = (before, seconds, pair, worker.peak())
+    worker.close()
     return row
 
 
@@ -96,18 +96,18 @@ def main():
     tokenizer = Tokenizer.from_file(str(int8 / "tokenizer.json"))
     tokenizer.enable_truncation(512, strategy="longest_first")
     encode = lambda documents: [tokenizer.encode(QUERY, document).ids for document in documents]
-    ours = lambda: Home([args.worker])
-    theirs = lambda: Home([sys.executable, HERE / "peer.py"])
-    prepare_ours = lambda home, documents, batch=None: home.send(op="prepare", pairs=[[QUERY, d] for d in documents])
-    prepare_theirs = lambda home, documents, batch=1: home.send(op="prepare", ids=encode(documents), batch=batch)
+    ours = lambda: Worker([args.worker])
+    theirs = lambda: Worker([sys.executable, HERE / "peer.py"])
+    prepare_ours = lambda worker, documents, batch=None: worker.send(op="prepare", pairs=[[QUERY, d] for d in documents])
+    prepare_theirs = lambda worker, documents, batch=1: worker.send(op="prepare", ids=encode(documents), batch=batch)
 
     config = json.loads((int8 / "config.json").read_text())
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     say(f"# A large reranker, {time.strftime('%Y-%m-%d')}, {commit}")
     say()
-    say(f"`make bench-big`: {config['model_type']}, {config['num_hidden_layers']} layers of {config['hidden_size']}, {config['vocab_size']} words, random "
-        f"weights; {size:.0f} MB int8 by onnxruntime {onnxruntime.__version__}'s `quantize_dynamic` (a scale a column, 7 bits). {platform.machine()}, "
-        f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} as it began: other programs used the machine, ratios are of turns side by side.")
+    say(f"`make bench-big`: {config['model_type']}, {config['num_hidden_layers']} layers of {config['hidden_size']}, a vocabulary of {config['vocab_size']}, random "
+        f"weights; {size:.0f} MB in int8 by onnxruntime {onnxruntime.__version__}'s `quantize_dynamic` (a scale for each column, 7 bits). {platform.machine()}, "
+        f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the start. Other programs used the machine; ratios compare turns taken side by side.")
 
     say()
     say("## Files")
@@ -126,12 +126,12 @@ def main():
         say(f"| `{name}` | {time.perf_counter() - start:.1f} | {usage.ru_maxrss * 1024 / 1e6:.0f} | {target.stat().st_size / 1e6:.0f} |")
     if (args.folder / "f32").exists():
         say()
-        say(f"`quantize` told of 12 pairs: {out.splitlines()[-1]}")
+        say(f"`quantize` reported on 12 pairs: {out.splitlines()[-1]}")
 
     say()
     say("## Memory and loading")
     say()
-    say("A fresh process, one thread; files are in the system's cache. Load: until a pair of 16 tokens is scored.")
+    say("A fresh process with one thread; the files are in the system's cache. Loading ends when a pair of 16 tokens is scored.")
     say()
     say("| | before, MB | load, s | peak then, MB | of the file | peak after all lists, MB | of the file |")
     say("|---|---|---|---|---|---|---|")
@@ -152,27 +152,27 @@ def main():
     say()
     say("## Time")
     say()
-    say("One run, the two in turn. onnxruntime has sorted batches of the best size for it; crossrank's time includes tokenizing.")
+    say("The two take turns. onnxruntime has length-sorted batches of its best size; crossrank's time includes tokenizing.")
     say()
-    say("| work | threads | batch | crossrank, ms | onnxruntime, ms | ratio of medians | of best | paired (at most 0.85) | max Δ logit |")
+    say("| workload | threads | batch | crossrank, ms | onnxruntime, ms | ratio of medians | of best | paired (at most 0.85) | max Δ logit |")
     say("|---|---|---|---|---|---|---|---|---|")
     for threads in [1, 2]:
-        homes = [ours(), theirs()]
-        homes[0].send(op="load", model=str(prepared), threads=threads)
-        homes[1].send(op="load", model=str(int8), threads=threads)
+        workers = [ours(), theirs()]
+        workers[0].send(op="load", model=str(prepared), threads=threads)
+        workers[1].send(op="load", model=str(int8), threads=threads)
         for name, documents in workloads().items():
             best = {}
             for batch in SIZES:
-                prepare_theirs(homes[1], documents, batch)
-                best[batch] = homes[1].send(op="run")["ms_total"]
+                prepare_theirs(workers[1], documents, batch)
+                best[batch] = workers[1].send(op="run")["ms_total"]
             batch = min(best, key=best.get)
-            prepare_theirs(homes[1], documents, batch)
-            prepare_ours(homes[0], documents)
-            homes[0].send(op="run")
+            prepare_theirs(workers[1], documents, batch)
+            prepare_ours(workers[0], documents)
+            workers[0].send(op="run")
             times, logits = [[], []], [None, None]
             for turn in range(args.rounds):
                 for which in [(0, 1), (1, 0)][turn % 2]:
-                    answer = homes[which].send(op="run")
+                    answer = workers[which].send(op="run")
                     times[which].append(answer["ms_total"])
                     logits[which] = answer["logits"]
             medians = [statistics.median(t) for t in times]
@@ -180,8 +180,8 @@ def main():
             delta = max(abs(a - b) for a, b in zip(*logits))
             say(f"| {name} | {threads} | {batch} | {medians[0]:.0f} | {medians[1]:.0f} | {medians[0] / medians[1]:.2f} | "
                 f"{min(times[0]) / min(times[1]):.2f} | {paired:.2f} | {delta:.2f} |")
-        for home in homes:
-            home.close()
+        for worker in workers:
+            worker.close()
     args.out.write_text("\n".join(lines) + "\n")
 
 

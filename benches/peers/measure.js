@@ -1,4 +1,4 @@
-// Round-robin timing: in every round, every peer takes its turn on the same list.
+// Round-robin timing: in every round, each peer takes its turn on the same list.
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -9,35 +9,36 @@ export function median(values) {
 const WARM_UP_MS = 6000;
 
 /**
- * Times `seats` (a peer and its open home) on a workload. Returns, for each peer, one sample a
- * list and round: {list, round, ms_total, ms_tokenize, ms_score, ms_cpu where known}, and the logits of each list.
+ * Times `instances`, each a peer and the connection to its process or page, on a workload. Returns for
+ * each peer the logits of each list and one sample for each list and round:
+ * {list, round, ms_total, ms_tokenize, ms_score, ms_cpu where known}.
  */
-export async function measure(seats, workload, rounds) {
+export async function measure(instances, workload, rounds) {
   const lists = workload.lists();
-  const found = seats.map(({ peer }) => ({ peer, samples: [], logits: [] }));
+  const found = instances.map(({ peer }) => ({ peer, samples: [], logits: [] }));
 
-  for (const [index, seat] of seats.entries()) {
-    const { home } = seat;
-    await home.send({ op: "prepare", pairs: lists[0] });
-    // Engines of JavaScript compile again as they run: WebAssembly is slow for its first seconds.
-    const until = performance.now() + (seat.warm || seat.peer.group === "native" ? 0 : WARM_UP_MS);
-    do await home.send({ op: "run" });
+  for (const [index, instance] of instances.entries()) {
+    const { connection } = instance;
+    await connection.send({ op: "prepare", pairs: lists[0] });
+    // JavaScript engines recompile code while it runs, so WebAssembly is slow for the first seconds.
+    const until = performance.now() + (instance.warm || instance.peer.group === "native" ? 0 : WARM_UP_MS);
+    do await connection.send({ op: "run" });
     while (performance.now() < until);
-    seat.warm = true;
-    // Every second pair of the first list: all its lengths at half the cost.
+    instance.warm = true;
+    // Every second pair of the first list has the same range of lengths at half the cost.
     const sample = lists[0].length > 40 ? lists[0].filter((_, i) => i % 2) : lists[0];
-    found[index].batch = (await home.send({ op: "tune", pairs: sample })).batch;
+    found[index].batch = (await connection.send({ op: "tune", pairs: sample })).batch;
   }
 
   for (let round = 0; round < (workload.once ? 1 : rounds); round++) {
     for (const [list, pairs] of lists.entries()) {
-      for (let turn = 0; turn < seats.length; turn++) {
-        // Another peer begins each time, so that none always follows the same one.
-        const index = (turn + round + list) % seats.length;
-        const { home } = seats[index];
-        await home.send({ op: "prepare", pairs });
+      for (let turn = 0; turn < instances.length; turn++) {
+        // A different peer starts each time, so that no peer always follows the same one.
+        const index = (turn + round + list) % instances.length;
+        const { connection } = instances[index];
+        await connection.send({ op: "prepare", pairs });
         for (let again = 0; again < (workload.repeat ?? 1); again++) {
-          const { logits, ...times } = await home.send({ op: "run" });
+          const { logits, ...times } = await connection.send({ op: "run" });
           found[index].samples.push({ list, round, again, ...times });
           found[index].logits[list] = logits;
         }
@@ -47,7 +48,7 @@ export async function measure(seats, workload, rounds) {
   return found.map((one) => ({ ...one, ms: summary(one.samples) }));
 }
 
-/** Sums over the lists: of each list's median, and of its fastest turn. */
+/** Sums, over the lists, of each list's median and of its fastest turn. */
 function summary(samples) {
   const lists = groupByList(samples);
   const sum = (key, pick) => lists.reduce((total, list) => total + pick(list.map((sample) => sample[key])), 0);
@@ -66,13 +67,13 @@ function groupByList(samples) {
   return lists;
 }
 
-/** Median, over turns that were taken side by side, of the one's time over the other's. */
+/** The median, over turns taken side by side, of our time divided by theirs. */
 export function pairedRatio(ours, theirs, key = "ms_total") {
   const at = new Map(theirs.samples.map((s) => [`${s.list} ${s.round} ${s.again}`, s[key]]));
   return median(ours.samples.map((s) => s[key] / at.get(`${s.list} ${s.round} ${s.again}`)));
 }
 
-/** Largest and mean distance of two peers' logits. */
+/** The largest and the mean distance between two peers' logits. */
 export function logitDistance(a, b) {
   const distances = a.logits.flatMap((list, i) => list.map((logit, j) => Math.abs(logit - b.logits[i][j])));
   return { max: Math.max(...distances), mean: distances.reduce((sum, d) => sum + d, 0) / distances.length };

@@ -1,6 +1,7 @@
-// A page that reranks, with crossrank in one worker and with transformers.js as documented: from
-// opening it to its first result with the model in the browser's caches, and then lists of 100
-// passages, one call each. Pages are opened in turn; medians over rounds. See README.md.
+// Times a page that reranks with crossrank in one worker, and one that uses transformers.js as its
+// documentation shows. It measures the time from opening the page to the first result, with the model in
+// the browser's caches, and then lists of 100 passages, one call each. The pages are opened in turn; the
+// results are medians over the rounds. See README.md.
 //
 // `node page.js --crossrank FOLDER [--rounds N] [--queries N]`: FOLDER holds node_modules with our
 // packages. With `--queries 0` only the opening is measured.
@@ -12,7 +13,7 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
-import { FLAGS, TYPES } from "./homes/chromium.js";
+import { FLAGS, TYPES } from "./runtimes/chromium.js";
 import { median } from "./measure.js";
 import { trec } from "./trec.js";
 
@@ -27,8 +28,8 @@ const { values: options } = parseArgs({
     out: { type: "string" },
   },
 });
-if (!options.crossrank) throw new Error("name the folder that our packages are installed in with --crossrank");
-if (!process.env.CROSSRANK_EVAL_DIR) throw new Error("CROSSRANK_EVAL_DIR is not set; it holds the passages");
+if (!options.crossrank) throw new Error("use --crossrank to name the folder in which our packages are installed");
+if (!process.env.CROSSRANK_EVAL_DIR) throw new Error("CROSSRANK_EVAL_DIR is not set; it names the folder that holds the passages");
 
 const FOLDERS = {
   crossrank: join(options.crossrank, "node_modules/crossrank"),
@@ -37,7 +38,7 @@ const FOLDERS = {
   models: join(root, "models"),
 };
 
-/** Each page defines `rerank(query, documents)`, which gives the indices of the best ten. */
+/** Each page defines `rerank(query, documents)`, which returns the indices of the best ten. */
 const PAGES = {
   crossrank: `
     import { Reranker } from "/crossrank/dist/web.js";
@@ -145,8 +146,8 @@ const same = lists.map((_, i) => {
   return ours.filter((index) => theirs.includes(index)).length;
 });
 const text = [
-  `Chromium ${context.browser()?.version() ?? ""}, ${lists.length} lists of 100 DL19 passages, medians of ${options.rounds} visits in turn, milliseconds.`,
-  ...(queries > 0 ? [`Of the best ten of each list, both have ${same.join(", ")} in common.`] : []),
+  `Chromium ${context.browser()?.version() ?? ""}, ${lists.length} lists of 100 DL19 passages; medians of ${options.rounds} alternating visits, in milliseconds.`,
+  ...(queries > 0 ? [`Passages that both have among the best ten of each list: ${same.join(", ")}.`] : []),
   "",
   "| | crossrank, one worker | transformers.js | ours / theirs | at most | |",
   "|---|---|---|---|---|---|",

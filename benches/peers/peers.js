@@ -1,26 +1,26 @@
-// Who is timed, and where. Peers of one group are interleaved with each other.
+// Which peers are timed, and in which runtime. The turns of the peers of one group are interleaved.
 
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 
-const BATCHING = { plain: "batches of 32 in input order", sorted: "length-sorted, its best batch size" };
+const BATCHING = { plain: "batches of 32 in input order", sorted: "length-sorted, the best batch size" };
 
-/** `installed` is a folder in which our packed npm package is installed, if there is one. */
+/** `installed` is the folder in which our packed npm package is installed, if it is. */
 export function peers({ model, worker, installed }) {
   const served = `/models/${basename(model)}`;
   const native = (name, threads) => ({
-    name, group: "native", ours: true, home: "native", load: { model, threads },
+    name, group: "native", ours: true, runtime: "native", load: { model, threads },
     missing: existsSync(worker) ? undefined : "bench_worker is not built",
   });
   const npm = (name, group, wasm) => ({
-    name, group, ours: true, home: group,
+    name, group, ours: true, runtime: group,
     load: group === "node"
       ? { engine: "crossrank", module: `${installed}/node_modules/crossrank/dist/node.js`, model }
       : { engine: "crossrank", module: "/crossrank/dist/web.js", model: served, wasm: wasm && `/crossrank/dist/${wasm}` },
     missing: packageMissing(installed, wasm),
   });
   const ort = (name, group, packageName, batching, threads = 1) => ({
-    name, group, home: group === "chromium" ? "chromium" : "node", what: BATCHING[batching],
+    name, group, runtime: group === "chromium" ? "chromium" : "node", what: BATCHING[batching],
     load: {
       engine: "onnxruntime", package: packageName, batching, threads,
       model: group === "chromium" ? served : model,
@@ -43,7 +43,7 @@ export function peers({ model, worker, installed }) {
     ort("onnxruntime-web plain", "chromium", "onnxruntime-web", "plain"),
     ort("onnxruntime-web sorted", "chromium", "onnxruntime-web", "sorted"),
     {
-      name: "transformers.js", group: "chromium", home: "chromium", what: "the whole list in one call, as documented",
+      name: "transformers.js", group: "chromium", runtime: "chromium", what: "the whole list in one call, as documented",
       load: {
         engine: "transformers", model: served, threads: 1,
         assets: "/packages/@huggingface/transformers/node_modules/onnxruntime-web/dist/",
@@ -57,7 +57,7 @@ function packageMissing(installed, file = "crossrank.wasm") {
   return existsSync(join(installed, "node_modules/crossrank/dist", file)) ? undefined : `the package has no ${file}`;
 }
 
-/** What we hold ourselves to: ours / theirs, at most. */
+/** Our targets: the largest ratio of our time to theirs. */
 export const TARGETS = [
   ["native", "32x128", "crossrank", "onnxruntime-node plain", 0.85],
   ["native", "dl19", "crossrank", "onnxruntime-node plain", 0.48],
@@ -70,7 +70,7 @@ export const TARGETS = [
   ["chromium", "dl19", "crossrank", "transformers.js", 0.4],
 ].map(([group, workload, ours, theirs, atMost]) => ({ group, workload, ours, theirs, atMost }));
 
-/** Two threads / one: ours must be no worse than theirs. */
+/** The time with two threads divided by that with one: ours must be at most theirs. */
 export const SCALING = {
   group: "native",
   workload: "dl19",

@@ -1,4 +1,4 @@
-// The record of a run, for machines and for people.
+// The record of a run, as JSON and as Markdown.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ function finder(results) {
     results.find((r) => r.group === group && r.workload === workload)?.peers.find(({ peer }) => peer.name === name);
 }
 
-/** The times' ratio: totals over totals, so that a long list weighs what it costs. */
+/** The ratio of total times, in which each list has the weight of its cost. */
 const share = (ours, theirs, key = "ms_total") => (ours && theirs ? ours.ms[key] / theirs.ms[key] : undefined);
 
 export function targets(results) {
@@ -36,14 +36,14 @@ export function markdown({ about, results }) {
   const lines = [`# crossrank and its peers, ${about.date}, ${about.commit}`, ""];
   lines.push(`${about.cpu}, ${about.os}, load average ${about.load.join(" to ")}, node ${about.node}, Chromium ${about.chromium ?? "not used"}; ${about.model}. `
     + `Peers: ${Object.entries(about.packages).map(([name, version]) => `${name} ${version}`).join(", ")}. `
-    + "One thread unless said, all graph optimisations, warmed, interleaved. Milliseconds: the sum over the workload's "
-    + "lists of each list's median. `CPU` is the process's CPU time, steady where other programs share the cores. `score` and `tokenise` are the two parts of `total`. "
+    + "One thread unless stated, all graph optimizations, after a warm-up, with turns interleaved. Milliseconds: the sum over the workload's "
+    + "lists of each list's median. `CPU` is the process's CPU time, which is steady even where other programs share the cores. `score` and `tokenize` are the two parts of `total`. "
     + "Ratios are ours / theirs; `paired` is the median over turns taken side by side.", "");
   for (const { group, workload, lists, pairs, rounds, peers } of results) {
     lines.push(`## ${group}, ${workload}: ${lists} list${lists > 1 ? "s" : ""}, ${pairs} pairs, ${rounds} round${rounds > 1 ? "s" : ""}`, "");
     const ours = peers.filter(({ peer }) => peer.ours);
     const columns = ours.map(({ peer }) => [`${peer.name} / this: total`, "score", "fastest", "CPU", "paired", "max Δ logit"]).flat();
-    const head = ["peer", "batch", "total", "tokenise", "score", "fastest total", "CPU", ...columns];
+    const head = ["peer", "batch", "total", "tokenize", "score", "fastest total", "CPU", ...columns];
     lines.push(`| ${head.join(" | ")} |`, `|${head.map(() => "---").join("|")}|`);
     for (const one of peers) {
       const cells = [one.peer.name, one.batch, ms(one.ms.ms_total), ms(one.ms.ms_tokenize), ms(one.ms.ms_score), ms(one.ms.ms_fastest), ms(one.ms.ms_cpu)];
@@ -56,10 +56,10 @@ export function markdown({ about, results }) {
     lines.push("");
     if (!ours.length && peers.length > 1) {
       const [first, ...others] = peers;
-      lines.push(`Largest |logit difference| from ${first.peer.name}: ${others.map((o) => `${o.peer.name} ${logitDistance(first, o).max.toFixed(3)}`).join(", ")}.`, "");
+      lines.push(`Largest |logit difference| to ${first.peer.name}: ${others.map((o) => `${o.peer.name} ${logitDistance(first, o).max.toFixed(3)}`).join(", ")}.`, "");
     }
   }
-  lines.push("## Targets", "", "| home | work | ours | theirs | at most | measured | |", "|---|---|---|---|---|---|---|");
+  lines.push("## Targets", "", "| runtime | workload | ours | theirs | at most | measured | |", "|---|---|---|---|---|---|---|");
   for (const t of targets(results)) {
     const verdict = t.met === undefined ? "" : t.met ? "met" : "MISSED";
     lines.push(`| ${t.group} | ${t.workload} | ${t.ours} | ${t.theirs} | ${ratio(t.atMost)} | ${ratio(t.measured)} | ${verdict} |`);

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Queries of TREC DL 2019 with the first 100 passages that BM25 found for each. */
+/** The first `count` queries of TREC DL 2019, each with the first 100 passages that BM25 found for it. */
 export function trec(folder, count) {
   const lines = (file) => readFileSync(join(folder, file), "utf8").split("\n").filter(Boolean);
   const texts = (file) =>

@@ -1,4 +1,4 @@
-// What is timed. A workload is a name and lists of [query, document] pairs; one list is one call.
+// The workloads. Each has a name and lists of [query, document] pairs; one list is one call.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,15 +21,15 @@ const SENTENCES = [
   "After ten years the first trout came back, and the newspaper printed a picture.",
 ];
 
-/** `count` pairs of exactly `tokens` tokens, from the sentences above, each in another order. */
+/** `count` pairs of exactly `tokens` tokens, made of the sentences above, each pair in a different order. */
 function fixed(tokenizer, count, tokens) {
   const length = (document) => encode(tokenizer, [[QUERY, document]]).input_ids[0].length;
   return Array.from({ length: count }, (_, start) => {
-    // Steps that have no factor in common with the number of sentences visit all of them.
+    // A step that shares no factor with the number of sentences visits all of them.
     const step = [1, 5, 7, 11][Math.floor(start / SENTENCES.length) % 4];
     const words = [];
     for (let i = start; words.length < tokens; i += step) words.push(...SENTENCES[i % SENTENCES.length].split(" "));
-    // Longest prefix that fits, then one-token words.
+    // Take the longest prefix that fits, then add words of one token.
     let low = 0;
     let high = words.length;
     while (low < high) {
@@ -37,7 +37,7 @@ function fixed(tokenizer, count, tokens) {
       if (length(words.slice(0, middle).join(" ")) <= tokens) low = middle;
       else high = middle - 1;
     }
-    // An encoding is cut at the model's limit, so the longest prefix may hide more words: step back.
+    // An encoding is truncated at the model's limit, which may hide words beyond it: step back.
     let document = words.slice(0, Math.max(0, low - 2)).join(" ");
     while (length(document) >= tokens) document = document.slice(0, document.lastIndexOf(" "));
     while (length(document) < tokens) document += " the";
@@ -46,13 +46,13 @@ function fixed(tokenizer, count, tokens) {
 }
 
 /**
- * The repository's own pairs: queries and passages of its golden file, without those that
- * transformers.js encodes differently (an empty side, or longer than the model takes).
+ * The queries and passages of the repository's golden file, without the pairs that transformers.js
+ * encodes differently: those with an empty side, and those longer than the model's limit.
  */
 function shipped(root) {
   const golden = JSON.parse(readFileSync(join(root, "tests/data/golden.json"), "utf8"));
-  const alike = golden.pairs.filter(({ query, passage, input_ids }) => query && passage && input_ids.length < 512);
-  return [alike.map(({ query, passage }) => [query, passage])];
+  const comparable = golden.pairs.filter(({ query, passage, input_ids }) => query && passage && input_ids.length < 512);
+  return [comparable.map(({ query, passage }) => [query, passage])];
 }
 
 export function workloads(tokenizer, { root, evalDir, queries }) {
@@ -63,7 +63,7 @@ export function workloads(tokenizer, { root, evalDir, queries }) {
     { name: "shipped", lists: () => shipped(root) },
   ];
   const folder = evalDir && join(evalDir, "trec-dl-19");
-  // Its lists are samples of their own, so each is timed once.
+  // Each of its lists is a sample of its own, so each is timed once.
   if (folder && existsSync(folder)) all.push({ name: "dl19", lists: () => trec(folder, queries), once: true });
   return all;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures every order of a two-stage search, and plots the number of candidates; see README.md."""
+"""Measures every order of a two-stage search, and plots the effect of the number of candidates; see README.md."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 VENV = ROOT / "target" / "eval-search" / "venv"
-# A set's folder, its name, and the options of `crossrank eval`.
+# Each set: its folder, its name and the options of `crossrank eval`.
 SETS = [
     ("trec-dl-19", "TREC DL 2019", ["--lists-only"]),
     ("wikiqa-test", "WikiQA", ["--lists-only"]),
@@ -29,7 +29,7 @@ def options():
 
 
 def install():
-    """matplotlib, in an environment of its own, in which this script then runs."""
+    """Installs matplotlib in an environment of its own, and restarts this script there."""
     wanted, done = HERE / "requirements.txt", VENV / "requirements.txt"
     if not done.exists() or done.read_bytes() != wanted.read_bytes():
         shutil.rmtree(VENV, ignore_errors=True)
@@ -47,7 +47,7 @@ def measure(folder, arguments):
 
 
 def orders(reports):
-    """nDCG@10 of each first stage, and what follows it."""
+    """nDCG@10 of each first stage with each second stage."""
     yield "| Set | First stage | alone | reranked, whole | reranked, windows | fused |"
     yield "|---|---|---|---|---|---|"
     for name, report in reports:
@@ -59,7 +59,7 @@ def orders(reports):
 
 def candidates(reports):
     """nDCG@10 and time by the number of candidates of the hybrid first stage."""
-    yield "| Set | Candidates | reranked | fused | time, of that for 100 |"
+    yield "| Set | Candidates | reranked | fused | time, relative to 100 |"
     yield "|---|---|---|---|---|"
     for name, report in reports:
         hundred = next(row["milliseconds"] for row in report["recall"] if row["candidates"] == 100)
@@ -95,12 +95,12 @@ def main():
     arguments = options()
     data = os.environ.get("CROSSRANK_EVAL_DIR")
     if not data:
-        sys.exit("CROSSRANK_EVAL_DIR is not set; name the folder that holds the evaluation sets")
+        sys.exit("CROSSRANK_EVAL_DIR is not set; it must name the folder that holds the evaluation sets")
     install()
     reports = []
     for folder, name, own in SETS:
         if not (Path(data) / folder).is_dir():
-            print(f"{folder} is not there, and is left out", file=sys.stderr)
+            print(f"{folder} does not exist and is left out", file=sys.stderr)
             continue
         every = ["--every", str(arguments.every)] if folder == "cranfield" else []
         reports.append((name, measure(Path(data) / folder, own + every)))

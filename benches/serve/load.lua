@@ -1,4 +1,4 @@
--- wrk's script: posts the bodies of a file in turn, and prints a line of JSON.
+-- The script of wrk: posts the lines of a file in turn, and prints a line of JSON.
 local bodies = {}
 
 function init(args)

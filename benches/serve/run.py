@@ -23,17 +23,17 @@ QUEUE = 64
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     every = ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
-    parser.add_argument("--cores", default=every, help="where both servers and wrk run")
-    parser.add_argument("--seconds", type=int, default=20, help="of a turn")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each server")
+    parser.add_argument("--cores", default=every, help="the cores that both servers and wrk use")
+    parser.add_argument("--seconds", type=int, default=20, help="the length of a turn")
+    parser.add_argument("--rounds", type=int, default=3, help="the number of turns of each server")
     parser.add_argument("--connections", default="1,8,32")
-    parser.add_argument("--documents", type=int, default=20, help="in a request")
-    parser.add_argument("--out", type=Path, help="the record; default: standard output")
+    parser.add_argument("--documents", type=int, default=20, help="the number of documents in a request")
+    parser.add_argument("--out", type=Path, help="where to write the record as well")
     return parser.parse_args()
 
 
 def install():
-    """wrk from apt, infinity-emb in an environment of its own."""
+    """Installs wrk from apt, and infinity-emb in an environment of its own."""
     if not shutil.which("wrk"):
         sudo = [] if os.geteuid() == 0 else ["sudo"]
         subprocess.run(sudo + ["apt-get", "install", "-qy", "wrk"], check=True)
@@ -45,7 +45,7 @@ def install():
         pip = [venv / "bin" / "pip", "install", "--quiet", "--no-deps", "-r", wanted]
         subprocess.run(pip, check=True)
         shutil.copy(wanted, done)
-    # It finds the graph of a local folder only at the folder's top.
+    # infinity-emb finds a local graph only at the top of its folder.
     model = WORK / "model"
     model.mkdir(parents=True, exist_ok=True)
     for file in list(MODEL.glob("*.json")) + [MODEL / "onnx" / "model_quantized.onnx"]:
@@ -54,7 +54,7 @@ def install():
 
 
 def lists(count):
-    """Queries, each with `count` documents: TREC DL 2019 where it is, else made-up ones."""
+    """Queries, each with `count` documents: from TREC DL 2019 where it is available, otherwise made up."""
     folder = os.environ.get("CROSSRANK_EVAL_DIR")
     if not folder:
         words = (ROOT / "examples" / "passages.txt").read_text(encoding="utf-8").split()
@@ -96,7 +96,7 @@ class Server:
         sys.exit(f"{name} did not start; see {WORK / name}.log")
 
     def memory(self, field):
-        """In MB, of the one process that it is."""
+        """A field of the process's status, in MB."""
         for line in open(f"/proc/{self.process.pid}/status"):
             if line.startswith(field):
                 return int(line.split()[1]) / 1024
@@ -148,10 +148,10 @@ def measure(args, servers, bodies):
         f"# crossrank serve and infinity-emb, {time.strftime('%Y-%m-%d')}, commit {commit}",
         "",
         f"{cpu}, cores {args.cores}, load {os.getloadavg()[0]:.1f} at the start; "
-        f"{args.documents} documents a request, {args.rounds} turns of {args.seconds} s in "
-        "alternation, medians; no score cache.",
+        f"{args.documents} documents in a request, medians of {args.rounds} alternating turns of "
+        f"{args.seconds} s each; no score cache.",
         "",
-        "| connections | server | requests/s | p50 ms | p99 ms | failed | MB now | MB at most |",
+        "| connections | server | requests/s | p50 ms | p99 ms | failed | MB now | peak MB |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for server in servers:
@@ -176,11 +176,11 @@ def measure(args, servers, bodies):
     answered = over["requests"] - over["refused"]
     lines += [
         "",
-        f"Ten times over its queue of {QUEUE} ({10 * QUEUE} connections that ask again at once), "
+        f"With ten times the connections that its queue of {QUEUE} holds ({10 * QUEUE}, without pauses), "
         f"crossrank answered {answered / over['seconds']:.2f} requests/s, refused "
         f"{over['refused'] / over['seconds']:.0f}/s with 429 and broke {over['broken']} "
         f"connections; memory {before:.0f} MB before, {ours.memory('VmRSS'):.0f} MB after, "
-        f"{ours.memory('VmHWM'):.0f} MB at most.",
+        f"{ours.memory('VmHWM'):.0f} MB at its peak.",
         "",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The ranker with which a Milvus cluster (2.6 or later) calls `crossrank serve`, as its TEI
+"""The ranker by which a Milvus cluster (2.6 or later) calls `crossrank serve` through its TEI
 provider:
 
     client.search(collection, data=[vector], limit=10, output_fields=["text"],
@@ -19,13 +19,13 @@ def crossrank_ranker(query, endpoint, field="text"):
         params={
             "reranker": "model",
             "provider": "tei",
-            # One for each vector of the search.
+            # One query for each vector of the search.
             "queries": [query],
             # Milvus adds the path /rerank.
             "endpoint": endpoint,
-            # Below the server's --max-documents. Scores do not depend on it.
+            # At most the server's --max-documents. Scores do not depend on it.
             "max_client_batch_size": 100,
-            # Without it, a passage over the model's maximum fails the search.
+            # Otherwise the search fails on a passage that is longer than the model reads.
             "truncate": True,
             "truncation_direction": "Right",
         },

@@ -1,9 +1,9 @@
-"""Vector search with Milvus Lite recalls 100 passages, crossrank puts the ten best in order.
+"""Recalls 100 passages by vector search with Milvus Lite, and puts the ten best in order by crossrank.
 
     crossrank serve &
     python search.py "which code may contain unsafe blocks"
 
-Milvus Lite keeps the collection in a file; nothing else runs.
+Milvus Lite keeps the collection in a file, so no other server is needed.
 """
 
 import math
@@ -26,10 +26,10 @@ DIMENSION = 512
 
 
 class HashedTfIdf:
-    """Word counts times their rarity, each word in a place that its hash chooses.
+    """Word counts times the rarity of the word, at the index that the word's hash chooses.
 
-    It stands in for an embedding model, so that the example needs no download: put your own in
-    its place. What a reranker corrects is much the same.
+    It replaces an embedding model, so that the example needs no download: use a model of your own
+    instead. A reranker corrects the same kinds of error in both.
     """
 
     def __init__(self, texts):
@@ -44,13 +44,13 @@ class HashedTfIdf:
         vector = np.zeros(DIMENSION, dtype=np.float32)
         for word, count in Counter(self.words(text)).items():
             rarity = math.log((1 + self.documents) / (1 + self.frequency[word])) + 1
-            place = zlib.crc32(word.encode())
-            vector[place % DIMENSION] += math.copysign(count * rarity, place - 2**31)
+            hashed = zlib.crc32(word.encode())
+            vector[hashed % DIMENSION] += math.copysign(count * rarity, hashed - 2**31)
         return vector / (np.linalg.norm(vector) or 1)
 
 
 def build(path, texts):
-    """A collection of the texts in the file `path`: the client, and the embedding of queries."""
+    """Makes a collection of the texts in the file `path`. Returns the client and the model for queries."""
     model = HashedTfIdf(texts)
     client = MilvusClient(str(path))
     client.create_collection(COLLECTION, dimension=DIMENSION, metric_type="COSINE")

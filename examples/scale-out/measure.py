@@ -1,9 +1,9 @@
-"""Two servers of one thread each behind nginx: requests a second through one and through both,
-and what clients see when one is killed.
+"""Measures two servers of one thread each behind nginx: requests per second through one and through
+both, and whether clients lose requests when one is killed.
 
     python measure.py [REQUESTS]
 
-CROSSRANK names the program. Ports are free ones, in place of those of nginx.conf.
+CROSSRANK names the program. The ports of nginx.conf are replaced by free ones.
 """
 
 import json
@@ -24,7 +24,7 @@ CLIENTS = 8
 
 @contextmanager
 def process(*command):
-    """A program that ends with the block."""
+    """A program that is stopped at the end of the block."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         try:
             yield child
@@ -57,7 +57,7 @@ def cluster():
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         (Path(folder) / "nginx.conf").write_text(conf)
-        # Without a cache, so that a request is work.
+        # Without a cache, so that every request is computed.
         options = ["--threads", "1", "--cache-mb", "0"]
         servers = [
             stack.enter_context(process(CROSSRANK, "serve", "--port", str(port), *options))
@@ -71,7 +71,7 @@ def cluster():
 
 
 def post(url, body):
-    """The answer, or None where there is none."""
+    """The answer, or None where the request failed."""
     request = urllib.request.Request(
         f"{url}/v1/rerank", json.dumps(body).encode(), {"content-type": "application/json"}
     )
@@ -83,7 +83,7 @@ def post(url, body):
 
 
 def load(url, bodies, after=lambda done: None):
-    """Sends the bodies from several clients: the answers, and the seconds that they took."""
+    """Sends the bodies from several clients. Returns the answers, and the seconds that they took."""
     start, answers = time.monotonic(), []
     with ThreadPoolExecutor(CLIENTS) as clients:
         for answer in clients.map(lambda body: post(url, body), bodies):
@@ -112,7 +112,7 @@ def main(requests=100):
         print(f"requests without an answer: {lost} of {requests}")
         assert lost == 0
         results = [[answer["results"] for answer in run] for run in (expected, answers, after)]
-        assert results[0] == results[1] == results[2], "a server gives other scores"
+        assert results[0] == results[1] == results[2], "the servers give different scores"
 
 
 if __name__ == "__main__":

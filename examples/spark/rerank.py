@@ -1,11 +1,11 @@
-"""Reranks JSON lines with Spark: each partition goes through one `crossrank rerank --jsonl`.
+"""Reranks JSON lines with Spark: each partition passes through one `crossrank rerank --jsonl`.
 
     spark-submit rerank.py INPUT OUTPUT [PARTITIONS]
 
-INPUT is a file or folder of lines `{id, query, documents}` that the workers can read; OUTPUT is a
-folder that must not be there yet, with one part a partition, in the input's order. Every worker
-needs the program `crossrank`, on its PATH or where CROSSRANK says. One thread a process: Spark
-starts as many as it has cores.
+INPUT is a file or folder of lines `{id, query, documents}` that the workers can read. OUTPUT is a
+folder that must not exist yet; it gets one part for each partition, in the input's order. Every worker
+needs the program `crossrank`, on its PATH or at the path in CROSSRANK. Each process has one thread,
+because Spark starts one process on each core.
 """
 
 import os

@@ -1,7 +1,7 @@
 /** A file of this package. */
 export interface ModelFile {
   url: URL;
-  /** The file's length. */
+  /** The file's length in bytes. */
   bytes: number;
   /** The file's SHA-256 in hexadecimal. */
   sha256: string;
@@ -16,7 +16,7 @@ export const files: {
   tokenizer: ModelFile;
   config: ModelFile;
   tokenizerConfig: ModelFile;
-  /** How a vector is made of the tokens. */
+  /** How the tokens' states are pooled into a vector. */
   pooling: ModelFile;
 };
 

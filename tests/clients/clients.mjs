@@ -1,4 +1,4 @@
-// The client from npm against a running server; see clients.py.
+// Tests the client from npm against a running server; see clients.py.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { CohereClient, CohereClientV2, CohereError } from "cohere-ai";

@@ -1,5 +1,5 @@
-"""Clients from PyPI against a running server. The environment says where it is and what
-`crossrank rerank --json` and `crossrank embed` gave for the same query and passages."""
+"""Tests clients from PyPI against a running server. The environment holds its URL, and names the
+files with the output of `crossrank rerank --json` and `crossrank embed` for the same passages."""
 
 import base64
 import json
@@ -32,10 +32,10 @@ TOP = 5
 
 
 def same(what, results, expected):
-    """Order, scores to the last digit, and documents where the client gives them."""
+    """Compares the order, the scores to the last digit, and documents where the client returns them."""
     results = [tuple(result) for result in results]
     expected = [tuple(row[: len(results[0])]) for row in expected]
-    assert results == expected, f"{what}:\n{results}\nand not\n{expected}"
+    assert results == expected, f"{what}:\n{results}\ninstead of\n{expected}"
     print("ok", what)
 
 
@@ -113,8 +113,8 @@ def llama_index_tei():
 
 
 def milvus():
-    """The request of Milvus's TEI ranker, by its documentation: batches of at most
-    `max_client_batch_size`, `truncate`, `truncation_direction`."""
+    """Sends what Milvus's TEI ranker sends according to its documentation: batches of at most
+    `max_client_batch_size`, with `truncate` and `truncation_direction`."""
     scores = {}
     for start in range(0, len(PASSAGES), 5):
         body = {
@@ -131,7 +131,7 @@ def milvus():
 
 def openai_embeddings():
     client = openai.OpenAI(api_key="none", base_url=f"{URL}/v1", max_retries=0)
-    # The client asks for base 64 unless told otherwise.
+    # The client asks for base64 by default.
     for form in (openai.omit, "float", "base64"):
         answer = client.embeddings.create(
             model="text-embedding-3-small", input=PASSAGES, encoding_format=form
@@ -140,7 +140,7 @@ def openai_embeddings():
         if form == "base64":
             rows = [struct.unpack(f"<{len(v)}f", base64.b64decode(r)) for r, v in zip(rows, VECTORS)]
         near = max(abs(a - b) for r, v in zip(rows, VECTORS) for a, b in zip(r, v))
-        # The command prints the shortest decimals that are the same floats.
+        # The command prints the shortest decimals that read back as the same floats.
         assert len(rows) == len(VECTORS) and near < 1e-8, f"{form}: {near} apart"
         assert [item.index for item in answer.data] == list(range(len(PASSAGES)))
         assert answer.usage.prompt_tokens > 0 and answer.object == "list"

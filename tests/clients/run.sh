@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Other people's clients against `crossrank serve`; see README.md. CROSSRANK names the binary.
+# Runs other people's clients against `crossrank serve`; see README.md. CROSSRANK names the binary.
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)

@@ -1,4 +1,4 @@
-"""expected.json: inputs of several lengths and the logits that torch and onnxruntime give them."""
+"""Writes expected.json: inputs of several lengths, and the logits that torch and onnxruntime give."""
 
 import json
 
@@ -25,12 +25,12 @@ PAIRS = [
 ]
 
 
-# A text that holds the padding token, which has a position of its own in RoBERTa.
+# Texts that contain the padding token, which has a position of its own in RoBERTa.
 PADDED = ("search <pad> query", "the rank <pad><pad> of a passage")
 
 
 class DequantizeLinear(OpRun):
-    """onnx.reference has none for opset 14. Embeddings are the only use: one scale a tensor."""
+    """onnx.reference has no such operator for opset 14. Only embeddings use it, with one scale for each tensor."""
 
     op_domain = ""
 
@@ -39,7 +39,7 @@ class DequantizeLinear(OpRun):
 
 
 class GatherElements(OpRun):
-    """onnx.reference's takes no axis of more than 64."""
+    """The operator of onnx.reference does not take an axis of more than 64 elements."""
 
     op_domain = ""
 
@@ -79,9 +79,9 @@ def write(folder, model, tokenizer, names, graph):
         cases.append(case)
 
     about = {
-        "what": "One input a run, no padding, one thread, CPU. torch: the f32 model. ort_all, ort_none: "
-        "onnxruntime with all and with no graph optimisations. reference: onnx.reference, exact integers. "
-        "float_activations: the same quantised weights, activations left in f32.",
+        "what": "One input in each run, no padding, one thread, CPU. torch: the f32 model. ort_all, ort_none: "
+        "onnxruntime with all and with no graph optimizations. reference: onnx.reference, exact integers. "
+        "float_activations: the same quantized weights, activations left in f32.",
         "torch": torch.__version__.split("+")[0],
         "transformers": transformers.__version__,
         "onnx": onnx.__version__,

@@ -2,8 +2,8 @@
 
     python graphs.py [--only NAME] [--out FOLDER]
 
-Each variant belongs to one environment, by the major version of transformers it names; a run
-writes those of the environment it finds.
+Each variant names the major version of transformers that it needs. A run writes the variants of the
+installed version.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def on_model(change):
 
 
 def dynamic_int8(weight_type, per_channel=False, reduce_range=False, **options):
-    """onnxruntime's dynamic quantisation."""
+    """onnxruntime's dynamic quantization."""
 
     def step(path):
         quantize_dynamic(path, path, weight_type=weight_type, per_channel=per_channel,
@@ -75,8 +75,8 @@ def dynamic_int8(weight_type, per_channel=False, reduce_range=False, **options):
     return step
 
 
-def ort_optimised(level):
-    """The graph as onnxruntime writes it after its own optimisation."""
+def ort_optimized(level):
+    """The graph as onnxruntime writes it after optimizing it."""
 
     def step(path):
         options = ort.SessionOptions()
@@ -89,7 +89,7 @@ def ort_optimised(level):
 
 
 def fused_for_ort(path):
-    """onnxruntime.transformers.optimizer: operators of the com.microsoft domain."""
+    """The graph after onnxruntime.transformers.optimizer, with operators of the com.microsoft domain."""
     from onnxruntime.transformers import optimizer
 
     optimizer.optimize_model(str(path), "bert", num_heads=2, hidden_size=16, opt_level=0).save_model_to_file(str(path))
@@ -115,13 +115,13 @@ def small_sdpa():
 
 
 def positions_from_one(model):
-    """The first token has the second position."""
+    """A model that gives the first token the second position."""
     positions = model.bert.embeddings.position_ids
     positions.copy_((positions + 1) % positions.shape[1])
     return model
 
 
-# model_type: (tokenizer, whether its models tell segments apart)
+# model_type: (tokenizer, whether its models distinguish segments)
 ARCHITECTURES = {
     "bert": (tiny.wordpiece, True),
     "mean-pooled": (tiny.wordpiece, True),
@@ -133,7 +133,7 @@ ARCHITECTURES = {
 }
 
 
-# folder: (transformers major, model, exporter, steps after it, name of the graph file)
+# folder: (major version of transformers, model, exporter, steps after it, name of the graph file)
 VARIANTS = {
     # f32 encoders
     "torchscript-14": (4, tiny.bert, torchscript(14), [], "model"),
@@ -146,7 +146,7 @@ VARIANTS = {
     "dynamo-20": (4, tiny.bert, dynamo(20), [], "model"),
     "dynamo-20-sdpa": (4, small_sdpa, dynamo(20), [], "model"),
     "dynamo-20-tf5-sdpa": (5, small_sdpa, dynamo(20), [], "model"),
-    "ort-basic": (4, small, torchscript(14), [ort_optimised(BASIC)], "model"),
+    "ort-basic": (4, small, torchscript(14), [ort_optimized(BASIC)], "model"),
     # int8 encoders
     "int8-channel-reduced": (4, tiny.bert, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
     "int8-tensor": (4, small, torchscript(14), [dynamic_int8(INT8)], "model_quantized"),
@@ -163,7 +163,7 @@ VARIANTS = {
     "external-f32": (5, small, torchscript(18), [], "model"),
     "external-int8": (5, tiny.bert, torchscript(18), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
     "other-external": (5, tiny.mean_pooled, torchscript(18), [], "model"),
-    # Of one architecture with BERT, and fused as it is
+    # Architectures of BERT's family, which run fused
     "torchscript-14-relu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="relu"), torchscript(14), [], "model"),
     "torchscript-14-gelu-tanh": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="gelu_new"), torchscript(14), [], "model"),
     "dynamo-20-gelu-tanh": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="gelu_pytorch_tanh"), dynamo(20), [], "model"),
@@ -196,7 +196,7 @@ VARIANTS = {
     "general-jina-bert-dynamo": (4, tiny.jina_bert, dynamo(20), [], "model"),
     "general-jina-bert-int8": (4, tiny.jina_bert, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
     "general-jina-bert-int8-tensor": (4, tiny.jina_bert, torchscript(14), [dynamic_int8(UINT8)], "model_quantized"),
-    # Nearly an encoder that is recognised: to be refused, or run on the general path.
+    # Graphs that the engine almost recognizes: it must refuse them or run them on the general path.
     "other-silu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="silu"), torchscript(14), [], "model"),
     "other-head-silu": (4, lambda: tiny.headed(torch.nn.functional.silu), torchscript(14), [], "model"),
     "other-positions-from-one": (4, lambda: positions_from_one(small()), torchscript(14), [], "model"),
@@ -207,7 +207,7 @@ VARIANTS = {
     "other-half": (4, small, torchscript(14), [half], "model_fp16"),
 }
 
-# The names of those files: of optimum, of torch, and any.
+# The names of the files with external weights: optimum's, torch's and an arbitrary one.
 EXTERNAL = {"external-f32": "model.onnx_data", "external-int8": "model_quantized.onnx.data", "other-external": "weights"}
 
 
@@ -235,7 +235,7 @@ def write(name, folder):
             step(path)
         graph = rewrite.strip_notes(onnx.load(path))
     beside = dict(save_as_external_data=True, size_threshold=0, location=EXTERNAL[name]) if name in EXTERNAL else {}
-    # Moving weights to a file takes them out of the graph in memory.
+    # Writing weights to a file removes them from the graph in memory, so a copy is written.
     onnx.save_model(onnx.ModelProto.FromString(graph.SerializeToString()), folder / "onnx" / f"{file}.onnx", **beside)
     expected.write(folder, model, tokenizer, names, graph)
 

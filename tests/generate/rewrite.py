@@ -1,4 +1,4 @@
-"""Changes to ONNX graphs that no exporter makes for us."""
+"""Changes to ONNX graphs that no exporter makes."""
 
 import numpy as np
 import onnx
@@ -25,7 +25,7 @@ def replace_nodes(model, nodes):
 
 
 def strip_notes(model):
-    """Removes what exporters note beside the graph: source paths, stack traces, value shapes."""
+    """Removes the notes that exporters add to the graph: source paths, stack traces, value shapes."""
     del model.metadata_props[:]
     del model.graph.metadata_props[:]
     del model.graph.value_info[:]
@@ -55,7 +55,7 @@ def weights_only_int8(model):
 
 
 def mask_constant(model, value):
-    """Replaces the lowest float that masks attention, as exports before transformers 4.21 had it."""
+    """Replaces the lowest float, which masks attention, by the value of exports before transformers 4.21."""
     lowest, changed = np.finfo(np.float32).min, 0
     tensors = list(model.graph.initializer)
     tensors += [a.t for n in model.graph.node if n.op_type == "Constant" for a in n.attribute if a.name == "value"]
@@ -69,13 +69,13 @@ def mask_constant(model, value):
 
 
 def inputs(node):
-    """What a node reads, in its branches too."""
+    """The names of the values that a node and its branches read."""
     branches = [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
     return [*node.input, *(name for graph in branches for inner in graph.node for name in inputs(inner))]
 
 
 def in_order(model):
-    """A copy with nodes behind what they read: onnxruntime's quantiser forgets what branches read."""
+    """A copy whose nodes come after their inputs: onnxruntime's quantizer ignores the inputs of branches."""
     model = onnx.ModelProto.FromString(model.SerializeToString())
     nodes, ordered = list(model.graph.node), []
     open_values = {name for node in nodes for name in node.output}
@@ -88,9 +88,9 @@ def in_order(model):
 
 
 def float_activations(model):
-    """The same quantised weights with float activations: undoes DynamicQuantizeLinear.
+    """The same quantized weights with float activations: undoes DynamicQuantizeLinear.
 
-    Exporters write MatMulInteger(quantised A, W) -> Cast -> Mul by (scale of A * scale of W).
+    Exporters write MatMulInteger(quantized A, W) -> Cast -> Mul by (scale of A * scale of W).
     """
     arrays, nodes = initializers(model), []
     maker = {output: node for node in model.graph.node for output in node.output}
@@ -100,7 +100,7 @@ def float_activations(model):
             users.setdefault(name, []).append(node)
     for node in model.graph.node:
         if node.op_type == "MatMulInteger":
-            quantised, weights, _, zero = node.input
+            quantized, weights, _, zero = node.input
             cast = users[node.output[0]][0]
             scaled = users[cast.output[0]][0]
             scales = maker[next(name for name in scaled.input if name != cast.output[0])]
@@ -109,7 +109,7 @@ def float_activations(model):
             if not any(i.name == factor for i in model.graph.initializer):
                 values = (arrays[weights].astype(np.float32) - arrays[zero].astype(np.float32)) * scale
                 add_initializer(model, factor, values.astype(np.float32))
-            product = helper.make_node("MatMul", [maker[quantised].input[0], factor], [scaled.output[0]])
+            product = helper.make_node("MatMul", [maker[quantized].input[0], factor], [scaled.output[0]])
             replaced = scaled.output[0]
             nodes = [n for n in nodes if replaced not in n.output]
             nodes.append(product)

@@ -1,5 +1,5 @@
-"""Writes tests/data/tokenizers: small tokenizers in the forms that models have, and what Hugging
-Face's tokenizers gives for the texts of texts.py. See README.md.
+"""Writes tests/data/tokenizers: small tokenizers in the forms that models have, and the output of
+Hugging Face's tokenizers for the texts of texts.py. See README.md.
 
     python subwords.py [--out FOLDER]
 """
@@ -24,7 +24,7 @@ MODULUS = 2**31
 
 
 def sentencepiece_model(folder, **special):
-    """A Unigram model with SentencePiece's own normalisation rules (nmt_nfkc), as released ones have."""
+    """A Unigram model with SentencePiece's own normalization rules (nmt_nfkc), as in released models."""
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts.corpus()), model_prefix=str(folder / "spm"), vocab_size=VOCAB, model_type="unigram",
         normalization_rule_name="nmt_nfkc", character_coverage=0.9995, hard_vocab_limit=False, minloglevel=2, num_threads=1,
@@ -34,7 +34,7 @@ def sentencepiece_model(folder, **special):
 
 
 def stand_in(path, ids, **options):
-    """What a converter asks of the slow tokenizer that it converts."""
+    """An object with the attributes that a converter reads from a slow tokenizer."""
     return SimpleNamespace(vocab_file=path, convert_tokens_to_ids=ids.__getitem__, add_prefix_space=True, legacy=True, **options)
 
 
@@ -63,7 +63,7 @@ def deberta_v2(folder):
     ids = {"[PAD]": 0, "[CLS]": 1, "[SEP]": 2}
     slow = stand_in(path, ids, split_by_punct=False, do_lower_case=False)
     tokenizer = DebertaV2Converter(slow).converted()
-    # As the slow tokenizer of transformers 4 was converted.
+    # transformers 4 converted the slow tokenizer in this way.
     charsmap = normalizers.Precompiled(DebertaV2Converter(slow).proto.normalizer_spec.precompiled_charsmap)
     tokenizer.normalizer = normalizers.Sequence([normalizers.Strip(), charsmap, normalizers.Replace(Regex(" {2,}"), " ")])
     tokenizer.add_special_tokens(list(ids))
@@ -108,7 +108,7 @@ def byte_level(roberta):
     return tokenizer
 
 
-# name: (what makes it, whether the small binaries have it)
+# name: (the function that makes it, whether the small binaries include it)
 TOKENIZERS = {
     "bert-uncased": (lambda _: wordpiece(lowercase=True, chinese=True), True),
     "bert-cased": (lambda _: wordpiece(lowercase=False, chinese=False), True),
@@ -121,25 +121,25 @@ TOKENIZERS = {
 
 
 def single(encoding):
-    """A text's tokens: all of them with their places, of many their number and a sum."""
+    """The ids and offsets of a text's tokens; for long texts only the number of tokens and a sum."""
     if len(encoding.ids) > 500:
         total = sum((i + 1) * (id + 1) for i, id in enumerate(encoding.ids)) % MODULUS
         return {"length": len(encoding.ids), "sum": total}
-    return {"ids": encoding.ids, "places": [end for place in encoding.offsets for end in place]}
+    return {"ids": encoding.ids, "places": [index for offsets in encoding.offsets for index in offsets]}
 
 
 def expected(tokenizer):
-    asked = [text * times for text, times in texts.texts()]
-    short = [i for i, text in enumerate(asked) if len(text) < 300]
+    inputs = [text * times for text, times in texts.texts()]
+    short = [i for i, text in enumerate(inputs) if len(text) < 300]
     pairs = list(zip(short[::3], short[40::2]))
     return {
-        "texts": [single(tokenizer.encode(text, add_special_tokens=False)) for text in asked],
-        "pairs": [[a, b, tokenizer.encode(asked[a], asked[b]).ids] for a, b in pairs],
+        "texts": [single(tokenizer.encode(text, add_special_tokens=False)) for text in inputs],
+        "pairs": [[a, b, tokenizer.encode(inputs[a], inputs[b]).ids] for a, b in pairs],
     }
 
 
 def lines(value):
-    """JSON, each element of the outer lists on a line."""
+    """JSON with each element of the outer lists on its own line."""
     write = lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     fields = [f"{write(name)}:[\n" + ",\n".join(map(write, field)) + "\n]" for name, field in value.items() if isinstance(field, list)]
     plain = [f"{write(name)}:{write(field)}" for name, field in value.items() if not isinstance(field, list)]

@@ -1,4 +1,4 @@
-"""Texts for tests/data/tokenizers: what tokenizers are trained on, and what they are asked."""
+"""Texts for tests/data/tokenizers: those that tokenizers are trained on, and those that they encode."""
 
 import unicodedata
 
@@ -59,12 +59,12 @@ ODD = [
     "$€£¥", "1234567890", "3.14159", "1,000,000", "C++", "a-b_c", "don't", "I'll we've", "’quoted’", "«x»", "„x“", "「引用」", "、。",
 ]
 
-# A text many times over: what is long is kept short in the file.
+# Texts that are repeated, so that long inputs take little space in the file.
 LONG = [("the ", 3000), ("a", 3000), ("検索", 1500), ("☃", 3000), ("e\u0301", 2000), ("search \u0301x😀  ", 700), ("<mask> ", 900)]
 
 
 def texts():
-    """`(text, times)`, each once."""
+    """`(text, number of repetitions)`, without duplicates."""
     all_texts = SENTENCES + ODD
     all_texts += [unicodedata.normalize("NFD", text) for text in SENTENCES]
     all_texts += [text.upper() for text in SENTENCES[:20]]

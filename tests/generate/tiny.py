@@ -64,7 +64,7 @@ def roberta_options():
 
 
 def deberta_v2(size=SMALL, attention="eager"):
-    """As mxbai-rerank and the DeBERTa-v3 cross-encoders: relative positions in logarithmic buckets."""
+    """Like mxbai-rerank and the DeBERTa-v3 cross-encoders: relative positions in logarithmic buckets."""
     config = transformers.DebertaV2Config(
         vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS, type_vocab_size=0, num_labels=1,
         relative_attention=True, position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True,
@@ -76,7 +76,7 @@ def deberta_v2(size=SMALL, attention="eager"):
 
 
 def modernbert(size=SMALL, attention="eager"):
-    """Rotary positions, GeGLU, and local attention in all layers but every third."""
+    """Rotary positions, GeGLU, and local attention in all layers except every third one."""
     config = transformers.ModernBertConfig(
         vocab_size=BYTES_VOCAB, max_position_embeddings=MAX_TOKENS, num_labels=1,
         global_attn_every_n_layers=3, local_attention=16, classifier_pooling="mean", pad_token_id=1,
@@ -88,7 +88,7 @@ def modernbert(size=SMALL, attention="eager"):
 
 
 class Headed(torch.nn.Module):
-    """An encoder's first state through linear layers with an activation between them."""
+    """Passes an encoder's first state through linear layers with an activation between them."""
 
     def __init__(self, encoder, activation=None):
         super().__init__()
@@ -111,7 +111,7 @@ def headed(activation=None):
 
 
 class With(torch.nn.Module):
-    """A model that is called with more than its inputs."""
+    """A model that is called with additional arguments."""
 
     def __init__(self, model, more):
         super().__init__()
@@ -122,18 +122,18 @@ class With(torch.nn.Module):
 
 
 def without_segments():
-    """A BERT whose tokens are all of the first segment, and no input says so."""
+    """A BERT without segment ids as an input: all tokens belong to the first segment."""
     return With(bert(SMALL), lambda ids: {}).eval()
 
 
 def padding_counts():
     """An XLM-RoBERTa in which padding has positions like other tokens."""
-    places = lambda ids: torch.arange(ids.shape[1])[None, :] + 2
-    return With(xlm_roberta(), lambda ids: {"position_ids": places(ids)}).eval()
+    positions = lambda ids: torch.arange(ids.shape[1])[None, :] + 2
+    return With(xlm_roberta(), lambda ids: {"position_ids": positions(ids)}).eval()
 
 
 class MeanPooled(torch.nn.Module):
-    """A cross-encoder that is no transformer: masked mean of embeddings, then an MLP."""
+    """A cross-encoder that is not a transformer: a masked mean of embeddings, then an MLP."""
 
     def __init__(self):
         super().__init__()
@@ -157,7 +157,7 @@ def mean_pooled():
 
 
 def named(model_type):
-    """The class of configurations of a `model_type`, which is written with them."""
+    """The configuration class of a `model_type`, which transformers writes to config.json."""
     return type("Config", (transformers.PretrainedConfig,), {"model_type": model_type})
 
 
@@ -182,8 +182,8 @@ class JinaBert(torch.nn.Module):
 
     def forward(self, input_ids, attention_mask, token_type_ids):
         x = self.norm(self.word_embeddings(input_ids) + self.segment_embeddings(token_type_ids))
-        places = torch.arange(input_ids.shape[1], device=input_ids.device)
-        distance = (places[None, :] - places[:, None]).abs().float()
+        positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+        distance = (positions[None, :] - positions[:, None]).abs().float()
         heads = self.config.num_attention_heads
         slopes = torch.tensor([2.0 ** (-8 * (head + 1) / heads) for head in range(heads)])
         bias = -slopes[None, :, None, None] * distance
@@ -218,11 +218,11 @@ def jina_bert():
 
 
 def seeded(model):
-    """Fills every parameter from a generator named after it and its shape, so that models of one
-    size have the same weights, whatever exports them.
+    """Fills every parameter from a generator that is seeded by its name and shape, so that models of
+    one size have the same weights in every environment.
 
-    Spreads are those of trained encoders: matrices that keep the variance of their input, a few
-    channels far larger than the rest, norms near one, small biases.
+    The distributions are like those of trained encoders: matrices that keep the variance of their
+    input, a few channels far larger than the rest, norms near one, and small biases.
     """
     for name, parameter in model.named_parameters():
         shape = tuple(parameter.shape)
@@ -264,7 +264,7 @@ def wordpiece():
 
 
 def unigram(special=("<s>", "<pad>", "</s>", "<unk>"), pair="<s> $A </s> </s> $B </s>"):
-    """As SentencePiece's, with the special tokens of XLM-RoBERTa."""
+    """A Unigram tokenizer as SentencePiece makes it, with the special tokens of XLM-RoBERTa."""
     first, last = special[0 if special[0] == "<s>" else 1], special[2]
     tokens = [*special, "▁", *LETTERS] + ["▁" + word for word in WORDS]
     tokens += list("0123456789.,?!-'") + ["▁" + letter for letter in LETTERS]
@@ -284,7 +284,7 @@ def deberta_unigram():
 
 
 def byte_pairs():
-    """Byte-level BPE, with the special tokens of RoBERTa and merges that make a few words."""
+    """Byte-level BPE with the special tokens of RoBERTa and with merges that make a few words."""
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     tokens, merges = special + sorted(pre_tokenizers.ByteLevel.alphabet()), []
     for word in WORDS:
@@ -305,9 +305,9 @@ def byte_pairs():
 
 def closed(tokenizer, name, first, last, pair):
     """Adds the special tokens of a text and of a pair."""
-    places = [(token, tokenizer.token_to_id(token)) for token in (first, last)]
+    special = [(token, tokenizer.token_to_id(token)) for token in (first, last)]
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{first} $A {last}", pair=pair, special_tokens=places,
+        single=f"{first} $A {last}", pair=pair, special_tokens=special,
     )
     settings = {"tokenizer_class": name, "model_max_length": MAX_TOKENS, "cls_token": first, "sep_token": last}
     for kind in ("pad", "unk", "mask"):

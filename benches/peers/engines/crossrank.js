@@ -1,4 +1,4 @@
-// Our npm package, from its packed form, in node and in browsers.
+// Our npm package in its packed form, in node and in browsers.
 
 export async function load({ module, model, wasm }) {
   const { Reranker } = await import(module);
@@ -11,11 +11,11 @@ export async function load({ module, model, wasm }) {
       pairs = given;
     },
     async run() {
-      // `encode` gives tokenising alone; `score` has no seam between the two.
+      // `score` does not report the time of tokenizing separately, so `encode` measures that alone.
       const tokenizing = performance.now();
       for (const [query, document] of pairs) await reranker.encode(query, document);
       const start = performance.now();
-      // Cut, as the others do.
+      // Long documents are truncated, as the other engines do.
       const scores = await reranker.score(pairs, { longDocuments: "truncate" });
       const end = performance.now();
       const ms_total = end - start;

@@ -1,8 +1,8 @@
-// The tokenizer that JavaScript users of ONNX Runtime take: transformers.js's.
+// The tokenizer that JavaScript users of ONNX Runtime usually take, that of transformers.js.
 
 import { AutoTokenizer, env } from "@huggingface/transformers";
 
-/** Points transformers.js at local files; returns the name that it knows the model folder by. */
+/** Points transformers.js at local files. Returns the name under which it finds the model folder. */
 export function useLocalFolder(folder) {
   const cut = folder.lastIndexOf("/");
   env.allowRemoteModels = false;
@@ -16,7 +16,7 @@ export function loadTokenizer(folder) {
   return AutoTokenizer.from_pretrained(useLocalFolder(folder));
 }
 
-/** Unpadded ids of all pairs, as plain arrays. */
+/** The unpadded ids of all pairs, as plain arrays. */
 export function encode(tokenizer, pairs) {
   return tokenizer(
     pairs.map(([query]) => query),

@@ -1,4 +1,4 @@
-// transformers.js as its documentation shows a cross-encoder: the whole list in one call.
+// transformers.js, used as its documentation shows for a cross-encoder: the whole list in one call.
 
 import { AutoModelForSequenceClassification, env } from "@huggingface/transformers";
 import { loadTokenizer, useLocalFolder } from "./tokenizer.js";

@@ -2,6 +2,6 @@ import { createHandler } from "crossrank/edge";
 
 export default createHandler({
   model: (env) => env.ASSETS,
-  // The secret TOKENS: one bearer token a line. Until it is set, nobody is answered.
+  // The secret TOKENS has one bearer token in each line. Until it is set, every request is refused.
   tokens: (env) => env.TOKENS,
 });

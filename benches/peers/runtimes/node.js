@@ -1,4 +1,4 @@
-// A node process of its own for each peer, so that no two engines share globals or a heap.
+// A separate node process for each peer, so that no two engines share globals or a heap.
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { withCpuTime } from "./cpu.js";
 
 const self = fileURLToPath(import.meta.url);
 
-export function nodeHome() {
+export function nodeRuntime() {
   return {
     async open() {
       const child = fork(self, ["--serve"]);

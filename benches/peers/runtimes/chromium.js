@@ -1,4 +1,4 @@
-// One headless Chromium; each peer has a page of its own. Files come from a server on loopback.
+// One headless Chromium, in which each peer has its own page. A server on loopback serves the files.
 
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
@@ -24,8 +24,8 @@ import { serve } from "/peers/engines/serve.js";
 window.answer = serve();
 </script>`;
 
-/** `folders` maps the first part of a URL's path to a folder. */
-export async function chromiumHome(executablePath, folders) {
+/** `folders` maps the first segment of a URL's path to a folder. */
+export async function chromiumRuntime(executablePath, folders) {
   const server = createServer((request, response) => respond(new URL(request.url, "http://peer").pathname, folders, response));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });

@@ -1,10 +1,10 @@
-// Our native build: the example `bench_worker`, JSON lines on standard input and output.
+// Our native build: the example `bench_worker`, which reads and writes JSON lines.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { withCpuTime } from "./cpu.js";
 
-export function nativeHome(executable) {
+export function nativeRuntime(executable) {
   return {
     async open() {
       const child = spawn(executable, { stdio: ["pipe", "pipe", "inherit"] });
@@ -25,7 +25,7 @@ export function nativeHome(executable) {
         });
       return {
         async send(request) {
-          // It plans its own batches.
+          // The library plans its own batches.
           if (request.op === "tune") return { batch: "tokens" };
           return withCpuTime(child.pid, request, send);
         },

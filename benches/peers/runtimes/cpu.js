@@ -1,9 +1,10 @@
-// CPU time of a child, all threads: what a run costs even where other programs share the cores.
+// The CPU time of all threads of a child process. It tells what a run costs even where other programs
+// share the cores.
 
 import { readFileSync, readdirSync } from "node:fs";
 
-/** Milliseconds so far; undefined where the system does not tell. */
-function spent(pid) {
+/** The milliseconds used so far, or undefined where the system does not report them. */
+function cpuTime(pid) {
   try {
     const tasks = `/proc/${pid}/task`;
     return readdirSync(tasks).reduce(
@@ -15,11 +16,11 @@ function spent(pid) {
   }
 }
 
-/** Adds `ms_cpu` to the answer of a run. */
+/** Sends a request and, where it is a run, adds `ms_cpu` to the answer. */
 export async function withCpuTime(pid, request, send) {
   if (request.op !== "run") return send(request);
-  const before = spent(pid);
+  const before = cpuTime(pid);
   const answer = await send(request);
-  const after = spent(pid);
+  const after = cpuTime(pid);
   return before === undefined || after === undefined ? answer : { ...answer, ms_cpu: after - before };
 }
