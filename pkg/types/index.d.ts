@@ -339,7 +339,7 @@ export interface RemoteOptions {
 /** What is to be known of a reranker. */
 export interface Info {
   /** Where scores are computed. */
-  home: "in-thread" | "workers" | "remote";
+  backend: "in-thread" | "workers" | "remote";
   /** The number of workers; 0 without. */
   workers: number;
   /** What computes, see {@link LoadOptions.device}. Services do not say. */
@@ -494,7 +494,7 @@ export interface EmbedCallOptions {
 /** What is to be known of an embedder. */
 export interface EmbedderInfo {
   /** Where vectors are computed. */
-  home: "in-thread" | "workers";
+  backend: "in-thread" | "workers";
   /** The number of workers; 0 without. */
   workers: number;
   /** What computes. */
