@@ -95,8 +95,9 @@ find dist -name '*.js' ! -name '*bindings.js' -delete
 node_modules/.bin/tsc -p .
 node scripts/registry.mjs > dist/model/registry.js
 bundle() {
-  node_modules/.bin/esbuild "dist/$1.js" --bundle --format=esm --outfile="dist/$1.js" \
-    --allow-overwrite --log-level=warning "${@:2}"
+  # Names and line breaks stay for stack traces, and the comments that bundlers look for.
+  node_modules/.bin/esbuild "dist/$1.js" --bundle --minify-syntax --format=esm \
+    --outfile="dist/$1.js" --allow-overwrite --log-level=warning "${@:2}"
 }
 # A page without a bundler would load one import after another.
 bundle web --external:'crossrank-*'
