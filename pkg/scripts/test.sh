@@ -23,7 +23,7 @@ pack models/all-minilm-l6-v2
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite,control-suite,embedder-suite,hub-suite,remote-suite,checks,stub,hub,trap,node.test,tokenizers.test,hub.test,serve.test,browser-home,gpu-page,gpu-tricks,gpu-worker,worker,shell}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/{suite,control-suite,embedder-suite,hub-suite,remote-suite,checks,stub,hub,trap,node.test,tokenizers.test,hub.test,serve.test,browser-suite,gpu-page,gpu-tricks,gpu-worker,worker,shell}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"

@@ -26,12 +26,12 @@ for (const name of ["chromium", "firefox"]) {
   test(name, async (t) => {
     const browser = await launch(name);
     t.after(() => browser.close());
-    for (const [home, entry, workers] of [
+    for (const [name, entry, workers] of [
       ["page, in-thread", "runHere", 0],
       ["page, workers", "runHere", 2],
       ["in a worker", "runInWorker", 0],
     ]) {
-      await t.test(home, async (t) => runSuite(t, await browser.newPage(), entry, workers));
+      await t.test(name, async (t) => runSuite(t, await browser.newPage(), entry, workers));
     }
   });
 }
@@ -43,8 +43,8 @@ async function runSuite(t, page, entry, workers) {
   const records = await page
     .evaluate(
       async (entry, origins, workers) => {
-        const home = await import("/browser-home.mjs");
-        return home[entry](globalThis.report, origins, workers);
+        const suite = await import("/browser-suite.mjs");
+        return suite[entry](globalThis.report, origins, workers);
       },
       entry,
       { stub: stub.origin, hub: hub.origin },

@@ -1,4 +1,4 @@
-// What a caller can ask for beside a plain ranking, in every home: to stop, to hurry, to go on in
+// What a caller can ask for beside a plain ranking, with every backend: to stop, to hurry, to go on in
 // spite of an error, to see results early, and to pay for a score once.
 
 import { equal, ok, rejection } from "./checks.mjs";
@@ -31,7 +31,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
     async "says where it computes"() {
       reranker = await loadModel({ model });
       const info = await reranker.info();
-      equal([info.home, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
+      equal([info.backend, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
       ok(["simd128", "relaxed"].includes(info.kernel), `kernel ${info.kernel}`);
       equal(info.maxLength, 512);
       return info.kernel;
@@ -330,7 +330,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
         const load = () => loadModel({ model, worker: script });
         equal((await rejection(load)).code, "runtime-failed");
         const auto = await Reranker.load({ model, workers: "auto", worker: script });
-        equal((await auto.info()).home, "in-thread");
+        equal((await auto.info()).backend, "in-thread");
         await auto.dispose();
       },
     }),

@@ -1,4 +1,4 @@
-// The embedder, in every home.
+// The embedder, with every backend.
 
 import { bytesOf, equal, ok, rejection } from "./checks.mjs";
 import { exhaust, withMemory } from "./trap.mjs";
@@ -32,8 +32,8 @@ export function embedderTests({ crossrank, embedding, workers }) {
       const seen = [];
       embedder = await loadModel({ model, onProgress: (p) => seen.push(p) });
       equal(seen.at(-1).loaded, Object.values(model.files).reduce((sum, { bytes }) => sum + bytes, 0));
-      const { home, kernel, maxLength, dimensions, fingerprint } = await embedder.info();
-      equal([home, maxLength, dimensions], [workers === 0 ? "in-thread" : "workers", 256, 384]);
+      const { backend, kernel, maxLength, dimensions, fingerprint } = await embedder.info();
+      equal([backend, maxLength, dimensions], [workers === 0 ? "in-thread" : "workers", 256, 384]);
       equal(embedder.dimensions, 384);
       equal(fingerprint, bits.fingerprint);
       return kernel;

@@ -12,17 +12,17 @@ const chosen = golden.map((_, i) => i).filter((i) => i % 8 === 0 && golden[i].qu
 
 export const pairs = chosen.map((i) => [golden[i].query, golden[i].passage]);
 
-/** Where an app computes by the options that it is given. */
-const HOMES = [
+/** The backend that an app should use with the given options. */
+const BACKENDS = [
   ["workers", { workers: 2 }],
   ["in-thread", { workers: 0 }],
 ];
 
 /** `rank(pairs, options)` gives the native build's logits to the bit, from where it should. */
-export async function assertRanks(rank, homes = HOMES) {
-  for (const [expected, options] of homes) {
-    const { home, logits } = await rank(pairs, options);
-    assert.equal(home, expected);
+export async function assertRanks(rank, backends = BACKENDS) {
+  for (const [expected, options] of backends) {
+    const { backend, logits } = await rank(pairs, options);
+    assert.equal(backend, expected);
     const got = [...new Uint32Array(Float32Array.from(logits).buffer)];
     assert.deepEqual(got, chosen.map((i) => bits[i]));
   }
@@ -38,8 +38,8 @@ export async function pretendGpu(page) {
 
 /** An app finds what computes on a GPU: it starts in a worker, and sees there that there is none. */
 export async function assertFindsGpuFiles(rank, options = {}) {
-  const { home, deviceReason } = await rank([["a", "b"]], { device: "gpu", ...options });
-  assert.equal(home, "workers");
+  const { backend, deviceReason } = await rank([["a", "b"]], { device: "gpu", ...options });
+  assert.equal(backend, "workers");
   assert.match(deviceReason, /^the GPU failed \(there is none/);
 }
 

@@ -96,7 +96,7 @@ describe("with an adapter", () => {
     const { run, asked } = await open(t);
     const { info, again, ...seen } = await run("visit", { device: "gpu", workers: 0 }, pairs);
     assertOnGpu({ ...seen, info });
-    assert.equal(info.home, "in-thread");
+    assert.equal(info.backend, "in-thread");
     assert.equal(info.workers, 0);
     assert.deepEqual(info.gpu, { adapter: "", backend: "webgpu", software: true });
     assert.deepEqual(again.logits, seen.logits);
@@ -108,7 +108,7 @@ describe("with an adapter", () => {
     const { run } = await open(t);
     const { byGpu, byCpu } = await run("mixCaches", { workers: 3 }, pairs);
     assertOnGpu(byGpu);
-    assert.equal(byGpu.info.home, "workers");
+    assert.equal(byGpu.info.backend, "workers");
     assert.equal(byGpu.info.workers, 1);
     assertOnCpu(byCpu);
     const { hits, entries } = byCpu.info.cache;
@@ -182,7 +182,7 @@ describe("with an adapter", () => {
     const content = Buffer.from(web.replace("DOCUMENTS = 32", "DOCUMENTS = 1"));
     const { run, asked } = await open(t, (path) => (path === `${DIST}/web.js` ? { content } : {}));
     const options = { device: "auto", tricks: ["disguise"] };
-    const measured = /^1 passages take the CPU \d+ ms,? and the GPU (\d+ ms|was not done)/;
+    const measured = /^1 passages take the CPU \d+ ms,? and the GPU (\d+ ms|did not finish)/;
     const first = await run("visit", options, pairs);
     t.diagnostic(first.info.deviceReason);
     assertOnCpu(first, measured);

@@ -69,10 +69,10 @@ async function longTasks({ workers }) {
   const end = performance.now() + 120;
   while (performance.now() < end);
   await settle();
-  const { home } = await reranker.info();
+  const { backend } = await reranker.info();
   const durations = (entries) => entries.map(({ duration }) => duration);
   return {
-    home,
+    backend,
     results: results.length,
     loading: durations(loading),
     reranking: durations(reranking),
@@ -88,7 +88,7 @@ test("with workers, no long task while the model loads and 100 documents are rer
     const seen = await page.evaluate(longTasks, {});
     await page.close();
     t.diagnostic(JSON.stringify(seen));
-    assert.equal(seen.home, "workers", "workers are the default of a page");
+    assert.equal(seen.backend, "workers", "workers are the default of a page");
     assert.equal(seen.results, 10);
     assert.ok(seen.own.length > 0, "the observer works");
     quietest = Math.min(quietest ?? Infinity, seen.loading.length + seen.reranking.length);
@@ -104,7 +104,7 @@ test("in-thread, reranking 100 documents lets the page breathe", async (t) => {
     const seen = await page.evaluate(longTasks, { workers: 0 });
     await page.close();
     t.diagnostic(JSON.stringify(seen));
-    assert.equal(seen.home, "in-thread");
+    assert.equal(seen.backend, "in-thread");
     longest = Math.min(longest, Math.max(0, ...seen.reranking));
   }
   assert.ok(longest <= 200, `${longest} ms`);

@@ -341,9 +341,9 @@ export function remoteTests({ crossrank, model, stub, remote }) {
 
     async "fallback: refuses what is no reranker"() {
       const { reranker } = await cohereWith([good]);
-      await rejects("invalid-argument", () => Reranker.withFallback(reranker, null), "choice");
+      await rejects("invalid-argument", () => Reranker.withFallback(reranker, null), "given null");
       const both = Reranker.withFallback(() => 7, reranker);
-      await rejects("invalid-argument", () => both.rerank(query, documents), "choice is 7");
+      await rejects("invalid-argument", () => both.rerank(query, documents), "was given 7");
     },
   };
 }

@@ -1,5 +1,5 @@
 // The tests that hold wherever the package runs: node, a page, a worker. It knows nothing of a
-// test runner: `tests(context)` gives named functions, and each home runs them in order.
+// test runner: `tests(context)` gives named functions, and each of them runs them in order.
 //
 // context: { crossrank, model, golden, bits, embedding, stub, hub, tiny, remote, workers, startedWorkers,
 // prepared, general } - the package, the model package, the pairs of golden.json, the bits of the logits that the

@@ -75,7 +75,7 @@ async function post(endpoint: Endpoint, body: string, signal?: AbortSignal): Pro
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const message = `${addressOf(endpoint)} does not answer with JSON; check that the address is that of an API`;
+    const message = `${addressOf(endpoint)} sends no JSON; check that the address is that of an API`;
     throw new CrossrankError("remote-invalid-answer", message, { cause });
   }
 }
@@ -101,7 +101,7 @@ async function exchange(
     const problem =
       cause === timeoutError
         ? `does not answer within ${timeout} ms`
-        : "cannot be reached, or closes the connection";
+        : "cannot be reached, or hangs up";
     throw new TransientError(problem, undefined, cause);
   }
 }

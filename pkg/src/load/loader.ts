@@ -52,7 +52,7 @@ export function createLoader(platform: Platform): LoadModel {
     const workers = workerCountOf(options, platform);
     const script = workerScriptOf(options, platform);
     const cpu: ExecutionTarget = { workers, modules: modulesOf(wasm, storage) };
-    const source = model ?? (await loading.defaultModel());
+    const source = model === undefined ? await loading.defaultModel() : model;
     const load = new Load({ platform, loading, source, storage, script, cpu, gpuFiles });
     return abortable(signal, () => load.start({ onProgress, signal }));
   };

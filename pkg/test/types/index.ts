@@ -123,7 +123,7 @@ new Reranker();
 
 const info = await reranker.info();
 expectTypeOf(info).toEqualTypeOf<Info>();
-expectTypeOf(info.home).toEqualTypeOf<"in-thread" | "workers" | "remote">();
+expectTypeOf(info.backend).toEqualTypeOf<"in-thread" | "workers" | "remote">();
 expectTypeOf(info.device).toEqualTypeOf<"cpu" | "gpu" | undefined>();
 expectTypeOf(info.deviceReason).toEqualTypeOf<string | undefined>();
 
