@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side on the packed packages, installed in an empty project.
-# Arguments name tests: kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
+# Arguments name tests: sources, kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
 # loading, page, gpu and edge (all of these by default), and hosts, which installs much.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -52,12 +52,12 @@ prepare_hosts() {
 }
 
 files=()
-for name in "${@:-kernels node tokenizers hub package types bundlers serve browser loading page gpu edge}"; do
+for name in "${@:-sources kernels node tokenizers hub package types bundlers serve browser loading page gpu edge}"; do
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
-      kernels | package | types | bundlers | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
+      sources | kernels | package | types | bundlers | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;

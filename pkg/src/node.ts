@@ -21,13 +21,9 @@ const wasmFiles = {
 
 const api = /* @__PURE__ */ createApi({
   resolveUrl: (location) =>
-    /^(https?|file|data|blob):/.test(location)
-      ? new URL(location)
-      : pathToFileURL(resolve(location)),
+    /^(https?|file|data|blob):/.test(location) ? new URL(location) : pathToFileURL(resolve(location)),
   openFile: (url, signal, resume, token) =>
-    url.protocol === "file:"
-      ? openLocalFile(url, signal)
-      : openResponse(url, signal, resume, token),
+    url.protocol === "file:" ? openLocalFile(url, signal) : openResponse(url, signal, resume, token),
   hub,
   compileWasm: async (url, storage, kind) =>
     url.protocol === "file:"

@@ -34,8 +34,7 @@ function startWorker(script: URL | undefined): WorkerPort {
 }
 
 const api = /* @__PURE__ */ createApi({
-  resolveUrl: (location) =>
-    new URL(location, globalThis.document?.baseURI ?? globalThis.location?.href),
+  resolveUrl: (location) => new URL(location, globalThis.document?.baseURI ?? globalThis.location?.href),
   openFile: openResponse,
   compileWasm: compileResponse,
   wasmFiles,

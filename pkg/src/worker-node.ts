@@ -5,6 +5,5 @@ import { hostInstance } from "./runtime/worker-host.js";
 
 hostInstance({
   post: (message) => parentPort!.postMessage(message),
-  onMessage: (listener) =>
-    void parentPort!.on("message", (message) => listener(message as never)),
+  onMessage: (listener) => void parentPort!.on("message", (message) => listener(message as never)),
 });

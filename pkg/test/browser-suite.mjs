@@ -41,8 +41,19 @@ export async function runHere(report, { stub, hub }, workers) {
     expected: await read("graphs/other-silu/expected.json"),
   };
   const context = {
-    crossrank, model, golden: golden.pairs, bits, embedding, stub, hub, remote, workers, startedWorkers,
-    prepared, general, tiny: url("graphs/int8-tensor/"),
+    crossrank,
+    model,
+    golden: golden.pairs,
+    bits,
+    embedding,
+    stub,
+    hub,
+    remote,
+    workers,
+    startedWorkers,
+    prepared,
+    general,
+    tiny: url("graphs/int8-tensor/"),
   };
   return runAll(context, report);
 }

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -65,7 +65,8 @@ async function bundleWithEsbuild(folder, out) {
   await esbuild.build({ entryPoints: [join(folder, "app.js")], outdir: out, ...options });
 }
 
-const copyRuntime = (out) => copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js|^gpu-bindings\.js)$/.test(name));
+const copyRuntime = (out) =>
+  copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js|^gpu-bindings\.js)$/.test(name));
 const copyModel = (out) => copy("crossrank-minilm-l6-en", out, (name) => /(\.json|^onnx)$/.test(name));
 
 /** Copies what is wanted of what lies in a folder of an installed package. */
@@ -160,7 +161,9 @@ test("vite's dev server: an app reranks", async (t) => {
 });
 
 test("no bundler: an app with an import map reranks, under a strict policy", async () => {
-  const map = /(?<=<script type="importmap">)[^]*?(?=<\/script>)/.exec(readFileSync(join(project, "page.html")));
+  const map = /(?<=<script type="importmap">)[\s\S]*?(?=<\/script>)/.exec(
+    readFileSync(join(project, "page.html")),
+  );
   const page = readFileSync(join(APPS, "index.html"), "utf8");
   const script = `<script type="importmap">${map}</script>\n  <script type="module"`;
   writeFileSync(join(project, "index.html"), page.replace('<script type="module"', script));

@@ -105,7 +105,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       const whole = performance.now() - start;
       equal(all.partial, false);
       let some;
-      for (let attempt = 0; attempt < 5 && !(some && some.partial && scored(some).length > 0); attempt++) {
+      for (let attempt = 0; attempt < 5 && !(some?.partial && scored(some).length > 0); attempt++) {
         const start = performance.now();
         some = await reranker.rerank(QUERY, documents, undefined, { timeoutMs: whole / 2, skipCache: true });
         const late = performance.now() - start - whole / 2;
@@ -115,7 +115,11 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       ok(some.partial && known.length > 0, `${known.length} of 120 in half the time`);
       equal(some.results.slice(0, known.length), known, "the scored come first");
       const rest = indices(some).slice(known.length);
-      equal(rest, [...rest].sort((a, b) => a - b), "the others keep their order");
+      equal(
+        rest,
+        [...rest].sort((a, b) => a - b),
+        "the others keep their order",
+      );
       for (const { index, logit } of known) {
         equal(logit, all.results.find((result) => result.index === index).logit);
       }
@@ -138,7 +142,10 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       ok(rankings > 2, `${rankings} rankings`);
       equal(last, await reranker.rerank(QUERY, documents, 80));
       const whole = await timeOfFull();
-      for await (const ranking of reranker.rerankStream(QUERY, Array(60).fill(FULL), 1, { skipCache: true, ...truncate })) {
+      for await (const ranking of reranker.rerankStream(QUERY, Array(60).fill(FULL), 1, {
+        skipCache: true,
+        ...truncate,
+      })) {
         equal(ranking.partial, true);
         break;
       }
@@ -279,7 +286,13 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       equal([error.code, error.message.startsWith("document 30:")], ["input-too-large", true], error.message);
       const batch = await rejection(() => reranker.rerankBatch([QUERY, QUERY], [["a"], ["b", large]]));
       ok(batch.message.startsWith("candidates 1, document 1:"), batch.message);
-      const pairs = await rejection(() => reranker.score([[QUERY, "a"], ["b", "b"], ["b", large]]));
+      const pairs = await rejection(() =>
+        reranker.score([
+          [QUERY, "a"],
+          ["b", "b"],
+          ["b", large],
+        ]),
+      );
       ok(pairs.message.startsWith("pair 2, document:"), pairs.message);
     },
 

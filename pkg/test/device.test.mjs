@@ -59,7 +59,11 @@ function backendsOf({ cpu, gpu, reloadOnCpu = cpu, storage = storageOf(), signal
     if (backend instanceof Error) throw backend;
     return backend;
   };
-  const backends = { cpu: load("cpu", cpu), gpu: load("gpu", gpu), reloadOnCpu: load("reloadOnCpu", reloadOnCpu) };
+  const backends = {
+    cpu: load("cpu", cpu),
+    gpu: load("gpu", gpu),
+    reloadOnCpu: load("reloadOnCpu", reloadOnCpu),
+  };
   return { ...backends, measurementKey: async () => "model", storage, signal, loaded };
 }
 
@@ -93,7 +97,10 @@ test("auto takes the GPU if it is clearly faster and right, and records that", a
   const backend = await chooseDevice("auto", first);
   assert.deepEqual((await logitsOf(backend)).logits, [1.3, 1.3]);
   const { deviceReason } = await backend.info();
-  assert.match(deviceReason, /^32 passages take the CPU \d+ ms and the GPU \d+ ms, and logits differ by at most 0\.30$/);
+  assert.match(
+    deviceReason,
+    /^32 passages take the CPU \d+ ms and the GPU \d+ ms, and logits differ by at most 0\.30$/,
+  );
   assert.ok(cpu.disposed && !gpu.disposed);
 
   const second = backendsOf({ cpu, gpu: backendOf(1, 1.3), storage });
@@ -127,7 +134,11 @@ for (const [what, gpu, reason] of [
 }
 
 test("auto does not record a failure that may pass", async () => {
-  const [failed, cpu, storage] = [new CrossrankError("gpu-failed", "out of memory"), backendOf(1, 1), storageOf()];
+  const [failed, cpu, storage] = [
+    new CrossrankError("gpu-failed", "out of memory"),
+    backendOf(1, 1),
+    storageOf(),
+  ];
   for (const gpu of [failed, Object.assign(backendOf(1, 1), { failure: failed })]) {
     assert.equal(await chooseDevice("auto", backendsOf({ cpu, gpu, storage })), cpu);
     assert.equal(cpu.deviceReason, "out of memory");
@@ -215,19 +226,28 @@ for (const [what, place, milliseconds, reason] of [
         start = () => ({ done: false, stepOnGpu: () => new Promise(() => {}), free() { throw 1; } });
       }
       export const bind = () => Object.assign(async () => {}, { Files: Object, Model, lastPanic: () => ${place} });`;
-    const setup = { kind: "reranker", gpu: { bindings: `data:text/javascript,${encodeURIComponent(script)}` } };
+    const setup = {
+      kind: "reranker",
+      gpu: { bindings: `data:text/javascript,${encodeURIComponent(script)}` },
+    };
     const instance = new Instance({ modules: { load: (use) => use() }, files: async () => ({}), setup });
     await instance.ready();
     t.mock.timers.enable({ apis: ["setInterval"] });
     const { signal } = new AbortController();
-    const failed = assert.rejects(instance.run({ queries: [], documents: [] }, {}, signal, () => {}), reason);
+    const failed = assert.rejects(
+      instance.run({ queries: [], documents: [] }, {}, signal, () => {}),
+      reason,
+    );
     await new Promise(setImmediate);
     t.mock.timers.tick(milliseconds);
     await failed;
   });
 }
 
-for (const [device, warned] of [["gpu", 1], ["auto", 0]]) {
+for (const [device, warned] of [
+  ["gpu", 1],
+  ["auto", 0],
+]) {
   test(`in node, ${device} means the CPU`, async () => {
     // Whatever others may have put into `navigator`: the package's GPU bindings are for browsers.
     for (const info of [{}, undefined]) {

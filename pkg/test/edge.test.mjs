@@ -4,11 +4,11 @@
 
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
-import { createReadStream, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createReadStream, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { test } from "node:test";
 import { Readable } from "node:stream";
+import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -104,7 +104,10 @@ function cli(query, passages) {
 }
 
 const passages = join(root, "examples/passages.txt");
-const documents = readFileSync(passages, "utf8").split("\n").map((l) => l.trim()).filter(Boolean);
+const documents = readFileSync(passages, "utf8")
+  .split("\n")
+  .map((l) => l.trim())
+  .filter(Boolean);
 const query = "what is a vector database";
 const rows = (results) => results.map((r) => ({ index: r.index, score: r.score ?? r.relevance_score }));
 
@@ -138,7 +141,9 @@ test("Cohere's client gets the command line's order and scores", async (t) => {
 test("first requests that come together load once, and each gets its own answer", async (t) => {
   const { paths, serviceBindings } = assets();
   const { url } = await start(t, {
-    ...modulesOf(example), serviceBindings, bindings: { TOKENS: "some\nnone" },
+    ...modulesOf(example),
+    serviceBindings,
+    bindings: { TOKENS: "some\nnone" },
   });
   const queries = [query, "what keeps rows in tables", "what is BM25", "who reads the query"];
   const ask = (query) => post(url, "/v1/rerank", { query, documents });
@@ -154,10 +159,12 @@ test("first requests that come together load once, and each gets its own answer"
 
 test("the routes, their refusals and their ids are the server's", async (t) => {
   const { url } = await start(t, {
-    ...modulesOf(example), ...assets(), bindings: { TOKENS: "none" },
+    ...modulesOf(example),
+    ...assets(),
+    bindings: { TOKENS: "none" },
   });
   const get = (path, init) => fetch(url + path, { headers: token, ...init });
-  assert.equal((await get("/health", {  headers: {} })).status, 200);
+  assert.equal((await get("/health", { headers: {} })).status, 200);
   assert.equal((await (await get("/info")).json()).model_id, "minilm-l6-en");
   assert.match((await (await get("/openapi.json")).json()).openapi, /^3/);
   assert.match(await (await get("/metrics")).text(), /crossrank_documents_total 0/);
@@ -180,7 +187,10 @@ test("the routes, their refusals and their ids are the server's", async (t) => {
 
 test("without its secret a worker answers nobody, and a failed load is tried again", async (t) => {
   const errors = [];
-  const worker = { ...modulesOf(example), handleRuntimeStdio: (_, stderr) => stderr.on("data", (d) => errors.push(String(d))) };
+  const worker = {
+    ...modulesOf(example),
+    handleRuntimeStdio: (_, stderr) => stderr.on("data", (d) => errors.push(String(d))),
+  };
   const unset = await start(t, { ...worker, ...assets() });
   assert.equal((await post(unset.url, "/v1/rerank", { query, documents })).status, 500);
 
@@ -246,11 +256,14 @@ test("in node a request after a crash gets a new instance", async (t) => {
 
 test("a hundred documents of 256 tokens fit into a Worker's memory", async (t) => {
   const empty = await start(t, {
-    modules: true, script: "export default { fetch() { return new Response('') } }",
+    modules: true,
+    script: "export default { fetch() { return new Response('') } }",
   });
   await fetch(empty.url);
   const { url, pid } = await start(t, {
-    ...modulesOf(example), ...assets(), bindings: { TOKENS: "none" },
+    ...modulesOf(example),
+    ...assets(),
+    bindings: { TOKENS: "none" },
   });
   const unloaded = cpu(pid);
   const short = documents.slice(0, 10);

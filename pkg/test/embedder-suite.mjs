@@ -31,7 +31,10 @@ export function embedderTests({ crossrank, embedding, workers }) {
     async "loads the model package and says what it has"() {
       const seen = [];
       embedder = await loadModel({ model, onProgress: (p) => seen.push(p) });
-      equal(seen.at(-1).loaded, Object.values(model.files).reduce((sum, { bytes }) => sum + bytes, 0));
+      equal(
+        seen.at(-1).loaded,
+        Object.values(model.files).reduce((sum, { bytes }) => sum + bytes, 0),
+      );
       const { backend, kernel, maxLength, dimensions, fingerprint } = await embedder.info();
       equal([backend, maxLength, dimensions], [workers === 0 ? "in-thread" : "workers", 256, 384]);
       equal(embedder.dimensions, 384);
@@ -52,7 +55,10 @@ export function embedderTests({ crossrank, embedding, workers }) {
     async "gives the native build's vectors to the bit"() {
       const seen = [];
       const vectors = await embedder.embed(texts, { onProgress: (p) => seen.push(p) });
-      ok(vectors.every((v) => v instanceof Float32Array && v.length === 384), "not 384 floats each");
+      ok(
+        vectors.every((v) => v instanceof Float32Array && v.length === 384),
+        "not 384 floats each",
+      );
       equal(vectors.map(hash), bits.hashes);
       equal(seen.at(-1), { embedded: texts.length, total: texts.length });
       same(await embedder.embedQuery(texts[3]), vectors[3]);

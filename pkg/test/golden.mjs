@@ -24,7 +24,10 @@ export async function assertRanks(rank, backends = BACKENDS) {
     const { backend, logits } = await rank(pairs, options);
     assert.equal(backend, expected);
     const got = [...new Uint32Array(Float32Array.from(logits).buffer)];
-    assert.deepEqual(got, chosen.map((i) => bits[i]));
+    assert.deepEqual(
+      got,
+      chosen.map((i) => bits[i]),
+    );
   }
 }
 

@@ -51,7 +51,10 @@ function assertOnCpu({ logits, info, warnings }, reason, warned = false) {
 /** To the bit. */
 function assertCpuLogits(logits, expected) {
   const got = [...new Uint32Array(Float32Array.from(logits).buffer)];
-  assert.deepEqual(got, expected.map(({ bits }) => bits));
+  assert.deepEqual(
+    got,
+    expected.map(({ bits }) => bits),
+  );
 }
 
 let browser;
@@ -67,11 +70,7 @@ async function open(t, conduct) {
   /** Calls what gpu-page.mjs exports, on a page that is new. */
   const run = async (name, ...given) => {
     await page.goto(`${server.origin}/page.html`);
-    return page.evaluate(
-      async (name, given) => (await import("/gpu-page.mjs"))[name](...given),
-      name,
-      given,
-    );
+    return page.evaluate(async (name, given) => (await import("/gpu-page.mjs"))[name](...given), name, given);
   };
   /** Which of the files have been asked for since the last time. */
   const asked = (files) => {
@@ -200,7 +199,10 @@ describe("without an adapter", () => {
   });
   after(() => browser?.close());
 
-  for (const [device, warned] of [["gpu", true], ["auto", false]]) {
+  for (const [device, warned] of [
+    ["gpu", true],
+    ["auto", false],
+  ]) {
     test(`${device} is the CPU`, async (t) => {
       const { run, asked } = await open(t);
       assertOnCpu(await run("visit", { device }, pairs), /finds no GPU|there is no WebGPU/, warned);

@@ -45,7 +45,10 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       ];
       equal(tokenOf(false), ["Bearer hf_secret"]);
       equal(tokenOf(true), ["none"]);
-      ok(asked.some(({ path }) => path.includes("onnx/model_quantized.onnx")), "no graph was asked for");
+      ok(
+        asked.some(({ path }) => path.includes("onnx/model_quantized.onnx")),
+        "no graph was asked for",
+      );
     },
 
     async "fetches the files that hold a graph's weights"() {
@@ -53,7 +56,10 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       const logit = await logitOf(await load("owner/external", { baseUrl }));
       // tests/data/graphs/external-int8/expected.json
       ok(Math.abs(logit - 0.584) < 0.1, `the logit is ${logit}`);
-      ok((await log()).some(({ path }) => path.endsWith("onnx/model_quantized.onnx.data")), "no data");
+      ok(
+        (await log()).some(({ path }) => path.endsWith("onnx/model_quantized.onnx.data")),
+        "no data",
+      );
     },
 
     async "takes a known model from where it is as ONNX"() {
@@ -130,7 +136,10 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
     async "stops loading by name when the signal says so"() {
       const { baseUrl } = await scripted();
       const reason = new Error("enough");
-      equal(await rejection(() => load("owner/tiny", { baseUrl, signal: AbortSignal.abort(reason) })), reason);
+      equal(
+        await rejection(() => load("owner/tiny", { baseUrl, signal: AbortSignal.abort(reason) })),
+        reason,
+      );
     },
   };
 }

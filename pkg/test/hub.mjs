@@ -28,7 +28,13 @@ export async function startHub(repositories) {
   const store = await listen((request, response) => {
     const [, id, hash] = /^\/(\d+)\/(\w+)/.exec(request.url);
     const files = Object.values(held).flatMap((files) => Object.values(files));
-    return answer(request, response, scripts[id], true, () => files.find((file) => file.hash === hash).content);
+    return answer(
+      request,
+      response,
+      scripts[id],
+      true,
+      () => files.find((file) => file.hash === hash).content,
+    );
   });
   const hub = await listen(async (request, response) => {
     if (request.url === "/script") {

@@ -34,7 +34,10 @@ async function load(given, options = {}, variables = {}) {
   const own = { HF_HOME: home, HF_ENDPOINT: hub.origin, ...variables };
   const env = { PATH: process.env.PATH, HOME: home, ...own };
   const program = ["--input-type=module", "-e", PROGRAM, JSON.stringify([given, options])];
-  const { stdout } = await promisify(execFile)(process.execPath, program, { cwd: fileURLToPath(project), env });
+  const { stdout } = await promisify(execFile)(process.execPath, program, {
+    cwd: fileURLToPath(project),
+    env,
+  });
   const log = await (await fetch(`${hub.origin}/log`)).json();
   return { ...JSON.parse(stdout), log };
 }

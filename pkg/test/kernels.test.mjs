@@ -38,10 +38,8 @@ for (const { name, features, node } of variants) {
     );
     const folder = `${target}/wasm32-unknown-unknown/debug/deps`;
     const [wasm] = readdirSync(folder).filter((file) => file.endsWith(".wasm"));
-    execFileSync(
-      process.execPath,
-      [...node, "--input-type=module", "-e", program, `${folder}/${wasm}`],
-      { stdio: ["ignore", "ignore", "inherit"] },
-    );
+    execFileSync(process.execPath, [...node, "--input-type=module", "-e", program, `${folder}/${wasm}`], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
   });
 }

@@ -119,7 +119,10 @@ async function damage(length) {
 }
 
 function grows(progress) {
-  assert.ok(progress.every((p) => p.total === progress[0].total), "total changes");
+  assert.ok(
+    progress.every((p) => p.total === progress[0].total),
+    "total changes",
+  );
   return progress.every((p, i) => i === 0 || p.loaded > progress[i - 1].loaded);
 }
 
@@ -139,7 +142,10 @@ tests["a second visit asks for nothing of the model"] = async (t) => {
   const first = await visit(server);
   assert.equal(server.asked(MODEL).length, 5); // with index.js
   const second = await visit(server);
-  assert.deepEqual(server.asked(MODEL).map((entry) => entry.path), [`${MODEL}index.js`]);
+  assert.deepEqual(
+    server.asked(MODEL).map((entry) => entry.path),
+    [`${MODEL}index.js`],
+  );
   assert.deepEqual(second.logits, expected);
   for (const { progress } of [first, second]) {
     assert.ok(grows(progress), "loaded does not grow");
@@ -173,7 +179,9 @@ tests["a folder without tokenizer_config.json works with the network off"] = asy
   const down = () => (conduct.status === 0 ? conduct : {});
   const server = await start(t, {
     [`${MODEL}tokenizer_config.json`]: () => conduct,
-    ...Object.fromEntries([`${MODEL}config.json`, `${MODEL}tokenizer.json`, ONNX, WASM, RELAXED].map((path) => [path, down])),
+    ...Object.fromEntries(
+      [`${MODEL}config.json`, `${MODEL}tokenizer.json`, ONNX, WASM, RELAXED].map((path) => [path, down]),
+    ),
   });
   assert.deepEqual((await visit(server, { model: MODEL })).logits, expected);
   conduct = { status: 0 };
@@ -298,7 +306,10 @@ for (const [name, length] of [
     await stored(server, damage, length);
     server.asked(ONNX);
     assert.deepEqual((await visit(server)).logits, expected);
-    assert.deepEqual(server.asked(ONNX).map((entry) => entry.range !== undefined), [true, false]);
+    assert.deepEqual(
+      server.asked(ONNX).map((entry) => entry.range !== undefined),
+      [true, false],
+    );
   };
 }
 
@@ -311,7 +322,10 @@ tests["an aborted load stops at once and leaves nothing broken"] = async (t) => 
 
   const { code, progress } = await page.evaluate(rank, { abortAt: 5_000_000 });
   assert.equal(code, "AbortError");
-  assert.equal(progress.findIndex((p) => p.loaded > 5_000_000), progress.length - 1);
+  assert.equal(
+    progress.findIndex((p) => p.loaded > 5_000_000),
+    progress.length - 1,
+  );
   for (let wait = 0; !(await page.evaluate(keys)).includes(`${STORED[1]}, unfinished`); wait += 1) {
     assert.ok(wait < 100, "nothing is kept of the aborted load");
     await sleep(100);
@@ -346,7 +360,10 @@ for (const [name, content, message] of [
     assert.ok(!(await stored(server)).some((key) => key.includes("onnx")));
     server.asked(ONNX);
     assert.deepEqual((await visit(server)).logits, expected);
-    assert.deepEqual(server.asked(ONNX).map((entry) => entry.range), [undefined]);
+    assert.deepEqual(
+      server.asked(ONNX).map((entry) => entry.range),
+      [undefined],
+    );
   };
 }
 

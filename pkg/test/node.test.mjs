@@ -23,7 +23,10 @@ for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
 }
 
 const url = (name) => new URL(name, import.meta.url);
-const prepared = { url: url("model.crossrank"), bytes: new Uint8Array(await readFile(url("model.crossrank"))) };
+const prepared = {
+  url: url("model.crossrank"),
+  bytes: new Uint8Array(await readFile(url("model.crossrank"))),
+};
 const general = {
   folder: url("graphs/other-silu/"),
   small: new URL(import.meta.resolve("crossrank/crossrank.wasm")),

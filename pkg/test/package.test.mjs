@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -54,7 +54,10 @@ for (const [name, listed] of Object.entries(contents)) {
 
   test(`${name} is as publint wants it`, async () => {
     const { messages, pkg } = await publint({ pkgDir: installed(name), pack: false, strict: true });
-    assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);
+    assert.deepEqual(
+      messages.map((message) => formatMessage(message, pkg)),
+      [],
+    );
   });
 }
 
@@ -177,7 +180,9 @@ test("data: URLs hold what fetch takes them for", async () => {
 test("each of the small modules replaces the other if that is missing", async () => {
   const { wasmModulesOf } = await dist("runtime/modules");
   const empty = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
-  const wasmFiles = Object.fromEntries(["simd128", "relaxed-simd"].map((variant) => [variant, () => new URL(`file:///${variant}`)]));
+  const wasmFiles = Object.fromEntries(
+    ["simd128", "relaxed-simd"].map((variant) => [variant, () => new URL(`file:///${variant}`)]),
+  );
   /** With one file, or none. With `refused`, an earlier visit recorded that the relaxed one fails. */
   const modules = (existing, refused) => {
     const compileWasm = async ({ pathname }) => {
@@ -236,7 +241,11 @@ test("a pool continues without an executor that cannot be started again", async 
   const dying = fakeExecutor((position, onResults) => {
     if (position < 2) return;
     // Its last results, which arrive after its end.
-    late = () => onResults([[0, { score: 1, logit: 99 }], [1, { score: 1, logit: 99 }]]);
+    late = () =>
+      onResults([
+        [0, { score: 1, logit: 99 }],
+        [1, { score: 1, logit: 99 }],
+      ]);
     dying.ready = async () => {
       throw new CrossrankError("runtime-failed", "no script");
     };
@@ -259,5 +268,8 @@ test("a pool continues without an executor that cannot be started again", async 
   await pool.run({ queries: ["q"], documents, describe: String }, control);
   late();
   scores.sort(([a], [b]) => a - b);
-  assert.deepEqual(scores, documents[0].map((text, index) => [index, text.length]));
+  assert.deepEqual(
+    scores,
+    documents[0].map((text, index) => [index, text.length]),
+  );
 });

@@ -1,7 +1,7 @@
 // What a page feels of the package, in Chromium, which can tell: long tasks and memory.
 
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
@@ -40,7 +40,10 @@ test("a page downloads little beside the model", async (t) => {
   const asked = new Set(server.log.map((entry) => entry.path));
   const own = [...asked].filter((path) => path.startsWith("/node_modules/crossrank/"));
   assert.equal(own.filter((path) => path.endsWith(".wasm")).length, 1, own.join(" "));
-  assert.ok(own.some((path) => path.endsWith("/worker.js")), "what workers load is counted too");
+  assert.ok(
+    own.some((path) => path.endsWith("/worker.js")),
+    "what workers load is counted too",
+  );
   const sizes = own.map((path) => {
     const content = readFileSync(join(process.env.CROSSRANK_PROJECT, path));
     return brotliCompressSync(content).length;

@@ -51,7 +51,10 @@ export function remoteTests({ crossrank, model, stub, remote }) {
           const ranking = await remoteOf(api, url).rerank(query, objects, 3);
           equal(ranking.queryTruncated, false);
           places(ranking.results, api.results.slice(0, 3));
-          ok(ranking.results.every((r) => r.document === objects[r.index]), "not the same objects");
+          ok(
+            ranking.results.every((r) => r.document === objects[r.index]),
+            "not the same objects",
+          );
           const [request, ...more] = await log();
           equal(more, []);
           equal([request.path, request.type], [api.path, "application/json"]);
@@ -138,9 +141,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       for (const [step, more] of [[{ hang: true }], [busy], [good, { fetch: deaf }]]) {
         const { reranker, log } = await cohereWith([step], { timeout: 60_000, ...more });
         const stop = new AbortController();
-        const call = rejection(() =>
-          reranker.rerank(query, documents, 3, { signal: stop.signal }),
-        );
+        const call = rejection(() => reranker.rerank(query, documents, 3, { signal: stop.signal }));
         await new Promise((resolve) => setTimeout(resolve, 200));
         const start = performance.now();
         stop.abort(reason);
@@ -160,12 +161,32 @@ export function remoteTests({ crossrank, model, stub, remote }) {
     async "remote: reranks a batch and scores pairs in the order given"() {
       const { url, log } = await service({ numbers: "tei" });
       const reranker = remoteOf(remote.tei, url);
-      const batch = await reranker.rerankBatch(["a", "b"], [["1", "3", "2"], ["0", "5"]], 2);
-      equal(batch.map((r) => r.results.map((p) => p.document)), [["3", "2"], ["5", "0"]]);
+      const batch = await reranker.rerankBatch(
+        ["a", "b"],
+        [
+          ["1", "3", "2"],
+          ["0", "5"],
+        ],
+        2,
+      );
+      equal(
+        batch.map((r) => r.results.map((p) => p.document)),
+        [
+          ["3", "2"],
+          ["5", "0"],
+        ],
+      );
       equal((await log()).length, 2);
-      const pairs = [["a", "1"], ["b", "2"], ["a", "3"]];
+      const pairs = [
+        ["a", "1"],
+        ["b", "2"],
+        ["a", "3"],
+      ];
       const scores = await reranker.score(pairs);
-      equal(scores.map((s) => s.logit), [1, 2, 3]);
+      equal(
+        scores.map((s) => s.logit),
+        [1, 2, 3],
+      );
       equal(Object.keys(scores[0]).sort(), ["logit", "queryTruncated", "score", "tokens", "truncated"]);
       equal((await log()).length, 4, "pairs of one query are asked for together");
     },
@@ -187,9 +208,15 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ]) {
         const { url, log } = await service({ numbers: api.api });
         const { results } = await remoteOf(api, url, more).rerank(query, numbered(count));
-        equal(results.map((r) => Number(r.document)), results.map((_, i) => count - 1 - i));
+        equal(
+          results.map((r) => Number(r.document)),
+          results.map((_, i) => count - 1 - i),
+        );
         const asked = (await log()).map(({ body }) => (body.texts ?? body.documents).length);
-        equal(asked.sort((a, b) => a - b), sizes);
+        equal(
+          asked.sort((a, b) => a - b),
+          sizes,
+        );
       }
     },
 
@@ -226,9 +253,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       const paths = (await log()).map((request) => request.path);
       equal(paths, ["/v2/rerank", "/v2/rerank", "/proxy/v2/rerank", "/my/rerank?key=k"]);
       const other = await service({ status: 400, body: {} });
-      const error = await rejection(() =>
-        remoteOf(cohere, `${other.url}?secret=1`).rerank(query, documents),
-      );
+      const error = await rejection(() => remoteOf(cohere, `${other.url}?secret=1`).rerank(query, documents));
       ok(error.message.includes("/v2/rerank") && !error.message.includes("secret"), error.message);
     },
 
@@ -294,7 +319,10 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       const { reranker, log } = await cohereWith([{ status: 500, body: {} }], { retries: 0 });
       let loads = 0;
       const local = await Reranker.load({ model });
-      const both = Reranker.withFallback(reranker, () => ((loads += 1), local));
+      const both = Reranker.withFallback(reranker, () => {
+        loads += 1;
+        return local;
+      });
       const { fallback, ...ranking } = await both.rerank(query, documents);
       equal(fallback.code, "remote-unavailable");
       equal(ranking, await local.rerank(query, documents));
@@ -333,7 +361,10 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       const slow = await cohereWith([{ hang: true }]);
       const signal = AbortSignal.timeout(100);
       let loads = 0;
-      const late = Reranker.withFallback(slow.reranker, () => ((loads += 1), shut.reranker));
+      const late = Reranker.withFallback(slow.reranker, () => {
+        loads += 1;
+        return shut.reranker;
+      });
       equal((await rejection(() => late.rerank(query, documents, 1, { signal }))).name, "TimeoutError");
       await new Promise((resolve) => setTimeout(resolve, 100));
       equal(loads, 0, "loads of the secondary");
@@ -350,7 +381,10 @@ export function remoteTests({ crossrank, model, stub, remote }) {
 
 /** The places agree; numbers to 12 digits, because an exponential's last one is the platform's. */
 function places(results, expected) {
-  equal(results.map((r) => r.index), expected.map((e) => e.index));
+  equal(
+    results.map((r) => r.index),
+    expected.map((e) => e.index),
+  );
   results.forEach((result, i) => {
     for (const name of ["score", "logit"]) {
       const error = Math.abs(result[name] - expected[i][name]);

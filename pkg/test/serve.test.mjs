@@ -33,11 +33,19 @@ test("remote, against crossrank serve", { skip }, async (t) => {
   const url = await serve(t);
   const local = await Reranker.load({ model });
   const expected = await local.rerank(query, documents);
-  for (const [api, path] of [["cohere", ""], ["jina", "/jina"], ["voyage", "/voyage"], ["tei", ""]]) {
+  for (const [api, path] of [
+    ["cohere", ""],
+    ["jina", "/jina"],
+    ["voyage", "/voyage"],
+    ["tei", ""],
+  ]) {
     await t.test(api, async () => {
       const remote = Reranker.remote({ url: url + path, api, apiKey, model: model.name });
       const { results } = await remote.rerank(query, documents);
-      assert.deepEqual(results.map((r) => r.document), expected.results.map((r) => r.document));
+      assert.deepEqual(
+        results.map((r) => r.document),
+        expected.results.map((r) => r.document),
+      );
       results.forEach(({ score, logit }, i) => {
         const same = expected.results[i];
         // TEI gives the logit, the others the score; each is one number of single precision.

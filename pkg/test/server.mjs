@@ -17,7 +17,7 @@ const TYPES = {
 };
 
 const IMPORTS = {
-  "crossrank": "/worker/node_modules/crossrank/dist/web.js",
+  crossrank: "/worker/node_modules/crossrank/dist/web.js",
   "crossrank-all-minilm-l6-v2": "/worker/node_modules/crossrank-all-minilm-l6-v2/index.js",
   "crossrank-minilm-l6-en": "/worker/node_modules/crossrank-minilm-l6-en/index.js",
 };

@@ -52,13 +52,21 @@ export function tests(context) {
       const seen = [];
       reranker = await loadModel({ model, onProgress: (p) => seen.push(p) });
       const total = Object.values(model.files).reduce((sum, file) => sum + file.bytes, 0);
-      ok(seen.every((p) => p.total === total), "total is not the sum of the files");
-      ok(seen.every((p, i) => i === 0 || p.loaded > seen[i - 1].loaded), "loaded does not grow");
-      equal(seen.at(-1).loaded, total);
-      equal(
-        [...new Set(seen.map((p) => p.file))].sort(),
-        ["config.json", "model_quantized.onnx", "tokenizer.json", "tokenizer_config.json"],
+      ok(
+        seen.every((p) => p.total === total),
+        "total is not the sum of the files",
       );
+      ok(
+        seen.every((p, i) => i === 0 || p.loaded > seen[i - 1].loaded),
+        "loaded does not grow",
+      );
+      equal(seen.at(-1).loaded, total);
+      equal([...new Set(seen.map((p) => p.file))].sort(), [
+        "config.json",
+        "model_quantized.onnx",
+        "tokenizer.json",
+        "tokenizer_config.json",
+      ]);
       firstRanking = await reranker.rerank(query, documents);
     },
 
@@ -89,7 +97,10 @@ export function tests(context) {
       equal([results[0].truncated, queryTruncated], [false, false]);
       const other = documents.map((body) => ({ body }));
       const named = await reranker.rerank(query, other, 2, { text: (d) => d.body });
-      equal(named.results.map((r) => r.index), results.map((r) => r.index));
+      equal(
+        named.results.map((r) => r.index),
+        results.map((r) => r.index),
+      );
     },
 
     async "gives all documents by default, and none for an empty list"() {
@@ -124,11 +135,7 @@ export function tests(context) {
         async () => {
           await rejects("invalid-argument", () => reranker.rerank(query, documents, topK), /top/i);
           await rejects("invalid-argument", () => rerank(query, documents, topK), /top/i);
-          await rejects(
-            "invalid-argument",
-            () => reranker.rerankBatch([query], [documents], topK),
-            /top/i,
-          );
+          await rejects("invalid-argument", () => reranker.rerankBatch([query], [documents], topK), /top/i);
         },
       ]),
     ),
@@ -274,7 +281,11 @@ export function tests(context) {
         equal(await loaded.rerank(query, documents), firstRanking);
         exhaust(memory());
         const large = Array(400).fill("a ".repeat(500_000));
-        await rejects("runtime-crashed", () => loaded.rerank(query, large, 1, { skipCache: true }), /crashed/);
+        await rejects(
+          "runtime-crashed",
+          () => loaded.rerank(query, large, 1, { skipCache: true }),
+          /crashed/,
+        );
         equal(await loaded.rerank(query, documents), firstRanking);
         await loaded.dispose();
       },

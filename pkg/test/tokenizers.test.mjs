@@ -23,7 +23,15 @@ const bytes = await bytesOf(model);
 const { vocab_size: _, ...settings } = JSON.parse(new TextDecoder().decode(bytes.config));
 const config = new TextEncoder().encode(JSON.stringify(settings));
 
-const names = ["bert-uncased", "bert-cased", "xlm-roberta", "xlm-roberta-2020", "deberta-v2", "roberta", "modernbert"];
+const names = [
+  "bert-uncased",
+  "bert-cased",
+  "xlm-roberta",
+  "xlm-roberta-2020",
+  "deberta-v2",
+  "roberta",
+  "modernbert",
+];
 for (const name of names) {
   const expected = await parse(`${name}.expected`);
   const tokenizer = new Uint8Array(await read(name));
@@ -52,7 +60,8 @@ for (const name of names) {
       }
       assert.ok(compared >= 200, `${compared} texts`);
       for (const [a, b, ids] of expected.pairs) {
-        if (ids.length <= MAX_LENGTH) assert.deepEqual((await reranker.encode(strings[a], strings[b])).ids, ids);
+        if (ids.length <= MAX_LENGTH)
+          assert.deepEqual((await reranker.encode(strings[a], strings[b])).ids, ids);
       }
       await reranker.dispose();
     });

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, readFileSync, readdirSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -20,10 +20,26 @@ before(() => {
   cpSync(here(`../${library}`), join(project, "types", library), { recursive: true });
 });
 
-for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
+for (const [module, resolution] of [
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+]) {
   test(`strict programs compile with ${resolution} resolution`, () => {
-    const options = ["--noEmit", "--strict", "--target", "es2022", "--types", "", "--ignoreConfig",
-      "--lib", "es2022,dom,dom.asynciterable,esnext.disposable", "--module", module, "--moduleResolution", resolution];
+    const options = [
+      "--noEmit",
+      "--strict",
+      "--target",
+      "es2022",
+      "--types",
+      "",
+      "--ignoreConfig",
+      "--lib",
+      "es2022,dom,dom.asynciterable,esnext.disposable",
+      "--module",
+      module,
+      "--moduleResolution",
+      resolution,
+    ];
     const files = readdirSync(here("types")).map((name) => join("types", name));
     try {
       const settings = { cwd: project, stdio: "pipe", encoding: "utf8" };
@@ -46,6 +62,9 @@ for (const name of readdirSync(tarballs).filter((name) => name.endsWith(".tgz"))
     const content = createPackageFromTarballData(readFileSync(join(tarballs, name)));
     // A script and files, which nobody imports for a type.
     const { problems } = await checkPackage(content, { excludeEntrypoints: ["./worker", /\.wasm$/] });
-    assert.deepEqual(problems.filter((problem) => !isMeant(problem)), []);
+    assert.deepEqual(
+      problems.filter((problem) => !isMeant(problem)),
+      [],
+    );
   });
 }

@@ -460,8 +460,7 @@ export function rerank<D extends Document>(
  * As those of a reranker, but for the score cache and the device, which is the CPU; and how vectors
  * are made.
  */
-export interface EmbedderLoadOptions
-  extends Omit<LoadOptions, "scoreCache" | "device" | "gpuFiles"> {
+export interface EmbedderLoadOptions extends Omit<LoadOptions, "scoreCache" | "device" | "gpuFiles"> {
   /**
    * As {@link LoadOptions.model}. A folder is in the layout of sentence-transformers, or has a
    * `pooling.json`, see {@link ModelBytes.pooling}. Default: the package

@@ -1,12 +1,6 @@
 // The calls of one reranker. They check their arguments before they ask the backend.
 
-import type {
-  CallOptions,
-  Document,
-  Ranking,
-  Score,
-  ScoreCallOptions,
-} from "../../types/index.js";
+import type { CallOptions, Document, Ranking, Score, ScoreCallOptions } from "../../types/index.js";
 import { LinkedAbortController } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
 import { copyArray } from "../core/validate.js";

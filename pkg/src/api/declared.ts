@@ -8,7 +8,9 @@
 export type Exports<Declarations> = {
   [Name in keyof Declarations]: Declarations[Name] extends
     | ((...given: never) => unknown)
-    | (abstract new (...given: never) => unknown)
+    | (abstract new (
+        ...given: never
+      ) => unknown)
     ? Declarations[Name]
     : Pick<Declarations[Name], keyof Declarations[Name]>;
 };

@@ -52,10 +52,7 @@ export function createEmbedder(load: LoadModel) {
       checkOption("", options, "an object", isObject(options));
       const { query = false } = options ?? {};
       checkOption("query", query, "true or false", typeof query === "boolean");
-      const { ids, documentTruncated } = await this.#backend.encode(
-        checkText(text, "the text"),
-        { query },
-      );
+      const { ids, documentTruncated } = await this.#backend.encode(checkText(text, "the text"), { query });
       return { ids, truncated: documentTruncated };
     }
 

@@ -14,9 +14,7 @@ import { rerankerLoading } from "../load/model-kind.js";
 import { Calls } from "./calls.js";
 
 /** A reranker, or a function that loads one when it is first needed. */
-type RerankerOrLoader =
-  | declared.Reranker
-  | (() => declared.Reranker | Promise<declared.Reranker>);
+type RerankerOrLoader = declared.Reranker | (() => declared.Reranker | Promise<declared.Reranker>);
 
 export function createReranker(platform: Platform, load: LoadModel) {
   async function loadBackend(
@@ -46,9 +44,7 @@ export function createReranker(platform: Platform, load: LoadModel) {
     }
 
     static withFallback(primary: RerankerOrLoader, secondary: RerankerOrLoader): Reranker {
-      return new Reranker(
-        new Fallback(Reranker.#backendOf(primary), Reranker.#backendOf(secondary)),
-      );
+      return new Reranker(new Fallback(Reranker.#backendOf(primary), Reranker.#backendOf(secondary)));
     }
 
     static #backendOf(this: void, given: RerankerOrLoader): Backend {

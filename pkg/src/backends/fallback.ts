@@ -5,12 +5,7 @@ import type { Backend, Job, RunControl } from "../core/backend.js";
 import { CrossrankError, type ErrorCode, toError } from "../core/errors.js";
 
 /** These fail in any backend. */
-const CALLER_ERRORS: ErrorCode[] = [
-  "invalid-argument",
-  "invalid-text",
-  "input-too-large",
-  "disposed",
-];
+const CALLER_ERRORS: ErrorCode[] = ["invalid-argument", "invalid-text", "input-too-large", "disposed"];
 
 /**
  * Asks the primary, and the secondary if the primary fails. With `abandonPrimary`, the first failure
@@ -24,11 +19,7 @@ export class Fallback implements Backend {
   /** Why the primary was abandoned. */
   #abandoned: Error | undefined;
 
-  constructor(
-    primary: Backend,
-    secondary: Backend,
-    abandonPrimary?: (reason: Error) => void,
-  ) {
+  constructor(primary: Backend, secondary: Backend, abandonPrimary?: (reason: Error) => void) {
     this.#primary = primary;
     this.#secondary = secondary;
     this.#abandonPrimary = abandonPrimary;

@@ -30,7 +30,10 @@ export class Lazy implements Backend {
     this.#disposed = true;
     const loading = this.#backend;
     this.#backend = undefined;
-    await loading?.then((backend) => backend.dispose(), () => {});
+    await loading?.then(
+      (backend) => backend.dispose(),
+      () => {},
+    );
   }
 
   #loaded(): Promise<Backend> {

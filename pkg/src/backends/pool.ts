@@ -63,10 +63,7 @@ export class Pool<T extends Task> implements Backend<T> {
   }
 
   /** Resolves when the first executor is ready. The others may take longer. */
-  static async load<T extends Task>(
-    executors: Executor<T>[],
-    options: PoolOptions<T>,
-  ): Promise<Pool<T>> {
+  static async load<T extends Task>(executors: Executor<T>[], options: PoolOptions<T>): Promise<Pool<T>> {
     const pool = new Pool(executors, options);
     try {
       const [first, ...others] = executors;
@@ -89,9 +86,7 @@ export class Pool<T extends Task> implements Backend<T> {
     );
     const { keys, results } = await this.#recall(job, control);
     const newResults: NewResult<T>[] = [];
-    const keyOf = new Map(
-      items.map((item, i) => [item, keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)]),
-    );
+    const keyOf = new Map(items.map((item, i) => [item, keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)]));
     const missing = items.filter(({ list, index }, position) => {
       const result = results[position];
       if (result) control.onResult(list, index, result);
@@ -171,9 +166,12 @@ export class Pool<T extends Task> implements Backend<T> {
   #remember(newResults: NewResult<T>[]): void {
     if (newResults.length === 0 || this.#disposed) return;
     const keys = new Uint8Array(newResults.length * KEY_BYTES);
-    newResults.forEach(({ key }, i) => keys.set(key, i * KEY_BYTES));
+    for (const [i, { key }] of newResults.entries()) keys.set(key, i * KEY_BYTES);
     // If this fails, the scores are computed again.
-    this.#cache!.remember(keys, newResults.map(({ result }) => result)).catch(() => {});
+    this.#cache!.remember(
+      keys,
+      newResults.map(({ result }) => result),
+    ).catch(() => {});
     if (this.#persistence && this.#saveTimer === undefined) {
       this.#saveTimer = setTimeout(() => this.#save().catch(() => {}), SAVE_DELAY_MS);
     }

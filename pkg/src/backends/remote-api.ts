@@ -7,6 +7,9 @@ import type { RemoteApi } from "../../types/index.js";
 import { CrossrankError } from "../core/errors.js";
 import { describeValue } from "../core/validate.js";
 
+/** The answer of some API. It may be anything, and is checked field by field. */
+type Answer = { results?: unknown; data?: unknown } | null | undefined;
+
 export interface Dialect {
   /** The path that is appended to the base address. */
   path: string;
@@ -20,7 +23,7 @@ export interface Dialect {
   valueField: string;
   request(query: string, documents: string[], model: string | undefined): object;
   /** The list of results in an answer. */
-  results(answer: any): unknown;
+  results(answer: Answer): unknown;
 }
 
 export const DIALECTS: Record<RemoteApi, Dialect> = {
@@ -64,7 +67,7 @@ export const DIALECTS: Record<RemoteApi, Dialect> = {
 
 /** The values of the documents, in the order of the request. Each document must have exactly one. */
 export function valuesOf(answer: unknown, dialect: Dialect, count: number): number[] {
-  const results = dialect.results(answer);
+  const results = dialect.results(answer as Answer);
   if (!Array.isArray(results)) throw invalidAnswer("holds no list of results");
   const values: number[] = [];
   for (const result of results) {

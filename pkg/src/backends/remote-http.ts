@@ -30,11 +30,7 @@ class TransientError {
 }
 
 /** Posts JSON and gives the JSON of the answer. */
-export async function postJson(
-  endpoint: Endpoint,
-  payload: object,
-  signal?: AbortSignal,
-): Promise<unknown> {
+export async function postJson(endpoint: Endpoint, payload: object, signal?: AbortSignal): Promise<unknown> {
   const body = JSON.stringify(payload);
   for (let retry = 0; ; retry += 1) {
     try {
@@ -62,7 +58,10 @@ async function post(endpoint: Endpoint, body: string, signal?: AbortSignal): Pro
   if (response.type === "opaqueredirect" || (response.status >= 300 && response.status < 400)) {
     // The query string may hold a key.
     const target = response.headers.get("location")?.split("?")[0];
-    throw refusedError(endpoint, `redirects${target ? ` to ${target}` : ""}; give the address that it leads to`);
+    throw refusedError(
+      endpoint,
+      `redirects${target ? ` to ${target}` : ""}; give the address that it leads to`,
+    );
   }
   if (!response.ok) {
     const reason = errorMessageOf(redact(endpoint, text));
@@ -99,9 +98,7 @@ async function exchange(
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     const problem =
-      cause === timeoutError
-        ? `does not answer within ${timeout} ms`
-        : "cannot be reached, or hangs up";
+      cause === timeoutError ? `does not answer within ${timeout} ms` : "cannot be reached, or hangs up";
     throw new TransientError(problem, undefined, cause);
   }
 }

@@ -6,7 +6,7 @@ import type { Backend, Job, RunControl } from "../core/backend.js";
 import { CrossrankError, disposedError } from "../core/errors.js";
 import type { Platform } from "../core/platform.js";
 import { describeValue, invalidArgument } from "../core/validate.js";
-import { type Dialect, DIALECTS, valuesOf } from "./remote-api.js";
+import { DIALECTS, type Dialect, valuesOf } from "./remote-api.js";
 import { type Endpoint, postJson } from "./remote-http.js";
 
 /** The number of requests that one call has under way at once. */

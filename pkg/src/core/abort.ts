@@ -26,10 +26,7 @@ export class LinkedAbortController extends AbortController {
  * Makes the call unless the signal has aborted. Rejects with the signal's reason as soon as it
  * aborts, even if the call itself goes on.
  */
-export async function abortable<R>(
-  signal: AbortSignal | undefined,
-  call: () => Promise<R>,
-): Promise<R> {
+export async function abortable<R>(signal: AbortSignal | undefined, call: () => Promise<R>): Promise<R> {
   if (!signal) return call();
   signal.throwIfAborted();
   let abort!: () => void;
@@ -50,9 +47,7 @@ export async function withTimeout<R>(
 ): Promise<R> {
   const controller = new LinkedAbortController(signal);
   const timer =
-    milliseconds === undefined
-      ? undefined
-      : setTimeout(() => controller.abort(timeoutError), milliseconds);
+    milliseconds === undefined ? undefined : setTimeout(() => controller.abort(timeoutError), milliseconds);
   try {
     return await abortable(controller.signal, () => call(controller.signal));
   } finally {

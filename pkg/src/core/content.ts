@@ -90,11 +90,7 @@ function tooLargeError(size: number): CrossrankError {
 }
 
 /** Copies a file into an instance's memory. */
-export async function copyToWasm(
-  files: WasmFiles,
-  name: string,
-  { pieces, size }: Pieces,
-): Promise<void> {
+export async function copyToWasm(files: WasmFiles, name: string, { pieces, size }: Pieces): Promise<void> {
   let length = 0;
   const reserve = (bytes: number) => {
     checkFileSize(length + bytes);

@@ -65,10 +65,7 @@ export interface HubEnvironment {
   /** Settings that the environment gives in place of options. */
   settings(): { baseUrl?: string | undefined; token?: string | undefined; offline?: boolean };
   /** The files of a revision in the hub's cache, if it has that revision. */
-  snapshot(
-    repository: string,
-    revision: string,
-  ): Promise<{ folder: URL; paths: string[] } | undefined>;
+  snapshot(repository: string, revision: string): Promise<{ folder: URL; paths: string[] } | undefined>;
 }
 
 export interface Platform {
@@ -78,12 +75,7 @@ export interface Platform {
    */
   resolveUrl(location: string): URL;
   /** Begins to read a file; undefined if there is none. The token is sent to the URL's origin only. */
-  openFile(
-    url: URL,
-    signal: AbortSignal,
-    resume?: Resume,
-    token?: string,
-  ): Promise<FileStream | undefined>;
+  openFile(url: URL, signal: AbortSignal, resume?: Resume, token?: string): Promise<FileStream | undefined>;
   /** Set on platforms that share a cache with other clients of the Hugging Face Hub. */
   readonly hub?: HubEnvironment;
   /** Reads and compiles a WebAssembly file; `kind` distinguishes it from others in its folder. */

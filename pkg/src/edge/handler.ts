@@ -7,7 +7,7 @@ import { copyToWasm, type Pieces, toPieces, type WasmFiles } from "../core/conte
 import { lastPanic } from "../core/panic.js";
 import { ReceivedBytes } from "../io/download.js";
 import { BASE_FILES } from "../model/layout.js";
-import { bind, type Bindings, type RawResponse, type Routes } from "./bindings.js";
+import { type Bindings, bind, type RawResponse, type Routes } from "./bindings.js";
 import { preflightResponse, withCors } from "./cors.js";
 
 interface Instance {

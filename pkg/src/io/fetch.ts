@@ -70,16 +70,11 @@ function versionOf(headers: Headers): string | undefined {
   return headers.get("etag") ?? (modified && length ? `${modified}, ${length} bytes` : undefined);
 }
 
-export async function request(
-  url: URL,
-  signal?: AbortSignal,
-  start = 0,
-  token?: string,
-): Promise<Response> {
+export async function request(url: URL, signal?: AbortSignal, start = 0, token?: string): Promise<Response> {
   // With a range, `fetch` asks for no compression, so that offsets are those of the file itself.
   const headers: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {};
   // `fetch` drops this header when it follows a redirect to another origin.
-  if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
+  if (token !== undefined) headers.authorization = `Bearer ${token}`;
   try {
     if (url.protocol === "data:") return new Response(decodeDataUrl(url));
     return await fetch(url, { headers, signal: signal ?? null });

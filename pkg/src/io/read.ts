@@ -4,8 +4,8 @@ import { type Content, DamagedCopy, sizeOf, toBytes } from "../core/content.js";
 import { CrossrankError } from "../core/errors.js";
 import type { FileStorage, FileStream, Platform } from "../core/platform.js";
 import {
-  download,
   type DownloadSource,
+  download,
   ReceivedBytes,
   type ReportBytes,
   resumeSameVersion,
@@ -49,10 +49,7 @@ export interface OpenFile {
 }
 
 /** Opens a file; undefined if it is optional and does not exist. */
-export function openFile(
-  file: HashedFile | FolderFile,
-  context: ReadContext,
-): Promise<OpenFile | undefined> {
+export function openFile(file: HashedFile | FolderFile, context: ReadContext): Promise<OpenFile | undefined> {
   return "hash" in file ? openHashedFile(file, context) : openFolderFile(file, context);
 }
 
@@ -120,10 +117,7 @@ async function openHashedFile(
 }
 
 /** The network is preferred to a copy in the storage, which is used if the network fails. */
-async function openFolderFile(
-  file: FolderFile,
-  context: ReadContext,
-): Promise<OpenFile | undefined> {
+async function openFolderFile(file: FolderFile, context: ReadContext): Promise<OpenFile | undefined> {
   const { slot, urls, optional, token } = file;
   const { platform, storage, signal } = context;
   /** The copy, whatever its version. An empty copy records that there was no such file. */

@@ -2,13 +2,7 @@
 
 import type { EmbedderLoadOptions, HubOptions, LoadOptions } from "../../types/index.js";
 import type { GpuFiles, Platform } from "../core/platform.js";
-import {
-  checkOption,
-  describeValue,
-  invalidArgument,
-  isObject,
-  resolveUrl,
-} from "../core/validate.js";
+import { checkOption, describeValue, invalidArgument, isObject, resolveUrl } from "../core/validate.js";
 import type { ModelSource } from "../model/files.js";
 import { findModel } from "../model/hub.js";
 import type { RegisteredModel } from "../model/registry.js";
@@ -62,10 +56,7 @@ function checkLoadOptions<O extends CommonLoadOptions>(options: O): O {
 }
 
 /** The script of the workers; undefined for the package's own. */
-export function workerScriptOf(
-  { worker }: CommonLoadOptions,
-  platform: Platform,
-): URL | undefined {
+export function workerScriptOf({ worker }: CommonLoadOptions, platform: Platform): URL | undefined {
   const isUrl = worker instanceof URL || typeof worker === "string";
   checkOption("worker", worker, "a URL", isUrl);
   return typeof worker === "string" ? resolveUrl(platform, worker, "worker") : worker;

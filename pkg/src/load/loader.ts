@@ -11,12 +11,12 @@ import { resolveUrl } from "../core/validate.js";
 import { BrowserFileStorage } from "../io/storage.js";
 import {
   fingerprintOf,
-  mapFiles,
   type ModelFiles,
   type ModelSource,
+  mapFiles,
   type ReadModel,
-  readModel,
   type ReadOptions,
+  readModel,
 } from "../model/files.js";
 import { Instance } from "../runtime/instance.js";
 import { gpuModuleOf, type WasmModules, wasmModulesOf } from "../runtime/modules.js";
@@ -26,8 +26,8 @@ import {
   type CommonLoadOptions,
   gpuFilesOf,
   type LoadArguments,
-  workerCountOf,
   type WorkerCount,
+  workerCountOf,
   workerScriptOf,
 } from "./load-options.js";
 import type { ModelLoading } from "./model-kind.js";
@@ -132,7 +132,11 @@ class Load<T extends Task> {
         signal,
       });
     } catch (error) {
-      for (const pool of pools) void pool.then((pool) => pool.dispose(), () => {});
+      for (const pool of pools)
+        void pool.then(
+          (pool) => pool.dispose(),
+          () => {},
+        );
       throw error;
     }
   }
@@ -188,10 +192,7 @@ class Load<T extends Task> {
     return loading;
   }
 
-  async #prepare(
-    { modules, gpu }: ExecutionTarget,
-    reading: Promise<ReadModel>,
-  ): Promise<ReadyModel<T>> {
+  async #prepare({ modules, gpu }: ExecutionTarget, reading: Promise<ReadModel>): Promise<ReadyModel<T>> {
     const [model] = await Promise.all([reading, modules.compile()]);
     const fingerprint = () => this.#fingerprint(model.files);
     return { ...model, setup: await this.#context.loading.setup(fingerprint, gpu) };
@@ -215,10 +216,7 @@ class Load<T extends Task> {
   }
 
   /** Workers start while the files are read. They receive blobs, which are not copied. */
-  async #loadInWorkers(
-    target: ExecutionTarget,
-    preparing: Promise<ReadyModel<T>>,
-  ): Promise<Pool<T>> {
+  async #loadInWorkers(target: ExecutionTarget, preparing: Promise<ReadyModel<T>>): Promise<Pool<T>> {
     const { platform, loading, storage, script } = this.#context;
     const { modules, workers, gpu } = target;
     const ready = preparing.then((model) => ({ ...model, files: mapFiles(model.files, toBlob) }));

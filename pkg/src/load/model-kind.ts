@@ -28,10 +28,7 @@ export interface ModelLoading<T extends Task> {
   kind: T["setup"]["kind"];
   defaultModel(): Promise<ModelPackage>;
   /** `fingerprint` identifies the model. */
-  setup(
-    fingerprint: () => Promise<{ fingerprint?: string }>,
-    gpu: GpuSetup | undefined,
-  ): Promise<T["setup"]>;
+  setup(fingerprint: () => Promise<{ fingerprint?: string }>, gpu: GpuSetup | undefined): Promise<T["setup"]>;
   /** The setup of all workers but the first. */
   setupOfOthers(setup: T["setup"]): T["setup"];
   /** Whether the first executor has a cache. */
@@ -63,8 +60,7 @@ export function rerankerLoading(options: LoadOptions): ModelLoading<Reranking> {
       persistent && cache
         ? persistIn(storage, `scores ${cache.fingerprint}${gpu ? ` of GPU ${gpu.adapter}` : ""}`)
         : undefined,
-    chooseDevice:
-      device === "cpu" ? undefined : (backends) => chooseDevice(device, backends),
+    chooseDevice: device === "cpu" ? undefined : (backends) => chooseDevice(device, backends),
   };
 }
 

@@ -2,18 +2,12 @@
 
 import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../../types/index.js";
 import { LinkedAbortController } from "../core/abort.js";
-import { checkFileSize, type Content, toBytes } from "../core/content.js";
+import { type Content, checkFileSize, toBytes } from "../core/content.js";
 import type { FileStorage, Platform } from "../core/platform.js";
-import {
-  checkOption,
-  describeValue,
-  invalidArgument,
-  isObject,
-  resolveUrl,
-} from "../core/validate.js";
+import { checkOption, describeValue, invalidArgument, isObject, resolveUrl } from "../core/validate.js";
 import type { ReportBytes } from "../io/download.js";
 import { canHash, sha256 } from "../io/hash.js";
-import { type FolderFile, type HashedFile, openFile, type OpenFile } from "../io/read.js";
+import { type FolderFile, type HashedFile, type OpenFile, openFile } from "../io/read.js";
 import { HubModel } from "./hub.js";
 import { candidatesOf, isExternalData, type ModelKind } from "./layout.js";
 import { PREPARED_EXTENSION, readPreparedHash, verifyPrepared } from "./prepared.js";
@@ -68,7 +62,11 @@ export async function readModel(
     );
     const existing = opened.filter((entry): entry is [string, OpenFile] => entry[1] !== undefined);
     for (const [, { size }] of existing) checkFileSize(size);
-    const reporterOf = sumProgress(existing.map(([, file]) => file), onProgress, controller.signal);
+    const reporterOf = sumProgress(
+      existing.map(([, file]) => file),
+      onProgress,
+      controller.signal,
+    );
     const contents = await Promise.all(
       existing.map(async ([key, file]) => [key, await file.read(reporterOf(file))] as const),
     );
@@ -116,10 +114,7 @@ export async function fingerprintOf(
 }
 
 /** Verifies the files by `verifications`, and a prepared model by the hash that it states. */
-function startVerifying(
-  files: ModelFiles,
-  verifications: (Promise<void> | undefined)[] = [],
-): ReadModel {
+function startVerifying(files: ModelFiles, verifications: (Promise<void> | undefined)[] = []): ReadModel {
   const verified = (async () => {
     // All of them finish first, so that one retry replaces every damaged copy.
     await Promise.allSettled(verifications);
@@ -186,11 +181,7 @@ function filesOfPackage(
   return files;
 }
 
-function filesInFolder(
-  model: unknown,
-  kind: ModelKind,
-  platform: Platform,
-): Record<string, FolderFile> {
+function filesInFolder(model: unknown, kind: ModelKind, platform: Platform): Record<string, FolderFile> {
   if (!(model instanceof URL) && (typeof model !== "string" || model === "")) {
     const expected = "give a model package, a URL, a folder, a prepared model or bytes";
     throw invalidArgument(`model is ${describeValue(model)}; ${expected}`);

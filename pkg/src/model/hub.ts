@@ -7,7 +7,7 @@ import { checkOption, describeValue, invalidArgument } from "../core/validate.js
 import { RefusedError } from "../io/fetch.js";
 import { type FolderFile, type HashedFile, openFile, type ReadContext } from "../io/read.js";
 import type { FileCandidates } from "./layout.js";
-import { type RegisteredModel, REGISTRY } from "./registry.js";
+import { REGISTRY, type RegisteredModel } from "./registry.js";
 
 const HUB_URL = "https://huggingface.co";
 
@@ -114,7 +114,7 @@ export class HubModel {
       const path = preferred.find((path) => paths.includes(path));
       if (path !== undefined) chosen[key] = path;
     }
-    const graph = chosen["onnx"];
+    const graph = chosen.onnx;
     // The graph refers to these by their names in its own folder.
     for (const path of graph === undefined ? [] : paths.filter((path) => isDataOf(graph, path))) {
       chosen[path.split("/").pop()!] = path;
@@ -153,16 +153,10 @@ export class HubModel {
     return this.#refusedError(message, status, hadToken, reason);
   }
 
-  #refusedError(
-    message: string,
-    status: number,
-    hadToken: boolean,
-    reason?: string | null,
-  ): CrossrankError {
+  #refusedError(message: string, status: number, hadToken: boolean, reason?: string | null): CrossrankError {
     let advice = "check the name and baseUrl";
     if (reason === "GatedRepo") {
-      advice =
-        "its owner asks for consent: give it on the model's page, and give a token of that account";
+      advice = "its owner asks for consent: give it on the model's page, and give a token of that account";
     } else if (status === 404 || reason === "RepoNotFound" || (status === 401 && !hadToken)) {
       advice = hadToken
         ? "there is no such model or revision, or the token does not open it; check the name"
@@ -221,10 +215,7 @@ function isDataOf(graph: string, path: string): boolean {
 }
 
 /** Whether the chosen files are sufficient. An embedder's also have to say how vectors are made. */
-function isComplete(
-  chosen: Record<string, string>,
-  candidates: Record<string, FileCandidates>,
-): boolean {
+function isComplete(chosen: Record<string, string>, candidates: Record<string, FileCandidates>): boolean {
   const required = Object.entries(candidates).filter(([, { optional }]) => !optional);
   const isEmbedder = "pooling" in candidates;
   const hasPooling = "pooling" in chosen || "poolingConfig" in chosen;

@@ -11,10 +11,7 @@ export interface FileCandidates {
 }
 
 /** The files of every model, at the paths of src/folder.rs. */
-export const BASE_FILES: Record<
-  "onnx" | "tokenizer" | "config" | "tokenizerConfig",
-  FileCandidates
-> = {
+export const BASE_FILES: Record<"onnx" | "tokenizer" | "config" | "tokenizerConfig", FileCandidates> = {
   onnx: {
     paths: [
       "onnx/model_quantized.onnx",

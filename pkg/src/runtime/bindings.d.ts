@@ -2,14 +2,7 @@
 
 import type { Encoding } from "../../types/index.js";
 import type { WasmFiles } from "../core/content.js";
-import type {
-  CacheSetup,
-  EmbedderSetup,
-  Embedding,
-  ModelInfo,
-  Reranking,
-  Task,
-} from "../core/task.js";
+import type { CacheSetup, EmbedderSetup, Embedding, ModelInfo, Reranking, Task } from "../core/task.js";
 
 /** A model inside a WebAssembly instance. The errors that it throws are `{ code, message }`. */
 export interface WasmModel<T extends Task> {
@@ -48,16 +41,8 @@ export interface WasmGpuRun<T extends Task> extends WasmRun<T> {
 export interface Bindings {
   (module: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   Files: new () => WasmFiles;
-  Model: new (
-    files: WasmFiles,
-    cache: CacheSetup | undefined,
-    isVerified: boolean,
-  ) => WasmModel<Reranking>;
-  Embedder: new (
-    files: WasmFiles,
-    setup: EmbedderSetup,
-    isVerified: boolean,
-  ) => WasmModel<Embedding>;
+  Model: new (files: WasmFiles, cache: CacheSetup | undefined, isVerified: boolean) => WasmModel<Reranking>;
+  Embedder: new (files: WasmFiles, setup: EmbedderSetup, isVerified: boolean) => WasmModel<Embedding>;
   lastPanic(): string | undefined;
 }
 

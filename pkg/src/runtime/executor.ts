@@ -29,12 +29,7 @@ export interface Executor<T extends Task> {
   /** Resolves when the model is loaded. */
   ready(): Promise<void>;
   /** Runs a job after those that came before it. Calls `onResults` as results become known. */
-  run(
-    lists: Lists,
-    options: T["options"],
-    signal: AbortSignal,
-    onResults: OnResults<T>,
-  ): Promise<void>;
+  run(lists: Lists, options: T["options"], signal: AbortSignal, onResults: OnResults<T>): Promise<void>;
   encode(...given: T["encode"]): Promise<Encoding>;
   info(): Promise<ModelInfo<T>>;
   dispose(): void;

@@ -2,18 +2,12 @@
 
 import type { Encoding } from "../../types/index.js";
 import type { Lists } from "../core/backend.js";
-import { CrossrankError, disposedError, DocumentError } from "../core/errors.js";
+import { CrossrankError, DocumentError, disposedError } from "../core/errors.js";
 import type { ModelInfo, Task } from "../core/task.js";
 import type { WasmGpuRun, WasmModel, WasmScoreCache } from "./bindings.js";
 import type { CacheLookup, CachingExecutor, InstanceSource, OnResults } from "./executor.js";
 import { withGpuWatchdog } from "./gpu-watchdog.js";
-import {
-  gpuOf,
-  instantiate,
-  isCoreError,
-  type LoadedModel,
-  toCrossrankError,
-} from "./instantiate.js";
+import { gpuOf, instantiate, isCoreError, type LoadedModel, toCrossrankError } from "./instantiate.js";
 import { Yielder } from "./yield.js";
 
 /** A loaded model, which must not be touched any more once its instance has trapped. */
@@ -43,12 +37,7 @@ export class Instance<T extends Task> implements CachingExecutor<T> {
     await this.#loaded();
   }
 
-  run(
-    lists: Lists,
-    options: T["options"],
-    signal: AbortSignal,
-    onResults: OnResults<T>,
-  ): Promise<void> {
+  run(lists: Lists, options: T["options"], signal: AbortSignal, onResults: OnResults<T>): Promise<void> {
     const run = this.#lastJob.then(() => this.#run(lists, options, signal, onResults));
     this.#lastJob = run.catch(() => {});
     return run;

@@ -7,7 +7,7 @@ import type { Embedding, GpuSetup, Reranking, Task } from "../core/task.js";
 import { canHash } from "../io/hash.js";
 import type { ModelFiles } from "../model/files.js";
 import { wasmFileName } from "../model/layout.js";
-import { bind, type Bindings, type GpuBindings, type WasmModel } from "./bindings.js";
+import { type Bindings, bind, type GpuBindings, type WasmModel } from "./bindings.js";
 import type { InstanceSource } from "./executor.js";
 import { withGpuWatchdog } from "./gpu-watchdog.js";
 
@@ -16,9 +16,7 @@ export interface LoadedModel<T extends Task> {
   model: WasmModel<T>;
 }
 
-export async function instantiate<T extends Task>(
-  source: InstanceSource<T>,
-): Promise<LoadedModel<T>> {
+export async function instantiate<T extends Task>(source: InstanceSource<T>): Promise<LoadedModel<T>> {
   const files = await source.files();
   return source.modules.load((module) => instantiateModule<T>(module, files, source.setup));
 }

@@ -34,9 +34,7 @@ export function wasmModulesOf(
     const variant = await chooseVariant(storage);
     // If one file is missing, on the server and in the storage, the other may not be.
     const other = variant === "simd128" ? "relaxed-simd" : "simd128";
-    return compile(variant).catch((error) =>
-      compile(other).catch(() => Promise.reject(error)),
-    );
+    return compile(variant).catch((error) => compile(other).catch(() => Promise.reject(error)));
   });
   const general = retryable((storage) =>
     compileFrom(platform.wasmFiles.general(), platform, storage, "general"),
@@ -95,8 +93,7 @@ export function wasmModulesOf(
     };
   }
 
-  return (wasm, storage) =>
-    wasm === undefined ? packageModules(storage) : givenModule(wasm, storage);
+  return (wasm, storage) => (wasm === undefined ? packageModules(storage) : givenModule(wasm, storage));
 }
 
 /** The module that computes on a GPU. */
@@ -114,9 +111,7 @@ function needsGeneral(error: unknown): error is CrossrankError {
 }
 
 /** Keeps the result of the first call that succeeds. */
-function retryable<R>(
-  call: (storage: FileStorage) => Promise<R>,
-): (storage: FileStorage) => Promise<R> {
+function retryable<R>(call: (storage: FileStorage) => Promise<R>): (storage: FileStorage) => Promise<R> {
   let result: Promise<R> | undefined;
   return (storage) =>
     (result ??= call(storage).catch((error) => {

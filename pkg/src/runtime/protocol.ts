@@ -26,8 +26,7 @@ export type Request = { id: number } & (
     }[ForwardedMethod]
 );
 
-export type Reply = { id: number } & (
-  /** Some results of a run, which goes on. */
+export type Reply = { id: number } /** Some results of a run, which goes on. */ & (
   | { results: PositionedResults<Task> }
   | { value: unknown }
   | { error: { code: ErrorCode | undefined; message: string; position: number | undefined } }

@@ -4,8 +4,8 @@ import type { Encoding } from "../../types/index.js";
 import type { Lists } from "../core/backend.js";
 import {
   CrossrankError,
-  disposedError,
   DocumentError,
+  disposedError,
   isComputeFailure,
   WorkerDied,
 } from "../core/errors.js";
@@ -183,15 +183,21 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
     const { requests } = worker;
     const request = requests.get(reply.id);
     if (!request) return;
-    if ("results" in reply) return request.onResults?.(reply.results);
+    if ("results" in reply) {
+      request.onResults?.(reply.results);
+      return;
+    }
     requests.delete(reply.id);
-    if ("value" in reply) return request.resolve(reply.value as never);
-    const { code = "runtime-crashed", message, position } = reply.error;
-    request.reject(
-      position === undefined
-        ? new CrossrankError(code, message)
-        : new DocumentError(code, message, position),
-    );
+    if ("value" in reply) {
+      request.resolve(reply.value as never);
+    } else {
+      const { code = "runtime-crashed", message, position } = reply.error;
+      request.reject(
+        position === undefined
+          ? new CrossrankError(code, message)
+          : new DocumentError(code, message, position),
+      );
+    }
   }
 
   #end(reason: unknown): void {
