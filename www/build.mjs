@@ -2,7 +2,7 @@
 // that pages load. What comes out are static files for any host and any path.
 
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const here = import.meta.dirname;
@@ -37,7 +37,8 @@ const filesIn = (folder) =>
 
 rmSync(dist, { recursive: true, force: true });
 cpSync(join(here, "site"), dist, { recursive: true });
-for (const name of ["rust.json", "rust.vectors", "NOTICE.md"]) cpSync(join(here, "corpus", name), join(dist, "corpus", name));
+for (const name of ["rust.json", "rust.vectors", "NOTICE.md"])
+  cpSync(join(here, "corpus", name), join(dist, "corpus", name));
 for (const [name, wanted] of Object.entries(PACKAGES)) {
   const from = join(here, "node_modules", name);
   for (const file of filesIn(from).filter((file) => wanted.test(file))) {
@@ -69,7 +70,10 @@ const head = `<meta http-equiv="Content-Security-Policy" content="${policy}">
 for (const name of filesIn(dist).filter((name) => /^[^/]+\.html$/.test(name))) {
   const page = readFileSync(join(dist, name), "utf8");
   if (!page.includes("<!-- build.mjs: head -->")) throw new Error(`${name} has no place for its head`);
-  writeFileSync(join(dist, name), page.replace("<!-- build.mjs: head -->", () => head));
+  writeFileSync(
+    join(dist, name),
+    page.replace("<!-- build.mjs: head -->", () => head),
+  );
 }
 
 // --- What the service worker keeps ---------------------------------------------------------------

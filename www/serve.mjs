@@ -28,7 +28,9 @@ export async function serve(port = 0) {
       const { size } = statSync(file);
       const type = TYPES[extname(file)] ?? "application/octet-stream";
       response.writeHead(200, { "content-type": type, "content-length": size, "cache-control": "no-cache" });
-      createReadStream(file).on("error", () => response.destroy()).pipe(response);
+      createReadStream(file)
+        .on("error", () => response.destroy())
+        .pipe(response);
     } catch {
       response.writeHead(404, { "content-type": "text/plain" }).end("There is no such file.\n");
     }

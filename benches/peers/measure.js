@@ -50,7 +50,8 @@ export async function measure(seats, workload, rounds) {
 /** Sums over the lists: of each list's median, and of its fastest turn. */
 function summary(samples) {
   const lists = groupByList(samples);
-  const sum = (key, pick) => lists.reduce((total, list) => total + pick(list.map((sample) => sample[key])), 0);
+  const sum = (key, pick) =>
+    lists.reduce((total, list) => total + pick(list.map((sample) => sample[key])), 0);
   return {
     ms_total: sum("ms_total", median),
     ms_tokenize: sum("ms_tokenize", median),

@@ -6,8 +6,8 @@
 // packages. With `--queries 0` only the opening is measured.
 
 import { createReadStream, existsSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, normalize, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,7 +27,8 @@ const { values: options } = parseArgs({
     out: { type: "string" },
   },
 });
-if (!options.crossrank) throw new Error("name the folder that our packages are installed in with --crossrank");
+if (!options.crossrank)
+  throw new Error("name the folder that our packages are installed in with --crossrank");
 if (!process.env.CROSSRANK_EVAL_DIR) throw new Error("CROSSRANK_EVAL_DIR is not set; it holds the passages");
 
 const FOLDERS = {
@@ -76,8 +77,10 @@ const html = (script) => `<!doctype html><meta charset="utf-8"><title>page</titl
 </script>`;
 
 const queries = Number(options.queries);
-const given = trec(join(process.env.CROSSRANK_EVAL_DIR, "trec-dl-19"), Math.max(1, queries))
-  .map((pairs) => [pairs[0][0], pairs.map(([, passage]) => passage)]);
+const given = trec(join(process.env.CROSSRANK_EVAL_DIR, "trec-dl-19"), Math.max(1, queries)).map((pairs) => [
+  pairs[0][0],
+  pairs.map(([, passage]) => passage),
+]);
 const first = JSON.stringify([given[0][0], given[0][1].slice(0, 10)]);
 const lists = given.slice(0, queries);
 
@@ -98,10 +101,16 @@ function respond(path, response) {
   return createReadStream(file).pipe(response);
 }
 
-const server = createServer((request, response) => respond(new URL(request.url, "http://page").pathname, response));
+const server = createServer((request, response) =>
+  respond(new URL(request.url, "http://page").pathname, response),
+);
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
 const profile = await mkdtemp(join(tmpdir(), "crossrank-page-"));
-const context = await chromium.launchPersistentContext(profile, { executablePath: options.chromium, headless: true, args: FLAGS });
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: options.chromium,
+  headless: true,
+  args: FLAGS,
+});
 
 async function visit(name) {
   const page = await context.newPage();
@@ -118,7 +127,11 @@ async function visit(name) {
     return calls;
   }, lists);
   await page.close();
-  return { first: first.milliseconds, lists: calls.reduce((sum, { milliseconds }) => sum + milliseconds, 0), calls };
+  return {
+    first: first.milliseconds,
+    lists: calls.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
+    calls,
+  };
 }
 
 const names = Object.keys(PAGES);

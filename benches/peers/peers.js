@@ -9,20 +9,39 @@ const BATCHING = { plain: "batches of 32 in input order", sorted: "length-sorted
 export function peers({ model, worker, installed }) {
   const served = `/models/${basename(model)}`;
   const native = (name, threads) => ({
-    name, group: "native", ours: true, home: "native", load: { model, threads },
+    name,
+    group: "native",
+    ours: true,
+    home: "native",
+    load: { model, threads },
     missing: existsSync(worker) ? undefined : "bench_worker is not built",
   });
   const npm = (name, group, wasm) => ({
-    name, group, ours: true, home: group,
-    load: group === "node"
-      ? { engine: "crossrank", module: `${installed}/node_modules/crossrank/dist/node.js`, model }
-      : { engine: "crossrank", module: "/crossrank/dist/web.js", model: served, wasm: wasm && `/crossrank/dist/${wasm}` },
+    name,
+    group,
+    ours: true,
+    home: group,
+    load:
+      group === "node"
+        ? { engine: "crossrank", module: `${installed}/node_modules/crossrank/dist/node.js`, model }
+        : {
+            engine: "crossrank",
+            module: "/crossrank/dist/web.js",
+            model: served,
+            wasm: wasm && `/crossrank/dist/${wasm}`,
+          },
     missing: packageMissing(installed, wasm),
   });
   const ort = (name, group, packageName, batching, threads = 1) => ({
-    name, group, home: group === "chromium" ? "chromium" : "node", what: BATCHING[batching],
+    name,
+    group,
+    home: group === "chromium" ? "chromium" : "node",
+    what: BATCHING[batching],
     load: {
-      engine: "onnxruntime", package: packageName, batching, threads,
+      engine: "onnxruntime",
+      package: packageName,
+      batching,
+      threads,
       model: group === "chromium" ? served : model,
       assets: group === "chromium" ? "/packages/onnxruntime-web/dist/" : undefined,
     },
@@ -43,9 +62,14 @@ export function peers({ model, worker, installed }) {
     ort("onnxruntime-web plain", "chromium", "onnxruntime-web", "plain"),
     ort("onnxruntime-web sorted", "chromium", "onnxruntime-web", "sorted"),
     {
-      name: "transformers.js", group: "chromium", home: "chromium", what: "the whole list in one call, as documented",
+      name: "transformers.js",
+      group: "chromium",
+      home: "chromium",
+      what: "the whole list in one call, as documented",
       load: {
-        engine: "transformers", model: served, threads: 1,
+        engine: "transformers",
+        model: served,
+        threads: 1,
         assets: "/packages/@huggingface/transformers/node_modules/onnxruntime-web/dist/",
       },
     },
@@ -54,7 +78,9 @@ export function peers({ model, worker, installed }) {
 
 function packageMissing(installed, file = "crossrank.wasm") {
   if (!installed) return "no packed npm package (--package)";
-  return existsSync(join(installed, "node_modules/crossrank/dist", file)) ? undefined : `the package has no ${file}`;
+  return existsSync(join(installed, "node_modules/crossrank/dist", file))
+    ? undefined
+    : `the package has no ${file}`;
 }
 
 /** What we hold ourselves to: ours / theirs, at most. */

@@ -33,14 +33,39 @@ const { values: options } = parseArgs({
 function install(tarballs) {
   if (!tarballs.length) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "crossrank-peers-"));
-  execFileSync("npm", ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", ...tarballs.map((t) => resolve(t))], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(
+    "npm",
+    [
+      "install",
+      "--prefix",
+      folder,
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      ...tarballs.map((t) => resolve(t)),
+    ],
+    { stdio: ["ignore", "ignore", "inherit"] },
+  );
   return folder;
 }
 
 function commit() {
-  const git = (...args) => execFileSync("git", ["-C", root, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  const git = (...args) =>
+    execFileSync("git", ["-C", root, ...args], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   try {
-    const changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "pkg", "Cargo.toml", "models");
+    const changed = git(
+      "status",
+      "--porcelain",
+      "--untracked-files=no",
+      "--",
+      "src",
+      "pkg",
+      "Cargo.toml",
+      "models",
+    );
     return git("rev-parse", "--short", "HEAD") + (changed ? "-changed" : "");
   } catch {
     return "uncommitted";
@@ -64,17 +89,25 @@ const loadBefore = loadavg()[0];
 const installed = install(options.package);
 const tokenizer = await loadTokenizer(options.model);
 const candidates = allPeers({ model: options.model, worker: options.worker, installed });
-const leftOut = [...new Set(candidates.filter((p) => p.missing).map((p) => `${p.group} ${p.name} (${p.missing})`))];
+const leftOut = [
+  ...new Set(candidates.filter((p) => p.missing).map((p) => `${p.group} ${p.name} (${p.missing})`)),
+];
 const usable = candidates.filter((p) => !p.missing);
 const groups = [...new Set(usable.map((p) => p.group))];
-const loads = allWorkloads(tokenizer, { root, evalDir: process.env.CROSSRANK_EVAL_DIR, queries: Number(options.queries) });
+const loads = allWorkloads(tokenizer, {
+  root,
+  evalDir: process.env.CROSSRANK_EVAL_DIR,
+  queries: Number(options.queries),
+});
 if (!loads.some(({ name }) => name === "dl19")) leftOut.push("dl19 (CROSSRANK_EVAL_DIR is not set)");
 
 const peerNames = usable.map((p) => p.name);
 const loadNames = loads.map((w) => w.name);
 for (const word of options.only) {
   if (kindOf(word) === "peer" && !peerNames.some((name) => name.includes(word))) {
-    throw new Error(`--only ${word}: no such home, work or peer. Homes: ${groups.join(", ")}; work: ${loadNames.join(", ")}; peers: ${[...new Set(peerNames)].join(", ")}`);
+    throw new Error(
+      `--only ${word}: no such home, work or peer. Homes: ${groups.join(", ")}; work: ${loadNames.join(", ")}; peers: ${[...new Set(peerNames)].join(", ")}`,
+    );
   }
 }
 const chosen = usable.filter((p) => keep("home", p.group) && keep("peer", p.name));
@@ -121,7 +154,8 @@ try {
   if (installed) rmSync(installed, { recursive: true, force: true });
 }
 
-const version = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
+const version = (name) =>
+  JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
 const { text, files } = write(options.out, {
   about: {
     date: new Date().toISOString().slice(0, 10),
@@ -131,7 +165,9 @@ const { text, files } = write(options.out, {
     node: process.version,
     chromium,
     model: "models/minilm-l6-en, int8",
-    packages: Object.fromEntries(["onnxruntime-node", "onnxruntime-web", "@huggingface/transformers"].map((n) => [n, version(n)])),
+    packages: Object.fromEntries(
+      ["onnxruntime-node", "onnxruntime-web", "@huggingface/transformers"].map((n) => [n, version(n)]),
+    ),
     load: [loadBefore, loadavg()[0]].map((value) => Number(value.toFixed(2))),
     left_out: leftOut,
   },
@@ -145,6 +181,8 @@ if (failure) throw failure;
 function vector() {
   if (!existsSync("/proc/cpuinfo")) return "";
   const flags = readFileSync("/proc/cpuinfo", "utf8");
-  const found = ["avx2", "avx512f", "avx512_vnni", "avx_vnni"].filter((flag) => new RegExp(`\\b${flag}\\b`).test(flags));
+  const found = ["avx2", "avx512f", "avx512_vnni", "avx_vnni"].filter((flag) =>
+    new RegExp(`\\b${flag}\\b`).test(flags),
+  );
   return found.length ? ` (${found.join(", ")})` : "";
 }

@@ -7,7 +7,11 @@ import { join } from "node:path";
 export function trec(folder, count) {
   const lines = (file) => readFileSync(join(folder, file), "utf8").split("\n").filter(Boolean);
   const texts = (file) =>
-    new Map(lines(file).map((line) => JSON.parse(line)).map((r) => [r._id, `${r.title ?? ""} ${r.text}`.trim()]));
+    new Map(
+      lines(file)
+        .map((line) => JSON.parse(line))
+        .map((r) => [r._id, `${r.title ?? ""} ${r.text}`.trim()]),
+    );
   const queries = texts("queries.jsonl");
   const corpus = texts("corpus.jsonl");
   const found = new Map();

@@ -28,7 +28,8 @@ function fixed(tokenizer, count, tokens) {
     // Steps that have no factor in common with the number of sentences visit all of them.
     const step = [1, 5, 7, 11][Math.floor(start / SENTENCES.length) % 4];
     const words = [];
-    for (let i = start; words.length < tokens; i += step) words.push(...SENTENCES[i % SENTENCES.length].split(" "));
+    for (let i = start; words.length < tokens; i += step)
+      words.push(...SENTENCES[i % SENTENCES.length].split(" "));
     // Longest prefix that fits, then one-token words.
     let low = 0;
     let high = words.length;
@@ -51,7 +52,9 @@ function fixed(tokenizer, count, tokens) {
  */
 function shipped(root) {
   const golden = JSON.parse(readFileSync(join(root, "tests/data/golden.json"), "utf8"));
-  const alike = golden.pairs.filter(({ query, passage, input_ids }) => query && passage && input_ids.length < 512);
+  const alike = golden.pairs.filter(
+    ({ query, passage, input_ids }) => query && passage && input_ids.length < 512,
+  );
   return [alike.map(({ query, passage }) => [query, passage])];
 }
 
@@ -64,6 +67,7 @@ export function workloads(tokenizer, { root, evalDir, queries }) {
   ];
   const folder = evalDir && join(evalDir, "trec-dl-19");
   // Its lists are samples of their own, so each is timed once.
-  if (folder && existsSync(folder)) all.push({ name: "dl19", lists: () => trec(folder, queries), once: true });
+  if (folder && existsSync(folder))
+    all.push({ name: "dl19", lists: () => trec(folder, queries), once: true });
   return all;
 }

@@ -4,7 +4,7 @@ import { $, h, milliseconds, plural } from "./dom.js";
 import { addVectors, loadReranker, loadRust, models, own, rust } from "./engine.js";
 import { drawMoves, lightMoves } from "./moves.js";
 import { searchWithRerank } from "./search.js";
-import { showFirst, showReranked, showTiming, SHOWN, summary } from "./view.js";
+import { SHOWN, showFirst, showReranked, showTiming, summary } from "./view.js";
 import { wordsOf } from "./words.js";
 
 const EXAMPLES = [
@@ -72,7 +72,11 @@ async function search() {
   const before = await reranker?.info();
   // The whole list is ranked, so that the first stage's places can say where each one went.
   const options = { mode, limit, topK: limit, latest: true, onCandidates };
-  const { candidates, results, ranking } = await searchWithRerank({ ...searched, embedder, reranker }, query, options);
+  const { candidates, results, ranking } = await searchWithRerank(
+    { ...searched, embedder, reranker },
+    query,
+    options,
+  );
   times.rerank = performance.now() - start - times.first;
   const after = await reranker?.info();
   if (!isLast() || !ranking) return;

@@ -29,7 +29,10 @@ async function run() {
     const one = await ownList(Number($("passages").value));
     await loadContestants(contestants);
     const found = await measure(contestants, [one], { rounds, signal, onStep: show });
-    showOutcome(contestants.map((contestant, i) => ({ ...contestant, ...found[i] })), one);
+    showOutcome(
+      contestants.map((contestant, i) => ({ ...contestant, ...found[i] })),
+      one,
+    );
     show("Done.", 1);
   } catch (error) {
     show(signal.aborted ? "Stopped." : `${error.message} (${error.code ?? error.name})`, 0);
@@ -52,7 +55,11 @@ function show(text, share) {
 }
 
 const whole = (ms) => Math.round(ms).toLocaleString("en");
-const theBest = (logits, count) => logits.map((_, i) => i).sort((a, b) => logits[b] - logits[a]).slice(0, count);
+const theBest = (logits, count) =>
+  logits
+    .map((_, i) => i)
+    .sort((a, b) => logits[b] - logits[a])
+    .slice(0, count);
 
 function showOutcome(found, { documents }) {
   const ours = found[0];
@@ -102,7 +109,13 @@ function draw() {
       const y = i * row;
       return [
         s("text", { x: 0, y: y + 18, class: "label" }, `${name}, ${computes}: ${whole(total)} ms`),
-        s("rect", { x: 0, y: y + 28, width: x(total), height: 14, class: name === "crossrank" ? "ours" : "theirs" }),
+        s("rect", {
+          x: 0,
+          y: y + 28,
+          width: x(total),
+          height: 14,
+          class: name === "crossrank" ? "ours" : "theirs",
+        }),
         ...times.map((ms) => s("circle", { cx: x(ms), cy: y + 35, r: 4 })),
       ];
     }),

@@ -24,13 +24,18 @@ async function crossrank(workers) {
 }
 
 async function transformers() {
-  const { AutoModelForSequenceClassification, AutoTokenizer, env } = await import("@huggingface/transformers");
+  const { AutoModelForSequenceClassification, AutoTokenizer, env } = await import(
+    "@huggingface/transformers"
+  );
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.localModelPath = PACKAGES.pathname;
   env.backends.onnx.wasm.wasmPaths = new URL("onnxruntime-web/dist/", PACKAGES).href;
   const tokenizer = await AutoTokenizer.from_pretrained(MODEL);
-  const model = await AutoModelForSequenceClassification.from_pretrained(MODEL, { dtype: "q8", device: "wasm" });
+  const model = await AutoModelForSequenceClassification.from_pretrained(MODEL, {
+    dtype: "q8",
+    device: "wasm",
+  });
   const threads = env.backends.onnx.wasm.numThreads || 1;
   return {
     name: "transformers.js",

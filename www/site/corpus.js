@@ -33,7 +33,7 @@ export function ownDocuments(texts) {
     const documents = [];
     let heading;
     for (const part of text.replaceAll("\r\n", "\n").split(/\n\s*\n/)) {
-      const [, named, body] = /^(?:#+ +(.*)(?:\n|$))?([^]*)$/.exec(part.trim());
+      const [, named, body] = /^(?:#+ +(.*)(?:\n|$))?([\s\S]*)$/.exec(part.trim());
       heading = named ?? heading;
       const section = heading ?? `passage ${documents.length + 1}`;
       if (body) documents.push({ source: name, title: name, section, text: body.replace(/\s+/g, " ") });

@@ -7,7 +7,9 @@ export function h(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== false && child !== undefined && child !== ""));
+  element.append(
+    ...children.flat().filter((child) => child !== false && child !== undefined && child !== ""),
+  );
   return element;
 }
 

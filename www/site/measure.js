@@ -14,7 +14,11 @@ export function median(values) {
  * milliseconds by list and round, the sum of the lists' medians, and the last logits of each list.
  * `onStep(text, share)` hears of the progress, with the share that is done.
  */
-export async function measure(contestants, lists, { rounds, signal, onStep = () => {}, warmUp = WARM_UP_MS }) {
+export async function measure(
+  contestants,
+  lists,
+  { rounds, signal, onStep = () => {}, warmUp = WARM_UP_MS },
+) {
   const found = contestants.map(() => ({ times: lists.map(() => []), logits: [] }));
   const steps = contestants.length * (1 + rounds * lists.length);
   let done = 0;

@@ -40,5 +40,6 @@ export function lightMoves(columns) {
       element.classList.toggle("lit", element.dataset.candidate === candidate);
     }
   };
-  for (const type of ["pointerover", "pointerleave", "focusin", "focusout"]) columns.addEventListener(type, light);
+  for (const type of ["pointerover", "pointerleave", "focusin", "focusout"])
+    columns.addEventListener(type, light);
 }

@@ -42,10 +42,17 @@ export async function findCandidates({ index, documents, embedder }, query, { mo
     lists.fulltext = hits;
   }
   if (mode !== "fulltext") {
-    const { hits } = await searchVector(index, { vector: { value, property: "vector" }, similarity: -1, limit });
+    const { hits } = await searchVector(index, {
+      vector: { value, property: "vector" },
+      similarity: -1,
+      limit,
+    });
     lists.vector = hits.filter(Boolean);
   }
-  return reciprocalRankFusion(lists, limit).map(({ id, ...found }) => ({ document: documents[id], ...found }));
+  return reciprocalRankFusion(lists, limit).map(({ id, ...found }) => ({
+    document: documents[id],
+    ...found,
+  }));
 }
 
 /**

@@ -22,7 +22,9 @@ function passage({ title, section, text, url, source }, words, { meta, badge, ..
     h(
       "div",
       { class: "head" },
-      url ? h("a", { class: "name", href: url, rel: "noreferrer" }, name) : h("span", { class: "name" }, name),
+      url
+        ? h("a", { class: "name", href: url, rel: "noreferrer" }, name)
+        : h("span", { class: "name" }, name),
       badge,
     ),
     h("p", { class: "meta" }, meta),
@@ -58,7 +60,12 @@ export function showReranked(results, words, query) {
       const kind = moved > 0 ? "up" : moved < 0 ? "down" : "same";
       const sign = { up: `▲ ${moved}`, down: `▼ ${-moved}`, same: "=" }[kind];
       const said = { up: `up ${moved}`, down: `down ${-moved}`, same: "not moved" }[kind];
-      const badge = h("span", { class: `badge ${kind}` }, hidden(said), h("span", { "aria-hidden": "true" }, sign));
+      const badge = h(
+        "span",
+        { class: `badge ${kind}` },
+        hidden(said),
+        h("span", { "aria-hidden": "true" }, sign),
+      );
       const found = words.in(textOf(document));
       const without = words.all.filter((word) => !found.includes(word));
       const meter = h("meter", { min: 0, max: 1, value: score, "aria-label": "Relevance" });
@@ -83,7 +90,14 @@ export function showTiming(stages, notes) {
     bar.append(part);
   }
   const items = stages.map(({ kind, name, ms, detail }) =>
-    h("li", { class: kind }, name, " ", h("span", { class: "number" }, milliseconds(ms)), detail && ` ${detail}`),
+    h(
+      "li",
+      { class: kind },
+      name,
+      " ",
+      h("span", { class: "number" }, milliseconds(ms)),
+      detail && ` ${detail}`,
+    ),
   );
   const others = notes.filter(Boolean).map((note) => h("li", {}, note));
   $("timing").replaceChildren(bar, h("ul", {}, items, others));

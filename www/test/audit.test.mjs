@@ -32,12 +32,17 @@ async function audit(url, page, config) {
 }
 
 for (const path of ["/", "/bench.html"]) {
-  for (const [device, config] of [["phone", undefined], ["desktop", desktopConfig]]) {
+  for (const [device, config] of [
+    ["phone", undefined],
+    ["desktop", desktopConfig],
+  ]) {
     test(`Lighthouse finds ${path} accessible and well made on a ${device}`, async (t) => {
       const page = await site.browser.newPage();
       const { scores, failed } = await audit(`${site.origin}${path}`, page, config);
       await page.close();
-      t.diagnostic(`${scores.map(([id, score]) => `${id} ${score}`).join(", ")}; failed: ${failed.join(", ") || "none"}`);
+      t.diagnostic(
+        `${scores.map(([id, score]) => `${id} ${score}`).join(", ")}; failed: ${failed.join(", ") || "none"}`,
+      );
       for (const [id, score] of scores) assert.ok(score >= LEAST, `${id} is ${score}: ${failed.join(", ")}`);
     });
   }
@@ -53,13 +58,19 @@ test("Lighthouse finds a label that is missing", async () => {
   );
   const { scores, failed } = await audit(`${site.origin}/`, page, undefined);
   await page.close();
-  assert.ok(failed.some((line) => line.startsWith("label")), failed.join(", "));
+  assert.ok(
+    failed.some((line) => line.startsWith("label")),
+    failed.join(", "),
+  );
   assert.ok(Object.fromEntries(scores).accessibility < LEAST);
 });
 
 /** Pictures at both widths in both colour schemes, of the first screen and of all. */
 async function pictures(page, name) {
-  for (const [device, width, height] of [["desktop", 1280, 900], ["phone", 390, 844]]) {
+  for (const [device, width, height] of [
+    ["desktop", 1280, 900],
+    ["phone", 390, 844],
+  ]) {
     await page.setViewport({ width, height });
     for (const scheme of ["light", "dark"]) {
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);

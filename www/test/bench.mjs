@@ -43,7 +43,10 @@ try {
       query: pairs[0][0],
       documents: pairs.map(([, passage]) => passage),
     }));
-    print(`${lists.length} lists of 100 DL19 passages`, await page.evaluate(run, lists, Number(options.rounds)));
+    print(
+      `${lists.length} lists of 100 DL19 passages`,
+      await page.evaluate(run, lists, Number(options.rounds)),
+    );
   } else {
     console.log("\nCROSSRANK_EVAL_DIR is not set or has no trec-dl-19: its lists are left out.");
   }

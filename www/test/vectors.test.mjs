@@ -46,7 +46,9 @@ test("ranks are fused", () => {
     { id: "b", score: 1 / 62 + 1 / 61, ranks: { fulltext: 2, vector: 1 } },
     { id: "a", score: 1 / 61, ranks: { fulltext: 1 } },
   ]);
-  assert.deepEqual(reciprocalRankFusion({ vector: [hit("c")] }, 5), [{ id: "c", score: 9, ranks: { vector: 1 } }]);
+  assert.deepEqual(reciprocalRankFusion({ vector: [hit("c")] }, 5), [
+    { id: "c", score: 9, ranks: { vector: 1 } },
+  ]);
 });
 
 test("a search that is overtaken while it embeds leaves the newer one alone", async () => {

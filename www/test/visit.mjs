@@ -11,7 +11,11 @@ export async function start() {
 }
 
 /** A page of the demo. `complaints` grows with errors on the console and what the policy refuses. */
-export async function visit({ origin, browser }, path = "/", { width = 1280, height = 900, dark = false } = {}) {
+export async function visit(
+  { origin, browser },
+  path = "/",
+  { width = 1280, height = 900, dark = false } = {},
+) {
   const page = await browser.newPage();
   const complaints = [];
   page.on("console", (message) => {

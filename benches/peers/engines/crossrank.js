@@ -20,7 +20,12 @@ export async function load({ module, model, wasm }) {
       const end = performance.now();
       const ms_total = end - start;
       const ms_tokenize = start - tokenizing;
-      return { ms_total, ms_tokenize, ms_score: ms_total - ms_tokenize, logits: scores.map(({ logit }) => logit) };
+      return {
+        ms_total,
+        ms_tokenize,
+        ms_score: ms_total - ms_tokenize,
+        logits: scores.map(({ logit }) => logit),
+      };
     },
   };
 }

@@ -20,6 +20,11 @@ export function loadTokenizer(folder) {
 export function encode(tokenizer, pairs) {
   return tokenizer(
     pairs.map(([query]) => query),
-    { text_pair: pairs.map(([, document]) => document), padding: false, truncation: true, return_tensor: false },
+    {
+      text_pair: pairs.map(([, document]) => document),
+      padding: false,
+      truncation: true,
+      return_tensor: false,
+    },
   );
 }

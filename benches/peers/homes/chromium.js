@@ -5,11 +5,22 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { chromium } from "playwright-core";
 
-export const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+export const TYPES = {
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
 export const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-  "--disable-background-networking", "--disable-component-update",
-  "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-sync",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-background-timer-throttling",
+  "--disable-renderer-backgrounding",
   "--disable-backgrounding-occluded-windows",
 ];
 const PAGE = `<!doctype html><meta charset="utf-8"><title>peer</title>
@@ -26,7 +37,9 @@ window.answer = serve();
 
 /** `folders` maps the first part of a URL's path to a folder. */
 export async function chromiumHome(executablePath, folders) {
-  const server = createServer((request, response) => respond(new URL(request.url, "http://peer").pathname, folders, response));
+  const server = createServer((request, response) =>
+    respond(new URL(request.url, "http://peer").pathname, folders, response),
+  );
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
   const context = await browser.newContext();

@@ -1,6 +1,6 @@
 // CPU time of a child, all threads: what a run costs even where other programs share the cores.
 
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Milliseconds so far; undefined where the system does not tell. */
 function spent(pid) {

@@ -15,7 +15,8 @@ export function nativeHome(executable) {
         if (error) reject(new Error(error));
         else resolve(answer);
       });
-      const fail = (why) => waiting.splice(0).forEach(({ reject }) => reject(new Error(`${executable}: ${why}`)));
+      const fail = (why) =>
+        waiting.splice(0).forEach(({ reject }) => reject(new Error(`${executable}: ${why}`)));
       child.on("error", (error) => fail(error.message));
       child.on("exit", (code) => fail(`ended with ${code}`));
       const send = (request) =>

@@ -11,7 +11,9 @@ export function nodeHome() {
     async open() {
       const child = fork(self, ["--serve"]);
       let settle;
-      child.on("message", ({ error, ...answer }) => (error ? settle.reject(new Error(error)) : settle.resolve(answer)));
+      child.on("message", ({ error, ...answer }) =>
+        error ? settle.reject(new Error(error)) : settle.resolve(answer),
+      );
       child.on("exit", (code) => settle?.reject(new Error(`the peer's process ended with ${code}`)));
       const send = (request) =>
         new Promise((resolve, reject) => {
