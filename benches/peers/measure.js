@@ -9,35 +9,35 @@ export function median(values) {
 const WARM_UP_MS = 6000;
 
 /**
- * Times `seats` (a peer and its open home) on a workload. Returns, for each peer, one sample a
+ * Times `entries` (a peer and its open runtime) on a workload. Returns, for each peer, one sample per
  * list and round: {list, round, ms_total, ms_tokenize, ms_score, ms_cpu where known}, and the logits of each list.
  */
-export async function measure(seats, workload, rounds) {
+export async function measure(entries, workload, rounds) {
   const lists = workload.lists();
-  const found = seats.map(({ peer }) => ({ peer, samples: [], logits: [] }));
+  const found = entries.map(({ peer }) => ({ peer, samples: [], logits: [] }));
 
-  for (const [index, seat] of seats.entries()) {
-    const { home } = seat;
-    await home.send({ op: "prepare", pairs: lists[0] });
-    // Engines of JavaScript compile again as they run: WebAssembly is slow for its first seconds.
-    const until = performance.now() + (seat.warm || seat.peer.group === "native" ? 0 : WARM_UP_MS);
-    do await home.send({ op: "run" });
+  for (const [index, entry] of entries.entries()) {
+    const { runtime } = entry;
+    await runtime.send({ op: "prepare", pairs: lists[0] });
+    // JavaScript engines optimize WebAssembly while it runs, so that it is slow in its first seconds.
+    const until = performance.now() + (entry.warm || entry.peer.group === "native" ? 0 : WARM_UP_MS);
+    do await runtime.send({ op: "run" });
     while (performance.now() < until);
-    seat.warm = true;
+    entry.warm = true;
     // Every second pair of the first list: all its lengths at half the cost.
     const sample = lists[0].length > 40 ? lists[0].filter((_, i) => i % 2) : lists[0];
-    found[index].batch = (await home.send({ op: "tune", pairs: sample })).batch;
+    found[index].batch = (await runtime.send({ op: "tune", pairs: sample })).batch;
   }
 
   for (let round = 0; round < (workload.once ? 1 : rounds); round++) {
     for (const [list, pairs] of lists.entries()) {
-      for (let turn = 0; turn < seats.length; turn++) {
-        // Another peer begins each time, so that none always follows the same one.
-        const index = (turn + round + list) % seats.length;
-        const { home } = seats[index];
-        await home.send({ op: "prepare", pairs });
+      for (let turn = 0; turn < entries.length; turn++) {
+        // A different peer begins each time, so that none always follows the same one.
+        const index = (turn + round + list) % entries.length;
+        const { runtime } = entries[index];
+        await runtime.send({ op: "prepare", pairs });
         for (let again = 0; again < (workload.repeat ?? 1); again++) {
-          const { logits, ...times } = await home.send({ op: "run" });
+          const { logits, ...times } = await runtime.send({ op: "run" });
           found[index].samples.push({ list, round, again, ...times });
           found[index].logits[list] = logits;
         }
@@ -47,7 +47,7 @@ export async function measure(seats, workload, rounds) {
   return found.map((one) => ({ ...one, ms: summary(one.samples) }));
 }
 
-/** Sums over the lists: of each list's median, and of its fastest turn. */
+/** Sums of each list's median and of its fastest turn. */
 function summary(samples) {
   const lists = groupByList(samples);
   const sum = (key, pick) =>
@@ -67,7 +67,7 @@ function groupByList(samples) {
   return lists;
 }
 
-/** Median, over turns that were taken side by side, of the one's time over the other's. */
+/** The median ratio of the times of turns that were taken side by side. */
 export function pairedRatio(ours, theirs, key = "ms_total") {
   const at = new Map(theirs.samples.map((s) => [`${s.list} ${s.round} ${s.again}`, s[key]]));
   return median(ours.samples.map((s) => s[key] / at.get(`${s.list} ${s.round} ${s.again}`)));

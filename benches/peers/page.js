@@ -1,6 +1,6 @@
-// A page that reranks, with crossrank in one worker and with transformers.js as documented: from
-// opening it to its first result with the model in the browser's caches, and then lists of 100
-// passages, one call each. Pages are opened in turn; medians over rounds. See README.md.
+// Times a page that reranks, with crossrank in one worker and with transformers.js as documented: from
+// its opening to its first result with the model in the browser's caches, and then lists of 100
+// passages, one call each. Pages are opened in turn, and medians over rounds are taken. See README.md.
 //
 // `node page.js --crossrank FOLDER [--rounds N] [--queries N]`: FOLDER holds node_modules with our
 // packages. With `--queries 0` only the opening is measured.
@@ -12,8 +12,8 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
-import { FLAGS, TYPES } from "./homes/chromium.js";
 import { median } from "./measure.js";
+import { FLAGS, TYPES } from "./runtimes/chromium.js";
 import { trec } from "./trec.js";
 
 const here = import.meta.dirname;

@@ -1,4 +1,4 @@
-// Who is timed, and where. Peers of one group are interleaved with each other.
+// The peers, and their runtimes. Peers of one group are interleaved with each other.
 
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -12,7 +12,7 @@ export function peers({ model, worker, installed }) {
     name,
     group: "native",
     ours: true,
-    home: "native",
+    runtime: "native",
     load: { model, threads },
     missing: existsSync(worker) ? undefined : "bench_worker is not built",
   });
@@ -20,7 +20,7 @@ export function peers({ model, worker, installed }) {
     name,
     group,
     ours: true,
-    home: group,
+    runtime: group,
     load:
       group === "node"
         ? { engine: "crossrank", module: `${installed}/node_modules/crossrank/dist/node.js`, model }
@@ -35,7 +35,7 @@ export function peers({ model, worker, installed }) {
   const ort = (name, group, packageName, batching, threads = 1) => ({
     name,
     group,
-    home: group === "chromium" ? "chromium" : "node",
+    runtime: group === "chromium" ? "chromium" : "node",
     what: BATCHING[batching],
     load: {
       engine: "onnxruntime",
@@ -64,7 +64,7 @@ export function peers({ model, worker, installed }) {
     {
       name: "transformers.js",
       group: "chromium",
-      home: "chromium",
+      runtime: "chromium",
       what: "the whole list in one call, as documented",
       load: {
         engine: "transformers",
@@ -83,7 +83,7 @@ function packageMissing(installed, file = "crossrank.wasm") {
     : `the package has no ${file}`;
 }
 
-/** What we hold ourselves to: ours / theirs, at most. */
+/** The targets: the largest ratio ours / theirs. */
 export const TARGETS = [
   ["native", "32x128", "crossrank", "onnxruntime-node plain", 0.85],
   ["native", "dl19", "crossrank", "onnxruntime-node plain", 0.48],

@@ -1,4 +1,4 @@
-// The record of a run, for machines and for people.
+// Writes the record of a run, for machines and for people.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ function finder(results) {
       ?.peers.find(({ peer }) => peer.name === name);
 }
 
-/** The times' ratio: totals over totals, so that a long list weighs what it costs. */
+/** The ratio of the total times, so that long lists have their weight. */
 const share = (ours, theirs, key = "ms_total") =>
   ours && theirs ? ours.ms[key] / theirs.ms[key] : undefined;
 
@@ -50,8 +50,8 @@ export function markdown({ about, results }) {
       `Peers: ${Object.entries(about.packages)
         .map(([name, version]) => `${name} ${version}`)
         .join(", ")}. ` +
-      "One thread unless said, all graph optimisations, warmed, interleaved. Milliseconds: the sum over the workload's " +
-      "lists of each list's median. `CPU` is the process's CPU time, steady where other programs share the cores. `score` and `tokenise` are the two parts of `total`. " +
+      "One thread unless said, all graph optimizations, warmed, interleaved. Milliseconds: the sum over the workload's " +
+      "lists of each list's median. `CPU` is the process's CPU time, steady where other programs share the cores. `score` and `tokenize` are the two parts of `total`. " +
       "Ratios are ours / theirs; `paired` is the median over turns taken side by side.",
     "",
   );
@@ -69,7 +69,7 @@ export function markdown({ about, results }) {
       "paired",
       "max Δ logit",
     ]);
-    const head = ["peer", "batch", "total", "tokenise", "score", "fastest total", "CPU", ...columns];
+    const head = ["peer", "batch", "total", "tokenize", "score", "fastest total", "CPU", ...columns];
     lines.push(`| ${head.join(" | ")} |`, `|${head.map(() => "---").join("|")}|`);
     for (const one of peers) {
       const cells = [
@@ -107,7 +107,7 @@ export function markdown({ about, results }) {
   lines.push(
     "## Targets",
     "",
-    "| home | work | ours | theirs | at most | measured | |",
+    "| runtime | work | ours | theirs | at most | measured | |",
     "|---|---|---|---|---|---|---|",
   );
   for (const t of targets(results)) {

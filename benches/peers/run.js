@@ -6,12 +6,12 @@ import { cpus, loadavg, release, tmpdir, type } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { loadTokenizer } from "./engines/tokenizer.js";
-import { chromiumHome } from "./homes/chromium.js";
-import { nativeHome } from "./homes/native.js";
-import { nodeHome } from "./homes/node.js";
 import { measure } from "./measure.js";
 import { peers as allPeers } from "./peers.js";
 import { write } from "./report.js";
+import { chromiumRuntime } from "./runtimes/chromium.js";
+import { nativeRuntime } from "./runtimes/native.js";
+import { nodeRuntime } from "./runtimes/node.js";
 import { workloads as allWorkloads } from "./workloads.js";
 
 const here = import.meta.dirname;
@@ -73,8 +73,8 @@ function commit() {
 }
 
 /**
- * Whether `--only` leaves a home, a work or a peer in. A word that is a home or a work names that,
- * and any other a part of peers' names; several of one kind widen, two kinds narrow.
+ * Whether `--only` selects a runtime, a work or a peer. A word that is not the name of a runtime or a work
+ * is a part of peers' names. Words of one kind widen the selection, and words of two kinds narrow it.
  */
 function keep(kind, name) {
   const mine = options.only.filter((word) => kindOf(word) === kind);
@@ -82,7 +82,7 @@ function keep(kind, name) {
 }
 
 function kindOf(word) {
-  return groups.includes(word) ? "home" : loadNames.includes(word) ? "work" : "peer";
+  return groups.includes(word) ? "runtime" : loadNames.includes(word) ? "work" : "peer";
 }
 
 const loadBefore = loadavg()[0];
@@ -106,51 +106,51 @@ const loadNames = loads.map((w) => w.name);
 for (const word of options.only) {
   if (kindOf(word) === "peer" && !peerNames.some((name) => name.includes(word))) {
     throw new Error(
-      `--only ${word}: no such home, work or peer. Homes: ${groups.join(", ")}; work: ${loadNames.join(", ")}; peers: ${[...new Set(peerNames)].join(", ")}`,
+      `--only ${word}: no such runtime, work or peer. Runtimes: ${groups.join(", ")}; work: ${loadNames.join(", ")}; peers: ${[...new Set(peerNames)].join(", ")}`,
     );
   }
 }
-const chosen = usable.filter((p) => keep("home", p.group) && keep("peer", p.name));
+const chosen = usable.filter((p) => keep("runtime", p.group) && keep("peer", p.name));
 const work = loads.filter((w) => keep("work", w.name));
 
-const homes = { node: nodeHome(), native: nativeHome(options.worker) };
+const runtimes = { node: nodeRuntime(), native: nativeRuntime(options.worker) };
 const results = [];
 let chromium;
 let failure;
 try {
   for (const group of groups.filter((g) => chosen.some((p) => p.group === g))) {
-    const seats = [];
+    const entries = [];
     for (const peer of chosen.filter((p) => p.group === group)) {
-      if (peer.home === "chromium" && !homes.chromium) {
-        homes.chromium = await chromiumHome(options.chromium, {
+      if (peer.runtime === "chromium" && !runtimes.chromium) {
+        runtimes.chromium = await chromiumRuntime(options.chromium, {
           peers: here,
           packages: join(here, "node_modules"),
           models: resolve(options.model, ".."),
           crossrank: installed && join(installed, "node_modules/crossrank"),
         });
-        chromium = homes.chromium.version;
+        chromium = runtimes.chromium.version;
       }
-      const home = await homes[peer.home].open();
-      await home.send({ op: "load", ...peer.load });
-      seats.push({ peer, home });
+      const runtime = await runtimes[peer.runtime].open();
+      await runtime.send({ op: "load", ...peer.load });
+      entries.push({ peer, runtime });
     }
     for (const workload of work) {
-      const seated = seats.filter(({ peer }) => !peer.only || peer.only === workload.name);
-      if (!seated.length) continue;
+      const participants = entries.filter(({ peer }) => !peer.only || peer.only === workload.name);
+      if (!participants.length) continue;
       console.error(`${group}, ${workload.name} ...`);
       const rounds = workload.once ? 1 : Number(options.rounds);
       const lists = workload.lists();
       const pairs = lists.reduce((sum, list) => sum + list.length, 0);
-      const peers = await measure(seated, { ...workload, lists: () => lists }, rounds);
+      const peers = await measure(participants, { ...workload, lists: () => lists }, rounds);
       results.push({ group, workload: workload.name, lists: lists.length, pairs, rounds, peers });
     }
-    for (const { home } of seats) await home.close();
+    for (const { runtime } of entries) await runtime.close();
   }
 } catch (error) {
-  // What was measured before is still written.
+  // Earlier measurements are still written.
   failure = error;
 } finally {
-  for (const home of Object.values(homes)) await home.close();
+  for (const runtime of Object.values(runtimes)) await runtime.close();
   if (installed) rmSync(installed, { recursive: true, force: true });
 }
 
@@ -177,7 +177,7 @@ console.log(text);
 console.log(files.join("\n"));
 if (failure) throw failure;
 
-/** The widest vector instructions, which decide what int8 costs. */
+/** The vector instructions that decide the speed of int8 products. */
 function vector() {
   if (!existsSync("/proc/cpuinfo")) return "";
   const flags = readFileSync("/proc/cpuinfo", "utf8");

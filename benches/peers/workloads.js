@@ -1,4 +1,4 @@
-// What is timed. A workload is a name and lists of [query, document] pairs; one list is one call.
+// The workloads. Each has a name and lists of [query, document] pairs; one list is one call.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -66,7 +66,7 @@ export function workloads(tokenizer, { root, evalDir, queries }) {
     { name: "shipped", lists: () => shipped(root) },
   ];
   const folder = evalDir && join(evalDir, "trec-dl-19");
-  // Its lists are samples of their own, so each is timed once.
+  // Each list is a sample of its own, and so is timed once.
   if (folder && existsSync(folder))
     all.push({ name: "dl19", lists: () => trec(folder, queries), once: true });
   return all;

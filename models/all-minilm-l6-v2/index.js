@@ -1,5 +1,5 @@
 // The model's files, with what is needed to check them. `new URL` stands in the form that
-// bundlers recognise, so that they keep the files.
+// bundlers recognize, so that they keep the files.
 
 export const name = "crossrank-all-minilm-l6-v2";
 

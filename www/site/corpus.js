@@ -1,4 +1,4 @@
-// Documents to search: the corpus file, and texts of the visitor's own.
+// The documents to search: those of the corpus file, or the visitor's own.
 
 import { fromBytes } from "./vectors.js";
 
@@ -27,7 +27,7 @@ export function documentsOf({ base, pages }) {
   );
 }
 
-/** Texts, each cut into passages at its empty lines. A line like "# Heading" names what follows. */
+/** Cuts texts into passages at empty lines. A line like "# Heading" names the passages after it. */
 export function ownDocuments(texts) {
   return texts.flatMap(({ name, text }) => {
     const documents = [];

@@ -1,7 +1,7 @@
 /** The element with an id. */
 export const $ = (id) => document.getElementById(id);
 
-/** An element with attributes and children; a child that is false or undefined is left out. */
+/** An element with attributes and children. Children that are false or undefined are left out. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

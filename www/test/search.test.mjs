@@ -76,7 +76,7 @@ test("vector and hybrid search find what full text does not, and each is reranke
 test("typing quickly leaves only the last question's results", async () => {
   const { page, complaints } = await visit(site, "/?q=what+is+a+trait");
   await reranked(page);
-  // Each pause is long enough for a search to begin, and too short for a hundred passages.
+  // Each pause is long enough for a search to begin, but too short for a hundred passages.
   await page.evaluate(async () => {
     const field = document.getElementById("query");
     const list = document.getElementById("reranked");
@@ -99,12 +99,12 @@ test("typing quickly leaves only the last question's results", async () => {
   await page.close();
 });
 
-test("own documents are searched, by keyboard alone, and the corpus comes back", async () => {
+test("the visitor's documents are searched with the keyboard only, and the corpus comes back", async () => {
   const { page, complaints } = await visit(site, "/?q=");
   const { keyboard } = page;
   const focused = () =>
     page.evaluate(() => document.activeElement.id || document.activeElement.closest("[id]")?.id);
-  /** Presses Tab until an element has the focus, which must show. */
+  /** Presses Tab until an element has the focus, which must be visible. */
   async function tabTo(id) {
     for (let i = 0; i < 40; i++) {
       await keyboard.press("Tab");
@@ -159,7 +159,7 @@ test("own documents are searched, by keyboard alone, and the corpus comes back",
   await page.close();
 });
 
-test("what the browser complains of is noticed", async () => {
+test("complaints of the browser are noticed", async () => {
   const { page, complaints } = await visit(site);
   await page.evaluate(() => {
     const script = document.createElement("script");
@@ -204,7 +204,7 @@ test("after the first visit the page searches and reranks without a network", as
   }
 });
 
-test("where the model cannot be loaded, the first stage stays and the page says why", async () => {
+test("if the model cannot be loaded, the first stage stays and the page says why", async () => {
   const away = await start();
   try {
     const page = await away.browser.newPage();

@@ -11,11 +11,11 @@ export async function load({ module, model, wasm }) {
       pairs = given;
     },
     async run() {
-      // `encode` gives tokenising alone; `score` has no seam between the two.
+      // `encode` only tokenizes; `score` does not separate the two.
       const tokenizing = performance.now();
       for (const [query, document] of pairs) await reranker.encode(query, document);
       const start = performance.now();
-      // Cut, as the others do.
+      // Cut, as with the others.
       const scores = await reranker.score(pairs, { longDocuments: "truncate" });
       const end = performance.now();
       const ms_total = end - start;

@@ -40,7 +40,7 @@ export async function load({ package: name, model, threads, batching, assets }) 
   }
 
   return {
-    /** Chooses the batch size that is fastest on these pairs, where the style leaves it open. */
+    /** Chooses the batch size that is fastest on these pairs, if the style leaves it open. */
     async tune(sample) {
       if (!sorted) return { batch: size };
       const encoding = encode(tokenizer, sample);

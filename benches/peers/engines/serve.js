@@ -1,4 +1,4 @@
-// One engine behind four requests; every home speaks them.
+// One engine behind four requests, which every runtime answers.
 //
 //   {op: "load", engine, ...options} -> {}
 //   {op: "tune", pairs}              -> {batch}

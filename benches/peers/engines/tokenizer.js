@@ -1,4 +1,4 @@
-// The tokenizer that JavaScript users of ONNX Runtime take: transformers.js's.
+// The tokenizer of transformers.js, which JavaScript users of ONNX Runtime use.
 
 import { AutoTokenizer, env } from "@huggingface/transformers";
 

@@ -36,7 +36,7 @@ window.answer = serve();
 </script>`;
 
 /** `folders` maps the first part of a URL's path to a folder. */
-export async function chromiumHome(executablePath, folders) {
+export async function chromiumRuntime(executablePath, folders) {
   const server = createServer((request, response) =>
     respond(new URL(request.url, "http://peer").pathname, folders, response),
   );

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { withCpuTime } from "./cpu.js";
 
-export function nativeHome(executable) {
+export function nativeRuntime(executable) {
   return {
     async open() {
       const child = spawn(executable, { stdio: ["pipe", "pipe", "inherit"] });

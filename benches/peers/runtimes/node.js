@@ -6,7 +6,7 @@ import { withCpuTime } from "./cpu.js";
 
 const self = fileURLToPath(import.meta.url);
 
-export function nodeHome() {
+export function nodeRuntime() {
   return {
     async open() {
       const child = fork(self, ["--serve"]);

@@ -1,8 +1,8 @@
-// CPU time of a child, all threads: what a run costs even where other programs share the cores.
+// The CPU time of all threads of a child: the cost of a run even if other programs share the cores.
 
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Milliseconds so far; undefined where the system does not tell. */
+/** Milliseconds so far; undefined if the system does not report it. */
 function spent(pid) {
   try {
     const tasks = `/proc/${pid}/task`;
