@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds pkg/dist: WebAssembly from the Rust core, its bindings, and the TypeScript sources.
-# `build.sh [VARIANT]`: simd128 (the default) and relaxed-simd, which run BERT encoders; general,
-# which adds crossrank-general.wasm for other models; edge and edge-relaxed-simd, which have the
-# server's routes; gpu, which computes by WebGPU.
+# `build.sh [VARIANT]`: simd128 (the default) and relaxed-simd run BERT encoders; general makes
+# crossrank-general.wasm for other models; edge and edge-relaxed-simd have the server's routes; gpu
+# computes by WebGPU.
 #
 # Steps whose input has not changed are skipped.
 set -euo pipefail

@@ -1,13 +1,13 @@
-// The suite on a page or in a worker.
+// Runs the suites on a page or in a worker.
 
 import * as crossrank from "crossrank";
 import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
-import { runAll } from "./suite.mjs";
+import { runAll } from "./reranker-suite.mjs";
 
 const read = async (name) => (await fetch(new URL(name, import.meta.url))).json();
 
-/** Every worker that is started from now on. */
+/** The list of the workers that are started from now on. */
 function startedWorkers() {
   const started = [];
   const { Worker } = globalThis;
@@ -20,7 +20,7 @@ function startedWorkers() {
   return started;
 }
 
-/** The suite on this thread, with the models in a number of workers, and where stub and hub are. */
+/** Runs the suites on this thread, with the models in a number of workers. */
 export async function runHere(report, { stub, hub }, workers) {
   const [golden, bits] = await Promise.all([read("golden.json"), read("logit-bits.json")]);
   const embedding = {
@@ -58,9 +58,9 @@ export async function runHere(report, { stub, hub }, workers) {
   return runAll(context, report);
 }
 
-/** The suite in a dedicated module worker. */
+/** Runs the suites in a dedicated module worker. */
 export function runInWorker(report, origins) {
-  const place = `/worker/worker.mjs#${encodeURIComponent(JSON.stringify(origins))}`;
+  const place = `/worker/suite-worker.mjs#${encodeURIComponent(JSON.stringify(origins))}`;
   const worker = new Worker(place, { type: "module" });
   return new Promise((resolve, reject) => {
     worker.onerror = (event) => reject(new Error(`worker: ${event.message}`));

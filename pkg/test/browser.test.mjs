@@ -1,12 +1,12 @@
-// The suite in Chromium and in Firefox: on a page, with the models in workers or not, and in a
-// dedicated worker. CROSSRANK_PROJECT is the test project; this file itself runs from the source
-// tree, where puppeteer-core is installed.
+// The suites in Chromium and in Firefox: on a page, with and without workers, and in a dedicated worker.
+// CROSSRANK_PROJECT is the test project. This file itself runs from the source tree, in which
+// puppeteer-core is installed.
 
 import { after, before, test } from "node:test";
 import { launch } from "./browsers.mjs";
-import { tinyHub } from "./hub.mjs";
+import { tinyHub } from "./hub-server.mjs";
 import { serve } from "./server.mjs";
-import { startStub } from "./stub.mjs";
+import { startStub } from "./service-stub.mjs";
 
 let server;
 let stub;

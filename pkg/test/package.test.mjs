@@ -1,4 +1,5 @@
-// The packed packages: what is in them, what importing does, and what happens without a model.
+// The packed packages: their files, the effects of importing them, and errors without a model. Also units
+// of the package with fakes.
 // Runs from the source tree, on the test project (CROSSRANK_PROJECT) and on one without the model
 // package (CROSSRANK_BARE_PROJECT).
 
@@ -16,10 +17,10 @@ const project = process.env.CROSSRANK_PROJECT;
 const bare = process.env.CROSSRANK_BARE_PROJECT;
 const installed = (name) => join(project, "node_modules", name);
 const dist = (name) => import(pathToFileURL(join(installed("crossrank"), `dist/${name}.js`)));
-/** The files that each package holds. What is not in this list is not published. */
+/** The files of each package. No other file may be published. */
 const contents = JSON.parse(readFileSync(new URL("contents.json", import.meta.url)));
 
-/** Runs a module in a folder with a node of its own and gives what it prints. */
+/** Runs a module in a folder in another node process, and gives its output. */
 function runModule(folder, code) {
   const options = { cwd: folder, encoding: "utf8" };
   return execFileSync(process.execPath, ["--input-type=module", "-e", code], options).trim();
@@ -30,7 +31,7 @@ for (const [name, keys] of [
   ["crossrank-minilm-l6-en", KEYS],
   ["crossrank-all-minilm-l6-v2", [...KEYS, "pooling"].sort()],
 ]) {
-  test(`${name} describes its files rightly`, async () => {
+  test(`${name} describes its files correctly`, async () => {
     const model = await import(pathToFileURL(join(installed(name), "index.js")));
     assert.equal(model.name, name);
     assert.deepEqual(Object.keys(model.files).sort(), keys);
@@ -43,7 +44,7 @@ for (const [name, keys] of [
 }
 
 for (const [name, listed] of Object.entries(contents)) {
-  test(`${name} holds the files of contents.json and needs no other package`, () => {
+  test(`${name} has the files of contents.json and needs no other package`, () => {
     const entries = readdirSync(installed(name), { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     const paths = files.map((entry) => relative(installed(name), join(entry.parentPath, entry.name)));
@@ -52,7 +53,7 @@ for (const [name, listed] of Object.entries(contents)) {
     assert.equal(dependencies, undefined);
   });
 
-  test(`${name} is as publint wants it`, async () => {
+  test(`${name} passes publint`, async () => {
     const { messages, pkg } = await publint({ pkgDir: installed(name), pack: false, strict: true });
     assert.deepEqual(
       messages.map((message) => formatMessage(message, pkg)),
@@ -115,7 +116,7 @@ test("a remote reranker touches no WebAssembly and needs no model package", () =
      const { Reranker } = await import("crossrank");
      const fetch = async (url) => {
        console.log(url.href);
-       // Not a Response, because node compiles WebAssembly for that.
+       // Not a Response, because node compiles WebAssembly to make one.
        const text = async () => '{ "results": [{ "index": 0, "relevance_score": 0.5 }] }';
        return { ok: true, status: 200, headers: new Map(), text };
      };
@@ -127,7 +128,7 @@ test("a remote reranker touches no WebAssembly and needs no model package", () =
   assert.equal(printed, `https://api.example.com/v2/rerank\n${place}`);
 });
 
-test("an aborted remote call leaves nothing that keeps node running", () => {
+test("an aborted remote call does not keep node running", () => {
   const start = performance.now();
   const printed = runModule(
     bare,
@@ -161,7 +162,7 @@ test("without the model packages, calls reject with model-not-installed", () => 
   assert.equal(printed.split("\n").length, 2);
 });
 
-test("data: URLs hold what fetch takes them for", async () => {
+test("data: URLs are decoded as by fetch", async () => {
   const { request } = await dist("io/fetch");
   const bytes = async (response) => [...new Uint8Array(await (await response).arrayBuffer())];
   for (const content of [

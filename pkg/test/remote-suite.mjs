@@ -1,9 +1,9 @@
-// Tests of Reranker.remote and Reranker.withFallback against the stub of stub.mjs.
+// The tests of Reranker.remote and Reranker.withFallback, against the service of service-stub.mjs.
 //
-// context: { crossrank, model, stub, remote } - the stub's origin, and the files of
-// tests/data/remote by name.
+// The context: { crossrank, model, stub, remote }, with the stub's origin and the files of
+// tests/data/remote by their names.
 
-import { equal, ok, rejection } from "./checks.mjs";
+import { equal, ok, rejection } from "./assertions.mjs";
 
 export function remoteTests({ crossrank, model, stub, remote }) {
   const { Reranker, CrossrankError } = crossrank;
@@ -12,7 +12,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
   const { query, documents, apiKey } = cohere;
   const quick = { ...failures.options };
 
-  /** A service that answers with the steps, and what it was asked so far. */
+  /** A service that answers with the steps, and the requests that it received so far. */
   async function service(...steps) {
     const init = { method: "POST", body: JSON.stringify(steps) };
     const url = `${stub}/${await (await fetch(`${stub}/script`, init)).text()}`;
@@ -22,7 +22,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
   const remoteOf = ({ api, model }, url, more = {}) =>
     Reranker.remote({ url, api, apiKey, model: model ?? undefined, ...quick, ...more });
 
-  /** A reranker by a service of Cohere's API, and the service. */
+  /** A reranker that asks a service with Cohere's API, and the service. */
   async function cohereWith(steps, more) {
     const { url, log } = await service(...steps);
     return { reranker: remoteOf(cohere, url, more), log };
@@ -108,13 +108,13 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ]),
     ),
 
-    async "remote: waits twice as long each time, up to 8 s, half of it by chance"() {
+    async "remote: the delay doubles each time, up to 8 s, and half of it is random"() {
       const { setTimeout } = globalThis;
       const { random } = Math;
       const fetch = () => Promise.reject(new TypeError("no network"));
       const check = async (chance, expected) => {
         const seen = [];
-        // The platform sets timers of its own, which stay as they are.
+        // The platform sets timers of its own, which are left alone.
         globalThis.setTimeout = (call, ms, ...more) => {
           const ours = expected.includes(ms);
           if (ours) seen.push(ms);
@@ -136,7 +136,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
 
     async "remote: an aborted call settles at once, with the reason"() {
       const reason = new Error("enough");
-      // Under way, before the next try, and with a fetch that knows no signals.
+      // During a request, before a retry, and with a fetch that ignores signals.
       const deaf = () => new Promise(() => {});
       for (const [step, more] of [[{ hang: true }], [busy], [good, { fetch: deaf }]]) {
         const { reranker, log } = await cohereWith([step], { timeout: 60_000, ...more });
@@ -191,7 +191,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       equal((await log()).length, 4, "pairs of one query are asked for together");
     },
 
-    async "remote: asks nothing for empty lists"() {
+    async "remote: sends no request for empty lists"() {
       const { reranker, log } = await cohereWith([good]);
       equal((await reranker.rerank(query, [])).results, []);
       equal(await reranker.rerankBatch([], []), []);
@@ -199,7 +199,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       equal(await log(), []);
     },
 
-    async "remote: splits lists over the API's limit, which changes no score"() {
+    async "remote: splits lists over the API's limit, without changing a score"() {
       for (const [api, count, more, sizes] of [
         [remote.tei, 70, {}, [6, 32, 32]],
         [remote.tei, 7, { maxDocuments: 3 }, [1, 3, 3]],
@@ -228,7 +228,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ok((await log()).length < 100, "lists were asked for after a failure");
     },
 
-    async "remote: takes plain output for logits where told so"() {
+    async "remote: takes plain output as logits if told so"() {
       const { url } = await service({ numbers: "cohere" });
       const { results } = await remoteOf(cohere, url, { rawScores: true }).rerank("q", ["-2", "3"]);
       places(results, [
@@ -237,7 +237,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ]);
     },
 
-    async "remote: scores of 0 and 1 have infinite log odds and a place"() {
+    async "remote: scores of 0 and 1 have infinite log odds and are ranked"() {
       const { url } = await service({ numbers: "cohere" });
       const { results } = await remoteOf(cohere, url).rerank("q", ["0", "0.5", "1"]);
       ok(results[0].index === 2 && results[0].logit === Infinity, "1 is first");
@@ -245,7 +245,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ok(results[2].index === 0 && results[2].logit === -Infinity, "0 is last");
     },
 
-    async "remote: appends the API's path, but to no address of a rerank route"() {
+    async "remote: appends the API's path, unless the address is that of a rerank route"() {
       const { url, log } = await service(good);
       for (const base of [url, `${url}/`, new URL(`${url}/proxy/`), `${url}/my/rerank?key=k`]) {
         await remoteOf(cohere, base).rerank(query, documents);
@@ -263,7 +263,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       equal((await log())[0].authorization, undefined);
     },
 
-    async "remote: refuses options that cannot work, without the key"() {
+    async "remote: refuses invalid options, without quoting the key"() {
       const fine = { url: stub, api: "cohere", model: "m", apiKey };
       for (const [change, says] of [
         [{ api: "coher" }, "cohere, jina, voyage, tei"],
@@ -304,7 +304,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       await rejects("disposed", () => reranker.score([[query, "text"]]));
     },
 
-    async "fallback: the primary answers alone where it can"() {
+    async "fallback: if the primary answers, the secondary is not asked"() {
       const { reranker } = await cohereWith([good]);
       const never = () => {
         throw new Error("the secondary was loaded");
@@ -315,7 +315,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       await rejects("invalid-argument", () => both.rerank("", documents), "query");
     },
 
-    async "fallback: from a service to a local model, and the ranking says why"() {
+    async "fallback: from a service to a local model, and the ranking gives the reason"() {
       const { reranker, log } = await cohereWith([{ status: 500, body: {} }], { retries: 0 });
       let loads = 0;
       const local = await Reranker.load({ model });
@@ -336,7 +336,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       await rejects("disposed", () => local.rerank(query, documents));
     },
 
-    async "fallback: from a local model that does not load to a service; loading is tried again"() {
+    async "fallback: from a local model that fails to load to a service; the next call loads again"() {
       const { reranker } = await cohereWith([good]);
       let loads = 0;
       const load = () => {
@@ -352,7 +352,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       equal(loads, 3);
     },
 
-    async "fallback: where both fail, the error names both; an abort is no failure"() {
+    async "fallback: if both fail, the error names both; an abort is not a failure"() {
       const down = await cohereWith([{ status: 500, body: { message: "down" } }], { retries: 0 });
       const shut = await cohereWith([{ status: 401, body: { message: "shut" } }]);
       const both = Reranker.withFallback(down.reranker, shut.reranker);
@@ -370,7 +370,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       equal(loads, 0, "loads of the secondary");
     },
 
-    async "fallback: refuses what is no reranker"() {
+    async "fallback: refuses anything but rerankers"() {
       const { reranker } = await cohereWith([good]);
       await rejects("invalid-argument", () => Reranker.withFallback(reranker, null), "given null");
       const both = Reranker.withFallback(() => 7, reranker);
@@ -379,7 +379,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
   };
 }
 
-/** The places agree; numbers to 12 digits, because an exponential's last one is the platform's. */
+/** The rankings are equal. Numbers are compared to 12 digits, because platforms differ in `exp`. */
 function places(results, expected) {
   equal(
     results.map((r) => r.index),

@@ -1,5 +1,5 @@
-// The remote reranker against `crossrank serve`, whose program CROSSRANK_SERVE names: the scores
-// are those of the same model here. Runs inside the test project, as node.test.mjs.
+// The remote reranker against `crossrank serve`: its scores are those of the same model here.
+// CROSSRANK_SERVE names the program. Runs inside the test project.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -48,7 +48,7 @@ test("remote, against crossrank serve", { skip }, async (t) => {
       );
       results.forEach(({ score, logit }, i) => {
         const same = expected.results[i];
-        // TEI gives the logit, the others the score; each is one number of single precision.
+        // TEI gives the logit and the others the score, each as one single-precision number.
         if (api === "tei") assert.equal(Math.fround(logit), same.logit);
         else assert.equal(Math.fround(score), same.score);
         assert.ok(Math.abs(score - same.score) < 1e-6);

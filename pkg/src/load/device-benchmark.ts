@@ -1,4 +1,4 @@
-// Compares a GPU with the CPU on the job of src/devices/trial.rs.
+// Compares a GPU with the CPU. src/devices uses the same job and the same limits.
 
 import { withTimeout } from "../core/abort.js";
 import type { Backend, Job, RunControl } from "../core/backend.js";

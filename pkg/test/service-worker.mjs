@@ -1,5 +1,5 @@
-// A service worker that keeps a page's own HTML and JavaScript, as an app would that works
-// offline. The WebAssembly file and the model's files are left to the package.
+// A service worker that keeps a page's own HTML and JavaScript, as in an app that works offline. The
+// package keeps the WebAssembly file and the model's files.
 
 const isShell = (url) => /\.(html|m?js)$/.test(new URL(url).pathname);
 

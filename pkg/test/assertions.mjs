@@ -1,6 +1,6 @@
-// What the suites check with. They know nothing of a test runner.
+// The assertions of the suites, which know no test runner.
 
-/** What the call throws or rejects with. */
+/** The error that the call throws or rejects with. */
 export async function rejection(call) {
   let value;
   try {

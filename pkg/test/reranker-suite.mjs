@@ -1,19 +1,23 @@
-// The tests that hold wherever the package runs: node, a page, a worker. It knows nothing of a
-// test runner: `tests(context)` gives named functions, and each of them runs them in order.
+// The tests of rerankers that hold wherever the package runs: in node, on a page, in a worker. They know
+// no test runner: `tests(context)` gives named functions, and each platform runs them in order.
 //
-// context: { crossrank, model, golden, bits, embedding, stub, hub, tiny, remote, workers, startedWorkers,
-// prepared, general } - the package, the model package, the pairs of golden.json, the bits of the logits that the
-// native build gives for them, the same three of the embedder, what remote-suite.mjs and hub-suite.mjs need, the number
-// of workers that models are loaded with, a function that gives the list of the workers that are
-// started from then on, the model prepared ({ url, bytes }), and a model that is no BERT encoder:
-// { folder, small, expected }, with the URL of the WebAssembly file that is too small for it.
+// The context:
+// - crossrank, model: the package and the model package
+// - golden, bits: the pairs of golden.json, and the bits of the native build's logits for them
+// - embedding: the same three for the embedder
+// - stub, hub, tiny, remote: see remote-suite.mjs and hub-suite.mjs
+// - workers: the number of workers to load models with
+// - startedWorkers: a function that gives the list of the workers that are started from then on
+// - prepared: the model as a prepared one, { url, bytes }
+// - general: a model that is not a BERT encoder, { folder, small, expected }, with the URL of the
+//   WebAssembly file that is too small for it
 
-import { bytesOf, equal, ok, rejection } from "./checks.mjs";
+import { bytesOf, equal, ok, rejection } from "./assertions.mjs";
 import { controlTests } from "./control-suite.mjs";
 import { embedderTests } from "./embedder-suite.mjs";
 import { hubTests } from "./hub-suite.mjs";
+import { exhaust, withMemory } from "./memory-trap.mjs";
 import { remoteTests } from "./remote-suite.mjs";
-import { exhaust, withMemory } from "./trap.mjs";
 
 export function tests(context) {
   const { crossrank, model, golden, bits, workers, prepared, general } = context;
@@ -31,7 +35,7 @@ export function tests(context) {
   /** The call rejects with the code, and the same reranker still gives the same answer. */
   async function rejects(code, call, message = /./) {
     const error = await rejection(call);
-    ok(error instanceof CrossrankError, `${error} is no CrossrankError`);
+    ok(error instanceof CrossrankError, `${error} is not a CrossrankError`);
     equal(error.code, code);
     ok(message.test(error.message), `"${error.message}" does not match ${message}`);
     equal(await reranker.rerank(query, documents), firstRanking);
@@ -87,7 +91,7 @@ export function tests(context) {
       });
     },
 
-    async "puts the best document first and hands back the caller's objects"() {
+    async "puts the best document first and returns the caller's objects"() {
       const objects = documents.map((text, id) => ({ id, text }));
       const { results, queryTruncated } = await reranker.rerank(query, objects, 2);
       equal(results.length, 2);
@@ -111,13 +115,13 @@ export function tests(context) {
       equal(await reranker.rerankBatch([], []), []);
     },
 
-    async "says that a long document was cut"() {
+    async "reports that a long document was cut"() {
       const long = ["database ".repeat(1000)];
       const { results } = await reranker.rerank(query, long, 1, { longDocuments: "truncate" });
       equal(results[0].truncated, true);
     },
 
-    async "reranks a batch as one by one"() {
+    async "reranks a batch like one list after another"() {
       const lists = [documents, documents.slice(1)];
       const batch = await reranker.rerankBatch([query, "what is SQL"], lists, 1);
       equal(batch[0], await reranker.rerank(query, lists[0], 1));
@@ -140,7 +144,7 @@ export function tests(context) {
       ]),
     ),
 
-    async "refuses documents that are no texts"() {
+    async "refuses documents that are not texts"() {
       for (const bad of [null, undefined, 7, {}, { text: 1 }]) {
         const list = [documents[0], bad];
         await rejects("invalid-argument", () => reranker.rerank(query, list), /document 1/);
@@ -155,7 +159,7 @@ export function tests(context) {
       );
     },
 
-    async "refuses queries and pairs that are none"() {
+    async "refuses invalid queries and pairs"() {
       await rejects("invalid-argument", () => reranker.rerank("", documents), /query/);
       await rejects("invalid-argument", () => reranker.rerank(null, documents), /query is null/);
       await rejects("invalid-argument", () => reranker.score(["ab"]), /pair 0/);
@@ -163,7 +167,7 @@ export function tests(context) {
       await rejects("invalid-argument", () => reranker.rerankBatch([query], []));
     },
 
-    async "refuses a lone surrogate and names its place"() {
+    async "refuses a lone surrogate and names its document"() {
       const lone = "cut \ud83d";
       await rejects("invalid-text", () => reranker.rerank(query, ["whole 😀", lone]), /document 1/);
       await rejects("invalid-text", () => reranker.rerank(lone, documents), /query/);
@@ -221,7 +225,7 @@ export function tests(context) {
       await rejects("invalid-model", () => loadModel({ model: damaged.subarray(0, 1e6) }), /damaged/);
     },
 
-    async "fetches the general module for a graph that is no BERT encoder"() {
+    async "fetches the general module for a graph that is not a BERT encoder"() {
       const { folder, small, expected } = general;
       const other = await loadModel({ model: folder });
       ok(/general operators/.test((await other.info()).warning));
@@ -258,7 +262,7 @@ export function tests(context) {
       await rejects(code, load({ url }), /missing.json/);
     },
 
-    async "stops loading when the signal says so, with its reason"() {
+    async "stops loading when the signal aborts, with its reason"() {
       const reason = new Error("enough");
       equal(await rejection(() => loadModel({ model, signal: AbortSignal.abort(reason) })), reason);
       const stop = new AbortController();
@@ -270,11 +274,11 @@ export function tests(context) {
       equal(await rejection(() => loadModel({ model, onProgress: fail })), reason);
     },
 
-    async "refuses a WebAssembly file that is none"() {
+    async "refuses an invalid WebAssembly file"() {
       await rejects("runtime-failed", () => loadModel({ model, wasm: new Uint8Array(8) }));
     },
 
-    // The instance of a worker is out of reach; it is replaced by the same code.
+    // A test cannot reach the instance of a worker, but the same code replaces it.
     ...(workers === 0 && {
       async "replaces an instance that has trapped"() {
         const { loaded, memory } = await withMemory(() => loadModel({ model }));
@@ -303,7 +307,7 @@ export function tests(context) {
       await rejects("disposed", () => last.rerankBatch([query], [documents]));
     },
 
-    async "does not begin a call whose signal has aborted"() {
+    async "does not begin a call if the signal has aborted"() {
       const reason = new Error("enough");
       const options = { signal: AbortSignal.abort(reason) };
       equal(await rejection(() => reranker.rerank(query, documents, 1, options)), reason);
@@ -320,7 +324,7 @@ export function tests(context) {
   };
 }
 
-/** Runs all tests and gives a plain record of each, which can cross from a page or a worker. */
+/** Runs all tests. Gives a plain record of each, which a page or a worker can send. */
 export async function runAll(context, report = () => {}) {
   const records = [];
   for (const [name, test] of Object.entries(tests(context))) {

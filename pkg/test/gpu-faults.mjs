@@ -1,6 +1,6 @@
-// Plays tricks on WebGPU, on a page or in a worker.
+// Injects faults into WebGPU, on a page or in a worker.
 
-/** Changes what a getter of a class gives. */
+/** Changes the result of a getter of a class. */
 function changeGetter({ prototype }, key, change) {
   const { get } = Object.getOwnPropertyDescriptor(prototype, key);
   Object.defineProperty(prototype, key, {
@@ -10,8 +10,8 @@ function changeGetter({ prototype }, key, change) {
   });
 }
 
-const tricks = {
-  /** Loses the device with its next submission after {@link loseNext}. */
+const faults = {
+  /** The device is lost with its next submission after {@link loseNext}. */
   lose() {
     const devices = new Map();
     const { requestDevice } = GPUAdapter.prototype;
@@ -23,7 +23,7 @@ const tricks = {
     let armed = false;
     const channel = new BroadcastChannel("lose");
     channel.onmessage = () => {
-      // On a page whose worker computes there is none.
+      // If a worker computes, the page has no device.
       if (devices.size === 0) return;
       armed = true;
       channel.postMessage("armed");
@@ -35,31 +35,31 @@ const tricks = {
     };
   },
 
-  /** The adapter has no room for the model. */
+  /** The adapter is too small for the model. */
   shrink() {
     const small = { maxBufferSize: 1 << 20, maxStorageBufferBindingSize: 1 << 20 };
     const shrunk = (limits) => new Proxy(limits, { get: (_, key) => small[key] ?? limits[key] });
     changeGetter(GPUAdapter, "limits", shrunk);
   },
 
-  /** The browser throws in the core's code. */
+  /** The browser throws an exception in the core's code. */
   throw() {
     changeGetter(GPUAdapter, "limits", () => {
       throw new TypeError("there are none");
     });
   },
 
-  /** An adapter in software says that it is none. */
+  /** An adapter in software does not report that it is one. */
   disguise() {
     changeGetter(GPUAdapterInfo, "isFallbackAdapter", () => false);
   },
 };
 
-export function play(names) {
-  for (const name of names) tricks[name]();
+export function inject(names) {
+  for (const name of names) faults[name]();
 }
 
-/** Has the next submission lose the device, on this page or in its worker. */
+/** Makes the next submission lose the device, on this page or in its worker. */
 export function loseNext() {
   const channel = new BroadcastChannel("lose");
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
-// Makes an instance trap: it gets no memory when it needs some.
+// Makes an instance trap, by leaving it no memory to allocate.
 
-/** The memory of the instance that `load` makes, caught where the platform makes instances. */
+/** The memory of the instance that `load` creates, by a wrapper around WebAssembly.instantiate. */
 export async function withMemory(load) {
   const { instantiate } = WebAssembly;
   let instance;
@@ -17,7 +17,7 @@ export async function withMemory(load) {
   }
 }
 
-/** Takes all the address space that the instance could still grow into; the pages stay unused. */
+/** Takes all the address space that is left to the instance. The pages stay unused. */
 export function exhaust(memory) {
   for (let pages = 65_536; pages >= 1; ) {
     try {

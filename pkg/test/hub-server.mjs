@@ -1,9 +1,9 @@
-// A loopback server that speaks the Hugging Face Hub's paths for folders, and a second one, of
-// another origin, that it redirects large files to, as the hub does to its store.
+// A loopback server that serves folders under the Hugging Face Hub's paths. It redirects large files to a
+// second server with another origin, as the hub does to its store.
 //
-// POST /script with { faults, down } gives an id, under which there is a hub of its own: /<id> is its
-// address, and GET /<id>/log what was asked. A fault is { path, status, headers }, { path, cut } or
-// { path, wrong }, for the next request whose path holds `path`. POST /<id>/down takes it down.
+// POST /script with { faults, down } makes a separate hub and gives its id: /<id> is its address, and GET
+// /<id>/log gives the requests that it received. A fault is { path, status, headers }, { path, cut } or
+// { path, wrong }, for the next request whose path contains `path`. POST /<id>/down takes it down.
 
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
@@ -20,7 +20,7 @@ const CORS = {
   "access-control-expose-headers": "x-error-code, etag, content-range, accept-ranges",
 };
 
-/** `repositories`: names to folders, of which the files are listed. */
+/** `repositories` maps names to folders, whose files are listed. */
 export async function startHub(repositories) {
   const held = {};
   for (const [name, folder] of Object.entries(repositories)) held[name] = await filesOf(folder);
@@ -72,7 +72,7 @@ export async function startHub(repositories) {
   return { origin: hub.origin, close };
 }
 
-/** A hub with what hub-suite.mjs needs of a test project's folder. */
+/** A hub with the models that hub-suite.mjs needs, from a test project's folder. */
 export function tinyHub(project) {
   const tiny = fileURLToPath(new URL("graphs/int8-tensor/", project));
   return startHub({
@@ -87,7 +87,7 @@ async function listen(serve) {
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value);
     if (request.method === "OPTIONS") return response.writeHead(204).end();
-    // A client may stop asking in the middle of its question.
+    // A client may abort in the middle of its request.
     return Promise.resolve(serve(request, response)).catch(() => response.destroy());
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -110,7 +110,7 @@ async function answer(request, response, { faults, log }, isStore, content) {
   if (request.method === "HEAD") return response.end();
   if (fault.cut === undefined) return response.end(body);
   response.write(body.subarray(0, fault.cut));
-  // Time for the client to take what was sent: an error throws away what still waits.
+  // Gives the client time to read: after an error, it would lose the bytes that it has not read yet.
   await sleep(100);
   response.destroy();
 }
@@ -122,7 +122,7 @@ async function filesOf(folder) {
     const path = join(entry.parentPath, entry.name);
     const content = await readFile(path);
     const inside = relative(folder, path).replaceAll("\\", "/");
-    // As the hub does, weights are in the store and texts in git.
+    // As on the hub, weights are in the store and texts in git.
     const large = /\.onnx(\.data)?$/.test(inside);
     const hash = large
       ? createHash("sha256").update(content)

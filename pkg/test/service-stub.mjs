@@ -1,7 +1,7 @@
-// A loopback server that plays rerank services. POST /script with a list of steps gives an id;
-// requests below /<id> are then answered step by step, the last one again and again, and
-// GET /<id> gives what was asked. tests/data/remote/failures.json describes the steps; one more is
-// for lists of numbers: { numbers: <api> } scores each document by its number.
+// A loopback server in place of rerank services. POST /script with a list of steps gives an id. Requests
+// below /<id> are then answered step by step, with the last step repeated, and GET /<id> gives the
+// requests. tests/data/remote/failures.json describes the steps. One more step is for lists of numbers:
+// { numbers: <api> } scores each document by its number.
 
 import { createServer } from "node:http";
 
@@ -33,7 +33,7 @@ export async function startStub() {
     answer(steps[Math.min(log.length, steps.length) - 1], entry.body, response);
   }
   const server = createServer((request, response) => {
-    // A client that stops asking in the middle of its question gets no answer.
+    // A client that aborts in the middle of its request gets no answer.
     respond(request, response).catch(() => response.destroy());
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
