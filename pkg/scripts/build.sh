@@ -85,11 +85,7 @@ fi
 # --- TypeScript ------------------------------------------------------------------------------
 
 cd pkg
-lock=$(sha256sum < package-lock.json)
-if [ "$lock" != "$(cat node_modules/.crossrank-lock 2>/dev/null)" ]; then
-  npm ci --no-audit --no-fund --loglevel=error
-  echo "$lock" > node_modules/.crossrank-lock
-fi
+scripts/install.sh
 # A module whose source is gone must not be packed.
 find dist -name '*.js' ! -name '*bindings.js' -delete
 node_modules/.bin/tsc -p .

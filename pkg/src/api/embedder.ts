@@ -8,7 +8,7 @@ import type { Embedding } from "../core/task.js";
 import { checkOption, checkText, copyArray, isObject } from "../core/validate.js";
 import { parseLoadArguments } from "../load/load-options.js";
 import type { LoadModel } from "../load/loader.js";
-import { embedderLoading } from "../load/model-kind.js";
+import { embedderKind } from "../load/model-kind.js";
 import { Call } from "./call.js";
 import { parseEmbedOptions } from "./options.js";
 
@@ -27,7 +27,7 @@ export function createEmbedder(load: LoadModel) {
       namedOptions?: declared.NamedEmbedderLoadOptions,
     ): Promise<Embedder> {
       const given = parseLoadArguments<EmbedderLoadOptions>("embed", nameOrOptions, namedOptions);
-      const backend = await load(given, embedderLoading(given.options));
+      const backend = await load(given, embedderKind(given.options));
       try {
         const { dimensions } = await backend.info();
         given.options.signal?.throwIfAborted();

@@ -17,13 +17,12 @@ import {
   invalidArgument,
   isObject,
   isPositiveInteger,
+  MAX_UINT32,
 } from "../core/validate.js";
 import type { CallControl } from "./call.js";
 
 /** The core's limit. */
 const MAX_TEXT_BYTES = 1 << 20;
-/** The core counts in 32 bits. */
-const MAX_UINT32 = 0xffff_ffff;
 
 export function parseTopK(topK: unknown): number {
   if (topK === undefined) return Infinity;

@@ -10,7 +10,7 @@ import type { Platform } from "../core/platform.js";
 import { checkText, copyArray, describeValue, invalidArgument } from "../core/validate.js";
 import { parseLoadArguments } from "../load/load-options.js";
 import type { LoadModel } from "../load/loader.js";
-import { rerankerLoading } from "../load/model-kind.js";
+import { rerankerKind } from "../load/model-kind.js";
 import { Calls } from "./calls.js";
 
 /** A reranker, or a function that loads one when it is first needed. */
@@ -22,7 +22,7 @@ export function createReranker(platform: Platform, load: LoadModel) {
     namedOptions?: declared.NamedLoadOptions,
   ): Promise<Backend> {
     const given = parseLoadArguments<LoadOptions>("rerank", nameOrOptions, namedOptions);
-    return load(given, rerankerLoading(given.options));
+    return load(given, rerankerKind(given.options));
   }
 
   class Reranker implements declared.Reranker {

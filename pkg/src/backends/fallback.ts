@@ -1,4 +1,4 @@
-// Two backends, of which the second answers if the first cannot.
+// A primary backend, and a secondary one that answers if the primary cannot.
 
 import type { Encoding, Info } from "../../types/index.js";
 import type { Backend, Job, RunControl } from "../core/backend.js";

@@ -1,4 +1,4 @@
-// What differs between node and browsers, and the interfaces that this takes.
+// The interface to node and browsers, and the interfaces that it needs.
 
 /** A file or a response that is being read. */
 export interface FileStream {

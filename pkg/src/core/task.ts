@@ -6,7 +6,7 @@ import type { EmbedderInfo, Info, Score } from "../../types/index.js";
 export interface Reranking {
   /** The result of a document. */
   result: Score;
-  /** How the core scores. Defaults of the core apply to what is left out. */
+  /** How the core scores. The core's defaults apply to options that are left out. */
   options: { longDocuments?: "truncate" | "windows"; maxWindows?: number };
   /** The arguments of `encode`. */
   encode: [query: string, document: string];
@@ -38,7 +38,7 @@ export interface GpuSetup {
   bindings: string;
 }
 
-/** How an embedder is created. Defaults of the core apply to what is left out. */
+/** How an embedder is created. The core's defaults apply to options that are left out. */
 export interface EmbedderSetup {
   maxLength?: number;
   queryPrefix?: string;

@@ -4,6 +4,9 @@
 import { CrossrankError } from "./errors.js";
 import type { Platform } from "./platform.js";
 
+/** The core counts in 32 bits. */
+export const MAX_UINT32 = 0xffff_ffff;
+
 export function invalidArgument(message: string): CrossrankError {
   return new CrossrankError("invalid-argument", message);
 }

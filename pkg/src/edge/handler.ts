@@ -72,7 +72,7 @@ export function createHandlerFactory(compile: () => Promise<WebAssembly.Module>)
   };
 }
 
-/** What a Worker receives beside a request and its bindings. */
+/** The context that a Worker receives with each request. */
 type Context = { waitUntil?: (promise: Promise<unknown>) => void };
 
 async function load<Env>(

@@ -17,7 +17,7 @@ export interface DeviceBackends<T extends Task> {
   gpu(adapter: string): Promise<Pool<T>>;
   /** Loads another one on the CPU, after this load has ended. */
   reloadOnCpu(): Promise<Pool<T>>;
-  /** Identifies what was measured beside the GPU: the model and the number of workers. */
+  /** Identifies a measurement, together with the GPU: the model and the number of workers. */
   measurementKey(): Promise<string>;
   storage: FileStorage;
   signal: AbortSignal | undefined;

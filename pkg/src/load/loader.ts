@@ -30,21 +30,18 @@ import {
   workerCountOf,
   workerScriptOf,
 } from "./load-options.js";
-import type { ModelLoading } from "./model-kind.js";
+import type { ModelKind } from "./model-kind.js";
 
 export type LoadModel = <T extends Task>(
   given: LoadArguments<CommonLoadOptions>,
-  loading: ModelLoading<T>,
+  kind: ModelKind<T>,
 ) => Promise<Backend<T>>;
 
 /** Gives the function that loads models on a platform. */
 export function createLoader(platform: Platform): LoadModel {
   const modulesOf = wasmModulesOf(platform);
 
-  return async <T extends Task>(
-    { options, model }: LoadArguments<CommonLoadOptions>,
-    loading: ModelLoading<T>,
-  ) => {
+  return async <T extends Task>({ options, model }: LoadArguments<CommonLoadOptions>, kind: ModelKind<T>) => {
     const { wasm, onProgress, signal } = options;
     const gpuFiles = gpuFilesOf(options, platform);
     signal?.throwIfAborted();
@@ -52,8 +49,8 @@ export function createLoader(platform: Platform): LoadModel {
     const workers = workerCountOf(options, platform);
     const script = workerScriptOf(options, platform);
     const cpu: ExecutionTarget = { workers, modules: modulesOf(wasm, storage) };
-    const source = model === undefined ? await loading.defaultModel() : model;
-    const load = new Load({ platform, loading, source, storage, script, cpu, gpuFiles });
+    const source = model === undefined ? await kind.defaultModel() : model;
+    const load = new Load({ platform, kind, source, storage, script, cpu, gpuFiles });
     return abortable(signal, () => load.start({ onProgress, signal }));
   };
 }
@@ -68,7 +65,7 @@ interface ExecutionTarget {
 /** What one load needs. */
 interface LoadContext<T extends Task> {
   platform: Platform;
-  loading: ModelLoading<T>;
+  kind: ModelKind<T>;
   source: ModelSource;
   storage: FileStorage;
   /** The script of the workers; undefined for the package's own. */
@@ -92,13 +89,13 @@ class Load<T extends Task> {
   }
 
   async start(options: ReadOptions): Promise<Backend<T>> {
-    const { loading, storage } = this.#context;
+    const { kind, storage } = this.#context;
     const backend = await retryIfDamaged<Backend<T>>(storage, (storage) => {
       const reading = this.#read(storage, options);
       // Callers that await it see the failure.
       reading.catch(() => {});
-      return loading.chooseDevice
-        ? this.#chooseDevice(loading.chooseDevice, reading, options.signal)
+      return kind.chooseDevice
+        ? this.#chooseDevice(kind.chooseDevice, reading, options.signal)
         : this.#loadOnCpu(reading);
     });
     if (options.signal?.aborted) void backend.dispose();
@@ -108,7 +105,7 @@ class Load<T extends Task> {
 
   /** Lets the kind choose a device. All backends that it tries share one reading of the files. */
   async #chooseDevice(
-    choose: Exclude<ModelLoading<T>["chooseDevice"], undefined>,
+    choose: Exclude<ModelKind<T>["chooseDevice"], undefined>,
     reading: Promise<ReadModel>,
     signal: AbortSignal | undefined,
   ): Promise<Backend<T>> {
@@ -132,11 +129,7 @@ class Load<T extends Task> {
         signal,
       });
     } catch (error) {
-      for (const pool of pools)
-        void pool.then(
-          (pool) => pool.dispose(),
-          () => {},
-        );
+      for (const pool of pools) pool.then((pool) => pool.dispose()).catch(() => {});
       throw error;
     }
   }
@@ -195,7 +188,7 @@ class Load<T extends Task> {
   async #prepare({ modules, gpu }: ExecutionTarget, reading: Promise<ReadModel>): Promise<ReadyModel<T>> {
     const [model] = await Promise.all([reading, modules.compile()]);
     const fingerprint = () => this.#fingerprint(model.files);
-    return { ...model, setup: await this.#context.loading.setup(fingerprint, gpu) };
+    return { ...model, setup: await this.#context.kind.setup(fingerprint, gpu) };
   }
 
   /**
@@ -204,20 +197,20 @@ class Load<T extends Task> {
    * browser's storage are read quickly.
    */
   #loadInThread({ modules }: ExecutionTarget, model: ReadyModel<T>): Promise<Pool<T>> {
-    const { loading, storage } = this.#context;
+    const { kind, storage } = this.#context;
     const { setup } = model;
     const files = onceThen(Promise.resolve(model.files), () => this.#readAgain());
     const instance = new Instance<T>({ modules, files, setup });
     return Pool.load([instance], {
       backend: "in-thread",
-      cache: loading.hasCache ? instance : undefined,
-      persistence: async () => loading.persistence(setup, storage),
+      cache: kind.hasCache ? instance : undefined,
+      persistence: async () => kind.persistence(setup, storage),
     });
   }
 
   /** Workers start while the files are read. They receive blobs, which are not copied. */
   async #loadInWorkers(target: ExecutionTarget, preparing: Promise<ReadyModel<T>>): Promise<Pool<T>> {
-    const { platform, loading, storage, script } = this.#context;
+    const { platform, kind, storage, script } = this.#context;
     const { modules, workers, gpu } = target;
     const ready = preparing.then((model) => ({ ...model, files: mapFiles(model.files, toBlob) }));
     // Callers that await it see the failure.
@@ -228,7 +221,7 @@ class Load<T extends Task> {
       const files = onceThen(firstFiles, async () => mapFiles(await this.#readAgain(), toBlob));
       const model = async () => {
         const { setup } = await ready;
-        const ownSetup = i === 0 ? setup : loading.setupOfOthers(setup);
+        const ownSetup = i === 0 ? setup : kind.setupOfOthers(setup);
         return { modules, files: await files(), setup: ownSetup };
       };
       return new WorkerClient<T>({ start: () => platform.startWorker(script), model });
@@ -236,8 +229,8 @@ class Load<T extends Task> {
     try {
       return await Pool.load(clients, {
         backend: "workers",
-        cache: loading.hasCache ? clients[0] : undefined,
-        persistence: async () => loading.persistence((await ready).setup, storage),
+        cache: kind.hasCache ? clients[0] : undefined,
+        persistence: async () => kind.persistence((await ready).setup, storage),
         replaceDeadWorkers: !gpu,
       });
     } catch (error) {
@@ -250,8 +243,8 @@ class Load<T extends Task> {
   }
 
   #read(storage: FileStorage, options: ReadOptions): Promise<ReadModel> {
-    const { loading, source, platform } = this.#context;
-    return readModel(loading.kind, source, platform, storage, options);
+    const { kind, source, platform } = this.#context;
+    return readModel(kind.name, source, platform, storage, options);
   }
 
   #readAgain(): Promise<ModelFiles> {

@@ -12,6 +12,7 @@ import {
   invalidArgument,
   isObject,
   isPositiveInteger,
+  MAX_UINT32,
 } from "../core/validate.js";
 import { VERSION } from "../core/version.js";
 import { defaultEmbedder, defaultReranker } from "../model/default.js";
@@ -20,12 +21,10 @@ import { chooseDevice, type DeviceBackends } from "./device.js";
 /** The default memory of a score cache, which holds about 24,000 scores. */
 const DEFAULT_CACHE_BYTES = 4 << 20;
 const MAX_CACHE_BYTES = 1 << 30;
-/** The core counts in 32 bits. */
-const MAX_UINT32 = 0xffff_ffff;
 
 /** How a kind of model is loaded. */
-export interface ModelLoading<T extends Task> {
-  kind: T["setup"]["kind"];
+export interface ModelKind<T extends Task> {
+  name: T["setup"]["kind"];
   defaultModel(): Promise<ModelPackage>;
   /** `fingerprint` identifies the model. */
   setup(fingerprint: () => Promise<{ fingerprint?: string }>, gpu: GpuSetup | undefined): Promise<T["setup"]>;
@@ -38,14 +37,14 @@ export interface ModelLoading<T extends Task> {
   chooseDevice?: ((backends: DeviceBackends<T>) => Promise<Backend<T>>) | undefined;
 }
 
-export function rerankerLoading(options: LoadOptions): ModelLoading<Reranking> {
+export function rerankerKind(options: LoadOptions): ModelKind<Reranking> {
   const { bytes, persistent } = scoreCacheOf(options);
   const hasCache = bytes > 0;
   const { device = "cpu" } = options;
   const devices: unknown[] = ["cpu", "gpu", "auto"];
   checkOption("device", device, '"cpu", "gpu" or "auto"', devices.includes(device));
   return {
-    kind: "reranker",
+    name: "reranker",
     defaultModel: defaultReranker,
     setup: async (fingerprint, gpu) => ({
       kind: "reranker",
@@ -64,7 +63,7 @@ export function rerankerLoading(options: LoadOptions): ModelLoading<Reranking> {
   };
 }
 
-export function embedderLoading(options: EmbedderLoadOptions): ModelLoading<Embedding> {
+export function embedderKind(options: EmbedderLoadOptions): ModelKind<Embedding> {
   const { maxLength, queryPrefix, documentPrefix } = options;
   const { device } = options as LoadOptions;
   const devices = '"cpu", or leave it out: embedders compute on the CPU';
@@ -80,7 +79,7 @@ export function embedderLoading(options: EmbedderLoadOptions): ModelLoading<Embe
     }),
   };
   return {
-    kind: "embedder",
+    name: "embedder",
     defaultModel: defaultEmbedder,
     setup: async (fingerprint) => ({
       kind: "embedder",

@@ -9,7 +9,7 @@ import type { ReportBytes } from "../io/download.js";
 import { canHash, sha256 } from "../io/hash.js";
 import { type FolderFile, type HashedFile, type OpenFile, openFile } from "../io/read.js";
 import { HubModel } from "./hub.js";
-import { candidatesOf, isExternalData, type ModelKind } from "./layout.js";
+import { candidatesOf, isExternalData, type TaskName } from "./layout.js";
 import { PREPARED_EXTENSION, readPreparedHash, verifyPrepared } from "./prepared.js";
 
 /** The content of a model's files. Other keys are the names of files with external weights. */
@@ -27,7 +27,7 @@ export interface ModelFiles {
   sentenceTransformersConfig?: Content | undefined;
 }
 
-/** Files that have been read. Verifying them takes longer, and may go on. */
+/** Files that have been read, and are still being verified, which takes longer. */
 export interface ReadModel {
   files: ModelFiles;
   verified: Promise<unknown>;
@@ -40,7 +40,7 @@ export type ReadOptions = Pick<LoadOptions, "onProgress" | "signal">;
 
 /** Reads all files of a model at once. The first failure stops the other reads. */
 export async function readModel(
-  kind: ModelKind,
+  kind: TaskName,
   source: ModelSource,
   platform: Platform,
   storage: FileStorage,
@@ -91,8 +91,7 @@ function toModelFiles(contents: (readonly [key: string, content: Content])[]): M
 }
 
 /**
- * Identifies the model. It takes a moment, but less than the core would take to hash the files
- * itself.
+ * The fingerprint of the model. Without one, the core hashes the files itself, which takes longer.
  */
 export async function fingerprintOf(
   source: ModelSource,
@@ -165,11 +164,7 @@ function filesFromBytes(model: ModelBytes | Uint8Array | ArrayBuffer): ModelFile
   };
 }
 
-function filesOfPackage(
-  model: ModelPackage,
-  kind: ModelKind,
-  platform: Platform,
-): Record<string, HashedFile> {
+function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform): Record<string, HashedFile> {
   const files: Record<string, HashedFile> = {};
   for (const key of Object.keys(candidatesOf(kind)) as (keyof ModelPackage["files"])[]) {
     const file: ModelFile | undefined = model.files[key];
@@ -181,7 +176,7 @@ function filesOfPackage(
   return files;
 }
 
-function filesInFolder(model: unknown, kind: ModelKind, platform: Platform): Record<string, FolderFile> {
+function filesInFolder(model: unknown, kind: TaskName, platform: Platform): Record<string, FolderFile> {
   if (!(model instanceof URL) && (typeof model !== "string" || model === "")) {
     const expected = "give a model package, a URL, a folder, a prepared model or bytes";
     throw invalidArgument(`model is ${describeValue(model)}; ${expected}`);

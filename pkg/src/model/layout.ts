@@ -2,7 +2,7 @@
 
 import type { Task } from "../core/task.js";
 
-export type ModelKind = Task["setup"]["kind"];
+export type TaskName = Task["setup"]["kind"];
 
 /** The paths that a folder may hold a file at, in order of preference. */
 export interface FileCandidates {
@@ -51,7 +51,7 @@ export function isExternalData(key: string): boolean {
 }
 
 /** The files that a kind of model consists of. */
-export function candidatesOf(kind: ModelKind): Record<string, FileCandidates> {
+export function candidatesOf(kind: TaskName): Record<string, FileCandidates> {
   if (kind === "reranker") return BASE_FILES;
   const embedderFiles = Object.entries(EMBEDDER_FILES).map(
     ([key, path]) => [key, { paths: [path], optional: true }] as const,

@@ -1,4 +1,4 @@
-// Prepared models, whose one file holds all the others; src/model/prepared.rs defines the format.
+// Prepared models. Each is one file that holds all the others; src/model/prepared.rs defines the format.
 
 import { type Content, slice, toBytes } from "../core/content.js";
 import { CrossrankError } from "../core/errors.js";
