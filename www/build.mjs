@@ -1,8 +1,8 @@
 // Puts the demo together in www/dist: the site, the corpus, and the parts of the installed packages
-// that pages load. What comes out are static files for any host and any path.
+// that pages load. The result consists of static files for any host and any path.
 
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const here = import.meta.dirname;
@@ -10,7 +10,7 @@ const dist = join(here, "dist");
 
 const MODEL = /^(index\.js|onnx\/.*|(tokenizer.*|config|pooling)\.json|MODEL_CARD\.md|LICENSE|NOTICE)$/;
 
-/** Of each package, the files that are copied. */
+/** The files that are copied from each package. */
 const PACKAGES = {
   crossrank: /^(dist\/(?!edge|crossrank-edge).*|LICENSE.*)$/,
   "crossrank-minilm-l6-en": MODEL,
@@ -23,8 +23,9 @@ const PACKAGES = {
 };
 
 /**
- * What the service worker leaves alone: the package keeps its models' files and the general module;
- * the bench needs the network. The small modules belong to the scripts that they come with.
+ * The files that the service worker does not keep. The package itself keeps the models' files and the
+ * general module, and the bench needs the network anyway. The small modules are kept, because they have
+ * to fit the scripts.
  */
 const NOT_KEPT =
   /^sw\.js$|(?<!\/crossrank|\/crossrank-relaxed-simd)\.wasm$|\.(onnx|md)$|LICENSE|NOTICE$|^packages\/(crossrank-[^/]*\/.*\.json|@huggingface|onnxruntime)/;
@@ -37,7 +38,8 @@ const filesIn = (folder) =>
 
 rmSync(dist, { recursive: true, force: true });
 cpSync(join(here, "site"), dist, { recursive: true });
-for (const name of ["rust.json", "rust.vectors", "NOTICE.md"]) cpSync(join(here, "corpus", name), join(dist, "corpus", name));
+for (const name of ["rust.json", "rust.vectors", "NOTICE.md"])
+  cpSync(join(here, "corpus", name), join(dist, "corpus", name));
 for (const [name, wanted] of Object.entries(PACKAGES)) {
   const from = join(here, "node_modules", name);
   for (const file of filesIn(from).filter((file) => wanted.test(file))) {
@@ -47,14 +49,14 @@ for (const [name, wanted] of Object.entries(PACKAGES)) {
   }
 }
 
-// --- The pages' head: what they may load, and where packages are ---------------------------------
+// --- The pages' head: their policy, and the addresses of packages ---------------------------------
 
 const sha256 = (content) => createHash("sha256").update(content);
 const map = readFileSync(join(here, "importmap.json"), "utf8").trim();
 for (const file of Object.values(JSON.parse(map).imports)) statSync(join(dist, file));
 const policy = [
   "default-src 'none'",
-  // WebAssembly may be compiled; of inline scripts there is the import map alone.
+  // WebAssembly may be compiled. The import map is the only inline script.
   `script-src 'self' 'wasm-unsafe-eval' 'sha256-${sha256(map).digest("base64")}'`,
   "style-src 'self'",
   "img-src 'self'",
@@ -69,7 +71,10 @@ const head = `<meta http-equiv="Content-Security-Policy" content="${policy}">
 for (const name of filesIn(dist).filter((name) => /^[^/]+\.html$/.test(name))) {
   const page = readFileSync(join(dist, name), "utf8");
   if (!page.includes("<!-- build.mjs: head -->")) throw new Error(`${name} has no place for its head`);
-  writeFileSync(join(dist, name), page.replace("<!-- build.mjs: head -->", () => head));
+  writeFileSync(
+    join(dist, name),
+    page.replace("<!-- build.mjs: head -->", () => head),
+  );
 }
 
 // --- What the service worker keeps ---------------------------------------------------------------

@@ -1,4 +1,4 @@
-// Serves www/dist on loopback: `node serve.mjs`, at port 8080 or $PORT. Any server of static files does.
+// Serves www/dist on loopback: `node serve.mjs`, at port 8080 or $PORT. Any server of static files works.
 
 import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -18,7 +18,7 @@ const TYPES = {
   ".md": "text/plain; charset=utf-8",
 };
 
-/** Gives `{ origin, close }`. Port 0 is any free one. */
+/** Gives `{ origin, close }`. Port 0 stands for any free port. */
 export async function serve(port = 0) {
   const root = join(import.meta.dirname, "dist");
   const server = createServer((request, response) => {
@@ -28,7 +28,9 @@ export async function serve(port = 0) {
       const { size } = statSync(file);
       const type = TYPES[extname(file)] ?? "application/octet-stream";
       response.writeHead(200, { "content-type": type, "content-length": size, "cache-control": "no-cache" });
-      createReadStream(file).on("error", () => response.destroy()).pipe(response);
+      createReadStream(file)
+        .on("error", () => response.destroy())
+        .pipe(response);
     } catch {
       response.writeHead(404, { "content-type": "text/plain" }).end("There is no such file.\n");
     }

@@ -1,4 +1,4 @@
-// Round-robin timing: in every round, each peer takes its turn on the same list.
+// Round-robin timing: in every round, every peer takes its turn on the same list.
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -9,36 +9,35 @@ export function median(values) {
 const WARM_UP_MS = 6000;
 
 /**
- * Times `instances`, each a peer and the connection to its process or page, on a workload. Returns for
- * each peer the logits of each list and one sample for each list and round:
- * {list, round, ms_total, ms_tokenize, ms_score, ms_cpu where known}.
+ * Times `entries` (a peer and its open runtime) on a workload. Returns, for each peer, one sample per
+ * list and round: {list, round, ms_total, ms_tokenize, ms_score, ms_cpu where known}, and the logits of each list.
  */
-export async function measure(instances, workload, rounds) {
+export async function measure(entries, workload, rounds) {
   const lists = workload.lists();
-  const found = instances.map(({ peer }) => ({ peer, samples: [], logits: [] }));
+  const found = entries.map(({ peer }) => ({ peer, samples: [], logits: [] }));
 
-  for (const [index, instance] of instances.entries()) {
-    const { connection } = instance;
-    await connection.send({ op: "prepare", pairs: lists[0] });
-    // JavaScript engines recompile code while it runs, so WebAssembly is slow for the first seconds.
-    const until = performance.now() + (instance.warm || instance.peer.group === "native" ? 0 : WARM_UP_MS);
-    do await connection.send({ op: "run" });
+  for (const [index, entry] of entries.entries()) {
+    const { runtime } = entry;
+    await runtime.send({ op: "prepare", pairs: lists[0] });
+    // JavaScript engines optimize WebAssembly while it runs, so that it is slow in its first seconds.
+    const until = performance.now() + (entry.warm || entry.peer.group === "native" ? 0 : WARM_UP_MS);
+    do await runtime.send({ op: "run" });
     while (performance.now() < until);
-    instance.warm = true;
-    // Every second pair of the first list has the same range of lengths at half the cost.
+    entry.warm = true;
+    // Every second pair of the first list: all its lengths at half the cost.
     const sample = lists[0].length > 40 ? lists[0].filter((_, i) => i % 2) : lists[0];
-    found[index].batch = (await connection.send({ op: "tune", pairs: sample })).batch;
+    found[index].batch = (await runtime.send({ op: "tune", pairs: sample })).batch;
   }
 
   for (let round = 0; round < (workload.once ? 1 : rounds); round++) {
     for (const [list, pairs] of lists.entries()) {
-      for (let turn = 0; turn < instances.length; turn++) {
-        // A different peer starts each time, so that no peer always follows the same one.
-        const index = (turn + round + list) % instances.length;
-        const { connection } = instances[index];
-        await connection.send({ op: "prepare", pairs });
+      for (let turn = 0; turn < entries.length; turn++) {
+        // A different peer begins each time, so that none always follows the same one.
+        const index = (turn + round + list) % entries.length;
+        const { runtime } = entries[index];
+        await runtime.send({ op: "prepare", pairs });
         for (let again = 0; again < (workload.repeat ?? 1); again++) {
-          const { logits, ...times } = await connection.send({ op: "run" });
+          const { logits, ...times } = await runtime.send({ op: "run" });
           found[index].samples.push({ list, round, again, ...times });
           found[index].logits[list] = logits;
         }
@@ -48,10 +47,11 @@ export async function measure(instances, workload, rounds) {
   return found.map((one) => ({ ...one, ms: summary(one.samples) }));
 }
 
-/** Sums, over the lists, of each list's median and of its fastest turn. */
+/** Sums of each list's median and of its fastest turn. */
 function summary(samples) {
   const lists = groupByList(samples);
-  const sum = (key, pick) => lists.reduce((total, list) => total + pick(list.map((sample) => sample[key])), 0);
+  const sum = (key, pick) =>
+    lists.reduce((total, list) => total + pick(list.map((sample) => sample[key])), 0);
   return {
     ms_total: sum("ms_total", median),
     ms_tokenize: sum("ms_tokenize", median),
@@ -67,13 +67,13 @@ function groupByList(samples) {
   return lists;
 }
 
-/** The median, over turns taken side by side, of our time divided by theirs. */
+/** The median ratio of the times of turns that were taken side by side. */
 export function pairedRatio(ours, theirs, key = "ms_total") {
   const at = new Map(theirs.samples.map((s) => [`${s.list} ${s.round} ${s.again}`, s[key]]));
   return median(ours.samples.map((s) => s[key] / at.get(`${s.list} ${s.round} ${s.again}`)));
 }
 
-/** The largest and the mean distance between two peers' logits. */
+/** Largest and mean distance of two peers' logits. */
 export function logitDistance(a, b) {
   const distances = a.logits.flatMap((list, i) => list.map((logit, j) => Math.abs(logit - b.logits[i][j])));
   return { max: Math.max(...distances), mean: distances.reduce((sum, d) => sum + d, 0) / distances.length };

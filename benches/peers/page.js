@@ -1,20 +1,19 @@
-// Times a page that reranks with crossrank in one worker, and one that uses transformers.js as its
-// documentation shows. It measures the time from opening the page to the first result, with the model in
-// the browser's caches, and then lists of 100 passages, one call each. The pages are opened in turn; the
-// results are medians over the rounds. See README.md.
+// Times a page that reranks, with crossrank in one worker and with transformers.js as documented: from
+// its opening to its first result with the model in the browser's caches, and then lists of 100
+// passages, one call each. Pages are opened in turn, and medians over rounds are taken. See README.md.
 //
 // `node page.js --crossrank FOLDER [--rounds N] [--queries N]`: FOLDER holds node_modules with our
 // packages. With `--queries 0` only the opening is measured.
 
 import { createReadStream, existsSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, normalize, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
-import { FLAGS, TYPES } from "./runtimes/chromium.js";
 import { median } from "./measure.js";
+import { FLAGS, TYPES } from "./runtimes/chromium.js";
 import { trec } from "./trec.js";
 
 const here = import.meta.dirname;
@@ -28,8 +27,9 @@ const { values: options } = parseArgs({
     out: { type: "string" },
   },
 });
-if (!options.crossrank) throw new Error("use --crossrank to name the folder in which our packages are installed");
-if (!process.env.CROSSRANK_EVAL_DIR) throw new Error("CROSSRANK_EVAL_DIR is not set; it names the folder that holds the passages");
+if (!options.crossrank)
+  throw new Error("name the folder that our packages are installed in with --crossrank");
+if (!process.env.CROSSRANK_EVAL_DIR) throw new Error("CROSSRANK_EVAL_DIR is not set; it holds the passages");
 
 const FOLDERS = {
   crossrank: join(options.crossrank, "node_modules/crossrank"),
@@ -38,7 +38,7 @@ const FOLDERS = {
   models: join(root, "models"),
 };
 
-/** Each page defines `rerank(query, documents)`, which returns the indices of the best ten. */
+/** Each page defines `rerank(query, documents)`, which gives the indices of the best ten. */
 const PAGES = {
   crossrank: `
     import { Reranker } from "/crossrank/dist/web.js";
@@ -77,8 +77,10 @@ const html = (script) => `<!doctype html><meta charset="utf-8"><title>page</titl
 </script>`;
 
 const queries = Number(options.queries);
-const given = trec(join(process.env.CROSSRANK_EVAL_DIR, "trec-dl-19"), Math.max(1, queries))
-  .map((pairs) => [pairs[0][0], pairs.map(([, passage]) => passage)]);
+const given = trec(join(process.env.CROSSRANK_EVAL_DIR, "trec-dl-19"), Math.max(1, queries)).map((pairs) => [
+  pairs[0][0],
+  pairs.map(([, passage]) => passage),
+]);
 const first = JSON.stringify([given[0][0], given[0][1].slice(0, 10)]);
 const lists = given.slice(0, queries);
 
@@ -99,10 +101,16 @@ function respond(path, response) {
   return createReadStream(file).pipe(response);
 }
 
-const server = createServer((request, response) => respond(new URL(request.url, "http://page").pathname, response));
+const server = createServer((request, response) =>
+  respond(new URL(request.url, "http://page").pathname, response),
+);
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
 const profile = await mkdtemp(join(tmpdir(), "crossrank-page-"));
-const context = await chromium.launchPersistentContext(profile, { executablePath: options.chromium, headless: true, args: FLAGS });
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: options.chromium,
+  headless: true,
+  args: FLAGS,
+});
 
 async function visit(name) {
   const page = await context.newPage();
@@ -119,7 +127,11 @@ async function visit(name) {
     return calls;
   }, lists);
   await page.close();
-  return { first: first.milliseconds, lists: calls.reduce((sum, { milliseconds }) => sum + milliseconds, 0), calls };
+  return {
+    first: first.milliseconds,
+    lists: calls.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
+    calls,
+  };
 }
 
 const names = Object.keys(PAGES);
@@ -146,8 +158,8 @@ const same = lists.map((_, i) => {
   return ours.filter((index) => theirs.includes(index)).length;
 });
 const text = [
-  `Chromium ${context.browser()?.version() ?? ""}, ${lists.length} lists of 100 DL19 passages; medians of ${options.rounds} alternating visits, in milliseconds.`,
-  ...(queries > 0 ? [`Passages that both have among the best ten of each list: ${same.join(", ")}.`] : []),
+  `Chromium ${context.browser()?.version() ?? ""}, ${lists.length} lists of 100 DL19 passages, medians of ${options.rounds} visits in turn, milliseconds.`,
+  ...(queries > 0 ? [`Of the best ten of each list, both have ${same.join(", ")} in common.`] : []),
   "",
   "| | crossrank, one worker | transformers.js | ours / theirs | at most | |",
   "|---|---|---|---|---|---|",

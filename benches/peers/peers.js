@@ -1,28 +1,47 @@
-// Which peers are timed, and in which runtime. The turns of the peers of one group are interleaved.
+// The peers, and their runtimes. Peers of one group are interleaved with each other.
 
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 
-const BATCHING = { plain: "batches of 32 in input order", sorted: "length-sorted, the best batch size" };
+const BATCHING = { plain: "batches of 32 in input order", sorted: "length-sorted, its best batch size" };
 
-/** `installed` is the folder in which our packed npm package is installed, if it is. */
+/** `installed` is a folder in which our packed npm package is installed, if there is one. */
 export function peers({ model, worker, installed }) {
   const served = `/models/${basename(model)}`;
   const native = (name, threads) => ({
-    name, group: "native", ours: true, runtime: "native", load: { model, threads },
+    name,
+    group: "native",
+    ours: true,
+    runtime: "native",
+    load: { model, threads },
     missing: existsSync(worker) ? undefined : "bench_worker is not built",
   });
   const npm = (name, group, wasm) => ({
-    name, group, ours: true, runtime: group,
-    load: group === "node"
-      ? { engine: "crossrank", module: `${installed}/node_modules/crossrank/dist/node.js`, model }
-      : { engine: "crossrank", module: "/crossrank/dist/web.js", model: served, wasm: wasm && `/crossrank/dist/${wasm}` },
+    name,
+    group,
+    ours: true,
+    runtime: group,
+    load:
+      group === "node"
+        ? { engine: "crossrank", module: `${installed}/node_modules/crossrank/dist/node.js`, model }
+        : {
+            engine: "crossrank",
+            module: "/crossrank/dist/web.js",
+            model: served,
+            wasm: wasm && `/crossrank/dist/${wasm}`,
+          },
     missing: packageMissing(installed, wasm),
   });
   const ort = (name, group, packageName, batching, threads = 1) => ({
-    name, group, runtime: group === "chromium" ? "chromium" : "node", what: BATCHING[batching],
+    name,
+    group,
+    runtime: group === "chromium" ? "chromium" : "node",
+    what: BATCHING[batching],
     load: {
-      engine: "onnxruntime", package: packageName, batching, threads,
+      engine: "onnxruntime",
+      package: packageName,
+      batching,
+      threads,
       model: group === "chromium" ? served : model,
       assets: group === "chromium" ? "/packages/onnxruntime-web/dist/" : undefined,
     },
@@ -43,9 +62,14 @@ export function peers({ model, worker, installed }) {
     ort("onnxruntime-web plain", "chromium", "onnxruntime-web", "plain"),
     ort("onnxruntime-web sorted", "chromium", "onnxruntime-web", "sorted"),
     {
-      name: "transformers.js", group: "chromium", runtime: "chromium", what: "the whole list in one call, as documented",
+      name: "transformers.js",
+      group: "chromium",
+      runtime: "chromium",
+      what: "the whole list in one call, as documented",
       load: {
-        engine: "transformers", model: served, threads: 1,
+        engine: "transformers",
+        model: served,
+        threads: 1,
         assets: "/packages/@huggingface/transformers/node_modules/onnxruntime-web/dist/",
       },
     },
@@ -54,10 +78,12 @@ export function peers({ model, worker, installed }) {
 
 function packageMissing(installed, file = "crossrank.wasm") {
   if (!installed) return "no packed npm package (--package)";
-  return existsSync(join(installed, "node_modules/crossrank/dist", file)) ? undefined : `the package has no ${file}`;
+  return existsSync(join(installed, "node_modules/crossrank/dist", file))
+    ? undefined
+    : `the package has no ${file}`;
 }
 
-/** Our targets: the largest ratio of our time to theirs. */
+/** The targets: the largest ratio ours / theirs. */
 export const TARGETS = [
   ["native", "32x128", "crossrank", "onnxruntime-node plain", 0.85],
   ["native", "dl19", "crossrank", "onnxruntime-node plain", 0.48],
@@ -70,7 +96,7 @@ export const TARGETS = [
   ["chromium", "dl19", "crossrank", "transformers.js", 0.4],
 ].map(([group, workload, ours, theirs, atMost]) => ({ group, workload, ours, theirs, atMost }));
 
-/** The time with two threads divided by that with one: ours must be at most theirs. */
+/** Two threads / one: ours must be no worse than theirs. */
 export const SCALING = {
   group: "native",
   workload: "dl19",

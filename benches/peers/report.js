@@ -1,20 +1,24 @@
-// The record of a run, as JSON and as Markdown.
+// Writes the record of a run, for machines and for people.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { logitDistance, pairedRatio } from "./measure.js";
 import { SCALING, TARGETS } from "./peers.js";
 
-const ms = (value) => (Number.isNaN(value) ? "" : value < 10 ? value.toFixed(2) : value.toFixed(value < 100 ? 1 : 0));
+const ms = (value) =>
+  Number.isNaN(value) ? "" : value < 10 ? value.toFixed(2) : value.toFixed(value < 100 ? 1 : 0);
 const ratio = (value) => (value === undefined ? "not measured" : Number.isNaN(value) ? "" : value.toFixed(3));
 
 function finder(results) {
   return (group, workload, name) =>
-    results.find((r) => r.group === group && r.workload === workload)?.peers.find(({ peer }) => peer.name === name);
+    results
+      .find((r) => r.group === group && r.workload === workload)
+      ?.peers.find(({ peer }) => peer.name === name);
 }
 
-/** The ratio of total times, in which each list has the weight of its cost. */
-const share = (ours, theirs, key = "ms_total") => (ours && theirs ? ours.ms[key] / theirs.ms[key] : undefined);
+/** The ratio of the total times, so that long lists have their weight. */
+const share = (ours, theirs, key = "ms_total") =>
+  ours && theirs ? ours.ms[key] / theirs.ms[key] : undefined;
 
 export function targets(results) {
   const find = finder(results);
@@ -24,45 +28,93 @@ export function targets(results) {
     return { ...target, measured, met: measured === undefined ? undefined : measured <= atMost };
   });
   const { group, workload } = SCALING;
-  const [ours, theirs] = [SCALING.ours, SCALING.theirs].map((names) => share(...names.map((n) => find(group, workload, n))));
+  const [ours, theirs] = [SCALING.ours, SCALING.theirs].map((names) =>
+    share(...names.map((n) => find(group, workload, n))),
+  );
   rows.push({
-    group, workload, ours: "crossrank 2 threads / 1", theirs: "onnxruntime-node 2 threads / 1",
-    atMost: theirs, measured: ours, met: ours === undefined || theirs === undefined ? undefined : ours <= theirs,
+    group,
+    workload,
+    ours: "crossrank 2 threads / 1",
+    theirs: "onnxruntime-node 2 threads / 1",
+    atMost: theirs,
+    measured: ours,
+    met: ours === undefined || theirs === undefined ? undefined : ours <= theirs,
   });
   return rows;
 }
 
 export function markdown({ about, results }) {
   const lines = [`# crossrank and its peers, ${about.date}, ${about.commit}`, ""];
-  lines.push(`${about.cpu}, ${about.os}, load average ${about.load.join(" to ")}, node ${about.node}, Chromium ${about.chromium ?? "not used"}; ${about.model}. `
-    + `Peers: ${Object.entries(about.packages).map(([name, version]) => `${name} ${version}`).join(", ")}. `
-    + "One thread unless stated, all graph optimizations, after a warm-up, with turns interleaved. Milliseconds: the sum over the workload's "
-    + "lists of each list's median. `CPU` is the process's CPU time, which is steady even where other programs share the cores. `score` and `tokenize` are the two parts of `total`. "
-    + "Ratios are ours / theirs; `paired` is the median over turns taken side by side.", "");
+  lines.push(
+    `${about.cpu}, ${about.os}, load average ${about.load.join(" to ")}, node ${about.node}, Chromium ${about.chromium ?? "not used"}; ${about.model}. ` +
+      `Peers: ${Object.entries(about.packages)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(", ")}. ` +
+      "One thread unless said, all graph optimizations, warmed, interleaved. Milliseconds: the sum over the workload's " +
+      "lists of each list's median. `CPU` is the process's CPU time, steady where other programs share the cores. `score` and `tokenize` are the two parts of `total`. " +
+      "Ratios are ours / theirs; `paired` is the median over turns taken side by side.",
+    "",
+  );
   for (const { group, workload, lists, pairs, rounds, peers } of results) {
-    lines.push(`## ${group}, ${workload}: ${lists} list${lists > 1 ? "s" : ""}, ${pairs} pairs, ${rounds} round${rounds > 1 ? "s" : ""}`, "");
+    lines.push(
+      `## ${group}, ${workload}: ${lists} list${lists > 1 ? "s" : ""}, ${pairs} pairs, ${rounds} round${rounds > 1 ? "s" : ""}`,
+      "",
+    );
     const ours = peers.filter(({ peer }) => peer.ours);
-    const columns = ours.map(({ peer }) => [`${peer.name} / this: total`, "score", "fastest", "CPU", "paired", "max Δ logit"]).flat();
+    const columns = ours.flatMap(({ peer }) => [
+      `${peer.name} / this: total`,
+      "score",
+      "fastest",
+      "CPU",
+      "paired",
+      "max Δ logit",
+    ]);
     const head = ["peer", "batch", "total", "tokenize", "score", "fastest total", "CPU", ...columns];
     lines.push(`| ${head.join(" | ")} |`, `|${head.map(() => "---").join("|")}|`);
     for (const one of peers) {
-      const cells = [one.peer.name, one.batch, ms(one.ms.ms_total), ms(one.ms.ms_tokenize), ms(one.ms.ms_score), ms(one.ms.ms_fastest), ms(one.ms.ms_cpu)];
+      const cells = [
+        one.peer.name,
+        one.batch,
+        ms(one.ms.ms_total),
+        ms(one.ms.ms_tokenize),
+        ms(one.ms.ms_score),
+        ms(one.ms.ms_fastest),
+        ms(one.ms.ms_cpu),
+      ];
       for (const our of ours) {
         if (our === one) cells.push("", "", "", "", "", "");
-        else cells.push(ratio(share(our, one)), ratio(share(our, one, "ms_score")), ratio(share(our, one, "ms_fastest")), ratio(share(our, one, "ms_cpu")), ratio(pairedRatio(our, one)), logitDistance(our, one).max.toFixed(3));
+        else
+          cells.push(
+            ratio(share(our, one)),
+            ratio(share(our, one, "ms_score")),
+            ratio(share(our, one, "ms_fastest")),
+            ratio(share(our, one, "ms_cpu")),
+            ratio(pairedRatio(our, one)),
+            logitDistance(our, one).max.toFixed(3),
+          );
       }
       lines.push(`| ${cells.join(" | ")} |`);
     }
     lines.push("");
     if (!ours.length && peers.length > 1) {
       const [first, ...others] = peers;
-      lines.push(`Largest |logit difference| to ${first.peer.name}: ${others.map((o) => `${o.peer.name} ${logitDistance(first, o).max.toFixed(3)}`).join(", ")}.`, "");
+      lines.push(
+        `Largest |logit difference| from ${first.peer.name}: ${others.map((o) => `${o.peer.name} ${logitDistance(first, o).max.toFixed(3)}`).join(", ")}.`,
+        "",
+      );
     }
   }
-  lines.push("## Targets", "", "| runtime | workload | ours | theirs | at most | measured | |", "|---|---|---|---|---|---|---|");
+  lines.push(
+    "## Targets",
+    "",
+    "| runtime | work | ours | theirs | at most | measured | |",
+    "|---|---|---|---|---|---|---|",
+  );
   for (const t of targets(results)) {
     const verdict = t.met === undefined ? "" : t.met ? "met" : "MISSED";
-    lines.push(`| ${t.group} | ${t.workload} | ${t.ours} | ${t.theirs} | ${ratio(t.atMost)} | ${ratio(t.measured)} | ${verdict} |`);
+    lines.push(
+      `| ${t.group} | ${t.workload} | ${t.ours} | ${t.theirs} | ${ratio(t.atMost)} | ${ratio(t.measured)} | ${verdict} |`,
+    );
   }
   if (about.left_out.length) lines.push("", `Left out: ${about.left_out.join("; ")}.`);
   return `${lines.join("\n")}\n`;
@@ -74,10 +126,19 @@ export function write(folder, record) {
   const text = markdown(record);
   const plain = record.results.map(({ peers, ...rest }) => ({
     ...rest,
-    peers: peers.map(({ peer, batch, ms, samples }) => ({ name: peer.name, what: peer.what, batch, ms, samples })),
+    peers: peers.map(({ peer, batch, ms, samples }) => ({
+      name: peer.name,
+      what: peer.what,
+      batch,
+      ms,
+      samples,
+    })),
   }));
   const json = { about: record.about, targets: targets(record.results), results: plain };
-  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(json, (_, v) => (typeof v === "number" ? Number(v.toPrecision(6)) : v), 1)}\n`);
+  writeFileSync(
+    join(folder, `${name}.json`),
+    `${JSON.stringify(json, (_, v) => (typeof v === "number" ? Number(v.toPrecision(6)) : v), 1)}\n`,
+  );
   writeFileSync(join(folder, `${name}.md`), text);
   return { text, files: ["json", "md"].map((kind) => join(folder, `${name}.${kind}`)) };
 }

@@ -1,4 +1,4 @@
-// Times crossrank against its peers on the same model file and pairs. See README.md.
+// crossrank against its peers on the same model file and pairs. See README.md.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -29,18 +29,43 @@ const { values: options } = parseArgs({
   },
 });
 
-/** Installs the packed packages in a new folder, as a user would. */
+/** Installs packed packages in a new folder, as a user would. */
 function install(tarballs) {
   if (!tarballs.length) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "crossrank-peers-"));
-  execFileSync("npm", ["install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", ...tarballs.map((t) => resolve(t))], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(
+    "npm",
+    [
+      "install",
+      "--prefix",
+      folder,
+      "--ignore-scripts",
+      "--no-audit",
+      "--no-fund",
+      ...tarballs.map((t) => resolve(t)),
+    ],
+    { stdio: ["ignore", "ignore", "inherit"] },
+  );
   return folder;
 }
 
 function commit() {
-  const git = (...args) => execFileSync("git", ["-C", root, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  const git = (...args) =>
+    execFileSync("git", ["-C", root, ...args], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
   try {
-    const changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "pkg", "Cargo.toml", "models");
+    const changed = git(
+      "status",
+      "--porcelain",
+      "--untracked-files=no",
+      "--",
+      "src",
+      "pkg",
+      "Cargo.toml",
+      "models",
+    );
     return git("rev-parse", "--short", "HEAD") + (changed ? "-changed" : "");
   } catch {
     return "uncommitted";
@@ -48,8 +73,8 @@ function commit() {
 }
 
 /**
- * Whether `--only` selects a runtime, a workload or a peer. A word that names no runtime and no workload
- * is a part of peers' names. Several words of one kind widen the selection, words of two kinds narrow it.
+ * Whether `--only` selects a runtime, a work or a peer. A word that is not the name of a runtime or a work
+ * is a part of peers' names. Words of one kind widen the selection, and words of two kinds narrow it.
  */
 function keep(kind, name) {
   const mine = options.only.filter((word) => kindOf(word) === kind);
@@ -57,28 +82,36 @@ function keep(kind, name) {
 }
 
 function kindOf(word) {
-  return groups.includes(word) ? "runtime" : workloadNames.includes(word) ? "workload" : "peer";
+  return groups.includes(word) ? "runtime" : loadNames.includes(word) ? "work" : "peer";
 }
 
 const loadBefore = loadavg()[0];
 const installed = install(options.package);
 const tokenizer = await loadTokenizer(options.model);
 const candidates = allPeers({ model: options.model, worker: options.worker, installed });
-const leftOut = [...new Set(candidates.filter((p) => p.missing).map((p) => `${p.group} ${p.name} (${p.missing})`))];
+const leftOut = [
+  ...new Set(candidates.filter((p) => p.missing).map((p) => `${p.group} ${p.name} (${p.missing})`)),
+];
 const usable = candidates.filter((p) => !p.missing);
 const groups = [...new Set(usable.map((p) => p.group))];
-const available = allWorkloads(tokenizer, { root, evalDir: process.env.CROSSRANK_EVAL_DIR, queries: Number(options.queries) });
-if (!available.some(({ name }) => name === "dl19")) leftOut.push("dl19 (CROSSRANK_EVAL_DIR is not set)");
+const loads = allWorkloads(tokenizer, {
+  root,
+  evalDir: process.env.CROSSRANK_EVAL_DIR,
+  queries: Number(options.queries),
+});
+if (!loads.some(({ name }) => name === "dl19")) leftOut.push("dl19 (CROSSRANK_EVAL_DIR is not set)");
 
 const peerNames = usable.map((p) => p.name);
-const workloadNames = available.map((w) => w.name);
+const loadNames = loads.map((w) => w.name);
 for (const word of options.only) {
   if (kindOf(word) === "peer" && !peerNames.some((name) => name.includes(word))) {
-    throw new Error(`--only ${word}: no such runtime, workload or peer. Runtimes: ${groups.join(", ")}; workloads: ${workloadNames.join(", ")}; peers: ${[...new Set(peerNames)].join(", ")}`);
+    throw new Error(
+      `--only ${word}: no such runtime, work or peer. Runtimes: ${groups.join(", ")}; work: ${loadNames.join(", ")}; peers: ${[...new Set(peerNames)].join(", ")}`,
+    );
   }
 }
 const chosen = usable.filter((p) => keep("runtime", p.group) && keep("peer", p.name));
-const workloads = available.filter((w) => keep("workload", w.name));
+const work = loads.filter((w) => keep("work", w.name));
 
 const runtimes = { node: nodeRuntime(), native: nativeRuntime(options.worker) };
 const results = [];
@@ -86,7 +119,7 @@ let chromium;
 let failure;
 try {
   for (const group of groups.filter((g) => chosen.some((p) => p.group === g))) {
-    const instances = [];
+    const entries = [];
     for (const peer of chosen.filter((p) => p.group === group)) {
       if (peer.runtime === "chromium" && !runtimes.chromium) {
         runtimes.chromium = await chromiumRuntime(options.chromium, {
@@ -97,31 +130,32 @@ try {
         });
         chromium = runtimes.chromium.version;
       }
-      const connection = await runtimes[peer.runtime].open();
-      await connection.send({ op: "load", ...peer.load });
-      instances.push({ peer, connection });
+      const runtime = await runtimes[peer.runtime].open();
+      await runtime.send({ op: "load", ...peer.load });
+      entries.push({ peer, runtime });
     }
-    for (const workload of workloads) {
-      const timed = instances.filter(({ peer }) => !peer.only || peer.only === workload.name);
-      if (!timed.length) continue;
+    for (const workload of work) {
+      const participants = entries.filter(({ peer }) => !peer.only || peer.only === workload.name);
+      if (!participants.length) continue;
       console.error(`${group}, ${workload.name} ...`);
       const rounds = workload.once ? 1 : Number(options.rounds);
       const lists = workload.lists();
       const pairs = lists.reduce((sum, list) => sum + list.length, 0);
-      const peers = await measure(timed, { ...workload, lists: () => lists }, rounds);
+      const peers = await measure(participants, { ...workload, lists: () => lists }, rounds);
       results.push({ group, workload: workload.name, lists: lists.length, pairs, rounds, peers });
     }
-    for (const { connection } of instances) await connection.close();
+    for (const { runtime } of entries) await runtime.close();
   }
 } catch (error) {
-  // The measurements made before the failure are still written.
+  // Earlier measurements are still written.
   failure = error;
 } finally {
   for (const runtime of Object.values(runtimes)) await runtime.close();
   if (installed) rmSync(installed, { recursive: true, force: true });
 }
 
-const version = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
+const version = (name) =>
+  JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
 const { text, files } = write(options.out, {
   about: {
     date: new Date().toISOString().slice(0, 10),
@@ -131,7 +165,9 @@ const { text, files } = write(options.out, {
     node: process.version,
     chromium,
     model: "models/minilm-l6-en, int8",
-    packages: Object.fromEntries(["onnxruntime-node", "onnxruntime-web", "@huggingface/transformers"].map((n) => [n, version(n)])),
+    packages: Object.fromEntries(
+      ["onnxruntime-node", "onnxruntime-web", "@huggingface/transformers"].map((n) => [n, version(n)]),
+    ),
     load: [loadBefore, loadavg()[0]].map((value) => Number(value.toFixed(2))),
     left_out: leftOut,
   },
@@ -141,10 +177,12 @@ console.log(text);
 console.log(files.join("\n"));
 if (failure) throw failure;
 
-/** The vector instructions that determine the cost of int8 products. */
+/** The vector instructions that decide the speed of int8 products. */
 function vector() {
   if (!existsSync("/proc/cpuinfo")) return "";
   const flags = readFileSync("/proc/cpuinfo", "utf8");
-  const found = ["avx2", "avx512f", "avx512_vnni", "avx_vnni"].filter((flag) => new RegExp(`\\b${flag}\\b`).test(flags));
+  const found = ["avx2", "avx512f", "avx512_vnni", "avx_vnni"].filter((flag) =>
+    new RegExp(`\\b${flag}\\b`).test(flags),
+  );
   return found.length ? ` (${found.join(", ")})` : "";
 }

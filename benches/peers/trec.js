@@ -3,11 +3,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The first `count` queries of TREC DL 2019, each with the first 100 passages that BM25 found for it. */
+/** Queries of TREC DL 2019 with the first 100 passages that BM25 found for each. */
 export function trec(folder, count) {
   const lines = (file) => readFileSync(join(folder, file), "utf8").split("\n").filter(Boolean);
   const texts = (file) =>
-    new Map(lines(file).map((line) => JSON.parse(line)).map((r) => [r._id, `${r.title ?? ""} ${r.text}`.trim()]));
+    new Map(
+      lines(file)
+        .map((line) => JSON.parse(line))
+        .map((r) => [r._id, `${r.title ?? ""} ${r.text}`.trim()]),
+    );
   const queries = texts("queries.jsonl");
   const corpus = texts("corpus.jsonl");
   const found = new Map();

@@ -21,15 +21,16 @@ const SENTENCES = [
   "After ten years the first trout came back, and the newspaper printed a picture.",
 ];
 
-/** `count` pairs of exactly `tokens` tokens, made of the sentences above, each pair in a different order. */
+/** `count` pairs of exactly `tokens` tokens, from the sentences above, each in another order. */
 function fixed(tokenizer, count, tokens) {
   const length = (document) => encode(tokenizer, [[QUERY, document]]).input_ids[0].length;
   return Array.from({ length: count }, (_, start) => {
-    // A step that shares no factor with the number of sentences visits all of them.
+    // Steps that have no factor in common with the number of sentences visit all of them.
     const step = [1, 5, 7, 11][Math.floor(start / SENTENCES.length) % 4];
     const words = [];
-    for (let i = start; words.length < tokens; i += step) words.push(...SENTENCES[i % SENTENCES.length].split(" "));
-    // Take the longest prefix that fits, then add words of one token.
+    for (let i = start; words.length < tokens; i += step)
+      words.push(...SENTENCES[i % SENTENCES.length].split(" "));
+    // Longest prefix that fits, then one-token words.
     let low = 0;
     let high = words.length;
     while (low < high) {
@@ -37,7 +38,7 @@ function fixed(tokenizer, count, tokens) {
       if (length(words.slice(0, middle).join(" ")) <= tokens) low = middle;
       else high = middle - 1;
     }
-    // An encoding is truncated at the model's limit, which may hide words beyond it: step back.
+    // An encoding is cut at the model's limit, so the longest prefix may hide more words: step back.
     let document = words.slice(0, Math.max(0, low - 2)).join(" ");
     while (length(document) >= tokens) document = document.slice(0, document.lastIndexOf(" "));
     while (length(document) < tokens) document += " the";
@@ -46,13 +47,15 @@ function fixed(tokenizer, count, tokens) {
 }
 
 /**
- * The queries and passages of the repository's golden file, without the pairs that transformers.js
- * encodes differently: those with an empty side, and those longer than the model's limit.
+ * The repository's own pairs: queries and passages of its golden file, without those that
+ * transformers.js encodes differently (an empty side, or longer than the model takes).
  */
 function shipped(root) {
   const golden = JSON.parse(readFileSync(join(root, "tests/data/golden.json"), "utf8"));
-  const comparable = golden.pairs.filter(({ query, passage, input_ids }) => query && passage && input_ids.length < 512);
-  return [comparable.map(({ query, passage }) => [query, passage])];
+  const alike = golden.pairs.filter(
+    ({ query, passage, input_ids }) => query && passage && input_ids.length < 512,
+  );
+  return [alike.map(({ query, passage }) => [query, passage])];
 }
 
 export function workloads(tokenizer, { root, evalDir, queries }) {
@@ -63,7 +66,8 @@ export function workloads(tokenizer, { root, evalDir, queries }) {
     { name: "shipped", lists: () => shipped(root) },
   ];
   const folder = evalDir && join(evalDir, "trec-dl-19");
-  // Each of its lists is a sample of its own, so each is timed once.
-  if (folder && existsSync(folder)) all.push({ name: "dl19", lists: () => trec(folder, queries), once: true });
+  // Each list is a sample of its own, and so is timed once.
+  if (folder && existsSync(folder))
+    all.push({ name: "dl19", lists: () => trec(folder, queries), once: true });
   return all;
 }

@@ -1,4 +1,4 @@
-//! wasm-bindgen as the build needs it: `bindgen INPUT.wasm OUT_DIR`.
+//! wasm-bindgen with the options of this build: `bindgen INPUT.wasm OUT_DIR`.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ fn main() {
         .map(|b| b.typescript(false).remove_name_section(true).remove_producers_section(true))
         .and_then(Bindgen::generate_output);
     let mut generated = result.unwrap_or_else(|error| panic!("{error:?}"));
-    // The linker's suffix for a module with constructors. Without, every variant's bindings are the
-    // same as far as they go.
+    // The linker adds this suffix to the exports of a module with constructors. Without the suffix, the
+    // bindings of all variants have the same lines.
     const SUFFIX: &str = "_command_export";
     for export in generated.wasm_mut().exports.iter_mut() {
         export.name = export.name.replace(SUFFIX, "");

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs Debian's browsers where they are missing: `browsers.sh chromium firefox-esr`.
+# Installs Debian's browsers if they are missing: `browsers.sh chromium firefox-esr`.
 set -euo pipefail
 
 missing=()

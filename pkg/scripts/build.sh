@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds pkg/dist: WebAssembly from the Rust core, its bindings, and the TypeScript sources.
-# `build.sh [VARIANT]`: simd128 (the default) and relaxed-simd, which run BERT encoders; general,
-# which adds crossrank-general.wasm for other models; edge and edge-relaxed-simd, which have the
-# server's routes; gpu, which computes by WebGPU.
+# `build.sh [VARIANT]`: simd128 (the default) and relaxed-simd run BERT encoders; general makes
+# crossrank-general.wasm for other models; edge and edge-relaxed-simd have the server's routes; gpu
+# computes by WebGPU.
 #
 # Steps whose input has not changed are skipped.
 set -euo pipefail
@@ -11,13 +11,13 @@ cd "$(dirname "$0")/../.."
 variant=${1:-simd128}
 relaxed=(-- -C target-feature=+relaxed-simd)
 case $variant in
-  simd128) name=crossrank features=js own=() bindings=bindings ;;
-  relaxed-simd) name=crossrank-relaxed-simd features=js own=("${relaxed[@]}") bindings=bindings ;;
-  general) name=crossrank-general features=js,general own=() bindings=bindings ;;
+  simd128) name=crossrank features=js own=() bindings=runtime/bindings ;;
+  relaxed-simd) name=crossrank-relaxed-simd features=js own=("${relaxed[@]}") bindings=runtime/bindings ;;
+  general) name=crossrank-general features=js,general own=() bindings=runtime/bindings ;;
   gpu) name=crossrank-gpu features=js,gpu own=() bindings=gpu-bindings ;;
-  edge) name=crossrank-edge features=edge own=() bindings=edge-bindings ;;
+  edge) name=crossrank-edge features=edge own=() bindings=edge/bindings ;;
   edge-relaxed-simd)
-    name=crossrank-edge-relaxed-simd features=edge own=("${relaxed[@]}") bindings=edge-bindings
+    name=crossrank-edge-relaxed-simd features=edge own=("${relaxed[@]}") bindings=edge/bindings
     ;;
   *) echo "build.sh: no variant is called $variant" >&2; exit 2 ;;
 esac
@@ -28,19 +28,19 @@ target=$root/target/wasm
 tools=$root/target/tools
 work=$target/bindgen/$variant
 triple=wasm32-unknown-unknown
-mkdir -p "$dist" "$tools" "$work"
+mkdir -p "$dist/runtime" "$dist/edge" "$dist/model" "$tools" "$work"
 
 # --- WebAssembly -----------------------------------------------------------------------------
 
-# What a variant adds is for our own crate alone, so that variants share their dependencies.
+# The flags of a variant apply to our own crate only, so that variants share their dependencies.
 pkg/scripts/wasm-cargo.sh +simd128 "$target" rustc --package crossrank --lib --crate-type cdylib --profile wasm \
   --no-default-features --features "$features" --locked "${own[@]}"
 wasm=$target/$triple/wasm/crossrank.wasm
 
 # --- wasm-bindgen ----------------------------------------------------------------------------
 
-# The command line's library at the very version of the crate; the command line itself would
-# compile six times as many crates.
+# The library of wasm-bindgen's command line, at exactly the version of the crate. The command line
+# itself would compile six times as many crates.
 version=$(grep -A1 '^name = "wasm-bindgen"$' Cargo.lock | sed -n 's/^version = "\(.*\)"/\1/p')
 bindgen=$tools/bindgen-$version/debug/bindgen
 source=$tools/bindgen-source
@@ -63,19 +63,19 @@ EOF
 fi
 
 stamp="$version $(sha256sum < "$wasm")"
-if [ ! -f "$dist/$name.wasm" ] || [ "$stamp" != "$(cat "$work/stamp" 2>/dev/null)" ]; then
+if [ ! -f "$dist/$name.wasm" ] || [ ! -f "$dist/$bindings.js" ] || [ "$stamp" != "$(cat "$work/stamp" 2>/dev/null)" ]; then
   rm -f "$work/stamp"
   "$bindgen" "$wasm" "$work"
   cp "$work/crossrank_bg.wasm" "$dist/$name.wasm"
-  # wasm-bindgen's code holds one instance in its variables. Inside a function, every call gives a
-  # set of them: an instance can be dropped, and another one made.
+  # wasm-bindgen's code holds one instance in its variables. Inside a function, each call makes a
+  # new set of them: an instance can be dropped, and another one created.
   {
     echo 'export function bind() {'
     cat "$work/crossrank.js"
     echo 'return wasm_bindgen;'
     echo '}'
   } > "$work/bindings.js"
-  # Variants share bindings: what the larger one has more is more imports.
+  # Variants share bindings: the larger ones only add imports.
   if [ ! -f "$dist/$bindings.js" ] || grep -qvxFf "$dist/$bindings.js" "$work/bindings.js"; then
     cp "$work/bindings.js" "$dist/$bindings.js"
   fi
@@ -85,21 +85,20 @@ fi
 # --- TypeScript ------------------------------------------------------------------------------
 
 cd pkg
-lock=$(sha256sum < package-lock.json)
-if [ "$lock" != "$(cat node_modules/.crossrank-lock 2>/dev/null)" ]; then
-  npm ci --no-audit --no-fund --loglevel=error
-  echo "$lock" > node_modules/.crossrank-lock
-fi
+scripts/install.sh
+# A module whose source is gone must not be packed.
+find dist -name '*.js' ! -name '*bindings.js' -delete
 node_modules/.bin/tsc -p .
-node scripts/registry.mjs > dist/registry.js
+node scripts/registry.mjs > dist/model/registry.js
 bundle() {
-  node_modules/.bin/esbuild "dist/$1.js" --bundle --format=esm --outfile="dist/$1.js" \
-    --allow-overwrite --log-level=warning "${@:2}"
+  # Names and line breaks stay for stack traces, and the comments that bundlers look for.
+  node_modules/.bin/esbuild "dist/$1.js" --bundle --minify-syntax --format=esm \
+    --outfile="dist/$1.js" --allow-overwrite --log-level=warning "${@:2}"
 }
-# A page without a bundler would wait for one import after another.
+# A page without a bundler would load one import after another.
 bundle web --external:'crossrank-*'
-# Rollup's plugins, and whoever copies it, take a worker's script alone. Its `export` says that it
-# is a module.
+# Rollup's plugins, and pages that copy it, take the worker's script without other files. Its
+# `export` marks it as a module.
 bundle worker --footer:js='export {};'
 cp ../LICENSE-MIT ../LICENSE-APACHE "$dist"
 ls -l "$dist/$name.wasm"

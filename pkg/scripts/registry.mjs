@@ -1,9 +1,10 @@
-// Prints the module dist/registry.js: what loading by name needs of src/hub/registry.json.
+// Prints the module dist/model/registry.js: the parts of src/hub/registry.json that loading by
+// name needs.
 
 import { readFile } from "node:fs/promises";
 
 const file = new URL("../../src/hub/registry.json", import.meta.url);
-const known = JSON.parse(await readFile(file, "utf8")).map(
+const models = JSON.parse(await readFile(file, "utf8")).map(
   ({ name, aliases = [], task, bundled, repository, graphs }) => ({
     names: [name, ...aliases],
     task,
@@ -12,4 +13,4 @@ const known = JSON.parse(await readFile(file, "utf8")).map(
     graphs: graphs.map(({ path }) => path),
   }),
 );
-console.log(`export const KNOWN = ${JSON.stringify(known)};`);
+console.log(`export const REGISTRY = ${JSON.stringify(models)};`);

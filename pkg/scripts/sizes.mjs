@@ -1,6 +1,6 @@
-// Prints what a page downloads for a reranker, as a Markdown table: this package's code and
-// WebAssembly beside onnxruntime-web's and transformers.js's. Run `make build` first; the others
-// are packed from the npm registry into a temporary folder.
+// Prints a Markdown table of what a page downloads for a reranker: the code and the WebAssembly of this
+// package, of onnxruntime-web and of transformers.js. Run `make build` first. The other packages are
+// fetched from the npm registry into a temporary folder.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-// The files that each loads for its CPU backend in a current Chromium. transformers.js takes its
-// runtime from the onnxruntime-web that it pins.
+// The files that each loads for its CPU backend in a current Chromium. The runtime of transformers.js is
+// the version of onnxruntime-web that it pins.
 const OTHERS = [
   {
     package: "onnxruntime-web@1.30.0",
@@ -48,7 +48,7 @@ async function bundled(entry) {
 }
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url)));
 row(`crossrank ${version}`, "JavaScript, bundled and minified", await bundled("web.js"));
-row("", "the worker's, likewise", await bundled("worker.js"));
+row("", "JavaScript of the worker", await bundled("worker.js"));
 row("", "crossrank-relaxed-simd.wasm, or", readFileSync(join(dist, "crossrank-relaxed-simd.wasm")));
 row("", "crossrank.wasm", readFileSync(join(dist, "crossrank.wasm")));
 row("", "for other models: crossrank-general.wasm", readFileSync(join(dist, "crossrank-general.wasm")));
@@ -75,7 +75,7 @@ function show(name, root, files) {
   }
 }
 
-/** Packs a package from the registry and gives the folder with its files. */
+/** Unpacks a package from the registry, and gives the folder with its files. */
 function unpack(name) {
   const options = { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] };
   const tarball = execFileSync("npm", ["pack", "--silent", name], options).trim().split("\n").pop();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests the JavaScript side on the packed packages, installed in an empty project.
-# Arguments name tests: kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
-# loading, page, gpu and edge (all of these by default), and hosts, which installs much.
+# Tests the JavaScript side with the packed packages, which are installed in an empty project.
+# Arguments name tests: sources, kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
+# loading, page, gpu and edge (the default is all of these), and hosts, which installs 500 MB.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,8 +23,8 @@ pack models/all-minilm-l6-v2
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{suite,control-suite,embedder-suite,hub-suite,remote-suite,checks,stub,hub,trap,node.test,tokenizers.test,hub.test,serve.test,browser-home,gpu-page,gpu-tricks,gpu-worker,worker,shell}.mjs "$CROSSRANK_PROJECT"
-cp pkg/test/page.html "$CROSSRANK_PROJECT"
+cp pkg/test/{{reranker,control,embedder,hub,remote,browser}-suite,suite-worker,assertions,service-stub,hub-server,memory-trap,service-worker,gpu-page,gpu-faults,gpu-worker}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/{node,tokenizers,hub,serve}.test.mjs pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"
 cp -r tests/data/graphs/{other-silu,int8-tensor,external-int8} "$CROSSRANK_PROJECT/graphs"
@@ -52,12 +52,12 @@ prepare_hosts() {
 }
 
 files=()
-for name in "${@:-kernels node tokenizers hub package types bundlers serve browser loading page gpu edge}"; do
+for name in "${@:-sources kernels node tokenizers hub package types bundlers serve browser loading page gpu edge}"; do
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
-      kernels | package | types | bundlers | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
+      sources | kernels | package | types | bundlers | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;

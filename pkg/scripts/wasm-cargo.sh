@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs cargo for WebAssembly: `wasm-cargo.sh FEATURES TARGET_DIR ARGUMENT...`.
 #
-# With rustup's standard library where it can be had; else with Debian's compiler for the web, which
-# comes with the library's sources. Its variables are set for this one command: a native build must
-# never see them.
+# Uses rustup's standard library if that can be installed, and otherwise Debian's compiler for the web,
+# which comes with the library's sources. The variables are set for this one command only: a native build
+# must never see them.
 set -euo pipefail
 features=$1 target=$2
 shift 2

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { define } from "./edge.js";
+import { createHandlerFactory } from "./edge/handler.js";
 
-/** Node, Deno and Bun have node's file system. */
-export const createHandler = define(async () =>
+/** For node, Deno and Bun, which have node's file system. */
+export const createHandler = createHandlerFactory(async () =>
   WebAssembly.compile(await readFile(new URL("crossrank-edge.wasm", import.meta.url))),
 );

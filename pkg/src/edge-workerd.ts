@@ -1,8 +1,8 @@
 import module from "./crossrank-edge-relaxed-simd.wasm";
-import { define } from "./edge.js";
+import { createHandlerFactory } from "./edge/handler.js";
 
 /**
- * workerd compiles no WebAssembly from bytes: the file is imported as a module. It has relaxed
- * SIMD, which not every other runtime has.
+ * For workerd, which does not compile WebAssembly from bytes: the file is imported as a module.
+ * workerd has relaxed SIMD, which not every other runtime has.
  */
-export const createHandler = define(async () => module);
+export const createHandler = createHandlerFactory(async () => module);

@@ -5,43 +5,40 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import type * as types from "../types/index.js";
-import { compileResponse } from "./compile.js";
-import { define } from "./define.js";
-import { CrossrankError } from "./errors.js";
-import { openResponse } from "./fetch.js";
-import { hub } from "./hub-node.js";
-import type { Opened } from "./platform.js";
-import type { Reply, Request, WorkerPort } from "./protocol.js";
+import { createApi } from "./api/create-api.js";
+import { CrossrankError } from "./core/errors.js";
+import type { FileStream, WorkerPort } from "./core/platform.js";
+import { openResponse } from "./io/fetch.js";
+import { hub } from "./model/hub-node.js";
+import { compileResponse } from "./runtime/compile.js";
+import type { Reply, Request } from "./runtime/protocol.js";
 
-const wasm = {
+const wasmFiles = {
   simd128: () => new URL("./crossrank.wasm", import.meta.url),
   "relaxed-simd": () => new URL("./crossrank-relaxed-simd.wasm", import.meta.url),
   general: () => new URL("./crossrank-general.wasm", import.meta.url),
 };
 
-const api = /* @__PURE__ */ define({
-  url: (location) =>
-    /^(https?|file|data|blob):/.test(location)
-      ? new URL(location)
-      : pathToFileURL(resolve(location)),
-  open: (url, signal, resume, token) =>
-    url.protocol === "file:" ? openFile(url, signal) : openResponse(url, signal, resume, token),
+const api = /* @__PURE__ */ createApi({
+  resolveUrl: (location) =>
+    /^(https?|file|data|blob):/.test(location) ? new URL(location) : pathToFileURL(resolve(location)),
+  openFile: (url, signal, resume, token) =>
+    url.protocol === "file:" ? openLocalFile(url, signal) : openResponse(url, signal, resume, token),
   hub,
-  compile: async (url, storage, kind) =>
+  compileWasm: async (url, storage, kind) =>
     url.protocol === "file:"
-      ? WebAssembly.compile(await readFile(url).catch((cause) => Promise.reject(failed(url, cause))))
+      ? WebAssembly.compile(await readLocalFile(url))
       : compileResponse(url, storage, kind),
-  wasm,
-  workers: 0,
+  wasmFiles,
+  defaultWorkers: 0,
   cores: availableParallelism,
-  worker,
+  startWorker,
 });
 
-/** A worker that keeps node running only while a request is under way. */
-function worker(script: URL | undefined): WorkerPort {
-  // Of node's own options some are for the main script alone, and stop a worker. Next.js bundles
-  // the script where it finds this very form.
+/** Starts a worker that keeps node running only while a request is under way. */
+function startWorker(script: URL | undefined): WorkerPort {
+  // Some of node's own options are for the main script only, and would stop a worker. Next.js
+  // bundles the script only if it finds exactly this form.
   const worker =
     script === undefined
       ? new Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] })
@@ -52,36 +49,36 @@ function worker(script: URL | undefined): WorkerPort {
       worker.postMessage(message);
       if ((message as Request).op !== "stop" && requests++ === 0) worker.ref();
     },
-    onMessage: (take) => {
+    onMessage: (listener) => {
       worker.on("message", (reply: Reply) => {
-        if (!("found" in reply) && --requests === 0) worker.unref();
-        take(reply as never);
+        if (!("results" in reply) && --requests === 0) worker.unref();
+        listener(reply as never);
       });
     },
-    onEnd: (take) => {
-      worker.on("error", take);
-      worker.on("exit", take);
+    onEnd: (listener) => {
+      worker.on("error", listener);
+      worker.on("exit", listener);
     },
-    end: () => void worker.terminate(),
+    terminate: () => void worker.terminate(),
   };
 }
 
-async function openFile(url: URL, signal: AbortSignal): Promise<Opened | undefined> {
+async function openLocalFile(url: URL, signal: AbortSignal): Promise<FileStream | undefined> {
   try {
     const handle = await open(url);
     const { size } = await handle.stat();
-    // The stream closes the handle, also when the signal aborts it before it is read.
+    // The stream closes the handle, even if the signal aborts it before it is read.
     const stream = handle.createReadStream({ highWaterMark: 1 << 20, signal } as object);
     stream.on("error", () => {});
-    const chunks = chunksOf(stream, url, signal);
+    const chunks = readChunks(stream, url, signal);
     return { start: 0, size, version: undefined, chunks, close: () => stream.destroy() };
   } catch (cause) {
     if (["ENOENT", "ENOTDIR"].includes((cause as { code: string }).code)) return undefined;
-    throw failed(url, cause);
+    throw readError(url, cause);
   }
 }
 
-async function* chunksOf(
+async function* readChunks(
   stream: AsyncIterable<Uint8Array>,
   url: URL,
   signal: AbortSignal,
@@ -89,15 +86,19 @@ async function* chunksOf(
   try {
     yield* stream;
   } catch (cause) {
-    throw signal.aborted ? signal.reason : failed(url, cause);
+    throw signal.aborted ? signal.reason : readError(url, cause);
   }
 }
 
-function failed(url: URL, cause: unknown): CrossrankError {
+async function readLocalFile(url: URL): Promise<Uint8Array<ArrayBuffer>> {
+  return readFile(url).catch((cause) => Promise.reject(readError(url, cause)));
+}
+
+function readError(url: URL, cause: unknown): CrossrankError {
   return new CrossrankError("io", `${url.pathname} could not be read`, { cause });
 }
 
-export { CrossrankError } from "./errors.js";
-export const Embedder: typeof types.Embedder = api.Embedder;
-export const Reranker: typeof types.Reranker = api.Reranker;
-export const rerank: typeof types.rerank = api.rerank;
+export { CrossrankError } from "./core/errors.js";
+export const Embedder = api.Embedder;
+export const Reranker = api.Reranker;
+export const rerank = api.rerank;

@@ -1,9 +1,9 @@
 // A worker in node.
 
 import { parentPort } from "node:worker_threads";
-import { host } from "./host.js";
+import { hostInstance } from "./runtime/worker-host.js";
 
-host({
+hostInstance({
   post: (message) => parentPort!.postMessage(message),
-  onMessage: (take) => void parentPort!.on("message", (message) => take(message as never)),
+  onMessage: (listener) => void parentPort!.on("message", (message) => listener(message as never)),
 });

@@ -1,12 +1,12 @@
-// The suite in Chromium and in Firefox: on a page, with the models in workers or not, and in a
-// dedicated worker. CROSSRANK_PROJECT is the test project; this file itself runs from the source
-// tree, where puppeteer-core is installed.
+// The suites in Chromium and in Firefox: on a page, with and without workers, and in a dedicated worker.
+// CROSSRANK_PROJECT is the test project. This file itself runs from the source tree, in which
+// puppeteer-core is installed.
 
 import { after, before, test } from "node:test";
 import { launch } from "./browsers.mjs";
-import { tinyHub } from "./hub.mjs";
+import { tinyHub } from "./hub-server.mjs";
 import { serve } from "./server.mjs";
-import { startStub } from "./stub.mjs";
+import { startStub } from "./service-stub.mjs";
 
 let server;
 let stub;
@@ -26,12 +26,12 @@ for (const name of ["chromium", "firefox"]) {
   test(name, async (t) => {
     const browser = await launch(name);
     t.after(() => browser.close());
-    for (const [home, entry, workers] of [
+    for (const [name, entry, workers] of [
       ["page, in-thread", "runHere", 0],
       ["page, workers", "runHere", 2],
       ["in a worker", "runInWorker", 0],
     ]) {
-      await t.test(home, async (t) => runSuite(t, await browser.newPage(), entry, workers));
+      await t.test(name, async (t) => runSuite(t, await browser.newPage(), entry, workers));
     }
   });
 }
@@ -43,8 +43,8 @@ async function runSuite(t, page, entry, workers) {
   const records = await page
     .evaluate(
       async (entry, origins, workers) => {
-        const home = await import("/browser-home.mjs");
-        return home[entry](globalThis.report, origins, workers);
+        const suite = await import("/browser-suite.mjs");
+        return suite[entry](globalThis.report, origins, workers);
       },
       entry,
       { stub: stub.origin, hub: hub.origin },

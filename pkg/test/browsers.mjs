@@ -25,8 +25,8 @@ const BROWSERS = {
 };
 
 /**
- * A headless browser, by puppeteer's further options; its profile, and what it writes beside that,
- * go away with it. With `webgpu` Chromium has an adapter, in software where there is no GPU.
+ * A headless browser, with further options of puppeteer. Its profile and its temporary files are removed
+ * with it. With `webgpu`, Chromium has an adapter, in software if there is no GPU.
  */
 export async function launch(name, { webgpu = false, ...options } = {}) {
   const args = (BROWSERS[name].args ?? []).filter((flag) => !webgpu || flag !== "--disable-gpu");

@@ -1,10 +1,10 @@
-// The packed packages in apps as people build them: each is built, opened in Chromium and asked for
-// golden pairs. Runs on the test project (CROSSRANK_PROJECT) and on one without the model package
-// (CROSSRANK_BARE_PROJECT). The tools are light ones; hosts.test.mjs has the others.
+// The packed packages in apps: each app is built, opened in Chromium and scores golden pairs. Runs on the
+// test project (CROSSRANK_PROJECT) and on one without the model packages (CROSSRANK_BARE_PROJECT). These
+// are the light tools; hosts.test.mjs has the others.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { cpSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -33,7 +33,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** Each bundles `app.js` of a folder into `out`, as its users would. */
+/** Each bundles `app.js` in a folder into `out`, as its users would. */
 const BUNDLERS = {
   async vite(root, out) {
     const build = { outDir: out, emptyOutDir: true };
@@ -52,7 +52,7 @@ const BUNDLERS = {
     const bundle = await rollup.rollup({ input: join(folder, "app.js"), ...options });
     await bundle.write({ dir: out, format: "es" });
   },
-  // It leaves `new URL(..., import.meta.url)` alone: its users copy the files beside the bundle.
+  // esbuild does not handle `new URL(..., import.meta.url)`: its users copy the files beside the bundle.
   async esbuild(folder, out) {
     await bundleWithEsbuild(folder, out);
     copyRuntime(out);
@@ -65,10 +65,11 @@ async function bundleWithEsbuild(folder, out) {
   await esbuild.build({ entryPoints: [join(folder, "app.js")], outdir: out, ...options });
 }
 
-const copyRuntime = (out) => copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js|^gpu-bindings\.js)$/.test(name));
+const copyRuntime = (out) =>
+  copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js|^gpu-bindings\.js)$/.test(name));
 const copyModel = (out) => copy("crossrank-minilm-l6-en", out, (name) => /(\.json|^onnx)$/.test(name));
 
-/** Copies what is wanted of what lies in a folder of an installed package. */
+/** Copies the selected files from a folder of an installed package. */
 function copy(path, out, isWanted) {
   const folder = join(project, "node_modules", path);
   for (const name of readdirSync(folder).filter(isWanted)) {
@@ -84,7 +85,7 @@ async function built(bundler, folder) {
   return out;
 }
 
-/** Opens a page, which thinks that there is a GPU, and hands its `rank` to `use`. */
+/** Opens a page that believes that there is a GPU, and calls `use` with its `rank`. */
 async function visit(url, use) {
   const page = await browser.newPage();
   try {
@@ -97,8 +98,8 @@ async function visit(url, use) {
 }
 
 /**
- * Visits a folder that is served with a strict policy: no inline scripts, no eval, no blobs. The
- * browser reports to the server whatever breaks it, on the page and in workers.
+ * Visits a folder that is served with a strict policy: no inline scripts, no eval, no blobs. The browser
+ * reports each violation to the server, on the page and in workers.
  */
 async function visitStrictly(folder, use, inline = "") {
   const scripts = `script-src 'self' 'wasm-unsafe-eval' ${inline}`;
@@ -121,7 +122,7 @@ async function visitStrictly(folder, use, inline = "") {
   }
 }
 
-/** In workers and in-thread, and with the files that compute on a GPU. */
+/** Checks `rank` in workers and in-thread, and that the files for a GPU are found. */
 async function assertRanksEverywhere(rank) {
   await assertRanks(rank);
   await assertFindsGpuFiles(rank);
@@ -131,7 +132,7 @@ for (const bundler of Object.keys(BUNDLERS)) {
   test(`${bundler}: an app reranks, under a strict policy`, async () => {
     await visitStrictly(await built(bundler, project), assertRanksEverywhere);
   });
-  test(`${bundler}: an app without the model package is bundled and says so`, async () => {
+  test(`${bundler}: an app without the model package is bundled, and its error says so`, async () => {
     await visitStrictly(await built(bundler, bare), async (rank) => {
       await assert.rejects(rank([["a", "b"]], {}), /npm install crossrank-minilm-l6-en/);
     });
@@ -160,7 +161,9 @@ test("vite's dev server: an app reranks", async (t) => {
 });
 
 test("no bundler: an app with an import map reranks, under a strict policy", async () => {
-  const map = /(?<=<script type="importmap">)[^]*?(?=<\/script>)/.exec(readFileSync(join(project, "page.html")));
+  const map = /(?<=<script type="importmap">)[\s\S]*?(?=<\/script>)/.exec(
+    readFileSync(join(project, "page.html")),
+  );
   const page = readFileSync(join(APPS, "index.html"), "utf8");
   const script = `<script type="importmap">${map}</script>\n  <script type="module"`;
   writeFileSync(join(project, "index.html"), page.replace('<script type="module"', script));

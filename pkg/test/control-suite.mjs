@@ -1,16 +1,16 @@
-// What a caller can ask for beside a plain ranking, in every home: to stop, to hurry, to go on in
-// spite of an error, to see results early, and to pay for a score once.
+// The options of calls, with every backend: aborts, time limits, errors that keep the order, early
+// results, and the score cache.
 
-import { equal, ok, rejection } from "./checks.mjs";
+import { equal, ok, rejection } from "./assertions.mjs";
 
 const QUERY = "what is a vector database";
 const ANSWER = "A vector database stores embeddings and finds the nearest ones to a query.";
-/** One token a word: this many fill what the model reads. */
+/** Each word is one token. This many fill the model's input. */
 const FULL = "database ".repeat(600);
 const truncate = { longDocuments: "truncate" };
 const WAIT = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Documents that differ, so that no cache knows them. */
+/** Documents that are all different, so that they are in no cache. */
 const passages = (count, from = 0) =>
   Array.from({ length: count }, (_, i) => `Passage ${from + i} about ${ANSWER.slice(i % 20)}`);
 const indices = ({ results }) => results.map(({ index }) => index);
@@ -20,7 +20,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
   const { CrossrankError, Reranker } = crossrank;
   let reranker;
 
-  /** Milliseconds that one document of 512 tokens takes here. */
+  /** The time that one document of 512 tokens takes here, in milliseconds. */
   async function timeOfFull() {
     const start = performance.now();
     await reranker.rerank(QUERY, [FULL], 1, { ...truncate, skipCache: true });
@@ -28,10 +28,10 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
   }
 
   return {
-    async "says where it computes"() {
+    async "reports its backend"() {
       reranker = await loadModel({ model });
       const info = await reranker.info();
-      equal([info.home, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
+      equal([info.backend, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
       ok(["simd128", "relaxed"].includes(info.kernel), `kernel ${info.kernel}`);
       equal(info.maxLength, 512);
       return info.kernel;
@@ -41,7 +41,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       await timeOfFull();
       const reason = new Error("enough");
       const late = [];
-      // The best of three, because other programs may hold the processor.
+      // The best of three, because other programs may use the processor.
       for (let round = 0; round < 3; round++) {
         const stop = new AbortController();
         const start = performance.now();
@@ -67,7 +67,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       ok(took < 12 * whole, `the next call took ${took} ms, and a long document ${whole} ms`);
     },
 
-    async "lets the thread breathe"() {
+    async "yields the thread"() {
       let turns = 0;
       let longest = 0;
       let last = performance.now();
@@ -86,7 +86,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       return `${turns} turns, at most ${longest.toFixed(1)} ms apart`;
     },
 
-    async "the latest call takes the place of the one before"() {
+    async "the latest call replaces the previous one"() {
       const call = (query, latest) => reranker.rerank(query, passages(30), 1, { latest, skipCache: true });
       const calls = [call("v", true), call("ve", true), call("other", "other field"), call("vec", true)];
       const [first, second, other, last] = await Promise.allSettled(calls);
@@ -95,7 +95,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       equal(last.value, await reranker.rerank("vec", passages(30), 1));
     },
 
-    async "gives what it has when the time is over"() {
+    async "gives the scores so far when the time is up"() {
       const documents = passages(120);
       const none = await reranker.rerank(QUERY, documents, undefined, { timeoutMs: 0, skipCache: true });
       equal([none.partial, scored(none).length], [true, 0]);
@@ -105,7 +105,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       const whole = performance.now() - start;
       equal(all.partial, false);
       let some;
-      for (let attempt = 0; attempt < 5 && !(some && some.partial && scored(some).length > 0); attempt++) {
+      for (let attempt = 0; attempt < 5 && !(some?.partial && scored(some).length > 0); attempt++) {
         const start = performance.now();
         some = await reranker.rerank(QUERY, documents, undefined, { timeoutMs: whole / 2, skipCache: true });
         const late = performance.now() - start - whole / 2;
@@ -115,7 +115,11 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       ok(some.partial && known.length > 0, `${known.length} of 120 in half the time`);
       equal(some.results.slice(0, known.length), known, "the scored come first");
       const rest = indices(some).slice(known.length);
-      equal(rest, [...rest].sort((a, b) => a - b), "the others keep their order");
+      equal(
+        rest,
+        [...rest].sort((a, b) => a - b),
+        "the others keep their order",
+      );
       for (const { index, logit } of known) {
         equal(logit, all.results.find((result) => result.index === index).logit);
       }
@@ -124,7 +128,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       return `${known.length} of 120 in half the time`;
     },
 
-    async "shows results early, and the same at last"() {
+    async "gives early results, and the same ranking in the end"() {
       const documents = passages(80);
       let before = 0;
       let rankings = 0;
@@ -138,7 +142,10 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       ok(rankings > 2, `${rankings} rankings`);
       equal(last, await reranker.rerank(QUERY, documents, 80));
       const whole = await timeOfFull();
-      for await (const ranking of reranker.rerankStream(QUERY, Array(60).fill(FULL), 1, { skipCache: true, ...truncate })) {
+      for await (const ranking of reranker.rerankStream(QUERY, Array(60).fill(FULL), 1, {
+        skipCache: true,
+        ...truncate,
+      })) {
         equal(ranking.partial, true);
         break;
       }
@@ -150,7 +157,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       equal((await rejection(() => bad.next())).code, "invalid-argument");
     },
 
-    async "keeps the first stage's order where a call fails, and says why"() {
+    async "keeps the first stage's order if a call fails, and gives the reason"() {
       const keep = { onError: "original-order", minScore: 0.9 };
       const cut = ["fine", "cut \ud83d", "also fine"];
       const ranking = await reranker.rerank(QUERY, cut, 2, keep);
@@ -169,14 +176,14 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       equal((await reranker.rerank(QUERY, ["a"], 1, { onError: "original-order" })).error, undefined);
     },
 
-    async "leaves out what scores below the least score"() {
+    async "leaves out documents below the minimum score"() {
       const documents = [ANSWER, "Bananas are rich in potassium.", "SQL is a language."];
       const all = await reranker.rerank(QUERY, documents);
       const some = await reranker.rerank(QUERY, documents, 3, { minScore: all.results[1].score });
       equal(some.results, all.results.slice(0, 2));
     },
 
-    async "refuses options that make no sense"() {
+    async "refuses invalid options"() {
       const wrong = {
         timeoutMs: [-1, "soon", NaN],
         minScore: [NaN, "high"],
@@ -201,7 +208,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       }
     },
 
-    async "finds the answer in a long document and says where"() {
+    async "finds the answer in a long document and gives its span"() {
       // Characters of one to four bytes, and of one and two units.
       const hay = "The café by the river – 日本 – was old 😀 and cold. ".repeat(40);
       const text = `${hay}${ANSWER} ${hay}`;
@@ -242,7 +249,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       await without.dispose();
     },
 
-    async "keeps scores for the next visit, where it is asked to"() {
+    async "keeps scores for the next visit if asked to"() {
       const options = { model, scoreCache: { persistent: true } };
       const documents = passages(5, 2000);
       const one = await loadModel(options);
@@ -255,7 +262,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       await two.dispose();
     },
 
-    async "answers every one of many calls at once"() {
+    async "answers each of many concurrent calls"() {
       const lists = Array.from({ length: 40 }, (_, i) => passages(1 + (i % 5), i));
       const stop = new AbortController();
       const calls = lists.map((list, i) => {
@@ -272,14 +279,20 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       }
     },
 
-    async "names the document that fails, however the list was shared out"() {
+    async "names the document that fails, however the list was distributed"() {
       const large = "a ".repeat(600_000);
       const list = [...passages(30, 5000), large];
       const error = await rejection(() => reranker.rerank(QUERY, list));
       equal([error.code, error.message.startsWith("document 30:")], ["input-too-large", true], error.message);
       const batch = await rejection(() => reranker.rerankBatch([QUERY, QUERY], [["a"], ["b", large]]));
       ok(batch.message.startsWith("candidates 1, document 1:"), batch.message);
-      const pairs = await rejection(() => reranker.score([[QUERY, "a"], ["b", "b"], ["b", large]]));
+      const pairs = await rejection(() =>
+        reranker.score([
+          [QUERY, "a"],
+          ["b", "b"],
+          ["b", large],
+        ]),
+      );
       ok(pairs.message.startsWith("pair 2, document:"), pairs.message);
     },
 
@@ -292,14 +305,14 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
     },
 
     ...(workers > 0 && {
-      async "goes on when a worker dies"() {
+      async "continues when a worker dies"() {
         const started = startedWorkers();
         const other = await loadModel({ model, scoreCache: false });
         const documents = passages(120);
         const expected = await reranker.rerank(QUERY, documents);
         const rankings = other.rerankStream(QUERY, documents);
         await rankings.next();
-        // They have scored something by now, and hold more.
+        // By now they have scored some documents, and hold more.
         for (const worker of started.splice(0)) worker.terminate();
         let last;
         for await (const ranking of rankings) last = ranking;
@@ -314,7 +327,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       async "gives up when workers die again and again"() {
         const started = startedWorkers();
         const other = await loadModel({ model, scoreCache: false });
-        // Not before they have had time to start: that a worker has not even begun shows late.
+        // They need time to start: a worker that dies before its start is noticed late.
         const killing = setInterval(() => {
           for (const worker of started.splice(0)) worker.terminate();
         }, 400);
@@ -325,12 +338,12 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
         await other.dispose();
       },
 
-      async "says so when its script is not there"() {
+      async "fails with a clear error if its script is missing"() {
         const script = new URL("no-worker-here.js", model.files.config.url);
         const load = () => loadModel({ model, worker: script });
         equal((await rejection(load)).code, "runtime-failed");
         const auto = await Reranker.load({ model, workers: "auto", worker: script });
-        equal((await auto.info()).home, "in-thread");
+        equal((await auto.info()).backend, "in-thread");
         await auto.dispose();
       },
     }),

@@ -1,18 +1,18 @@
-// `crossrank/edge` in workerd, as examples/edge-worker deploys it: its size, its start, the model's
-// way in, what clients get, and what it takes of memory and CPU time. CROSSRANK_EDGE is a project
-// of the example with the packed packages, CROSSRANK_SERVE the command line's program.
+// `crossrank/edge` in workerd, as examples/edge-worker deploys it: its size, its start, the sources of its
+// model, its answers, its memory and its CPU time. CROSSRANK_EDGE is a project of the example with the
+// packed packages, and CROSSRANK_SERVE the command line's program.
 
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
-import { createReadStream, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createReadStream, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { test } from "node:test";
 import { Readable } from "node:stream";
+import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import { exhaust, withMemory } from "./trap.mjs";
+import { exhaust, withMemory } from "./memory-trap.mjs";
 
 const require = createRequire(new URL("edge/", import.meta.url));
 const { Miniflare } = createRequire(require.resolve("wrangler"))("miniflare");
@@ -45,7 +45,7 @@ const example = bundle("src/worker.js");
 const modulesOf = (modules) => ({ modules, modulesRoot: join(modules[0].path, "..") });
 const common = { compatibilityDate: "2026-04-01", port: 0, host: "127.0.0.1" };
 
-/** The model's folder as a binding, and the paths that were read from it. */
+/** The model's folder as a binding, with the paths that were read from it. */
 function assets(read = (path) => path) {
   const paths = [];
   const ASSETS = ({ url }) => {
@@ -57,7 +57,7 @@ function assets(read = (path) => path) {
   return { paths, serviceBindings: { ASSETS } };
 }
 
-/** A worker that ends with the test: its address. */
+/** Starts a worker that ends with the test, and gives its address. */
 async function start(t, options) {
   const miniflare = new Miniflare({ ...common, ...options });
   t.after(() => miniflare.dispose());
@@ -67,7 +67,7 @@ async function start(t, options) {
   return { miniflare, url, pid };
 }
 
-/** The processes of workerd that this one has started. */
+/** The processes of workerd that this process has started. */
 function workerds() {
   return readdirSync("/proc").filter((pid) => {
     try {
@@ -79,12 +79,12 @@ function workerds() {
   });
 }
 
-/** The most memory that a process has had, in bytes. */
+/** The peak memory of a process, in bytes. */
 function peak(pid) {
   return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
 }
 
-/** The seconds of CPU time that a process has had: user and system, in ticks of 10 ms. */
+/** The CPU time of a process in seconds: user and system, in ticks of 10 ms. */
 function cpu(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
@@ -97,18 +97,21 @@ async function post(url, path, body, headers = token) {
   return { status: response.status, headers: response.headers, body: await response.json() };
 }
 
-/** What the command line gives for a query on a file of passages. */
+/** The results of the command line for a query on a file of passages. */
 function cli(query, passages) {
   const options = ["rerank", "--query", query, "--top-k", "1000", "--json", passages];
   return execFileSync(program, options, { encoding: "utf8" });
 }
 
 const passages = join(root, "examples/passages.txt");
-const documents = readFileSync(passages, "utf8").split("\n").map((l) => l.trim()).filter(Boolean);
+const documents = readFileSync(passages, "utf8")
+  .split("\n")
+  .map((l) => l.trim())
+  .filter(Boolean);
 const query = "what is a vector database";
 const rows = (results) => results.map((r) => ({ index: r.index, score: r.score ?? r.relevance_score }));
 
-test("the bundle is below the limit of every plan", (t) => {
+test("the bundle is below every plan's limit", (t) => {
   const bytes = example.map(({ contents }) => gzipSync(contents).length);
   const total = bytes.reduce((a, b) => a + b);
   t.diagnostic(`${(total / 1e6).toFixed(2)} MB after gzip`);
@@ -135,10 +138,12 @@ test("Cohere's client gets the command line's order and scores", async (t) => {
   assert.equal(stdout.match(/^ok /gm).length, 3, stdout);
 });
 
-test("first requests that come together load once, and each gets its own answer", async (t) => {
+test("concurrent first requests load once, and each gets its own answer", async (t) => {
   const { paths, serviceBindings } = assets();
   const { url } = await start(t, {
-    ...modulesOf(example), serviceBindings, bindings: { TOKENS: "some\nnone" },
+    ...modulesOf(example),
+    serviceBindings,
+    bindings: { TOKENS: "some\nnone" },
   });
   const queries = [query, "what keeps rows in tables", "what is BM25", "who reads the query"];
   const ask = (query) => post(url, "/v1/rerank", { query, documents });
@@ -152,12 +157,14 @@ test("first requests that come together load once, and each gets its own answer"
   assert.deepEqual(paths.sort(), files);
 });
 
-test("the routes, their refusals and their ids are the server's", async (t) => {
+test("the routes, their refusals and their ids are those of the server", async (t) => {
   const { url } = await start(t, {
-    ...modulesOf(example), ...assets(), bindings: { TOKENS: "none" },
+    ...modulesOf(example),
+    ...assets(),
+    bindings: { TOKENS: "none" },
   });
   const get = (path, init) => fetch(url + path, { headers: token, ...init });
-  assert.equal((await get("/health", {  headers: {} })).status, 200);
+  assert.equal((await get("/health", { headers: {} })).status, 200);
   assert.equal((await (await get("/info")).json()).model_id, "minilm-l6-en");
   assert.match((await (await get("/openapi.json")).json()).openapi, /^3/);
   assert.match(await (await get("/metrics")).text(), /crossrank_documents_total 0/);
@@ -178,9 +185,12 @@ test("the routes, their refusals and their ids are the server's", async (t) => {
   assert.equal((await post(url, "/rerank", { query, texts: documents })).body[0].index, 0);
 });
 
-test("without its secret a worker answers nobody, and a failed load is tried again", async (t) => {
+test("without its secret a worker answers nobody, and after a failed load it tries again", async (t) => {
   const errors = [];
-  const worker = { ...modulesOf(example), handleRuntimeStdio: (_, stderr) => stderr.on("data", (d) => errors.push(String(d))) };
+  const worker = {
+    ...modulesOf(example),
+    handleRuntimeStdio: (_, stderr) => stderr.on("data", (d) => errors.push(String(d))),
+  };
   const unset = await start(t, { ...worker, ...assets() });
   assert.equal((await post(unset.url, "/v1/rerank", { query, documents })).status, 500);
 
@@ -246,11 +256,14 @@ test("in node a request after a crash gets a new instance", async (t) => {
 
 test("a hundred documents of 256 tokens fit into a Worker's memory", async (t) => {
   const empty = await start(t, {
-    modules: true, script: "export default { fetch() { return new Response('') } }",
+    modules: true,
+    script: "export default { fetch() { return new Response('') } }",
   });
   await fetch(empty.url);
   const { url, pid } = await start(t, {
-    ...modulesOf(example), ...assets(), bindings: { TOKENS: "none" },
+    ...modulesOf(example),
+    ...assets(),
+    bindings: { TOKENS: "none" },
   });
   const unloaded = cpu(pid);
   const short = documents.slice(0, 10);
@@ -259,7 +272,7 @@ test("a hundred documents of 256 tokens fit into a Worker's memory", async (t) =
   const long = Array.from({ length: 100 }, (_, i) => `${"river ".repeat(255)}${i % 10}`);
   const body = { model: "minilm-l6-en", query: "who keeps it clean", documents: long };
   const first = await post(url, "/voyage/v1/rerank", body);
-  // Each is read in two windows, of 147 of its tokens, beside 4 of the query and 3 special ones.
+  // Each is read in two windows of 147 of its tokens, with 4 tokens of the query and 3 special ones.
   assert.equal(first.body.usage.total_tokens, 100 * 2 * (4 + 147 + 3));
   const before = cpu(pid);
   assert.deepEqual((await post(url, "/voyage/v1/rerank", body)).body.data, first.body.data);

@@ -1,13 +1,13 @@
-// The embedder, in every home.
+// The tests of embedders, with every backend.
 
-import { bytesOf, equal, ok, rejection } from "./checks.mjs";
-import { exhaust, withMemory } from "./trap.mjs";
+import { bytesOf, equal, ok, rejection } from "./assertions.mjs";
+import { exhaust, withMemory } from "./memory-trap.mjs";
 
 const LONG = "river ".repeat(400);
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 const same = (a, b) => equal([...a], [...b]);
 
-/** FNV-1a of the elements' bits, a word at a time, as in tests/embedder.rs. */
+/** FNV-1a of the elements' bits, word by word, as in tests/embedder.rs. */
 function hash(vector) {
   const bits = new Uint32Array(Float32Array.from(vector).buffer);
   return bits.reduce((hash, word) => Math.imul(hash ^ word, 0x01000193) >>> 0, 0x811c9dc5);
@@ -22,18 +22,21 @@ export function embedderTests({ crossrank, embedding, workers }) {
 
   async function rejects(code, call, message = /./) {
     const error = await rejection(call);
-    ok(error instanceof CrossrankError, `${error} is no CrossrankError`);
+    ok(error instanceof CrossrankError, `${error} is not a CrossrankError`);
     equal(error.code, code);
     ok(message.test(error.message), `"${error.message}" does not match ${message}`);
   }
 
   const tests = {
-    async "loads the model package and says what it has"() {
+    async "loads the model package and reports its properties"() {
       const seen = [];
       embedder = await loadModel({ model, onProgress: (p) => seen.push(p) });
-      equal(seen.at(-1).loaded, Object.values(model.files).reduce((sum, { bytes }) => sum + bytes, 0));
-      const { home, kernel, maxLength, dimensions, fingerprint } = await embedder.info();
-      equal([home, maxLength, dimensions], [workers === 0 ? "in-thread" : "workers", 256, 384]);
+      equal(
+        seen.at(-1).loaded,
+        Object.values(model.files).reduce((sum, { bytes }) => sum + bytes, 0),
+      );
+      const { backend, kernel, maxLength, dimensions, fingerprint } = await embedder.info();
+      equal([backend, maxLength, dimensions], [workers === 0 ? "in-thread" : "workers", 256, 384]);
       equal(embedder.dimensions, 384);
       equal(fingerprint, bits.fingerprint);
       return kernel;
@@ -52,13 +55,16 @@ export function embedderTests({ crossrank, embedding, workers }) {
     async "gives the native build's vectors to the bit"() {
       const seen = [];
       const vectors = await embedder.embed(texts, { onProgress: (p) => seen.push(p) });
-      ok(vectors.every((v) => v instanceof Float32Array && v.length === 384), "not 384 floats each");
+      ok(
+        vectors.every((v) => v instanceof Float32Array && v.length === 384),
+        "not 384 floats each",
+      );
       equal(vectors.map(hash), bits.hashes);
       equal(seen.at(-1), { embedded: texts.length, total: texts.length });
       same(await embedder.embedQuery(texts[3]), vectors[3]);
     },
 
-    async "embeds with the installed model, and nothing for nothing"() {
+    async "embeds with the installed model, and gives no vectors for no texts"() {
       const installed = await loadModel();
       equal(await installed.embed([]), []);
       const [vector] = await installed.embed([""]);
@@ -67,7 +73,7 @@ export function embedderTests({ crossrank, embedding, workers }) {
       await rejects("disposed", () => installed.embed(["a"]));
     },
 
-    async "follows what the files and the options say"() {
+    async "follows the files and the options"() {
       const { onnx, tokenizer, config } = await bytesOf(model);
       const own = { pooling: "mean", normalize: false, prompts: { query: "query: " } };
       const pooling = new TextEncoder().encode(JSON.stringify(own));
@@ -92,7 +98,7 @@ export function embedderTests({ crossrank, embedding, workers }) {
       await other.dispose();
     },
 
-    async "refuses what it cannot embed, and goes on"() {
+    async "refuses what it cannot embed, and continues to work"() {
       await rejects("invalid-argument", () => embedder.embed("text"), /texts is/);
       await rejects("invalid-argument", () => embedder.embed(["a", 7]), /text 1 is 7/);
       await rejects("invalid-argument", () => embedder.embedQuery(null), /the query is null/);
@@ -114,7 +120,7 @@ export function embedderTests({ crossrank, embedding, workers }) {
       equal(hash((await embedder.embed([texts[1]]))[0]), bits.hashes[1]);
     },
 
-    async "rejects with what a callback throws, and goes on"() {
+    async "rejects with the error that a callback throws, and continues to work"() {
       const reason = new Error("no such element");
       let calls = 0;
       const onProgress = () => {
@@ -126,7 +132,7 @@ export function embedderTests({ crossrank, embedding, workers }) {
       equal(hash((await embedder.embed([texts[1]]))[0]), bits.hashes[1]);
     },
 
-    async "an abort in the middle settles at once, and the next call is whole"() {
+    async "an abort settles a call at once, and the next call is complete"() {
       const reason = new Error("enough");
       const stop = new AbortController();
       const options = { signal: stop.signal, onProgress: () => stop.abort(reason) };
@@ -135,7 +141,7 @@ export function embedderTests({ crossrank, embedding, workers }) {
       equal(hash((await embedder.embed([texts[2]]))[0]), bits.hashes[2]);
     },
 
-    async "lets the thread breathe"() {
+    async "yields the thread"() {
       let turns = 0;
       const turn = setInterval(() => turns++, 0);
       await embedder.embed(texts.map((text, i) => `${i} ${text}`));
@@ -144,7 +150,7 @@ export function embedderTests({ crossrank, embedding, workers }) {
       return `${turns} turns`;
     },
 
-    // The instance of a worker is out of reach; it is replaced by the same code.
+    // A test cannot reach the instance of a worker, but the same code replaces it.
     ...(workers === 0 && {
       async "replaces an instance that has trapped"() {
         const { loaded, memory } = await withMemory(() => loadModel({ model }));
@@ -156,7 +162,7 @@ export function embedderTests({ crossrank, embedding, workers }) {
       },
     }),
 
-    async "gives the memory back"() {
+    async "frees its memory"() {
       await embedder.dispose();
       await rejects("disposed", () => embedder.embedQuery("a"));
     },

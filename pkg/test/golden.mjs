@@ -1,4 +1,4 @@
-// The golden pairs that apps are asked for, and the check of what they answer.
+// The golden pairs that apps score, and the checks of their answers.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -7,28 +7,31 @@ const read = (name) => JSON.parse(readFileSync(new URL(`../../tests/data/${name}
 const golden = read("golden.json").pairs;
 const bits = read("logit-bits.json");
 
-/** Every eighth, short ones and cut ones, in less time than all; none without a query. */
+/** Every eighth pair, to save time. They include short and cut ones, and none without a query. */
 const chosen = golden.map((_, i) => i).filter((i) => i % 8 === 0 && golden[i].query !== "");
 
 export const pairs = chosen.map((i) => [golden[i].query, golden[i].passage]);
 
-/** Where an app computes by the options that it is given. */
-const HOMES = [
+/** The backend that an app should use with the given options. */
+const BACKENDS = [
   ["workers", { workers: 2 }],
   ["in-thread", { workers: 0 }],
 ];
 
-/** `rank(pairs, options)` gives the native build's logits to the bit, from where it should. */
-export async function assertRanks(rank, homes = HOMES) {
-  for (const [expected, options] of homes) {
-    const { home, logits } = await rank(pairs, options);
-    assert.equal(home, expected);
+/** `rank(pairs, options)` gives the native build's logits to the bit, from the right backend. */
+export async function assertRanks(rank, backends = BACKENDS) {
+  for (const [expected, options] of backends) {
+    const { backend, logits } = await rank(pairs, options);
+    assert.equal(backend, expected);
     const got = [...new Uint32Array(Float32Array.from(logits).buffer)];
-    assert.deepEqual(got, chosen.map((i) => bits[i]));
+    assert.deepEqual(
+      got,
+      chosen.map((i) => bits[i]),
+    );
   }
 }
 
-/** Has a page think that there is a GPU. */
+/** Makes a page believe that there is a GPU. */
 export async function pretendGpu(page) {
   await page.evaluateOnNewDocument(() => {
     const requestAdapter = async () => ({ info: {} });
@@ -36,14 +39,14 @@ export async function pretendGpu(page) {
   });
 }
 
-/** An app finds what computes on a GPU: it starts in a worker, and sees there that there is none. */
+/** An app finds the files for a GPU: they start in a worker, and notice there that there is no GPU. */
 export async function assertFindsGpuFiles(rank, options = {}) {
-  const { home, deviceReason } = await rank([["a", "b"]], { device: "gpu", ...options });
-  assert.equal(home, "workers");
+  const { backend, deviceReason } = await rank([["a", "b"]], { device: "gpu", ...options });
+  assert.equal(backend, "workers");
   assert.match(deviceReason, /^the GPU failed \(there is none/);
 }
 
-/** The `rank` of an app's page, or of a worker. */
+/** The function `rank` of an app's page, or of its worker. */
 export async function rankOf(page) {
   for (;;) {
     if (await page.evaluate(() => "rank" in globalThis)) break;

@@ -1,14 +1,14 @@
-// What the tests of devices do on a page.
+// The part of gpu.test.mjs that runs on a page.
 
 import * as crossrank from "crossrank";
 import * as model from "crossrank-minilm-l6-en";
-import { rejection } from "./checks.mjs";
-import { loseNext, play } from "./gpu-tricks.mjs";
+import { rejection } from "./assertions.mjs";
+import { inject, loseNext } from "./gpu-faults.mjs";
 
 const warnings = [];
 console.warn = (...given) => void warnings.push(given.join(" "));
 
-/** The workers that have been started. */
+/** The workers that were started. */
 const workers = [];
 globalThis.Worker = class extends Worker {
   constructor(...given) {
@@ -17,14 +17,14 @@ globalThis.Worker = class extends Worker {
   }
 };
 
-/** Loads; tricks are played on this page and in workers. */
-function load({ tricks = [], ...options }) {
-  play(tricks);
-  const worker = `/gpu-worker.mjs#${encodeURIComponent(JSON.stringify(tricks))}`;
+/** Loads a reranker. The faults are injected into this page and into workers. */
+function load({ faults = [], ...options }) {
+  inject(faults);
+  const worker = `/gpu-worker.mjs#${encodeURIComponent(JSON.stringify(faults))}`;
   return crossrank.Reranker.load({ model, ...(options.workers !== 0 && { worker }), ...options });
 }
 
-/** The logits of pairs, and what there is to be seen beside them. */
+/** The logits of pairs, with the info and the warnings. */
 async function score(reranker, pairs) {
   const scores = await reranker.score(pairs);
   return { logits: scores.map(({ logit }) => logit), info: await reranker.info(), warnings };
@@ -39,10 +39,10 @@ export async function visit(options, pairs) {
   return { ...seen, again };
 }
 
-/** In the order given; null where there is none, as NaN leaves the page. */
+/** The logits in the order given. A missing one is NaN, which leaves the page as null. */
 const logitsOf = ({ results }) => results.sort((a, b) => a.index - b.index).map(({ logit }) => logit);
 
-/** Aborts, hurries and disposes in the middle of calls on the GPU. */
+/** Aborts, limits and disposes during calls on the GPU. */
 export async function interrupt(options, query, documents) {
   const reranker = await load(options);
   const [known, unknown] = [documents.slice(0, 2), documents.slice(2)];
@@ -59,11 +59,11 @@ export async function interrupt(options, query, documents) {
 }
 
 /**
- * Fails in the middle of a call, which knows the first documents from the cache, and scores pairs
- * then. `way` is how: the device is lost, or the worker dies.
+ * Fails in the middle of a call whose first documents are in the cache, and then scores pairs. `way` says
+ * how it fails: the device is lost, or the worker dies.
  */
 export async function fail(way, options, query, documents, pairs) {
-  const reranker = await load({ ...options, tricks: ["lose"] });
+  const reranker = await load({ ...options, faults: ["lose"] });
   await reranker.rerank(query, documents.slice(0, 2));
   if (way === "lose") await loseNext();
   const rankings = [];
@@ -78,7 +78,7 @@ export async function fail(way, options, query, documents, pairs) {
   return { first, last: logitsOf(last), fallback: last.fallback?.code, ...scored };
 }
 
-/** Scores on the GPU and saves; then on the CPU, which is given what was saved. */
+/** Scores on the GPU and saves its scores, and then scores on the CPU with them in the storage. */
 export async function mixCaches(options, pairs) {
   const scoreCache = { persistent: true };
   const gpu = await load({ ...options, device: "gpu", scoreCache });

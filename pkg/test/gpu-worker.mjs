@@ -1,6 +1,6 @@
-// The package's worker, on whose WebGPU the tricks are played that its address names.
+// The package's worker, with the WebGPU faults that its address names.
 
-import { play } from "./gpu-tricks.mjs";
+import { inject } from "./gpu-faults.mjs";
 import "./node_modules/crossrank/dist/worker.js";
 
-play(JSON.parse(decodeURIComponent(location.hash.slice(1))));
+inject(JSON.parse(decodeURIComponent(location.hash.slice(1))));

@@ -1,5 +1,5 @@
-// Rerankers on WebGPU in Chromium, whose SwiftShader computes where there is no GPU; and on the CPU
-// where there is no adapter, where it is too small, slow or wrong, and where it fails in a call.
+// Rerankers on WebGPU in Chromium, whose SwiftShader computes if there is no GPU; and on the CPU if there
+// is no adapter, if it is too small, slow or wrong, and if it fails in a call.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const project = process.env.CROSSRANK_PROJECT;
 const read = (name) => JSON.parse(readFileSync(new URL(`../../tests/data/${name}`, import.meta.url)));
 const { logits: onGpu } = read("float-activation-logits.json");
 const bits = read("logit-bits.json");
-/** The short ones, because SwiftShader is slow. */
+/** Only short pairs, because SwiftShader is slow. */
 const chosen = read("golden.json")
   .pairs.map((pair, i) => ({ ...pair, onGpu: onGpu[i], bits: bits[i] }))
   .filter((pair) => pair.input_ids.length <= 24);
@@ -32,12 +32,12 @@ function assertOnGpu({ logits, info, warnings }, expected = chosen) {
 function assertGpuLogits(logits, expected) {
   assert.equal(logits.length, expected.length);
   for (const [i, { id, onGpu }] of expected.entries()) {
-    // f16's; f32 is within 0.02.
+    // For f16. With f32 it is 0.02.
     assert.ok(Math.abs(logits[i] - onGpu) <= 0.05, `pair ${id}: ${logits[i]}, not ${onGpu}`);
   }
 }
 
-/** The CPU's logits, and where there is a reason for it, that and at most one warning. */
+/** The CPU's logits; and if there is a reason for the CPU, that reason and at most one warning. */
 function assertOnCpu({ logits, info, warnings }, reason, warned = false) {
   assert.equal(info.device, "cpu");
   assert.match(info.kernel, /^(simd128|relaxed)$/);
@@ -51,12 +51,15 @@ function assertOnCpu({ logits, info, warnings }, reason, warned = false) {
 /** To the bit. */
 function assertCpuLogits(logits, expected) {
   const got = [...new Uint32Array(Float32Array.from(logits).buffer)];
-  assert.deepEqual(got, expected.map(({ bits }) => bits));
+  assert.deepEqual(
+    got,
+    expected.map(({ bits }) => bits),
+  );
 }
 
 let browser;
 
-/** A page of a server of its own, with nothing stored, which answers as `conduct` says. */
+/** A page from a server of its own, which answers as `conduct` says. Its storage is empty. */
 async function open(t, conduct) {
   const server = await serve(project, conduct);
   const page = await browser.newPage();
@@ -64,16 +67,12 @@ async function open(t, conduct) {
     await page.close();
     server.close();
   });
-  /** Calls what gpu-page.mjs exports, on a page that is new. */
+  /** Calls a function of gpu-page.mjs on a new page. */
   const run = async (name, ...given) => {
     await page.goto(`${server.origin}/page.html`);
-    return page.evaluate(
-      async (name, given) => (await import("/gpu-page.mjs"))[name](...given),
-      name,
-      given,
-    );
+    return page.evaluate(async (name, given) => (await import("/gpu-page.mjs"))[name](...given), name, given);
   };
-  /** Which of the files have been asked for since the last time. */
+  /** The files among these that have been requested since the last call. */
   const asked = (files) => {
     const paths = server.log.splice(0).map(({ path }) => path);
     return files.filter((file) => paths.includes(file));
@@ -81,7 +80,7 @@ async function open(t, conduct) {
   return { run, asked };
 }
 
-/** Documents of one query, which make two batches where the first two are known. */
+/** Documents of one query. They make two batches if the first two are in the cache. */
 const few = chosen.slice(0, 4);
 const [{ query }] = few;
 const documents = few.map(({ passage }) => passage);
@@ -96,7 +95,7 @@ describe("with an adapter", () => {
     const { run, asked } = await open(t);
     const { info, again, ...seen } = await run("visit", { device: "gpu", workers: 0 }, pairs);
     assertOnGpu({ ...seen, info });
-    assert.equal(info.home, "in-thread");
+    assert.equal(info.backend, "in-thread");
     assert.equal(info.workers, 0);
     assert.deepEqual(info.gpu, { adapter: "", backend: "webgpu", software: true });
     assert.deepEqual(again.logits, seen.logits);
@@ -104,11 +103,11 @@ describe("with an adapter", () => {
     assert.deepEqual(asked(CPU_FILES), [], "nothing is loaded for the CPU");
   });
 
-  test("scores on the GPU in one worker, and the CPU takes none of its scores from a cache", async (t) => {
+  test("scores on the GPU in one worker, and the CPU uses none of its cached scores", async (t) => {
     const { run } = await open(t);
     const { byGpu, byCpu } = await run("mixCaches", { workers: 3 }, pairs);
     assertOnGpu(byGpu);
-    assert.equal(byGpu.info.home, "workers");
+    assert.equal(byGpu.info.backend, "workers");
     assert.equal(byGpu.info.workers, 1);
     assertOnCpu(byCpu);
     const { hits, entries } = byCpu.info.cache;
@@ -132,7 +131,7 @@ describe("with an adapter", () => {
     ["a device that is lost in a worker", "lose", 1, "gpu-failed"],
     ["a worker that dies", "die", 1, "runtime-crashed"],
   ]) {
-    test(`${what} in mid-call leaves all of that call to the CPU, and later ones`, async (t) => {
+    test(`${what} in a call makes the CPU repeat that call and handle later ones`, async (t) => {
       const { run } = await open(t);
       const options = { device: "gpu", workers };
       const { first, last, fallback, ...scored } = await run("fail", way, options, query, documents, pairs);
@@ -145,44 +144,44 @@ describe("with an adapter", () => {
   }
 
   for (const workers of [0, 1]) {
-    test(`limits that are too small for the model leave it to the CPU, ${workers} workers`, async (t) => {
+    test(`if its limits are too small for the model, the CPU computes, ${workers} workers`, async (t) => {
       const { run } = await open(t);
-      const options = { device: "gpu", workers, tricks: ["shrink"] };
+      const options = { device: "gpu", workers, faults: ["shrink"] };
       assertOnCpu(await run("visit", options, pairs), /maxBufferSize|max_buffer_size|bytes/, true);
     });
   }
 
-  test("a worker that dies while it loads leaves it to the CPU, and not the GPU to the page", async (t) => {
+  test("if a worker dies while it loads, the CPU computes, and not the GPU on the page", async (t) => {
     const { run } = await open(t);
-    assertOnCpu(await run("visit", { device: "gpu", tricks: ["throw"] }, pairs), /has died/, true);
+    assertOnCpu(await run("visit", { device: "gpu", faults: ["throw"] }, pairs), /has died/, true);
   });
 
   for (const file of GPU_FILES) {
-    test(`without ${file.split("/").pop()} it is the CPU`, async (t) => {
+    test(`without ${file.split("/").pop()} the CPU computes`, async (t) => {
       const { run } = await open(t, (path) => (path === file ? { status: 404 } : {}));
       assertOnCpu(await run("visit", { device: "gpu" }, pairs), new RegExp(file.split("/").pop()), true);
     });
   }
 
-  test("a default load asks for nothing of a GPU's", async (t) => {
+  test("a default load requests no files for a GPU", async (t) => {
     const { run, asked } = await open(t);
     assertOnCpu(await run("visit", {}, pairs));
     assert.deepEqual(asked(GPU_FILES), []);
   });
 
-  test("auto knows an adapter in software", async (t) => {
+  test("auto recognizes an adapter in software", async (t) => {
     const { run, asked } = await open(t);
     assertOnCpu(await run("visit", { device: "auto" }, pairs), /in software/);
     assert.deepEqual(asked(GPU_FILES), []);
   });
 
-  test("auto measures once, finds SwiftShader slow, and remembers that", async (t) => {
-    // One passage, for SwiftShader's sake.
+  test("auto measures once, finds SwiftShader slow, and records that", async (t) => {
+    // One passage only, because SwiftShader is slow.
     const web = readFileSync(join(project, DIST, "web.js"), "utf8");
     const content = Buffer.from(web.replace("DOCUMENTS = 32", "DOCUMENTS = 1"));
     const { run, asked } = await open(t, (path) => (path === `${DIST}/web.js` ? { content } : {}));
-    const options = { device: "auto", tricks: ["disguise"] };
-    const measured = /^1 passages take the CPU \d+ ms,? and the GPU (\d+ ms|was not done)/;
+    const options = { device: "auto", faults: ["disguise"] };
+    const measured = /^1 passages take the CPU \d+ ms,? and the GPU (\d+ ms|did not finish)/;
     const first = await run("visit", options, pairs);
     t.diagnostic(first.info.deviceReason);
     assertOnCpu(first, measured);
@@ -200,8 +199,11 @@ describe("without an adapter", () => {
   });
   after(() => browser?.close());
 
-  for (const [device, warned] of [["gpu", true], ["auto", false]]) {
-    test(`${device} is the CPU`, async (t) => {
+  for (const [device, warned] of [
+    ["gpu", true],
+    ["auto", false],
+  ]) {
+    test(`${device} means the CPU`, async (t) => {
       const { run, asked } = await open(t);
       assertOnCpu(await run("visit", { device }, pairs), /finds no GPU|there is no WebGPU/, warned);
       assert.deepEqual(asked(GPU_FILES), []);

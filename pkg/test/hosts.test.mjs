@@ -1,5 +1,5 @@
-// The packed packages in a framework, an older dev server and other runtimes, which bundlers/ has
-// pinned. Runs on a copy of that folder with the packages installed (CROSSRANK_HOSTS).
+// The packed packages in a framework, an older dev server and other runtimes, in the versions that
+// bundlers/ pins. Runs on a copy of that folder with the packages installed (CROSSRANK_HOSTS).
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";

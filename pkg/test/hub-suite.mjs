@@ -1,8 +1,8 @@
-// Models by their names, wherever the package runs. `hub` of the context is the address of what
-// hub.mjs starts, with the model of `tiny` as owner/tiny and under a known model's repository, and
-// `plain`, a repository without a graph.
+// The tests of loading by name, wherever the package runs. The context's `hub` is the address of the
+// server of hub-server.mjs. It has the model of `tiny` as owner/tiny and in a registered model's
+// repository, and `plain`, a repository without a graph.
 
-import { equal, ok, rejection } from "./checks.mjs";
+import { equal, ok, rejection } from "./assertions.mjs";
 
 export function hubTests({ crossrank, model, hub, tiny, workers }) {
   const { Reranker, Embedder, CrossrankError } = crossrank;
@@ -24,7 +24,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
   }
   async function rejects(code, name, options, message) {
     const error = await rejection(() => load(name, options));
-    ok(error instanceof CrossrankError, `${error} is no CrossrankError`);
+    ok(error instanceof CrossrankError, `${error} is not a CrossrankError`);
     equal(error.code, code, error.message);
     ok(message.test(error.message), `"${error.message}" does not match ${message}`);
     ok(!error.message.includes("hf_secret"), "the token is in the message");
@@ -32,7 +32,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
   const expected = async () => logitOf(await Reranker.load({ model: tiny, workers }));
 
   return {
-    async "loads a model of a hub by its name, and gives the token to the hub alone"() {
+    async "loads a model of a hub by its name, and gives the token only to the hub"() {
       const { baseUrl, log } = await scripted();
       const seen = [];
       const onProgress = (progress) => seen.push(progress);
@@ -45,7 +45,10 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       ];
       equal(tokenOf(false), ["Bearer hf_secret"]);
       equal(tokenOf(true), ["none"]);
-      ok(asked.some(({ path }) => path.includes("onnx/model_quantized.onnx")), "no graph was asked for");
+      ok(
+        asked.some(({ path }) => path.includes("onnx/model_quantized.onnx")),
+        "no graph was asked for",
+      );
     },
 
     async "fetches the files that hold a graph's weights"() {
@@ -53,10 +56,13 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       const logit = await logitOf(await load("owner/external", { baseUrl }));
       // tests/data/graphs/external-int8/expected.json
       ok(Math.abs(logit - 0.584) < 0.1, `the logit is ${logit}`);
-      ok((await log()).some(({ path }) => path.endsWith("onnx/model_quantized.onnx.data")), "no data");
+      ok(
+        (await log()).some(({ path }) => path.endsWith("onnx/model_quantized.onnx.data")),
+        "no data",
+      );
     },
 
-    async "takes a known model from where it is as ONNX"() {
+    async "loads a registered model from its repository with ONNX files"() {
       const { baseUrl, log } = await scripted();
       for (const name of ["cross-encoder/ms-marco-MiniLM-L-6-v2", "ms-marco-MiniLM-L6-v2"]) {
         equal(await logitOf(await load(name, { baseUrl })), await expected());
@@ -64,7 +70,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       ok((await log())[0].path.includes("/Xenova/ms-marco-MiniLM-L-6-v2/"), "another repository");
     },
 
-    async "takes the bundled models by their names"() {
+    async "loads the bundled models by their names"() {
       const named = await Reranker.load("minilm-l6-en", { workers });
       equal(await logitOf(named), await logitOf(await Reranker.load({ model, workers })));
       const embedder = await Embedder.load("all-minilm-l6-v2", { workers });
@@ -74,7 +80,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       await rejects("invalid-argument", "minilm-l6-en", { revision: "v2" }, /leave .* revision/);
     },
 
-    async "goes on where a download of a hub's file broke"() {
+    async "continues a broken download of a hub's file"() {
       const { baseUrl, log } = await scripted([{ path: "?signature", cut: 10_000 }]);
       equal(await logitOf(await load("owner/tiny", { baseUrl })), await expected());
       const ranges = (await log()).filter(({ isStore }) => isStore).map(({ range }) => range);
@@ -89,7 +95,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       await rejects("integrity", "owner/tiny", { baseUrl: small.baseUrl }, /SHA-1 /);
     },
 
-    async "says what a hub's refusals mean"() {
+    async "explains a hub's refusals"() {
       const refuses = async (path, status, reason, options, message) => {
         const { baseUrl } = await scripted([{ path, status, headers: { "x-error-code": reason } }]);
         await rejects("fetch-failed", "owner/tiny", { baseUrl, ...options }, message);
@@ -105,7 +111,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       await rejects("unsupported-model", "owner/plain", { baseUrl }, /no ONNX graph; export it/);
     },
 
-    async "works from its copies where the hub is down, if there is a storage"() {
+    async "works from its copies if the hub is down and there is a storage"() {
       const { baseUrl, down } = await scripted();
       const options = { baseUrl, storage: "cache" };
       equal(await logitOf(await load("owner/tiny", options)), await expected());
@@ -116,7 +122,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       equal(await logitOf(await load("owner/tiny", options)), await expected());
     },
 
-    async "refuses names and options that are none"() {
+    async "refuses invalid names and options"() {
       for (const name of ["", "./model", "no-owner", "a/b/c", "owner/../x", "https://example.org/x"]) {
         await rejects("invalid-argument", name, {}, /load\(\{ model \}\)/);
       }
@@ -127,10 +133,13 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       equal((await rejection(() => Reranker.load("owner/tiny", null))).code, "invalid-argument");
     },
 
-    async "stops loading by name when the signal says so"() {
+    async "stops loading by name when the signal aborts"() {
       const { baseUrl } = await scripted();
       const reason = new Error("enough");
-      equal(await rejection(() => load("owner/tiny", { baseUrl, signal: AbortSignal.abort(reason) })), reason);
+      equal(
+        await rejection(() => load("owner/tiny", { baseUrl, signal: AbortSignal.abort(reason) })),
+        reason,
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
-// Models by name in node alone: the hub's cache, and what the environment says. It runs inside the
-// test project, each load in a process of its own.
+// Loading by name in node: the hub's cache, and the environment's settings. Runs inside the test project,
+// with each load in a process of its own.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { COMMIT, tinyHub } from "./hub.mjs";
+import { COMMIT, tinyHub } from "./hub-server.mjs";
 
 const project = new URL("./", import.meta.url);
 const tiny = fileURLToPath(new URL("graphs/int8-tensor/", project));
@@ -29,12 +29,15 @@ const PROGRAM = `
     console.log(JSON.stringify({ code, message }));
   }`;
 
-/** What loading gives in a process with these variables, and what was asked of the hub. */
+/** The result of a load in a process with these variables, and the requests to the hub. */
 async function load(given, options = {}, variables = {}) {
   const own = { HF_HOME: home, HF_ENDPOINT: hub.origin, ...variables };
   const env = { PATH: process.env.PATH, HOME: home, ...own };
   const program = ["--input-type=module", "-e", PROGRAM, JSON.stringify([given, options])];
-  const { stdout } = await promisify(execFile)(process.execPath, program, { cwd: fileURLToPath(project), env });
+  const { stdout } = await promisify(execFile)(process.execPath, program, {
+    cwd: fileURLToPath(project),
+    env,
+  });
   const log = await (await fetch(`${hub.origin}/log`)).json();
   return { ...JSON.parse(stdout), log };
 }
@@ -50,7 +53,7 @@ after(async () => {
   await rm(home, { recursive: true });
 });
 
-test("the environment names hub and token, which is no mirror's", async () => {
+test("the environment names the hub and its token, which mirrors do not get", async () => {
   const { logit, log } = await load("owner/tiny", {}, { HF_TOKEN: "hf_of_variable" });
   assert.equal(logit, expected);
   assert.equal(log[0].authorization, "Bearer hf_of_variable");
@@ -59,7 +62,7 @@ test("the environment names hub and token, which is no mirror's", async () => {
   assert.ok(mirror.log.every(({ authorization }) => authorization === undefined));
 });
 
-test("a model in the hub's cache is read from there, and nobody is asked", async () => {
+test("a model in the hub's cache is read from there, without any request", async () => {
   const offline = await load("owner/tiny", {}, { HF_HUB_OFFLINE: "1" });
   assert.equal(offline.code, "model-not-installed");
   assert.match(offline.message, /crossrank pull owner\/tiny/);
@@ -85,7 +88,7 @@ test("a model in the hub's cache is read from there, and nobody is asked", async
   }
 });
 
-test("weights beside a graph in the hub's cache are read, and half an embedder is not", async () => {
+test("the cache's external weights are read, and an incomplete embedder is not", async () => {
   const snapshot = (name) => join(home, "hub", `models--owner--${name}`, "snapshots", "main");
   await cp(fileURLToPath(new URL("graphs/external-int8/", project)), snapshot("other"), { recursive: true });
   const { logit, log } = await load("owner/other");
@@ -98,7 +101,7 @@ test("weights beside a graph in the hub's cache are read, and half an embedder i
   assert.match(asked[0].path, /^\/api\/models\/owner\/half\//);
 });
 
-test("settings that make no sense are named", async () => {
+test("invalid settings are named", async () => {
   for (const variables of [{ HF_ENDPOINT: "hf-mirror.example" }, { HF_TOKEN: "hf_\nsecret" }]) {
     const { code, message } = await load("owner/tiny", {}, variables);
     assert.equal(code, "invalid-argument");

@@ -1,5 +1,5 @@
-// The kernels' own unit tests, compiled for WebAssembly once with and once without relaxed SIMD.
-// A failing test panics, and a panic traps; the test program returns only where all passed.
+// The kernels' own unit tests, compiled for WebAssembly with and without relaxed SIMD. A failing test
+// panics, and a panic traps: the test program returns only if all tests passed.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -18,8 +18,8 @@ const program = `
 
 const variants = [
   { name: "simd128", features: "+simd128", node: [] },
-  // V8's baseline compiler computes the relaxed dot wrongly; the kernel's self-test then keeps it
-  // from being offered, and there would be nothing to test.
+  // V8's baseline compiler computes the relaxed dot product wrongly. The kernel's self-test would then
+  // reject the kernel, and nothing would be tested.
   {
     name: "relaxed-simd",
     features: "+simd128,+relaxed-simd",
@@ -38,10 +38,8 @@ for (const { name, features, node } of variants) {
     );
     const folder = `${target}/wasm32-unknown-unknown/debug/deps`;
     const [wasm] = readdirSync(folder).filter((file) => file.endsWith(".wasm"));
-    execFileSync(
-      process.execPath,
-      [...node, "--input-type=module", "-e", program, `${folder}/${wasm}`],
-      { stdio: ["ignore", "ignore", "inherit"] },
-    );
+    execFileSync(process.execPath, [...node, "--input-type=module", "-e", program, `${folder}/${wasm}`], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
   });
 }

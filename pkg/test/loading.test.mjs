@@ -1,4 +1,4 @@
-// Loading in browsers: what is asked of the server, what is kept, and what breaks on the way.
+// Loading in browsers: requests to the server, copies in the storage, and failures on the way.
 // Every server has an origin of its own, so that each test begins with nothing stored.
 
 import assert from "node:assert/strict";
@@ -13,11 +13,11 @@ const project = process.env.CROSSRANK_PROJECT;
 const MODEL = "/node_modules/crossrank-minilm-l6-en/";
 const ONNX = `${MODEL}onnx/model_quantized.onnx`;
 const WASM = "/node_modules/crossrank/dist/crossrank.wasm";
-/** What browsers with relaxed SIMD take instead. */
+/** The file that browsers with relaxed SIMD fetch instead. */
 const RELAXED = "/node_modules/crossrank/dist/crossrank-relaxed-simd.wasm";
-/** What models that are no BERT encoders take after these. */
+/** The file that is fetched next for models that are not BERT encoders. */
 const GENERAL = "/node_modules/crossrank/dist/crossrank-general.wasm";
-/** Such a model. */
+/** A model of this kind. */
 const OTHER = "/graphs/other-silu/";
 const CUT = 10_000_000;
 
@@ -35,7 +35,7 @@ async function newPage() {
   return page;
 }
 
-/** A server that answers each path as `conducts` says, by default in the plain way. */
+/** A server that answers each path as `conducts` says, or by default with the file. */
 async function start(t, conducts = {}) {
   const uncached = { "cache-control": "no-store" };
   const server = await serve(project, (path) => {
@@ -46,17 +46,17 @@ async function start(t, conducts = {}) {
   origins.add(server.origin);
   return {
     ...server,
-    /** Empties the log and gives what was in it of a path. */
+    /** Empties the log, and gives its entries for a path. */
     asked: (path) => server.log.splice(0).filter((entry) => entry.path.startsWith(path)),
   };
 }
 
-/** Answers one request after the other; the last answer stays. */
+/** Answers one request after the other. The last answer is repeated. */
 function inTurn(...conducts) {
   return () => (conducts.length > 1 ? conducts.shift() : conducts[0]);
 }
 
-/** Loads and reranks on a page of its own. */
+/** Loads and reranks on a new page. */
 async function visit(server, options, prepare = () => {}) {
   const page = await newPage();
   try {
@@ -86,13 +86,13 @@ async function rank({ abortAt, abortAfter, ...options } = {}) {
     const { results } = await reranker.rerank("what is a vector database", documents);
     return { logits: results.map((result) => result.logit), progress };
   } catch (error) {
-    // The code of an abort is an old number.
+    // The code of an abort is a number for historical reasons.
     const code = error.name === "CrossrankError" ? error.code : error.name;
     return { code, message: error.message, progress };
   }
 }
 
-/** What is stored for an origin, as its pages see it. */
+/** The storage of an origin, as its pages see it. */
 async function stored(server, use = keys, ...given) {
   const page = await newPage();
   try {
@@ -109,7 +109,7 @@ async function keys() {
   return requests.map(({ url }) => decodeURIComponent(new URL(url).pathname)).sort();
 }
 
-/** Turns each copy into noise, of this length or its own. */
+/** Overwrites each copy with other bytes, of the given length or its own. */
 async function damage(length) {
   const cache = await caches.open("crossrank");
   for (const request of await cache.keys()) {
@@ -119,11 +119,14 @@ async function damage(length) {
 }
 
 function grows(progress) {
-  assert.ok(progress.every((p) => p.total === progress[0].total), "total changes");
+  assert.ok(
+    progress.every((p) => p.total === progress[0].total),
+    "total changes",
+  );
   return progress.every((p, i) => i === 0 || p.loaded > progress[i - 1].loaded);
 }
 
-/** The place from which a request asks for the rest. */
+/** The offset from which a request asks for the rest. */
 function rangeStart({ range }) {
   const start = Number(/^bytes=(\d+)-$/.exec(range)?.[1]);
   assert.ok(start > 0 && start <= CUT, `asks for ${range}`);
@@ -134,12 +137,15 @@ const STORED = ["config", "onnx", "tokenizer", "tokenizerConfig"].map(
   (key) => `/crossrank/crossrank-minilm-l6-en ${key}`,
 );
 
-tests["a second visit asks for nothing of the model"] = async (t) => {
+tests["a second visit requests no file of the model"] = async (t) => {
   const server = await start(t);
   const first = await visit(server);
   assert.equal(server.asked(MODEL).length, 5); // with index.js
   const second = await visit(server);
-  assert.deepEqual(server.asked(MODEL).map((entry) => entry.path), [`${MODEL}index.js`]);
+  assert.deepEqual(
+    server.asked(MODEL).map((entry) => entry.path),
+    [`${MODEL}index.js`],
+  );
   assert.deepEqual(second.logits, expected);
   for (const { progress } of [first, second]) {
     assert.ok(grows(progress), "loaded does not grow");
@@ -157,7 +163,7 @@ for (const [name, options] of [
     t.after(() => page.close());
     await page.goto(`${server.origin}/page.html`);
     await page.evaluate(async () => {
-      await navigator.serviceWorker.register("/shell.mjs", { type: "module" });
+      await navigator.serviceWorker.register("/service-worker.mjs", { type: "module" });
       await navigator.serviceWorker.ready;
     });
     await page.reload();
@@ -173,14 +179,16 @@ tests["a folder without tokenizer_config.json works with the network off"] = asy
   const down = () => (conduct.status === 0 ? conduct : {});
   const server = await start(t, {
     [`${MODEL}tokenizer_config.json`]: () => conduct,
-    ...Object.fromEntries([`${MODEL}config.json`, `${MODEL}tokenizer.json`, ONNX, WASM, RELAXED].map((path) => [path, down])),
+    ...Object.fromEntries(
+      [`${MODEL}config.json`, `${MODEL}tokenizer.json`, ONNX, WASM, RELAXED].map((path) => [path, down]),
+    ),
   });
   assert.deepEqual((await visit(server, { model: MODEL })).logits, expected);
   conduct = { status: 0 };
   assert.deepEqual((await visit(server, { model: MODEL })).logits, expected);
 };
 
-tests["loads in memory where the quota is refused"] = async (t) => {
+tests["loads in memory if the quota is refused"] = async (t) => {
   if (browser.name !== "chromium") return t.skip("only Chromium's quota can be set from here");
   const server = await start(t);
   const limit = async (page) => {
@@ -209,7 +217,7 @@ tests["loads in memory on an opaque origin"] = async (t) => {
   assert.deepEqual((await page.frames()[1].evaluate(rank)).logits, expected);
 };
 
-tests['stores nothing with storage: "none", and refuses other words'] = async (t) => {
+tests['stores nothing with storage: "none", and refuses other values'] = async (t) => {
   const server = await start(t);
   assert.deepEqual((await visit(server, { storage: "none" })).logits, expected);
   assert.deepEqual(await stored(server), []);
@@ -242,7 +250,7 @@ for (const [name, conduct, requests] of [
   ["knows no ranges", {}, 2],
   ["sends another range", { ranges: true, rangeStart: 5 }, 3],
 ]) {
-  tests[`a broken download begins again where the server ${name}`] = async (t) => {
+  tests[`a broken download starts again if the server ${name}`] = async (t) => {
     const server = await start(t, { [ONNX]: inTurn({ cut: CUT }, conduct) });
     const { logits, progress } = await visit(server);
     assert.deepEqual(logits, expected);
@@ -272,10 +280,10 @@ function withoutUndefined({ headers, ...rest }) {
   return headers.etag ? { headers, ...rest } : rest;
 }
 
-/** Breaks a download, fails until the load gives up, and then is well again. */
+/** Breaks a download, fails until the load gives up, and then works again. */
 const failing = () => inTurn({ cut: CUT }, ...Array(4).fill({ status: 503 }), { ranges: true });
 
-tests["what came before a load failed is kept for the next one"] = async (t) => {
+tests["the bytes before a failure are kept for the next load"] = async (t) => {
   const server = await start(t, { [ONNX]: failing() });
   assert.equal((await visit(server)).code, "fetch-failed");
   assert.equal(server.asked(ONNX).length, 5);
@@ -292,13 +300,16 @@ for (const [name, length] of [
   ["damaged", undefined],
   ["longer than the file", 24_000_000],
 ]) {
-  tests[`what was kept of a failed load is not trusted: ${name}`] = async (t) => {
+  tests[`the bytes of a failed load are not trusted: ${name}`] = async (t) => {
     const server = await start(t, { [ONNX]: failing() });
     assert.equal((await visit(server)).code, "fetch-failed");
     await stored(server, damage, length);
     server.asked(ONNX);
     assert.deepEqual((await visit(server)).logits, expected);
-    assert.deepEqual(server.asked(ONNX).map((entry) => entry.range !== undefined), [true, false]);
+    assert.deepEqual(
+      server.asked(ONNX).map((entry) => entry.range !== undefined),
+      [true, false],
+    );
   };
 }
 
@@ -311,7 +322,10 @@ tests["an aborted load stops at once and leaves nothing broken"] = async (t) => 
 
   const { code, progress } = await page.evaluate(rank, { abortAt: 5_000_000 });
   assert.equal(code, "AbortError");
-  assert.equal(progress.findIndex((p) => p.loaded > 5_000_000), progress.length - 1);
+  assert.equal(
+    progress.findIndex((p) => p.loaded > 5_000_000),
+    progress.length - 1,
+  );
   for (let wait = 0; !(await page.evaluate(keys)).includes(`${STORED[1]}, unfinished`); wait += 1) {
     assert.ok(wait < 100, "nothing is kept of the aborted load");
     await sleep(100);
@@ -346,7 +360,10 @@ for (const [name, content, message] of [
     assert.ok(!(await stored(server)).some((key) => key.includes("onnx")));
     server.asked(ONNX);
     assert.deepEqual((await visit(server)).logits, expected);
-    assert.deepEqual(server.asked(ONNX).map((entry) => entry.range), [undefined]);
+    assert.deepEqual(
+      server.asked(ONNX).map((entry) => entry.range),
+      [undefined],
+    );
   };
 }
 
@@ -355,7 +372,7 @@ tests["damaged copies are replaced"] = async (t) => {
   await visit(server);
   await stored(server, damage);
   server.asked(ONNX);
-  // The graph's damage is found well after the others'.
+  // The damage of the graph is found long after that of the other files.
   const page = await newPage();
   t.after(() => page.close());
   await page.goto(`${server.origin}/page.html`);
@@ -376,7 +393,7 @@ function hashSlowly() {
   };
 }
 
-tests["a damaged copy that nothing replaces fails the load, once"] = async (t) => {
+tests["a damaged copy that cannot be replaced fails the load, once"] = async (t) => {
   let conduct = {};
   const server = await start(t, { [ONNX]: () => conduct });
   await visit(server);
@@ -387,7 +404,7 @@ tests["a damaged copy that nothing replaces fails the load, once"] = async (t) =
   assert.equal(server.asked(ONNX).length, 1);
 };
 
-tests["a folder's copy serves while the server has the same version, or fails"] = async (t) => {
+tests["a folder's copy is used while the server has the same version, or fails"] = async (t) => {
   const noise = { content: Buffer.alloc(onnx.length) };
   const etag = (etag) => ({ headers: { etag } });
   let conduct = etag('"1"');
@@ -410,7 +427,7 @@ tests["a folder's copy serves while the server has the same version, or fails"] 
   assert.equal(await seen(), "fetch-failed", "a server that refuses");
 };
 
-tests["a broken download of the WebAssembly file goes on"] = async (t) => {
+tests["a broken download of the WebAssembly file is continued"] = async (t) => {
   const headers = { etag: '"1"' };
   const broken = { cut: 300_000, headers };
   const server = await start(t, { [WASM]: inTurn(broken, broken, { ranges: true, headers }) });
@@ -440,7 +457,9 @@ tests["the WebAssembly file is kept for one version of the package"] = async (t)
   assert.ok(!left.includes(versions.old), "the old version is left");
 };
 
-tests["a model that is no BERT encoder has the general file fetched, and nothing twice"] = async (t) => {
+tests["for a model that is not a BERT encoder, the general file is fetched, and nothing twice"] = async (
+  t,
+) => {
   let conduct = {};
   const down = () => conduct;
   const paths = ["onnx/model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json"];
@@ -457,13 +476,13 @@ tests["a model that is no BERT encoder has the general file fetched, and nothing
   assert.deepEqual((await visit(server, options)).logits, first.logits, "with the network off");
 };
 
-tests["the bundled model has the general file left alone"] = async (t) => {
+tests["the general file is not fetched for the bundled model"] = async (t) => {
   const server = await start(t);
   assert.deepEqual((await visit(server)).logits, expected);
   assert.deepEqual(server.asked(GENERAL), []);
 };
 
-tests["a general file that is missing is named, with what to do"] = async (t) => {
+tests["a missing general file is named, with advice"] = async (t) => {
   const server = await start(t, { [GENERAL]: () => ({ status: 404 }) });
   for (const workers of [0, 1]) {
     const { code, message } = await visit(server, { model: OTHER, workers });
@@ -481,7 +500,7 @@ tests["two tabs that load at once both succeed"] = async (t) => {
   assert.equal(server.asked(ONNX).length, 0);
 };
 
-tests["no other origin was asked for anything"] = () => {
+tests["no request went to any other origin"] = () => {
   assert.ok(requests.length > 100);
   const others = requests.filter((url) => !origins.has(new URL(url).origin));
   assert.deepEqual(others, []);

@@ -1,13 +1,13 @@
-// The suite in node. It runs inside the test project, where the packed packages are installed.
+// The suites in node. Runs inside the test project, in which the packed packages are installed.
 
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import * as crossrank from "crossrank";
 import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
-import { tinyHub } from "./hub.mjs";
-import { startStub } from "./stub.mjs";
-import { tests } from "./suite.mjs";
+import { tinyHub } from "./hub-server.mjs";
+import { tests } from "./reranker-suite.mjs";
+import { startStub } from "./service-stub.mjs";
 
 const read = async (name) => JSON.parse(await readFile(new URL(name, import.meta.url), "utf8"));
 const golden = (await read("golden.json")).pairs;
@@ -23,7 +23,10 @@ for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
 }
 
 const url = (name) => new URL(name, import.meta.url);
-const prepared = { url: url("model.crossrank"), bytes: new Uint8Array(await readFile(url("model.crossrank"))) };
+const prepared = {
+  url: url("model.crossrank"),
+  bytes: new Uint8Array(await readFile(url("model.crossrank"))),
+};
 const general = {
   folder: url("graphs/other-silu/"),
   small: new URL(import.meta.resolve("crossrank/crossrank.wasm")),
@@ -43,7 +46,7 @@ after(() => {
   hub.close();
 });
 
-/** Every worker that is started from now on. */
+/** The list of the workers that are started from now on. */
 function startedWorkers() {
   const started = [];
   process.on("worker", (worker) => started.push(worker));

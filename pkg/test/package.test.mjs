@@ -1,11 +1,12 @@
-// The packed packages: what is in them, what importing does, and what happens without a model.
+// The packed packages: their files, the effects of importing them, and errors without a model. Also units
+// of the package with fakes.
 // Runs from the source tree, on the test project (CROSSRANK_PROJECT) and on one without the model
 // package (CROSSRANK_BARE_PROJECT).
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -16,10 +17,10 @@ const project = process.env.CROSSRANK_PROJECT;
 const bare = process.env.CROSSRANK_BARE_PROJECT;
 const installed = (name) => join(project, "node_modules", name);
 const dist = (name) => import(pathToFileURL(join(installed("crossrank"), `dist/${name}.js`)));
-/** The files that each package holds. What is not in this list is not published. */
+/** The files of each package. No other file may be published. */
 const contents = JSON.parse(readFileSync(new URL("contents.json", import.meta.url)));
 
-/** Runs a module in a folder with a node of its own and gives what it prints. */
+/** Runs a module in a folder in another node process, and gives its output. */
 function runModule(folder, code) {
   const options = { cwd: folder, encoding: "utf8" };
   return execFileSync(process.execPath, ["--input-type=module", "-e", code], options).trim();
@@ -30,7 +31,7 @@ for (const [name, keys] of [
   ["crossrank-minilm-l6-en", KEYS],
   ["crossrank-all-minilm-l6-v2", [...KEYS, "pooling"].sort()],
 ]) {
-  test(`${name} describes its files rightly`, async () => {
+  test(`${name} describes its files correctly`, async () => {
     const model = await import(pathToFileURL(join(installed(name), "index.js")));
     assert.equal(model.name, name);
     assert.deepEqual(Object.keys(model.files).sort(), keys);
@@ -43,7 +44,7 @@ for (const [name, keys] of [
 }
 
 for (const [name, listed] of Object.entries(contents)) {
-  test(`${name} holds the files of contents.json and needs no other package`, () => {
+  test(`${name} has the files of contents.json and needs no other package`, () => {
     const entries = readdirSync(installed(name), { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile());
     const paths = files.map((entry) => relative(installed(name), join(entry.parentPath, entry.name)));
@@ -52,9 +53,12 @@ for (const [name, listed] of Object.entries(contents)) {
     assert.equal(dependencies, undefined);
   });
 
-  test(`${name} is as publint wants it`, async () => {
+  test(`${name} passes publint`, async () => {
     const { messages, pkg } = await publint({ pkgDir: installed(name), pack: false, strict: true });
-    assert.deepEqual(messages.map((message) => formatMessage(message, pkg)), []);
+    assert.deepEqual(
+      messages.map((message) => formatMessage(message, pkg)),
+      [],
+    );
   });
 }
 
@@ -65,7 +69,7 @@ test("every package that is installed is listed in contents.json", () => {
 
 test("the code knows the package's version", async () => {
   const { version } = JSON.parse(readFileSync(join(installed("crossrank"), "package.json")));
-  assert.equal((await dist("version")).VERSION, version);
+  assert.equal((await dist("core/version")).VERSION, version);
 });
 
 test("every condition resolves", () => {
@@ -112,7 +116,7 @@ test("a remote reranker touches no WebAssembly and needs no model package", () =
      const { Reranker } = await import("crossrank");
      const fetch = async (url) => {
        console.log(url.href);
-       // Not a Response, because node compiles WebAssembly for that.
+       // Not a Response, because node compiles WebAssembly to make one.
        const text = async () => '{ "results": [{ "index": 0, "relevance_score": 0.5 }] }';
        return { ok: true, status: 200, headers: new Map(), text };
      };
@@ -124,7 +128,7 @@ test("a remote reranker touches no WebAssembly and needs no model package", () =
   assert.equal(printed, `https://api.example.com/v2/rerank\n${place}`);
 });
 
-test("an aborted remote call leaves nothing that keeps node running", () => {
+test("an aborted remote call does not keep node running", () => {
   const start = performance.now();
   const printed = runModule(
     bare,
@@ -158,8 +162,8 @@ test("without the model packages, calls reject with model-not-installed", () => 
   assert.equal(printed.split("\n").length, 2);
 });
 
-test("data: URLs hold what fetch takes them for", async () => {
-  const { get } = await dist("fetch");
+test("data: URLs are decoded as by fetch", async () => {
+  const { request } = await dist("io/fetch");
   const bytes = async (response) => [...new Uint8Array(await (await response).arrayBuffer())];
   for (const content of [
     "application/json;base64,eyJhIjoxfQ==",
@@ -169,36 +173,38 @@ test("data: URLs hold what fetch takes them for", async () => {
     ",",
   ]) {
     const url = new URL(`data:${content}`);
-    assert.deepEqual(await bytes(get(url)), await bytes(fetch(url)), url.href);
+    assert.deepEqual(await bytes(request(url)), await bytes(fetch(url)), url.href);
   }
-  await assert.rejects(get(new URL("data:;base64,a")), { code: "fetch-failed" });
+  await assert.rejects(request(new URL("data:;base64,a")), { code: "fetch-failed" });
 });
 
-test("each of the small modules stands in for the other", async () => {
-  const { modulesFor } = await dist("modules");
+test("each of the small modules replaces the other if that is missing", async () => {
+  const { wasmModulesOf } = await dist("runtime/modules");
   const empty = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
-  const wasm = Object.fromEntries(["simd128", "relaxed-simd"].map((build) => [build, () => new URL(`file:///${build}`)]));
-  /** With one file, or none; `refused` says that an earlier visit found the relaxed one wrong. */
-  const modules = (there, refused) => {
-    const compile = async ({ pathname }) => {
-      if (pathname === `/${there}`) return empty;
+  const wasmFiles = Object.fromEntries(
+    ["simd128", "relaxed-simd"].map((variant) => [variant, () => new URL(`file:///${variant}`)]),
+  );
+  /** With one file, or none. With `refused`, an earlier visit recorded that the relaxed one fails. */
+  const modules = (existing, refused) => {
+    const compileWasm = async ({ pathname }) => {
+      if (pathname === `/${existing}`) return empty;
       throw new Error(`there is no ${pathname}`);
     };
-    const platform = { wasm, compile, url: (location) => new URL(location) };
-    return modulesFor(platform)(undefined, { has: async () => refused });
+    const platform = { wasmFiles, compileWasm, resolveUrl: (location) => new URL(location) };
+    return wasmModulesOf(platform)(undefined, { has: async () => refused });
   };
   for (const refused of [false, true]) {
-    for (const build of ["simd128", "relaxed-simd"]) {
-      const found = modules(build, refused);
-      assert.equal(await found.load(async (module) => module), empty);
-      assert.equal(found.build, build);
+    for (const variant of ["simd128", "relaxed-simd"]) {
+      const loaded = modules(variant, refused);
+      assert.equal(await loaded.load(async (module) => module), empty);
+      assert.equal(loaded.variant, variant);
     }
   }
   await assert.rejects(modules("none", true).compile(), ({ cause }) => /no \/simd128/.test(cause.message));
 });
 
-test("an embedder that says nothing of itself, or is wanted no more, is disposed of", async () => {
-  const { defineEmbedder } = await dist("embedder");
+test("an embedder is disposed of if its info fails or the load is aborted", async () => {
+  const { createEmbedder } = await dist("api/embedder");
   const reason = new Error("enough");
   const stop = new AbortController();
   const failing = () => Promise.reject(reason);
@@ -208,35 +214,39 @@ test("an embedder that says nothing of itself, or is wanted no more, is disposed
   };
   for (const info of [failing, aborting]) {
     let disposed = 0;
-    const home = { info, dispose: async () => void disposed++ };
-    const Embedder = defineEmbedder(async () => home);
+    const backend = { info, dispose: async () => void disposed++ };
+    const Embedder = createEmbedder(async () => backend);
     await assert.rejects(Embedder.load({ signal: stop.signal }), reason);
     assert.equal(disposed, 1);
   }
 });
 
-/** A seat that scores documents by their length, a few a message; `fate` may end it. */
-function fakeSeat(fate = () => {}) {
-  const run = async ({ documents }, _options, signal, found) => {
+/** An executor that scores documents by their length, one at a time; `beforeResult` may throw. */
+function fakeExecutor(beforeResult = () => {}) {
+  const run = async ({ documents }, _options, signal, onResults) => {
     for (const [position, text] of documents.flat().entries()) {
       await new Promise((resolve) => setTimeout(resolve, 1));
       signal.throwIfAborted();
-      fate(position, found);
-      found([[position, { score: 0.5, logit: text.length, truncated: false }]]);
+      beforeResult(position, onResults);
+      onResults([[position, { score: 0.5, logit: text.length, truncated: false }]]);
     }
   };
   const nothing = async () => ({ keys: new Uint8Array(), results: [] });
   return { ready: async () => {}, run, recall: nothing, remember: async () => {}, dispose() {} };
 }
 
-test("a pool goes on without a seat that cannot be started again", async () => {
-  const { Pool } = await dist("pool");
-  const { CrossrankError, WorkerDied } = await dist("errors");
+test("a pool continues without an executor that cannot be started again", async () => {
+  const { Pool } = await dist("backends/pool");
+  const { CrossrankError, WorkerDied } = await dist("core/errors");
   let late;
-  const dying = fakeSeat((position, found) => {
+  const dying = fakeExecutor((position, onResults) => {
     if (position < 2) return;
-    // Its last words, which come after its end.
-    late = () => found([[0, { score: 1, logit: 99 }], [1, { score: 1, logit: 99 }]]);
+    // Its last results, which arrive after its end.
+    late = () =>
+      onResults([
+        [0, { score: 1, logit: 99 }],
+        [1, { score: 1, logit: 99 }],
+      ]);
     dying.ready = async () => {
       throw new CrossrankError("runtime-failed", "no script");
     };
@@ -245,19 +255,22 @@ test("a pool goes on without a seat that cannot be started again", async () => {
   dying.recall = async () => {
     throw new CrossrankError("runtime-failed", "no script");
   };
-  const options = { home: "workers", cache: dying, keeper: async () => undefined };
-  const pool = await Pool.load([dying, fakeSeat()], options);
+  const options = { backend: "workers", cache: dying, persistence: async () => undefined };
+  const pool = await Pool.load([dying, fakeExecutor()], options);
   const documents = [Array.from({ length: 60 }, (_, i) => "x".repeat(100 + i))];
   const scores = [];
   const control = {
     options: {},
     skipCache: false,
     signal: new AbortController().signal,
-    found: (_list, index, { logit }) => scores.push([index, logit]),
-    restarted() {},
+    onResult: (_list, index, { logit }) => scores.push([index, logit]),
+    onRestart() {},
   };
-  await pool.run({ queries: ["q"], documents, place: String }, control);
+  await pool.run({ queries: ["q"], documents, describe: String }, control);
   late();
   scores.sort(([a], [b]) => a - b);
-  assert.deepEqual(scores, documents[0].map((text, index) => [index, text.length]));
+  assert.deepEqual(
+    scores,
+    documents[0].map((text, index) => [index, text.length]),
+  );
 });

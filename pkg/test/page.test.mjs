@@ -1,7 +1,7 @@
-// What a page feels of the package, in Chromium, which can tell: long tasks and memory.
+// The package's effect on a page: downloads, long tasks and memory. Only Chromium reports them.
 
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
@@ -25,8 +25,8 @@ async function open() {
   return page;
 }
 
-/** The most that a page downloads beside the model: JavaScript and WebAssembly, after brotli. */
-const MOST_DOWNLOADED = 350_000;
+/** The limit of what a page downloads beside the model: JavaScript and WebAssembly, after brotli. */
+const MAX_DOWNLOADED = 350_000;
 
 test("a page downloads little beside the model", async (t) => {
   server.log.splice(0);
@@ -40,17 +40,20 @@ test("a page downloads little beside the model", async (t) => {
   const asked = new Set(server.log.map((entry) => entry.path));
   const own = [...asked].filter((path) => path.startsWith("/node_modules/crossrank/"));
   assert.equal(own.filter((path) => path.endsWith(".wasm")).length, 1, own.join(" "));
-  assert.ok(own.some((path) => path.endsWith("/worker.js")), "what workers load is counted too");
+  assert.ok(
+    own.some((path) => path.endsWith("/worker.js")),
+    "what workers load is counted too",
+  );
   const sizes = own.map((path) => {
     const content = readFileSync(join(process.env.CROSSRANK_PROJECT, path));
     return brotliCompressSync(content).length;
   });
   const total = sizes.reduce((sum, size) => sum + size, 0);
   t.diagnostic(`${own.length} files of ${total} bytes`);
-  assert.ok(total < MOST_DOWNLOADED, `${total} bytes`);
+  assert.ok(total < MAX_DOWNLOADED, `${total} bytes`);
 });
 
-/** Loads and reranks, and gives the tasks that held the page for over 50 ms, and what they add to. */
+/** Loads and reranks. Gives the durations of the tasks that blocked the page for more than 50 ms. */
 async function longTasks({ workers }) {
   const found = [];
   new PerformanceObserver((list) => found.push(...list.getEntries())).observe({ type: "longtask" });
@@ -65,14 +68,14 @@ async function longTasks({ workers }) {
   const { results } = await reranker.rerank("what is a vector database", documents, 10);
   await settle();
   const reranking = found.splice(0);
-  // The observer sees what there is to see.
+  // A task of our own shows that the observer works.
   const end = performance.now() + 120;
   while (performance.now() < end);
   await settle();
-  const { home } = await reranker.info();
+  const { backend } = await reranker.info();
   const durations = (entries) => entries.map(({ duration }) => duration);
   return {
-    home,
+    backend,
     results: results.length,
     loading: durations(loading),
     reranking: durations(reranking),
@@ -81,14 +84,14 @@ async function longTasks({ workers }) {
 }
 
 test("with workers, no long task while the model loads and 100 documents are reranked", async (t) => {
-  // Other programs may hold the processor: one quiet round of three is proof.
+  // Other programs may use the processor. One quiet round of three is sufficient proof.
   let quietest;
   for (let round = 0; round < 3; round++) {
     const page = await open();
     const seen = await page.evaluate(longTasks, {});
     await page.close();
     t.diagnostic(JSON.stringify(seen));
-    assert.equal(seen.home, "workers", "workers are the default of a page");
+    assert.equal(seen.backend, "workers", "workers are the default of a page");
     assert.equal(seen.results, 10);
     assert.ok(seen.own.length > 0, "the observer works");
     quietest = Math.min(quietest ?? Infinity, seen.loading.length + seen.reranking.length);
@@ -97,20 +100,20 @@ test("with workers, no long task while the model loads and 100 documents are rer
   assert.equal(quietest, 0);
 });
 
-test("in-thread, reranking 100 documents lets the page breathe", async (t) => {
+test("in-thread, reranking 100 documents keeps the page responsive", async (t) => {
   let longest = Infinity;
   for (let round = 0; round < 3 && longest > 200; round++) {
     const page = await open();
     const seen = await page.evaluate(longTasks, { workers: 0 });
     await page.close();
     t.diagnostic(JSON.stringify(seen));
-    assert.equal(seen.home, "in-thread");
+    assert.equal(seen.backend, "in-thread");
     longest = Math.min(longest, Math.max(0, ...seen.reranking));
   }
   assert.ok(longest <= 200, `${longest} ms`);
 });
 
-/** Bytes of memory of all the browser's processes that are their own. */
+/** The bytes of memory that the browser's processes do not share with others. */
 function memoryOfBrowser(pid) {
   const status = (id, name) => {
     const line = readFileSync(`/proc/${id}/status`, "utf8").match(new RegExp(`^${name}:\\s+(\\d+)`, "m"));
@@ -122,7 +125,7 @@ function memoryOfBrowser(pid) {
     try {
       parents.set(id, String(status(id, "PPid")));
     } catch {
-      // It has ended since.
+      // The process has ended since.
     }
   }
   const isOurs = (id) => id === String(pid) || (parents.has(id) && isOurs(parents.get(id)));
@@ -138,7 +141,7 @@ function memoryOfBrowser(pid) {
 
 for (const workers of [1, 0]) {
   const name = workers ? "a worker" : "this thread";
-  test(`100 rounds of load and dispose in ${name} leave no memory behind`, async (t) => {
+  test(`100 rounds of load and dispose in ${name} leak no memory`, async (t) => {
     const page = await open();
     const session = await page.createCDPSession();
     const rounds = (count) =>
@@ -166,7 +169,7 @@ for (const workers of [1, 0]) {
     const late = await memory();
     const megabytes = (bytes) => Math.round(bytes / 1e6);
     t.diagnostic(`${megabytes(early)} MB after 10 rounds, ${megabytes(late)} MB after 100`);
-    // One model takes over 60 MB, so that 90 of them that stayed would be far over it.
+    // One model takes over 60 MB, so that 90 leaked ones would be far over this.
     assert.ok(late - early < 100e6, `${megabytes(late - early)} MB more`);
     await page.close();
   });

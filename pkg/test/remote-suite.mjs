@@ -1,9 +1,9 @@
-// Tests of Reranker.remote and Reranker.withFallback against the stub of stub.mjs.
+// The tests of Reranker.remote and Reranker.withFallback, against the service of service-stub.mjs.
 //
-// context: { crossrank, model, stub, remote } - the stub's origin, and the files of
-// tests/data/remote by name.
+// The context: { crossrank, model, stub, remote }, with the stub's origin and the files of
+// tests/data/remote by their names.
 
-import { equal, ok, rejection } from "./checks.mjs";
+import { equal, ok, rejection } from "./assertions.mjs";
 
 export function remoteTests({ crossrank, model, stub, remote }) {
   const { Reranker, CrossrankError } = crossrank;
@@ -12,7 +12,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
   const { query, documents, apiKey } = cohere;
   const quick = { ...failures.options };
 
-  /** A service that answers with the steps, and what it was asked so far. */
+  /** A service that answers with the steps, and the requests that it received so far. */
   async function service(...steps) {
     const init = { method: "POST", body: JSON.stringify(steps) };
     const url = `${stub}/${await (await fetch(`${stub}/script`, init)).text()}`;
@@ -22,7 +22,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
   const remoteOf = ({ api, model }, url, more = {}) =>
     Reranker.remote({ url, api, apiKey, model: model ?? undefined, ...quick, ...more });
 
-  /** A reranker by a service of Cohere's API, and the service. */
+  /** A reranker that asks a service with Cohere's API, and the service. */
   async function cohereWith(steps, more) {
     const { url, log } = await service(...steps);
     return { reranker: remoteOf(cohere, url, more), log };
@@ -51,7 +51,10 @@ export function remoteTests({ crossrank, model, stub, remote }) {
           const ranking = await remoteOf(api, url).rerank(query, objects, 3);
           equal(ranking.queryTruncated, false);
           places(ranking.results, api.results.slice(0, 3));
-          ok(ranking.results.every((r) => r.document === objects[r.index]), "not the same objects");
+          ok(
+            ranking.results.every((r) => r.document === objects[r.index]),
+            "not the same objects",
+          );
           const [request, ...more] = await log();
           equal(more, []);
           equal([request.path, request.type], [api.path, "application/json"]);
@@ -105,13 +108,13 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ]),
     ),
 
-    async "remote: waits twice as long each time, up to 8 s, half of it by chance"() {
+    async "remote: the delay doubles each time, up to 8 s, and half of it is random"() {
       const { setTimeout } = globalThis;
       const { random } = Math;
       const fetch = () => Promise.reject(new TypeError("no network"));
       const check = async (chance, expected) => {
         const seen = [];
-        // The platform sets timers of its own, which stay as they are.
+        // The platform sets timers of its own, which are left alone.
         globalThis.setTimeout = (call, ms, ...more) => {
           const ours = expected.includes(ms);
           if (ours) seen.push(ms);
@@ -133,14 +136,12 @@ export function remoteTests({ crossrank, model, stub, remote }) {
 
     async "remote: an aborted call settles at once, with the reason"() {
       const reason = new Error("enough");
-      // Under way, before the next try, and with a fetch that knows no signals.
+      // During a request, before a retry, and with a fetch that ignores signals.
       const deaf = () => new Promise(() => {});
       for (const [step, more] of [[{ hang: true }], [busy], [good, { fetch: deaf }]]) {
         const { reranker, log } = await cohereWith([step], { timeout: 60_000, ...more });
         const stop = new AbortController();
-        const call = rejection(() =>
-          reranker.rerank(query, documents, 3, { signal: stop.signal }),
-        );
+        const call = rejection(() => reranker.rerank(query, documents, 3, { signal: stop.signal }));
         await new Promise((resolve) => setTimeout(resolve, 200));
         const start = performance.now();
         stop.abort(reason);
@@ -160,17 +161,37 @@ export function remoteTests({ crossrank, model, stub, remote }) {
     async "remote: reranks a batch and scores pairs in the order given"() {
       const { url, log } = await service({ numbers: "tei" });
       const reranker = remoteOf(remote.tei, url);
-      const batch = await reranker.rerankBatch(["a", "b"], [["1", "3", "2"], ["0", "5"]], 2);
-      equal(batch.map((r) => r.results.map((p) => p.document)), [["3", "2"], ["5", "0"]]);
+      const batch = await reranker.rerankBatch(
+        ["a", "b"],
+        [
+          ["1", "3", "2"],
+          ["0", "5"],
+        ],
+        2,
+      );
+      equal(
+        batch.map((r) => r.results.map((p) => p.document)),
+        [
+          ["3", "2"],
+          ["5", "0"],
+        ],
+      );
       equal((await log()).length, 2);
-      const pairs = [["a", "1"], ["b", "2"], ["a", "3"]];
+      const pairs = [
+        ["a", "1"],
+        ["b", "2"],
+        ["a", "3"],
+      ];
       const scores = await reranker.score(pairs);
-      equal(scores.map((s) => s.logit), [1, 2, 3]);
+      equal(
+        scores.map((s) => s.logit),
+        [1, 2, 3],
+      );
       equal(Object.keys(scores[0]).sort(), ["logit", "queryTruncated", "score", "tokens", "truncated"]);
       equal((await log()).length, 4, "pairs of one query are asked for together");
     },
 
-    async "remote: asks nothing for empty lists"() {
+    async "remote: sends no request for empty lists"() {
       const { reranker, log } = await cohereWith([good]);
       equal((await reranker.rerank(query, [])).results, []);
       equal(await reranker.rerankBatch([], []), []);
@@ -178,7 +199,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       equal(await log(), []);
     },
 
-    async "remote: splits lists over the API's limit, which changes no score"() {
+    async "remote: splits lists over the API's limit, without changing a score"() {
       for (const [api, count, more, sizes] of [
         [remote.tei, 70, {}, [6, 32, 32]],
         [remote.tei, 7, { maxDocuments: 3 }, [1, 3, 3]],
@@ -187,9 +208,15 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ]) {
         const { url, log } = await service({ numbers: api.api });
         const { results } = await remoteOf(api, url, more).rerank(query, numbered(count));
-        equal(results.map((r) => Number(r.document)), results.map((_, i) => count - 1 - i));
+        equal(
+          results.map((r) => Number(r.document)),
+          results.map((_, i) => count - 1 - i),
+        );
         const asked = (await log()).map(({ body }) => (body.texts ?? body.documents).length);
-        equal(asked.sort((a, b) => a - b), sizes);
+        equal(
+          asked.sort((a, b) => a - b),
+          sizes,
+        );
       }
     },
 
@@ -201,7 +228,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ok((await log()).length < 100, "lists were asked for after a failure");
     },
 
-    async "remote: takes plain output for logits where told so"() {
+    async "remote: takes plain output as logits if told so"() {
       const { url } = await service({ numbers: "cohere" });
       const { results } = await remoteOf(cohere, url, { rawScores: true }).rerank("q", ["-2", "3"]);
       places(results, [
@@ -210,7 +237,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ]);
     },
 
-    async "remote: scores of 0 and 1 have infinite log odds and a place"() {
+    async "remote: scores of 0 and 1 have infinite log odds and are ranked"() {
       const { url } = await service({ numbers: "cohere" });
       const { results } = await remoteOf(cohere, url).rerank("q", ["0", "0.5", "1"]);
       ok(results[0].index === 2 && results[0].logit === Infinity, "1 is first");
@@ -218,7 +245,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ok(results[2].index === 0 && results[2].logit === -Infinity, "0 is last");
     },
 
-    async "remote: appends the API's path, but to no address of a rerank route"() {
+    async "remote: appends the API's path, unless the address is that of a rerank route"() {
       const { url, log } = await service(good);
       for (const base of [url, `${url}/`, new URL(`${url}/proxy/`), `${url}/my/rerank?key=k`]) {
         await remoteOf(cohere, base).rerank(query, documents);
@@ -226,9 +253,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       const paths = (await log()).map((request) => request.path);
       equal(paths, ["/v2/rerank", "/v2/rerank", "/proxy/v2/rerank", "/my/rerank?key=k"]);
       const other = await service({ status: 400, body: {} });
-      const error = await rejection(() =>
-        remoteOf(cohere, `${other.url}?secret=1`).rerank(query, documents),
-      );
+      const error = await rejection(() => remoteOf(cohere, `${other.url}?secret=1`).rerank(query, documents));
       ok(error.message.includes("/v2/rerank") && !error.message.includes("secret"), error.message);
     },
 
@@ -238,7 +263,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       equal((await log())[0].authorization, undefined);
     },
 
-    async "remote: refuses options that cannot work, without the key"() {
+    async "remote: refuses invalid options, without quoting the key"() {
       const fine = { url: stub, api: "cohere", model: "m", apiKey };
       for (const [change, says] of [
         [{ api: "coher" }, "cohere, jina, voyage, tei"],
@@ -279,7 +304,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       await rejects("disposed", () => reranker.score([[query, "text"]]));
     },
 
-    async "fallback: the primary answers alone where it can"() {
+    async "fallback: if the primary answers, the secondary is not asked"() {
       const { reranker } = await cohereWith([good]);
       const never = () => {
         throw new Error("the secondary was loaded");
@@ -290,11 +315,14 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       await rejects("invalid-argument", () => both.rerank("", documents), "query");
     },
 
-    async "fallback: from a service to a local model, and the ranking says why"() {
+    async "fallback: from a service to a local model, and the ranking gives the reason"() {
       const { reranker, log } = await cohereWith([{ status: 500, body: {} }], { retries: 0 });
       let loads = 0;
       const local = await Reranker.load({ model });
-      const both = Reranker.withFallback(reranker, () => ((loads += 1), local));
+      const both = Reranker.withFallback(reranker, () => {
+        loads += 1;
+        return local;
+      });
       const { fallback, ...ranking } = await both.rerank(query, documents);
       equal(fallback.code, "remote-unavailable");
       equal(ranking, await local.rerank(query, documents));
@@ -308,7 +336,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       await rejects("disposed", () => local.rerank(query, documents));
     },
 
-    async "fallback: from a local model that does not load to a service; loading is tried again"() {
+    async "fallback: from a local model that fails to load to a service; the next call loads again"() {
       const { reranker } = await cohereWith([good]);
       let loads = 0;
       const load = () => {
@@ -324,7 +352,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       equal(loads, 3);
     },
 
-    async "fallback: where both fail, the error names both; an abort is no failure"() {
+    async "fallback: if both fail, the error names both; an abort is not a failure"() {
       const down = await cohereWith([{ status: 500, body: { message: "down" } }], { retries: 0 });
       const shut = await cohereWith([{ status: 401, body: { message: "shut" } }]);
       const both = Reranker.withFallback(down.reranker, shut.reranker);
@@ -333,24 +361,30 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       const slow = await cohereWith([{ hang: true }]);
       const signal = AbortSignal.timeout(100);
       let loads = 0;
-      const late = Reranker.withFallback(slow.reranker, () => ((loads += 1), shut.reranker));
+      const late = Reranker.withFallback(slow.reranker, () => {
+        loads += 1;
+        return shut.reranker;
+      });
       equal((await rejection(() => late.rerank(query, documents, 1, { signal }))).name, "TimeoutError");
       await new Promise((resolve) => setTimeout(resolve, 100));
       equal(loads, 0, "loads of the secondary");
     },
 
-    async "fallback: refuses what is no reranker"() {
+    async "fallback: refuses anything but rerankers"() {
       const { reranker } = await cohereWith([good]);
-      await rejects("invalid-argument", () => Reranker.withFallback(reranker, null), "choice");
+      await rejects("invalid-argument", () => Reranker.withFallback(reranker, null), "given null");
       const both = Reranker.withFallback(() => 7, reranker);
-      await rejects("invalid-argument", () => both.rerank(query, documents), "choice is 7");
+      await rejects("invalid-argument", () => both.rerank(query, documents), "was given 7");
     },
   };
 }
 
-/** The places agree; numbers to 12 digits, because an exponential's last one is the platform's. */
+/** The rankings are equal. Numbers are compared to 12 digits, because platforms differ in `exp`. */
 function places(results, expected) {
-  equal(results.map((r) => r.index), expected.map((e) => e.index));
+  equal(
+    results.map((r) => r.index),
+    expected.map((e) => e.index),
+  );
   results.forEach((result, i) => {
     for (const name of ["score", "logit"]) {
       const error = Math.abs(result[name] - expected[i][name]);

@@ -1,5 +1,5 @@
-// The remote reranker against `crossrank serve`, whose program CROSSRANK_SERVE names: the scores
-// are those of the same model here. Runs inside the test project, as node.test.mjs.
+// The remote reranker against `crossrank serve`: its scores are those of the same model here.
+// CROSSRANK_SERVE names the program. Runs inside the test project.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -33,14 +33,22 @@ test("remote, against crossrank serve", { skip }, async (t) => {
   const url = await serve(t);
   const local = await Reranker.load({ model });
   const expected = await local.rerank(query, documents);
-  for (const [api, path] of [["cohere", ""], ["jina", "/jina"], ["voyage", "/voyage"], ["tei", ""]]) {
+  for (const [api, path] of [
+    ["cohere", ""],
+    ["jina", "/jina"],
+    ["voyage", "/voyage"],
+    ["tei", ""],
+  ]) {
     await t.test(api, async () => {
       const remote = Reranker.remote({ url: url + path, api, apiKey, model: model.name });
       const { results } = await remote.rerank(query, documents);
-      assert.deepEqual(results.map((r) => r.document), expected.results.map((r) => r.document));
+      assert.deepEqual(
+        results.map((r) => r.document),
+        expected.results.map((r) => r.document),
+      );
       results.forEach(({ score, logit }, i) => {
         const same = expected.results[i];
-        // TEI gives the logit, the others the score; each is one number of single precision.
+        // TEI gives the logit and the others the score, each as one single-precision number.
         if (api === "tei") assert.equal(Math.fround(logit), same.logit);
         else assert.equal(Math.fround(score), same.score);
         assert.ok(Math.abs(score - same.score) < 1e-6);

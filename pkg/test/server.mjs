@@ -1,5 +1,5 @@
-// A loopback server for a folder. Pages resolve bare imports by their import map; workers have
-// none, so that under /worker/ the same files are served with the imports resolved.
+// A loopback server for a folder. Pages resolve bare imports by their import map. Workers have none, so
+// that the same files are served with resolved imports under /worker/.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -17,15 +17,15 @@ const TYPES = {
 };
 
 const IMPORTS = {
-  "crossrank": "/worker/node_modules/crossrank/dist/web.js",
+  crossrank: "/worker/node_modules/crossrank/dist/web.js",
   "crossrank-all-minilm-l6-v2": "/worker/node_modules/crossrank-all-minilm-l6-v2/index.js",
   "crossrank-minilm-l6-en": "/worker/node_modules/crossrank-minilm-l6-en/index.js",
 };
 
 /**
  * `conduct(path)` says how to answer a request: `{ status, headers, ranges, rangeStart, gzip,
- * content, cut }`. A status of 0 is no answer at all, `rangeStart` a place that nobody asked for,
- * and `cut` the number of bytes after which the connection breaks.
+ * content, cut }`. A status of 0 means no answer at all, `rangeStart` is an offset that was not
+ * requested, and `cut` is the number of bytes after which the connection breaks.
  */
 export async function serve(folder, conduct = () => ({})) {
   const log = [];
@@ -64,7 +64,7 @@ async function answer(folder, entry, conduct, response) {
   entry.sent = Math.min(body.length, cut ?? Infinity);
   if (cut === undefined) return response.end(body);
   response.write(body.subarray(0, cut));
-  // Time for the page to take what was sent: an error throws away what still waits.
+  // Gives the page time to read: after an error, it would lose the bytes that it has not read yet.
   await sleep(300);
   response.destroy();
 }

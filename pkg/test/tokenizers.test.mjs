@@ -1,5 +1,5 @@
-// Every tokenizer of tests/data/tokenizers, in the WebAssembly files that have it: the ids that Hugging
-// Face gave. It runs inside the test project, where the packed packages are installed.
+// Each tokenizer of tests/data/tokenizers gives Hugging Face's ids, in each WebAssembly file that supports
+// it. Runs inside the test project, in which the packed packages are installed.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { Reranker } from "crossrank";
 import * as model from "crossrank-minilm-l6-en";
-import { bytesOf } from "./checks.mjs";
+import { bytesOf } from "./assertions.mjs";
 
 // Older versions of node have relaxed SIMD behind a flag.
 setFlagsFromString("--experimental-wasm-relaxed-simd");
@@ -18,12 +18,20 @@ const parse = async (name) => JSON.parse(await read(name));
 
 const { texts } = await parse("texts");
 const strings = texts.map(([text, times]) => text.repeat(times));
-// A model that takes any tokenizer: its configuration does not say how many tokens it knows.
+// This model accepts any tokenizer, because its configuration does not state the number of tokens.
 const bytes = await bytesOf(model);
 const { vocab_size: _, ...settings } = JSON.parse(new TextDecoder().decode(bytes.config));
 const config = new TextEncoder().encode(JSON.stringify(settings));
 
-const names = ["bert-uncased", "bert-cased", "xlm-roberta", "xlm-roberta-2020", "deberta-v2", "roberta", "modernbert"];
+const names = [
+  "bert-uncased",
+  "bert-cased",
+  "xlm-roberta",
+  "xlm-roberta-2020",
+  "deberta-v2",
+  "roberta",
+  "modernbert",
+];
 for (const name of names) {
   const expected = await parse(`${name}.expected`);
   const tokenizer = new Uint8Array(await read(name));
@@ -52,7 +60,8 @@ for (const name of names) {
       }
       assert.ok(compared >= 200, `${compared} texts`);
       for (const [a, b, ids] of expected.pairs) {
-        if (ids.length <= MAX_LENGTH) assert.deepEqual((await reranker.encode(strings[a], strings[b])).ids, ids);
+        if (ids.length <= MAX_LENGTH)
+          assert.deepEqual((await reranker.encode(strings[a], strings[b])).ids, ids);
       }
       await reranker.dispose();
     });

@@ -1,10 +1,10 @@
-// The types of the packed packages: what they promise (types/), and whether every kind of module
-// resolution finds them. Runs on the test project (CROSSRANK_PROJECT), which the tarballs
-// (CROSSRANK_TARBALLS) are installed in.
+// The types of the packed packages: whether programs (types/) compile with them, and whether every kind of
+// module resolution finds them. Runs on the test project (CROSSRANK_PROJECT), in which the tarballs
+// (CROSSRANK_TARBALLS) are installed.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, readFileSync, readdirSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -20,10 +20,26 @@ before(() => {
   cpSync(here(`../${library}`), join(project, "types", library), { recursive: true });
 });
 
-for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
+for (const [module, resolution] of [
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+]) {
   test(`strict programs compile with ${resolution} resolution`, () => {
-    const options = ["--noEmit", "--strict", "--target", "es2022", "--types", "", "--ignoreConfig",
-      "--lib", "es2022,dom,dom.asynciterable,esnext.disposable", "--module", module, "--moduleResolution", resolution];
+    const options = [
+      "--noEmit",
+      "--strict",
+      "--target",
+      "es2022",
+      "--types",
+      "",
+      "--ignoreConfig",
+      "--lib",
+      "es2022,dom,dom.asynciterable,esnext.disposable",
+      "--module",
+      module,
+      "--moduleResolution",
+      resolution,
+    ];
     const files = readdirSync(here("types")).map((name) => join("types", name));
     try {
       const settings = { cwd: project, stdio: "pipe", encoding: "utf8" };
@@ -35,17 +51,20 @@ for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundle
 }
 
 /**
- * What is meant to be: the packages are ES modules alone, which `require` takes since node 20.19,
- * and the resolution of node 10 knows no `exports`, so that it finds no entry but the first.
+ * These are intended: the packages are ES modules only, which `require` accepts since node 20.19, and the
+ * resolution of node 10 ignores `exports`, so that it finds only the main entry.
  */
-const isMeant = ({ kind, resolutionKind }) =>
+const isIntended = ({ kind, resolutionKind }) =>
   kind === "CJSResolvesToESM" || (kind === "NoResolution" && resolutionKind === "node10");
 
 for (const name of readdirSync(tarballs).filter((name) => name.endsWith(".tgz"))) {
-  test(`${name}: the types are right for are-the-types-wrong`, async () => {
+  test(`${name}: the types pass are-the-types-wrong`, async () => {
     const content = createPackageFromTarballData(readFileSync(join(tarballs, name)));
-    // A script and files, which nobody imports for a type.
+    // A script and files, which have no types.
     const { problems } = await checkPackage(content, { excludeEntrypoints: ["./worker", /\.wasm$/] });
-    assert.deepEqual(problems.filter((problem) => !isMeant(problem)), []);
+    assert.deepEqual(
+      problems.filter((problem) => !isIntended(problem)),
+      [],
+    );
   });
 }

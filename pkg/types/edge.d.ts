@@ -1,5 +1,5 @@
 /**
- * The routes of `crossrank serve` as a handler of fetch requests: Cloudflare Workers, Deno, Bun.
+ * The routes of `crossrank serve` as a handler of fetch requests, for Cloudflare Workers, Deno and Bun.
  *
  * ```js
  * import { createHandler } from "crossrank/edge";
@@ -9,30 +9,33 @@
 
 import type { ModelBytes } from "./index.js";
 
-/** A binding of a Worker that holds the model's folder: static assets, or an R2 bucket. */
+/** A binding of a Worker that holds the model's folder: static assets or an R2 bucket. */
 export type EdgeBinding =
   | { fetch(url: URL): Promise<Response> }
   | { get(path: string): Promise<{ body: ReadableStream<Uint8Array>; size: number } | null> };
 
-/** A folder in the Hugging Face layout, by its URL or in a binding; or the files' bytes. */
+/** A folder in the Hugging Face layout, by its URL or in a binding; or the bytes of its files. */
 export type EdgeModel = URL | string | EdgeBinding | ModelBytes;
 
+/** Options of {@link createHandler}. */
 export interface EdgeOptions<Env> {
-  /** The model. It is read on the first request, and kept for as long as the isolate lives. */
+  /** The model. The first request reads it, and it is kept for as long as the isolate lives. */
   model: EdgeModel | ((env: Env) => EdgeModel);
-  /** The name that requests call the model by. Default: `minilm-l6-en`. */
+  /** The name of the model in requests. Default: `minilm-l6-en`. */
   name?: string;
   /**
-   * Bearer tokens, of which requests must carry one; in one text, one a line. Default: everybody
-   * may ask. Tokens that are empty, as from a secret that is not set, let nobody in.
+   * Bearer tokens. A request has to carry one of them. A single string holds one token per line.
+   * Without this option, everybody may ask. If it is given but empty, as with a secret that is not
+   * set, every request fails.
    */
   tokens?: string | string[] | ((env: Env) => string | string[] | undefined);
-  /** Web pages of these origins may call; `*` is every page. Default: none. */
+  /** The origins whose web pages may send requests; `*` allows all. Default: none. */
   cors?: string | string[];
 }
 
+/** The fetch handler that {@link createHandler} makes. */
 export interface EdgeHandler<Env> {
-  /** Answers a request. It needs no `this`: `Deno.serve(createHandler(options).fetch)`. */
+  /** Answers a request. It does not use `this`: `Deno.serve(createHandler(options).fetch)`. */
   fetch(
     request: Request,
     env: Env,
@@ -40,4 +43,5 @@ export interface EdgeHandler<Env> {
   ): Promise<Response>;
 }
 
+/** Makes a handler, which loads the model when the first request arrives. */
 export function createHandler<Env = unknown>(options: EdgeOptions<Env>): EdgeHandler<Env>;

@@ -8,33 +8,31 @@
  * ```
  */
 
-/** A text, or an object that holds one. */
+/** A text, or an object that contains one. */
 export type Document = string | object;
 
 /** Options of every call that takes documents. */
 export interface TextOptions<D> {
-  /**
-   * The text of a document. Default: the document where it is a string, else its field `text`.
-   */
+  /** Gives the text of a document. Default: the document itself if it is a string, else its field `text`. */
   text?: (document: D, index: number) => string;
 }
 
 /** Options of every call that reranks or scores. */
 export interface ScoreCallOptions<D> extends TextOptions<D> {
   /**
-   * Stops the call: it rejects with the signal's reason, at once where the model is in workers, and
-   * otherwise before the next layer of the model.
+   * Stops the call, which then rejects with the signal's reason. It rejects at once if the model is in
+   * workers, and otherwise before the next layer of the model.
    */
   signal?: AbortSignal;
   /**
-   * What becomes of a document that is longer than the model reads well: `"truncate"` cuts it,
-   * `"windows"` splits it into windows that overlap by a quarter, each of as many tokens as the
-   * model was trained on, and takes the best one's score. Default: `"windows"` for a model that
-   * names that length in its `config.json` (`"crossrank": { "trained_tokens": 160 }`), as the
-   * bundled one does. Services have a way of their own.
+   * How a document is scored that is longer than the texts that the model was trained on.
+   * `"truncate"` cuts it. `"windows"` splits it into windows of the training length, which overlap by
+   * a quarter, and takes the score of the best window. Default: `"windows"` for a model whose
+   * `config.json` states that length (`"crossrank": { "trained_tokens": 160 }`), as the bundled
+   * model's does; otherwise `"truncate"`. Ignored by services.
    */
   longDocuments?: "truncate" | "windows";
-  /** The most windows of a document; what lies behind them is left out. Default: 32. */
+  /** The maximum number of windows of a document. The text after them is left out. Default: 32. */
   maxWindows?: number;
   /** Compute every score, and leave the score cache as it is. */
   skipCache?: boolean;
@@ -43,21 +41,21 @@ export interface ScoreCallOptions<D> extends TextOptions<D> {
 /** Options of every call that reranks. */
 export interface CallOptions<D> extends ScoreCallOptions<D> {
   /**
-   * The call resolves after this time at the latest, with what has been scored so far: see
-   * {@link Ranking.partial}. Loading counts, where a call has to wait for it.
+   * The call resolves after this time at the latest, with the scores that are known by then: see
+   * {@link Ranking.partial}. If the call has to wait until the model is loaded, that time counts.
    */
   timeoutMs?: number;
   /** Leave out results with a lower score. */
   minScore?: number;
   /**
-   * For search as you type: a call with `latest` ends the one before it, which rejects with an
-   * `AbortError`. A name keeps several search fields apart.
+   * For search as you type: a call with `latest` ends the previous one, which rejects with an
+   * `AbortError`. Calls with different names do not end each other, as for several search fields.
    */
   latest?: boolean | string;
   /**
-   * `"original-order"`: a call that fails gives the documents in the order given, unscored, and
-   * says why in {@link Ranking.error}. It still rejects when it is aborted, and for options or a
-   * `topK` that make no sense. Default: `"throw"`.
+   * With `"original-order"`, a call that fails gives the documents unscored in the order given, and
+   * the reason in {@link Ranking.error}. It still rejects if it is aborted, or if an option or `topK`
+   * is invalid. Default: `"throw"`.
    */
   onError?: "throw" | "original-order";
 }
@@ -68,46 +66,43 @@ export interface Span {
   end: number;
 }
 
-/** A place in a ranking. */
+/** A document in a ranking. */
 export interface RankedDocument<D> {
   /** The document's position in the list that was given, from 0. */
   index: number;
-  /**
-   * Relevance from 0 to 1: the sigmoid of `logit`. NaN where the document was not scored, see
-   * {@link Ranking.partial}.
-   */
+  /** Relevance from 0 to 1: the sigmoid of `logit`. NaN if the document was not scored, see {@link Ranking.partial}. */
   score: number;
   /**
-   * The model's output. Of a service that gives scores alone, the log odds of `score`: as exact
-   * as the score's digits, and infinite where it is 0 or 1. NaN where the document was not scored.
+   * The model's output. If a service gives only scores, this is the log odds of `score`: as exact as
+   * the score's digits, and infinite if the score is 0 or 1. NaN if the document was not scored.
    */
   logit: number;
-  /** The document was cut to fit the model. Services do not say; from them it is false. */
+  /** Whether the document was cut to fit the model. False for services, which do not report it. */
   truncated: boolean;
-  /** The window that the score is of, in the document's text, where that was split into windows. */
+  /** The window of the document's text that the score belongs to, if the text was split into windows. */
   span?: Span;
   /** The document that was given: the same object, not a copy. */
   document: D;
 }
 
-/** A reranked list: best first, equal logits in the order given. */
+/** A reranked list: the best first, and documents with equal logits in the order given. */
 export interface Ranking<D> {
-  /** The best documents, at most `topK`. */
+  /** The best documents, `topK` at most. */
   results: RankedDocument<D>[];
-  /** The query was cut in at least one pair. Services do not say; from them it is false. */
+  /** Whether the query was cut in at least one pair. False for services, which do not report it. */
   queryTruncated: boolean;
   /**
-   * Why the primary did not answer, where the secondary did: see {@link Reranker.withFallback}; or
-   * how the GPU failed, where the CPU answered: see {@link LoadOptions.device}.
+   * Why the primary did not answer, if the secondary did: see {@link Reranker.withFallback}. Or how the
+   * GPU failed, if the CPU answered instead: see {@link LoadOptions.device}.
    */
   fallback?: Error;
   /**
-   * Documents are missing a score, because the time was over, the call failed, or others are still
-   * to come: their `score` is NaN. They follow the others in the order given, unless there is a
+   * Whether documents lack a score, because the time was up, the call failed, or more scores are still
+   * to come. Their `score` is NaN, and they follow the others in the order given, unless there is a
    * `minScore`.
    */
   partial: boolean;
-  /** Why there are no scores, where `onError` asks for the original order. */
+  /** Why there are no scores, if `onError` asks for the original order. */
   error?: Error;
 }
 
@@ -116,29 +111,29 @@ export interface Score {
   /** Relevance from 0 to 1: the sigmoid of `logit`. */
   score: number;
   /**
-   * The model's output. Of a service that gives scores alone, the log odds of `score`: as exact
-   * as the score's digits, and infinite where it is 0 or 1.
+   * The model's output. If a service gives only scores, this is the log odds of `score`: as exact as
+   * the score's digits, and infinite if the score is 0 or 1.
    */
   logit: number;
-  /** The document was cut to fit the model. Services do not say; from them it is false. */
+  /** Whether the document was cut to fit the model. False for services, which do not report it. */
   truncated: boolean;
-  /** The query was cut to fit the model. Services do not say; from them it is false. */
+  /** Whether the query was cut to fit the model. False for services, which do not report it. */
   queryTruncated: boolean;
-  /** Tokens that the model read for it. Services do not say; from them it is 0. */
+  /** The number of tokens that the model read for this score. 0 for services, which do not report it. */
   tokens: number;
-  /** The window that the score is of, where the document was split into windows. */
+  /** The window that the score belongs to, if the document was split into windows. */
   span?: Span;
 }
 
-/** What the model sees of a pair: `[CLS] query [SEP] document [SEP]`. */
+/** The model's input for a pair: `[CLS] query [SEP] document [SEP]`. */
 export interface Encoding {
   /** Token ids. */
   ids: number[];
   /** 0 for the query's tokens, 1 for the document's. */
   typeIds: number[];
-  /** The query was cut to fit the model. Services do not say; from them it is false. */
+  /** Whether the query was cut to fit the model. */
   queryTruncated: boolean;
-  /** The document was cut to fit the model. */
+  /** Whether the document was cut to fit the model. */
   documentTruncated: boolean;
 }
 
@@ -151,7 +146,7 @@ export interface ModelFile {
   sha256: string;
 }
 
-/** What a model package such as `crossrank-minilm-l6-en` exports. */
+/** The exports of a model package such as `crossrank-minilm-l6-en`. */
 export interface ModelPackage {
   name: string;
   files: {
@@ -159,14 +154,14 @@ export interface ModelPackage {
     tokenizer: ModelFile;
     config: ModelFile;
     tokenizerConfig?: ModelFile;
-    /** Of an embedder: `pooling.json`, see {@link ModelBytes.pooling}. */
+    /** An embedder's `pooling.json`, see {@link ModelBytes.pooling}. */
     pooling?: ModelFile;
   };
 }
 
 /**
- * The files of a model, as bytes. They are not copied: leave them as they are while the reranker
- * is in use, because a crashed instance is loaded from them again.
+ * The files of a model, as bytes. They are not copied. Leave them unchanged while the reranker is in
+ * use, because a crashed instance is loaded from them again.
  */
 export interface ModelBytes {
   onnx: Uint8Array | ArrayBuffer;
@@ -174,193 +169,198 @@ export interface ModelBytes {
   config: Uint8Array | ArrayBuffer;
   tokenizerConfig?: Uint8Array | ArrayBuffer;
   /**
-   * Of an embedder: a JSON text that says how a vector is made of the tokens, such as
+   * For an embedder: a JSON text that says how a vector is made from the tokens, such as
    * `{"pooling": "mean", "normalize": true, "max_seq_length": 256, "prompts": {"query": "query: "}}`.
-   * `pooling` is `mean` or `cls`; all else may be left out.
+   * `pooling` is `mean` or `cls`. All other fields are optional.
    */
   pooling?: Uint8Array | ArrayBuffer;
   /**
-   * The files that hold the graph's weights, where it has such (ONNX's external data, as
-   * `model.onnx_data`), by the names that the graph has for them.
+   * The files that hold weights outside the graph (ONNX's external data, such as `model.onnx_data`),
+   * by the names that the graph gives them.
    */
   external?: Record<string, Uint8Array | ArrayBuffer>;
 }
 
-/** Bytes of all the model's files together. */
+/** The progress of all the model's files together. */
 export interface Progress {
   /** The file that the latest bytes belong to. */
   file: string;
   /**
-   * Bytes loaded so far, of all files. It only grows, but where a server does not go on with a
-   * broken download: that file then counts from its beginning again.
+   * Bytes loaded so far, of all files. It only grows, with one exception: if a server cannot continue
+   * a broken download, that file counts from its beginning again.
    */
   loaded: number;
-  /** Bytes of all files; undefined where a server does not say. */
+  /** Bytes of all files. Undefined if a server does not state the length of a file. */
   total: number | undefined;
 }
 
+/** Options of {@link Reranker.load}. */
 export interface LoadOptions {
   /**
-   * A model package (`import * as model from "crossrank-minilm-l6-en"`); the URL of a folder in
-   * the Hugging Face layout or of a prepared model (`crossrank prepare` makes one; its name ends in
-   * `.crossrank`), as a `URL` or a string (in browsers relative to the page); in node also a path;
-   * or bytes, of a folder's files or of a prepared model. Default: the package
-   * `crossrank-minilm-l6-en`.
+   * One of these:
+   * - a model package (`import * as model from "crossrank-minilm-l6-en"`);
+   * - the URL of a folder in the Hugging Face layout, or of a prepared model, whose name ends in
+   *   `.crossrank` (`crossrank prepare` makes one). It is a `URL` or a string, which in browsers is
+   *   relative to the page, and in node may also be a path;
+   * - the bytes of a folder's files, or of a prepared model.
+   *
+   * Default: the package `crossrank-minilm-l6-en`.
    */
   model?: ModelPackage | URL | string | ModelBytes | Uint8Array | ArrayBuffer;
   /**
-   * The WebAssembly file: its URL, its bytes or the compiled module. Default: the files beside the
-   * package's own code, of which `crossrank-general.wasm` is fetched for models that need it
-   * alone: encoders of another family than BERT's, and other tokenizers than BERT's and
-   * XLM-RoBERTa's. Name one where a bundler does not keep them.
+   * The WebAssembly file: its URL, its bytes or the compiled module. Name one if your bundler does not
+   * keep the package's own. Default: the files beside the package's own code. Of these,
+   * `crossrank-general.wasm` is fetched only for models that need it: encoders of other families than
+   * BERT's, and other tokenizers than those of BERT and XLM-RoBERTa.
    */
   wasm?: URL | string | Uint8Array | ArrayBuffer | WebAssembly.Module;
   /**
-   * Where copies of the files are kept for the next load: `"cache"` for the browser's Cache API,
-   * under the name `crossrank`, or `"none"`. Where the browser has no room, or a runtime no Cache
-   * API, loading goes on without. Default: `"cache"`.
+   * Where copies of the files are kept for the next load: `"cache"` is the browser's Cache API, under
+   * the name `crossrank`; `"none"` keeps no copies. If the browser has no room, or the runtime no
+   * Cache API, loading works without copies. Default: `"cache"`.
    *
-   * The files of a model package are then taken from there as long as they have the right
-   * SHA-256; those of a folder, and the WebAssembly file, where the network fails.
+   * Copies of a model package's files are used if they have the right SHA-256. Copies of a folder's
+   * files and of the WebAssembly file are used if the network fails.
    */
   storage?: "cache" | "none";
   /**
-   * Where the model computes: in this number of workers, or on the thread that calls it where that
-   * is 0. `"auto"` is one worker for each core but one, at most 4, and this thread where workers
-   * cannot be started. Each worker has the model in its memory. No header is needed for them.
-   * Default: `"auto"` on pages, 0 in workers and in node.
+   * The number of workers that compute; 0 computes on the calling thread. `"auto"` is one worker less
+   * than there are cores, 4 at most, and the calling thread if workers cannot be started. Each worker
+   * has the model in its own memory. Workers need no special HTTP headers. Default: `"auto"` on
+   * pages, 0 in workers and in node.
    */
   workers?: "auto" | number;
-  /** The script of the workers, where a bundler does not keep the package's `worker.js`. */
+  /** The script of the workers, if your bundler does not keep the package's `worker.js`. */
   worker?: URL | string;
   /**
-   * What computes: `"cpu"`, which gives the same scores everywhere; `"gpu"`, by WebGPU on a page or
-   * in a worker; or `"auto"`, the faster of the two. A GPU's activations are not quantized, so that its
-   * logits differ from the CPU's by up to about 0.3: nearer to the float model's, and enough to
-   * change the order of close documents. Default: `"cpu"`.
+   * The device that computes: `"cpu"`, which gives the same scores everywhere; `"gpu"`, by WebGPU on a
+   * page or in a worker; or `"auto"`, the faster of the two. A GPU does not quantize activations, and
+   * so its logits differ from the CPU's by up to about 0.3. They are closer to those of the float
+   * model, and the order of documents with close scores may change. Default: `"cpu"`.
    *
-   * `"gpu"` loads on the CPU where there is no GPU or none that is large enough. A GPU that fails
-   * later takes the call to the CPU, which computes all of it anew, as do all later calls:
-   * {@link Ranking.fallback} says it of that call. One warning on the console tells of either.
+   * With `"gpu"`, the CPU computes if there is no GPU, or none that is large enough. If the GPU fails
+   * later, the CPU repeats the whole call and handles all later ones, and {@link Ranking.fallback} of
+   * that call gives the reason. In either case, there is one warning on the console.
    *
-   * `"auto"` is the CPU where there is no GPU, or one in software. Else the first load measures both
-   * on 32 texts, which takes some seconds, and takes the GPU where it is clearly faster and right;
-   * the storage remembers that for this version of the package, model, number of workers and GPU.
-   * {@link Info.deviceReason} says what came of it.
+   * With `"auto"`, the CPU computes if there is no GPU, or only one in software. Otherwise the first
+   * load measures both devices on 32 texts, which takes some seconds, and chooses the GPU if it is
+   * clearly faster and its scores are right. The storage keeps that choice for this version of the
+   * package, the model, the number of workers and the GPU. {@link Info.deviceReason} explains it.
    *
-   * A GPU needs encoders of BERT's family, as the bundled one is, and one worker, however many are
-   * named here; 0 is this thread.
+   * A GPU runs encoders of BERT's family, as the bundled model is. It uses one worker, however many
+   * are named here; 0 uses this thread.
    */
   device?: "cpu" | "gpu" | "auto";
   /**
-   * The folder of `crossrank-gpu.wasm` and `gpu-bindings.js`, where a bundler does not keep them
-   * beside the package's own code. Nothing is fetched from there for `device: "cpu"`.
+   * The folder of `crossrank-gpu.wasm` and `gpu-bindings.js`, if your bundler does not keep them beside
+   * the package's own code. Nothing is fetched from there for `device: "cpu"`.
    */
   gpuFiles?: URL | string;
   /**
-   * The cache of scores: a list that was reranked already costs nothing, and one with a new
-   * document costs that document. `bytes` is the memory that it may take (default: 4 MiB);
-   * `persistent` keeps it in the browser's storage for the next visit, without any text. `false`:
-   * none.
+   * The cache of scores. A list that was reranked before costs nothing, and one new document costs
+   * only that document. `bytes` is the maximum of its memory (default: 4 MiB). `persistent` keeps it in
+   * the browser's storage for the next visit; it contains no text. `false` turns the cache off.
    */
   scoreCache?: false | { bytes?: number; persistent?: boolean };
   /** Called as bytes of the model arrive. */
   onProgress?: (progress: Progress) => void;
-  /** Stops loading; `load` then rejects with the signal's reason, as `fetch` does. */
+  /** Stops loading. `load` then rejects with the signal's reason, as `fetch` does. */
   signal?: AbortSignal;
 }
 
-/** Where a model comes from that is named. */
+/** Where a model comes from that is loaded by its name. */
 export interface HubOptions {
   /**
-   * The hub's address, or a mirror's that speaks its paths. Default: `https://huggingface.co`; in
-   * node the environment's `HF_ENDPOINT` goes before that.
+   * The address of the hub, or of a mirror with the same paths. Default: in node the environment
+   * variable `HF_ENDPOINT`, otherwise `https://huggingface.co`.
    */
   baseUrl?: string;
   /** A branch, a tag or a commit. Default: `main`. */
   revision?: string;
   /**
-   * Sent to `baseUrl`, and not where that redirects to. Whoever opens a page can read it there. In
-   * node the environment's `HF_TOKEN` takes its place where `baseUrl` is not given.
+   * A token that is sent to `baseUrl`, but not to the addresses that it redirects to. Everybody who
+   * opens a page can read it there. Default: in node the environment variable `HF_TOKEN`, unless
+   * `baseUrl` is given.
    */
   token?: string;
 }
 
-/** Options of {@link Reranker.load} for a model that is named. */
+/** Options of {@link Reranker.load} for a model that is loaded by its name. */
 export type NamedLoadOptions = Omit<LoadOptions, "model"> & HubOptions & { model?: undefined };
 
-/** Options of {@link Embedder.load} for a model that is named. */
+/** Options of {@link Embedder.load} for a model that is loaded by its name. */
 export type NamedEmbedderLoadOptions = Omit<EmbedderLoadOptions, "model"> &
   HubOptions & { model?: undefined };
 
-/** The APIs of rerank services; TEI is Hugging Face's text-embeddings-inference. */
+/** The APIs of rerank services. `tei` is Hugging Face's text-embeddings-inference. */
 export type RemoteApi = "cohere" | "jina" | "voyage" | "tei";
 
+/** Options of {@link Reranker.remote}. */
 export interface RemoteOptions {
   /**
-   * The service's base address, such as `https://api.cohere.com`; the API's path is appended
-   * (`/v2/rerank`, `/v1/rerank`, or `/rerank` for TEI). An address that ends in `/rerank` is
-   * taken as it is.
+   * The service's base address, such as `https://api.cohere.com`. The API's path is appended
+   * (`/v2/rerank`, `/v1/rerank`, or `/rerank` for TEI), unless the address ends in `/rerank`.
    */
   url: URL | string;
   api: RemoteApi;
-  /** Sent as a bearer token. Whoever opens a page can read it there: name a proxy instead. */
+  /** Sent as a bearer token. Everybody who opens a page can read it there: name a proxy instead. */
   apiKey?: string;
-  /** The service's name for the model. All but TEI need it. */
+  /** The service's name for the model. All APIs but TEI need it. */
   model?: string;
   /**
-   * The service gives the model's plain output where the API has scores from 0 to 1, as
-   * llama.cpp does: the score is then its sigmoid. TEI is asked for plain output anyway.
+   * Whether the service gives the model's plain output where the API has scores from 0 to 1, as
+   * llama.cpp does. The score is then the sigmoid of that output. TEI is always asked for plain
+   * output. Default: false.
    */
   rawScores?: boolean;
   /**
-   * The most documents in a request; longer lists are split. A cross-encoder's scores do not
-   * depend on it; those of a model that reads documents together (jina-reranker-v3) do. Default:
-   * 32 for TEI, which is its own default, else 1000.
+   * The maximum number of documents in a request; longer lists are split. The scores of a
+   * cross-encoder do not depend on it, but those of a model that reads documents together
+   * (jina-reranker-v3) do. Default: 32 for TEI, which is TEI's own default, otherwise 1000.
    */
   maxDocuments?: number;
   /**
-   * Requests after one that failed in a passing way: no connection, no answer in time, status
-   * 408, 429 or 5xx. Default: 2.
+   * The number of requests after one that failed for a reason that may pass: no connection, no answer
+   * in time, or status 408, 429 or 5xx. Default: 2.
    */
   retries?: number;
   /**
-   * Milliseconds before the first retry, doubled for each later one up to 8 s, less up to a half
-   * by chance. Default: 500. A service's `Retry-After` goes before it; one of more than 60 s ends
-   * the call.
+   * Milliseconds before the first retry. The delay doubles with each later retry, up to 8 s, and is
+   * shortened at random by up to a half. A service's `Retry-After` overrides it; one of more than 60 s
+   * ends the call. Default: 500.
    */
   retryDelay?: number;
-  /** The longest that one request may take, in milliseconds. Default: 30 000. */
+  /** How long one request may take, in milliseconds. Default: 30 000. */
   timeout?: number;
-  /** Takes the place of the platform's `fetch`. */
+  /** Replaces the platform's `fetch`. */
   fetch?: typeof globalThis.fetch;
 }
 
-/** What is to be known of a reranker. */
+/** What a reranker reports about itself. */
 export interface Info {
-  /** Where scores are computed. */
-  home: "in-thread" | "workers" | "remote";
-  /** The number of workers; 0 without. */
+  /** What computes the scores: the calling thread, workers, or a service. */
+  backend: "in-thread" | "workers" | "remote";
+  /** The number of workers; 0 if there are none. */
   workers: number;
-  /** What computes, see {@link LoadOptions.device}. Services do not say. */
+  /** The device that computes, see {@link LoadOptions.device}. Undefined for services. */
   device?: "cpu" | "gpu";
   /**
-   * Why it is this device: what was measured for `"auto"`, or what is wrong with the GPU that was
-   * asked for. Undefined where there was no choice.
+   * Why this device computes: the measurement for `"auto"`, or what is wrong with the GPU that was
+   * asked for. Undefined if there was no choice.
    */
   deviceReason?: string;
-  /** The GPU that computes; most browsers do not tell its name. */
+  /** The GPU that computes. Most browsers do not tell its name. */
   gpu?: { adapter: string; backend: string; software: boolean };
   /**
-   * What computes: the instruction set `simd128` or `relaxed`, on which scores do not depend; or
-   * `gpu-f16` or `gpu-f32`, by the numbers that the GPU has.
+   * The kernel that computes: the instruction set `simd128` or `relaxed`, on which scores do not
+   * depend; or `gpu-f16` or `gpu-f32`, by the number format of the GPU.
    */
   kernel?: string;
   /** Why the model runs slower than it could. */
   warning?: string;
-  /** The most tokens in a pair. */
+  /** The maximum number of tokens in a pair. */
   maxLength?: number;
-  /** The score cache: documents that were found in it or not, and what it holds. */
+  /** The score cache: the documents that were found in it or not, and its content. */
   cache?: { hits: number; misses: number; entries: number; bytes: number };
 }
 
@@ -368,40 +368,38 @@ export interface Info {
 export class Reranker implements AsyncDisposable {
   private constructor();
 
-  /** Loads a model; see {@link LoadOptions.model} for where from. */
+  /** Loads the model that {@link LoadOptions.model} names. */
   static load(options?: LoadOptions): Promise<Reranker>;
 
   /**
    * Loads a model by its name: one that `crossrank models` lists, or a repository of the Hugging Face
-   * Hub, such as `BAAI/bge-reranker-base`, with a graph in 8 bits where it has one.
+   * Hub, such as `BAAI/bge-reranker-base`. A graph in 8 bits is preferred.
    *
-   * The hub is asked for the list of the files. These are checked against the hashes that it has,
-   * and kept as those of a model package are; where the network fails, the list that was kept
-   * serves. In node a model in the hub's cache (`HF_HUB_CACHE`), where `crossrank pull` and Python put
-   * it, is read from there, and nobody is asked.
+   * The hub is asked for the list of files. The files are checked against the hub's hashes, and stored
+   * like those of a model package. If the network fails, the stored list is used. In node, a model in
+   * the hub's cache (`HF_HUB_CACHE`), where `crossrank pull` and Python put it, is read from there
+   * without any request.
    */
   static load(name: string, options?: NamedLoadOptions): Promise<Reranker>;
 
   /**
-   * A reranker that asks a service. It loads neither a model nor WebAssembly. Documents are
-   * attached here and never come back from the service; there is no `encode`.
+   * A reranker that asks a service. It loads neither a model nor WebAssembly, and has no `encode`. The
+   * documents in the results are the caller's, and never come from the service.
    */
   static remote(options: RemoteOptions): Reranker;
 
   /**
-   * A reranker that asks `primary`, and `secondary` where `primary` fails through no fault of the
-   * caller. A function is called when its reranker is first needed, and again after it failed:
-   * `Reranker.withFallback(hosted, () => Reranker.load())`. The two may score differently;
-   * {@link Ranking.fallback} says which one answered.
+   * A reranker that asks `primary`, and then `secondary` if `primary` fails for any other reason than
+   * the caller's mistake. A function is called when its reranker is first needed, and again after it
+   * failed: `Reranker.withFallback(hosted, () => Reranker.load())`. The two may score differently;
+   * {@link Ranking.fallback} tells which one answered.
    */
   static withFallback(
     primary: Reranker | (() => Reranker | Promise<Reranker>),
     secondary: Reranker | (() => Reranker | Promise<Reranker>),
   ): Reranker;
 
-  /**
-   * Puts the documents that answer the query first and returns the best `topK` (default: all).
-   */
+  /** Puts the documents that answer the query first, and returns the best `topK` (default: all). */
   rerank<D extends Document>(
     query: string,
     documents: readonly D[],
@@ -410,8 +408,8 @@ export class Reranker implements AsyncDisposable {
   ): Promise<Ranking<D>>;
 
   /**
-   * As `rerank`, but gives what there is whenever documents have been scored; the last ranking is
-   * the whole one. Leaving the loop ends the call.
+   * As `rerank`, but gives a ranking by the scores so far whenever there are new ones. The last ranking
+   * is the complete one. Leaving the loop ends the call.
    */
   rerankStream<D extends Document>(
     query: string,
@@ -420,7 +418,7 @@ export class Reranker implements AsyncDisposable {
     options?: CallOptions<D>,
   ): AsyncGenerator<Ranking<D>, void, undefined>;
 
-  /** Reranks `candidates[i]` for `queries[i]`: one ranking for each query. */
+  /** Reranks `candidates[i]` for `queries[i]`, and gives one ranking for each query. */
   rerankBatch<D extends Document>(
     queries: readonly string[],
     candidates: readonly (readonly D[])[],
@@ -434,20 +432,20 @@ export class Reranker implements AsyncDisposable {
     options?: ScoreCallOptions<D>,
   ): Promise<Score[]>;
 
-  /** The tokens that the model sees for a query and a document. */
+  /** The model's input tokens for a query and a document. */
   encode(query: string, document: string): Promise<Encoding>;
 
-  /** Where and how scores are computed, and what the score cache holds. */
+  /** What computes the scores, and what the score cache holds. */
   info(): Promise<Info>;
 
-  /** Gives the memory back. Later calls reject with the code `disposed`. */
+  /** Frees the memory. Later calls reject with the code `disposed`. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * Reranks with the installed model package `crossrank-minilm-l6-en`, which the first call loads
- * and the module keeps. Use {@link Reranker.load} for another model, progress, or to free it.
+ * Reranks with the installed model package `crossrank-minilm-l6-en`. The first call loads the model,
+ * which then stays loaded. Use {@link Reranker.load} for another model, to see progress, or to free it.
  */
 export function rerank<D extends Document>(
   query: string,
@@ -457,25 +455,24 @@ export function rerank<D extends Document>(
 ): Promise<Ranking<D>>;
 
 /**
- * As those of a reranker, but for the score cache and the device, which is the CPU; and how vectors
- * are made.
+ * Options of {@link Embedder.load}: those of a reranker without the score cache and the device, which
+ * is the CPU, and how vectors are made.
  */
-export interface EmbedderLoadOptions
-  extends Omit<LoadOptions, "scoreCache" | "device" | "gpuFiles"> {
+export interface EmbedderLoadOptions extends Omit<LoadOptions, "scoreCache" | "device" | "gpuFiles"> {
   /**
-   * As {@link LoadOptions.model}. A folder is in the layout of sentence-transformers, or has a
+   * As {@link LoadOptions.model}. A folder has the layout of sentence-transformers, or contains a
    * `pooling.json`, see {@link ModelBytes.pooling}. Default: the package
    * `crossrank-all-minilm-l6-v2`.
    */
   model?: LoadOptions["model"];
   /**
-   * The most tokens in a text; longer ones are cut. Default: what the model's files say; the limit
-   * is what the model can read.
+   * The maximum number of tokens in a text; longer texts are cut. It must not exceed what the model can
+   * read. Default: what the model's files say.
    */
   maxLength?: number;
-  /** What goes before each query, such as `"query: "`. Default: what the model's files say. */
+  /** Put before each query, such as `"query: "`. Default: what the model's files say. */
   queryPrefix?: string;
-  /** What goes before each text of `embed`, such as `"passage: "`. Default: as above. */
+  /** Put before each text of `embed`, such as `"passage: "`. Default: what the model's files say. */
   documentPrefix?: string;
 }
 
@@ -483,53 +480,54 @@ export interface EmbedderLoadOptions
 export interface EmbedCallOptions {
   /** As {@link ScoreCallOptions.signal}. */
   signal?: AbortSignal;
-  /** `false`: a text that is longer than the model reads is an error. Default: it is cut. */
+  /** Whether a text that is too long for the model is cut. If `false`, it is an error. Default: true. */
   truncate?: boolean;
-  /** Divide vectors by their length. Default: what the model's files say. */
+  /** Whether vectors are divided by their length. Default: what the model's files say. */
   normalize?: boolean;
-  /** Called as vectors become known. The call rejects with what it throws. */
+  /** Called as vectors become known. If it throws, the call rejects with that error. */
   onProgress?: (progress: { embedded: number; total: number }) => void;
 }
 
-/** What is to be known of an embedder. */
+/** What an embedder reports about itself. */
 export interface EmbedderInfo {
-  /** Where vectors are computed. */
-  home: "in-thread" | "workers";
-  /** The number of workers; 0 without. */
+  /** What computes the vectors: the calling thread or workers. */
+  backend: "in-thread" | "workers";
+  /** The number of workers; 0 if there are none. */
   workers: number;
-  /** What computes. */
+  /** The device that computes. */
   device: "cpu";
   /** The instruction set that computes: `simd128` or `relaxed`. Vectors do not depend on it. */
   kernel?: string;
   /** Why the model runs slower than it could. */
   warning?: string;
-  /** The most tokens in a text. */
+  /** The maximum number of tokens in a text. */
   maxLength: number;
-  /** Elements of a vector. */
+  /** The number of elements of a vector. */
   dimensions: number;
   /**
-   * What tells this model's vectors from others', for whoever stores them: a hash of the files and
-   * of how vectors are made. The native build gives the same.
+   * Identifies the vectors of this model, for programs that store them: a hash of the files and of how
+   * vectors are made. The native build gives the same.
    */
   fingerprint: string;
 }
 
+/** Options of {@link Embedder.encode}. */
 export interface EncodeOptions {
-  /** The text is a query. */
+  /** Whether the text is a query. Default: false. */
   query?: boolean;
 }
 
-/** What the model sees of a text: `[CLS] text [SEP]`. */
+/** The model's input for a text: `[CLS] text [SEP]`. */
 export interface TextEncoding {
-  /** Token ids, of the prefix too. */
+  /** Token ids, including those of the prefix. */
   ids: number[];
-  /** The text was cut to fit the model. */
+  /** Whether the text was cut to fit the model. */
   truncated: boolean;
 }
 
 /**
- * A loaded bi-encoder: it makes vectors of texts, and those of a query and of a passage that answers
- * it are near each other.
+ * A loaded bi-encoder. It turns texts into vectors. The vector of a query is near those of the passages
+ * that answer it.
  *
  * ```js
  * const embedder = await Embedder.load();
@@ -540,36 +538,36 @@ export interface TextEncoding {
 export class Embedder implements AsyncDisposable {
   private constructor();
 
-  /** Loads a model; see {@link EmbedderLoadOptions.model} for where from. */
+  /** Loads the model that {@link EmbedderLoadOptions.model} names. */
   static load(options?: EmbedderLoadOptions): Promise<Embedder>;
 
   /** Loads a model by its name, as {@link Reranker.load} does. */
   static load(name: string, options?: NamedEmbedderLoadOptions): Promise<Embedder>;
 
-  /** Elements of a vector. */
+  /** The number of elements of a vector. */
   readonly dimensions: number;
 
   /**
-   * The vectors of documents, in the order given: `[texts.length, dimensions]`. Those of most
-   * models have length 1, so that their dot product is the cosine.
+   * The vectors of documents, in the order given: `texts.length` vectors of `dimensions` elements.
+   * Those of most models have length 1, so that their dot product is the cosine similarity.
    */
   embed(texts: readonly string[], options?: EmbedCallOptions): Promise<Float32Array[]>;
 
-  /** The vector of a query, to compare with those of documents. */
+  /** The vector of a query, to compare with those of documents: `dimensions` elements. */
   embedQuery(query: string, options?: EmbedCallOptions): Promise<Float32Array>;
 
-  /** The tokens that the model sees for a text. */
+  /** The model's input tokens for a text. */
   encode(text: string, options?: EncodeOptions): Promise<TextEncoding>;
 
-  /** Where and how vectors are computed. */
+  /** What computes the vectors. */
   info(): Promise<EmbedderInfo>;
 
-  /** Gives the memory back. Later calls reject with the code `disposed`. */
+  /** Frees the memory. Later calls reject with the code `disposed`. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** The stable names of what can go wrong. */
+/** The stable names of errors. */
 export type ErrorCode =
   | "invalid-argument"
   | "input-too-large"
@@ -593,10 +591,10 @@ export type ErrorCode =
   | "unsupported"
   | "disposed";
 
-/** Every error of this package, except after an abort, which rejects with the signal's reason. */
+/** Every error of this package. After an abort, calls reject with the signal's reason instead. */
 export class CrossrankError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions);
   readonly name: "CrossrankError";
-  /** What went wrong, to match on; the message is for people. */
+  /** The kind of the error, for programs; the message is for people. */
   readonly code: ErrorCode;
 }

@@ -20,7 +20,10 @@ const first = await v1.rerank({
 });
 assert.deepEqual(rows(first), expected.slice(0, 5));
 const texts = first.results.map((r) => r.document.text);
-assert.deepEqual(texts, results.slice(0, 5).map((r) => r.document));
+assert.deepEqual(
+  texts,
+  results.slice(0, 5).map((r) => r.document),
+);
 console.log("ok cohere-ai, version 1");
 
 const v2 = new CohereClientV2({ token: "none", environment });

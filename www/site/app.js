@@ -1,10 +1,10 @@
-// The search page: what is typed, searched and shown.
+// The search page: reads the question, searches, and shows the results.
 
 import { $, h, milliseconds, plural } from "./dom.js";
 import { addVectors, loadReranker, loadRust, models, own, rust } from "./engine.js";
 import { drawMoves, lightMoves } from "./moves.js";
 import { searchWithRerank } from "./search.js";
-import { showFirst, showReranked, showTiming, SHOWN, summary } from "./view.js";
+import { SHOWN, showFirst, showReranked, showTiming, summary } from "./view.js";
 import { wordsOf } from "./words.js";
 
 const EXAMPLES = [
@@ -15,11 +15,11 @@ const EXAMPLES = [
   "read a file line by line",
 ];
 const MODES = { fulltext: "Full text", vector: "Vector", hybrid: "Hybrid" };
-/** Milliseconds without a key before a search begins. */
-const PAUSE = 180;
+/** How long after the last key a search begins. */
+const TYPING_PAUSE_MS = 180;
 
 let searched = rust;
-/** The model could not be loaded, so that nothing will be reranked. */
+/** Whether the model could not be loaded. Nothing is reranked then. */
 let withoutModel = false;
 
 // --- Searching -----------------------------------------------------------------------------------
@@ -27,12 +27,12 @@ let withoutModel = false;
 let searches = 0;
 let waiting;
 
-function searchSoon(delay = PAUSE) {
+function searchSoon(delay = TYPING_PAUSE_MS) {
   clearTimeout(waiting);
   waiting = setTimeout(() => search().catch(fail), delay);
 }
 
-/** Searches for what the field has. A search that another one overtakes shows nothing more. */
+/** Searches for the question in the field. Once a newer search has begun, this one shows nothing more. */
 async function search() {
   const number = ++searches;
   const isLast = () => number === searches;
@@ -70,9 +70,13 @@ async function search() {
   }
 
   const before = await reranker?.info();
-  // The whole list is ranked, so that the first stage's places can say where each one went.
+  // The whole list is ranked, so that the first stage can show where each candidate went.
   const options = { mode, limit, topK: limit, latest: true, onCandidates };
-  const { candidates, results, ranking } = await searchWithRerank({ ...searched, embedder, reranker }, query, options);
+  const { candidates, results, ranking } = await searchWithRerank(
+    { ...searched, embedder, reranker },
+    query,
+    options,
+  );
   times.rerank = performance.now() - start - times.first;
   const after = await reranker?.info();
   if (!isLast() || !ranking) return;
@@ -91,7 +95,7 @@ async function search() {
   remember(query);
 }
 
-/** What took how long, as far as it is known. */
+/** The stages whose times are known. */
 function stages(mode, { embed, first, rerank }, count) {
   return [
     embed > 0 && { kind: "embed", name: "Question’s vector", ms: embed },
@@ -117,7 +121,7 @@ function clear() {
   say(searched.index ? "" : "The documents are loading.");
 }
 
-/** The address names the question, so that it can be sent to somebody. */
+/** Puts the question into the address, so that it can be shared. */
 function remember(query) {
   const url = new URL(location.href);
   url.searchParams.set("q", query);
@@ -127,10 +131,10 @@ function remember(query) {
 const say = (text) => ($("status").textContent = text);
 
 function fail(error, what = "") {
-  // A search was overtaken by the next.
+  // A newer search has replaced this one.
   if (error.name === "AbortError") return;
   console.error(error);
-  // What is left in the list is of an earlier question.
+  // The list still shows an earlier question.
   if ($("reranked").parentElement.ariaBusy === "true") $("reranked").replaceChildren();
   busy(false);
   for (const column of ["first", "reranked"]) $(`${column}-loading`).hidden = true;
@@ -138,7 +142,7 @@ function fail(error, what = "") {
   $("timing").replaceChildren(h("p", { class: "error", role: "alert" }, text));
 }
 
-/** Shows in a column how much of a model, or of its work, is done. */
+/** Shows in a column how much of a model is loaded, or how much of its work is done. */
 function progressIn(column) {
   return ({ loaded, embedded = loaded, total }) => {
     $(`${column}-progress`).max = total;
@@ -147,7 +151,7 @@ function progressIn(column) {
   };
 }
 
-// --- What is searched ----------------------------------------------------------------------------
+// --- The documents -------------------------------------------------------------------------------
 
 async function use(documents) {
   searched = documents;

@@ -1,4 +1,4 @@
-// The bench page: one list through crossrank and transformers.js, drawn.
+// The bench page: times crossrank and transformers.js on one list, and draws the times.
 
 import { loadContestants } from "./contestants.js";
 import { loadCorpus } from "./corpus.js";
@@ -11,7 +11,7 @@ const QUERY = "share a value between threads";
 let stop;
 let outcome = [];
 
-/** A question with the passages that the full-text stage finds for it. */
+/** A question, and the passages that full-text search finds for it. */
 export async function ownList(count) {
   const engine = await createIndex(await loadCorpus("corpus/rust.json"));
   const candidates = await findCandidates(engine, QUERY, { mode: "fulltext", limit: count });
@@ -29,7 +29,10 @@ async function run() {
     const one = await ownList(Number($("passages").value));
     await loadContestants(contestants);
     const found = await measure(contestants, [one], { rounds, signal, onStep: show });
-    showOutcome(contestants.map((contestant, i) => ({ ...contestant, ...found[i] })), one);
+    showOutcome(
+      contestants.map((contestant, i) => ({ ...contestant, ...found[i] })),
+      one,
+    );
     show("Done.", 1);
   } catch (error) {
     show(signal.aborted ? "Stopped." : `${error.message} (${error.code ?? error.name})`, 0);
@@ -52,7 +55,11 @@ function show(text, share) {
 }
 
 const whole = (ms) => Math.round(ms).toLocaleString("en");
-const theBest = (logits, count) => logits.map((_, i) => i).sort((a, b) => logits[b] - logits[a]).slice(0, count);
+const bestOf = (logits, count) =>
+  logits
+    .map((_, i) => i)
+    .sort((a, b) => logits[b] - logits[a])
+    .slice(0, count);
 
 function showOutcome(found, { documents }) {
   const ours = found[0];
@@ -77,11 +84,11 @@ function showOutcome(found, { documents }) {
     ),
   );
   const count = Math.min(10, documents.length);
-  const [a, b] = [ours, theirs].map(({ logits: [logits] }) => theBest(logits, count));
+  const [a, b] = [ours, theirs].map(({ logits: [logits] }) => bestOf(logits, count));
   const common = a.filter((i) => b.includes(i)).length;
   const distance = Math.max(...ours.logits[0].map((logit, i) => Math.abs(logit - theirs.logits[0][i])));
   $("agreement").textContent =
-    `Both did the same work: of the best ${count} they have ${common} in common, and their logits differ ` +
+    `Both did the same work: of the best ${count} both have ${common} in common, and their logits differ ` +
     `by ${distance.toFixed(2)} at most. They are not equal, because transformers.js rounds activations ` +
     `for all passages together and crossrank for each token.`;
 }
@@ -102,7 +109,13 @@ function draw() {
       const y = i * row;
       return [
         s("text", { x: 0, y: y + 18, class: "label" }, `${name}, ${computes}: ${whole(total)} ms`),
-        s("rect", { x: 0, y: y + 28, width: x(total), height: 14, class: name === "crossrank" ? "ours" : "theirs" }),
+        s("rect", {
+          x: 0,
+          y: y + 28,
+          width: x(total),
+          height: 14,
+          class: name === "crossrank" ? "ours" : "theirs",
+        }),
         ...times.map((ms) => s("circle", { cx: x(ms), cy: y + 35, r: 4 })),
       ];
     }),

@@ -1,4 +1,4 @@
-// What the bench page times. A contestant scores a list in one call and gives its logits.
+// The libraries that the bench page times. A contestant scores a list in one call and gives its logits.
 
 import { Reranker } from "crossrank";
 import * as crossrankModel from "crossrank-minilm-l6-en";
@@ -24,13 +24,18 @@ async function crossrank(workers) {
 }
 
 async function transformers() {
-  const { AutoModelForSequenceClassification, AutoTokenizer, env } = await import("@huggingface/transformers");
+  const { AutoModelForSequenceClassification, AutoTokenizer, env } = await import(
+    "@huggingface/transformers"
+  );
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.localModelPath = PACKAGES.pathname;
   env.backends.onnx.wasm.wasmPaths = new URL("onnxruntime-web/dist/", PACKAGES).href;
   const tokenizer = await AutoTokenizer.from_pretrained(MODEL);
-  const model = await AutoModelForSequenceClassification.from_pretrained(MODEL, { dtype: "q8", device: "wasm" });
+  const model = await AutoModelForSequenceClassification.from_pretrained(MODEL, {
+    dtype: "q8",
+    device: "wasm",
+  });
   const threads = env.backends.onnx.wasm.numThreads || 1;
   return {
     name: "transformers.js",
@@ -46,9 +51,9 @@ async function transformers() {
 }
 
 /**
- * Adds to a list crossrank in one worker, with what it takes by itself where that is more, and
- * transformers.js: each when it is there, so that the list's owner can dispose of it where the next
- * one fails.
+ * Adds three contestants to a list: crossrank in one worker, crossrank in its default number of workers
+ * if that is larger, and transformers.js. Each is added as soon as it is loaded, so that the caller can
+ * dispose of it if a later one fails.
  */
 export async function loadContestants(contestants) {
   contestants.push(await crossrank(1));

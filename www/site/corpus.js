@@ -1,4 +1,4 @@
-// Documents to search: the corpus file, and texts of the visitor's own.
+// The documents to search: those of the corpus file, or the visitor's own.
 
 import { fromBytes } from "./vectors.js";
 
@@ -27,13 +27,13 @@ export function documentsOf({ base, pages }) {
   );
 }
 
-/** Texts, each cut into passages at its empty lines. A line like "# Heading" names what follows. */
+/** Cuts texts into passages at empty lines. A line like "# Heading" names the passages after it. */
 export function ownDocuments(texts) {
   return texts.flatMap(({ name, text }) => {
     const documents = [];
     let heading;
     for (const part of text.replaceAll("\r\n", "\n").split(/\n\s*\n/)) {
-      const [, named, body] = /^(?:#+ +(.*)(?:\n|$))?([^]*)$/.exec(part.trim());
+      const [, named, body] = /^(?:#+ +(.*)(?:\n|$))?([\s\S]*)$/.exec(part.trim());
       heading = named ?? heading;
       const section = heading ?? `passage ${documents.length + 1}`;
       if (body) documents.push({ source: name, title: name, section, text: body.replace(/\s+/g, " ") });

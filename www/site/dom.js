@@ -1,13 +1,15 @@
 /** The element with an id. */
 export const $ = (id) => document.getElementById(id);
 
-/** An element with attributes and children; a child that is false or undefined is left out. */
+/** An element with attributes and children. Children that are false or undefined are left out. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== false && child !== undefined && child !== ""));
+  element.append(
+    ...children.flat().filter((child) => child !== false && child !== undefined && child !== ""),
+  );
   return element;
 }
 

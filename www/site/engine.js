@@ -1,4 +1,4 @@
-// What is searched, and the models that search it.
+// The documents to search, and the models.
 
 import { Embedder, Reranker } from "crossrank";
 import * as embedderModel from "crossrank-all-minilm-l6-v2";
@@ -7,14 +7,14 @@ import { loadCorpus, loadVectors, ownDocuments } from "./corpus.js";
 import { plural } from "./dom.js";
 import { createIndex, textOf } from "./search.js";
 
-/** The models, once they are there. */
+/** The models; undefined until they are loaded. */
 export const models = { reranker: undefined, embedder: undefined };
 
 export async function loadReranker(onProgress) {
   models.reranker = await Reranker.load({ model: rerankerModel, onProgress });
 }
 
-/** The corpus: `{ name, documents, index, vectors(onProgress) }`. The documents come with `loadRust`. */
+/** The corpus: `{ name, documents, index, vectors(onProgress) }`. `loadRust` adds the documents and the index. */
 export const rust = {
   name: "the Rust documentation",
   vectors: () => loadVectors("corpus/rust.vectors", rust.documents.length),
@@ -24,7 +24,7 @@ export async function loadRust() {
   Object.assign(rust, await createIndex(await loadCorpus("corpus/rust.json")));
 }
 
-/** The same of texts `{ name, text }`; undefined where they are empty. */
+/** The same for texts `{ name, text }`; undefined if they are empty. */
 export async function own(texts) {
   const documents = ownDocuments(texts);
   if (documents.length === 0) return undefined;
@@ -32,7 +32,7 @@ export async function own(texts) {
   return { name: `your ${plural(documents.length, "passage")}`, vectors, ...(await createIndex(documents)) };
 }
 
-/** Puts the vectors of documents into their index, once, when they are first asked for. */
+/** Adds the vectors of documents to their index when they are first needed. */
 export function addVectors(searched, onProgress) {
   async function add() {
     models.embedder ??= await Embedder.load({ model: embedderModel, workers: 1, onProgress });

@@ -1,6 +1,6 @@
-// Interleaved timing: in every round each contestant takes its turn, and another one begins.
+// Interleaved timing: in each round every contestant takes a turn, and each round begins with another one.
 
-/** Engines of JavaScript compile WebAssembly again as it runs: it is slow for its first seconds. */
+/** JavaScript engines optimize WebAssembly while it runs, so that it is slow in its first seconds. */
 const WARM_UP_MS = 4000;
 
 export function median(values) {
@@ -10,18 +10,22 @@ export function median(values) {
 }
 
 /**
- * Times contestants on `lists` of `{ query, documents }`. Gives for each `{ times, total, logits }`:
- * milliseconds by list and round, the sum of the lists' medians, and the last logits of each list.
- * `onStep(text, share)` hears of the progress, with the share that is done.
+ * Times contestants on `lists` of `{ query, documents }`. Gives `{ times, total, logits }` for each
+ * contestant: milliseconds by list and round, the sum of the lists' medians, and the last logits of each
+ * list. `onStep(text, share)` is called with the progress, a share from 0 to 1.
  */
-export async function measure(contestants, lists, { rounds, signal, onStep = () => {}, warmUp = WARM_UP_MS }) {
+export async function measure(
+  contestants,
+  lists,
+  { rounds, signal, onStep = () => {}, warmUp = WARM_UP_MS },
+) {
   const found = contestants.map(() => ({ times: lists.map(() => []), logits: [] }));
   const steps = contestants.length * (1 + rounds * lists.length);
   let done = 0;
   const step = (text) => {
     signal?.throwIfAborted();
     onStep(text, done++ / steps);
-    // Contestants may compute on this thread: let the page show the line first.
+    // Contestants may compute on this thread. The page shows the text before that.
     return new Promise((resolve) => setTimeout(resolve, 30));
   };
   for (const contestant of contestants) {

@@ -1,4 +1,4 @@
-// Lines from each passage's place in the first stage to its reranked one.
+// Lines from each passage's place in the first stage to its place after reranking.
 
 import { $, s } from "./dom.js";
 
@@ -19,7 +19,7 @@ export function drawMoves() {
   const to = heightOf("reranked");
   if (to.size === 0) return;
   for (const candidate of new Set([...from.keys(), ...to.keys()])) {
-    // What comes from further down, or goes there, crosses the lower edge.
+    // A passage that is not shown in one of the lists has a line to the lower edge.
     const start = from.get(candidate) ?? height;
     const end = to.get(candidate) ?? height;
     let kind = "level";
@@ -31,7 +31,7 @@ export function drawMoves() {
   }
 }
 
-/** Lights a passage in both lists, and its line, while it is pointed at or has the focus. */
+/** Highlights a passage in both lists, and its line, while the pointer or the focus is on it. */
 export function lightMoves(columns) {
   const light = ({ target, type }) => {
     const on = type === "pointerover" || type === "focusin";
@@ -40,5 +40,6 @@ export function lightMoves(columns) {
       element.classList.toggle("lit", element.dataset.candidate === candidate);
     }
   };
-  for (const type of ["pointerover", "pointerleave", "focusin", "focusout"]) columns.addEventListener(type, light);
+  for (const type of ["pointerover", "pointerleave", "focusin", "focusout"])
+    columns.addEventListener(type, light);
 }

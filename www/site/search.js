@@ -1,13 +1,13 @@
-// Search in two stages, in the browser: Orama finds candidates by words, by vectors, or by both;
-// crossrank reads each with the query and puts the right ones first.
+// Search in two stages, in the browser. Orama finds candidates by words, by vectors, or by both.
+// crossrank then reads each candidate together with the query, and puts the best ones first.
 
 import { create, insertMultiple, search, searchVector } from "@orama/orama";
 import { stopwords } from "@orama/stopwords/english";
 
-/** What both stages see of a document `{ title, section, text }`. */
+/** The text of a document `{ title, section, text }` in both stages. */
 export const textOf = ({ title, section, text }) => [title, section, text].filter(Boolean).join(". ");
 
-/** An index of documents; with vectors, one for each, it can be searched by those too. */
+/** Makes an index of documents. With one vector for each document, vector search works too. */
 export async function createIndex(documents, vectors) {
   const index = create({
     schema: {
@@ -16,7 +16,7 @@ export async function createIndex(documents, vectors) {
       text: "string",
       ...(vectors && { vector: `vector[${vectors[0].length}]` }),
     },
-    // Orama takes a word for the beginning of others, so that "a" would be in every document.
+    // Orama matches words by their beginnings, so that "a" would match every document.
     components: { tokenizer: { stemming: true, stopWords: [...stopwords, "a"] } },
   });
   for (let start = 0; start < documents.length; start += BATCH) {
@@ -25,7 +25,7 @@ export async function createIndex(documents, vectors) {
       return { id, title, section, text, ...(vectors && { vector: Array.from(vectors[start + i]) }) };
     });
     await insertMultiple(index, batch);
-    // A page goes on while its documents are indexed.
+    // The page stays responsive while its documents are indexed.
     await new Promise((resolve) => setTimeout(resolve));
   }
   return { index, documents };
@@ -33,7 +33,7 @@ export async function createIndex(documents, vectors) {
 
 const BATCH = 100;
 
-/** The first stage: `[{ document, score, ranks }]`, where `ranks` says at which place each list had it. */
+/** The first stage: `[{ document, score, ranks }]`. `ranks` holds the document's rank in each list. */
 export async function findCandidates({ index, documents, embedder }, query, { mode, limit, signal }) {
   const lists = {};
   const value = mode !== "fulltext" && (await embedder.embedQuery(query, { signal }));
@@ -42,14 +42,21 @@ export async function findCandidates({ index, documents, embedder }, query, { mo
     lists.fulltext = hits;
   }
   if (mode !== "fulltext") {
-    const { hits } = await searchVector(index, { vector: { value, property: "vector" }, similarity: -1, limit });
+    const { hits } = await searchVector(index, {
+      vector: { value, property: "vector" },
+      similarity: -1,
+      limit,
+    });
     lists.vector = hits.filter(Boolean);
   }
-  return reciprocalRankFusion(lists, limit).map(({ id, ...found }) => ({ document: documents[id], ...found }));
+  return reciprocalRankFusion(lists, limit).map(({ id, ...found }) => ({
+    document: documents[id],
+    ...found,
+  }));
 }
 
 /**
- * One list of several: each gives a document 1 / (k + its rank). Cormack, Clarke and Buettcher,
+ * Merges several lists: each adds 1 / (k + rank) to a document's score. Cormack, Clarke and Buettcher,
  * "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009.
  * A single list keeps its own scores.
  */
@@ -68,10 +75,10 @@ export function reciprocalRankFusion(lists, limit, k = 60) {
 }
 
 /**
- * Both stages. `mode` is "fulltext", "vector" or "hybrid"; `limit` is the number of candidates, and
- * `topK` that of results. `onCandidates` hears of the first stage before the second begins; without
- * a reranker there is no second. Other options are those of `Reranker.rerank`; `signal` and
- * `latest` stop the first stage's work too.
+ * Both stages. `mode` is "fulltext", "vector" or "hybrid". `limit` is the number of candidates, and
+ * `topK` the number of results. `onCandidates` is called with the candidates before the second stage
+ * begins; without a reranker there is no second stage. Other options are those of `Reranker.rerank`.
+ * `signal` and `latest` stop the first stage too.
  */
 export async function searchWithRerank(engine, query, options = {}) {
   const { mode = "fulltext", limit = 50, topK = 10, onCandidates, ...rerankOptions } = options;
@@ -80,7 +87,7 @@ export async function searchWithRerank(engine, query, options = {}) {
   const isNewest = engine.reranker && latest !== false ? newest(engine.reranker, latest) : () => true;
   const candidates = await findCandidates(engine, query, { mode, limit, signal });
   signal?.throwIfAborted();
-  // Its call would end that of the later search, which may have reached the second stage first.
+  // This call would end that of the later search, which may have reached the second stage first.
   if (!isNewest()) throw new DOMException("a later search took the place of this one", "AbortError");
   onCandidates?.(candidates);
   if (!engine.reranker || candidates.length === 0) return { candidates, results: candidates.slice(0, topK) };
@@ -89,10 +96,10 @@ export async function searchWithRerank(engine, query, options = {}) {
   return { candidates, results: ranking.results, ranking };
 }
 
-/** Of each reranker, the newest search of each name that `latest` gave. */
+/** The newest search of each reranker and each name that `latest` gave. */
 const turns = new WeakMap();
 
-/** Makes a search the newest of its name, and gives what says whether it still is. */
+/** Makes a search the newest of its name. Gives a function that tells whether it still is. */
 function newest(reranker, name) {
   const ofReranker = turns.get(reranker) ?? new Map();
   turns.set(reranker, ofReranker);

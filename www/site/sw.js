@@ -1,8 +1,8 @@
-// Keeps the page's own static files, so that it opens without a network. shell.js, which build.mjs
-// writes, names them and their version. Models are kept by the package.
+// Keeps the page's own static files, so that it opens without a network. build.mjs writes shell.js,
+// which lists the files and their version. The package keeps the models.
 //
-// A new version waits until no page of the old one is open: a page takes its scripts and the
-// WebAssembly files that fit them from one version.
+// A new version waits until no page of the old one is open, so that a page takes its scripts and the
+// WebAssembly files from the same version.
 
 importScripts("shell.js");
 
@@ -12,7 +12,8 @@ addEventListener("install", (event) => event.waitUntil(keep()));
 addEventListener("activate", (event) => event.waitUntil(takeOver()));
 addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method === "GET" && request.url.startsWith(registration.scope)) event.respondWith(answer(request));
+  if (request.method === "GET" && request.url.startsWith(registration.scope))
+    event.respondWith(answer(request));
 });
 
 async function keep() {
@@ -27,12 +28,12 @@ async function takeOver() {
   await clients.claim();
 }
 
-/** A kept file; what is not kept is the network's. */
+/** A kept file, or else the network's response. */
 async function answer(request) {
   const shell = await caches.open(NAME);
   const isPage = request.mode === "navigate";
   const kept = await shell.match(request, { ignoreSearch: isPage });
   if (!kept) return fetch(request);
-  // Browsers refuse a page that came by a redirect, as from index.html to the folder.
+  // Browsers refuse a page from the cache that came by a redirect, as from index.html to its folder.
   return isPage && kept.redirected ? new Response(kept.body, kept) : kept;
 }

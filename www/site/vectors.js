@@ -1,6 +1,6 @@
 // Vectors in a small file: rows of signed bytes, one byte for each element.
 
-/** Each row has a scale of its own, which the cosine does not see, so that it is not kept. */
+/** Each row has a scale of its own. The cosine does not depend on it, and so it is not stored. */
 export function toBytes(vectors) {
   const dimensions = vectors[0].length;
   const bytes = new Int8Array(vectors.length * dimensions);

@@ -1,9 +1,9 @@
-// The two lists, and what took how long.
+// Shows the two lists, and how long each stage took.
 
 import { $, h, hidden, milliseconds, plural } from "./dom.js";
 import { textOf } from "./search.js";
 
-/** Places that are shown. */
+/** The number of places that are shown. */
 export const SHOWN = 10;
 
 const SCORES = { fulltext: "BM25", vector: "cosine", hybrid: "RRF" };
@@ -22,7 +22,9 @@ function passage({ title, section, text, url, source }, words, { meta, badge, ..
     h(
       "div",
       { class: "head" },
-      url ? h("a", { class: "name", href: url, rel: "noreferrer" }, name) : h("span", { class: "name" }, name),
+      url
+        ? h("a", { class: "name", href: url, rel: "noreferrer" }, name)
+        : h("span", { class: "name" }, name),
       badge,
     ),
     h("p", { class: "meta" }, meta),
@@ -34,7 +36,7 @@ function passage({ title, section, text, url, source }, words, { meta, badge, ..
   );
 }
 
-/** The first stage's order. `places` is the reranked place of each candidate, where known. */
+/** The first stage's order. `places` holds each candidate's place after reranking, if known. */
 export function showFirst(candidates, words, mode, places) {
   $("first").replaceChildren(
     ...candidates.slice(0, SHOWN).map(({ document, score, ranks }, i) => {
@@ -49,7 +51,7 @@ export function showFirst(candidates, words, mode, places) {
   );
 }
 
-/** The reranked order for a question: scores from 0 to 1, and where each came from. */
+/** The reranked order for a question, with scores from 0 to 1, and the earlier place of each passage. */
 export function showReranked(results, words, query) {
   $("reranked").dataset.query = query;
   $("reranked").replaceChildren(
@@ -58,7 +60,12 @@ export function showReranked(results, words, query) {
       const kind = moved > 0 ? "up" : moved < 0 ? "down" : "same";
       const sign = { up: `▲ ${moved}`, down: `▼ ${-moved}`, same: "=" }[kind];
       const said = { up: `up ${moved}`, down: `down ${-moved}`, same: "not moved" }[kind];
-      const badge = h("span", { class: `badge ${kind}` }, hidden(said), h("span", { "aria-hidden": "true" }, sign));
+      const badge = h(
+        "span",
+        { class: `badge ${kind}` },
+        hidden(said),
+        h("span", { "aria-hidden": "true" }, sign),
+      );
       const found = words.in(textOf(document));
       const without = words.all.filter((word) => !found.includes(word));
       const meter = h("meter", { min: 0, max: 1, value: score, "aria-label": "Relevance" });
@@ -74,7 +81,7 @@ export function showReranked(results, words, query) {
   );
 }
 
-/** `stages` are `{ kind, name, ms, detail }`; the bar's parts are as long as they took. */
+/** `stages` are `{ kind, name, ms, detail }`. The length of each part of the bar shows its time. */
 export function showTiming(stages, notes) {
   const bar = h("div", { class: "bar", "aria-hidden": "true" });
   for (const { kind, ms } of stages) {
@@ -83,13 +90,20 @@ export function showTiming(stages, notes) {
     bar.append(part);
   }
   const items = stages.map(({ kind, name, ms, detail }) =>
-    h("li", { class: kind }, name, " ", h("span", { class: "number" }, milliseconds(ms)), detail && ` ${detail}`),
+    h(
+      "li",
+      { class: kind },
+      name,
+      " ",
+      h("span", { class: "number" }, milliseconds(ms)),
+      detail && ` ${detail}`,
+    ),
   );
   const others = notes.filter(Boolean).map((note) => h("li", {}, note));
   $("timing").replaceChildren(bar, h("ul", {}, items, others));
 }
 
-/** What a search came to, in a sentence for those who listen. */
+/** The outcome of a search in one sentence, for screen readers. */
 export function summary({ candidates, results, times }) {
   if (candidates.length === 0) return "Nothing found.";
   const found = `${plural(candidates.length, "candidate")} in ${milliseconds(times.first)}`;

@@ -1,23 +1,23 @@
-// Which words of the question a passage has, as the full-text index sees words.
+// Finds the words of the question in a passage, with the rules of the full-text index.
 
 const WORD = /[\p{L}\p{N}_']+/gu;
 
-/** Gives `{ marked(text), has(text), all }` for a question: pieces of text, and words with what they become. */
+/** Gives `{ marked(text), has(text), all }` for a question; `all` holds its words and their stems. */
 export function wordsOf({ tokenizer }, query) {
   const normal = (word) => tokenizer.normalizeToken("", word.toLowerCase());
   const all = [...new Set(query.match(WORD) ?? [])].filter((word) => normal(word));
   const stems = new Map(all.map((word) => [word, normal(word)]));
-  // As Orama takes a word for the beginning of others.
+  // Orama matches words by their beginnings.
   const matches = (word) => all.filter((asked) => normal(word).startsWith(stems.get(asked)));
 
   return {
     all,
-    /** The words of the question that are in a text. */
+    /** The words of the question that a text contains. */
     in(text) {
       const found = new Set((text.match(WORD) ?? []).flatMap(matches));
       return all.filter((word) => found.has(word));
     },
-    /** The text in pieces `{ text, match }`. */
+    /** The text in pieces `{ text, match }`, of which some match. */
     marked(text) {
       const pieces = [];
       let end = 0;

@@ -1,6 +1,6 @@
 // Runs the bench page's measurement in Chromium and prints its ratio: on the page's own list, and, where
 // CROSSRANK_EVAL_DIR names a folder with trec-dl-19, on lists that `make bench-peers` and `make
-// bench-page` take. `node bench.mjs [--rounds N] [--queries N]`
+// bench-page` use. `node bench.mjs [--rounds N] [--queries N]`
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ const { values: options } = parseArgs({
 const site = await start();
 const { page } = await visit(site, "/bench.html");
 
-/** On the page: its contestants on lists; without lists, on its own. */
+/** Runs on the page: its contestants on the given lists, or on the page's own list. */
 async function run(lists, rounds) {
   const { measure } = await import("./measure.js");
   const { loadContestants } = await import("./contestants.js");
@@ -43,7 +43,10 @@ try {
       query: pairs[0][0],
       documents: pairs.map(([, passage]) => passage),
     }));
-    print(`${lists.length} lists of 100 DL19 passages`, await page.evaluate(run, lists, Number(options.rounds)));
+    print(
+      `${lists.length} lists of 100 DL19 passages`,
+      await page.evaluate(run, lists, Number(options.rounds)),
+    );
   } else {
     console.log("\nCROSSRANK_EVAL_DIR is not set or has no trec-dl-19: its lists are left out.");
   }

@@ -33,7 +33,10 @@ test("a search shows both orders, and reranking brings up the right passage", as
   await page.select("#limit", "10");
   await page.waitForFunction(() => document.getElementById("timing").textContent.includes("Reranking 10"));
   const ten = (await list(page, "reranked")).map(({ candidate }) => candidate);
-  assert.deepEqual(ten.sort((a, b) => a - b), [...Array(10).keys()]);
+  assert.deepEqual(
+    ten.sort((a, b) => a - b),
+    [...Array(10).keys()],
+  );
   assert.deepEqual(complaints, []);
   await page.close();
 });
@@ -53,11 +56,18 @@ test("vector and hybrid search find what full text does not, and each is reranke
     orders[mode] = { first: await list(page, "first"), second: await list(page, "reranked"), metas };
   }
   const names = (order) => order.map(({ name, text }) => `${name} ${text}`);
-  const lacks = (mode, than) => names(orders[mode].first).filter((name) => !names(orders[than].first).includes(name));
+  const lacks = (mode, than) =>
+    names(orders[mode].first).filter((name) => !names(orders[than].first).includes(name));
   assert.ok(lacks("vector", "fulltext").length >= 3, "vectors find others than words");
   const joined = [...names(orders.vector.first), ...names(orders.fulltext.first)];
-  assert.ok(names(orders.hybrid.first).filter((name) => joined.includes(name)).length >= 5, "the fusion is of both");
-  assert.ok(orders.hybrid.metas.some((meta) => /full text .*vector/.test(meta)), "some passages are in both lists");
+  assert.ok(
+    names(orders.hybrid.first).filter((name) => joined.includes(name)).length >= 5,
+    "the fusion is of both",
+  );
+  assert.ok(
+    orders.hybrid.metas.some((meta) => /full text .*vector/.test(meta)),
+    "some passages are in both lists",
+  );
   for (const { first, second } of Object.values(orders)) assert.notDeepEqual(names(first), names(second));
   assert.deepEqual(complaints, []);
   await page.close();
@@ -66,7 +76,7 @@ test("vector and hybrid search find what full text does not, and each is reranke
 test("typing quickly leaves only the last question's results", async () => {
   const { page, complaints } = await visit(site, "/?q=what+is+a+trait");
   await reranked(page);
-  // Each pause is long enough for a search to begin, and too short for a hundred passages.
+  // Each pause is long enough for a search to begin, but too short for a hundred passages.
   await page.evaluate(async () => {
     const field = document.getElementById("query");
     const list = document.getElementById("reranked");
@@ -89,11 +99,12 @@ test("typing quickly leaves only the last question's results", async () => {
   await page.close();
 });
 
-test("own documents are searched, by keyboard alone, and the corpus comes back", async () => {
+test("the visitor's documents are searched with the keyboard only, and the corpus comes back", async () => {
   const { page, complaints } = await visit(site, "/?q=");
   const { keyboard } = page;
-  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.closest("[id]")?.id);
-  /** Presses Tab until an element has the focus, which must show. */
+  const focused = () =>
+    page.evaluate(() => document.activeElement.id || document.activeElement.closest("[id]")?.id);
+  /** Presses Tab until an element has the focus, which must be visible. */
   async function tabTo(id) {
     for (let i = 0; i < 40; i++) {
       await keyboard.press("Tab");
@@ -134,7 +145,9 @@ test("own documents are searched, by keyboard alone, and the corpus comes back",
   await keyboard.press("Enter");
   await tabTo("own-back");
   await keyboard.press("Enter");
-  await page.waitForFunction(() => document.getElementById("subject").textContent === "the Rust documentation");
+  await page.waitForFunction(
+    () => document.getElementById("subject").textContent === "the Rust documentation",
+  );
   await page.focus("#own summary");
   await keyboard.press("/");
   assert.equal(await focused(), "query");
@@ -146,7 +159,7 @@ test("own documents are searched, by keyboard alone, and the corpus comes back",
   await page.close();
 });
 
-test("what the browser complains of is noticed", async () => {
+test("complaints of the browser are noticed", async () => {
   const { page, complaints } = await visit(site);
   await page.evaluate(() => {
     const script = document.createElement("script");
@@ -161,7 +174,10 @@ test("what the browser complains of is noticed", async () => {
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.equal(await page.evaluate(() => window.ran), undefined);
   for (const part of [/policy: script-src/, /policy: img-src/, /console: an error/]) {
-    assert.ok(complaints.some((complaint) => part.test(complaint)), `${part} in ${complaints}`);
+    assert.ok(
+      complaints.some((complaint) => part.test(complaint)),
+      `${part} in ${complaints}`,
+    );
   }
   await page.close();
 });
@@ -188,7 +204,7 @@ test("after the first visit the page searches and reranks without a network", as
   }
 });
 
-test("where the model cannot be loaded, the first stage stays and the page says why", async () => {
+test("if the model cannot be loaded, the first stage stays and the page says why", async () => {
   const away = await start();
   try {
     const page = await away.browser.newPage();

@@ -1,4 +1,4 @@
-// The committed vectors are those of the committed passages, and bytes are enough for them.
+// The committed vectors belong to the committed passages, and bytes are precise enough for them.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -22,7 +22,7 @@ test("every passage has its vector", async (t) => {
   const file = read("rust.vectors");
   const kept = fromBytes(file.buffer.slice(file.byteOffset, file.byteOffset + file.length), documents.length);
   assert.equal(kept[0].length, embedder.dimensions);
-  // A step that is prime to the number of passages comes to all parts of the corpus.
+  // A step that is coprime to the number of passages reaches all parts of the corpus.
   const sample = documents.map((_, i) => i).filter((i) => i % 149 === 0);
   const vectors = await embedder.embed(sample.map((i) => textOf(documents[i])));
   const cosines = vectors.map((vector, i) => cosine(vector, kept[sample[i]]));
@@ -46,10 +46,12 @@ test("ranks are fused", () => {
     { id: "b", score: 1 / 62 + 1 / 61, ranks: { fulltext: 2, vector: 1 } },
     { id: "a", score: 1 / 61, ranks: { fulltext: 1 } },
   ]);
-  assert.deepEqual(reciprocalRankFusion({ vector: [hit("c")] }, 5), [{ id: "c", score: 9, ranks: { vector: 1 } }]);
+  assert.deepEqual(reciprocalRankFusion({ vector: [hit("c")] }, 5), [
+    { id: "c", score: 9, ranks: { vector: 1 } },
+  ]);
 });
 
-test("a search that is overtaken while it embeds leaves the newer one alone", async () => {
+test("a search that is replaced while it embeds does not disturb the newer one", async () => {
   const texts = ["a river", "a mountain"].map((text) => ({ title: text, section: "", text }));
   const vectors = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
   const asked = [];

@@ -1,4 +1,4 @@
-// Opens the demo in Chromium and notes what the browser complains of.
+// Opens the demo in Chromium and records complaints of the browser.
 
 import { launch } from "../../pkg/test/browsers.mjs";
 import { serve } from "../serve.mjs";
@@ -10,8 +10,12 @@ export async function start() {
   return { ...server, browser };
 }
 
-/** A page of the demo. `complaints` grows with errors on the console and what the policy refuses. */
-export async function visit({ origin, browser }, path = "/", { width = 1280, height = 900, dark = false } = {}) {
+/** Opens a page of the demo. `complaints` collects errors on the console and violations of the policy. */
+export async function visit(
+  { origin, browser },
+  path = "/",
+  { width = 1280, height = 900, dark = false } = {},
+) {
   const page = await browser.newPage();
   const complaints = [];
   page.on("console", (message) => {
@@ -29,7 +33,7 @@ export async function visit({ origin, browser }, path = "/", { width = 1280, hei
   return { page, complaints };
 }
 
-/** Waits until the reranked list is that of the question in the field. */
+/** Waits until the reranked list belongs to the question in the field. */
 export async function reranked(page) {
   const ready = () =>
     document.querySelector(".reranked").getAttribute("aria-busy") === "false" &&
@@ -44,7 +48,7 @@ export async function ask(page, question) {
   await reranked(page);
 }
 
-/** What a list shows: `{ name, text, candidate }`, best first. */
+/** The entries of a list: `{ name, text, candidate }`, best first. */
 export const list = (page, id) =>
   page.$$eval(`#${id} > li`, (items) =>
     items.map((item) => ({

@@ -1,6 +1,6 @@
-// The two ways in which people batch pairs for an engine that needs padding.
+// The two ways people batch pairs for an engine that needs padding.
 
-/** Batches of `size` pairs, as lists of indices: in the order given, or shortest first. */
+/** Batches of `size`, as index lists: in the order given, or the shortest first. */
 export function batches(lengths, size, sorted) {
   const order = lengths.map((_, index) => index);
   if (sorted) order.sort((a, b) => lengths[a] - lengths[b]);
@@ -9,7 +9,7 @@ export function batches(lengths, size, sorted) {
   return found;
 }
 
-/** The int64 arrays of one batch, padded to its longest sequence. */
+/** int64 arrays of one batch, padded to its longest sequence. */
 export function padded(encoding, batch) {
   const width = Math.max(...batch.map((index) => encoding.input_ids[index].length));
   const arrays = {};

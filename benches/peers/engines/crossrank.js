@@ -1,4 +1,4 @@
-// Our npm package in its packed form, in node and in browsers.
+// Our npm package, from its packed form, in node and in browsers.
 
 export async function load({ module, model, wasm }) {
   const { Reranker } = await import(module);
@@ -11,16 +11,21 @@ export async function load({ module, model, wasm }) {
       pairs = given;
     },
     async run() {
-      // `score` does not report the time of tokenizing separately, so `encode` measures that alone.
+      // `encode` only tokenizes; `score` does not separate the two.
       const tokenizing = performance.now();
       for (const [query, document] of pairs) await reranker.encode(query, document);
       const start = performance.now();
-      // Long documents are truncated, as the other engines do.
+      // Cut, as with the others.
       const scores = await reranker.score(pairs, { longDocuments: "truncate" });
       const end = performance.now();
       const ms_total = end - start;
       const ms_tokenize = start - tokenizing;
-      return { ms_total, ms_tokenize, ms_score: ms_total - ms_tokenize, logits: scores.map(({ logit }) => logit) };
+      return {
+        ms_total,
+        ms_tokenize,
+        ms_score: ms_total - ms_tokenize,
+        logits: scores.map(({ logit }) => logit),
+      };
     },
   };
 }

@@ -1,4 +1,4 @@
-// onnxruntime-node and onnxruntime-web, which have the same API.
+// onnxruntime-node and onnxruntime-web: same API, one implementation.
 
 import { batches, padded } from "./batches.js";
 import { encode, loadTokenizer } from "./tokenizer.js";
@@ -40,7 +40,7 @@ export async function load({ package: name, model, threads, batching, assets }) 
   }
 
   return {
-    /** Chooses the batch size that is fastest on these pairs, unless batches are `plain`. */
+    /** Chooses the batch size that is fastest on these pairs, if the style leaves it open. */
     async tune(sample) {
       if (!sorted) return { batch: size };
       const encoding = encode(tokenizer, sample);

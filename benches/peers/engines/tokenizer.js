@@ -1,8 +1,8 @@
-// The tokenizer that JavaScript users of ONNX Runtime usually take, that of transformers.js.
+// The tokenizer of transformers.js, which JavaScript users of ONNX Runtime use.
 
 import { AutoTokenizer, env } from "@huggingface/transformers";
 
-/** Points transformers.js at local files. Returns the name under which it finds the model folder. */
+/** Points transformers.js at local files; returns the name that it knows the model folder by. */
 export function useLocalFolder(folder) {
   const cut = folder.lastIndexOf("/");
   env.allowRemoteModels = false;
@@ -16,10 +16,15 @@ export function loadTokenizer(folder) {
   return AutoTokenizer.from_pretrained(useLocalFolder(folder));
 }
 
-/** The unpadded ids of all pairs, as plain arrays. */
+/** Unpadded ids of all pairs, as plain arrays. */
 export function encode(tokenizer, pairs) {
   return tokenizer(
     pairs.map(([query]) => query),
-    { text_pair: pairs.map(([, document]) => document), padding: false, truncation: true, return_tensor: false },
+    {
+      text_pair: pairs.map(([, document]) => document),
+      padding: false,
+      truncation: true,
+      return_tensor: false,
+    },
   );
 }

@@ -1,4 +1,4 @@
-// transformers.js, used as its documentation shows for a cross-encoder: the whole list in one call.
+// transformers.js as its documentation shows a cross-encoder: the whole list in one call.
 
 import { AutoModelForSequenceClassification, env } from "@huggingface/transformers";
 import { loadTokenizer, useLocalFolder } from "./tokenizer.js";
@@ -9,7 +9,10 @@ export async function load({ model: folder, threads, assets }) {
   env.backends.onnx.wasm.proxy = false;
   if (assets) env.backends.onnx.wasm.wasmPaths = assets;
   const tokenizer = await loadTokenizer(folder);
-  const model = await AutoModelForSequenceClassification.from_pretrained(name, { dtype: "q8", device: "wasm" });
+  const model = await AutoModelForSequenceClassification.from_pretrained(name, {
+    dtype: "q8",
+    device: "wasm",
+  });
   let pairs = [];
 
   return {

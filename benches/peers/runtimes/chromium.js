@@ -1,15 +1,26 @@
-// One headless Chromium, in which each peer has its own page. A server on loopback serves the files.
+// One headless Chromium; each peer has a page of its own. Files come from a server on loopback.
 
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { chromium } from "playwright-core";
 
-export const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+export const TYPES = {
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
 export const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-  "--disable-background-networking", "--disable-component-update",
-  "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-sync",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-background-timer-throttling",
+  "--disable-renderer-backgrounding",
   "--disable-backgrounding-occluded-windows",
 ];
 const PAGE = `<!doctype html><meta charset="utf-8"><title>peer</title>
@@ -24,9 +35,11 @@ import { serve } from "/peers/engines/serve.js";
 window.answer = serve();
 </script>`;
 
-/** `folders` maps the first segment of a URL's path to a folder. */
+/** `folders` maps the first part of a URL's path to a folder. */
 export async function chromiumRuntime(executablePath, folders) {
-  const server = createServer((request, response) => respond(new URL(request.url, "http://peer").pathname, folders, response));
+  const server = createServer((request, response) =>
+    respond(new URL(request.url, "http://peer").pathname, folders, response),
+  );
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
   const context = await browser.newContext();

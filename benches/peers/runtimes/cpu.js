@@ -1,10 +1,9 @@
-// The CPU time of all threads of a child process. It tells what a run costs even where other programs
-// share the cores.
+// The CPU time of all threads of a child: the cost of a run even if other programs share the cores.
 
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
-/** The milliseconds used so far, or undefined where the system does not report them. */
-function cpuTime(pid) {
+/** Milliseconds so far; undefined if the system does not report it. */
+function spent(pid) {
   try {
     const tasks = `/proc/${pid}/task`;
     return readdirSync(tasks).reduce(
@@ -16,11 +15,11 @@ function cpuTime(pid) {
   }
 }
 
-/** Sends a request and, where it is a run, adds `ms_cpu` to the answer. */
+/** Adds `ms_cpu` to the answer of a run. */
 export async function withCpuTime(pid, request, send) {
   if (request.op !== "run") return send(request);
-  const before = cpuTime(pid);
+  const before = spent(pid);
   const answer = await send(request);
-  const after = cpuTime(pid);
+  const after = spent(pid);
   return before === undefined || after === undefined ? answer : { ...answer, ms_cpu: after - before };
 }

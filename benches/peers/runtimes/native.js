@@ -1,4 +1,4 @@
-// Our native build: the example `bench_worker`, which reads and writes JSON lines.
+// Our native build: the example `bench_worker`, JSON lines on standard input and output.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -15,7 +15,8 @@ export function nativeRuntime(executable) {
         if (error) reject(new Error(error));
         else resolve(answer);
       });
-      const fail = (why) => waiting.splice(0).forEach(({ reject }) => reject(new Error(`${executable}: ${why}`)));
+      const fail = (why) =>
+        waiting.splice(0).forEach(({ reject }) => reject(new Error(`${executable}: ${why}`)));
       child.on("error", (error) => fail(error.message));
       child.on("exit", (code) => fail(`ended with ${code}`));
       const send = (request) =>
@@ -25,7 +26,7 @@ export function nativeRuntime(executable) {
         });
       return {
         async send(request) {
-          // The library plans its own batches.
+          // It plans its own batches.
           if (request.op === "tune") return { batch: "tokens" };
           return withCpuTime(child.pid, request, send);
         },

@@ -1,4 +1,4 @@
-// A separate node process for each peer, so that no two engines share globals or a heap.
+// A node process of its own for each peer, so that no two engines share globals or a heap.
 
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,9 @@ export function nodeRuntime() {
     async open() {
       const child = fork(self, ["--serve"]);
       let settle;
-      child.on("message", ({ error, ...answer }) => (error ? settle.reject(new Error(error)) : settle.resolve(answer)));
+      child.on("message", ({ error, ...answer }) =>
+        error ? settle.reject(new Error(error)) : settle.resolve(answer),
+      );
       child.on("exit", (code) => settle?.reject(new Error(`the peer's process ended with ${code}`)));
       const send = (request) =>
         new Promise((resolve, reject) => {

@@ -1,8 +1,9 @@
 // A program for a runtime beside node: the pairs and options come as JSON on standard input.
+
+import { readFileSync } from "node:fs";
 import { Reranker } from "crossrank";
 import { createHandler } from "crossrank/edge";
 import { files } from "crossrank-minilm-l6-en";
-import { readFileSync } from "node:fs";
 import { rankWith } from "./rank.js";
 
 const { pairs, options } = JSON.parse(readFileSync(0, "utf8"));

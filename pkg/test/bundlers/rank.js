@@ -10,8 +10,8 @@ export function rankWith(Reranker, own = {}) {
       const documents = pairs.map(([, document]) => [document]);
       const whole = { longDocuments: "truncate" };
       const rankings = await reranker.rerankBatch(queries, documents, 1, whole);
-      const { home, deviceReason } = await reranker.info();
-      return { home, deviceReason, logits: rankings.map(({ results }) => results[0].logit) };
+      const { backend, deviceReason } = await reranker.info();
+      return { backend, deviceReason, logits: rankings.map(({ results }) => results[0].logit) };
     } finally {
       await reranker.dispose();
     }

@@ -2,12 +2,10 @@
 // `@ts-expect-error` a mistake.
 
 import {
-  CrossrankError,
-  Embedder,
-  Reranker,
-  rerank,
   type CallOptions,
+  CrossrankError,
   type EmbedCallOptions,
+  Embedder,
   type EmbedderInfo,
   type Encoding,
   type ErrorCode,
@@ -18,6 +16,8 @@ import {
   type RankedDocument,
   type Ranking,
   type RemoteApi,
+  Reranker,
+  rerank,
   type Score,
   type Span,
   type TextEncoding,
@@ -123,7 +123,7 @@ new Reranker();
 
 const info = await reranker.info();
 expectTypeOf(info).toEqualTypeOf<Info>();
-expectTypeOf(info.home).toEqualTypeOf<"in-thread" | "workers" | "remote">();
+expectTypeOf(info.backend).toEqualTypeOf<"in-thread" | "workers" | "remote">();
 expectTypeOf(info.device).toEqualTypeOf<"cpu" | "gpu" | undefined>();
 expectTypeOf(info.deviceReason).toEqualTypeOf<string | undefined>();
 

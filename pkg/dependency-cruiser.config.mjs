@@ -1,0 +1,43 @@
+// The import rules of src. Imports of types count.
+
+/** Each folder may import from those after it. */
+const FOLDERS = ["api", "load", "backends", "runtime", "edge", "model", "io", "core"];
+
+/** The files at the top of src. */
+const ENTRY = "^src/[^/]+$";
+
+export default {
+  options: {
+    // Its parser for TypeScript does not know version 7. That of swc also sees imports of types.
+    parser: "swc",
+    tsPreCompilationDeps: true,
+  },
+  forbidden: [
+    { name: "no-circle", severity: "error", from: {}, to: { circular: true } },
+    ...FOLDERS.slice(1).map((folder, above) => ({
+      name: `${folder}-imports-downwards`,
+      severity: "error",
+      from: { path: `^src/${folder}/` },
+      to: { path: `^src/(${FOLDERS.slice(0, above + 1).join("|")})/` },
+    })),
+    { name: "no-import-of-entries", severity: "error", from: { path: "^src/" }, to: { path: ENTRY } },
+    {
+      name: "no-other-folder",
+      severity: "error",
+      from: { path: "^src/", pathNot: [ENTRY, `^src/(${FOLDERS.join("|")})/`] },
+      to: {},
+    },
+    {
+      name: "node-in-node-files",
+      severity: "error",
+      from: { path: "^src/", pathNot: "node\\.ts$" },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "imports-resolve",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { couldNotResolve: true, pathNot: ["\\.wasm$", "^crossrank-"] },
+    },
+  ],
+};

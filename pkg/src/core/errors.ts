@@ -1,0 +1,46 @@
+import type * as declared from "../../types/index.js";
+
+export type ErrorCode = declared.ErrorCode;
+
+/** Every error of this package. After an abort, calls reject with the signal's reason instead. */
+export class CrossrankError extends Error implements declared.CrossrankError {
+  override readonly name = "CrossrankError" as const;
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export function disposedError(): CrossrankError {
+  return new CrossrankError("disposed", "this model was disposed of; load a new one");
+}
+
+/** An error about one document of a job. The message does not name the document. */
+export class DocumentError extends CrossrankError {
+  readonly position: number;
+
+  constructor(code: ErrorCode, message: string, position: number) {
+    super(code, message);
+    this.position = position;
+  }
+}
+
+/** A worker that ended by itself. Its client starts another one for the next call. */
+export class WorkerDied extends CrossrankError {
+  constructor(cause?: unknown) {
+    super("runtime-crashed", "the worker that computed has died; call again", { cause });
+  }
+}
+
+const COMPUTE_FAILURES: ErrorCode[] = ["gpu-failed", "runtime-crashed"];
+
+/** Whether an instance, a worker or a GPU failed, as opposed to a mistake in the call or an abort. */
+export function isComputeFailure(error: unknown): boolean {
+  return error instanceof CrossrankError && COMPUTE_FAILURES.includes(error.code);
+}
+
+export function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error), { cause: error });
+}

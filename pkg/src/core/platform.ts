@@ -1,0 +1,93 @@
+// The interface to node and browsers, and the interfaces that it needs.
+
+/** A file or a response that is being read. */
+export interface FileStream {
+  /** The offset of the first chunk: the requested one, or 0. */
+  start: number;
+  /** The length of the whole file, if it is known. */
+  size: number | undefined;
+  /** Identifies this version of the file among those that the URL may give, if it is known. */
+  version: string | undefined;
+  chunks: AsyncIterable<Uint8Array>;
+  /** Ends the reading. Call it if the chunks are not iterated over. */
+  close(): void;
+}
+
+/** Where to continue in a file whose beginning was received earlier. */
+export interface Resume {
+  start: number;
+  /** The version of the beginning. Without one, the caller checks whether the parts fit. */
+  version?: string;
+}
+
+/**
+ * Keeps a copy of each file. A slot names the file, and a version its content. A new version
+ * replaces the old one.
+ */
+export interface FileStorage {
+  /** The copy of this version, or of any version. Its bytes are not read yet. */
+  open(slot: string, version?: string): Promise<Blob | undefined>;
+  /** The bytes of a copy. */
+  read(slot: string, version?: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  has(slot: string, version: string): Promise<boolean>;
+  /** Resolves when the copy is stored, or could not be. */
+  write(slot: string, version: string, content: BodyInit): Promise<void>;
+  remove(slot: string): Promise<void>;
+}
+
+/** The instruction set of one of the package's small WebAssembly files. */
+export type WasmVariant = "simd128" | "relaxed-simd";
+
+/** The WebAssembly files that a folder holds beside the small ones. */
+export type WasmKind = "general" | "gpu";
+
+/** A WebAssembly file that computes on a GPU, and its bindings. */
+export interface GpuFiles {
+  wasm(): URL;
+  bindings(): URL;
+}
+
+/** One end of the channel between a page and a worker. */
+export interface Port {
+  post(message: unknown): void;
+  onMessage(listener: (message: never) => void): void;
+}
+
+/** A worker as its page sees it. */
+export interface WorkerPort extends Port {
+  /** Calls the listener when the worker fails or ends, if the platform reports that. */
+  onEnd(listener: (reason: unknown) => void): void;
+  terminate(): void;
+}
+
+/** The Hugging Face Hub's settings and cache on this machine. */
+export interface HubEnvironment {
+  /** Settings that the environment gives in place of options. */
+  settings(): { baseUrl?: string | undefined; token?: string | undefined; offline?: boolean };
+  /** The files of a revision in the hub's cache, if it has that revision. */
+  snapshot(repository: string, revision: string): Promise<{ folder: URL; paths: string[] } | undefined>;
+}
+
+export interface Platform {
+  /**
+   * The URL of a model or a WebAssembly file. A URL arrives as a string too, because Next.js turns
+   * `new URL("./file", import.meta.url)` into one without an origin.
+   */
+  resolveUrl(location: string): URL;
+  /** Begins to read a file; undefined if there is none. The token is sent to the URL's origin only. */
+  openFile(url: URL, signal: AbortSignal, resume?: Resume, token?: string): Promise<FileStream | undefined>;
+  /** Set on platforms that share a cache with other clients of the Hugging Face Hub. */
+  readonly hub?: HubEnvironment;
+  /** Reads and compiles a WebAssembly file; `kind` distinguishes it from others in its folder. */
+  compileWasm(url: URL, storage: FileStorage, kind?: WasmKind): Promise<WebAssembly.Module>;
+  /** The WebAssembly files of this package. */
+  readonly wasmFiles: Record<WasmVariant | "general", () => URL>;
+  /** The files that compute on a GPU, on platforms that may have one. */
+  readonly gpuFiles?: GpuFiles;
+  /** The number of workers if the caller names none. */
+  readonly defaultWorkers: "auto" | number;
+  /** The number of processors of this machine. */
+  cores(): number;
+  /** Starts a worker, from this package's script or from the one that the caller names. */
+  startWorker(script: URL | undefined): WorkerPort;
+}

@@ -1,0 +1,229 @@
+// Finds and reads the files of the model that a caller names.
+
+import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../../types/index.js";
+import { LinkedAbortController } from "../core/abort.js";
+import { type Content, checkFileSize, toBytes } from "../core/content.js";
+import type { FileStorage, Platform } from "../core/platform.js";
+import { checkOption, describeValue, invalidArgument, isObject, resolveUrl } from "../core/validate.js";
+import type { ReportBytes } from "../io/download.js";
+import { canHash, sha256 } from "../io/hash.js";
+import { type FolderFile, type HashedFile, type OpenFile, openFile } from "../io/read.js";
+import { HubModel } from "./hub.js";
+import { candidatesOf, isExternalData, type TaskName } from "./layout.js";
+import { PREPARED_EXTENSION, readPreparedHash, verifyPrepared } from "./prepared.js";
+
+/** The content of a model's files. Other keys are the names of files with external weights. */
+export interface ModelFiles {
+  /** The graph, or a prepared model, which holds the other files. */
+  onnx: Content;
+  tokenizer?: Content | undefined;
+  config?: Content | undefined;
+  tokenizerConfig?: Content | undefined;
+  /** An embedder has this file, or some of those below. */
+  pooling?: Content | undefined;
+  modules?: Content | undefined;
+  poolingConfig?: Content | undefined;
+  sentenceBertConfig?: Content | undefined;
+  sentenceTransformersConfig?: Content | undefined;
+}
+
+/** Files that have been read, and are still being verified, which takes longer. */
+export interface ReadModel {
+  files: ModelFiles;
+  verified: Promise<unknown>;
+}
+
+/** What `options.model` names, or the name that was given before the options. */
+export type ModelSource = Exclude<LoadOptions["model"], undefined> | HubModel;
+
+export type ReadOptions = Pick<LoadOptions, "onProgress" | "signal">;
+
+/** Reads all files of a model at once. The first failure stops the other reads. */
+export async function readModel(
+  kind: TaskName,
+  source: ModelSource,
+  platform: Platform,
+  storage: FileStorage,
+  { onProgress, signal }: ReadOptions,
+): Promise<ReadModel> {
+  signal?.throwIfAborted();
+  if (isBytes(source)) return startVerifying(filesFromBytes(source));
+  const controller = new LinkedAbortController(signal);
+  try {
+    const context = { platform, storage, signal: controller.signal };
+    const files: Record<string, HashedFile | FolderFile> =
+      source instanceof HubModel
+        ? await source.files(candidatesOf(kind), context)
+        : isPackage(source)
+          ? filesOfPackage(source, kind, platform)
+          : filesInFolder(source, kind, platform);
+    const opened = await Promise.all(
+      Object.entries(files).map(async ([key, file]) => [key, await openFile(file, context)] as const),
+    );
+    const existing = opened.filter((entry): entry is [string, OpenFile] => entry[1] !== undefined);
+    for (const [, { size }] of existing) checkFileSize(size);
+    const reporterOf = sumProgress(
+      existing.map(([, file]) => file),
+      onProgress,
+      controller.signal,
+    );
+    const contents = await Promise.all(
+      existing.map(async ([key, file]) => [key, await file.read(reporterOf(file))] as const),
+    );
+    const verifications = existing.map(([, file]) => file.verify?.());
+    return startVerifying(toModelFiles(contents), verifications);
+  } catch (cause) {
+    const error = source instanceof HubModel ? source.explain(cause) : cause;
+    controller.abort(error);
+    throw error;
+  } finally {
+    controller.unlink();
+  }
+}
+
+export function mapFiles(files: ModelFiles, map: (content: Content) => Content): ModelFiles {
+  const contents = Object.entries(files as ModelFiles & Record<string, Content | undefined>);
+  return toModelFiles(contents.flatMap(([key, content]) => (content ? [[key, map(content)]] : [])));
+}
+
+function toModelFiles(contents: (readonly [key: string, content: Content])[]): ModelFiles {
+  return Object.fromEntries(contents) as ModelFiles & Record<string, Content>;
+}
+
+/**
+ * The fingerprint of the model. Without one, the core hashes the files itself, which takes longer.
+ */
+export async function fingerprintOf(
+  source: ModelSource,
+  files: ModelFiles,
+): Promise<{ fingerprint?: string }> {
+  if (!isBytes(source) && isPackage(source)) {
+    const { onnx, tokenizer, config } = source.files;
+    return { fingerprint: [onnx, tokenizer, config].map(({ sha256 }) => sha256).join(" ") };
+  }
+  const prepared = await readPreparedHash(files.onnx);
+  if (prepared) return { fingerprint: prepared.hash };
+  const { onnx, tokenizer, config } = files;
+  // A single file that is not a prepared model is not a model at all, as the core will say.
+  if (!canHash() || !tokenizer || !config) return {};
+  const external = Object.entries(files).filter(([key]) => isExternalData(key));
+  const parts: Content[] = [onnx, tokenizer, config, ...external.map(([, content]) => content)];
+  const hashes = parts.map(async (content) => sha256(await toBytes(content)));
+  return { fingerprint: (await Promise.all(hashes)).join(" ") };
+}
+
+/** Verifies the files by `verifications`, and a prepared model by the hash that it states. */
+function startVerifying(files: ModelFiles, verifications: (Promise<void> | undefined)[] = []): ReadModel {
+  const verified = (async () => {
+    // All of them finish first, so that one retry replaces every damaged copy.
+    await Promise.allSettled(verifications);
+    await Promise.all(verifications);
+    await verifyPrepared(files.onnx);
+  })();
+  // Callers that await it see the failure.
+  verified.catch(() => {});
+  return { files, verified };
+}
+
+function isBytes(source: object | string): source is ModelBytes | Uint8Array | ArrayBuffer {
+  return isBuffer(source) || (isObject(source) && "onnx" in source);
+}
+
+function isBuffer(value: unknown): value is Uint8Array | ArrayBuffer {
+  return value instanceof Uint8Array || value instanceof ArrayBuffer;
+}
+
+function isPackage(source: object | string): source is ModelPackage {
+  return isObject(source) && "files" in source && isObject(source.files);
+}
+
+function filesFromBytes(model: ModelBytes | Uint8Array | ArrayBuffer): ModelFiles {
+  const toUint8Array = (buffer: Uint8Array | ArrayBuffer) =>
+    buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
+  if (isBuffer(model)) return { onnx: toUint8Array(model) };
+  const bytesOf = (key: keyof ModelBytes) => {
+    const value = model[key];
+    if (isBuffer(value)) return toUint8Array(value);
+    const given = describeValue(value);
+    throw invalidArgument(`model.${key} is ${given}; give a Uint8Array or an ArrayBuffer`);
+  };
+  const { external = {} } = model;
+  checkOption("model.external", external, "an object of files by their names", isObject(external));
+  for (const [name, file] of Object.entries(external)) {
+    const option = `model.external["${name}"]`;
+    checkOption(option, file, "a Uint8Array or an ArrayBuffer", isBuffer(file));
+  }
+  const externalFiles = Object.entries(external).map(([name, file]) => [name, toUint8Array(file)]);
+  return {
+    ...Object.fromEntries(externalFiles),
+    onnx: bytesOf("onnx"),
+    tokenizer: bytesOf("tokenizer"),
+    config: bytesOf("config"),
+    tokenizerConfig: model.tokenizerConfig === undefined ? undefined : bytesOf("tokenizerConfig"),
+    pooling: model.pooling === undefined ? undefined : bytesOf("pooling"),
+  };
+}
+
+function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform): Record<string, HashedFile> {
+  const files: Record<string, HashedFile> = {};
+  for (const key of Object.keys(candidatesOf(kind)) as (keyof ModelPackage["files"])[]) {
+    const file: ModelFile | undefined = model.files[key];
+    if (!file) continue;
+    const { bytes, sha256 } = file;
+    const url = resolveUrl(platform, file.url, `model.files.${key}.url`);
+    files[key] = { slot: `${model.name} ${key}`, url, bytes, hash: sha256 };
+  }
+  return files;
+}
+
+function filesInFolder(model: unknown, kind: TaskName, platform: Platform): Record<string, FolderFile> {
+  if (!(model instanceof URL) && (typeof model !== "string" || model === "")) {
+    const expected = "give a model package, a URL, a folder, a prepared model or bytes";
+    throw invalidArgument(`model is ${describeValue(model)}; ${expected}`);
+  }
+  const folder = resolveUrl(platform, model, "model");
+  if (folder.pathname.endsWith(PREPARED_EXTENSION)) {
+    const slot = `${folder.origin}${folder.pathname}`;
+    return { onnx: { slot, urls: [folder], optional: false } };
+  }
+  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
+  const files: Record<string, FolderFile> = {};
+  for (const [key, { paths, optional = false }] of Object.entries(candidatesOf(kind))) {
+    const slot = `${folder.origin}${folder.pathname} ${key}`;
+    files[key] = { slot, urls: paths.map((path) => urlInFolder(folder, path)), optional };
+  }
+  return files;
+}
+
+/**
+ * Keeps the folder's query string, because some hosts sign addresses with it. The slot in the storage
+ * leaves it out, so that the file is still found under a new signature.
+ */
+function urlInFolder(folder: URL, path: string): URL {
+  const url = new URL(folder);
+  url.pathname += path;
+  return url;
+}
+
+/** Makes a reporter for each file. `onProgress` receives the sum over all files. */
+function sumProgress(
+  files: OpenFile[],
+  onProgress: LoadOptions["onProgress"],
+  signal: AbortSignal,
+): (file: OpenFile) => ReportBytes {
+  let loaded = 0;
+  let total: number | undefined = 0;
+  for (const { size } of files) {
+    total = total === undefined || size === undefined ? undefined : total + size;
+  }
+  return ({ url }) => {
+    const file = url.pathname.split("/").pop()!;
+    let previous = 0;
+    return (bytes) => {
+      signal.throwIfAborted();
+      loaded += bytes - previous;
+      previous = bytes;
+      onProgress?.({ file, loaded, total });
+    };
+  };
+}

@@ -1,0 +1,60 @@
+// Where a folder in the Hugging Face layout holds the files of a model.
+
+import type { Task } from "../core/task.js";
+
+export type TaskName = Task["setup"]["kind"];
+
+/** The paths that a folder may hold a file at, in order of preference. */
+export interface FileCandidates {
+  paths: string[];
+  optional?: boolean;
+}
+
+/** The files of every model, at the paths of src/folder.rs. */
+export const BASE_FILES: Record<"onnx" | "tokenizer" | "config" | "tokenizerConfig", FileCandidates> = {
+  onnx: {
+    paths: [
+      "onnx/model_quantized.onnx",
+      "onnx/model_int8.onnx",
+      "onnx/model_qint8_avx512_vnni.onnx",
+      "onnx/model_qint8_avx512.onnx",
+      "onnx/model_quint8_avx2.onnx",
+      "onnx/model_qint8_arm64.onnx",
+      "onnx/model.onnx",
+      "onnx/model_fp16.onnx",
+      "model_quantized.onnx",
+      "model.onnx",
+    ],
+  },
+  tokenizer: { paths: ["tokenizer.json"] },
+  config: { paths: ["config.json"] },
+  tokenizerConfig: { paths: ["tokenizer_config.json"], optional: true },
+};
+
+/** The files that say how an embedder makes vectors: `ModelFiles::EMBEDDING` in src/model. */
+const EMBEDDER_FILES: Record<string, string> = {
+  pooling: "pooling.json",
+  modules: "modules.json",
+  poolingConfig: "1_Pooling/config.json",
+  sentenceBertConfig: "sentence_bert_config.json",
+  sentenceTransformersConfig: "config_sentence_transformers.json",
+};
+
+/** The name of a file in src/wasm_files.rs. */
+export function wasmFileName(key: string): string {
+  return EMBEDDER_FILES[key] ?? key;
+}
+
+/** Whether a file holds weights outside the graph. Such files have the names that the graph gives them. */
+export function isExternalData(key: string): boolean {
+  return !(key in BASE_FILES || key in EMBEDDER_FILES);
+}
+
+/** The files that a kind of model consists of. */
+export function candidatesOf(kind: TaskName): Record<string, FileCandidates> {
+  if (kind === "reranker") return BASE_FILES;
+  const embedderFiles = Object.entries(EMBEDDER_FILES).map(
+    ([key, path]) => [key, { paths: [path], optional: true }] as const,
+  );
+  return { ...BASE_FILES, ...Object.fromEntries(embedderFiles) };
+}

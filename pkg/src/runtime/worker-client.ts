@@ -1,0 +1,232 @@
+// A model in a worker, as its page sees it.
+
+import type { Encoding } from "../../types/index.js";
+import type { Lists } from "../core/backend.js";
+import {
+  CrossrankError,
+  DocumentError,
+  disposedError,
+  isComputeFailure,
+  WorkerDied,
+} from "../core/errors.js";
+import type { WorkerPort } from "../core/platform.js";
+import type { ModelInfo, Task } from "../core/task.js";
+import type { ModelFiles } from "../model/files.js";
+import type { CacheLookup, CachingExecutor, OnResults, PositionedResults } from "./executor.js";
+import type { WasmModules } from "./modules.js";
+import type { ForwardedMethod, Reply, Request } from "./protocol.js";
+
+/** What a worker loads. */
+export interface WorkerModel<T extends Task> {
+  modules: Pick<WasmModules, "load">;
+  files: ModelFiles;
+  setup: T["setup"];
+}
+
+/** A worker is started at once, and loads its model when that has been read. */
+export interface WorkerSource<T extends Task> {
+  start(): WorkerPort;
+  model(): Promise<WorkerModel<T>>;
+}
+
+interface PendingRequest {
+  resolve(value: never): void;
+  reject(reason: unknown): void;
+  onResults?(results: PositionedResults<Task>): void;
+}
+
+/** How long a worker's script may take to arrive and to answer. */
+const START_TIMEOUT_MS = 30_000;
+
+interface RunningWorker {
+  port: WorkerPort;
+  requests: Map<number, PendingRequest>;
+  loaded: Promise<void>;
+  /** Whether its script has arrived and runs. */
+  isStarted: boolean;
+  /** Stops waiting for the worker's lock. */
+  lockWait: AbortController;
+}
+
+/** If a worker ends by itself, the next call starts another one. */
+export class WorkerClient<T extends Task> implements CachingExecutor<T> {
+  readonly #source: WorkerSource<T>;
+  #worker: RunningWorker | undefined;
+  #nextId = 0;
+  #disposed = false;
+
+  constructor(source: WorkerSource<T>) {
+    this.#source = source;
+  }
+
+  async ready(): Promise<void> {
+    await this.#runningWorker().loaded;
+  }
+
+  async run(
+    lists: Lists,
+    options: T["options"],
+    signal: AbortSignal,
+    onResults: OnResults<T>,
+  ): Promise<void> {
+    const worker = this.#runningWorker();
+    await worker.loaded;
+    signal.throwIfAborted();
+    const id = this.#nextId++;
+    const stop = () => worker.port.post({ id, op: "stop" } satisfies Request);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await this.#request(worker, { id, op: "run", lists, options }, onResults);
+    } catch (error) {
+      // The worker does not know the signal's own reason.
+      throw signal.aborted && !isComputeFailure(error) ? signal.reason : error;
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  encode(...given: T["encode"]): Promise<Encoding> {
+    return this.#forward("encode", ...given);
+  }
+
+  info(): Promise<ModelInfo<T>> {
+    return this.#forward("info");
+  }
+
+  recall(lists: Lists, options: T["options"]): Promise<CacheLookup<T>> {
+    return this.#forward("recall", lists, options);
+  }
+
+  remember(keys: Uint8Array, results: T["result"][]): Promise<void> {
+    return this.#forward("remember", keys, results);
+  }
+
+  save(): Promise<Uint8Array> {
+    return this.#forward("save");
+  }
+
+  restore(saved: Uint8Array): Promise<void> {
+    return this.#forward("restore", saved);
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#end(disposedError());
+  }
+
+  async #forward<R>(op: ForwardedMethod, ...given: unknown[]): Promise<R> {
+    const worker = this.#runningWorker();
+    await worker.loaded;
+    return this.#request(worker, { id: this.#nextId++, op, given } as Request);
+  }
+
+  #request<R>(worker: RunningWorker, request: Request, onResults?: OnResults<T>): Promise<R> {
+    return new Promise((resolve, reject) => {
+      if (this.#worker !== worker) {
+        return reject(this.#disposed ? disposedError() : new WorkerDied());
+      }
+      worker.requests.set(request.id, { resolve, reject, ...(onResults && { onResults }) });
+      worker.port.post(request);
+    });
+  }
+
+  /** The worker. Starts one if none is running. */
+  #runningWorker(): RunningWorker {
+    if (this.#disposed) throw disposedError();
+    if (this.#worker) return this.#worker;
+    const worker: RunningWorker = {
+      port: startWorker(this.#source.start),
+      requests: new Map(),
+      loaded: Promise.resolve(),
+      isStarted: false,
+      lockWait: new AbortController(),
+    };
+    this.#worker = worker;
+    const onGone = (reason: unknown) => {
+      if (this.#worker === worker) this.#end(reason);
+    };
+    worker.port.onMessage((reply: Reply) => this.#receive(worker, reply));
+    worker.port.onEnd((cause) => onGone(new WorkerDied(cause)));
+    worker.loaded = this.#load(worker, onGone).catch((error) => {
+      const neverStarted = error instanceof WorkerDied && !worker.isStarted;
+      const reason = neverStarted ? startError(error.cause) : error;
+      onGone(reason);
+      throw reason;
+    });
+    // Callers that await it see the failure.
+    worker.loaded.catch(() => {});
+    return worker;
+  }
+
+  async #load(worker: RunningWorker, onGone: (reason: unknown) => void): Promise<void> {
+    const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
+    const timer = setTimeout(() => onGone(new WorkerDied()), START_TIMEOUT_MS);
+    const holdLock = async () => {
+      const request: Request = { id: this.#nextId++, op: "hold-lock", lock };
+      const isHeld = await this.#request<boolean>(worker, request).finally(() => clearTimeout(timer));
+      worker.isStarted = true;
+      if (isHeld) onLockReleased(lock!, worker.lockWait.signal, () => onGone(new WorkerDied()));
+    };
+    // The worker handles the requests in turn, so that this one need not wait for the other's reply.
+    const loadModel = async () => {
+      const { modules, ...rest } = await this.#source.model();
+      await modules.load((module) =>
+        this.#request<void>(worker, { id: this.#nextId++, op: "load", module, ...rest }),
+      );
+    };
+    await Promise.all([holdLock(), loadModel()]);
+  }
+
+  #receive(worker: RunningWorker, reply: Reply): void {
+    // Replies may arrive after a worker's end, when other workers compute its documents.
+    if (this.#worker !== worker) return;
+    const { requests } = worker;
+    const request = requests.get(reply.id);
+    if (!request) return;
+    if ("results" in reply) {
+      request.onResults?.(reply.results);
+      return;
+    }
+    requests.delete(reply.id);
+    if ("value" in reply) {
+      request.resolve(reply.value as never);
+    } else {
+      const { code = "runtime-crashed", message, position } = reply.error;
+      request.reject(
+        position === undefined
+          ? new CrossrankError(code, message)
+          : new DocumentError(code, message, position),
+      );
+    }
+  }
+
+  #end(reason: unknown): void {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    worker?.lockWait.abort();
+    worker?.port.terminate();
+    for (const request of worker?.requests.values() ?? []) request.reject(reason);
+  }
+}
+
+function startWorker(start: () => WorkerPort): WorkerPort {
+  try {
+    return start();
+  } catch (error) {
+    throw startError(error);
+  }
+}
+
+/** Calls back when the lock's holder ends. Browsers do not report a worker's death to its page. */
+function onLockReleased(lock: string, signal: AbortSignal, callback: () => void): void {
+  navigator.locks.request(lock, { signal }, callback).catch(() => {});
+}
+
+function startError(cause: unknown): CrossrankError {
+  return new CrossrankError(
+    "runtime-failed",
+    "the worker could not be started; check that its file, worker.js, is served beside the " +
+      "package's code, or name it with the option `worker`",
+    { cause },
+  );
+}

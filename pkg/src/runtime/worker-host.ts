@@ -1,0 +1,69 @@
+// The worker's side: one instance, and the requests for it.
+
+import { CrossrankError, DocumentError } from "../core/errors.js";
+import type { Port } from "../core/platform.js";
+import type { Task } from "../core/task.js";
+import type { InstanceSource } from "./executor.js";
+import { Instance } from "./instance.js";
+import type { Reply, Request } from "./protocol.js";
+
+export function hostInstance(port: Port): void {
+  const reply = (message: Reply) => port.post(message);
+  const running = new Map<number, AbortController>();
+  let instance: Instance<Task> | undefined;
+
+  async function load({ module, files, setup }: Request & { op: "load" }): Promise<void> {
+    // If there are several modules, the page tries one after the other.
+    const modules: InstanceSource<Task>["modules"] = { load: (use) => use(module) };
+    instance = new Instance({ modules, files: async () => files, setup });
+    await instance.ready();
+  }
+
+  async function run({ id, lists, options }: Request & { op: "run" }): Promise<void> {
+    const controller = new AbortController();
+    running.set(id, controller);
+    const onResults = (results: [number, Task["result"]][]) => reply({ id, results });
+    const run = instance!.run(lists, options, controller.signal, onResults);
+    await run.finally(() => running.delete(id));
+  }
+
+  async function handle(request: Request): Promise<unknown> {
+    switch (request.op) {
+      case "hold-lock":
+        return holdLock(request.lock);
+      case "load":
+        return load(request);
+      case "run":
+        return run(request);
+      case "stop":
+        return running.get(request.id)?.abort();
+      default:
+        return (instance![request.op] as (...given: unknown[]) => unknown)(...request.given);
+    }
+  }
+
+  port.onMessage(async (request: Request) => {
+    const { id } = request;
+    try {
+      const value = await handle(request);
+      if (request.op !== "stop") reply({ id, value });
+    } catch (error) {
+      const { message } = error instanceof Error ? error : { message: String(error) };
+      const code = error instanceof CrossrankError ? error.code : undefined;
+      const position = error instanceof DocumentError ? error.position : undefined;
+      reply({ id, error: { code, message, position } });
+    }
+  });
+}
+
+/** Holds a lock until the worker ends. Resolves to false if the browser refuses it. */
+function holdLock(lock: string | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (lock === undefined) return resolve(false);
+    const onGranted = () => {
+      resolve(true);
+      return new Promise(() => {});
+    };
+    navigator.locks.request(lock, onGranted).catch(() => resolve(false));
+  });
+}

@@ -1,4 +1,0 @@
-import { runHere } from "./browser-home.mjs";
-
-const origins = JSON.parse(decodeURIComponent(location.hash.slice(1)));
-postMessage({ records: await runHere((name) => postMessage({ name }), origins, 0) });
