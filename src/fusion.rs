@@ -1,4 +1,5 @@
-//! Several rankings to one: by ranks alone, or by scores.
+//! Fuses several rankings into one: by their ranks ([`reciprocal_rank_fusion`]), or by their scores
+//! ([`fuse`]).
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -10,28 +11,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The constant of reciprocal rank fusion that its authors found best.
+/// The constant of reciprocal rank fusion that its authors recommend.
 pub const RRF_K: f64 = 60.0;
 
-/// Reciprocal rank fusion (Cormack, Clarke and Büttcher 2009): an item's score is the sum, over
-/// the lists that hold it, of 1 / (`k` + its rank), ranks from 1.
+/// Fuses rankings by reciprocal rank fusion (Cormack, Clarke and Büttcher 2009).
 ///
-/// The items come back highest score first, each once, equal scores in the order in which the
-/// lists show them. Of an item that a list names twice the better rank counts.
+/// The score of an item is the sum of 1 / (`k` + rank) over the lists that hold it; ranks count from
+/// 1. Returns each item once with its score, highest score first. Items with equal scores keep the
+/// order in which the lists show them. If a list has an item twice, the better rank counts.
 pub fn reciprocal_rank_fusion<T: Copy + Eq + Hash>(lists: &[Vec<T>], k: f64) -> Vec<(T, f64)> {
     let mut fused: Vec<(T, f64)> = Vec::new();
-    let mut places: HashMap<T, (usize, usize)> = HashMap::new();
+    // The position of an item in `fused`, and the last list that had it.
+    let mut positions: HashMap<T, (usize, usize)> = HashMap::new();
     for (list, items) in lists.iter().enumerate() {
         for (&item, rank) in items.iter().zip(1u32..) {
             let score = 1.0 / (k + f64::from(rank));
-            match places.get_mut(&item) {
+            match positions.get_mut(&item) {
                 Some((_, last)) if *last == list => {}
-                Some((place, last)) => {
-                    fused[*place].1 += score;
+                Some((position, last)) => {
+                    fused[*position].1 += score;
                     *last = list;
                 }
                 None => {
-                    places.insert(item, (fused.len(), list));
+                    positions.insert(item, (fused.len(), list));
                     fused.push((item, score));
                 }
             }
@@ -41,31 +43,33 @@ pub fn reciprocal_rank_fusion<T: Copy + Eq + Hash>(lists: &[Vec<T>], k: f64) -> 
     fused
 }
 
-/// What the stages of a search gave for a document: more is better, and `None` is not found.
+/// The scores of a document in the stages of a search. Higher is better; `None` means that the stage
+/// did not find the document.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StageScores {
-    /// Of the words, such as BM25.
+    /// The score of the words, such as BM25.
     pub text: Option<f64>,
-    /// Of the vectors: the cosine.
+    /// The score of the vectors, the cosine.
     pub vector: Option<f64>,
-    /// Of the cross-encoder: the logit, which unlike the score has no upper end to crowd at.
+    /// The logit of the cross-encoder. Its score would not do, because good scores crowd below 1.
     pub rerank: Option<f64>,
 }
 
-/// How much each stage counts in [`fuse`].
+/// The weight of each stage in [`fuse`], from 0 to 1,000,000.
 ///
-/// The default is what did best on WikiQA and Cranfield together (`benches/record`). Written as
-/// `text=0.2,vector=0.5,rerank=0.3`, in any order; a stage that is left out has 0.
+/// The default weights did best on WikiQA and Cranfield together (`benches/record`). As text, weights
+/// are written like `text=0.2,vector=0.5,rerank=0.3`, in any order; a stage that is left out has the
+/// weight 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FusionWeights {
-    /// Of the words.
+    /// The weight of the words.
     #[serde(default)]
     pub text: f64,
-    /// Of the vectors.
+    /// The weight of the vectors.
     #[serde(default)]
     pub vector: f64,
-    /// Of the cross-encoder.
+    /// The weight of the cross-encoder.
     #[serde(default)]
     pub rerank: f64,
 }
@@ -76,20 +80,21 @@ impl Default for FusionWeights {
     }
 }
 
-/// The greatest weight, far from where sums lose digits.
+/// The largest weight. Sums of larger ones would lose digits.
 const MAX_WEIGHT: f64 = 1e6;
 
-/// Fuses scores: places of the documents with their fused scores from 0 to 1, best first.
+/// Fuses the scores of several stages. Returns the index of each document with its fused score from
+/// 0 to 1, best first.
 ///
-/// Each stage's scores are spread from 0 to 1, `(score - least) / (most - least)`, and summed with
-/// their weights. Where a stage gives the same score to all, all have 1. A document that a stage
-/// did not find has 0 there. Stages that found nothing are left out, and the weights of the others
-/// are scaled to sum to 1. Among equal sums the higher rerank score goes first, then the earlier
-/// document.
+/// The scores of each stage are normalized to the range from 0 to 1,
+/// `(score - min) / (max - min)`, and summed with their weights. If all scores of a stage are equal,
+/// each is normalized to 1. A document that a stage did not find has 0 there. Stages that found
+/// nothing are left out, and the weights of the others are scaled so that their sum is 1. Among equal
+/// sums the document with the higher rerank score comes first, then the earlier one.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] for weights that are not from 0 to 1,000,000, or whose sum over
-/// the stages at hand is 0, and for scores that are not finite.
+/// [`ErrorKind::InvalidArgument`] for a weight that is not from 0 to 1,000,000, for weights whose sum
+/// over the stages that found documents is 0, and for a score that is not finite.
 pub fn fuse(documents: &[StageScores], weights: &FusionWeights) -> Result<Vec<(usize, f64)>> {
     let FusionWeights { text, vector, rerank } = *weights;
     if [text, vector, rerank].iter().any(|weight| !(0.0..=MAX_WEIGHT).contains(weight)) {
@@ -105,29 +110,29 @@ pub fn fuse(documents: &[StageScores], weights: &FusionWeights) -> Result<Vec<(u
     ] {
         let found = scores.iter().flatten();
         if found.clone().any(|score| !score.is_finite()) {
-            return Err(invalid(format!("a {name} score is no number")));
+            return Err(invalid(format!("a {name} score is not a finite number")));
         }
-        let Some(least) = found.clone().copied().reduce(f64::min) else { continue };
-        let span = found.fold(least, |most, &score| most.max(score)) - least;
+        let Some(min) = found.clone().copied().reduce(f64::min) else { continue };
+        let range = found.fold(min, |max, &score| max.max(score)) - min;
         sum += weight;
         for (fused, score) in fused.iter_mut().zip(scores) {
             *fused += weight
                 * match score {
                     None => 0.0,
-                    Some(_) if span == 0.0 => 1.0,
-                    Some(score) => (score - least) / span,
+                    Some(_) if range == 0.0 => 1.0,
+                    Some(score) => (score - min) / range,
                 };
         }
     }
     if sum == 0.0 && documents.iter().any(|d| *d != StageScores::default()) {
-        return Err(invalid(format!("\"{weights}\" gives no weight to a stage that was run")));
+        return Err(invalid(format!("\"{weights}\" gives no weight to any stage that was run")));
     }
     let mut order: Vec<(usize, f64)> = fused
         .into_iter()
         .map(|fused| if sum > 0.0 { fused / sum } else { 0.0 })
         .enumerate()
         .collect();
-    let rerank = |place: usize| documents[place].rerank.unwrap_or(f64::NEG_INFINITY);
+    let rerank = |index: usize| documents[index].rerank.unwrap_or(f64::NEG_INFINITY);
     order.sort_by(|&(a, fused_a), &(b, fused_b)| match fused_b.total_cmp(&fused_a) {
         Ordering::Equal => rerank(b).total_cmp(&rerank(a)),
         unequal => unequal,
@@ -142,14 +147,16 @@ impl FromStr for FusionWeights {
         let mut weights = FusionWeights { text: 0.0, vector: 0.0, rerank: 0.0 };
         for part in text.split(',') {
             let (name, weight) = part.split_once('=').unwrap_or((part, ""));
-            let place = match name.trim() {
+            let field = match name.trim() {
                 "text" => &mut weights.text,
                 "vector" => &mut weights.vector,
                 "rerank" => &mut weights.rerank,
-                _ => return Err(invalid(format!("\"{part}\" is no weight"))),
+                _ => return Err(invalid(format!("\"{part}\" is not a weight"))),
             };
-            *place =
-                weight.trim().parse().map_err(|_| invalid(format!("\"{part}\" is no weight")))?;
+            *field = weight
+                .trim()
+                .parse()
+                .map_err(|_| invalid(format!("\"{part}\" is not a weight")))?;
         }
         Ok(weights)
     }
@@ -179,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn one_list_keeps_its_order_and_ties_that_of_the_lists() {
+    fn one_list_keeps_its_order_and_ties_keep_that_of_the_lists() {
         let order = |lists: &[Vec<u32>]| -> Vec<u32> {
             reciprocal_rank_fusion(lists, RRF_K).into_iter().map(|(item, _)| item).collect()
         };
@@ -194,20 +201,20 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_spread_weighted_and_summed() {
+    fn scores_are_normalized_weighted_and_summed() {
         let weights = FusionWeights { text: 0.2, vector: 0.5, rerank: 0.3 };
         let documents =
             [document(10.0, 0.2, -4.0), document(5.0, 0.6, 8.0), document(0.0, 0.4, 2.0)];
         let fused = fuse(&documents, &weights).unwrap();
         let expected = [(1, 0.2 * 0.5 + 0.5 + 0.3), (2, 0.5 * 0.5 + 0.3 * 0.5), (0, 0.2)];
-        for ((place, score), (expected_place, expected)) in fused.into_iter().zip(expected) {
-            assert_eq!(place, expected_place);
+        for ((index, score), (expected_index, expected)) in fused.into_iter().zip(expected) {
+            assert_eq!(index, expected_index);
             assert!((score - expected).abs() < 1e-9, "{score} {expected}");
         }
     }
 
     #[test]
-    fn stages_and_documents_that_are_missing() {
+    fn stages_and_scores_may_be_missing() {
         let weights = FusionWeights::default();
         let only = |text: Option<f64>, rerank| StageScores { text, vector: None, rerank };
         // Without vectors the weights are 0.4 and 0.6.
@@ -215,21 +222,21 @@ mod tests {
         let fused = fuse(&documents, &weights).unwrap();
         assert_eq!(fused.iter().map(|f| f.0).collect::<Vec<_>>(), [1, 2, 0]);
         assert!((fused[0].1 - 0.6).abs() < 1e-9 && (fused[1].1 - 0.4).abs() < 1e-9);
-        // All the same: all have the most, and the order given stays.
+        // Equal scores are all normalized to 1, and the documents keep their order.
         assert_eq!(fuse(&[document(1.0, 1.0, 1.0); 2], &weights).unwrap(), [(0, 1.0), (1, 1.0)]);
         assert_eq!(fuse(&[StageScores::default(); 2], &weights).unwrap(), [(0, 0.0), (1, 0.0)]);
         assert_eq!(fuse(&[], &weights).unwrap(), []);
     }
 
     #[test]
-    fn ties_go_by_the_cross_encoder() {
+    fn ties_are_ordered_by_the_cross_encoder() {
         let weights = FusionWeights { text: 1.0, vector: 0.0, rerank: 0.0 };
         let fused = fuse(&[document(1.0, 0.0, 1.0), document(1.0, 0.0, 2.0)], &weights).unwrap();
         assert_eq!(fused[0].0, 1);
     }
 
     #[test]
-    fn weights_are_read_and_written_and_checked() {
+    fn weights_are_parsed_printed_and_checked() {
         let weights = FusionWeights { text: 1.5, vector: 0.0, rerank: 2.0 };
         assert_eq!("rerank=2, text=1.5".parse::<FusionWeights>().unwrap(), weights);
         assert_eq!(weights.to_string().parse::<FusionWeights>().unwrap(), weights);

@@ -116,6 +116,8 @@ pub mod fusion;
 pub mod gpu;
 #[cfg(all(feature = "hub", not(target_arch = "wasm32")))]
 pub mod hub;
+#[cfg(all(feature = "index", not(target_arch = "wasm32")))]
+pub mod index;
 mod kernels;
 mod model;
 #[cfg(not(target_arch = "wasm32"))]

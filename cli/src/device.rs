@@ -6,7 +6,7 @@ pub mod gpu;
 use clap::{Args, ValueEnum};
 use crossrank::{FailoverReranker, LoadOptions, ModelFiles, Reranker};
 
-use super::CliError;
+use crate::error::CliError;
 
 #[derive(Args)]
 pub struct DeviceArgs {

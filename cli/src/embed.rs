@@ -1,49 +1,53 @@
-//! `crossrank embed`: texts to vectors, a JSON line each.
+//! `crossrank embed`: makes vectors of texts, one JSON line for each.
 
-use std::io::{BufWriter, ErrorKind as IoErrorKind, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 use crossrank::{EmbedOptions, Embedder, EmbedderOptions, TextKind};
 use serde::Serialize;
 
-use super::passages::{self, Passage};
-use super::{CliError, at_least_one, embedding, io, progress_bar};
+use crate::args::at_least_one;
+use crate::embedding;
+use crate::error::CliError;
+use crate::output::{is_read, progress_bar};
+use crate::passages::{self, Passage};
 
-/// Texts whose vectors are in memory at one time.
-const CHUNK: usize = 1024;
+/// The number of texts whose vectors are in memory at the same time.
+const CHUNK_TEXTS: usize = 1024;
 
 #[derive(Args)]
 pub struct EmbedArgs {
-    /// The texts are queries, for which some models have a prefix of their own
+    /// The texts are queries, for which some models have a special prefix
     #[arg(long)]
     query: bool,
-    /// Read JSON lines, and take the text from this field [default for .jsonl files: text]
+    /// Read JSON Lines, and take the text from this field [default for .jsonl files: text]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
     #[command(flatten)]
     model: EmbedderArgs,
-    /// Texts, one a line, or JSON lines; - is standard input
+    /// Texts, one per line, or JSON Lines; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 }
 
 #[derive(Args)]
 pub struct EmbedderArgs {
-    /// Folder of a bi-encoder in the layout of sentence-transformers, or name of one that crossrank
-    /// pull has downloaded [default: the bundled model]
+    /// Folder of a bi-encoder in the layout of sentence-transformers, or name of a model that
+    /// crossrank pull has downloaded [default: the bundled model]
     #[arg(long, value_name = "PATH|NAME")]
     model: Option<PathBuf>,
-    /// Threads that share the texts [default: one a core]
+    /// Threads that share the texts [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<i64>,
-    /// The most tokens in a text; longer ones are cut [default: what the model's files say]
+    /// Maximum number of tokens in a text; longer texts are truncated [default: what the model's
+    /// files say]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_length: Option<i64>,
-    /// What goes before each query [default: what the model's files say]
+    /// Text to put before each query [default: what the model's files say]
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     query_prefix: Option<String>,
-    /// What goes before each other text [default: what the model's files say]
+    /// Text to put before each other text [default: what the model's files say]
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     document_prefix: Option<String>,
 }
@@ -77,7 +81,7 @@ pub fn run(args: &EmbedArgs) -> Result<String, CliError> {
     written.map(|()| String::new())
 }
 
-/// Embeds and writes a chunk at a time, so that few vectors are in memory.
+/// Embeds and writes one chunk of texts after another, so that few vectors are in memory.
 fn write(
     args: &EmbedArgs,
     texts: &[Passage],
@@ -85,26 +89,25 @@ fn write(
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<(), CliError> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for (chunk, first) in texts.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
-        let progress = |done| progress(first + done);
+    for (chunk, start) in texts.chunks(CHUNK_TEXTS).zip((0..).step_by(CHUNK_TEXTS)) {
+        let progress = |done| progress(start + done);
         let mut options = EmbedOptions::default();
         options.kind = if args.query { TextKind::Query } else { TextKind::Document };
         options.progress = Some(&progress);
         let embeddings = embedder.embed_with(chunk, &options)?;
-        let lines = embeddings.iter().zip(first..).map(|(embedding, index)| Line {
+        let lines = embeddings.iter().zip(start..).map(|(embedding, index)| Line {
             index,
             tokens: embedding.tokens,
             truncated: embedding.truncated,
             embedding: &embedding.vector,
         });
         let written = lines.map(|line| {
-            let line = serde_json::to_string(&line).expect("finite numbers");
+            let line = serde_json::to_string(&line).expect("vectors are finite numbers");
             writeln!(out, "{line}")
         });
-        match written.collect::<std::io::Result<()>>().and_then(|()| out.flush()) {
-            // The reader, `head` for one, has seen enough.
-            Err(e) if e.kind() == IoErrorKind::BrokenPipe => return Ok(()),
-            outcome => outcome.map_err(io("cannot write the result"))?,
+        let written = written.collect::<std::io::Result<()>>().and_then(|()| out.flush());
+        if !is_read(written, "the result")? {
+            break;
         }
     }
     Ok(())

@@ -1,13 +1,14 @@
-//! The model that makes vectors of passages and queries.
+//! The model that makes vectors: `--embedding-model`.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 
-use super::{CliError, model};
+use crate::error::CliError;
+use crate::model;
 
-/// Loads the model of a path or a name, or the bundled one.
+/// Loads the model with a path or a name, or the bundled one. Prints its warning, if there is one.
 pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, CliError> {
     let files = match given {
         Some(given) => model::read(given)?,
@@ -22,8 +23,8 @@ pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, 
 
 #[derive(Args)]
 pub struct EmbeddingArgs {
-    /// Folder of the model that makes vectors, in the layout of sentence-transformers, or name of
-    /// one that crossrank pull has downloaded [default: the bundled model]
+    /// Folder of the model that makes vectors, in the layout of sentence-transformers, or name of a
+    /// model that crossrank pull has downloaded [default: the bundled model]
     #[arg(long, value_name = "PATH|NAME")]
     embedding_model: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Reads text and JSON lines, with the file and line in every complaint.
+//! Reads text and JSON Lines. Errors name the file and the line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::CliError;
+use crate::error::CliError;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// A document or query of the BEIR layout.
+/// A document or a query in the BEIR layout.
 #[derive(Deserialize)]
 pub struct Record {
     #[serde(rename = "_id")]
@@ -21,7 +21,7 @@ pub struct Record {
     pub text: String,
 }
 
-/// A file, or standard input for `-`.
+/// Opens a file, or standard input for `-`.
 fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(std::io::stdin()));
@@ -30,17 +30,22 @@ fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
     Ok(Box::new(file))
 }
 
-/// A whole text.
+/// Reads a whole text, without its byte order mark.
 pub fn read_text(path: &Path) -> Result<String, CliError> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes).map_err(|e| unreadable(path, e))?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
-        not_utf8(path, 1 + before.iter().filter(|&&b| b == b'\n').count())
-    })?;
+    let text = utf8(path, bytes)?;
     Ok(match text.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => rest.to_owned(),
         None => text,
+    })
+}
+
+/// The text of a file's bytes.
+pub fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
+    String::from_utf8(bytes).map_err(|e| {
+        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        not_utf8(path, 1 + before.iter().filter(|&&b| b == b'\n').count())
     })
 }
 
@@ -49,9 +54,9 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().map(|(i, line)| (i + 1, line)).filter(|(_, l)| !l.trim().is_empty())
 }
 
-/// A line's complaint.
-pub fn bad_line(path: &Path, line: usize, what: impl std::fmt::Display) -> CliError {
-    CliError::new("invalid-input", format!("{}:{line}: {what}", path.display()))
+/// The error for a bad line of a file.
+pub fn bad_line(path: &Path, line: usize, problem: impl std::fmt::Display) -> CliError {
+    CliError::new("invalid-input", format!("{}:{line}: {problem}", path.display()))
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> CliError {
@@ -60,15 +65,15 @@ fn unreadable(path: &Path, error: std::io::Error) -> CliError {
 
 fn not_utf8(path: &Path, line: usize) -> CliError {
     let message =
-        format!("{}:{line}: not UTF-8; convert the file, with iconv for one", path.display());
+        format!("{}:{line}: not UTF-8; convert the file, for example with iconv", path.display());
     CliError::new("invalid-text", message)
 }
 
-/// The longest line of JSON: one is in memory at a time, whatever comes in.
+/// The bytes from which on a line is refused, which bounds the memory for any input.
 const MAX_LINE_BYTES: u64 = 64 << 20;
 
-/// One value of JSON a line, with the lines' numbers, read as they are asked for. Those after a
-/// bad line can be read; after an `io` failure there is nothing more.
+/// Reads JSON Lines lazily: one value for each line, with the number of the line. The lines after a
+/// bad one can still be read. After an `io` error the iterator ends.
 pub fn jsonl<T: DeserializeOwned>(
     path: &Path,
 ) -> Result<impl Iterator<Item = Result<(usize, T), CliError>>, CliError> {
@@ -95,8 +100,8 @@ impl JsonLines {
             self.line += 1;
             if bytes.len() as u64 == MAX_LINE_BYTES {
                 self.reader.skip_until(b'\n').map_err(|e| unreadable(&self.path, e))?;
-                let what = format_args!("a line of {MAX_LINE_BYTES} bytes or more; split it");
-                return Err(bad_line(&self.path, self.line, what));
+                let problem = format_args!("a line of {MAX_LINE_BYTES} bytes or more; split it");
+                return Err(bad_line(&self.path, self.line, problem));
             }
             let text = std::str::from_utf8(&bytes).map_err(|_| not_utf8(&self.path, self.line))?;
             let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -112,7 +117,7 @@ impl JsonLines {
     }
 }
 
-/// All of [`jsonl`].
+/// Reads all values of [`jsonl`]; the first bad line is an error.
 pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>, CliError> {
     jsonl(path)?.collect()
 }

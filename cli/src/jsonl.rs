@@ -1,12 +1,12 @@
-//! `crossrank rerank --jsonl`: many queries, one a line, each with its own documents.
+//! `crossrank rerank --jsonl`: reranks many queries, one per line, each with its own documents.
 //!
 //! One line is in memory at a time, and each result is written before the next line is read. The
-//! lines that `--output` holds already are the record of what is done, so that a run that was
-//! killed goes on where it ended.
+//! lines of the `--output` file record what is done, so that a run continues where an earlier one was
+//! killed.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{BufRead, BufReader, ErrorKind as IoErrorKind, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
@@ -14,21 +14,24 @@ use clap::Args;
 use crossrank::{Backend, RankedDocument, Ranking};
 use serde::{Deserialize, Serialize};
 
-use super::{CliError, input, io};
+use crate::error::{CliError, io};
+use crate::input;
+use crate::output::is_read;
 
 #[derive(Args)]
 pub struct BulkArgs {
-    /// Read queries with their documents from JSON lines, {id, query, documents: [text or
-    /// {id, text}]}, and print a line for each, {id, results: [{index, id, score, logit,
-    /// truncated, span}], queryTruncated}; the span is there where a document was split, see --json
+    /// Read queries with their documents from JSON Lines, {id, query, documents: [text or
+    /// {id, text}]}, and print a line for each, {id, results: [{index, id, score, logit, truncated,
+    /// span}], queryTruncated}; a result has a span if its document was split, see --json
     #[arg(long, conflicts_with_all = ["query", "text_field", "json"])]
     jsonl: bool,
-    /// Write here; lines that are here already are not computed again, so that they must be of the
+    /// Write to this file; lines that it already holds are not computed again, and must come from the
     /// same input, model and options
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
     output: Option<PathBuf>,
 }
 
+/// A line of the input.
 #[derive(Deserialize)]
 struct Job {
     id: Id,
@@ -89,7 +92,7 @@ struct Item<'a> {
     result: RankedDocument,
 }
 
-/// A line of an earlier run.
+/// A line that an earlier run wrote.
 #[derive(Deserialize)]
 struct DoneLine {
     id: Id,
@@ -102,7 +105,8 @@ struct DoneItem {
 }
 
 impl Job {
-    /// Why a line of an earlier run cannot be this job's.
+    /// Why a line that an earlier run wrote cannot be the result of this job. `line` is the job's
+    /// line of the input.
     fn mismatch(&self, done: &DoneLine, line: usize, top_k: usize) -> Option<String> {
         let (Job { id, documents, .. }, DoneLine { id: held, results }) = (self, done);
         if held != id {
@@ -111,16 +115,16 @@ impl Job {
         if results.len() > top_k {
             return Some(format!("{} results, and --top-k is {top_k}", results.len()));
         }
-        let place = results.iter().map(|result| result.index).find(|&i| i >= documents.len())?;
         let count = documents.len();
-        Some(format!("a result of document {place}, and line {line} of the input has {count}"))
+        let index = results.iter().map(|result| result.index).find(|&index| index >= count)?;
+        Some(format!("a result for document {index}, and line {line} of the input has {count}"))
     }
 
-    /// Whether a line that was torn may be the start of this job's.
-    fn may_begin(&self, torn: &[u8]) -> bool {
+    /// Whether an incomplete line may be the start of this job's result.
+    fn may_begin(&self, incomplete: &[u8]) -> bool {
         let id = serde_json::to_string(&self.id).expect("a string or a number");
         let start = format!("{{\"id\":{id},\"results\":[");
-        start.bytes().zip(torn).all(|(ours, theirs)| ours == *theirs)
+        start.bytes().zip(incomplete).all(|(expected, byte)| expected == *byte)
     }
 }
 
@@ -140,14 +144,11 @@ pub fn run(
         let (line, job) = job?;
         let documents: Vec<&str> = job.documents.iter().map(Candidate::text).collect();
         let ranking = reranker.rerank(&job.query, &documents, top_k).map_err(|e| {
-            let place = format!("{}:{line}: {e}", file.display());
-            CliError::new(e.kind().code(), place)
+            CliError::new(e.kind().code(), format!("{}:{line}: {e}", file.display()))
         })?;
-        match out.write_all(&result(&job, ranking)).and_then(|()| out.flush()) {
-            Ok(()) => {}
-            // The reader, `head` for one, has seen enough.
-            Err(e) if e.kind() == IoErrorKind::BrokenPipe => break,
-            Err(e) => return Err(io(format!("cannot write {name}"))(e)),
+        let written = out.write_all(&result(&job, ranking)).and_then(|()| out.flush());
+        if !is_read(written, &name)? {
+            break;
         }
     }
     Ok(String::new())
@@ -163,8 +164,10 @@ fn result(job: &Job, ranking: Ranking) -> Vec<u8> {
     bytes
 }
 
-/// Opens an output at its end, past as many jobs as it has lines. A last line without its end was
-/// torn when its run was killed, and goes; anything else is somebody's own, and stays.
+/// Opens an output at its end, and skips as many jobs as it has lines.
+///
+/// A last line without a line break is incomplete because its run was killed, and is removed. Any
+/// other line that is not a result of its job is an error, and the file stays as it is.
 fn resume(
     path: &Path,
     jobs: &mut Peekable<impl Iterator<Item = Result<(usize, Job), CliError>>>,
@@ -175,13 +178,13 @@ fn resume(
     let file = options.read(true).write(true).create(true).truncate(false).open(path);
     let file = file.map_err(cannot("open"))?;
     if !file.metadata().map_err(cannot("open"))?.is_file() {
-        let message = "--output must be a file, because it is read when a run goes on; leave it \
-                       out to write to standard output";
+        let message = "--output must be a file, because a run that continues reads it; leave it out \
+                       to write to standard output";
         return Err(CliError::new("invalid-argument", message));
     }
-    // File systems without locks are left to the caller's care.
+    // On a file system without locks, the caller must see to it that only one run writes.
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
-        let message = format!("another run writes {}; wait for its end", path.display());
+        let message = format!("another run writes {}; wait until it ends", path.display());
         return Err(CliError::new("io", message));
     }
     let (mut reader, mut end, mut bytes) = (BufReader::new(file), 0, Vec::new());

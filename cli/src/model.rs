@@ -1,16 +1,83 @@
-//! A model by its path, or by its name.
+//! The model that reranks: `--model` and the options that go with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crossrank::ModelFiles;
+use clap::{Args, ValueEnum};
 use crossrank::hub::{self, HubOptions};
+use crossrank::{FailoverReranker, LoadOptions, LongDocuments, ModelFiles};
 
-use super::CliError;
+use crate::args::at_least_one;
+use crate::device::{DeviceArgs, Voice};
+use crate::error::CliError;
 
-/// Reads a model folder or a prepared model, or else what has this name: `NAME[@REVISION][:GRAPH]`.
+#[derive(Args)]
+pub struct ModelArgs {
+    /// Model folder in the Hugging Face layout, prepared model, or name of a model that crossrank
+    /// pull has downloaded: NAME[@REVISION][:GRAPH] [default: the bundled model]
+    #[arg(long, value_name = "PATH|NAME")]
+    model: Option<PathBuf>,
+    /// Threads that share the documents [default: one per core]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    threads: Option<i64>,
+    /// Maximum number of tokens in a pair; longer documents are truncated [default: the model's
+    /// maximum]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    max_length: Option<i64>,
+    #[command(flatten)]
+    long_documents: LongDocumentsArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+impl ModelArgs {
+    /// The value of `--threads`.
+    pub fn threads(&self) -> Result<Option<usize>, CliError> {
+        self.threads.map(|n| at_least_one("--threads", n)).transpose()
+    }
+
+    /// Loads the model onto the chosen device.
+    pub fn load(&self) -> Result<FailoverReranker, CliError> {
+        let files = match &self.model {
+            Some(given) => read(given)?,
+            None => ModelFiles::bundled_reranker()?,
+        };
+        let mut options = LoadOptions::default();
+        options.threads = self.threads()?;
+        options.max_length =
+            self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
+        options.long_documents = self.long_documents.chosen();
+        self.device.load(&files, options, Voice::STDERR)
+    }
+}
+
+#[derive(Args)]
+pub struct LongDocumentsArgs {
+    /// How to score long documents: truncated, or split into windows of which the best one counts
+    /// [default: truncated if a maximum length is given, else the model decides]
+    #[arg(long, value_name = "HOW")]
+    long_documents: Option<LongDocumentsArg>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LongDocumentsArg {
+    Truncate,
+    Windows,
+}
+
+impl LongDocumentsArgs {
+    pub fn chosen(&self) -> Option<LongDocuments> {
+        self.long_documents.map(|long_documents| match long_documents {
+            LongDocumentsArg::Truncate => LongDocuments::Truncate,
+            LongDocumentsArg::Windows => LongDocuments::Windows,
+        })
+    }
+}
+
+/// Reads a model folder or a prepared model. If there is no such path, reads the downloaded model of
+/// this name: `NAME[@REVISION][:GRAPH]`.
 pub fn read(given: &Path) -> Result<ModelFiles, CliError> {
-    let name = given.to_str().map(Named::of).filter(|named| hub::is_name(named.name));
-    let Some(Named { name, revision, graph }) = name.filter(|_| !given.exists()) else {
+    let name = given.to_str().map(ModelName::parse).filter(|parsed| hub::is_name(parsed.name));
+    let Some(ModelName { name, revision, graph }) = name.filter(|_| !given.exists()) else {
         return Ok(ModelFiles::read(given)?);
     };
     let mut options = HubOptions::from_env();
@@ -19,20 +86,20 @@ pub fn read(given: &Path) -> Result<ModelFiles, CliError> {
     Ok(hub::read(name, &options)?)
 }
 
-struct Named<'a> {
+struct ModelName<'a> {
     name: &'a str,
     revision: Option<&'a str>,
     graph: Option<&'a str>,
 }
 
-impl Named<'_> {
-    fn of(given: &str) -> Named<'_> {
-        let cut = |text, mark| match str::split_once(text, mark) {
+impl ModelName<'_> {
+    fn parse(given: &str) -> ModelName<'_> {
+        let split = |text, separator| match str::split_once(text, separator) {
             Some((before, after)) => (before, Some(after)),
             None => (text, None),
         };
-        let (rest, graph) = cut(given, ':');
-        let (name, revision) = cut(rest, '@');
-        Named { name, revision, graph }
+        let (rest, graph) = split(given, ':');
+        let (name, revision) = split(rest, '@');
+        ModelName { name, revision, graph }
     }
 }

@@ -1,4 +1,4 @@
-//! `crossrank models`: what is known by name.
+//! `crossrank models`: lists the models that are known by name.
 
 use std::fmt::Write;
 
@@ -6,14 +6,15 @@ use clap::Args;
 use crossrank::hub::{self, Engine, HubOptions, Model, Task};
 use serde::Serialize;
 
-use super::CliError;
+use crate::error::CliError;
+use crate::output::json;
 
 #[derive(Args)]
 pub struct ModelsArgs {
-    /// Show all that is known of this model
+    /// Show everything that is known about this model
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Print JSON, with the files in the repository and where the figures were published
+    /// Print JSON, with the files in the repository and the sources of the figures
     #[arg(long)]
     json: bool,
 }
@@ -22,7 +23,7 @@ pub struct ModelsArgs {
 struct Listed {
     #[serde(flatten)]
     model: &'static Model,
-    /// Bundled, or in the cache.
+    /// Whether the model is bundled or in the cache.
     available: bool,
 }
 
@@ -38,17 +39,13 @@ pub fn run(args: &ModelsArgs) -> Result<String, CliError> {
     };
     let model = hub::find(name).ok_or_else(|| {
         let message = format!(
-            "nothing is known of {name}; crossrank models lists what is, and crossrank pull takes \
-             other repositories too"
+            "{name} is not a known model; crossrank models lists the known ones, and crossrank pull \
+             also downloads other repositories"
         );
         CliError::new("invalid-argument", message)
     })?;
     let listed = listed(model)?;
-    Ok(if args.json { json(&listed) } else { sheet(&listed) })
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("strings and numbers") + "\n"
+    Ok(if args.json { json(&listed) } else { details(&listed) })
 }
 
 fn table(all: &[Listed]) -> String {
@@ -71,7 +68,7 @@ fn table(all: &[Listed]) -> String {
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            // Figures stand at the right.
+            // Columns of numbers are aligned to the right.
             if (2..5).contains(&column) {
                 format!("{cell:>width$}")
             } else {
@@ -79,16 +76,16 @@ fn table(all: &[Listed]) -> String {
             }
         });
         let line = cells.collect::<Vec<_>>().join("  ");
-        writeln!(text, "{}", line.trim_end()).expect("writing to a string");
+        writeln!(text, "{}", line.trim_end()).expect("writing to a string succeeds");
     }
-    text + "*: here already. The others come by crossrank pull NAME.\n"
+    text + "*: available. crossrank pull NAME downloads another.\n"
 }
 
-fn sheet(Listed { model, available }: &Listed) -> String {
+fn details(Listed { model, available }: &Listed) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
-            writeln!(text, "{name:<14}{value}").expect("writing to a string");
+            writeln!(text, "{name:<14}{value}").expect("writing to a string succeeds");
         }
     };
     let task = match model.task {

@@ -1,14 +1,17 @@
-//! Files of passages.
+//! Reads files of passages.
 
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::{CliError, input};
+use crate::error::CliError;
+use crate::input;
 
-/// What is read from a line: the text for the model, and the value to give back with it.
+/// The passage of a line.
 pub struct Passage {
+    /// What the model reads.
     pub text: String,
+    /// The whole line, to print with the result.
     pub document: Value,
 }
 
@@ -18,8 +21,8 @@ impl AsRef<str> for Passage {
     }
 }
 
-/// Passages one a line; or JSON lines with the passage in a field, `text` for a .jsonl file where
-/// none is named.
+/// Reads passages, one per line, or JSON Lines with the passage in a field. A .jsonl file has it in
+/// `text`, unless another field is given.
 pub fn read(file: &Path, text_field: Option<&str>) -> Result<Vec<Passage>, CliError> {
     let is_jsonl = |path: &Path| path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
     let field = match text_field {

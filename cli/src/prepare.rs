@@ -1,4 +1,4 @@
-//! `crossrank prepare` and `crossrank quantize`: a model folder as one file.
+//! `crossrank prepare` and `crossrank quantize`: turn a model folder into one file.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -8,9 +8,10 @@ use clap::Args;
 use crossrank::{Bits, Embedder, EmbedderOptions, LoadOptions, ModelFiles, Reranker, SAMPLE};
 use serde::Deserialize;
 
-use super::input::read_jsonl;
-use super::replace::replace;
-use super::{CliError, io, model};
+use crate::error::{CliError, io};
+use crate::input::read_jsonl;
+use crate::model;
+use crate::replace::replace;
 
 #[derive(Args)]
 pub struct PrepareArgs {
@@ -26,11 +27,12 @@ pub struct PrepareArgs {
 pub struct QuantizeArgs {
     #[command(flatten)]
     prepare: PrepareArgs,
-    /// JSON lines with "query" and "document", to see the error on [default: built-in pairs]
+    /// JSON Lines with "query" and "document", to measure the error of quantization on [default:
+    /// built-in pairs]
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
-    /// Bits of the layers' weights, 8 or 7: 7 are further from the floats, and faster on pages and where
-    /// a processor has no VNNI
+    /// Bits of the layers' weights, 8 or 7: 7 bits are less exact, and faster in web pages and on
+    /// processors without VNNI
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(7..=8))]
     bits: u8,
 }
@@ -62,12 +64,12 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
     let files = model::read(model)?;
     let bits = if args.bits == 7 { Bits::Seven } else { Bits::Eight };
     let (bytes, quantized) = write(output, |file| files.quantize_to(bits, &sample, file))?;
-    let what = match files.embedding.is_empty() {
+    let error = match files.embedding.is_empty() {
         true => "|logit - logit of floats|",
         false => "1 - cosine with the vector of floats",
     };
     Ok(format!(
-        "{}: {:.1} MB\n{what} of {} pairs: mean {:.4}, largest {:.4}\n",
+        "{}: {:.1} MB\n{error} of {} pairs: mean {:.4}, largest {:.4}\n",
         output.display(),
         bytes as f64 / 1e6,
         quantized.pairs,
@@ -76,21 +78,23 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
     ))
 }
 
-/// Writes a prepared model and tries it out. A file that is there is replaced whole, or stays.
+/// Writes a prepared model and checks that it loads. Returns its size in bytes. A file that exists
+/// is replaced as a whole, or stays as it is.
 fn write<T>(
     output: &Path,
     write: impl FnOnce(BufWriter<&File>) -> crossrank::Result<T>,
 ) -> Result<(u64, T), CliError> {
     replace(output, |unfinished, file| {
         let written = write(BufWriter::new(file))?;
-        try_out(ModelFiles::read(unfinished)?)?;
-        let size = file.metadata().map_err(io(format!("cannot write {}", output.display())))?;
-        Ok((size.len(), written))
+        check_loads(ModelFiles::read(unfinished)?)?;
+        let metadata = file.metadata();
+        let metadata = metadata.map_err(io(format!("cannot write {}", output.display())))?;
+        Ok((metadata.len(), written))
     })
 }
 
-/// Loads the model, which looks at its tokenizer too and scores a pair or embeds a text.
-fn try_out(files: ModelFiles) -> Result<(), crossrank::Error> {
+/// Loads a model, which also checks its tokenizer, and scores a pair or embeds a text.
+fn check_loads(files: ModelFiles) -> Result<(), crossrank::Error> {
     let is_embedder = !files.embedding.is_empty();
     match Reranker::from_files(&files, LoadOptions::default()) {
         Err(_) if is_embedder => {

@@ -1,19 +1,19 @@
-//! `crossrank pull`: a model from the hub to the cache.
+//! `crossrank pull`: downloads a model from the hub into the cache.
 
 use clap::Args;
 use crossrank::hub::{self, HubOptions, Progress};
 
-use super::{CliError, io};
+use crate::error::{CliError, io};
 
 #[derive(Args)]
 pub struct PullArgs {
-    /// The model's name, such as BAAI/bge-reranker-base; crossrank models lists those that are known
+    /// The model's name, such as BAAI/bge-reranker-base; crossrank models lists the known ones
     #[arg(value_name = "NAME")]
     name: String,
     /// A branch, a tag or a commit
     #[arg(long, value_name = "REVISION", default_value = "main")]
     revision: String,
-    /// The graph's path in the repository [default: the first of the usual ones, 8 bits before
+    /// The graph's path in the repository [default: the first of the usual paths, int8 before
     /// floats]
     #[arg(long, value_name = "PATH")]
     file: Option<String>,
@@ -27,7 +27,7 @@ pub fn run(args: &PullArgs) -> Result<String, CliError> {
         indicatif::ProgressStyle::with_template(
             "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left  {msg}",
         )
-        .expect("the template is ours"),
+        .expect("the template is valid"),
     );
     let progress = |Progress { file, loaded, total, .. }: Progress| {
         bar.set_length(total);
@@ -45,7 +45,8 @@ pub fn run(args: &PullArgs) -> Result<String, CliError> {
     bar.finish_and_clear();
     let snapshot = pulled?;
     let graph = snapshot.folder.join(&snapshot.graph);
-    let size = std::fs::metadata(&graph).map_err(io(format!("{} is gone", graph.display())))?.len();
+    let size =
+        std::fs::metadata(&graph).map_err(io(format!("cannot read {}", graph.display())))?.len();
     Ok(format!(
         "{}: {}, {:.1} MB, in {}\n",
         args.name,

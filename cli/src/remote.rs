@@ -1,9 +1,9 @@
-//! `--remote`: the service that scores in place of a local model.
+//! `--remote`: the service that scores instead of a local model.
 
 use clap::Args;
 use crossrank::{Api, Remote, RemoteOptions};
 
-use super::CliError;
+use crate::error::CliError;
 
 #[derive(Args)]
 pub struct RemoteArgs {
@@ -17,7 +17,7 @@ pub struct RemoteArgs {
     /// The API that the service speaks: cohere, jina, voyage or tei
     #[arg(long, value_name = "NAME", default_value = "cohere", requires = "remote")]
     api: String,
-    /// The service's name for the model; all APIs but tei need it
+    /// The service's name for the model; required by all APIs except tei
     #[arg(long, value_name = "NAME", requires = "remote")]
     remote_model: Option<String>,
     /// The environment variable that holds the service's key

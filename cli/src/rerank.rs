@@ -1,4 +1,4 @@
-//! `crossrank rerank`: a query and passages to a table or JSON.
+//! `crossrank rerank`: ranks passages by how well they answer a query, as a table or JSON.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -9,10 +9,13 @@ use crossrank::{Backend, RankedDocument, Ranking, RerankOptions};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::jsonl::{self, BulkArgs};
-use super::passages::{self, Passage};
-use super::remote::RemoteArgs;
-use super::{CliError, ModelArgs, at_least_one, progress_bar};
+use crate::args::at_least_one;
+use crate::error::CliError;
+use crate::jsonl::{self, BulkArgs};
+use crate::model::ModelArgs;
+use crate::output::{self, excerpt, progress_bar};
+use crate::passages::{self, Passage};
+use crate::remote::RemoteArgs;
 
 #[derive(Args)]
 pub struct RerankArgs {
@@ -24,20 +27,20 @@ pub struct RerankArgs {
         required_unless_present = "jsonl"
     )]
     query: Option<String>,
-    /// Results to print for a query
+    /// Results to print for each query
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     top_k: i64,
     /// Leave out results with a lower score
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true, conflicts_with = "jsonl")]
     min_score: Option<f32>,
-    /// Stop scoring after this time, and print the passages that have no score behind the others
+    /// Stop scoring after this time, and print the passages without a score after the others
     #[arg(long, value_name = "MS", conflicts_with_all = ["jsonl", "remote"])]
     timeout_ms: Option<u64>,
-    /// Read JSON lines, and take the passage from this field [default for .jsonl files: text]
+    /// Read JSON Lines, and take the passage from this field [default for .jsonl files: text]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
-    /// Print a JSON array of {index, score, logit, truncated, span, document}; the span is the part
-    /// of a long document that its score is of
+    /// Print a JSON array of {index, score, logit, truncated, span, document}; the span is the part of
+    /// a long document that gave the score
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -46,7 +49,7 @@ pub struct RerankArgs {
     model: ModelArgs,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// Passages, one a line, or JSON lines; - is standard input
+    /// Passages, one per line, or JSON Lines; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 }
@@ -74,8 +77,8 @@ pub fn run(args: &RerankArgs) -> Result<String, CliError> {
     let (ranking, max_length) = match args.remote.open()? {
         Some(remote) => {
             let mut ranking = remote.rerank(query, &passages, top_k)?;
-            let least = args.min_score.unwrap_or(f32::NEG_INFINITY);
-            ranking.results.retain(|result| result.score >= least);
+            let min_score = args.min_score.unwrap_or(f32::NEG_INFINITY);
+            ranking.results.retain(|result| result.score >= min_score);
             (ranking, None)
         }
         None => {
@@ -87,17 +90,17 @@ pub fn run(args: &RerankArgs) -> Result<String, CliError> {
             options.min_score = args.min_score;
             options.deadline = args.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
             options.progress = Some(&progress);
-            let ranking = reranker.call(|on| on.rerank_with(query, &passages, &options));
+            let ranking = reranker.call(|model| model.rerank_with(query, &passages, &options));
             bar.finish_and_clear();
             (ranking?, Some(reranker.current().max_length()))
         }
     };
 
     if ranking.partial {
-        eprintln!("crossrank: the time was over before all passages were scored");
+        eprintln!("crossrank: the time ran out before all passages were scored");
     }
     if ranking.query_truncated {
-        eprintln!("crossrank: the query was cut to fit the model; shorten it");
+        eprintln!("crossrank: the query was truncated to fit the model; shorten it");
     }
     if args.json {
         Ok(json(&ranking, &passages))
@@ -112,9 +115,7 @@ fn json(ranking: &Ranking, passages: &[Passage]) -> String {
         .iter()
         .map(|&result| JsonResult { result, document: &passages[result.index].document })
         .collect();
-    let mut text = serde_json::to_string_pretty(&results).expect("strings and numbers");
-    text.push('\n');
-    text
+    output::json(&results)
 }
 
 fn table(ranking: &Ranking, passages: &[Passage], max_length: Option<usize>) -> String {
@@ -129,25 +130,16 @@ fn table(ranking: &Ranking, passages: &[Passage], max_length: Option<usize>) -> 
         };
         let mark = if result.truncated { " [cut]" } else { "" };
         writeln!(text, "{:>4}  {score:>6}  {:>5}  {passage}{mark}", rank + 1, result.index)
-            .expect("writing to a string");
+            .expect("writing to a string succeeds");
     }
-    // One query's long documents are all split, or all cut.
-    let cut = ranking.results.iter().find(|result| result.truncated);
-    if let Some((result, tokens)) = cut.zip(max_length) {
-        let by = match result.span {
+    // The long documents of a query are either all split or all truncated.
+    let truncated = ranking.results.iter().find(|result| result.truncated);
+    if let Some((result, tokens)) = truncated.zip(max_length) {
+        let part = match result.span {
             Some(_) => "its first windows".to_owned(),
             None => format!("what fits into {tokens} tokens"),
         };
-        writeln!(text, "[cut]: scored by {by}").expect("writing to a string");
+        writeln!(text, "[cut]: scored by {part}").expect("writing to a string succeeds");
     }
     text
-}
-
-/// The start of a passage, for one line of a terminal.
-pub fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 90;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", text[..end].trim_end()),
-        None => text.to_owned(),
-    }
 }

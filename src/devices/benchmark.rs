@@ -121,8 +121,8 @@ mod tests {
 
     #[test]
     fn javascript_has_the_same_list() {
-        let list = include_str!("../../pkg/src/trial.ts");
-        let device = include_str!("../../pkg/src/device.ts");
+        let list = include_str!("../../pkg/src/load/device-benchmark.ts");
+        let device = include_str!("../../pkg/src/load/device.ts");
         assert!(SENTENCES.iter().chain([&QUERY]).all(|text| list.contains(text)));
         for (name, value) in [("MIN_GAIN", MIN_GAIN), ("RUNS", ROUNDS as f64)] {
             assert!(device.contains(&format!("const {name} = {value};")), "{name}");

@@ -1,99 +1,99 @@
-//! The folder that clients of the hub share: blobs by their hashes, and snapshots of links to them.
+//! The cache that clients of the hub share: blobs by their hashes, and snapshots with links to them.
 
-use std::fs::{self, File as OpenFile};
+use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind as IoErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::client::File;
+use super::client::RemoteFile;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A repository's part of the cache.
-pub(super) struct Store {
+/// The part of the cache for one repository.
+pub(super) struct RepositoryCache {
     folder: PathBuf,
     locks: PathBuf,
 }
 
-impl Store {
-    pub fn new(cache: &Path, repository: &str) -> Store {
+impl RepositoryCache {
+    pub fn new(cache: &Path, repository: &str) -> RepositoryCache {
         let name = format!("models--{}", repository.replace('/', "--"));
-        Store { folder: cache.join(&name), locks: cache.join(".locks").join(name) }
+        RepositoryCache { folder: cache.join(&name), locks: cache.join(".locks").join(name) }
     }
 
-    /// The folder that shows a commit's files under their paths.
+    /// The folder with the files of a commit under their paths.
     pub fn snapshot(&self, commit: &str) -> PathBuf {
         self.folder.join("snapshots").join(commit)
     }
 
-    /// A file by its content.
-    pub fn blob(&self, file: &File) -> PathBuf {
+    /// The place of a file's content.
+    pub fn blob(&self, file: &RemoteFile) -> PathBuf {
         self.folder.join("blobs").join(&file.hash)
     }
 
-    /// Where a file lies until it is whole.
-    pub fn partial(&self, file: &File) -> PathBuf {
+    /// The place of a file's content until it is complete.
+    pub fn partial(&self, file: &RemoteFile) -> PathBuf {
         self.folder.join("blobs").join(format!("{}.incomplete", file.hash))
     }
 
-    /// The commit that a revision was when it was last asked for.
+    /// The commit of a revision when it was last downloaded.
     pub fn commit(&self, revision: &str) -> Option<String> {
         let commit = fs::read_to_string(self.folder.join("refs").join(revision));
         let commit = commit.map_or_else(|_| revision.to_owned(), |text| text.trim().to_owned());
         self.snapshot(&commit).is_dir().then_some(commit)
     }
 
-    /// Whether a file's content is there.
-    pub fn has_blob(&self, file: &File) -> bool {
-        is_whole(&self.blob(file), file)
+    /// Whether the content of a file is complete.
+    pub fn has_blob(&self, file: &RemoteFile) -> bool {
+        is_complete(&self.blob(file), file)
     }
 
-    /// Whether a file is there. Where there are no links, snapshots hold the files themselves.
-    pub fn holds(&self, commit: &str, file: &File) -> bool {
-        let shown = self.snapshot(commit).join(&file.path);
-        is_whole(&shown, file) || self.has_blob(file)
+    /// Whether a file is in the cache. On systems without links, snapshots hold the files themselves.
+    pub fn contains(&self, commit: &str, file: &RemoteFile) -> bool {
+        let in_snapshot = self.snapshot(commit).join(&file.path);
+        is_complete(&in_snapshot, file) || self.has_blob(file)
     }
 
-    /// Waits until nobody else downloads the file, as `huggingface_hub` does. The lock ends with
-    /// the process, or where it is dropped. `None` where the system has no locks there.
-    pub fn lock(&self, file: &File) -> Result<Option<OpenFile>> {
+    /// Waits until no other process downloads the file, with the same lock as `huggingface_hub`. The
+    /// lock ends when it is dropped or the process ends. `None` if the file system has no locks.
+    pub fn lock(&self, file: &RemoteFile) -> Result<Option<File>> {
         let path = self.locks.join(format!("{}.lock", file.hash));
         make_folder(&self.locks)?;
         make_folder(&self.folder.join("blobs"))?;
-        // Windows locks no file that is open for appending alone.
-        let lock = OpenFile::options().create(true).read(true).append(true).open(&path);
-        let lock = lock.map_err(cannot("open", &path))?;
+        // Windows does not lock a file that is open only for appending.
+        let lock = File::options().create(true).read(true).append(true).open(&path);
+        let lock = lock.map_err(io_error("open", &path))?;
         Ok(lock.lock().is_ok().then_some(lock))
     }
 
-    /// Shows a file in a commit's snapshot.
-    pub fn show(&self, commit: &str, file: &File) -> Result<()> {
+    /// Adds a file to the snapshot of a commit.
+    pub fn add_to_snapshot(&self, commit: &str, file: &RemoteFile) -> Result<()> {
         let pointer = self.snapshot(commit).join(&file.path);
-        if is_whole(&pointer, file) {
+        if is_complete(&pointer, file) {
             return Ok(());
         }
-        make_folder(pointer.parent().expect("it is in the snapshot"))?;
-        // A relative link lives on where the cache is moved.
+        make_folder(pointer.parent().expect("the snapshot is its parent"))?;
+        // A relative link stays valid if the cache is moved.
         let up = "../".repeat(file.path.split('/').count() + 1);
         let target = format!("{up}blobs/{}", file.hash);
-        put(&pointer, |new| {
+        write_atomically(&pointer, |new| {
             link(&target, new)
                 .or_else(|_| fs::hard_link(self.blob(file), new))
                 .or_else(|_| fs::copy(self.blob(file), new).map(drop))
         })
     }
 
-    /// Notes which commit a revision is.
-    pub fn refer(&self, revision: &str, commit: &str) -> Result<()> {
+    /// Records the commit of a revision.
+    pub fn set_revision(&self, revision: &str, commit: &str) -> Result<()> {
         if revision == commit {
             return Ok(());
         }
         let path = self.folder.join("refs").join(revision);
-        make_folder(path.parent().expect("it is in the folder refs"))?;
-        put(&path, |new| fs::write(new, commit))
+        make_folder(path.parent().expect("the folder refs is its parent"))?;
+        write_atomically(&path, |new| fs::write(new, commit))
     }
 }
 
-/// The graphs that a folder in the Hugging Face layout holds, by their paths in it.
+/// The paths of the graphs in a folder with the Hugging Face layout.
 pub(super) fn graphs(folder: &Path) -> Vec<String> {
     let mut graphs = Vec::new();
     for prefix in ["onnx/", ""] {
@@ -102,25 +102,25 @@ pub(super) fn graphs(folder: &Path) -> Vec<String> {
         let names = names.filter(|name| name.ends_with(".onnx"));
         graphs.extend(names.map(|name| format!("{prefix}{name}")));
     }
-    // A link may have lost what it leads to.
+    // The target of a link may be gone.
     graphs.retain(|graph| folder.join(graph).is_file());
     graphs
 }
 
-fn is_whole(path: &Path, file: &File) -> bool {
+fn is_complete(path: &Path, file: &RemoteFile) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == file.size)
 }
 
-/// Makes a file beside its place, and moves it there whole.
-fn put(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+/// Writes a temporary file beside `path` with `make`, and renames it to `path`.
+fn write_atomically(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     let name = path.file_name().expect("a file has a name").to_string_lossy();
-    // Of its own, because others may be making the same file.
+    // A random name, because another process may be writing the same file.
     let number = RandomState::new().hash_one(&name);
     let new = path.with_file_name(format!("{name}.{number:016x}.incomplete"));
     make(&new).and_then(|()| fs::rename(&new, path)).map_err(|error| {
-        // What failed is told; a file that stays is no more than that.
+        // The first error is the one to report. A temporary file that stays does no harm.
         drop(fs::remove_file(&new));
-        cannot("write", path)(error)
+        io_error("write", path)(error)
     })
 }
 
@@ -131,7 +131,7 @@ fn link(target: &str, new: &Path) -> io::Result<()> {
 
 #[cfg(windows)]
 fn link(target: &str, new: &Path) -> io::Result<()> {
-    // A link is not followed through the other kind of separator.
+    // Windows does not follow a link whose target has the other separator.
     std::os::windows::fs::symlink_file(target.replace('/', "\\"), new)
 }
 
@@ -141,16 +141,16 @@ fn link(_: &str, _: &Path) -> io::Result<()> {
 }
 
 fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(cannot("make the folder", path))
+    fs::create_dir_all(path).map_err(io_error("create the folder", path))
 }
 
-/// An error of the system, and what it kept from being done.
-pub(super) fn cannot(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+/// Turns an error of the system into an error of the crate. `what` is the verb of what failed.
+pub(super) fn io_error(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let what = format!("cannot {what} {}", path.display());
     move |error| {
         let advice = match error.kind() {
             IoErrorKind::PermissionDenied | IoErrorKind::ReadOnlyFilesystem => {
-                "; name a folder that can be written with HF_HUB_CACHE"
+                "; set HF_HUB_CACHE to a folder that can be written"
             }
             _ => "",
         };

@@ -1,27 +1,28 @@
-//! Which of a repository's files make a model.
+//! Chooses the files of a repository that make a model.
 
-use super::client::File;
-use super::{Model, Source, find};
+use super::client::RemoteFile;
+use super::registry::{Model, find};
+use super::source::Source;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelFiles;
 use crate::model_dir::GRAPHS;
 
-/// What every model needs beside its graph.
+/// The files that every model needs besides its graph.
 pub(super) const REQUIRED: [&str; 2] = ["tokenizer.json", "config.json"];
 
-/// The first of the usual graphs that there is, of which a known model's own come first.
+/// The preferred graph among `paths`: first the graphs of a known model, then the usual paths.
 pub(super) fn graph(paths: &[String], model: Option<&Model>) -> Option<String> {
-    let own = model.into_iter().flat_map(|model| &model.graphs).map(|graph| graph.path.as_str());
-    let wanted = own.chain(GRAPHS).find(|wanted| paths.iter().any(|path| path == wanted));
+    let known = model.into_iter().flat_map(|model| &model.graphs).map(|graph| graph.path.as_str());
+    let wanted = known.chain(GRAPHS).find(|wanted| paths.iter().any(|path| path == wanted));
     wanted.map(str::to_owned)
 }
 
-/// The files to download, the graph first.
+/// The files to download, the graph first. `wanted` is the path of a graph.
 pub(super) fn files<'a>(
-    listed: &'a [File],
+    listed: &'a [RemoteFile],
     source: &Source,
     wanted: Option<&str>,
-) -> Result<Vec<&'a File>> {
+) -> Result<Vec<&'a RemoteFile>> {
     let find = |path: &str| listed.iter().find(|file| file.path == path);
     let paths: Vec<String> = listed.iter().map(|file| file.path.clone()).collect();
     let graph = match wanted {
@@ -35,7 +36,7 @@ pub(super) fn files<'a>(
     for name in REQUIRED {
         chosen.push(find(name).ok_or_else(|| {
             unsupported(format!(
-                "{} holds no {name}; save the model with its fast tokenizer, by \
+                "{} has no {name}; save the model with its fast tokenizer, for example with \
                  `optimum-cli export onnx`, and name that folder",
                 source.repository
             ))
@@ -46,7 +47,7 @@ pub(super) fn files<'a>(
     Ok(chosen)
 }
 
-/// Whether a file holds weights of a graph: `model.onnx_data`, `model.onnx_data_1`,
+/// Whether a file holds weights of a graph, such as `model.onnx_data`, `model.onnx_data_1` or
 /// `model.onnx.data`.
 fn is_data_of(graph: &str, path: &str) -> bool {
     let rest = path.strip_prefix(graph);
@@ -56,25 +57,25 @@ fn is_data_of(graph: &str, path: &str) -> bool {
 fn no_file(paths: &[String], source: &Source, wanted: &str) -> Error {
     let graphs: Vec<&str> =
         paths.iter().map(String::as_str).filter(|path| path.ends_with(".onnx")).collect();
-    let there = match &graphs[..] {
+    let found = match &graphs[..] {
         [] => "no graph at all".to_owned(),
         graphs => graphs.join(", "),
     };
-    unsupported(format!("{} holds no {wanted}; it holds {there}", source.repository))
+    unsupported(format!("{} has no {wanted}; it holds {found}", source.repository))
 }
 
 fn no_graph(paths: &[String], source: &Source) -> Error {
     let repository = &source.repository;
     if paths.iter().any(|path| path.ends_with(".onnx")) {
-        return no_file(paths, source, "graph in a usual place, and --file names another");
+        return no_file(paths, source, "graph with a usual path, and --file names another");
     }
     let namesake = repository.rsplit('/').next().and_then(find);
     let conversion = namesake
         .filter(|known| known.repository.as_ref().is_some_and(|known| known != repository))
-        .map(|known| format!(", or take {}, which is known as ONNX", known.name))
+        .map(|known| format!(", or use {}, which has one", known.name))
         .unwrap_or_default();
     unsupported(format!(
-        "{repository} holds no ONNX graph; export it by `optimum-cli export onnx --model \
+        "{repository} has no ONNX graph; export it with `optimum-cli export onnx --model \
          {repository} FOLDER` and name that folder{conversion}"
     ))
 }
@@ -87,8 +88,8 @@ fn unsupported(message: String) -> Error {
 mod tests {
     use super::*;
 
-    fn listed(paths: &[&str]) -> Vec<File> {
-        let file = |&path: &&str| File { path: path.into(), size: 1, hash: "0".repeat(40) };
+    fn listed(paths: &[&str]) -> Vec<RemoteFile> {
+        let file = |&path: &&str| RemoteFile { path: path.into(), size: 1, hash: "0".repeat(40) };
         paths.iter().map(file).collect()
     }
 
@@ -118,7 +119,7 @@ mod tests {
         assert_eq!(files, [&["onnx/model_qint8_avx512.onnx"], &others[..]].concat());
         let files = chosen(&paths, "owner/model", Some("onnx/model.onnx")).unwrap();
         assert_eq!(files, [&paths[1..5], &others[..]].concat());
-        // What is known of a model goes before the usual order.
+        // The graphs of a known model come before the usual order.
         let both = ["onnx/model_quantized.onnx", "onnx/model_qint8_arm64.onnx"];
         let both = [&both[..], &["config.json", "tokenizer.json"]].concat();
         assert_eq!(chosen(&both, "owner/model", None).unwrap()[0], both[0]);

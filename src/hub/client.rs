@@ -1,4 +1,4 @@
-//! The hub's HTTP paths: what a repository holds, and its files.
+//! Requests to the hub: the list of a repository's files, and the files.
 
 use std::thread;
 use std::time::Duration;
@@ -7,56 +7,53 @@ use serde::Deserialize;
 use ureq::http::{Response, Uri};
 use ureq::{Agent, Body};
 
-use super::HubOptions;
-use super::options::is_inside;
+use super::options::{HubOptions, is_inside};
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::{MAX_RETRY_AFTER, backoff, retry_after};
 
-/// A file goes from the hub to its store by way of one or two others.
+/// The hub redirects to its file storage in one to three steps.
 const MAX_REDIRECTS: usize = 10;
-/// A listing has some 200 bytes a file.
-const LARGEST_LISTING: u64 = 64 << 20;
+/// A listing has about 200 bytes for each file.
+const MAX_LISTING_BYTES: u64 = 64 << 20;
 
-/// What a repository holds at a commit.
+/// The files of a repository at a commit.
 pub(super) struct Listing {
     pub commit: String,
-    pub files: Vec<File>,
+    pub files: Vec<RemoteFile>,
 }
 
 /// A file of a repository.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct RemoteFile {
     pub path: String,
     pub size: u64,
-    /// In hexadecimal: of a large file the SHA-256, of another the SHA-1 that git gives it.
+    /// The hash in hexadecimal: the SHA-256 of a large file, or git's SHA-1 of another one.
     pub hash: String,
 }
 
-/// Why a request brought nothing, or not all.
-pub(super) enum HubError {
-    Final(Error),
-    /// It may be over by the next request.
-    Passing {
-        message: String,
-        retry_after: Option<Duration>,
-    },
+/// Why a request failed, or ended early.
+pub(super) enum RequestError {
+    /// The same request would fail again.
+    Permanent(Error),
+    /// A later request may succeed.
+    Transient { message: String, retry_after: Option<Duration> },
 }
 
-impl HubError {
-    pub fn passing(message: impl Into<String>) -> HubError {
-        HubError::Passing { message: message.into(), retry_after: None }
+impl RequestError {
+    pub fn transient(message: impl Into<String>) -> RequestError {
+        RequestError::Transient { message: message.into(), retry_after: None }
     }
 }
 
-impl From<Error> for HubError {
-    fn from(error: Error) -> HubError {
-        HubError::Final(error)
+impl From<Error> for RequestError {
+    fn from(error: Error) -> RequestError {
+        RequestError::Permanent(error)
     }
 }
 
 pub(super) struct Client {
     agent: Agent,
-    /// Without a slash at its end.
+    /// The address of the hub, without a slash at its end.
     endpoint: String,
     token: Option<String>,
     retries: u32,
@@ -64,8 +61,9 @@ pub(super) struct Client {
     timeout: Duration,
 }
 
+/// A listing as the hub sends it.
 #[derive(Deserialize)]
-struct ListingForm {
+struct ListingBody {
     sha: String,
     siblings: Vec<Sibling>,
 }
@@ -96,12 +94,12 @@ impl Client {
         let token = options.token.clone();
         if token.as_ref().is_some_and(|t| t.is_empty() || !t.bytes().all(|b| b.is_ascii_graphic()))
         {
-            return invalid("the token is no text of visible ASCII characters; correct HF_TOKEN");
+            return invalid("the token must consist of visible ASCII characters; correct HF_TOKEN");
         }
         let agent = Agent::config_builder()
             .user_agent(concat!("crossrank/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
-            // They are followed here, where it is seen to that the token stays with the hub.
+            // `get` follows redirects, so that the token is sent only to the hub.
             .max_redirects(0)
             .timeout_resolve(Some(options.timeout))
             .timeout_connect(Some(options.timeout))
@@ -119,66 +117,66 @@ impl Client {
         })
     }
 
-    /// Where a file is.
-    pub fn address(&self, repository: &str, commit: &str, path: &str) -> String {
+    /// The address of a file.
+    pub fn url(&self, repository: &str, commit: &str, path: &str) -> String {
         format!("{}/{repository}/resolve/{commit}/{path}", self.endpoint)
     }
 
-    /// What a repository holds.
+    /// Lists the files of a repository.
     pub fn list(&self, repository: &str, revision: &str) -> Result<Listing> {
         let revision = revision.replace('/', "%2F");
         let url =
             format!("{}/api/models/{repository}/revision/{revision}?blobs=true", self.endpoint);
-        let text = self.persist(|| {
+        let text = self.retry(|| {
             let mut response = self.get(&url, 0)?;
-            let body = response.body_mut().with_config().limit(LARGEST_LISTING);
+            let body = response.body_mut().with_config().limit(MAX_LISTING_BYTES);
             body.read_to_string().map_err(|error| self.broken(&error))
         })?;
-        let wrong = |what: &str| {
+        let invalid = |what: &str| {
             let message = format!(
-                "{} answers no listing of {repository}'s files ({what}); check that it is a hub's \
-                 address",
+                "{} does not list the files of {repository} ({what}); check that it is the address \
+                 of a hub",
                 self.endpoint
             );
             Error::new(ErrorKind::RemoteInvalidAnswer, message)
         };
-        let form: ListingForm =
-            serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
-        if !is_hash(&form.sha, 40) {
-            return Err(wrong("its commit is no hash"));
+        let body: ListingBody =
+            serde_json::from_str(&text).map_err(|error| invalid(&error.to_string()))?;
+        if !is_hash(&body.sha, 40) {
+            return Err(invalid("its commit is not a hash"));
         }
-        let files = form.siblings.into_iter().filter_map(|sibling| {
+        let files = body.siblings.into_iter().filter_map(|sibling| {
             let Sibling { rfilename: path, size, blob_id, lfs } = sibling;
             let hash = lfs.map(|lfs| lfs.sha256).filter(|hash| is_hash(hash, 64));
             let hash = hash.or_else(|| blob_id.filter(|hash| is_hash(hash, 40)))?;
-            // It becomes a path of the cache.
-            is_inside(&path).then_some(File { path, size: size?, hash })
+            // The path becomes a path in the cache.
+            is_inside(&path).then_some(RemoteFile { path, size: size?, hash })
         });
-        let files: Vec<File> = files.collect();
+        let files: Vec<RemoteFile> = files.collect();
         if files.is_empty() {
-            return Err(wrong("it has no files with hashes"));
+            return Err(invalid("it has no files with hashes"));
         }
-        Ok(Listing { commit: form.sha, files })
+        Ok(Listing { commit: body.sha, files })
     }
 
-    /// Calls until it succeeds or fails for good.
-    fn persist<T>(&self, call: impl Fn() -> Result<T, HubError>) -> Result<T> {
+    /// Repeats a call until it succeeds, or fails permanently.
+    fn retry<T>(&self, call: impl Fn() -> Result<T, RequestError>) -> Result<T> {
         let mut retry = 0;
         loop {
-            let failure = match call() {
+            match call() {
                 Ok(value) => return Ok(value),
-                Err(failure) => failure,
-            };
-            self.wait(failure, retry)?;
+                Err(error) => self.wait(error, retry)?,
+            }
             retry += 1;
         }
     }
 
-    /// Waits before a retry, counted from 0; an error where there is to be none.
-    pub fn wait(&self, failure: HubError, retry: u32) -> Result<()> {
-        let (message, retry_after) = match failure {
-            HubError::Final(error) => return Err(error),
-            HubError::Passing { message, retry_after } => (message, retry_after),
+    /// Waits before retry number `retry`, counted from 0. Returns the error if there is to be no
+    /// further retry.
+    pub fn wait(&self, error: RequestError, retry: u32) -> Result<()> {
+        let (message, retry_after) = match error {
+            RequestError::Permanent(error) => return Err(error),
+            RequestError::Transient { message, retry_after } => (message, retry_after),
         };
         let wait = retry_after.unwrap_or_else(|| backoff(self.retry_delay, retry));
         if retry >= self.retries || wait > MAX_RETRY_AFTER {
@@ -191,17 +189,17 @@ impl Client {
         Ok(())
     }
 
-    /// Asks for what is at an address, from a byte on. Redirects are followed; the token goes to
-    /// the hub alone.
-    pub fn get(&self, url: &str, start: u64) -> Result<Response<Body>, HubError> {
+    /// Requests an address, from byte `start` on. Follows redirects; the token is sent only to the
+    /// hub.
+    pub fn get(&self, url: &str, start: u64) -> Result<Response<Body>, RequestError> {
         let mut url = url.to_owned();
-        let home = origin(&self.endpoint);
+        let hub = origin(&self.endpoint);
         for _ in 0..=MAX_REDIRECTS {
             let mut request = self.agent.get(&url).header("accept-encoding", "identity");
             if start > 0 {
                 request = request.header("range", format!("bytes={start}-"));
             }
-            if let Some(token) = self.token.as_ref().filter(|_| origin(&url) == home) {
+            if let Some(token) = self.token.as_ref().filter(|_| origin(&url) == hub) {
                 request = request.header("authorization", format!("Bearer {token}"));
             }
             let response = request.call().map_err(|error| self.unreachable(&url, error))?;
@@ -209,38 +207,39 @@ impl Client {
                 return self.accept(&url, response);
             }
             let location = header(&response, "location");
-            url = location.and_then(|to| joined(&url, to)).ok_or_else(|| {
-                let message = format!("{} redirects to nowhere it may", place(&url));
-                HubError::Final(Error::new(ErrorKind::RemoteInvalidAnswer, message))
+            url = location.and_then(|to| resolve_redirect(&url, to)).ok_or_else(|| {
+                let message =
+                    format!("{} redirects to an address that is not allowed", without_query(&url));
+                RequestError::Permanent(Error::new(ErrorKind::RemoteInvalidAnswer, message))
             })?;
         }
-        let message = format!("{} redirects in circles", self.endpoint);
-        Err(HubError::Final(Error::new(ErrorKind::RemoteInvalidAnswer, message)))
+        let message = format!("{} redirects too often", self.endpoint);
+        Err(RequestError::Permanent(Error::new(ErrorKind::RemoteInvalidAnswer, message)))
     }
 
-    /// A response that brings something, or what its status means.
-    fn accept(&self, url: &str, response: Response<Body>) -> Result<Response<Body>, HubError> {
+    /// Accepts a response, or turns its status into an error.
+    fn accept(&self, url: &str, response: Response<Body>) -> Result<Response<Body>, RequestError> {
         let status = response.status();
-        // 416: there is nothing from that byte on.
+        // 416: the file has no bytes from `start` on.
         if status.is_success() || status.as_u16() == 416 {
             return Ok(response);
         }
-        let message = format!("{} answers {}", place(url), status.as_u16());
+        let message = format!("{} answers {}", without_query(url), status.as_u16());
         if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
             let retry_after = header(&response, "retry-after").and_then(retry_after);
-            return Err(HubError::Passing { message, retry_after });
+            return Err(RequestError::Transient { message, retry_after });
         }
-        let known = self.token.is_some();
+        let has_token = self.token.is_some();
         let advice = match (header(&response, "x-error-code"), status.as_u16()) {
             (Some("GatedRepo"), _) => {
-                "its owner asks for consent: give it on the model's page, and set HF_TOKEN to a \
-                 token of that account"
+                "its owner requires your consent: give it on the model's page, and set HF_TOKEN to \
+                 a token of that account"
             }
             (Some("RevisionNotFound"), _) => "there is no such revision; check its name",
-            (Some("RepoNotFound"), _) | (None, 404) if known => {
+            (Some("RepoNotFound"), _) | (None, 404) if has_token => {
                 "there is no such model, or the token does not open it; check the name"
             }
-            (Some("RepoNotFound"), _) | (None, 401 | 404) if !known => {
+            (Some("RepoNotFound"), _) | (None, 401 | 404) if !has_token => {
                 "there is no such model, or it is private; check the name, or set HF_TOKEN"
             }
             (_, 401) => "the token is not valid; check HF_TOKEN",
@@ -250,18 +249,18 @@ impl Client {
         Err(Error::new(ErrorKind::RemoteRefused, format!("{message}: {advice}")).into())
     }
 
-    fn unreachable(&self, url: &str, error: ureq::Error) -> HubError {
-        let place = place(url);
+    fn unreachable(&self, url: &str, error: ureq::Error) -> RequestError {
+        let place = without_query(url);
         if let ureq::Error::BadUri(_) | ureq::Error::InvalidProxyUrl | ureq::Error::Rustls(_) =
             error
         {
             let message = format!(
-                "{place} cannot be asked ({error}); check HF_ENDPOINT, and the proxies and \
+                "cannot connect to {place} ({error}); check HF_ENDPOINT, and the proxies and \
                  certificates of this machine"
             );
             return Error::new(ErrorKind::RemoteUnavailable, message).into();
         }
-        HubError::passing(match error {
+        RequestError::transient(match error {
             ureq::Error::Timeout(_) => {
                 format!("{place} does not answer within {} ms", self.timeout.as_millis())
             }
@@ -269,9 +268,9 @@ impl Client {
         })
     }
 
-    /// A response that ends before its time.
-    pub fn broken(&self, error: &dyn std::error::Error) -> HubError {
-        HubError::passing(format!("{} hangs up on the way ({error})", self.endpoint))
+    /// The error for a response that ends early.
+    pub fn broken(&self, error: &dyn std::error::Error) -> RequestError {
+        RequestError::transient(format!("{} closed the connection early ({error})", self.endpoint))
     }
 }
 
@@ -283,27 +282,27 @@ fn is_hash(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// An address without its query, where stores have their signatures.
-fn place(url: &str) -> &str {
+/// An address without its query, which holds signatures in addresses of file storage.
+fn without_query(url: &str) -> &str {
     url.split('?').next().unwrap_or_default()
 }
 
-/// Scheme, host and port.
+/// The scheme, the host and the port of an address that a request may go to.
 fn origin(url: &str) -> Option<(String, String, u16)> {
     let uri: Uri = url.parse().ok()?;
     let scheme = uri.scheme_str()?;
-    let usual = match scheme {
+    let default_port = match scheme {
         "https" => 443,
         "http" => 80,
         _ => return None,
     };
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
     let host = authority.host().to_lowercase();
-    Some((scheme.to_owned(), host, authority.port_u16().unwrap_or(usual)))
+    Some((scheme.to_owned(), host, authority.port_u16().unwrap_or(default_port)))
 }
 
-/// Where a redirect leads. From https: it may not lead to http:.
-fn joined(from: &str, to: &str) -> Option<String> {
+/// The address that a redirect leads to. From https: it must not lead to http:.
+fn resolve_redirect(from: &str, to: &str) -> Option<String> {
     let uri: Uri = from.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
     let url = if to.starts_with("//") {
@@ -324,13 +323,13 @@ mod tests {
     #[test]
     fn redirects_lead_to_the_web_and_stay_encrypted() {
         let from = "https://hub.example/a/b?c";
-        let joined = |to| joined(from, to);
-        assert_eq!(joined("/x?y").as_deref(), Some("https://hub.example/x?y"));
-        assert_eq!(joined("//cdn.example/x").as_deref(), Some("https://cdn.example/x"));
-        assert_eq!(joined("https://cdn.example/x").as_deref(), Some("https://cdn.example/x"));
-        assert_eq!(joined("http://hub.example/x"), None);
-        assert_eq!(joined("file:///etc/passwd"), None);
-        assert_eq!(super::joined("http://a/", "http://b/").as_deref(), Some("http://b/"));
+        let resolve = |to| resolve_redirect(from, to);
+        assert_eq!(resolve("/x?y").as_deref(), Some("https://hub.example/x?y"));
+        assert_eq!(resolve("//cdn.example/x").as_deref(), Some("https://cdn.example/x"));
+        assert_eq!(resolve("https://cdn.example/x").as_deref(), Some("https://cdn.example/x"));
+        assert_eq!(resolve("http://hub.example/x"), None);
+        assert_eq!(resolve("file:///etc/passwd"), None);
+        assert_eq!(resolve_redirect("http://a/", "http://b/").as_deref(), Some("http://b/"));
     }
 
     #[test]

@@ -1,8 +1,7 @@
-//! Models by their names: downloads from the Hugging Face Hub, and the cache that all its clients
-//! share.
+//! Models by name: downloads from the Hugging Face Hub, and the cache that all its clients share.
 //!
-//! [`pull`] asks the hub, and is all that connects; [`read`] and [`cached`] look at what is there.
-//! The cache is laid out as <https://huggingface.co/docs/hub/local-cache> says, so that Python's
+//! Only [`pull`] connects to the hub. [`read`] and [`cached`] use the files in the cache. The cache
+//! has the layout of <https://huggingface.co/docs/hub/local-cache>, so that Python's
 //! `huggingface_hub` and this library find each other's files.
 //!
 //! ```no_run
@@ -21,30 +20,33 @@ mod client;
 mod download;
 mod options;
 mod registry;
+mod source;
 
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelFiles;
 
-use cache::Store;
+use cache::RepositoryCache;
 use client::Client;
 use download::Download;
+use source::Source;
 
 pub use options::{HubOptions, Progress};
 pub use registry::{Engine, Graph, Model, Quality, Task, find, models};
+pub use source::is_name;
 
 /// A model in the cache.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The repository that it is of.
+    /// The name of the repository.
     pub repository: String,
-    /// The repository's commit.
+    /// The commit of the repository.
     pub commit: String,
-    /// The folder that holds its files.
+    /// The folder with the files.
     pub folder: PathBuf,
-    /// Where the graph lies in the folder.
+    /// The path of the graph in the folder.
     pub graph: String,
 }
 
@@ -58,34 +60,35 @@ impl Snapshot {
     }
 }
 
-/// Downloads what a model needs, but for what the cache has already.
+/// Downloads the files of a model that are not in the cache yet.
 ///
-/// `name` is a model's of [`models`], or a repository's. Of each graph in ONNX that the repository
-/// holds, one is taken: [`HubOptions::file`], or the first of those that [`Model::graphs`] names, or
-/// the first in the order of [`ModelFiles::read`]; with it come its external data, the tokenizer
-/// and the configuration. Every file is checked against the hash that the hub lists. What a
-/// broken or killed download has left is gone on with by the next one.
+/// `name` is the name of a model in [`models`], or of a repository. One ONNX graph of the repository
+/// is downloaded: [`HubOptions::file`], or else the first one of [`Model::graphs`], or else the first
+/// one in the order of [`ModelFiles::read`]. With it come its external data, the tokenizer and the
+/// configuration. Each file is checked against the hash that the hub lists. A download that broke or
+/// was killed is resumed by the next call.
 ///
 /// # Errors
-/// [`ErrorKind::RemoteUnavailable`] where the hub cannot be reached or stays busy, and a later call
-/// goes on; [`ErrorKind::RemoteRefused`] where there is no such model, or it needs a token;
-/// [`ErrorKind::RemoteInvalidAnswer`] where a file is not the one that the hub lists;
-/// [`ErrorKind::UnsupportedModel`] where the repository holds no graph that can run;
-/// [`ErrorKind::Io`] where the cache cannot be written; [`ErrorKind::InvalidArgument`] for a name
-/// that is none or of a bundled model; [`ErrorKind::ModelNotInstalled`] where
-/// [`HubOptions::offline`] keeps it from asking.
+/// - [`ErrorKind::RemoteUnavailable`] if the hub cannot be reached or stays busy. A later call
+///   resumes the download.
+/// - [`ErrorKind::RemoteRefused`] if there is no such model, or if it needs a token.
+/// - [`ErrorKind::RemoteInvalidAnswer`] if a file is not the one that the hub lists.
+/// - [`ErrorKind::UnsupportedModel`] if the repository has no graph that can run.
+/// - [`ErrorKind::Io`] if the cache cannot be written.
+/// - [`ErrorKind::InvalidArgument`] for an invalid name, and for the name of a bundled model.
+/// - [`ErrorKind::ModelNotInstalled`] if [`HubOptions::offline`] forbids the download.
 pub fn pull(name: &str, options: &HubOptions) -> Result<Snapshot> {
     let source = Source::of(name)?;
     if source.model.is_some_and(|model| model.bundled) {
-        let message = format!("{name} is a part of this library; there is nothing to download");
+        let message = format!("{name} is part of this library; there is nothing to download");
         return Err(Error::new(ErrorKind::InvalidArgument, message));
     }
     options.check()?;
     if options.offline {
         return cached(name, options)?.ok_or_else(|| {
             let message = format!(
-                "{name} is not in the cache ({}), and HF_HUB_OFFLINE keeps it from being \
-                 downloaded; unset that variable",
+                "{name} is not in the cache ({}), and HF_HUB_OFFLINE forbids a download; unset that \
+                 variable",
                 options.cache.display()
             );
             Error::new(ErrorKind::ModelNotInstalled, message)
@@ -94,13 +97,13 @@ pub fn pull(name: &str, options: &HubOptions) -> Result<Snapshot> {
     let client = Client::new(options)?;
     let listing = client.list(&source.repository, &options.revision)?;
     let chosen = choice::files(&listing.files, &source, options.file.as_deref())?;
-    let store = Store::new(&options.cache, &source.repository);
+    let cache = RepositoryCache::new(&options.cache, &source.repository);
     let missing: Vec<_> =
-        chosen.iter().filter(|file| !store.holds(&listing.commit, file)).copied().collect();
+        chosen.iter().filter(|file| !cache.contains(&listing.commit, file)).copied().collect();
     let total = missing.iter().fold(0, |total: u64, file| total.saturating_add(file.size));
     let mut before = 0u64;
     for file in missing {
-        let url = client.address(&source.repository, &listing.commit, &file.path);
+        let url = client.url(&source.repository, &listing.commit, &file.path);
         let report = |loaded: u64| {
             if let Some(progress) = options.progress {
                 progress(Progress {
@@ -110,41 +113,42 @@ pub fn pull(name: &str, options: &HubOptions) -> Result<Snapshot> {
                 });
             }
         };
-        Download { client: &client, store: &store, file, url: &url, report: &report }.run()?;
+        Download { client: &client, cache: &cache, file, url: &url, report: &report }.run()?;
         before = before.saturating_add(file.size);
     }
-    // The graph is the last of them: where it is in the snapshot, so are the others.
+    // The graph comes last, so that a snapshot with a graph is complete.
     for file in chosen.iter().rev() {
-        store.show(&listing.commit, file)?;
+        cache.add_to_snapshot(&listing.commit, file)?;
     }
-    store.refer(&options.revision, &listing.commit)?;
+    cache.set_revision(&options.revision, &listing.commit)?;
     Ok(Snapshot {
-        folder: store.snapshot(&listing.commit),
+        folder: cache.snapshot(&listing.commit),
         repository: source.repository,
         commit: listing.commit,
         graph: chosen[0].path.clone(),
     })
 }
 
-/// Finds a model in the cache, where it was put by [`pull`] or by another client of the hub.
+/// Finds a model in the cache that [`pull`] or another client of the hub has downloaded. Does not
+/// connect to the hub.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`] for a name that is none.
+/// [`ErrorKind::InvalidArgument`] for an invalid name.
 pub fn cached(name: &str, options: &HubOptions) -> Result<Option<Snapshot>> {
     let source = Source::of(name)?;
     options.check()?;
-    let store = Store::new(&options.cache, &source.repository);
-    let Some(commit) = store.commit(&options.revision) else { return Ok(None) };
-    let folder = store.snapshot(&commit);
+    let cache = RepositoryCache::new(&options.cache, &source.repository);
+    let Some(commit) = cache.commit(&options.revision) else { return Ok(None) };
+    let folder = cache.snapshot(&commit);
     let graphs = cache::graphs(&folder);
     let found = match &options.file {
         Some(file) => graphs.iter().find(|graph| *graph == file).cloned(),
         None => choice::graph(&graphs, source.model)
-            // Whoever put another one there, and no more, meant it.
+            // A single graph with another name must be the one that was wanted.
             .or_else(|| graphs.first().filter(|_| graphs.len() == 1).cloned()),
     };
-    let complete = |_: &String| choice::REQUIRED.iter().all(|name| folder.join(name).is_file());
-    Ok(found.filter(complete).map(|graph| Snapshot {
+    let is_complete = |_: &String| choice::REQUIRED.iter().all(|name| folder.join(name).is_file());
+    Ok(found.filter(is_complete).map(|graph| Snapshot {
         repository: source.repository,
         commit,
         folder,
@@ -152,15 +156,15 @@ pub fn cached(name: &str, options: &HubOptions) -> Result<Option<Snapshot>> {
     }))
 }
 
-/// Reads a model by its name: a bundled one, or one in the cache. It connects to nothing.
+/// Reads a model by name: a bundled one, or one in the cache. Does not connect to the hub.
 ///
 /// # Errors
-/// [`ErrorKind::ModelNotInstalled`] where the model is not in the cache, and as [`cached`] and
+/// [`ErrorKind::ModelNotInstalled`] if the model is not in the cache, and those of [`cached`] and
 /// [`ModelFiles::read`].
 pub fn read(name: &str, options: &HubOptions) -> Result<ModelFiles> {
     if let Some(model) = find(name).filter(|model| model.bundled) {
         if options.revision != "main" || options.file.is_some() {
-            let message = format!("{name} is a part of this library, without revisions and files");
+            let message = format!("{name} is part of this library; it has no revisions or files");
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         return match model.task {
@@ -175,53 +179,11 @@ pub fn read(name: &str, options: &HubOptions) -> Result<ModelFiles> {
         };
         let file = options.file.as_ref().map(|file| format!(" --file {file}")).unwrap_or_default();
         let message = format!(
-            "{name} is no file or folder, nor in the cache of models ({}); run `crossrank pull \
-             {name}{revision}{file}` to download it",
+            "{name} is not a file or folder, and not in the cache of models ({}); run `crossrank \
+             pull {name}{revision}{file}` to download it",
             options.cache.display()
         );
         return Err(Error::new(ErrorKind::ModelNotInstalled, message));
     };
     snapshot.read()
-}
-
-/// Whether a text can be the name of a model: it is that of a known one, or has the form of a
-/// repository's with an owner.
-pub fn is_name(text: &str) -> bool {
-    find(text).is_some() || (text.contains('/') && is_repository(text))
-}
-
-/// Whether the hub takes a text for a repository: its rules for names, see
-/// `huggingface_hub.utils.validate_repo_id`.
-fn is_repository(text: &str) -> bool {
-    let good = |part: &str| {
-        let inner = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        let end = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-        part.bytes().all(inner) && end(part.bytes().next()) && end(part.bytes().last())
-    };
-    let parts: Vec<&str> = text.split('/').collect();
-    let clean = !text.contains("--") && !text.contains("..");
-    parts.len() <= 2 && clean && text.len() <= 96 && parts.iter().all(|part| good(part))
-}
-
-/// Where a model's files are.
-struct Source {
-    model: Option<&'static Model>,
-    repository: String,
-}
-
-impl Source {
-    fn of(name: &str) -> Result<Source> {
-        let model = find(name);
-        let repository = model.and_then(|model| model.repository.as_deref()).unwrap_or(name);
-        if !is_repository(repository) {
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                format!(
-                    "{name} is no model's name; give one like BAAI/bge-reranker-base, or one that \
-                     `crossrank models` lists"
-                ),
-            ));
-        }
-        Ok(Source { model, repository: repository.to_owned() })
-    }
 }

@@ -1,4 +1,4 @@
-//! Models that are known by name, and what was published of them.
+//! The models that are known by name, with published facts about them.
 
 use std::sync::OnceLock;
 
@@ -9,40 +9,41 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Model {
-    /// The name under which it was published, such as `BAAI/bge-reranker-v2-m3`. What follows the
-    /// slash means it too.
+    /// The name under which it was published, such as `BAAI/bge-reranker-v2-m3`. The part after the
+    /// slash is a name of it too.
     pub name: String,
-    /// Other names of it.
+    /// Other names.
     #[serde(default)]
     pub aliases: Vec<String>,
     /// What it is for.
     pub task: Task,
-    /// It is part of this library (see [`crate::ModelFiles::bundled_reranker`]) and in no repository.
+    /// Whether it is part of this library, see [`crate::ModelFiles::bundled_reranker`]. It then has
+    /// no repository.
     #[serde(default)]
     pub bundled: bool,
-    /// The repository that holds it as ONNX, which may be another than its name's.
+    /// The repository that holds it as ONNX. It may have another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// Where its graph may lie there, in the order of preference.
+    /// The graphs in the repository, in the order of preference.
     pub graphs: Vec<Graph>,
     /// The architecture, by its name in transformers.
     pub architecture: String,
-    /// What runs it.
+    /// The engine that runs it.
     pub engine: Engine,
-    /// Its languages, by their codes where they are few.
+    /// Its languages, as codes if they are few.
     pub languages: String,
-    /// Its parameters in millions, where they were published.
+    /// Its parameters in millions, if that was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub million_parameters: Option<f64>,
-    /// The most tokens in a pair, or in an embedder's text, where that is known.
+    /// The maximum number of tokens in a pair, or in a text of an embedder, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
-    /// Its licence by its SPDX name in lower case, or `other`, where it is known.
+    /// Its licence as an SPDX identifier in lower case, or `other`, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
     /// Its page, or its folder in this library's source.
     pub source: String,
-    /// What others measured.
+    /// Published figures of its quality.
     pub quality: Vec<Quality>,
 }
 
@@ -57,14 +58,14 @@ pub enum Task {
     Embed,
 }
 
-/// What runs a model.
+/// The engine that runs a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Engine {
-    /// The fused operators.
+    /// The fused engine.
     Fused,
-    /// tract's operators, slower, by the feature `general`.
+    /// The slower general engine, with the feature `general`.
     General,
 }
 
@@ -72,9 +73,9 @@ pub enum Engine {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Graph {
-    /// Its path.
+    /// Its path in the repository.
     pub path: String,
-    /// Its size with its external data, where that is known.
+    /// Its size with its external data, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub megabytes: Option<f64>,
 }
@@ -83,30 +84,29 @@ pub struct Graph {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Quality {
-    /// Such as `nDCG@10`.
+    /// The metric, such as `nDCG@10`.
     pub metric: String,
-    /// What it was measured on.
+    /// The data set.
     pub set: String,
-    /// Times 100, as these figures are published.
+    /// The figure times 100, as it was published.
     pub value: f64,
-    /// Where it was read.
+    /// Where it was published.
     pub source: String,
 }
 
-/// The models that are known, the smaller ones of a family first.
+/// All known models. In each family the smaller ones come first.
 pub fn models() -> &'static [Model] {
     static MODELS: OnceLock<Vec<Model>> = OnceLock::new();
     MODELS.get_or_init(|| {
-        serde_json::from_str(include_str!("registry.json")).expect("the registry is ours")
+        serde_json::from_str(include_str!("registry.json")).expect("the registry is valid")
     })
 }
 
-/// The model with this name or alias, or whose name ends in a slash and this.
+/// Finds a known model by its name or an alias, with or without the part before the slash.
 pub fn find(name: &str) -> Option<&'static Model> {
-    let short = |long: &str| long.rsplit('/').next().expect("there is a last part") == name;
     models().iter().find(|model| {
         let mut names = std::iter::once(&model.name).chain(&model.aliases);
-        names.any(|known| known == name || short(known))
+        names.any(|known| known == name || known.rsplit('/').next() == Some(name))
     })
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::hub::is_repository;
+    use crate::hub::source::is_repository;
 
     #[test]
     fn names_are_unique_and_found() {
@@ -123,7 +123,7 @@ mod tests {
         for model in models() {
             for name in std::iter::once(&model.name).chain(&model.aliases) {
                 let short = name.rsplit('/').next().unwrap();
-                assert!(seen.insert(short), "{short} is there twice");
+                assert!(seen.insert(short), "{short} is listed twice");
                 assert_eq!(find(name).unwrap().name, model.name);
                 assert_eq!(find(short).unwrap().name, model.name);
             }

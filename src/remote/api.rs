@@ -1,8 +1,8 @@
-//! What each API is sent and what it answers, from its documentation:
+//! The requests and the responses of each API, after its documentation:
 //! Cohere <https://docs.cohere.com/reference/rerank>, Jina <https://api.jina.ai/redoc>, Voyage
 //! <https://docs.voyageai.com/reference/reranker-api>, and Hugging Face's
 //! text-embeddings-inference (TEI) <https://huggingface.github.io/text-embeddings-inference>.
-//! `pkg/src/remote-api.ts` is its twin.
+//! `remote-api.ts` of the npm package does the same.
 
 use std::str::FromStr;
 
@@ -27,7 +27,7 @@ pub enum Api {
 impl FromStr for Api {
     type Err = Error;
 
-    /// The API of a name in lower case, as a setting holds it.
+    /// Reads the name of an API: `cohere`, `jina`, `voyage` or `tei`.
     fn from_str(name: &str) -> Result<Api> {
         Ok(match name {
             "cohere" => Api::Cohere,
@@ -36,7 +36,7 @@ impl FromStr for Api {
             "tei" => Api::Tei,
             _ => {
                 let message =
-                    format!("no API is called {name}; give one of cohere, jina, voyage, tei");
+                    format!("{name} is not an API; give one of cohere, jina, voyage, tei");
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             }
         })
@@ -44,7 +44,7 @@ impl FromStr for Api {
 }
 
 impl Api {
-    /// What follows the base address.
+    /// The path after the base address.
     pub(super) fn path(self) -> &'static str {
         match self {
             Api::Cohere => "/v2/rerank",
@@ -53,7 +53,7 @@ impl Api {
         }
     }
 
-    /// The most documents in a request: a limit of the API, or of its default settings.
+    /// The maximum number of documents in a request, by the API or by its default settings.
     pub(super) fn max_documents(self) -> usize {
         match self {
             Api::Cohere | Api::Jina | Api::Voyage => 1000,
@@ -61,11 +61,12 @@ impl Api {
         }
     }
 
-    /// A request names a model; TEI serves a single one.
-    pub(super) fn names_model(self) -> bool {
+    /// Whether a request must name a model. TEI serves a single one.
+    pub(super) fn needs_model(self) -> bool {
         self != Api::Tei
     }
 
+    /// The body of a request.
     pub(super) fn request(self, query: &str, documents: &[&str], model: Option<&str>) -> Value {
         match self {
             Api::Cohere => json!({ "model": model, "query": query, "documents": documents }),
@@ -81,49 +82,49 @@ impl Api {
         }
     }
 
-    /// The documents' values in the order of the request; every document has exactly one.
+    /// Reads the values of the documents from a response, in the order of the request. Each document
+    /// must have exactly one.
     pub(super) fn values(self, answer: &Value, count: usize) -> Result<Vec<f64>> {
         let (results, field) = match self {
             Api::Cohere | Api::Jina => (&answer["results"], "relevance_score"),
             Api::Voyage => (&answer["data"], "relevance_score"),
             Api::Tei => (answer, "score"),
         };
-        let results = results.as_array().ok_or_else(|| bad("holds no list of results"))?;
+        let results = results.as_array().ok_or_else(|| invalid("holds no list of results"))?;
         let mut values = vec![None; count];
         for result in results {
             let (index, value) = (&result["index"], &result[field]);
-            let Some(place) = index.as_u64().and_then(|i| values.get_mut(i as usize)) else {
+            let Some(slot) = index.as_u64().and_then(|i| values.get_mut(i as usize)) else {
                 let index = one_line(&index.to_string());
-                return Err(bad(&format!("names document {index} of {count}")));
+                return Err(invalid(&format!("names document {index} of {count}")));
             };
-            if place.is_some() {
-                return Err(bad(&format!("names document {index} twice")));
+            if slot.is_some() {
+                return Err(invalid(&format!("names document {index} twice")));
             }
-            *place = value.as_f64().filter(|v| (*v as f32).is_finite());
-            if place.is_none() {
+            *slot = value.as_f64().filter(|v| (*v as f32).is_finite());
+            if slot.is_none() {
                 let value = one_line(&value.to_string());
-                return Err(bad(&format!("gives {value} for document {index}")));
+                return Err(invalid(&format!("gives {value} for document {index}")));
             }
         }
-        let few = || bad(&format!("has {} results for {count} documents", results.len()));
-        values.into_iter().collect::<Option<Vec<f64>>>().ok_or_else(few)
+        let too_few = || invalid(&format!("has {} results for {count} documents", results.len()));
+        values.into_iter().collect::<Option<Vec<f64>>>().ok_or_else(too_few)
     }
 }
 
-fn bad(what: &str) -> Error {
-    let message =
-        format!("the answer {what}; check that the service speaks the API that was named");
+fn invalid(what: &str) -> Error {
+    let message = format!("the answer {what}; check that the service speaks the chosen API");
     Error::new(ErrorKind::RemoteInvalidAnswer, message)
 }
 
-/// What an error's body says, in any of the APIs' forms.
-pub(super) fn complaint(text: &str) -> String {
+/// The message in the body of an error response, in the format of any of the APIs.
+pub(super) fn error_message(text: &str) -> String {
     let body: Value = serde_json::from_str(text).unwrap_or_default();
-    let forms = [&body["message"], &body["detail"], &body["error"]["message"], &body["error"]];
-    match forms.into_iter().find(|said| !said.is_null()) {
-        Some(Value::String(said)) => one_line(said),
-        Some(said) => one_line(&said.to_string()),
-        // A proxy's page, for one.
+    let messages = [&body["message"], &body["detail"], &body["error"]["message"], &body["error"]];
+    match messages.into_iter().find(|message| !message.is_null()) {
+        Some(Value::String(message)) => one_line(message),
+        Some(message) => one_line(&message.to_string()),
+        // For example the page of a proxy.
         None => one_line(text),
     }
 }

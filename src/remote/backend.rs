@@ -1,17 +1,25 @@
-//! What a local reranker and a service have in common, and the one in place of the other.
+//! The common interface of local rerankers and services, and a fallback from one to another.
 
 use crate::devices::FailoverReranker;
 use crate::error::{Error, ErrorKind, Result};
 use crate::reranker::{Ranking, Reranker};
 use crate::score::Score;
 
-/// A reranker that a setting chooses: `Box<dyn Backend>` holds a [`Reranker`], a [`FailoverReranker`], a
-/// [`crate::Remote`] or a [`Fallback`].
+/// A local reranker or a service, for applications that choose between them by a setting.
+///
+/// A `Box<dyn Backend>` holds a [`Reranker`], a [`FailoverReranker`], a [`crate::Remote`] or a
+/// [`Fallback`].
 pub trait Backend: Send + Sync {
-    /// Puts the documents that answer the query first and returns the best `top_k`.
+    /// Ranks documents by how well they answer the query, and returns the best `top_k`, best first.
+    ///
+    /// # Errors
+    /// Those of the implementation, such as [`Reranker::rerank`] and [`crate::Remote::rerank`].
     fn rerank(&self, query: &str, documents: &[&str], top_k: usize) -> Result<Ranking>;
 
     /// Scores pairs of query and document, in the order given.
+    ///
+    /// # Errors
+    /// Those of the implementation, such as [`Reranker::score`] and [`crate::Remote::score`].
     fn score(&self, pairs: &[(&str, &str)]) -> Result<Vec<Score>>;
 }
 
@@ -35,8 +43,8 @@ impl Backend for FailoverReranker {
     }
 }
 
-/// Asks one backend, and another one where the first fails through no fault of the caller. The
-/// two may score differently.
+/// Asks one backend, and another one if the first fails through no fault of the caller. The scores
+/// of the two may differ.
 pub struct Fallback {
     primary: Box<dyn Backend>,
     secondary: Box<dyn Backend>,
@@ -44,7 +52,7 @@ pub struct Fallback {
 }
 
 impl Fallback {
-    /// Asks `primary` first.
+    /// Asks `primary` first, and `secondary` if that fails.
     pub fn new(primary: impl Backend + 'static, secondary: impl Backend + 'static) -> Fallback {
         Fallback {
             primary: Box::new(primary),
@@ -53,36 +61,37 @@ impl Fallback {
         }
     }
 
-    /// Calls `report` with why the primary failed, each time before the secondary is asked.
+    /// Calls `report` with the error of the primary each time before the secondary is asked.
     pub fn on_fallback(self, report: impl Fn(&Error) + Send + Sync + 'static) -> Fallback {
         Fallback { report: Box::new(report), ..self }
     }
 
-    fn either<T>(&self, call: impl Fn(&dyn Backend) -> Result<T>) -> Result<T> {
-        let first = match call(self.primary.as_ref()) {
-            Err(error) if !is_callers_doing(&error) => error,
+    fn call<T>(&self, call: impl Fn(&dyn Backend) -> Result<T>) -> Result<T> {
+        let primary = match call(self.primary.as_ref()) {
+            Err(error) if !is_caller_error(&error) => error,
             outcome => return outcome,
         };
-        (self.report)(&first);
-        call(self.secondary.as_ref()).map_err(|second| {
-            let message = format!("{second} (the second choice; the first: {first})");
-            Error::new(second.kind(), message)
+        (self.report)(&primary);
+        call(self.secondary.as_ref()).map_err(|secondary| {
+            let message = format!("{secondary} (the primary backend failed too: {primary})");
+            Error::new(secondary.kind(), message)
         })
     }
 }
 
 impl Backend for Fallback {
     fn rerank(&self, query: &str, documents: &[&str], top_k: usize) -> Result<Ranking> {
-        self.either(|backend| backend.rerank(query, documents, top_k))
+        self.call(|backend| backend.rerank(query, documents, top_k))
     }
 
     fn score(&self, pairs: &[(&str, &str)]) -> Result<Vec<Score>> {
-        self.either(|backend| backend.score(pairs))
+        self.call(|backend| backend.score(pairs))
     }
 }
 
-/// What the caller did wrong goes wrong in any backend, and what it cancelled it wants nowhere.
-fn is_callers_doing(error: &Error) -> bool {
+/// Whether an error is the caller's: a bad argument fails in every backend, and a cancelled call
+/// must not go on in another one.
+fn is_caller_error(error: &Error) -> bool {
     use ErrorKind::{Cancelled, InputTooLarge, InvalidArgument, InvalidText};
     matches!(error.kind(), Cancelled | InputTooLarge | InvalidArgument | InvalidText)
 }

@@ -1,4 +1,4 @@
-//! One question to a service: timeouts, retries, and what its refusals mean.
+//! A request to a service: timeouts, retries, and errors from its responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +9,19 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Response, Uri};
 
-use super::api::complaint;
-use super::{RemoteOptions, invalid_argument};
+use super::api::error_message;
+use super::options::RemoteOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::{MAX_RETRY_AFTER, backoff, retry_after};
 
-/// How soon a cancelled call ends.
-const TICK: Duration = Duration::from_millis(10);
+/// How often a call checks whether it was cancelled.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// A thousand scores take less than 100 kB.
-const LARGEST_ANSWER: u64 = 64 << 20;
+const MAX_RESPONSE_BYTES: u64 = 64 << 20;
 
+/// The address of a service, with the key and the limits of requests.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct Endpoint {
     agent: Agent,
     url: String,
     api_key: Option<String>,
@@ -30,38 +31,36 @@ pub(super) struct Line {
     cancel: Option<Arc<AtomicBool>>,
 }
 
-/// Why a request brought no answer.
+/// Why a request failed.
 enum RequestError {
-    Final(Error),
-    /// It may be over by the next request.
-    Passing {
-        message: String,
-        retry_after: Option<Duration>,
-    },
+    /// The same request would fail again.
+    Permanent(Error),
+    /// A later request may succeed.
+    Transient { message: String, retry_after: Option<Duration> },
 }
 
-impl Line {
-    pub(super) fn new(options: &RemoteOptions) -> Result<Line> {
+impl Endpoint {
+    pub(super) fn new(options: &RemoteOptions) -> Result<Endpoint> {
         let api_key = options.api_key.clone();
         if api_key
             .as_ref()
             .is_some_and(|k| k.is_empty() || !k.bytes().all(|b| b.is_ascii_graphic()))
         {
             return Err(invalid_argument(
-                "api_key is no text of visible ASCII characters; look for spaces or line ends",
+                "api_key must consist of visible ASCII characters; look for spaces or line breaks",
             ));
         }
         let agent = Agent::config_builder()
             .user_agent(concat!("crossrank/", env!("CARGO_PKG_VERSION")))
             .http_status_as_error(false)
-            // The key is for this service only.
+            // The key must be sent only to this service.
             .max_redirects(0)
             .timeout_global(Some(options.timeout))
             .build()
             .new_agent();
-        Ok(Line {
+        Ok(Endpoint {
             agent,
-            url: endpoint(&options.url, options.api.path())?,
+            url: request_url(&options.url, options.api.path())?,
             api_key,
             retries: options.retries,
             retry_delay: options.retry_delay,
@@ -70,19 +69,19 @@ impl Line {
         })
     }
 
-    pub(super) fn cancelled_by(&self, flag: Arc<AtomicBool>) -> Line {
-        Line { cancel: Some(flag), ..self.clone() }
+    pub(super) fn cancelled_by(&self, flag: Arc<AtomicBool>) -> Endpoint {
+        Endpoint { cancel: Some(flag), ..self.clone() }
     }
 
-    /// Posts JSON and gives the JSON of the answer.
-    pub(super) fn ask(&self, question: &Value) -> Result<Value> {
-        let body: Arc<str> = question.to_string().into();
+    /// Posts JSON and returns the JSON of the response, with retries.
+    pub(super) fn post(&self, body: &Value) -> Result<Value> {
+        let body: Arc<str> = body.to_string().into();
         for retry in 0.. {
             self.check_cancelled()?;
             let (message, retry_after) = match self.send(&body) {
                 Ok(answer) => return Ok(answer),
-                Err(RequestError::Final(error)) => return Err(error),
-                Err(RequestError::Passing { message, retry_after }) => (message, retry_after),
+                Err(RequestError::Permanent(error)) => return Err(error),
+                Err(RequestError::Transient { message, retry_after }) => (message, retry_after),
             };
             let wait = retry_after.unwrap_or_else(|| backoff(self.retry_delay, retry));
             if retry == self.retries || wait > MAX_RETRY_AFTER {
@@ -94,7 +93,7 @@ impl Line {
             let end = Instant::now() + wait;
             while let Some(rest) = end.checked_duration_since(Instant::now()) {
                 self.check_cancelled()?;
-                std::thread::sleep(rest.min(TICK));
+                std::thread::sleep(rest.min(POLL_INTERVAL));
             }
         }
         unreachable!("the last retry returns")
@@ -103,19 +102,19 @@ impl Line {
     fn send(&self, body: &Arc<str>) -> Result<Value, RequestError> {
         let response = match &self.cancel {
             None => self.exchange(body),
-            // A request cannot be stopped; it is left to a thread, which its timeout ends.
+            // A request cannot be stopped, so it runs on a thread of its own until its timeout.
             Some(_) => {
                 let (sender, receiver) = mpsc::channel();
-                let (line, body) = (self.clone(), body.clone());
+                let (endpoint, body) = (self.clone(), body.clone());
                 std::thread::spawn(move || {
-                    // After a cancel nobody listens.
-                    let _ = sender.send(line.exchange(&body));
+                    // After a cancelled call there is no receiver.
+                    let _ = sender.send(endpoint.exchange(&body));
                 });
                 loop {
-                    match receiver.recv_timeout(TICK) {
+                    match receiver.recv_timeout(POLL_INTERVAL) {
                         Ok(response) => break response,
                         Err(RecvTimeoutError::Timeout) => {
-                            self.check_cancelled().map_err(RequestError::Final)?
+                            self.check_cancelled().map_err(RequestError::Permanent)?
                         }
                         Err(RecvTimeoutError::Disconnected) => {
                             break Err(ureq::Error::ConnectionFailed);
@@ -131,7 +130,7 @@ impl Line {
                 }
                 error => format!("cannot be reached, or hangs up ({error})"),
             };
-            RequestError::Passing { message, retry_after: None }
+            RequestError::Transient { message, retry_after: None }
         })?;
         self.read(&response)
     }
@@ -142,14 +141,15 @@ impl Line {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let (head, mut body) = request.send(body)?.into_parts();
-        let config = body.with_config().limit(LARGEST_ANSWER).lossy_utf8(true);
+        let config = body.with_config().limit(MAX_RESPONSE_BYTES).lossy_utf8(true);
         Ok(Response::from_parts(head, config.read_to_string()?))
     }
 
     fn read(&self, response: &Response<String>) -> Result<Value, RequestError> {
         let (status, text) = (response.status(), response.body());
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
-        let refused = |what: &str| RequestError::Final(self.error(ErrorKind::RemoteRefused, what));
+        let refused =
+            |what: &str| RequestError::Permanent(self.error(ErrorKind::RemoteRefused, what));
         if status.is_redirection() {
             let to = header("location")
                 // A query may hold a key.
@@ -158,13 +158,13 @@ impl Line {
             return Err(refused(&format!("redirects{to}; give the address that it leads to")));
         }
         if !status.is_success() {
-            let message = match complaint(&self.redact(text)) {
-                none if none.is_empty() => format!("answers {}", status.as_u16()),
-                said => format!("answers {}: {said}", status.as_u16()),
+            let message = match error_message(&self.redact(text)) {
+                empty if empty.is_empty() => format!("answers {}", status.as_u16()),
+                message => format!("answers {}: {message}", status.as_u16()),
             };
             if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
                 let retry_after = header("retry-after").and_then(retry_after);
-                return Err(RequestError::Passing { message, retry_after });
+                return Err(RequestError::Transient { message, retry_after });
             }
             let advice = match status.as_u16() {
                 401 | 403 => "; check the API key",
@@ -176,7 +176,7 @@ impl Line {
         }
         serde_json::from_str(text).map_err(|_| {
             let what = "answers no JSON; check that the address is that of an API";
-            RequestError::Final(self.error(ErrorKind::RemoteInvalidAnswer, what))
+            RequestError::Permanent(self.error(ErrorKind::RemoteInvalidAnswer, what))
         })
     }
 
@@ -187,11 +187,11 @@ impl Line {
         Ok(())
     }
 
-    /// Names the service by its address without the query string, where some services take keys,
-    /// and takes the key out of what the service quotes.
+    /// An error that names the service by its address, without the query string, in which some
+    /// services take keys. The key is removed from the text of the service.
     fn error(&self, kind: ErrorKind, what: &str) -> Error {
-        let place = self.url.split('?').next().unwrap_or_default();
-        Error::new(kind, format!("{place} {}", self.redact(what)))
+        let address = self.url.split('?').next().unwrap_or_default();
+        Error::new(kind, format!("{address} {}", self.redact(what)))
     }
 
     fn redact(&self, text: &str) -> String {
@@ -202,7 +202,8 @@ impl Line {
     }
 }
 
-fn endpoint(url: &str, path: &str) -> Result<String> {
+/// The address for requests: the base address with the path of the API.
+fn request_url(url: &str, path: &str) -> Result<String> {
     let parsed: Option<Uri> = url.parse().ok();
     let scheme = parsed.as_ref().and_then(|uri| uri.scheme_str());
     let authority = parsed.as_ref().and_then(|uri| uri.authority());
@@ -214,8 +215,12 @@ fn endpoint(url: &str, path: &str) -> Result<String> {
              as https://api.example.com",
         ));
     }
-    let (base, question) = url.split_once('?').map_or((url, None), |(b, q)| (b, Some(q)));
+    let (base, query) = url.split_once('?').map_or((url, None), |(b, q)| (b, Some(q)));
     let base = base.trim_end_matches('/');
     let path = if base.ends_with("/rerank") { "" } else { path };
-    Ok(format!("{base}{path}{}", question.map(|q| format!("?{q}")).unwrap_or_default()))
+    Ok(format!("{base}{path}{}", query.map(|q| format!("?{q}")).unwrap_or_default()))
+}
+
+pub(super) fn invalid_argument(message: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, message)
 }

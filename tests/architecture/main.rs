@@ -105,15 +105,15 @@ fn what_one_module_owns_no_other_names() {
         ("tokenizers::", &["tokenizer"]),
         ("std::fs", &["model_dir", "model", "hub"]),
         ("std::net", &[]),
-        ("std::thread", &["runner", "remote", "hub"]),
-        ("std::time", &["devices", "reranker", "runner", "remote", "hub", "retry"]),
+        ("std::thread", &["hub", "index", "remote", "runner"]),
+        ("std::time", &["devices", "hub", "index", "remote", "reranker", "retry", "runner"]),
         ("tokio", &[]),
         ("std::process", &[]),
         ("ureq", &["remote", "hub"]),
         ("wasm_bindgen", &["wasm"]),
         ("unsafe ", &["kernels", "model"]),
         ("memmap2", &["model"]),
-        ("rusqlite", &[]),
+        ("rusqlite", &["index"]),
     ];
     let mut named = BTreeSet::new();
     for (module, path) in sources() {

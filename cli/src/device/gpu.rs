@@ -11,8 +11,9 @@ use crossrank::{DeviceBenchmark, FailoverReranker, LoadOptions, ModelFiles, Rera
 use serde::Serialize;
 
 use super::Voice;
+use crate::args::cores;
+use crate::error::{CliError, io};
 use crate::replace::replace;
-use crate::{CliError, cores, io};
 
 #[derive(Args)]
 pub struct DevicesArgs {

@@ -1,32 +1,38 @@
-//! How good an order is.
+//! Measures of ranking quality.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
+/// The quality of one ranking, or the mean of several. Each figure is from 0 to 1.
 #[derive(Clone, Copy, Default, Serialize)]
 pub struct Quality {
     pub ndcg_at_10: f64,
     pub mrr_at_10: f64,
 }
 
-/// nDCG@10 (gain = grade, discount log2(rank + 1), ideal over all judged documents) and MRR@10
-/// of one list (Järvelin and Kekäläinen 2002; trec_eval's `ndcg_cut_10`).
+/// The nDCG@10 and the MRR@10 of one ranking.
+///
+/// The gain is the grade, the discount is log2(rank + 1), and the ideal ranking is of all judged
+/// documents (Järvelin and Kekäläinen 2002; `ndcg_cut_10` of trec_eval). `relevant_grade` is the
+/// lowest grade that counts for MRR@10.
 pub fn quality(order: &[&str], grades: &HashMap<String, u32>, relevant_grade: u32) -> Quality {
     let grade = |document: &&str| grades.get(*document).copied().unwrap_or(0);
     let dcg = |grades: &mut dyn Iterator<Item = u32>| -> f64 {
         grades.take(10).zip(2..).map(|(g, rank)| f64::from(g) / f64::from(rank).log2()).sum()
     };
-    let mut best: Vec<u32> = grades.values().copied().collect();
-    best.sort_by(|a, b| b.cmp(a));
-    let ideal = dcg(&mut best.into_iter());
-    let first = order.iter().take(10).position(|document| grade(document) >= relevant_grade);
+    let mut ideal_order: Vec<u32> = grades.values().copied().collect();
+    ideal_order.sort_by(|a, b| b.cmp(a));
+    let ideal = dcg(&mut ideal_order.into_iter());
+    let first_relevant =
+        order.iter().take(10).position(|document| grade(document) >= relevant_grade);
     Quality {
         ndcg_at_10: if ideal > 0.0 { dcg(&mut order.iter().map(grade)) / ideal } else { 0.0 },
-        mrr_at_10: first.map_or(0.0, |position| 1.0 / (position + 1) as f64),
+        mrr_at_10: first_relevant.map_or(0.0, |position| 1.0 / (position + 1) as f64),
     }
 }
 
+/// The mean of several qualities; 0 if there are none.
 pub fn mean(qualities: &[Quality]) -> Quality {
     let mean = |of: fn(&Quality) -> f64| {
         qualities.iter().map(of).sum::<f64>() / qualities.len().max(1) as f64

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::{CliError, input};
+use crate::error::CliError;
+use crate::input;
 
 /// An evaluation set.
 pub struct Set {
@@ -13,11 +14,12 @@ pub struct Set {
     pub topics: Vec<Topic>,
 }
 
-/// One query with its first-stage list and the grades of its judged documents.
+/// A query with its first-stage list and the grades of its judged documents.
 pub struct Topic {
     pub query: String,
-    /// Ids with the first stage's scores, best first.
+    /// Document ids with the scores of the first stage, best first.
     pub candidates: Vec<(String, f64)>,
+    /// Grades by document id.
     pub grades: HashMap<String, u32>,
 }
 
@@ -51,12 +53,12 @@ struct Entry {
     score: f64,
 }
 
-/// Every query that has a relevant document, with its candidates in the order of their ranks.
-/// A query without candidates stays, and counts as 0.
+/// Reads every query that has a relevant document, with its candidates in the order of their ranks.
+/// A query without candidates is kept, and its quality is 0.
 fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, CliError> {
     let mut grades: HashMap<String, HashMap<String, u32>> = HashMap::new();
     read_tsv(&dir.join("qrels.tsv"), true, |[query, document, grade]| {
-        // Some sets code "harmful" or "not judged" below 0.
+        // Some sets have negative grades for "harmful" or "not judged".
         let grade: i64 = grade.parse().map_err(|_| "the grade is not a whole number")?;
         let grade = u32::try_from(grade).unwrap_or(0);
         grades.entry(query.to_owned()).or_default().insert(document.to_owned(), grade);
@@ -86,7 +88,7 @@ fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, CliError> {
             Some((id, Topic { query, candidates, grades }))
         })
         .collect();
-    // Sums of floats depend on their order.
+    // A fixed order, because a sum of floats depends on the order of its terms.
     topics.sort_by(|(a, _), (b, _)| a.cmp(b));
     if topics.is_empty() {
         let message = format!("{} has no query with a relevant document", dir.display());
@@ -95,7 +97,8 @@ fn read_topics(dir: &Path, run: &Path) -> Result<Vec<Topic>, CliError> {
     Ok(topics.into_iter().map(|(_, topic)| topic).collect())
 }
 
-/// Calls `row` with the first `N` columns of every line.
+/// Reads a file of columns that are separated by tabs, and calls `row` with the first `N` columns of
+/// each line. `header`: the first line is skipped.
 fn read_tsv<const N: usize>(
     path: &Path,
     header: bool,
@@ -104,7 +107,7 @@ fn read_tsv<const N: usize>(
     let text = input::read_text(path)?;
     for (number, line) in input::lines(&text).skip(header.into()) {
         let columns: Vec<&str> = line.split('\t').collect();
-        let columns = columns.first_chunk::<N>().ok_or("too few columns, which tabs separate");
+        let columns = columns.first_chunk::<N>().ok_or("too few columns; separate them by tabs");
         columns.and_then(|columns| row(*columns)).map_err(|e| input::bad_line(path, number, e))?;
     }
     Ok(())

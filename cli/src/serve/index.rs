@@ -1,44 +1,46 @@
 //! An index behind `POST /search`.
 
-use clap::ValueEnum;
+use crossrank::ErrorKind;
+use crossrank::index::{Hit, SearchMode, SearchOptions, Searcher};
 use crossrank::server::{ApiError, ApiErrorKind, Candidate, Index};
-use serde_json::Value;
+use serde_json::{Map, json};
 
-use crate::search::{self, FirstStage, Mode, Stopwatch};
+/// An index that answers searches of the server.
+pub struct SearchIndex(pub Searcher);
 
-impl Index for FirstStage {
+impl Index for SearchIndex {
     fn candidates(
         &self,
         query: &str,
         mode: Option<&str>,
         recall: usize,
     ) -> Result<Vec<Candidate>, ApiError> {
-        let mode = mode.map(|name| Mode::from_str(name, false)).transpose().map_err(|_| {
-            let names: Vec<String> = Mode::value_variants()
-                .iter()
-                .filter_map(|mode| Some(mode.to_possible_value()?.get_name().to_owned()))
-                .collect();
-            let message = format!("mode is none of {}", names.join(", "));
-            ApiError::new(ApiErrorKind::BadRequest, message)
-        })?;
-        let candidates = self
-            .candidates(query, mode, recall, &mut Stopwatch::start(false))
-            .map_err(|failure| {
-                let kind = match failure.code {
-                    "invalid-argument" => ApiErrorKind::BadRequest,
-                    "input-too-large" => ApiErrorKind::TooLong,
-                    _ => ApiErrorKind::Internal,
-                };
-                ApiError::new(kind, failure.message)
-            })?;
-        let candidates = candidates.into_iter().map(|candidate| {
-            let fields = match serde_json::to_value(&candidate) {
-                Ok(Value::Object(fields)) => fields,
-                _ => unreachable!("a candidate is an object of strings and numbers"),
-            };
-            let search::Candidate { text, score, stages, .. } = candidate;
-            Candidate { text, score, stages, fields }
-        });
-        Ok(candidates.collect())
+        let mut options = SearchOptions::default();
+        options.mode = mode.map(str::parse::<SearchMode>).transpose().map_err(api_error)?;
+        options.limit = recall;
+        let hits = self.0.search(query, &options).map_err(api_error)?;
+        Ok(hits.into_iter().map(candidate).collect())
     }
+}
+
+fn api_error(error: crossrank::Error) -> ApiError {
+    let kind = match error.kind() {
+        ErrorKind::InvalidArgument => ApiErrorKind::BadRequest,
+        ErrorKind::InputTooLarge => ApiErrorKind::TooLong,
+        _ => ApiErrorKind::Internal,
+    };
+    ApiError::new(kind, error.to_string())
+}
+
+fn candidate(hit: Hit) -> Candidate {
+    let Hit { path, id, line, start, end, title, passage, text, score, stages, .. } = hit;
+    let mut fields = Map::new();
+    fields.insert("path".into(), json!(path));
+    fields.extend(id.map(|id| ("id".to_owned(), json!(id))));
+    fields.insert("line".into(), json!(line));
+    fields.insert("start".into(), json!(start));
+    fields.insert("end".into(), json!(end));
+    fields.insert("title".into(), json!(title));
+    fields.insert("passage".into(), json!(passage));
+    Candidate { text, score, stages, fields }
 }

@@ -15,13 +15,18 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use clap::{Args, ValueEnum};
+#[cfg(feature = "search")]
+use crossrank::index::Searcher;
 use crossrank::server::{EmbeddingModel, Limits, Model, Options, Server, Tokens};
 use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, ScoreCache};
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::device::{DeviceArgs, Voice};
-use super::{CliError, LongArgs, at_least_one, cores, input, io, model};
+use crate::args::{at_least_one, cores};
+use crate::device::{DeviceArgs, Voice};
+use crate::error::{CliError, io};
+use crate::model::LongDocumentsArgs;
+use crate::{input, model};
 use http::App;
 use scorer::Scorer;
 
@@ -43,7 +48,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "[NAME=]PATH|NAME")]
     embedder: Vec<String>,
     #[command(flatten)]
-    long: LongArgs,
+    long: LongDocumentsArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// A file that crossrank index made, for POST /search
@@ -52,7 +57,7 @@ pub struct ServeArgs {
     index: Option<PathBuf>,
     #[cfg(feature = "search")]
     #[command(flatten)]
-    embedding: super::embedding::EmbeddingArgs,
+    embedding: crate::embedding::EmbeddingArgs,
     /// Another name of a model
     #[arg(long, value_name = "ALIAS=NAME")]
     alias: Vec<String>,
@@ -132,8 +137,11 @@ pub fn run(args: &ServeArgs) -> Result<String, CliError> {
     options.cache = cache;
     #[cfg(feature = "search")]
     if let Some(index) = &args.index {
-        let load = || args.embedding.load(Some(threads)).map(Some);
-        options.index = Some(Arc::new(super::search::FirstStage::open(index, load)?));
+        let mut searcher = Searcher::open(index)?;
+        if searcher.has_vectors() {
+            searcher = searcher.with_embedder(args.embedding.load(Some(threads))?)?;
+        }
+        options.index = Some(Arc::new(index::SearchIndex(searcher)));
     }
     (options.queue, options.threads) = (queue, threads);
     let server = Arc::new(Server::new(models, options)?);

@@ -95,7 +95,7 @@ fn an_output_of_another_input_is_left_as_it_is() {
         ("{\"id\":1,\"query\":\"x\",\"documents\":[\"y\"]}", "not a result"),
         ("{\"id\":1,\"results\":[]}\n{\"id\":2,\"res", ":2: not a result"),
         // Other documents, and another --top-k.
-        ("{\"id\":1,\"results\":[{\"index\":1}]}\n", "a result of document 1"),
+        ("{\"id\":1,\"results\":[{\"index\":1}]}\n", "a result for document 1"),
         ("{\"id\":1,\"results\":[{\"index\":0},{\"index\":0}]}\n", "2 results, and --top-k is 1"),
     ] {
         fs::write(&path, held).unwrap();

@@ -1,30 +1,32 @@
-//! A document as sections under headings, with the place in the file of every part.
+//! A document as sections under headings. Each part knows its place in the source.
 
 use std::ops::Range;
 
-use super::cut::tokens;
+use super::tokens::estimate_tokens;
 
-/// The most tokens of a title, so that a passage keeps its room.
-const TITLE_TOKENS: usize = 32;
+/// The largest number of tokens in the headings above a section, so that its passages have room for
+/// their text.
+const MAX_HEADING_TOKENS: usize = 32;
 
-/// A stretch of text under one heading.
+/// The text under one heading.
 #[derive(Default)]
 pub struct Section {
     /// The headings above it, outermost first.
     pub title: String,
     pub text: String,
-    /// Where paragraphs end, as offsets in `text`.
-    pub breaks: Vec<usize>,
-    /// From which offset in `text` on which bytes of the file stand.
+    /// The offsets in `text` at which paragraphs end.
+    pub paragraphs: Vec<usize>,
+    /// Offsets in `text`, ascending, each with the bytes of the source for the text from there on.
     sources: Vec<(usize, Range<usize>)>,
 }
 
 impl Section {
+    /// A section under a title, without text.
     pub fn new(title: &str) -> Section {
         Section { title: title.to_owned(), ..Section::default() }
     }
 
-    /// Adds text that stands at these bytes of the file, as it is or in another spelling.
+    /// Adds text that stands at the bytes `range` of the source, there perhaps in another spelling.
     pub fn push(&mut self, text: &str, range: Range<usize>) {
         if !text.is_empty() {
             self.sources.push((self.text.len(), range));
@@ -33,32 +35,34 @@ impl Section {
     }
 
     /// Ends a paragraph.
-    pub fn paragraph(&mut self) {
+    pub fn end_paragraph(&mut self) {
         let end = self.text.len();
-        if end > 0 && self.breaks.last() != Some(&end) {
-            let place = self.sources.last().map_or(0, |(_, range)| range.end);
-            self.push("\n", place..place);
-            self.breaks.push(self.text.len());
+        if end > 0 && self.paragraphs.last() != Some(&end) {
+            let offset = self.sources.last().map_or(0, |(_, range)| range.end);
+            self.push("\n", offset..offset);
+            self.paragraphs.push(self.text.len());
         }
     }
 
-    /// The bytes of the file that hold a part of the text. They hold more than the part where the
-    /// file spells it in another way, as with `&amp;`.
+    /// The bytes of the source for a part of the text. If the source spells the part in another way,
+    /// such as `&amp;`, they may include more than the part.
     pub fn source(&self, part: Range<usize>) -> Range<usize> {
-        let at = |offset: usize, end: bool| {
-            let after = self.sources.partition_point(|(at, _)| match end {
-                true => *at < offset,
-                false => *at <= offset,
+        let locate = |offset: usize, is_end: bool| {
+            let after = self.sources.partition_point(|(start, _)| match is_end {
+                true => *start < offset,
+                false => *start <= offset,
             });
-            let Some(&(at, ref range)) = self.sources.get(after.wrapping_sub(1)) else { return 0 };
-            let length = self.sources.get(after).map_or(self.text.len(), |(next, _)| *next) - at;
-            match (range.len() == length, end) {
-                (true, _) => range.start + offset - at,
+            let Some(&(start, ref range)) = self.sources.get(after.wrapping_sub(1)) else {
+                return 0;
+            };
+            let length = self.sources.get(after).map_or(self.text.len(), |(next, _)| *next) - start;
+            match (range.len() == length, is_end) {
+                (true, _) => range.start + offset - start,
                 (false, false) => range.start,
                 (false, true) => range.end,
             }
         };
-        at(part.start, false)..at(part.end, true)
+        locate(part.start, false)..locate(part.end, true)
     }
 
     fn is_blank(&self) -> bool {
@@ -69,58 +73,64 @@ impl Section {
 struct Heading {
     level: u8,
     section: Section,
-    /// A section below it has it in its title.
+    /// Whether a section below it names it in its title.
     used: bool,
 }
 
-/// Builds sections of a document's headings and texts, in their order.
+/// Builds the sections of a document from its headings and texts, which are given in order.
 #[derive(Default)]
 pub struct Outline {
     sections: Vec<Section>,
-    /// The headings above the text that comes, outermost first.
+    /// The headings above the current text, outermost first.
     above: Vec<Heading>,
+    /// The text since the last heading.
     text: Section,
+    /// The heading that has begun and not ended.
     heading: Option<Heading>,
 }
 
 impl Outline {
+    /// Adds text to the current heading or section, as [`Section::push`] does.
     pub fn push(&mut self, text: &str, range: Range<usize>) {
-        let section = match &mut self.heading {
-            Some(heading) => &mut heading.section,
-            None => &mut self.text,
-        };
-        section.push(text, range);
+        self.current().push(text, range);
     }
 
-    pub fn paragraph(&mut self) {
+    /// Ends a paragraph of the current heading or section.
+    pub fn end_paragraph(&mut self) {
+        self.current().end_paragraph();
+    }
+
+    fn current(&mut self) -> &mut Section {
         match &mut self.heading {
-            Some(heading) => heading.section.paragraph(),
-            None => self.text.paragraph(),
+            Some(heading) => &mut heading.section,
+            None => &mut self.text,
         }
     }
 
-    /// Begins a heading; 1 is the highest but for a document's title, 0.
+    /// Begins a heading of a level: 0 for the document's title, 1 for the highest heading.
     pub fn start_heading(&mut self, level: u8) {
         self.end_heading();
         self.heading = Some(Heading { level, section: Section::default(), used: false });
     }
 
-    /// Ends a heading, if there is one. A long one was never closed, and is text.
+    /// Ends the current heading, if there is one. A heading that is too long was never closed in the
+    /// source, and counts as text.
     pub fn end_heading(&mut self) {
         let Some(heading) = self.heading.take().filter(|h| !h.section.is_blank()) else { return };
         self.end_section();
-        if tokens(&heading.section.text) > TITLE_TOKENS {
+        if estimate_tokens(&heading.section.text) > MAX_HEADING_TOKENS {
             self.text = heading.section;
-            return self.paragraph();
+            return self.end_paragraph();
         }
-        self.leave(heading.level);
+        self.close_headings(heading.level);
         self.above.push(heading);
     }
 
+    /// The sections of the whole document.
     pub fn finish(mut self) -> Vec<Section> {
         self.end_heading();
         self.end_section();
-        self.leave(0);
+        self.close_headings(0);
         self.sections
     }
 
@@ -132,8 +142,9 @@ impl Outline {
         }
     }
 
-    /// Leaves the headings of a level and below it. One without any text is a section itself.
-    fn leave(&mut self, level: u8) {
+    /// Closes the headings of a level and of the levels below it. A heading that no section names
+    /// becomes a section itself.
+    fn close_headings(&mut self, level: u8) {
         while let Some(heading) = self.above.pop_if(|heading| heading.level >= level) {
             if !heading.used {
                 self.text = heading.section;
@@ -142,7 +153,7 @@ impl Outline {
         }
     }
 
-    /// The innermost headings that fit.
+    /// The innermost headings that fit into [`MAX_HEADING_TOKENS`], outermost first.
     fn title(&self) -> String {
         let mut title = String::new();
         for heading in self.above.iter().rev() {
@@ -151,7 +162,7 @@ impl Outline {
                 true => words.join(" "),
                 false => format!("{} > {title}", words.join(" ")),
             };
-            if tokens(&longer) > TITLE_TOKENS {
+            if estimate_tokens(&longer) > MAX_HEADING_TOKENS {
                 break;
             }
             title = longer;
@@ -188,23 +199,23 @@ mod tests {
     }
 
     #[test]
-    fn places_are_exact_where_the_spelling_is_the_files() {
+    fn ranges_are_exact_for_text_that_the_source_spells_alike() {
         let file = "a &amp; b <b>bold</b> end";
         let mut section = Section::default();
         for (text, range) in [("a ", 0..2), ("&", 2..7), (" b ", 7..10), ("bold", 13..17)] {
             section.push(text, range);
         }
         section.push(" end", 21..25);
-        section.paragraph();
+        section.end_paragraph();
         assert_eq!(section.text, "a & b bold end\n");
-        let place = |part: &str| {
+        let source = |part: &str| {
             let start = section.text.find(part).unwrap();
             &file[section.source(start..start + part.len())]
         };
-        assert_eq!(place("b bold"), "b <b>bold");
-        assert_eq!(place("& b"), "&amp; b");
-        assert_eq!(place("ol"), "ol");
-        assert_eq!(place("end"), "end");
+        assert_eq!(source("b bold"), "b <b>bold");
+        assert_eq!(source("& b"), "&amp; b");
+        assert_eq!(source("ol"), "ol");
+        assert_eq!(source("end"), "end");
         assert_eq!(section.source(0..section.text.len()), 0..25);
     }
 }

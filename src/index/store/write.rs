@@ -1,100 +1,107 @@
-//! What `crossrank index` changes, in transactions: killed at any moment, an index holds whole
-//! documents, each once.
+//! Changes an index in transactions. If the process is killed at any moment, the index still holds
+//! whole documents, and each of them once.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 use rusqlite::types::ToSql;
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::Store;
-use crate::CliError;
-use crate::search::words::spaced;
+use super::database::Store;
+use super::vectors::to_blob;
+use crate::error::Result;
+use crate::index::analysis::space_characters;
+use crate::index::chunk::Passage;
 
-/// A file's size, and when it changed in nanoseconds since 1970.
-pub type Stamp = (u64, i64);
+/// What tells whether a file has changed since it was indexed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileStamp {
+    /// The size in bytes.
+    pub size: u64,
+    /// The time of the last change, in nanoseconds since 1970.
+    pub modified: i64,
+}
 
-/// A document to put into the index.
-pub struct Document {
-    /// Its `_id`; empty for a file that is one document.
-    pub name: String,
-    /// Of all that its passages are made of.
+/// A document with its passages, as the index stores it.
+pub struct IndexedDocument {
+    /// The id of a record; empty for a file that is one document.
+    pub id: String,
+    /// The hash of everything that the passages are made of.
     pub hash: [u8; 32],
     /// The line of the file on which it begins, from 1.
     pub line: usize,
-    pub passages: Vec<NewPassage>,
+    pub passages: Vec<IndexedPassage>,
 }
 
-pub struct NewPassage {
-    pub title: String,
-    pub text: String,
-    pub range: Range<usize>,
-    /// Lines between the document's first and this.
+/// A passage, as the index stores it.
+pub struct IndexedPassage {
+    pub passage: Passage,
+    /// The number of lines between the document's first line and the passage's.
     pub line: usize,
-    /// Where the index has vectors.
+    /// `None` if the index has no vectors.
     pub vector: Option<Vec<f32>>,
 }
 
-/// A step of indexing.
+/// A change of an index.
 pub enum Change {
-    /// Puts a document into a file's place, instead of the one of that name.
-    Put { path: String, document: Document },
-    /// The document is where it was, on another line.
-    Move { path: String, name: String, line: usize },
-    /// All documents of a file are in; others of it go.
-    Complete { path: String, size: u64, modified: i64, names: HashSet<String> },
-    /// The file is gone.
+    /// Puts a document of a file into the index, in place of the one with the same id.
+    Put { path: String, document: IndexedDocument },
+    /// Sets the line of a document that is otherwise unchanged.
+    SetLine { path: String, id: String, line: usize },
+    /// Marks a file as complete with the documents `ids`, and removes its other documents.
+    Complete { path: String, stamp: FileStamp, ids: HashSet<String> },
+    /// Removes a file.
     Remove { path: String },
 }
 
 impl Store {
-    /// Every file, and whether it stands there completely with this size and time.
-    pub fn files(&self) -> Result<HashMap<String, Option<Stamp>>, CliError> {
+    /// All files by path, each with the stamp that it had when it was indexed completely.
+    pub fn files(&self) -> Result<HashMap<String, Option<FileStamp>>> {
         let read = || -> rusqlite::Result<_> {
             let mut files = self.database.prepare("SELECT path, size, modified FROM files")?;
             let rows = files.query_map([], |row| {
                 let (size, modified): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
-                Ok((row.get(0)?, size.map(|size| size as u64).zip(modified)))
+                let stamp = |(size, modified)| FileStamp { size: size as u64, modified };
+                Ok((row.get(0)?, size.zip(modified).map(stamp)))
             })?;
             rows.collect()
         };
-        read().map_err(|e| self.failure(e))
+        read().map_err(|e| self.error(e))
     }
 
-    /// The hash and the line of a document.
-    pub fn document(&self, path: &str, name: &str) -> Result<Option<([u8; 32], usize)>, CliError> {
+    /// The hash and the line of a document, or `None` if it is not in the index.
+    pub fn document(&self, path: &str, id: &str) -> Result<Option<([u8; 32], usize)>> {
         let read = || {
             let mut statement = self.database.prepare_cached(
                 "SELECT hash, line FROM documents
                  WHERE file = (SELECT id FROM files WHERE path = ?) AND name = ?",
             )?;
             let row = |row: &rusqlite::Row| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
-            statement.query_row((path, name), row).optional()
+            statement.query_row((path, id), row).optional()
         };
-        read().map_err(|e| self.failure(e))
+        read().map_err(|e| self.error(e))
     }
 
-    /// Makes changes, all or none.
-    pub fn apply(&mut self, changes: &[Change]) -> Result<(), CliError> {
-        let vectors = self.space.is_some();
+    /// Makes all the changes in one transaction, or none of them.
+    pub fn apply(&mut self, changes: &[Change]) -> Result<()> {
+        let has_vectors = self.space().is_some();
         let mut apply = || {
             let transaction =
                 self.database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let writer = Writer { transaction: &transaction, vectors };
+            let writer = Writer { transaction: &transaction, has_vectors };
             for change in changes {
                 writer.apply(change)?;
             }
             transaction.commit()
         };
-        apply().map_err(|e| super::failure(&self.path, e))
+        apply().map_err(|e| self.error(e))
     }
 
     /// The numbers of files, documents and passages.
-    pub fn counts(&self) -> Result<[usize; 3], CliError> {
+    pub fn counts(&self) -> Result<[usize; 3]> {
         let count = |table: &str| {
             let sql = format!("SELECT count(*) FROM {table}");
             let row = self.database.query_row(&sql, [], |row| row.get::<_, i64>(0));
-            row.map(|count| count as usize).map_err(|e| self.failure(e))
+            row.map(|count| count as usize).map_err(|e| self.error(e))
         };
         Ok([count("files")?, count("documents")?, count("passages")?])
     }
@@ -102,31 +109,31 @@ impl Store {
 
 struct Writer<'a> {
     transaction: &'a Transaction<'a>,
-    vectors: bool,
+    has_vectors: bool,
 }
 
 impl Writer<'_> {
     fn apply(&self, change: &Change) -> rusqlite::Result<()> {
         match change {
             Change::Put { path, document } => self.put(self.file(path)?, document),
-            Change::Move { path, name, line } => {
-                let line_of = "UPDATE documents SET line = ? WHERE file = ? AND name = ?";
-                self.run(line_of, &[&(*line as i64), &self.file(path)?, name])
+            Change::SetLine { path, id, line } => {
+                let set_line = "UPDATE documents SET line = ? WHERE file = ? AND name = ?";
+                self.run(set_line, &[&(*line as i64), &self.file(path)?, id])
             }
-            Change::Complete { path, size, modified, names } => {
+            Change::Complete { path, stamp, ids } => {
                 let file = self.file(path)?;
-                for (id, name) in self.documents(file)? {
-                    if !names.contains(&name) {
-                        self.remove(id)?;
+                for (document, id) in self.documents(file)? {
+                    if !ids.contains(&id) {
+                        self.remove(document)?;
                     }
                 }
                 let complete = "UPDATE files SET size = ?, modified = ? WHERE id = ?";
-                self.run(complete, &[&(*size as i64), modified, &file])
+                self.run(complete, &[&(stamp.size as i64), &stamp.modified, &file])
             }
             Change::Remove { path } => {
                 let file = self.file(path)?;
-                for (id, _) in self.documents(file)? {
-                    self.remove(id)?;
+                for (document, _) in self.documents(file)? {
+                    self.remove(document)?;
                 }
                 self.run("DELETE FROM files WHERE id = ?", &[&file])
             }
@@ -141,7 +148,7 @@ impl Writer<'_> {
         self.sql(sql)?.execute(values).map(drop)
     }
 
-    /// The id of a file, which counts as incomplete from now on.
+    /// The row id of a file, which is incomplete from now on.
     fn file(&self, path: &str) -> rusqlite::Result<i64> {
         self.run(
             "INSERT INTO files(path) VALUES (?)
@@ -151,21 +158,22 @@ impl Writer<'_> {
         self.sql("SELECT id FROM files WHERE path = ?")?.query_row([path], |row| row.get(0))
     }
 
+    /// The row ids and the ids of a file's documents.
     fn documents(&self, file: i64) -> rusqlite::Result<Vec<(i64, String)>> {
         let mut documents = self.sql("SELECT id, name FROM documents WHERE file = ?")?;
         let rows = documents.query_map([file], |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect()
     }
 
-    fn put(&self, file: i64, document: &Document) -> rusqlite::Result<()> {
+    fn put(&self, file: i64, document: &IndexedDocument) -> rusqlite::Result<()> {
         let find = "SELECT id FROM documents WHERE file = ? AND name = ?";
-        let old = self.sql(find)?.query_row((file, &document.name), |row| row.get(0)).optional()?;
-        if let Some(id) = old {
-            self.remove(id)?;
+        let old = self.sql(find)?.query_row((file, &document.id), |row| row.get(0)).optional()?;
+        if let Some(document) = old {
+            self.remove(document)?;
         }
         self.run(
             "INSERT INTO documents(file, name, hash, line) VALUES (?, ?, ?, ?)",
-            &[&file, &document.name, &document.hash, &(document.line as i64)],
+            &[&file, &document.id, &document.hash, &(document.line as i64)],
         )?;
         let id = self.transaction.last_insert_rowid();
         for passage in &document.passages {
@@ -174,8 +182,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn put_passage(&self, document: i64, passage: &NewPassage) -> rusqlite::Result<()> {
-        let NewPassage { title, text, range, line, vector } = passage;
+    fn put_passage(&self, document: i64, passage: &IndexedPassage) -> rusqlite::Result<()> {
+        let IndexedPassage { passage: Passage { title, text, range }, line, vector } = passage;
         self.run(
             "INSERT INTO passages(document, title, text, first, behind, line)
              VALUES (?, ?, ?, ?, ?, ?)",
@@ -184,12 +192,12 @@ impl Writer<'_> {
         let id = self.transaction.last_insert_rowid();
         self.run(
             "INSERT INTO words(rowid, title, text) VALUES (?, ?, ?)",
-            &[&id, &spaced(title), &spaced(text)],
+            &[&id, &space_characters(title), &space_characters(text)],
         )?;
         match vector {
             Some(vector) => {
                 let insert = "INSERT INTO vectors(passage, vector) VALUES (?, ?)";
-                self.run(insert, &[&id, &super::vectors::stored(vector)])
+                self.run(insert, &[&id, &to_blob(vector)])
             }
             None => Ok(()),
         }
@@ -197,7 +205,7 @@ impl Writer<'_> {
 
     fn remove(&self, document: i64) -> rusqlite::Result<()> {
         let mut tables = vec!["DELETE FROM words WHERE rowid = ?"];
-        if self.vectors {
+        if self.has_vectors {
             tables.push("DELETE FROM vectors WHERE passage = ?");
         }
         tables.push("DELETE FROM passages WHERE id = ?");

@@ -1,49 +1,44 @@
-//! What a search asks of the index.
+//! Finds passages by words, and reads passages.
 
 use std::collections::HashSet;
 
 use rusqlite::OptionalExtension;
 
-use super::Store;
-use crate::CliError;
-use crate::search::words::any_word;
+use super::database::Store;
+use crate::error::Result;
+use crate::index::analysis::match_any_word;
 
-/// How much more a word counts in the title than in the text.
+/// How much more a word in the title counts than a word in the text.
 const TITLE_WEIGHT: f64 = 1.0;
 
-/// A passage that a stage found, with that stage's score; more is better.
+/// A passage that a search found, with its score there. A higher score is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ranked {
     pub passage: i64,
-    /// Its document, where that has an `_id`: results name it once.
-    pub document: Option<i64>,
+    /// The passage's document if that is a record, which results name only once.
+    pub record: Option<i64>,
     pub score: f64,
 }
 
-/// A passage with its place.
+/// A passage as the index holds it, with its place.
 #[derive(Clone, Debug)]
-pub struct Passage {
+pub struct StoredPassage {
     pub path: String,
-    /// The document's `_id`; empty for a file that is one document.
+    /// The id of a record; empty for a file that is one document.
     pub id: String,
     pub title: String,
     pub text: String,
-    /// Bytes of the file; in JSON lines, of the document's text.
+    /// The bytes of the file, or for a record of its title, a space, and its text.
     pub start: usize,
     pub end: usize,
-    /// From 1.
+    /// The line of the file, from 1.
     pub line: usize,
 }
 
-/// What the models read of a passage.
-pub fn full_text(title: &str, text: &str) -> String {
-    format!("{title} {text}").trim().to_owned()
-}
-
 impl Store {
-    /// The best passages by BM25, at most one of a document with an `_id`.
-    pub fn by_words(&self, query: &str, most: usize) -> Result<Vec<Ranked>, CliError> {
-        let Some(query) = any_word(query) else { return Ok(Vec::new()) };
+    /// The best passages by BM25, best first: at most `limit`, and at most one of each record.
+    pub fn search_text(&self, query: &str, limit: usize) -> Result<Vec<Ranked>> {
+        let Some(query) = match_any_word(query) else { return Ok(Vec::new()) };
         let best = |count: usize| {
             let mut statement = self.database.prepare_cached(
                 "SELECT best.id, document, name, score FROM
@@ -55,11 +50,11 @@ impl Store {
             )?;
             statement.query_map((TITLE_WEIGHT, &query, count as i64), ranked)?.collect()
         };
-        distinct(most, best).map_err(|e| self.failure(e))
+        distinct_records(limit, best).map_err(|e| self.error(e))
     }
 
-    /// A passage, unless another process has removed it.
-    pub fn passage(&self, id: i64) -> Result<Option<Passage>, CliError> {
+    /// A passage, or `None` if another process has removed it.
+    pub fn passage(&self, id: i64) -> Result<Option<StoredPassage>> {
         let read = || {
             let mut statement = self.database.prepare_cached(
                 "SELECT path, name, title, text, first, behind, documents.line + passages.line
@@ -70,7 +65,7 @@ impl Store {
             )?;
             let number = |row: &rusqlite::Row, i| row.get::<_, i64>(i).map(|n| n as usize);
             let passage = |row: &rusqlite::Row| {
-                Ok(Passage {
+                Ok(StoredPassage {
                     path: row.get(0)?,
                     id: row.get(1)?,
                     title: row.get(2)?,
@@ -82,32 +77,32 @@ impl Store {
             };
             statement.query_row([id], passage).optional()
         };
-        read().map_err(|e| self.failure(e))
+        read().map_err(|e| self.error(e))
     }
 }
 
-/// From a row of passage, document, the document's name and score.
-pub(super) fn ranked(row: &rusqlite::Row) -> rusqlite::Result<Ranked> {
-    let named = !row.get_ref(2)?.as_str()?.is_empty();
-    let document = if named { Some(row.get(1)?) } else { None };
-    Ok(Ranked { passage: row.get(0)?, document, score: row.get(3)? })
+/// Reads a row of passage id, document id, document name and score.
+pub fn ranked(row: &rusqlite::Row) -> rusqlite::Result<Ranked> {
+    let is_record = !row.get_ref(2)?.as_str()?.is_empty();
+    let record = if is_record { Some(row.get(1)?) } else { None };
+    Ok(Ranked { passage: row.get(0)?, record, score: row.get(3)? })
 }
 
-/// The first `most` passages without those of a document that came before. `best` gives so many
-/// passages; documents with many good ones make it give more.
-fn distinct(
-    most: usize,
+/// The first `limit` passages, of each record only the first. `best` gives the given number of
+/// passages, and is called again for more if too many of them belong to the same records.
+fn distinct_records(
+    limit: usize,
     best: impl Fn(usize) -> rusqlite::Result<Vec<Ranked>>,
 ) -> rusqlite::Result<Vec<Ranked>> {
-    // A second look costs more than twice the passages.
-    let mut count = most.saturating_mul(2);
+    // A second call costs more than twice the passages.
+    let mut count = limit.saturating_mul(2);
     loop {
         let mut passages = best(count)?;
-        let all = passages.len() < count;
+        let is_all = passages.len() < count;
         let mut seen = HashSet::new();
-        passages.retain(|passage| passage.document.is_none_or(|id| seen.insert(id)));
-        if all || passages.len() >= most {
-            passages.truncate(most);
+        passages.retain(|passage| passage.record.is_none_or(|id| seen.insert(id)));
+        if is_all || passages.len() >= limit {
+            passages.truncate(limit);
             return Ok(passages);
         }
         count = count.saturating_mul(4);

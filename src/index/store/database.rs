@@ -1,38 +1,35 @@
-//! The file that `crossrank index` writes and `crossrank search` reads: an SQLite database with
-//! passages, FTS5's index of their words, and their vectors.
-
-mod read;
-mod vectors;
-mod write;
+//! Opens and creates index files, and turns SQLite's errors into errors of the crate.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crossrank::Embedder;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::CliError;
+use crate::embedder::Embedder;
+use crate::error::{Error, ErrorKind, Result};
 
-pub use read::{Ranked, full_text};
-pub use vectors::Cosines;
-pub use write::{Change, Document, NewPassage};
-
-/// "xrnk": says that an SQLite database is an index of ours.
+/// "xrnk", which marks an SQLite database as an index of crossrank.
 const APPLICATION_ID: i32 = 0x7872_6e6b;
-/// Of the schema and of how texts are cut and spelled in it.
+
+/// The version of the schema, and of the way in which texts are split and analyzed.
 const VERSION: i32 = 3;
 
-/// Of a new file. A search reads all vectors, and of SQLite's usual 4096 bytes two vectors of 384 would
-/// fill a page.
+/// The page size of a new file. A search reads all vectors, and two vectors of 384 dimensions would
+/// not fit into a page of SQLite's usual 4096 bytes.
 const PAGE_BYTES: i32 = 32 << 10;
 
-/// How long to wait for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for another process that writes to the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Numbers of documents and passages are never used again: a search asks for them step by step, and
-/// another process may have removed them meanwhile. A file is `size` and `modified` NULL until all of its documents are in. A document's `name` is
-/// its `_id` in JSON lines, and empty for a file that is one document. `line` counts from the
-/// file's first line, 1; a passage's from its document's, 0.
+/// The tables.
+///
+/// - The ids of documents and passages are never used again. A search reads them in several steps,
+///   between which another process may remove them.
+/// - The `size` and `modified` of a file are NULL until all its documents are in the index.
+/// - The `name` of a document is the id of a record, and empty for a file that is one document.
+/// - The `line` of a document counts from 1 in its file. The `line` of a passage counts from 0 in
+///   its document.
+/// - The bytes of a passage in its source are `first` to `behind`, which is not included.
 const SCHEMA: &str = "
     CREATE TABLE settings(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE files(
@@ -52,16 +49,16 @@ const SCHEMA: &str = "
         tokenize='porter unicode61 remove_diacritics 2');
 ";
 
-/// What vectors can be compared: those of one embedding model.
+/// The space of an embedding model's vectors. Only vectors of the same space can be compared.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VectorSpace {
-    /// What tells the model from others.
+    /// Identifies the model; see [`Embedder::fingerprint`].
     pub fingerprint: String,
     pub dimensions: usize,
 }
 
 impl VectorSpace {
-    /// That of a model.
+    /// The space of a model's vectors.
     pub fn of(embedder: &Embedder) -> VectorSpace {
         VectorSpace {
             fingerprint: embedder.fingerprint().to_owned(),
@@ -72,60 +69,58 @@ impl VectorSpace {
 
 /// An open index.
 pub struct Store {
-    database: Connection,
+    pub(super) database: Connection,
     path: PathBuf,
-    /// That of its vectors. `None`: it has words only.
+    /// `None` for an index without vectors.
     space: Option<VectorSpace>,
 }
 
 impl Store {
     /// Opens an index to search it.
-    pub fn open(path: &Path) -> Result<Store, CliError> {
+    pub fn open(path: &Path) -> Result<Store> {
         if !path.is_file() {
             let message = format!(
-                "{} is no file; make an index with crossrank index DIR -o {0}",
+                "{} is not a file; create an index with crossrank index DIR -o {0}",
                 path.display()
             );
-            return Err(CliError::new("io", message));
+            return Err(Error::new(ErrorKind::Io, message));
         }
-        // A read-only connection could not undo what a killed process left half written.
+        // A read-only connection could not roll back a transaction that a killed process left.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Store::connect(path, flags)?.checked()
     }
 
-    /// Opens an index to write to it, and makes it if there is none; then it gets vectors of
-    /// `space`, if any.
-    pub fn open_or_create(path: &Path, space: Option<&VectorSpace>) -> Result<Store, CliError> {
+    /// Opens an index to write to it, and creates it if there is none. A new index holds vectors of
+    /// `space`, or none; an index that exists must hold the same.
+    pub fn open_or_create(path: &Path, space: Option<&VectorSpace>) -> Result<Store> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut store = Store::connect(path, flags)?;
         let created = store.database.pragma_update(None, "page_size", PAGE_BYTES);
-        created.and_then(|()| store.create_if_empty(space)).map_err(|e| store.failure(e))?;
+        created.and_then(|()| store.create_if_empty(space)).map_err(|e| store.error(e))?;
         let store = store.checked()?;
-        if store.space.as_ref() == space {
-            return Ok(store);
-        }
-        let message = match (&store.space, space) {
+        let name = path.display();
+        let message = match (store.space(), space) {
+            (stored, given) if stored == given => return Ok(store),
             (None, _) => {
-                format!("{} has no vectors; say --text-only, or name a new file", path.display())
+                format!("{name} has no vectors; say --text-only, or name a new file")
             }
-            (_, None) => format!(
-                "{} has vectors; leave --text-only away, or name a new file",
-                path.display()
-            ),
-            _ => return Err(other_model(path)),
+            (_, None) => {
+                format!("{name} has vectors; leave --text-only out, or name a new file")
+            }
+            _ => return Err(wrong_model(path)),
         };
-        Err(CliError::new("invalid-argument", message))
+        Err(Error::new(ErrorKind::InvalidArgument, message))
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Store, CliError> {
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Store> {
         let connect = || {
             let database = Connection::open_with_flags(path, flags)?;
-            database.busy_timeout(PATIENCE)?;
+            database.busy_timeout(BUSY_TIMEOUT)?;
             Ok(database)
         };
-        let database = connect().map_err(|e| failure(path, e))?;
+        let database = connect().map_err(|e| store_error(path, e))?;
         Ok(Store { database, path: path.to_owned(), space: None })
     }
 
@@ -147,16 +142,16 @@ impl Store {
         transaction.commit()
     }
 
-    /// Checks that the file is an index of this version, and reads what model it is of.
-    fn checked(mut self) -> Result<Store, CliError> {
+    /// Checks that the file is an index of this version, and reads the space of its vectors.
+    fn checked(mut self) -> Result<Store> {
         let number = |pragma: &str| {
             let row = self.database.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
-            row.map_err(|e| self.failure(e))
+            row.map_err(|e| self.error(e))
         };
         let name = self.path.display();
         if number("application_id")? != APPLICATION_ID {
             let message = format!("{name} is not an index of crossrank; name another file");
-            return Err(CliError::new("invalid-input", message));
+            return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let version = number("user_version")?;
         if version != VERSION {
@@ -164,9 +159,9 @@ impl Store {
                 "{name} is an index of version {version}, and this crossrank reads version \
                  {VERSION}; delete it and run crossrank index again"
             );
-            return Err(CliError::new("invalid-input", message));
+            return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        self.space = self.read_space().map_err(|e| self.failure(e))?;
+        self.space = self.read_space().map_err(|e| self.error(e))?;
         Ok(self)
     }
 
@@ -182,47 +177,50 @@ impl Store {
         Ok(Some(VectorSpace { fingerprint, dimensions: dimensions as usize }))
     }
 
-    /// That of the vectors, where there are vectors.
+    /// The space of the vectors; `None` for an index without vectors.
     pub fn space(&self) -> Option<&VectorSpace> {
         self.space.as_ref()
     }
 
-    fn failure(&self, error: rusqlite::Error) -> CliError {
-        failure(&self.path, error)
+    /// What an error of SQLite means for this index.
+    pub(super) fn error(&self, error: rusqlite::Error) -> Error {
+        store_error(&self.path, error)
     }
 }
 
-/// The complaint where a model did not make the vectors of an index.
-pub fn other_model(path: &Path) -> CliError {
+/// The error if the given model is not the one that made the vectors of an index.
+pub fn wrong_model(path: &Path) -> Error {
     let message = format!(
         "{} has vectors of another embedding model; name that model with --embedding-model, or \
          delete the file and run crossrank index again",
         path.display()
     );
-    CliError::new("invalid-argument", message)
+    Error::new(ErrorKind::InvalidArgument, message)
 }
 
-/// What an error of SQLite means for an index.
-fn failure(path: &Path, error: rusqlite::Error) -> CliError {
+fn store_error(path: &Path, error: rusqlite::Error) -> Error {
     let name = path.display();
-    let code = error.sqlite_error_code();
-    let (code, message) = match code {
-        Some(ErrorCode::NotADatabase) => {
-            ("invalid-input", format!("{name} is not an index of crossrank; name another file"))
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            ("io", format!("another process keeps writing to {name}; come again when it is done"))
-        }
+    let (kind, message) = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => (
+            ErrorKind::InvalidInput,
+            format!("{name} is not an index of crossrank; name another file"),
+        ),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+            ErrorKind::Io,
+            format!("another process keeps writing to {name}; try again when it is done"),
+        ),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => (
-            "io",
+            ErrorKind::Io,
             format!("cannot open {name} ({error}); it must be a file that can be written to"),
         ),
-        Some(ErrorCode::DiskFull) => ("io", format!("the disk is full; {name} is as it was")),
-        Some(ErrorCode::SystemIoFailure) => ("io", format!("cannot use {name} ({error})")),
+        Some(ErrorCode::DiskFull) => {
+            (ErrorKind::Io, format!("the disk is full; {name} is unchanged"))
+        }
+        Some(ErrorCode::SystemIoFailure) => (ErrorKind::Io, format!("cannot use {name} ({error})")),
         _ => (
-            "invalid-input",
+            ErrorKind::InvalidInput,
             format!("{name} is damaged ({error}); delete it and run crossrank index again"),
         ),
     };
-    CliError::new(code, message)
+    Error::new(kind, message)
 }

@@ -1,20 +1,64 @@
-//! Text, Markdown and HTML to sections.
+//! Extracts the sections of a document from plain text, Markdown or HTML.
 
 use std::ops::Range;
+use std::path::Path;
 
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::outline::{Outline, Section};
 
-/// Paragraphs end at blank lines.
-pub fn text(source: &str) -> Vec<Section> {
+/// The format of a document that is a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// Plain text, with blank lines between paragraphs.
+    Text,
+    /// CommonMark with GitHub's tables, footnotes, task lists and strikethrough, and with front
+    /// matter.
+    Markdown,
+    /// HTML. Tags need not be balanced.
+    Html,
+}
+
+impl Format {
+    /// The format that the extension of a path names, in any case: `md` and `markdown`, or `html`,
+    /// `htm` and `xhtml`. Any other path, and one without an extension, is [`Format::Text`].
+    pub fn of_path(path: &Path) -> Format {
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        match extension.to_ascii_lowercase().as_str() {
+            "md" | "markdown" => Format::Markdown,
+            "html" | "htm" | "xhtml" => Format::Html,
+            _ => Format::Text,
+        }
+    }
+
+    /// The number that stands for the format in a document's hash, and so in index files.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Format::Text => 0,
+            Format::Markdown => 1,
+            Format::Html => 2,
+        }
+    }
+
+    /// The sections of a document.
+    pub(super) fn sections(self, source: &str) -> Vec<Section> {
+        match self {
+            Format::Text => text(source),
+            Format::Markdown => markdown(source),
+            Format::Html => html(source),
+        }
+    }
+}
+
+fn text(source: &str) -> Vec<Section> {
     let mut outline = Outline::default();
     let mut start = 0;
     for line in source.split_inclusive('\n') {
         let end = start + line.len();
         match line.trim().is_empty() {
-            true => outline.paragraph(),
+            true => outline.end_paragraph(),
             false => outline.push(line, start..end),
         }
         start = end;
@@ -22,8 +66,7 @@ pub fn text(source: &str) -> Vec<Section> {
     outline.finish()
 }
 
-/// CommonMark with GitHub's tables, footnotes and strikethrough, and with front matter.
-pub fn markdown(source: &str) -> Vec<Section> {
+fn markdown(source: &str) -> Vec<Section> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -34,18 +77,18 @@ pub fn markdown(source: &str) -> Vec<Section> {
         match event {
             Event::Text(text) => outline.push(&text, range),
             Event::Code(text) => {
-                // Without the backticks, so that the place is exact.
+                // The range leaves the backticks out, so that it is exact.
                 let start = range.start + source[range.clone()].find(&*text).unwrap_or(0);
                 let exact = source[start..].starts_with(&*text);
                 outline.push(&text, if exact { start..start + text.len() } else { range });
             }
             Event::SoftBreak | Event::HardBreak => outline.push("\n", range),
-            Event::Start(Tag::Heading { level, .. }) => outline.start_heading(number(level)),
+            Event::Start(Tag::Heading { level, .. }) => outline.start_heading(heading_level(level)),
             Event::End(TagEnd::Heading(_)) => outline.end_heading(),
             Event::Start(Tag::HtmlBlock) => {
-                outline.paragraph();
+                outline.end_paragraph();
                 push_html(&mut outline, &source[range.clone()], range.start);
-                outline.paragraph();
+                outline.end_paragraph();
             }
             Event::End(TagEnd::TableCell) => outline.push(" ", range.end..range.end),
             Event::Start(
@@ -63,15 +106,15 @@ pub fn markdown(source: &str) -> Vec<Section> {
                 | TagEnd::Link
                 | TagEnd::Image,
             ) => (),
-            Event::Start(_) | Event::End(_) | Event::Rule => outline.paragraph(),
-            // Tags, and marks without words.
+            Event::Start(_) | Event::End(_) | Event::Rule => outline.end_paragraph(),
+            // Inline tags, and marks without words.
             _ => (),
         }
     }
     outline.finish()
 }
 
-fn number(level: HeadingLevel) -> u8 {
+fn heading_level(level: HeadingLevel) -> u8 {
     match level {
         HeadingLevel::H1 => 1,
         HeadingLevel::H2 => 2,
@@ -82,16 +125,16 @@ fn number(level: HeadingLevel) -> u8 {
     }
 }
 
-pub fn html(source: &str) -> Vec<Section> {
+fn html(source: &str) -> Vec<Section> {
     let mut outline = Outline::default();
     push_html(&mut outline, source, 0);
     outline.finish()
 }
 
-/// Elements whose content is no text of the page.
-const SILENT: [&[u8]; 5] = [b"script", b"style", b"iframe", b"noembed", b"noframes"];
+/// Elements whose content is not text of the page.
+const HIDDEN: [&[u8]; 5] = [b"script", b"style", b"iframe", b"noembed", b"noframes"];
 
-/// Elements that words go on through.
+/// Elements that do not end a word.
 const INLINE: [&[u8]; 36] = [
     b"a", b"abbr", b"acronym", b"b", b"bdi", b"bdo", b"big", b"cite", b"code", b"data", b"del",
     b"dfn", b"em", b"font", b"i", b"img", b"ins", b"kbd", b"mark", b"nobr", b"q", b"rp", b"rt",
@@ -99,18 +142,19 @@ const INLINE: [&[u8]; 36] = [
     b"tt", b"u", b"var",
 ];
 
-/// Elements that end a word, and no paragraph.
-const SPACES: [&[u8]; 8] = [b"br", b"button", b"input", b"label", b"option", b"td", b"th", b"wbr"];
+/// Elements that end a word but not a paragraph.
+const WORD_BREAKS: [&[u8]; 8] =
+    [b"br", b"button", b"input", b"label", b"option", b"td", b"th", b"wbr"];
 
-/// Adds the text of HTML that begins at byte `base` of the file. Tags need not fit together: what
-/// they hold is text all the same.
+/// Adds the text of HTML that begins at byte `base` of the source. The text counts even if its tags
+/// are not balanced.
 fn push_html(outline: &mut Outline, source: &str, base: usize) {
     let mut emitter = DefaultEmitter::<usize>::new_with_span();
     emitter.naively_switch_states(true);
-    let (mut silent, mut titled): (Option<Vec<u8>>, bool) = (None, false);
+    let (mut hidden, mut titled): (Option<Vec<u8>>, bool) = (None, false);
     for Ok(token) in Tokenizer::new_with_emitter(source, emitter) {
         let (name, start): (Vec<u8>, bool) = match token {
-            Token::String(text) if silent.is_none() => {
+            Token::String(text) if hidden.is_none() => {
                 let range: Range<usize> = base + text.span.start..base + text.span.end;
                 outline.push(&String::from_utf8_lossy(&text.value.0), range);
                 continue;
@@ -120,25 +164,25 @@ fn push_html(outline: &mut Outline, source: &str, base: usize) {
             _ => continue,
         };
         let is = |names: &[&[u8]]| names.contains(&name.as_slice());
-        if silent.as_ref() == Some(&name) && !start {
-            silent = None;
-        } else if is(&SILENT) && start {
-            silent = Some(name);
+        if hidden.as_ref() == Some(&name) && !start {
+            hidden = None;
+        } else if is(&HIDDEN) && start {
+            hidden = Some(name);
         } else if let [b'h', level @ b'1'..=b'6'] = name[..] {
             match start {
                 true => outline.start_heading(level - b'0'),
                 false => outline.end_heading(),
             }
         } else if name == b"title" && start && !titled {
-            // Images have titles too; the page's is the first.
+            // Inline images have titles too. The first title is the page's.
             outline.start_heading(0);
             titled = true;
         } else if name == b"title" {
             outline.end_heading();
-        } else if is(&SPACES) {
+        } else if is(&WORD_BREAKS) {
             outline.push(" ", base..base);
         } else if !is(&INLINE) {
-            outline.paragraph();
+            outline.end_paragraph();
         }
     }
 }
@@ -146,11 +190,11 @@ fn push_html(outline: &mut Outline, source: &str, base: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::cut::passages;
+    use crate::index::chunk::chunk;
 
-    /// Title, text, and what the file holds there.
+    /// The title and the text of each passage, and its part of the source.
     fn all(source: &str, sections: Vec<Section>) -> Vec<(String, String, String)> {
-        let passages = passages(&sections).into_iter();
+        let passages = chunk(&sections).into_iter();
         passages.map(|p| (p.title, p.text, source[p.range].to_owned())).collect()
     }
 
@@ -169,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_has_headings_code_tables_and_html() {
+    fn markdown_gives_headings_code_tables_and_html() {
         let source = "---\nkey: 1\n---\n# Guide\n\nRun `make` *now* &amp; [see](http://x).\n\n\
             ## Set up\n\n- one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n\
             <div>raw <b>text</b></div>\n\n```sh\nls -l\n```\n## Empty\n";
@@ -189,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn html_has_titles_and_no_scripts() {
+    fn html_gives_titles_and_no_scripts() {
         let source = "<!doctype html><title>Page</title><script>if (a < b) '<p>';</script>\
             <h1>Top <i>one</i></h1><p>It&#39;s f<b>in</b>e.<br>Yes.<style>p { }</style>\
             <svg><title>icon</title></svg><h2>Sub</h2><ul><li>x<li>y</ul>";
@@ -207,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_html_is_read_as_far_as_it_goes() {
+    fn the_text_of_broken_html_is_kept() {
         for (source, expected) in [
             ("<p>one<p>two</div></b>three", "one two three"),
             ("<h1>never closed <p>text", "never closed text"),

@@ -1,6 +1,7 @@
-//! The vectors of passages, and the exact search among them.
+//! The vectors of passages, and exact search among them.
 //!
-//! A row holds a passage's vector at length 1, as little-endian `f32`: a cosine is then a dot product.
+//! A row holds the vector of a passage, scaled to length 1, as little-endian `f32`. The cosine of two
+//! vectors is then their dot product.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -8,54 +9,55 @@ use std::collections::HashSet;
 use rusqlite::OptionalExtension;
 use rusqlite::types::FromSqlError;
 
-use super::Store;
+use super::database::Store;
 use super::read::{Ranked, ranked};
-use crate::CliError;
+use crate::error::Result;
 
-/// Partial sums of a dot product, so that the compiler can use vector instructions.
+/// The number of partial sums in a dot product, so that the compiler can use vector instructions.
 const LANES: usize = 16;
 
 /// A passage with its cosine.
-type Near = (i64, f32);
+type Scored = (i64, f32);
 
-/// The cosines of a vector with those of all passages.
-pub struct Cosines {
-    /// By passage, ascending.
-    all: Vec<Near>,
+/// The cosines of a query's vector with the vectors of all passages.
+pub struct VectorScores {
+    /// Ordered by passage id.
+    cosines: Vec<Scored>,
 }
 
-impl Cosines {
-    /// That of a passage.
+impl VectorScores {
+    /// The cosine of a passage, or `None` if the index holds no vector of it.
     pub fn of(&self, passage: i64) -> Option<f64> {
-        let place = self.all.binary_search_by_key(&passage, |&(id, _)| id).ok()?;
-        Some(self.all[place].1.into())
+        let position = self.cosines.binary_search_by_key(&passage, |&(id, _)| id).ok()?;
+        Some(self.cosines[position].1.into())
     }
 }
 
 impl Store {
-    /// Compares a vector with those of all passages.
-    pub fn cosines(&self, vector: &[f32]) -> Result<Cosines, CliError> {
-        let vector = unit(vector);
-        let read = || -> rusqlite::Result<Cosines> {
+    /// Compares a vector with the vectors of all passages.
+    pub fn vector_scores(&self, vector: &[f32]) -> Result<VectorScores> {
+        let vector = normalize(vector);
+        let read = || -> rusqlite::Result<VectorScores> {
             let mut statement = self
                 .database
                 .prepare_cached("SELECT passage, vector FROM vectors ORDER BY passage")?;
             let rows = statement.query_map([], |row| {
-                let stored = row.get_ref(1)?.as_blob()?;
+                let blob = row.get_ref(1)?.as_blob()?;
                 let expected_size = size_of_val(vector.as_slice());
-                if stored.len() != expected_size {
-                    let blob_size = stored.len();
+                if blob.len() != expected_size {
+                    let blob_size = blob.len();
                     return Err(FromSqlError::InvalidBlobSize { expected_size, blob_size }.into());
                 }
-                Ok((row.get(0)?, dot(&vector, stored)))
+                Ok((row.get(0)?, dot(&vector, blob)))
             })?;
-            Ok(Cosines { all: rows.collect::<rusqlite::Result<_>>()? })
+            Ok(VectorScores { cosines: rows.collect::<rusqlite::Result<_>>()? })
         };
-        read().map_err(|e| self.failure(e))
+        read().map_err(|e| self.error(e))
     }
 
-    /// The passages with the greatest cosines, at most one of a document with an `_id`.
-    pub fn by_vector(&self, cosines: &Cosines, most: usize) -> Result<Vec<Ranked>, CliError> {
+    /// The passages with the greatest cosines, best first: at most `limit`, which is at least 1, and
+    /// at most one of each record.
+    pub fn search_vectors(&self, scores: &VectorScores, limit: usize) -> Result<Vec<Ranked>> {
         let read = || -> rusqlite::Result<Vec<Ranked>> {
             let mut statement = self.database.prepare_cached(
                 "SELECT passages.id, document, name, ? FROM passages
@@ -63,31 +65,32 @@ impl Store {
                  WHERE passages.id = ?",
             )?;
             let (mut found, mut seen) = (Vec::new(), HashSet::new());
-            let mut cosines = cosines.all.clone();
-            let (mut rest, mut count) = (cosines.as_mut_slice(), most);
+            let mut cosines = scores.cosines.clone();
+            let (mut rest, mut count) = (cosines.as_mut_slice(), limit);
             while !rest.is_empty() {
                 let (best, others) = split_best(rest, count);
                 for &mut (passage, cosine) in best {
-                    // Another process may have removed it since.
+                    // Another process may have removed the passage meanwhile.
                     let row = statement.query_row((cosine, passage), ranked).optional()?;
-                    let new = |row: &Ranked| row.document.is_none_or(|id| seen.insert(id));
-                    found.extend(row.filter(new));
-                    if found.len() == most {
+                    let is_new = |row: &Ranked| row.record.is_none_or(|id| seen.insert(id));
+                    found.extend(row.filter(is_new));
+                    if found.len() == limit {
                         return Ok(found);
                     }
                 }
-                // Documents with many good passages make the way long.
+                // Records with many good passages leave too few results.
                 (rest, count) = (others, count.saturating_mul(4));
             }
             Ok(found)
         };
-        read().map_err(|e| self.failure(e))
+        read().map_err(|e| self.error(e))
     }
 }
 
-/// The `count` passages with the greatest cosines, in that order, and the others in any.
-fn split_best(passages: &mut [Near], count: usize) -> (&mut [Near], &mut [Near]) {
-    let better = |(a, x): &Near, (b, y): &Near| -> Ordering { y.total_cmp(x).then(a.cmp(b)) };
+/// Splits passages into the `count` with the greatest cosines, best first, and the others in any
+/// order. Among equal cosines the smaller passage id comes first.
+fn split_best(passages: &mut [Scored], count: usize) -> (&mut [Scored], &mut [Scored]) {
+    let better = |(a, x): &Scored, (b, y): &Scored| -> Ordering { y.total_cmp(x).then(a.cmp(b)) };
     let count = count.min(passages.len());
     if count < passages.len() {
         passages.select_nth_unstable_by(count, better);
@@ -97,21 +100,22 @@ fn split_best(passages: &mut [Near], count: usize) -> (&mut [Near], &mut [Near])
     (best, others)
 }
 
-/// A vector as the index holds it.
-pub(super) fn stored(vector: &[f32]) -> Vec<u8> {
-    unit(vector).iter().flat_map(|number| number.to_le_bytes()).collect()
+/// The bytes that the index holds for a vector.
+pub fn to_blob(vector: &[f32]) -> Vec<u8> {
+    normalize(vector).iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
-/// A vector's direction at length 1; zeros stay. Not every embedding model makes vectors of length 1.
-fn unit(vector: &[f32]) -> Vec<f32> {
+/// A vector scaled to length 1; a vector of zeros stays as it is. Some embedding models make vectors
+/// of other lengths.
+fn normalize(vector: &[f32]) -> Vec<f32> {
     let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
     vector.iter().map(|x| (f64::from(*x) * scale) as f32).collect()
 }
 
-/// The dot product of a vector with one of the index.
-fn dot(vector: &[f32], stored: &[u8]) -> f32 {
-    let (numbers, _) = stored.as_chunks::<4>();
+/// The dot product of a vector with one that the index holds.
+fn dot(vector: &[f32], blob: &[u8]) -> f32 {
+    let (numbers, _) = blob.as_chunks::<4>();
     let (xs, xs_left) = vector.as_chunks::<LANES>();
     let (ys, ys_left) = numbers.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
@@ -129,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dot_product_of_stored_vectors_is_their_cosine() {
+    fn the_dot_product_of_stored_vectors_is_their_cosine() {
         for dimensions in [1, 15, 16, 17, 384, 390] {
             let a: Vec<f32> = (0..dimensions).map(|i| (i as f32).sin() + 2.0).collect();
             let b: Vec<f32> = (0..dimensions).map(|i| (i as f32).cos() * 3.0).collect();
@@ -137,14 +141,14 @@ mod tests {
                 a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
             };
             let cosine = product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt();
-            let found = f64::from(dot(&unit(&a), &stored(&b)));
+            let found = f64::from(dot(&normalize(&a), &to_blob(&b)));
             assert!((found - cosine).abs() < 1e-6, "{dimensions}: {found} for {cosine}");
         }
-        assert_eq!(dot(&unit(&[0.0; 20]), &stored(&[1.0; 20])), 0.0);
+        assert_eq!(dot(&normalize(&[0.0; 20]), &to_blob(&[1.0; 20])), 0.0);
     }
 
     #[test]
-    fn the_best_are_in_order_and_of_equals_the_earlier_passages() {
+    fn the_best_passages_are_in_order_and_equal_ones_by_id() {
         let all: Vec<(i64, f32)> = (0..50).map(|i| (i, ((i * 7) % 10) as f32)).collect();
         let mut sorted = all.clone();
         sorted.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));

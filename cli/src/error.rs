@@ -1,0 +1,28 @@
+//! The one error type of the commands.
+
+use std::io;
+
+/// Why a command failed: an error code, and one line that says what to do.
+#[derive(Debug)]
+pub struct CliError {
+    pub code: &'static str,
+    pub message: String,
+}
+
+impl CliError {
+    pub fn new(code: &'static str, message: impl Into<String>) -> CliError {
+        CliError { code, message: message.into() }
+    }
+}
+
+impl From<crossrank::Error> for CliError {
+    fn from(error: crossrank::Error) -> CliError {
+        CliError::new(error.kind().code(), error.to_string())
+    }
+}
+
+/// Turns an error of the system into an `io` error. `what` says what could not be done.
+pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> CliError {
+    let what = what.into();
+    move |error| CliError::new("io", format!("{what} ({error})"))
+}
