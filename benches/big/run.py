@@ -1,4 +1,4 @@
-"""Times crossrank beside ONNX Runtime on a model with the shape of bge-reranker-large. See README.md.
+"""Times crossrank against ONNX Runtime on a model with the shape of bge-reranker-large. See README.md.
 
     python run.py [--rounds N] [--out FILE] [--worker FILE] [--crossrank FILE] [--folder FOLDER]
 """

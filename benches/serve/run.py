@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times `crossrank serve` beside infinity-emb; see README.md."""
+"""Times `crossrank serve` against infinity-emb; see README.md."""
 
 import argparse
 import json

@@ -234,9 +234,9 @@ def write(name, folder):
         for step in steps:
             step(path)
         graph = rewrite.strip_notes(onnx.load(path))
-    beside = dict(save_as_external_data=True, size_threshold=0, location=EXTERNAL[name]) if name in EXTERNAL else {}
+    external = dict(save_as_external_data=True, size_threshold=0, location=EXTERNAL[name]) if name in EXTERNAL else {}
     # Writing weights to a file removes them from the graph in memory, so a copy is written.
-    onnx.save_model(onnx.ModelProto.FromString(graph.SerializeToString()), folder / "onnx" / f"{file}.onnx", **beside)
+    onnx.save_model(onnx.ModelProto.FromString(graph.SerializeToString()), folder / "onnx" / f"{file}.onnx", **external)
     expected.write(folder, model, tokenizer, names, graph)
 
 
