@@ -16,9 +16,9 @@ pub const RRF_K: f64 = 60.0;
 
 /// Fuses rankings by reciprocal rank fusion (Cormack, Clarke and Büttcher 2009).
 ///
-/// The score of an item is the sum of 1 / (`k` + rank) over the lists that hold it; ranks count from
-/// 1. Returns each item once with its score, highest score first. Items with equal scores keep the
-/// order in which the lists show them. If a list has an item twice, the better rank counts.
+/// The score of an item is the sum of 1 / (`k` + rank) over the lists that hold it, where the first
+/// rank is 1. Returns each item once with its score, highest score first. Items with equal scores
+/// keep the order in which the lists show them. If a list has an item twice, the better rank counts.
 pub fn reciprocal_rank_fusion<T: Copy + Eq + Hash>(lists: &[Vec<T>], k: f64) -> Vec<(T, f64)> {
     let mut fused: Vec<(T, f64)> = Vec::new();
     // The position of an item in `fused`, and the last list that had it.

@@ -9,7 +9,7 @@ use ureq::{Agent, Body};
 
 use super::options::{HubOptions, is_inside};
 use crate::error::{Error, ErrorKind, Result};
-use crate::retry::{MAX_RETRY_AFTER, backoff, retry_after};
+use crate::retry::{RequestError, RetryPolicy, is_transient, retry_after};
 
 /// The hub redirects to its file storage in one to three steps.
 const MAX_REDIRECTS: usize = 10;
@@ -31,33 +31,13 @@ pub(super) struct RemoteFile {
     pub hash: String,
 }
 
-/// Why a request failed, or ended early.
-pub(super) enum RequestError {
-    /// The same request would fail again.
-    Permanent(Error),
-    /// A later request may succeed.
-    Transient { message: String, retry_after: Option<Duration> },
-}
-
-impl RequestError {
-    pub fn transient(message: impl Into<String>) -> RequestError {
-        RequestError::Transient { message: message.into(), retry_after: None }
-    }
-}
-
-impl From<Error> for RequestError {
-    fn from(error: Error) -> RequestError {
-        RequestError::Permanent(error)
-    }
-}
-
+/// Makes requests to a hub.
 pub(super) struct Client {
     agent: Agent,
     /// The address of the hub, without a slash at its end.
     endpoint: String,
     token: Option<String>,
-    retries: u32,
-    retry_delay: Duration,
+    retry: RetryPolicy,
     timeout: Duration,
 }
 
@@ -111,8 +91,7 @@ impl Client {
             agent,
             endpoint: options.endpoint.trim_end_matches('/').to_owned(),
             token,
-            retries: options.retries,
-            retry_delay: options.retry_delay,
+            retry: RetryPolicy { retries: options.retries, first_delay: options.retry_delay },
             timeout: options.timeout,
         })
     }
@@ -127,7 +106,7 @@ impl Client {
         let revision = revision.replace('/', "%2F");
         let url =
             format!("{}/api/models/{repository}/revision/{revision}?blobs=true", self.endpoint);
-        let text = self.retry(|| {
+        let text = self.repeat(|| {
             let mut response = self.get(&url, 0)?;
             let body = response.body_mut().with_config().limit(MAX_LISTING_BYTES);
             body.read_to_string().map_err(|error| self.broken(&error))
@@ -160,7 +139,7 @@ impl Client {
     }
 
     /// Repeats a call until it succeeds, or fails permanently.
-    fn retry<T>(&self, call: impl Fn() -> Result<T, RequestError>) -> Result<T> {
+    fn repeat<T>(&self, call: impl Fn() -> Result<T, RequestError>) -> Result<T> {
         let mut retry = 0;
         loop {
             match call() {
@@ -171,21 +150,10 @@ impl Client {
         }
     }
 
-    /// Waits before retry number `retry`, counted from 0. Returns the error if there is to be no
-    /// further retry.
-    pub fn wait(&self, error: RequestError, retry: u32) -> Result<()> {
-        let (message, retry_after) = match error {
-            RequestError::Permanent(error) => return Err(error),
-            RequestError::Transient { message, retry_after } => (message, retry_after),
-        };
-        let wait = retry_after.unwrap_or_else(|| backoff(self.retry_delay, retry));
-        if retry >= self.retries || wait > MAX_RETRY_AFTER {
-            let rest = retry_after.filter(|rest| !rest.is_zero());
-            let rest = rest.map(|rest| format!(" and asks for {} s of rest", rest.as_secs()));
-            let message = format!("{message}{}; try again later", rest.unwrap_or_default());
-            return Err(Error::new(ErrorKind::RemoteUnavailable, message));
-        }
-        thread::sleep(wait);
+    /// Waits after a failure, before retry number `retry`, counted from 0. Returns an error if the
+    /// request is not to be repeated.
+    pub fn wait(&self, failure: RequestError, retry: u32) -> Result<()> {
+        thread::sleep(self.retry.wait_after(failure, retry)?);
         Ok(())
     }
 
@@ -225,7 +193,7 @@ impl Client {
             return Ok(response);
         }
         let message = format!("{} answers {}", without_query(url), status.as_u16());
-        if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
+        if is_transient(status.as_u16()) {
             let retry_after = header(&response, "retry-after").and_then(retry_after);
             return Err(RequestError::Transient { message, retry_after });
         }

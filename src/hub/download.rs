@@ -8,9 +8,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::cache::{RepositoryCache, io_error};
-use super::client::{Client, RemoteFile, RequestError, header};
+use super::client::{Client, RemoteFile, header};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::hexadecimal;
+use crate::retry::RequestError;
 
 /// The bytes that are read, hashed and written at a time.
 const BUFFER_BYTES: usize = 128 << 10;

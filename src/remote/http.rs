@@ -12,7 +12,7 @@ use ureq::http::{Response, Uri};
 use super::api::error_message;
 use super::options::RemoteOptions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::retry::{MAX_RETRY_AFTER, backoff, retry_after};
+use crate::retry::{RequestError, RetryPolicy, is_transient, retry_after};
 
 /// How often a call checks whether it was cancelled.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -25,21 +25,13 @@ pub(super) struct Endpoint {
     agent: Agent,
     url: String,
     api_key: Option<String>,
-    retries: u32,
-    retry_delay: Duration,
+    retry: RetryPolicy,
     timeout: Duration,
     cancel: Option<Arc<AtomicBool>>,
 }
 
-/// Why a request failed.
-enum RequestError {
-    /// The same request would fail again.
-    Permanent(Error),
-    /// A later request may succeed.
-    Transient { message: String, retry_after: Option<Duration> },
-}
-
 impl Endpoint {
+    /// Checks the address and the key.
     pub(super) fn new(options: &RemoteOptions) -> Result<Endpoint> {
         let api_key = options.api_key.clone();
         if api_key
@@ -62,13 +54,13 @@ impl Endpoint {
             agent,
             url: request_url(&options.url, options.api.path())?,
             api_key,
-            retries: options.retries,
-            retry_delay: options.retry_delay,
+            retry: RetryPolicy { retries: options.retries, first_delay: options.retry_delay },
             timeout: options.timeout,
             cancel: None,
         })
     }
 
+    /// The same endpoint with a flag that cancels its requests.
     pub(super) fn cancelled_by(&self, flag: Arc<AtomicBool>) -> Endpoint {
         Endpoint { cancel: Some(flag), ..self.clone() }
     }
@@ -78,18 +70,10 @@ impl Endpoint {
         let body: Arc<str> = body.to_string().into();
         for retry in 0.. {
             self.check_cancelled()?;
-            let (message, retry_after) = match self.send(&body) {
+            let wait = match self.send(&body) {
                 Ok(answer) => return Ok(answer),
-                Err(RequestError::Permanent(error)) => return Err(error),
-                Err(RequestError::Transient { message, retry_after }) => (message, retry_after),
+                Err(failure) => self.retry.wait_after(failure, retry)?,
             };
-            let wait = retry_after.unwrap_or_else(|| backoff(self.retry_delay, retry));
-            if retry == self.retries || wait > MAX_RETRY_AFTER {
-                let rest = retry_after.filter(|r| !r.is_zero());
-                let rest = rest.map(|r| format!(" and asks for {} s of rest", r.as_secs()));
-                let message = format!("{message}{}; try again later", rest.unwrap_or_default());
-                return Err(self.error(ErrorKind::RemoteUnavailable, &message));
-            }
             let end = Instant::now() + wait;
             while let Some(rest) = end.checked_duration_since(Instant::now()) {
                 self.check_cancelled()?;
@@ -99,6 +83,7 @@ impl Endpoint {
         unreachable!("the last retry returns")
     }
 
+    /// Makes one attempt, which ends early if the call is cancelled.
     fn send(&self, body: &Arc<str>) -> Result<Value, RequestError> {
         let response = match &self.cancel {
             None => self.exchange(body),
@@ -114,7 +99,7 @@ impl Endpoint {
                     match receiver.recv_timeout(POLL_INTERVAL) {
                         Ok(response) => break response,
                         Err(RecvTimeoutError::Timeout) => {
-                            self.check_cancelled().map_err(RequestError::Permanent)?
+                            self.check_cancelled()?;
                         }
                         Err(RecvTimeoutError::Disconnected) => {
                             break Err(ureq::Error::ConnectionFailed);
@@ -130,11 +115,12 @@ impl Endpoint {
                 }
                 error => format!("cannot be reached, or hangs up ({error})"),
             };
-            RequestError::Transient { message, retry_after: None }
+            RequestError::transient(self.message(&message))
         })?;
         self.read(&response)
     }
 
+    /// Sends a request and reads the whole response.
     fn exchange(&self, body: &str) -> Result<Response<String>, ureq::Error> {
         let mut request = self.agent.post(&self.url).content_type("application/json");
         if let Some(key) = &self.api_key {
@@ -145,6 +131,7 @@ impl Endpoint {
         Ok(Response::from_parts(head, config.read_to_string()?))
     }
 
+    /// The JSON of a response, or what its status means.
     fn read(&self, response: &Response<String>) -> Result<Value, RequestError> {
         let (status, text) = (response.status(), response.body());
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
@@ -162,8 +149,9 @@ impl Endpoint {
                 empty if empty.is_empty() => format!("answers {}", status.as_u16()),
                 message => format!("answers {}: {message}", status.as_u16()),
             };
-            if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
+            if is_transient(status.as_u16()) {
                 let retry_after = header("retry-after").and_then(retry_after);
+                let message = self.message(&message);
                 return Err(RequestError::Transient { message, retry_after });
             }
             let advice = match status.as_u16() {
@@ -175,7 +163,7 @@ impl Endpoint {
             return Err(refused(&format!("{message}{advice}")));
         }
         serde_json::from_str(text).map_err(|_| {
-            let what = "answers no JSON; check that the address is that of an API";
+            let what = "answers no JSON; check that the address is the address of an API";
             RequestError::Permanent(self.error(ErrorKind::RemoteInvalidAnswer, what))
         })
     }
@@ -187,13 +175,18 @@ impl Endpoint {
         Ok(())
     }
 
-    /// An error that names the service by its address, without the query string, in which some
-    /// services take keys. The key is removed from the text of the service.
     fn error(&self, kind: ErrorKind, what: &str) -> Error {
-        let address = self.url.split('?').next().unwrap_or_default();
-        Error::new(kind, format!("{address} {}", self.redact(what)))
+        Error::new(kind, self.message(what))
     }
 
+    /// A message that names the service by its address, without the query string, in which some
+    /// services take keys. The key is removed from the text of the service.
+    fn message(&self, what: &str) -> String {
+        let address = self.url.split('?').next().unwrap_or_default();
+        format!("{address} {}", self.redact(what))
+    }
+
+    /// A text without the key.
     fn redact(&self, text: &str) -> String {
         match &self.api_key {
             Some(key) => text.replace(key, "[key]"),

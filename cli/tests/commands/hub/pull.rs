@@ -182,7 +182,7 @@ fn passing_failures_are_waited_for() {
     }
     unavailable(&options, "try again later");
     case.hub.fault("/api/", Fault::Status(429, "retry-after", "3600"));
-    unavailable(&options, "asks for 3600 s of rest");
+    unavailable(&options, "asks to wait 3600 s");
     for _ in 0..2 {
         case.hub.fault("/store/", Fault::Hang(0));
     }
