@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use crossrank::{FailoverReranker, LoadOptions, LongDocuments, ModelFiles};
-use device::{DeviceArgs, Voice};
+use device::{DeviceArgs, Reporter};
 
 /// Search reranking: reads a query and passages, and puts the right ones first.
 #[derive(Parser)]
@@ -127,7 +127,7 @@ impl ModelArgs {
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
         options.long_documents = self.long.chosen();
-        self.device.load(&files, options, Voice::STDERR)
+        self.device.load(&files, options, Reporter::STDERR)
     }
 }
 

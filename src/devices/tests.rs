@@ -106,10 +106,10 @@ fn a_call_that_loses_its_gpu_is_made_by_the_cpu() {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn software_is_measured_to_be_slower() {
     let options = LoadOptions::default();
-    let trial = DeviceBenchmark::of(2, &on_cpu(&options), &on_gpu(&options)).unwrap();
-    println!("{trial}");
-    assert!(trial.difference > 0.0 && trial.difference < 0.3, "{trial}");
-    assert!(!adapter().software || !trial.is_for_gpu(), "{trial}");
+    let benchmark = DeviceBenchmark::of(2, &on_cpu(&options), &on_gpu(&options)).unwrap();
+    println!("{benchmark}");
+    assert!(benchmark.difference > 0.0 && benchmark.difference < 0.3, "{benchmark}");
+    assert!(!adapter().software || !benchmark.is_for_gpu(), "{benchmark}");
 }
 
 #[cfg(feature = "server")]

@@ -4,7 +4,7 @@ mod sample;
 
 use std::io::{Seek, Write};
 
-use crate::engine::{encoder, run_once, unwritten};
+use crate::engine::{encoder, run_once, write_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, Encoder, ModelFiles, Output, Refusal, prepared};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer, TextTokenizer, Truncation};
@@ -89,7 +89,7 @@ impl ModelFiles {
         };
         let (exact, found) = (outputs(&floats)?, outputs(&rounded)?);
         drop(floats);
-        prepared::write(&rounded, self, out).map_err(unwritten)?;
+        prepared::write(&rounded, self, out).map_err(write_error)?;
 
         let width = exact.len() / sequences.len().max(1);
         let pairs = exact.chunks(width.max(1)).zip(found.chunks(width.max(1)));

@@ -20,7 +20,7 @@ use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, ScoreCache};
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::device::{DeviceArgs, Voice};
+use super::device::{DeviceArgs, Reporter};
 use super::{CliError, LongArgs, at_least_one, cores, input, io, model};
 use http::App;
 use scorer::Scorer;
@@ -215,9 +215,11 @@ fn load_models(
         options.threads = Some(threads);
         options.cache = cache.clone();
         options.long_documents = args.long.chosen();
-        let voice =
-            Voice { info: |text| tracing::info!("{text}"), warn: |text| tracing::warn!("{text}") };
-        let reranker = args.device.load(&files, options, voice)?;
+        let reporter = Reporter {
+            info: |text| tracing::info!("{text}"),
+            warn: |text| tracing::warn!("{text}"),
+        };
+        let reranker = args.device.load(&files, options, reporter)?;
         tracing::info!(model = name, kernel = reranker.current().kernel(), "loaded");
         Ok(Model { name, reranker })
     };

@@ -2,15 +2,18 @@
 //! `gpu::tests`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::encoder::encoder;
 use super::super::fused::Fused;
-use super::super::{Engine, encoder};
+use super::super::load::load;
+use super::super::plan::{Plan, run};
 use super::{Case, Graph, graphs};
 use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
-use crate::model::{Config, Encoder, Linear, ModelFiles, Pooling, Weights};
+use crate::model::{Config, Encoder, Linear, ModelFiles, Output, Pooling, Weights};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer};
 
 #[derive(Deserialize)]
@@ -75,8 +78,12 @@ fn outputs(files: &ModelFiles, sequences: &[&Encoding]) -> Vec<(Vec<f32>, f32)> 
     has.map(run).collect()
 }
 
-/// What an encoder gives on the CPU where activations are not quantized either.
-fn with_float_activations(mut encoder: Encoder, sequences: &[&Encoding]) -> Vec<f32> {
+/// The outputs of an encoder on the CPU with activations that are not quantized, as on a GPU.
+fn with_float_activations(
+    mut encoder: Encoder,
+    output: Output,
+    sequences: &[&Encoding],
+) -> Vec<f32> {
     let dequantize = |linear: &mut Linear| {
         linear.weights = Weights::Float(linear.weights.to_f32(linear.outputs).into())
     };
@@ -92,13 +99,8 @@ fn with_float_activations(mut encoder: Encoder, sequences: &[&Encoding]) -> Vec<
         linears.into_iter().for_each(dequantize);
     }
     encoder.head.iter_mut().for_each(dequantize);
-    let fused = Fused::new(encoder, Kernel::best());
-    let mut run = fused.start(sequences);
-    loop {
-        if let Some(outputs) = fused.step(&mut run).unwrap() {
-            return outputs;
-        }
-    }
+    let fused: Arc<dyn Plan> = Arc::new(Fused::new(encoder, &output, Kernel::best()));
+    run(&fused, sequences).unwrap()
 }
 
 /// The largest difference.
@@ -135,7 +137,7 @@ fn golden_pairs_have_the_logits_of_the_cpu() {
     let files = ModelFiles::bundled_reranker().unwrap();
     let (pairs, encodings) = golden();
     let sequences: Vec<&Encoding> = encodings.iter().collect();
-    let expected = with_float_activations(encoder_of(&files), &sequences);
+    let expected = with_float_activations(encoder_of(&files), Output::Logit, &sequences);
     let kept = kept(&expected, &pairs);
     assert!(distance(&kept, &expected) < 1e-3, "CROSSRANK_UPDATE=1 writes {KEPT}");
     for (logits, tolerance) in outputs(&files, &sequences) {
@@ -185,8 +187,8 @@ fn an_embedders_vectors_are_those_of_the_cpu() {
     };
     let encodings = [3, 24, 7].map(text);
     let sequences = encodings.each_ref();
-    let states = with_float_activations(encoder_of(&files), &sequences);
-    let expected = super::super::pool::pool_each(Pooling::Mean, &states, &[0, 3, 27, 34]);
+    let output = Output::Embedding(Pooling::Mean);
+    let expected = with_float_activations(encoder_of(&files), output, &sequences);
     for (vectors, tolerance) in outputs(&files, &sequences) {
         assert!(distance(&vectors, &expected) < 0.2 * tolerance);
     }
@@ -221,21 +223,21 @@ fn ten_queries_have_the_same_top_ten() {
         text.lines().map(line).collect()
     };
     let corpus: BTreeMap<String, String> = lines("corpus.jsonl").into_iter().collect();
-    let run = read("bm25_top100.tsv");
+    let candidate_lines = read("bm25_top100.tsv");
 
     let files = ModelFiles::bundled_reranker().unwrap();
     let config = Config::reranker(&files).unwrap();
     let tokenizer = PairTokenizer::load(&files.tokenizer, config.max_length, None).unwrap();
     let adapter = adapter();
     let gpu = block_on(files.load_on_gpu(&adapter, Precision::Best)).unwrap();
-    let rounding = Engine::load(files.clone(), &config).unwrap();
+    let rounding = load(files.clone(), &config).unwrap();
     let (queries, candidates) = match adapter.software {
         true if is_quick() => (1, 12),
         true => (10, 12),
         false => (10, 100),
     };
     for (id, query) in lines("queries.jsonl").into_iter().take(queries) {
-        let rows = run.lines().map(|row| row.split('\t').collect::<Vec<_>>());
+        let rows = candidate_lines.lines().map(|row| row.split('\t').collect::<Vec<_>>());
         let rows = rows.filter(|row| row[0] == id).take(candidates);
         let tokens = tokenizer.query(&query, Limits::default()).unwrap();
         let encode = |row: Vec<&str>| tokenizer.pair(&tokens, &corpus[row[1]]).unwrap();
@@ -243,12 +245,12 @@ fn ten_queries_have_the_same_top_ten() {
         let sequences: Vec<&Encoding> = encodings.iter().collect();
 
         let logits = block_on(gpu.run(&sequences)).unwrap();
-        let expected = with_float_activations(encoder_of(&files), &sequences);
+        let expected = with_float_activations(encoder_of(&files), Output::Logit, &sequences);
         for (&ours, theirs) in top_ten(&logits).iter().zip(top_ten(&expected)) {
             let apart = (expected[ours] - expected[theirs]).abs();
             assert!(ours == theirs || apart < 0.05, "{query:?}: logits {apart} apart");
         }
-        let rounded = rounding.run(&sequences).unwrap();
+        let rounded = run(&rounding, &sequences).unwrap();
         println!(
             "{query}: {:.4} from the CPU's logits, {:.3} where that rounds activations",
             distance(&logits, &expected),

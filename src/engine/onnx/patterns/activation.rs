@@ -2,7 +2,7 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
-use super::{Rules, both_ways};
+use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::model::Activation;
 
@@ -38,9 +38,9 @@ impl<'a> Rules<'a> {
         if !close(half, 0.5) {
             return None;
         }
-        both_ways([a, b]).into_iter().find_map(|[x, bell]| {
+        both_orders([a, b]).into_iter().find_map(|[x, bell]| {
             let x = self.same(x);
-            let one_more = both_ways(self.graph.pair_of(self.same(bell), "Add")?);
+            let one_more = both_orders(self.graph.pair_of(self.same(bell), "Add")?);
             let [bell, _] = one_more.into_iter().find(|[_, one]| self.scalar(one) == Some(1.0))?;
             let is = |op_type, within: fn(&Self, &'a str, &'a str) -> bool| {
                 let inputs = self.graph.inputs_of(self.same(bell), op_type)?;
@@ -66,7 +66,7 @@ impl<'a> Rules<'a> {
             let (factors, by) = self.product_of(cubic);
             self.same(linear) == x && factors == [x; 3] && close(by, 0.044_715)
         };
-        close(by, (2.0 / PI).sqrt()) && both_ways(terms).into_iter().any(is)
+        close(by, (2.0 / PI).sqrt()) && both_orders(terms).into_iter().any(is)
     }
 
     /// A product's factors that are no scalars, and the product of those that are.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Rules;
+use super::rules::Rules;
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
 use crate::model::{PositionScheme, Table, Weights};

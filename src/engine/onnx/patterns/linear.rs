@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Rules, both_ways};
+use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
 use crate::model::{Activation, Floats, Int8, Linear, Weights, signed};
@@ -40,7 +40,7 @@ impl<'a> Rules<'a> {
         if let Some([x, weight]) = self.graph.pair_of(name, "MatMul") {
             return Some((self.same(x), self.matrix(weight)?));
         }
-        both_ways(self.graph.pair_of(name, "Mul")?)
+        both_orders(self.graph.pair_of(name, "Mul")?)
             .into_iter()
             .find_map(|[product, scales]| self.int8_product(self.same(product), self.same(scales)))
     }
@@ -55,7 +55,7 @@ impl<'a> Rules<'a> {
         if inputs.get(2) != activation.output.get(2) {
             return None;
         }
-        let scales = both_ways(self.graph.pair_of(scales, "Mul")?);
+        let scales = both_orders(self.graph.pair_of(scales, "Mul")?);
         let [_, scale] = scales.into_iter().find(|[of_x, _]| Some(*of_x) == second(activation))?;
         let matrix = self.int8_matrix(weight, scale, inputs.get(3), false)?;
         Some((self.same(&activation.input[0]), matrix))
