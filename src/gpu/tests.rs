@@ -8,7 +8,7 @@ use std::process::Command;
 use wgpu::naga;
 
 use super::device::Device;
-use super::shaders::{Real, source, with_constants};
+use super::shaders::{FloatType, source, with_constants};
 use super::{Adapter, Gpu, Precision, block_on};
 use crate::error::ErrorKind;
 use crate::model::{
@@ -25,10 +25,10 @@ fn adapter() -> Adapter {
 }
 
 /// The arithmetics of the adapter, each with the relative error that is allowed.
-fn precisions() -> Vec<(Real, f64)> {
-    let all = [(Real::F32, 1e-4), (Real::F16, 1e-2)];
+fn precisions() -> Vec<(FloatType, f64)> {
+    let all = [(FloatType::F32, 1e-4), (FloatType::F16, 1e-2)];
     let has = adapter().f16;
-    all.into_iter().filter(|(real, _)| has || *real == Real::F32).collect()
+    all.into_iter().filter(|(float, _)| has || *float == FloatType::F32).collect()
 }
 
 /// A small generator of the same numbers in every run (Marsaglia 2003).
@@ -136,8 +136,8 @@ fn encoding(random: &mut Random, tokens: usize, words: u64) -> Encoding {
 fn shaders_are_valid() {
     let folder = tempfile::tempdir().unwrap();
     for code in SOURCES {
-        for real in [Real::F32, Real::F16] {
-            let code = with_constants(code, real, &[]);
+        for float in [FloatType::F32, FloatType::F16] {
+            let code = with_constants(code, float, &[]);
             let module = naga::front::wgsl::parse_str(&code).unwrap();
             let capabilities = naga::valid::Capabilities::SHADER_FLOAT16;
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)
@@ -177,8 +177,8 @@ fn load(encoder: &Encoder, precision: Precision) -> Gpu {
 fn a_batch_moves_at_most_twice_what_it_must() {
     let (encoder, encodings) = reranker(&mut Random(6));
     let sequences: Vec<&Encoding> = encodings.iter().collect();
-    for real in precisions().into_iter().map(|(real, _)| real) {
-        let precision = if real == Real::F16 { Precision::F16 } else { Precision::F32 };
+    for float in precisions().into_iter().map(|(float, _)| float) {
+        let precision = if float == FloatType::F16 { Precision::F16 } else { Precision::F32 };
         let gpu = load(&encoder, precision);
         let (logits, counts) = block_on(gpu.run_batch(&sequences)).unwrap();
         assert_eq!(logits.len(), 4);
@@ -196,11 +196,11 @@ fn a_batch_moves_at_most_twice_what_it_must() {
             + int8(hidden, 4);
         let a_layer = (1 + 3) + (3 + 1) + (1 + 1 + 1) + (1 + 4) + (4 + 1 + 1);
         let rows = tokens * (16 + hidden + 2 * 4 * hidden) + 4 * 4 * hidden;
-        let activations = tokens * hidden * real.bytes() * (1 + layers * a_layer);
-        let head = sequences * (hidden * real.bytes() + 4 * (4 * hidden + 4));
+        let activations = tokens * hidden * float.bytes() * (1 + layers * a_layer);
+        let head = sequences * (hidden * float.bytes() + 4 * (4 * hidden + 4));
         let least = weights + rows + activations + head;
         println!(
-            "{real:?}: {} bytes, {:.2} of the least",
+            "{float:?}: {} bytes, {:.2} of the least",
             counts.bytes,
             counts.bytes as f64 / least as f64
         );
@@ -256,7 +256,7 @@ fn what_does_not_fit_is_refused_before_anything_runs() {
     let sizes = |change: &dyn Fn(&mut wgpu::Limits)| {
         let mut device = block_on(Device::open(&adapter(), false)).unwrap();
         change(&mut device.limits);
-        kind(super::Sizes::new(&encoder, &device, Real::F32, false))
+        kind(super::Sizes::new(&encoder, &device, FloatType::F32, false))
     };
     assert_eq!(sizes(&|_| ()), None);
     // The words, the activations of the longest text, and its blocks.

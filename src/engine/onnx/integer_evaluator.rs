@@ -1,8 +1,9 @@
-//! The integers that a graph computes for a sequence before any float: shapes, positions, segments.
+//! The integers that a graph computes for a sequence before any float: shapes, positions, token
+//! types.
 //!
-//! Exporters write the number of a token's position in many ways. The rules do not know them all:
-//! they ask what numbers come out for given token ids. Operators are those of ONNX's definitions
-//! (opset 10 to 20), as far as exports of encoders have them there; booleans are 0 and 1.
+//! Exporters compute the positions of tokens in many ways. The rules do not match each of them, but
+//! evaluate what numbers come out for given token ids. The operators are those of ONNX (opset 10 to
+//! 20) that exports of encoders use for this. Booleans are 0 and 1.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -10,20 +11,20 @@ use std::rc::Rc;
 use super::graph::{Constant, Graph, attribute};
 use super::proto::{DataType, Node};
 
-/// The most numbers in a value, far above those of a sequence.
+/// The most numbers in a value. A sequence has far fewer.
 const MAX_NUMBERS: usize = 1 << 20;
 /// The most numbers in all values together.
-const MAX_IN_ALL: usize = 16 * MAX_NUMBERS;
+const MAX_TOTAL_NUMBERS: usize = 16 * MAX_NUMBERS;
 /// The most axes of a value.
 const MAX_AXES: usize = 8;
-/// The most operators above one another.
-const MAX_DEEP: usize = 64;
+/// The longest chain of operators.
+const MAX_DEPTH: usize = 64;
 
-/// What a graph computes for one sequence.
+/// Evaluates a graph for one sequence.
 pub(super) struct IntegerEvaluator<'g, 'a> {
     graph: &'g Graph<'a>,
     known: HashMap<&'a str, Rc<Tensor>>,
-    /// Numbers that are known.
+    /// The count of all numbers in `known`.
     total: usize,
 }
 
@@ -34,20 +35,21 @@ struct Tensor {
 }
 
 impl<'g, 'a> IntegerEvaluator<'g, 'a> {
-    /// For the token ids and the segments of one sequence.
-    pub fn new(graph: &'g Graph<'a>, ids: &[i64], segments: &[i64]) -> IntegerEvaluator<'g, 'a> {
+    /// For a sequence with these token ids and token types.
+    pub fn new(graph: &'g Graph<'a>, ids: &[i64], type_ids: &[i64]) -> IntegerEvaluator<'g, 'a> {
         let row = |values: Vec<i64>| Rc::new(Tensor { shape: vec![1, values.len()], values });
         let known = [
             ("input_ids", row(ids.to_vec())),
             ("attention_mask", row(vec![1; ids.len()])),
-            ("token_type_ids", row(segments.to_vec())),
+            ("token_type_ids", row(type_ids.to_vec())),
         ];
         IntegerEvaluator { graph, known: known.into(), total: 0 }
     }
 
-    /// The numbers of a value; `None` where it has others, or an operator that is not known here.
-    pub fn of(&mut self, name: &'a str) -> Option<Vec<i64>> {
-        Some(self.tensor(name, MAX_DEEP)?.values.clone())
+    /// The numbers of a value. `None` if they are not integers, or if an operator is not one that is
+    /// known here.
+    pub fn evaluate(&mut self, name: &'a str) -> Option<Vec<i64>> {
+        Some(self.tensor(name, MAX_DEPTH)?.values.clone())
     }
 
     fn tensor(&mut self, name: &'a str, depth: usize) -> Option<Rc<Tensor>> {
@@ -65,13 +67,13 @@ impl<'g, 'a> IntegerEvaluator<'g, 'a> {
         };
         let length = length_of(&tensor.shape)?;
         self.total += length;
-        let fits = length == tensor.values.len() && self.total <= MAX_IN_ALL;
+        let fits = length == tensor.values.len() && self.total <= MAX_TOTAL_NUMBERS;
         let tensor = fits.then(|| Rc::new(tensor))?;
         self.known.insert(name, tensor.clone());
         Some(tensor)
     }
 
-    /// The shape of integers, or of embeddings that integers choose.
+    /// The shape of integers, or of the embeddings that they select.
     fn shape(&mut self, name: &'a str, depth: usize) -> Option<Vec<usize>> {
         let node = self.graph.producer(name);
         match node.map(|node| (node.op_type.as_str(), &node.input[..])) {
@@ -94,7 +96,7 @@ impl<'g, 'a> IntegerEvaluator<'g, 'a> {
         let int = |name, default| attribute(node, name).map_or(default, |a| a.i);
         if node.op_type == "Shape" {
             let shape = self.shape(node.input.first()?, depth)?;
-            let at = |name, default| place(int(name, default), shape.len());
+            let at = |name, default| offset(int(name, default), shape.len());
             let part = shape.get(at("start", 0)..at("end", i64::MAX))?;
             return Some(row(part.iter().map(|&size| size as i64).collect()));
         }
@@ -141,12 +143,12 @@ impl<'g, 'a> IntegerEvaluator<'g, 'a> {
                 }
                 _ => None,
             },
-            ("Unsqueeze", [x, ..]) => x.unsqueezed(&axes(1)?),
-            ("Squeeze", [x, ..]) => x.squeezed(axes(1).as_deref()),
-            ("Reshape", [x, shape]) if int("allowzero", 0) == 0 => x.reshaped(&shape.values),
+            ("Unsqueeze", [x, ..]) => x.unsqueeze(&axes(1)?),
+            ("Squeeze", [x, ..]) => x.squeeze(axes(1).as_deref()),
+            ("Reshape", [x, shape]) if int("allowzero", 0) == 0 => x.reshape(&shape.values),
             ("Concat", tensors) => concat(tensors, int("axis", 0)),
-            ("Gather", [x, indices]) => x.gathered(indices, int("axis", 0)),
-            ("GatherElements", [x, indices]) => x.gathered_elements(indices, int("axis", 0)),
+            ("Gather", [x, indices]) => x.gather(indices, int("axis", 0)),
+            ("GatherElements", [x, indices]) => x.gather_elements(indices, int("axis", 0)),
             ("Slice", [x, starts, ends, rest @ ..]) => {
                 let axes = rest.first().map(|axes| axes.values.clone());
                 let axes = axes.unwrap_or_else(|| (0..starts.values.len() as i64).collect());
@@ -156,12 +158,12 @@ impl<'g, 'a> IntegerEvaluator<'g, 'a> {
                 let ranges = axes.into_iter().zip(starts.values.iter().zip(&ends.values));
                 whole.then(|| {
                     ranges.into_iter().try_fold(Tensor::clone(x), |x, (axis, (&start, &end))| {
-                        x.sliced(axis, start, end)
+                        x.slice(axis, start, end)
                     })
                 })?
             }
             ("CumSum", [x, axis]) if int("exclusive", 0) == 0 && int("reverse", 0) == 0 => {
-                x.summed_up(*axis.values.first()?)
+                x.cumulative_sum(*axis.values.first()?)
             }
             _ => None,
         }
@@ -173,14 +175,15 @@ fn row(values: Vec<i64>) -> Tensor {
     Tensor { shape: vec![values.len()], values }
 }
 
-/// The numbers in a tensor, where they are not too many.
+/// The count of numbers in a tensor. `None` if it is too large.
 fn length_of(shape: &[usize]) -> Option<usize> {
     let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
-    let most = shape.iter().copied().fold(length, usize::max);
-    (shape.len() <= MAX_AXES && most <= MAX_NUMBERS).then_some(length)
+    // A size may exceed the product, if another one is 0.
+    let largest = shape.iter().copied().fold(length, usize::max);
+    (shape.len() <= MAX_AXES && largest <= MAX_NUMBERS).then_some(length)
 }
 
-/// A tensor of one number.
+/// A tensor of `shape` that is filled with one number.
 fn filled(shape: &Tensor, value: i64) -> Option<Tensor> {
     let shape: Option<Vec<usize>> = shape.values.iter().map(|&n| n.try_into().ok()).collect();
     let shape = shape?;
@@ -188,8 +191,8 @@ fn filled(shape: &Tensor, value: i64) -> Option<Tensor> {
     Some(Tensor { values: vec![value; length], shape })
 }
 
-/// A place that may count from the end, within `0..=length`.
-fn place(at: i64, length: usize) -> usize {
+/// An offset that may count from the end, as one within `0..=length`.
+fn offset(at: i64, length: usize) -> usize {
     let length = length as i64;
     (if at < 0 { at.saturating_add(length) } else { at }).clamp(0, length) as usize
 }
@@ -200,7 +203,7 @@ fn index(at: i64, length: usize) -> Option<usize> {
     usize::try_from(from_start).ok().filter(|&at| at < length)
 }
 
-/// `f` of the numbers at each place, where an axis of one number, or none, has it at all places.
+/// `f` of the numbers at each index. An axis of size 1, or a missing one, repeats its number.
 fn broadcast<const N: usize>(parts: [&Tensor; N], f: impl Fn([i64; N]) -> i64) -> Option<Tensor> {
     let rank = parts.iter().map(|part| part.shape.len()).max()?;
     let size = |part: &Tensor, axis: usize| {
@@ -215,18 +218,18 @@ fn broadcast<const N: usize>(parts: [&Tensor; N], f: impl Fn([i64; N]) -> i64) -
         .collect();
     let shape = shape?;
     let length = length_of(&shape)?;
-    let value = |mut place: usize| {
-        let (mut places, mut strides) = ([0; N], [1; N]);
+    let value = |mut index: usize| {
+        let (mut offsets, mut strides) = ([0; N], [1; N]);
         for axis in (0..rank).rev() {
-            let along = place % shape[axis];
-            place /= shape[axis];
-            for (part, (at, stride)) in parts.iter().zip(places.iter_mut().zip(&mut strides)) {
+            let along = index % shape[axis];
+            index /= shape[axis];
+            for (part, (offset, stride)) in parts.iter().zip(offsets.iter_mut().zip(&mut strides)) {
                 let size = size(part, axis);
-                *at += *stride * if size == 1 { 0 } else { along };
+                *offset += *stride * if size == 1 { 0 } else { along };
                 *stride *= size;
             }
         }
-        f(std::array::from_fn(|i| parts[i].values[places[i]]))
+        f(std::array::from_fn(|i| parts[i].values[offsets[i]]))
     };
     Some(Tensor { values: (0..length).map(value).collect(), shape })
 }
@@ -248,34 +251,34 @@ fn concat(tensors: &[&Tensor], axis: i64) -> Option<Tensor> {
 }
 
 impl Tensor {
-    /// The numbers before an axis, on it and behind it.
+    /// The products of the sizes before an axis, on it and after it.
     fn around(&self, axis: usize) -> (usize, usize, usize) {
         let product = |sizes: &[usize]| sizes.iter().product();
         (product(&self.shape[..axis]), self.shape[axis], product(&self.shape[axis + 1..]))
     }
 
-    /// The parts of an axis at `places`, which are `sizes` in the result.
-    fn taken(&self, axis: usize, places: &[usize], sizes: &[usize]) -> Option<Tensor> {
+    /// The parts of an axis at `indices`. In the result, `sizes` takes the place of the axis.
+    fn take(&self, axis: usize, indices: &[usize], sizes: &[usize]) -> Option<Tensor> {
         let shape = [&self.shape[..axis], sizes, &self.shape[axis + 1..]].concat();
         length_of(&shape)?;
         let (outer, length, inner) = self.around(axis);
         let mut values = Vec::new();
         for i in 0..outer {
-            for &place in places {
-                values.extend(&self.values[(i * length + place) * inner..][..inner]);
+            for &index in indices {
+                values.extend(&self.values[(i * length + index) * inner..][..inner]);
             }
         }
         Some(Tensor { shape, values })
     }
 
-    fn gathered(&self, indices: &Tensor, axis: i64) -> Option<Tensor> {
+    fn gather(&self, indices: &Tensor, axis: i64) -> Option<Tensor> {
         let axis = index(axis, self.shape.len())?;
-        let places = indices.values.iter().map(|&at| index(at, self.shape[axis]));
-        self.taken(axis, &places.collect::<Option<Vec<_>>>()?, &indices.shape)
+        let rows = indices.values.iter().map(|&at| index(at, self.shape[axis]));
+        self.take(axis, &rows.collect::<Option<Vec<_>>>()?, &indices.shape)
     }
 
-    /// Of `[rows, columns]` along the columns, which is how tokens' segments are looked up.
-    fn gathered_elements(&self, indices: &Tensor, axis: i64) -> Option<Tensor> {
+    /// `GatherElements` of `[rows, columns]` along the columns. Exports look up token types like this.
+    fn gather_elements(&self, indices: &Tensor, axis: i64) -> Option<Tensor> {
         let (&[rows, columns], &[wanted, each]) = (&self.shape[..], &indices.shape[..]) else {
             return None;
         };
@@ -288,14 +291,14 @@ impl Tensor {
         Some(Tensor { shape: indices.shape.clone(), values })
     }
 
-    fn sliced(&self, axis: i64, start: i64, end: i64) -> Option<Tensor> {
+    fn slice(&self, axis: i64, start: i64, end: i64) -> Option<Tensor> {
         let axis = index(axis, self.shape.len())?;
         let length = self.shape[axis];
-        let places: Vec<usize> = (place(start, length)..place(end, length)).collect();
-        self.taken(axis, &places, &[places.len()])
+        let rows: Vec<usize> = (offset(start, length)..offset(end, length)).collect();
+        self.take(axis, &rows, &[rows.len()])
     }
 
-    fn summed_up(&self, axis: i64) -> Option<Tensor> {
+    fn cumulative_sum(&self, axis: i64) -> Option<Tensor> {
         let (_, length, inner) = self.around(index(axis, self.shape.len())?);
         let mut values = self.values.clone();
         for i in inner..values.len() {
@@ -306,7 +309,7 @@ impl Tensor {
         Some(Tensor { values, ..self.clone() })
     }
 
-    fn unsqueezed(&self, axes: &[i64]) -> Option<Tensor> {
+    fn unsqueeze(&self, axes: &[i64]) -> Option<Tensor> {
         let rank = self.shape.len() + axes.len();
         if rank > MAX_AXES {
             return None;
@@ -318,7 +321,7 @@ impl Tensor {
         Some(Tensor { shape: shape.collect::<Option<_>>()?, values: self.values.clone() })
     }
 
-    fn squeezed(&self, axes: Option<&[i64]>) -> Option<Tensor> {
+    fn squeeze(&self, axes: Option<&[i64]>) -> Option<Tensor> {
         let rank = self.shape.len();
         let axes = axes.map(|axes| axes.iter().map(|&axis| index(axis, rank)).collect());
         let axes: Option<Vec<usize>> = axes.unwrap_or_else(|| Some((0..rank).collect()));
@@ -328,8 +331,8 @@ impl Tensor {
         Some(Tensor { shape, values: self.values.clone() })
     }
 
-    /// 0 keeps a size, and -1 is what the others leave.
-    fn reshaped(&self, sizes: &[i64]) -> Option<Tensor> {
+    /// A size of 0 keeps the old one, and -1 is what the others leave.
+    fn reshape(&self, sizes: &[i64]) -> Option<Tensor> {
         if sizes.len() > MAX_AXES {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use super::super::batch::{Batch, Sizes};
 use super::super::device::Device;
-use super::super::shaders::{Commands, Compiler, Real};
+use super::super::shaders::{Commands, Compiler, FloatType};
 use super::super::steps::{Attention, BLOCK_QUERIES, Embeddings, Linear, Norm, Pool, Rows};
 use super::{Random, adapter, encoder, encoding, precisions};
 use crate::gpu::block_on;
@@ -12,19 +12,19 @@ use crate::tokenizer::Encoding;
 /// A device that runs single steps.
 struct Bench {
     device: Device,
-    real: Real,
+    float: FloatType,
 }
 
 impl Bench {
-    fn new(real: Real) -> Bench {
-        let device = block_on(Device::open(&adapter(), real == Real::F16)).unwrap();
-        Bench { device, real }
+    fn new(float: FloatType) -> Bench {
+        let device = block_on(Device::open(&adapter(), float == FloatType::F16)).unwrap();
+        Bench { device, float }
     }
 
     fn upload(&self, values: &[f32]) -> wgpu::Buffer {
-        match self.real {
-            Real::F32 => self.device.upload(values),
-            Real::F16 => {
+        match self.float {
+            FloatType::F32 => self.device.upload(values),
+            FloatType::F16 => {
                 let halves = values.iter().map(|&x| half::f16::from_f32(x).to_bits());
                 self.device.upload(&halves.collect::<Vec<u16>>())
             }
@@ -32,7 +32,12 @@ impl Bench {
     }
 
     /// What is in a buffer after the steps.
-    fn run(&self, steps: impl FnOnce(&mut Commands), out: &wgpu::Buffer, real: Real) -> Vec<f32> {
+    fn run(
+        &self,
+        steps: impl FnOnce(&mut Commands),
+        out: &wgpu::Buffer,
+        float: FloatType,
+    ) -> Vec<f32> {
         let bytes = out.size();
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let read = self.device.buffer_for(bytes, usage);
@@ -44,9 +49,9 @@ impl Bench {
         };
         block_on(self.device.guarded(commands)).unwrap();
         let floats = block_on(self.device.read(&read, bytes)).unwrap();
-        match real {
-            Real::F32 => floats,
-            Real::F16 => floats.iter().flat_map(|pair| halves(pair.to_bits())).collect(),
+        match float {
+            FloatType::F32 => floats,
+            FloatType::F16 => floats.iter().flat_map(|pair| halves(pair.to_bits())).collect(),
         }
     }
 }
@@ -64,11 +69,11 @@ fn assert_near(got: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     assert!(error <= tolerance * largest, "{what}: {error:e} where the largest is {largest}");
 }
 
-/// As floats have them in `real`.
-fn rounded(values: &[f32], real: Real) -> Vec<f64> {
-    let round = |&x: &f32| match real {
-        Real::F32 => f64::from(x),
-        Real::F16 => half::f16::from_f32(x).to_f64(),
+/// The values that `float` can hold.
+fn rounded(values: &[f32], float: FloatType) -> Vec<f64> {
+    let round = |&x: &f32| match float {
+        FloatType::F32 => f64::from(x),
+        FloatType::F16 => half::f16::from_f32(x).to_f64(),
     };
     values.iter().map(round).collect()
 }
@@ -78,8 +83,8 @@ fn rounded(values: &[f32], real: Real) -> Vec<f64> {
 fn linear_layers() {
     let mut random = Random(1);
     let shapes = [(1, 4, 1), (3, 20, 60), (64, 16, 64), (65, 36, 68), (130, 100, 132)];
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         for (tokens, inputs, outputs) in shapes {
             // As models have them, so that sums are about as large as inputs.
             let small: Vec<f32> = random
@@ -98,14 +103,14 @@ fn linear_layers() {
                     model::Linear { activation, ..random.linear(inputs, outputs, weights) };
                 let padded = outputs.next_multiple_of(4);
                 let (x, before) = (random.floats(tokens * inputs), random.floats(tokens * padded));
-                let step = Linear::new(&mut Compiler::new(&bench.device), &linear, adds, real);
+                let step = Linear::new(&mut Compiler::new(&bench.device), &linear, adds, float);
                 let (input, out) = (bench.upload(&x), bench.upload(&before));
                 let rows = Rows { buffer: &input, count: tokens };
-                let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, real);
+                let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, float);
                 let got: Vec<f32> =
                     got.chunks(padded).flat_map(|row| &row[..outputs]).copied().collect();
 
-                let (x, before) = (rounded(&x, real), rounded(&before, real));
+                let (x, before) = (rounded(&x, float), rounded(&before, float));
                 let weights = linear.weights.to_f32(outputs);
                 let at = |token: usize, column: usize| {
                     let products = (0..inputs)
@@ -118,7 +123,7 @@ fn linear_layers() {
                 };
                 let expected: Vec<f64> =
                     (0..tokens * outputs).map(|i| at(i / outputs, i % outputs)).collect();
-                let what = format!("{tokens} x {inputs} x {outputs}, {activation:?}, {real:?}");
+                let what = format!("{tokens} x {inputs} x {outputs}, {activation:?}, {float:?}");
                 assert_near(&got, &expected, tolerance, &what);
             }
         }
@@ -163,16 +168,16 @@ fn erf(x: f64) -> f64 {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn norms() {
     let mut random = Random(2);
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         for (tokens, hidden) in [(1, 4), (7, 20), (8, 64), (9, 100), (30, 384)] {
             let (norm, x) = (random.norm(hidden), random.floats(tokens * hidden));
-            let step = Norm::new(&mut Compiler::new(&bench.device), &norm, real);
+            let step = Norm::new(&mut Compiler::new(&bench.device), &norm, float);
             let states = bench.upload(&x);
             let rows = Rows { buffer: &states, count: tokens };
-            let got = bench.run(|commands| step.dispatch(commands, rows), &states, real);
-            let expected = normal(&rounded(&x, real), &norm);
-            assert_near(&got, &expected, tolerance, &format!("{tokens} x {hidden}, {real:?}"));
+            let got = bench.run(|commands| step.dispatch(commands, rows), &states, float);
+            let expected = normal(&rounded(&x, float), &norm);
+            assert_near(&got, &expected, tolerance, &format!("{tokens} x {hidden}, {float:?}"));
         }
     }
 }
@@ -198,11 +203,11 @@ fn normal(x: &[f64], norm: &model::Norm) -> Vec<f64> {
 fn attention_within_sequences() {
     let mut random = Random(3);
     let lengths: [&[usize]; 3] = [&[1], &[3, 16, 17], &[32, 33, 1, 70]];
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         for (heads, dim) in [(1, 4), (3, 20), (2, 32), (2, 64), (1, 128)] {
             let hidden = heads * dim;
-            let step = Attention::new(&mut Compiler::new(&bench.device), hidden, heads, real);
+            let step = Attention::new(&mut Compiler::new(&bench.device), hidden, heads, float);
             for lengths in lengths {
                 let tokens = lengths.iter().sum();
                 // Scores far from each other too.
@@ -214,14 +219,14 @@ fn attention_within_sequences() {
                 let blocks = Rows { buffer: &blocks, count: batch.blocks.len() };
                 let rows = Rows { buffer: &wide, count: tokens };
                 let got =
-                    bench.run(|commands| step.dispatch(commands, blocks, rows, &out), &out, real);
-                let qkv = rounded(&qkv, real);
+                    bench.run(|commands| step.dispatch(commands, blocks, rows, &out), &out, float);
+                let qkv = rounded(&qkv, float);
                 let mut expected = Vec::new();
                 for [begin, end] in &batch.sequences {
                     let sequence = &qkv[*begin as usize * 3 * hidden..*end as usize * 3 * hidden];
                     expected.extend(attend(sequence, heads, dim));
                 }
-                let what = format!("{lengths:?}, {heads} x {dim}, {real:?}");
+                let what = format!("{lengths:?}, {heads} x {dim}, {float:?}");
                 assert_near(&got, &expected, tolerance, &what);
             }
         }
@@ -273,8 +278,8 @@ fn attend(qkv: &[f64], heads: usize, dim: usize) -> Vec<f64> {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn embeddings() {
     let mut random = Random(4);
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         let hidden = 36;
         let by_row = match random.int8(hidden, 50, true) {
             Weights::Int8(int8) => {
@@ -290,14 +295,14 @@ fn embeddings() {
         ];
         for words in tables {
             let encoder = encoder(&mut random, hidden, 1, 0, (50, words));
-            let sizes = Sizes::new(&encoder, &bench.device, real, true).unwrap();
+            let sizes = Sizes::new(&encoder, &bench.device, float, true).unwrap();
             let encodings = [5, 1, 60].map(|tokens| encoding(&mut random, tokens, 50));
             let batch = Batch::new(&sizes, &encodings.each_ref()).unwrap();
-            let step = Embeddings::new(&mut Compiler::new(&bench.device), &encoder, real);
+            let step = Embeddings::new(&mut Compiler::new(&bench.device), &encoder, float);
             let rows = bench.device.upload(&batch.rows);
             let out = bench.upload(&vec![0.0; 66 * hidden]);
             let rows = Rows { buffer: &rows, count: 66 };
-            let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, real);
+            let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, float);
 
             let tables = [&encoder.words, encoder.segments.as_ref().unwrap(), &encoder.positions]
                 .map(|t| t.values.to_f32(hidden));
@@ -312,7 +317,7 @@ fn embeddings() {
                     }));
                 }
             }
-            assert_near(&got, &expected, tolerance, &format!("{real:?}"));
+            assert_near(&got, &expected, tolerance, &format!("{float:?}"));
         }
     }
 }
@@ -321,13 +326,13 @@ fn embeddings() {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn pooling() {
     let mut random = Random(5);
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         for (hidden, pooling) in [(20, Pooling::Mean), (300, Pooling::Mean), (300, Pooling::First)]
         {
             let lengths = [1, 40, 3];
             let (batch, x) = (batch_of(&lengths), random.floats(44 * hidden));
-            let step = Pool::new(&mut Compiler::new(&bench.device), hidden, pooling, real);
+            let step = Pool::new(&mut Compiler::new(&bench.device), hidden, pooling, float);
             let (states, out) = (bench.upload(&x), bench.device.buffer(12 * hidden as u64));
             let sequences = bench.device.upload(&batch.sequences);
             let sequences = Rows { buffer: &sequences, count: 3 };
@@ -335,9 +340,9 @@ fn pooling() {
             let got = bench.run(
                 |commands| step.dispatch(commands, sequences, states, &out),
                 &out,
-                Real::F32,
+                FloatType::F32,
             );
-            let x = rounded(&x, real);
+            let x = rounded(&x, float);
             let expected = batch.sequences.iter().flat_map(|&[begin, end]| {
                 let end = if matches!(pooling, Pooling::Mean) { end } else { begin + 1 };
                 let x = &x;
@@ -350,7 +355,7 @@ fn pooling() {
                 &got,
                 &expected.collect::<Vec<_>>(),
                 tolerance,
-                &format!("{pooling:?}, {real:?}"),
+                &format!("{pooling:?}, {float:?}"),
             );
         }
     }

@@ -56,8 +56,8 @@ impl<'a> Rules<'a> {
         // Small ids. One of them is that of the padding in other vocabularies.
         let ids: Vec<i64> = (0..20).collect();
         // `same` gives the condition before it is expanded to the shape of the scores.
-        let masked =
-            IntegerEvaluator::new(&self.graph, &ids, &vec![0; ids.len()]).of(self.same(masked))?;
+        let masked = IntegerEvaluator::new(&self.graph, &ids, &vec![0; ids.len()])
+            .evaluate(self.same(masked))?;
         let all = |value| masked.len() == ids.len() && masked.iter().all(|&m| m == value);
         if all(0) { Some(y) } else { all(1).then_some(x) }
     }

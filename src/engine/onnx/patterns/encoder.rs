@@ -9,7 +9,7 @@ use crate::model::{Activation, Config, Encoder, Layer, Linear, Norm, Output};
 
 /// The encoder in a graph, or why the rules do not match it.
 pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
-    let numbering = config.numbering.with_context(|| {
+    let scheme = config.numbering.with_context(|| {
         format!(
             "model_type is \"{}\", and bert, distilbert, roberta, xlm-roberta and camembert are fast",
             config.model_type
@@ -40,10 +40,18 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         state = input;
     };
     layers.reverse();
-    let Tables { words, positions, segments } =
-        rules.embeddings(terms, numbering, config.max_length, embedding_norm.gamma.len())?;
-    let encoder =
-        Encoder { heads, words, positions, numbering, segments, embedding_norm, layers, head };
+    let Tables { tokens, positions, token_types } =
+        rules.embeddings(terms, scheme, config.max_length, embedding_norm.gamma.len())?;
+    let encoder = Encoder {
+        heads,
+        words: tokens,
+        positions,
+        numbering: scheme,
+        segments: token_types,
+        embedding_norm,
+        layers,
+        head,
+    };
     encoder.check().map_err(|e| anyhow!("{e}"))?;
     Ok(encoder)
 }

@@ -8,7 +8,8 @@ use crate::engine::onnx::proto::Node;
 use crate::model::{Activation, Floats, Int8, Linear, Weights, signed};
 
 impl<'a> Rules<'a> {
-    /// A linear layer with its input: a product and a bias, in any of the forms of `product`.
+    /// The input of a linear layer, and the layer: a product in any of the forms of `product`, and a
+    /// bias.
     pub(super) fn linear(&self, name: &'a str) -> Option<(&'a str, Linear)> {
         let name = self.same(name);
         if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "Gemm") {
@@ -61,7 +62,7 @@ impl<'a> Rules<'a> {
         Some((self.same(&activation.input[0]), matrix))
     }
 
-    /// A constant matrix in f32: as it is, transposed, or dequantized.
+    /// A constant matrix of floats: as it is, transposed, or dequantized.
     pub(super) fn matrix(&self, name: &'a str) -> Option<Matrix> {
         match self.graph.inputs_of(name, "Transpose") {
             Some(inputs) => Some(self.upright_matrix(&inputs[0])?.transposed()),
@@ -83,8 +84,8 @@ impl<'a> Rules<'a> {
         Some(Matrix { rows, columns, values: Weights::Float(constant.matrix()?) })
     }
 
-    /// A constant int8 or uint8 matrix, with scales and zero points by column or one for all.
-    /// Where they are by row, this is the transposed matrix, of which they are by column.
+    /// A constant int8 or uint8 matrix. It has a scale and a zero point for each column, or one for
+    /// all. If the graph has them for each row (`by_row`), this is the transposed matrix.
     pub(super) fn int8_matrix(
         &self,
         values: &'a str,
@@ -144,7 +145,7 @@ impl Matrix {
     }
 }
 
-/// The sides of a matrix that has elements: without any, one side may be of any length.
+/// The sides of a matrix that has elements. Without any, one side could be of any length.
 fn sides(shape: &[usize]) -> Option<[usize; 2]> {
     <[usize; 2]>::try_from(shape).ok().filter(|sides| !sides.contains(&0))
 }
