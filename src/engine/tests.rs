@@ -1,5 +1,5 @@
 //! Graphs of several exporters and settings (`tests/data/graphs`, written by `tests/generate`):
-//! which are recognized, what then runs, and that logits agree with the exporters' own.
+//! which of them are recognized, what runs them, and whether logits agree with those of the exporters.
 
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -18,8 +18,8 @@ use crate::kernels::Kernel;
 use crate::model::{Config, ModelFiles, Pooling, PositionScheme};
 use crate::tokenizer::Encoding;
 
-/// The graphs that no rule knows, and that run on tract's operators, beside those that are called
-/// `general`.
+/// The graphs that no rule matches, and that run on the operators of tract, besides those that are
+/// called `general`.
 const GENERAL: [&str; 6] = [
     "other-external",
     "other-head-silu",
@@ -40,14 +40,14 @@ struct Expected {
 #[derive(Deserialize)]
 struct Case {
     input_ids: Vec<u32>,
-    // Some architectures have no segments.
+    // Some architectures have no token types.
     #[serde(default)]
     token_type_ids: Vec<u32>,
     logits: Logits,
 }
 
-/// What others gave for a case. `torch` ran the f32 model before it was quantized,
-/// `float_activations` the quantized weights without rounding activations.
+/// The logits of other runtimes. `torch` ran the f32 model before it was quantized.
+/// `float_activations` has quantized weights, and activations that are not rounded.
 #[derive(Deserialize)]
 struct Logits {
     torch: f32,
@@ -123,9 +123,9 @@ fn known_encoders_are_recognized_and_no_others() {
     }
 }
 
-/// What `config.json` says of positions must be what the graph computes.
+/// The graph must compute positions as `config.json` says.
 #[test]
-fn another_numbering_than_the_configuration_s_is_not_recognized() {
+fn a_position_scheme_other_than_the_configured_one_is_not_recognized() {
     let padding = Some(PositionScheme::AfterPadding(1));
     let cases = [
         ("torchscript-14", Some(PositionScheme::FromZero), padding),
@@ -148,7 +148,7 @@ fn another_numbering_than_the_configuration_s_is_not_recognized() {
     }
 }
 
-/// RoBERTa's positions on tract's operators, as of a graph whose head nobody knows.
+/// The positions of RoBERTa on the operators of tract, as in a graph with an unknown head.
 #[cfg(feature = "general")]
 #[test]
 fn general_operators_count_positions() {
@@ -185,11 +185,11 @@ fn logits_agree_with_the_exporters_runtime() {
             // Only the order of sums differs.
             None => {
                 let worst = from_graph.max(from_torch);
-                let most = if graph.is_fused() { 1e-4 } else { 1e-3 };
-                assert!(worst < most, "{}: {worst}", graph.name);
+                let tolerance = if graph.is_fused() { 1e-4 } else { 1e-3 };
+                assert!(worst < tolerance, "{}: {worst}", graph.name);
             }
             // int8 weights: no further from the f32 model than ONNX Runtime, which quantizes
-            // activations more coarsely, up to the luck of a few roundings.
+            // activations more coarsely. The tolerance is for a few lucky roundings.
             Some(_) => {
                 let onnx_runtime =
                     worst(&|case, _| (case.logits.ort_none - case.logits.torch).abs());
@@ -243,7 +243,7 @@ fn every_kernel_gives_the_same_vectors() {
     }
 }
 
-/// The states of tract's operators, pooled, are near those of the kernels.
+/// The pooled states of tract are near those of the kernels.
 #[cfg(feature = "general")]
 #[test]
 fn general_operators_give_vectors_too() {

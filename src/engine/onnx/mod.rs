@@ -3,6 +3,7 @@
 pub(super) mod external;
 mod graph;
 mod integer_evaluator;
+mod integer_tensor;
 mod model;
 mod patterns;
 mod proto;
