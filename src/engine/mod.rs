@@ -1,6 +1,6 @@
 //! Runs the model in an ONNX graph or a prepared file.
 //!
-//! A loaded model is a [`Plan`], of which there are three kinds. If the graph is an encoder that
+//! A loaded model is a [`Plan`]. There are three kinds. If the graph is an encoder that
 //! `onnx` recognizes, [`load`] runs it on the crate's own kernels (`fused`), and
 //! `ModelFiles::load_on_gpu` on a GPU (`gpu`). Any other graph runs on the operators of tract
 //! (`tract`), which is slower. A build without the feature `general` has no `tract` and refuses such

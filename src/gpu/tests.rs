@@ -1,5 +1,5 @@
-//! Each step, what a batch moves, and what becomes of failures. They need an adapter: `tests/gpu.sh`
-//! installs two in software.
+//! Tests of each step, of the bytes that a batch moves, and of failures. They need an adapter:
+//! `tests/gpu.sh` installs two in software.
 
 mod steps;
 
@@ -24,14 +24,14 @@ fn adapter() -> Adapter {
     block_on(Adapter::fastest()).expect("there is an adapter; tests/gpu.sh installs some")
 }
 
-/// The arithmetics of the adapter, each with the relative error that is allowed.
+/// The types of float that the adapter has, each with the relative error that is allowed.
 fn precisions() -> Vec<(FloatType, f64)> {
     let all = [(FloatType::F32, 1e-4), (FloatType::F16, 1e-2)];
     let has = adapter().f16;
     all.into_iter().filter(|(float, _)| has || *float == FloatType::F32).collect()
 }
 
-/// A small generator of the same numbers in every run (Marsaglia 2003).
+/// A small generator that gives the same numbers in every run (Marsaglia 2003).
 struct Random(u64);
 
 impl Random {
@@ -51,7 +51,7 @@ impl Random {
         (0..count).map(|_| self.float()).collect()
     }
 
-    /// Weights of int8 whose scales and zero points are one a column, or one for all.
+    /// Int8 weights, with a scale and a zero point for each column, or one for all.
     fn int8(&mut self, rows: usize, columns: usize, each: bool) -> Weights {
         let parameters = if each { columns } else { 1 };
         Weights::Int8(Int8 {
@@ -130,8 +130,8 @@ fn encoding(random: &mut Random, tokens: usize, words: u64) -> Encoding {
     }
 }
 
-/// The source as it stands, and as plans have it, passes WebGPU's rules, by naga, and by tint where
-/// that is installed.
+/// Sources follow the rules of WebGPU, as they stand and as plans change them. naga checks this, and
+/// tint too if it is installed.
 #[test]
 fn shaders_are_valid() {
     let folder = tempfile::tempdir().unwrap();
@@ -198,13 +198,16 @@ fn a_batch_moves_at_most_twice_what_it_must() {
         let rows = tokens * (16 + hidden + 2 * 4 * hidden) + 4 * 4 * hidden;
         let activations = tokens * hidden * float.bytes() * (1 + layers * a_layer);
         let head = sequences * (hidden * float.bytes() + 4 * (4 * hidden + 4));
-        let least = weights + rows + activations + head;
+        let necessary = weights + rows + activations + head;
         println!(
-            "{float:?}: {} bytes, {:.2} of the least",
+            "{float:?}: {} bytes, {:.2} times those that are necessary",
             counts.bytes,
-            counts.bytes as f64 / least as f64
+            counts.bytes as f64 / necessary as f64
         );
-        assert!((least..=2 * least).contains(&counts.bytes), "{counts:?}, and {least} at least");
+        assert!(
+            (necessary..=2 * necessary).contains(&counts.bytes),
+            "{counts:?}, and {necessary} are necessary"
+        );
     }
 }
 
@@ -244,9 +247,9 @@ fn a_lost_device_is_an_error_from_then_on() {
         call.join().unwrap()
     });
     assert_eq!(kind(lost), Some(ErrorKind::GpuFailed));
-    let again = block_on(gpu.run(&list[..1]));
-    assert!(again.as_ref().is_err_and(|e| e.to_string().contains("use the CPU")), "{again:?}");
-    assert_eq!(kind(again), Some(ErrorKind::GpuFailed));
+    let later = block_on(gpu.run(&list[..1]));
+    assert!(later.as_ref().is_err_and(|e| e.to_string().contains("use the CPU")), "{later:?}");
+    assert_eq!(kind(later), Some(ErrorKind::GpuFailed));
 }
 
 #[test]
@@ -259,7 +262,7 @@ fn what_does_not_fit_is_refused_before_anything_runs() {
         kind(super::Sizes::new(&encoder, &device, FloatType::F32, false))
     };
     assert_eq!(sizes(&|_| ()), None);
-    // The words, the activations of the longest text, and its blocks.
+    // The token embeddings, the activations of the longest text, and its blocks do not fit.
     let failed = Some(ErrorKind::GpuFailed);
     assert_eq!(sizes(&|limits| limits.max_storage_buffer_binding_size = 6000), failed);
     assert_eq!(sizes(&|limits| limits.max_buffer_size = 4 * 256 * 79), failed);
@@ -276,7 +279,7 @@ fn what_does_not_fit_is_refused_before_anything_runs() {
 
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
-fn what_goes_wrong_is_an_error_and_no_panic() {
+fn failures_are_errors_and_not_panics() {
     let (encoder, encodings) = reranker(&mut Random(10));
     let gpu = load(&encoder, Precision::F32);
     let unknown = Encoding { ids: vec![1, 100], ..encodings[2].clone() };

@@ -1,7 +1,7 @@
 //! Rewrites cumulative sums of integers into sums of floats, before tract reads the graph.
 //!
-//! RoBERTa numbers positions by such a sum. tract may take the integers for sizes, of which it has no
-//! cumulative sum. Floats count exactly up to 2^24.
+//! RoBERTa numbers positions by such a sum. tract may take the integers for sizes, and cannot
+//! add those up. Floats count exactly up to 2^24.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Every step against a plain twin on the CPU.
+//! Every step, compared with a plain implementation on the CPU.
 
 use super::super::batch::{Batch, Sizes};
 use super::super::device::Device;
@@ -31,7 +31,7 @@ impl Bench {
         }
     }
 
-    /// What is in a buffer after the steps.
+    /// The contents of a buffer after the steps.
     fn run(
         &self,
         steps: impl FnOnce(&mut Commands),
@@ -60,7 +60,7 @@ fn halves(word: u32) -> [f32; 2] {
     [word as u16, (word >> 16) as u16].map(|bits| half::f16::from_bits(bits).to_f32())
 }
 
-/// Differences are measured against the largest number.
+/// Differences are relative to the largest number.
 fn assert_near(got: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     assert_eq!(got.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
@@ -86,7 +86,7 @@ fn linear_layers() {
     for (float, tolerance) in precisions() {
         let bench = Bench::new(float);
         for (tokens, inputs, outputs) in shapes {
-            // As models have them, so that sums are about as large as inputs.
+            // Of the size that models have, so that sums are about as large as inputs.
             let small: Vec<f32> = random
                 .floats(inputs * outputs)
                 .iter()
@@ -210,7 +210,7 @@ fn attention_within_sequences() {
             let step = Attention::new(&mut Compiler::new(&bench.device), hidden, heads, float);
             for lengths in lengths {
                 let tokens = lengths.iter().sum();
-                // Scores far from each other too.
+                // Some scores are far from each other.
                 let mut qkv = random.floats(tokens * 3 * hidden);
                 qkv.iter_mut().for_each(|x| *x *= 3.0);
                 let (wide, out) = (bench.upload(&qkv), bench.upload(&vec![0.0; tokens * hidden]));
@@ -222,7 +222,7 @@ fn attention_within_sequences() {
                     bench.run(|commands| step.dispatch(commands, blocks, rows, &out), &out, float);
                 let qkv = rounded(&qkv, float);
                 let mut expected = Vec::new();
-                for [begin, end] in &batch.sequences {
+                for [start, end] in &batch.sequences {
                     let sequence = &qkv[*begin as usize * 3 * hidden..*end as usize * 3 * hidden];
                     expected.extend(attend(sequence, heads, dim));
                 }
@@ -233,16 +233,16 @@ fn attention_within_sequences() {
     }
 }
 
-/// The sequences and blocks of tokens that are nobody's.
+/// A batch of sequences of these lengths, without the rows of their tokens.
 fn batch_of(lengths: &[usize]) -> Batch {
     let mut batch = Batch::default();
-    let mut begin = 0;
+    let mut start = 0;
     for &length in lengths {
-        let end = begin + length as u32;
-        batch.sequences.push([begin, end]);
-        let firsts = (begin..end).step_by(BLOCK_QUERIES);
-        batch.blocks.extend(firsts.map(|first| [begin, end, first, 0]));
-        begin = end;
+        let end = start + length as u32;
+        batch.sequences.push([start, end]);
+        let firsts = (start..end).step_by(BLOCK_QUERIES);
+        batch.blocks.extend(firsts.map(|first| [start, end, first, 0]));
+        start = end;
     }
     batch
 }
@@ -343,11 +343,11 @@ fn pooling() {
                 FloatType::F32,
             );
             let x = rounded(&x, float);
-            let expected = batch.sequences.iter().flat_map(|&[begin, end]| {
+            let expected = batch.sequences.iter().flat_map(|&[start, end]| {
                 let end = if matches!(pooling, Pooling::Mean) { end } else { begin + 1 };
                 let x = &x;
                 (0..hidden).map(move |i| {
-                    let tokens = (begin..end).map(|token| x[token as usize * hidden + i]);
+                    let tokens = (start..end).map(|token| x[token as usize * hidden + i]);
                     tokens.sum::<f64>() / f64::from(end - begin)
                 })
             });

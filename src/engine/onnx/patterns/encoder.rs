@@ -118,7 +118,7 @@ impl<'a> Rules<'a> {
         })
     }
 
-    /// The states of which a value is that of the first token.
+    /// The states from which a value takes the first token.
     fn first_token(&self, name: &'a str) -> Option<&'a str> {
         let name = self.same(name);
         let node = self.graph.producer(name)?;
