@@ -140,9 +140,9 @@ mod wasm;
 pub use batch::BATCH_TOKENS;
 pub use bytes::Bytes;
 pub use cache::{CacheKey, CacheStats, ScoreCache};
-#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
-pub use devices::DeviceBenchmark;
 pub use devices::FailoverReranker;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+pub use devices::{BenchmarkStore, DeviceBenchmark, DeviceChoice};
 pub use embedder::{
     EmbedOptions, Embedder, EmbedderOptions, Embedding, IncrementalEmbedding, TextKind,
 };

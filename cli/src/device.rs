@@ -1,17 +1,22 @@
-//! What computes: `--device`, and `crossrank devices`.
+//! The device that computes: `--device`, and `crossrank devices`.
 
 #[cfg(feature = "gpu")]
+mod benchmarks;
+#[cfg(feature = "gpu")]
 pub mod gpu;
+mod reporter;
 
 use clap::{Args, ValueEnum};
 use crossrank::{FailoverReranker, LoadOptions, ModelFiles, Reranker};
+
+pub use reporter::Reporter;
 
 use crate::error::CliError;
 
 #[derive(Args)]
 pub struct DeviceArgs {
-    /// What computes: the CPU; the fastest GPU, whose scores differ a little; or what turns out to
-    /// be faster, which is measured once for a GPU and a model, and remembered
+    /// The device that computes: the CPU; the fastest GPU, whose scores differ a little; or the
+    /// faster of the two, which is measured once for a GPU and a model, and remembered
     #[arg(long, value_enum, value_name = "DEVICE", default_value_t = Device::Cpu)]
     device: Device,
 }
@@ -23,42 +28,27 @@ enum Device {
     Auto,
 }
 
-/// How a command speaks of devices.
-#[derive(Clone, Copy)]
-pub struct Voice {
-    /// Says what was chosen, and why.
-    pub info: fn(&str),
-    /// Says what does not work.
-    pub warn: fn(&str),
-}
-
-impl Voice {
-    /// For commands that are given to a terminal.
-    pub const STDERR: Voice = Voice {
-        info: |text| eprintln!("crossrank: {text}"),
-        warn: |text| eprintln!("crossrank: warning: {text}"),
-    };
-}
-
 impl DeviceArgs {
-    /// Loads a model where it is to compute. Where a GPU cannot, the CPU does, after a warning.
+    /// Loads a model onto its device. If a GPU cannot compute, the CPU does, after a warning.
     pub fn load(
         &self,
         files: &ModelFiles,
         options: LoadOptions,
-        voice: Voice,
+        reporter: Reporter,
     ) -> Result<FailoverReranker, CliError> {
         let cpu = Reranker::from_files(files, options.clone())?;
         if let Some(warning) = cpu.warning() {
-            (voice.warn)(warning);
+            (reporter.warn)(warning);
         }
         Ok(match self.device {
             Device::Cpu => cpu.into(),
             #[cfg(feature = "gpu")]
-            device => gpu::devices(files, &options, cpu, device == Device::Auto, voice),
+            Device::Gpu => gpu::with_gpu(files, options, cpu, reporter),
+            #[cfg(feature = "gpu")]
+            Device::Auto => gpu::with_faster(files, options, cpu, reporter),
             #[cfg(not(feature = "gpu"))]
             _ => {
-                (voice.warn)("this program was built without the feature gpu; the CPU computes");
+                (reporter.warn)("this program was built without the feature gpu; the CPU computes");
                 cpu.into()
             }
         })

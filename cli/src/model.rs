@@ -7,7 +7,7 @@ use crossrank::hub::{self, HubOptions};
 use crossrank::{FailoverReranker, LoadOptions, LongDocuments, ModelFiles};
 
 use crate::args::at_least_one;
-use crate::device::{DeviceArgs, Voice};
+use crate::device::{DeviceArgs, Reporter};
 use crate::error::CliError;
 
 #[derive(Args)]
@@ -46,7 +46,7 @@ impl ModelArgs {
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
         options.long_documents = self.long_documents.chosen();
-        self.device.load(&files, options, Voice::STDERR)
+        self.device.load(&files, options, Reporter::STDERR)
     }
 }
 

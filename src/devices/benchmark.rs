@@ -1,4 +1,4 @@
-//! Whether a model is faster on a GPU, measured.
+//! Measures whether a model is faster on a GPU.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, Instant};
@@ -8,35 +8,36 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::reranker::{RerankOptions, Reranker};
 
-/// A list that a model scored on both devices.
+/// The times that a model took for one list on both devices.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DeviceBenchmark {
-    /// Its documents, of about 150 tokens each.
+    /// The number of documents in the list, of about 150 tokens each.
     pub documents: usize,
     /// The median time on the CPU.
     pub cpu: Duration,
     /// The median time on the GPU.
     pub gpu: Duration,
-    /// The largest difference of two logits.
+    /// The largest difference between two logits of a document.
     pub difference: f32,
 }
 
-/// A GPU that is faster by less is not worth other scores.
-const MIN_GAIN: f64 = 1.25;
-/// The CPU's quantized activations cost the bundled model up to 0.27: more is a driver's mistake.
-const MAX_DIFFERENCE: f32 = 0.35;
-/// Each device's lists that are timed; one before them warms it up.
-const ROUNDS: usize = 3;
-/// A GPU is not measured further whose first list takes longer than this, and so many times what the
-/// CPU's takes.
-const STARTING: Duration = Duration::from_secs(5);
-const HOPELESS: u32 = 10;
+/// The CPU's time divided by the GPU's. A GPU that gains less is not worth different scores.
+const MIN_SPEEDUP: f64 = 1.25;
+/// Quantized activations change logits of the bundled model by up to 0.27 on the CPU. A larger
+/// difference is an error of the driver.
+const MAX_LOGIT_DIFFERENCE: f32 = 0.35;
+/// The timed runs of each device. One run before them warms it up.
+const TIMED_RUNS: usize = 3;
+/// A GPU is given up if its first run takes longer than this and [`GIVE_UP_FACTOR`] times as long as
+/// the CPU's.
+const STARTUP_ALLOWANCE: Duration = Duration::from_secs(5);
+const GIVE_UP_FACTOR: u32 = 10;
 
 const QUERY: &str = "how do tides form in a narrow bay";
 
-/// What the documents are made of: each has all of them, in an order of its own. JavaScript's trial
-/// has the same.
+/// The sentences of the documents. Each document has all of them, in an order of its own. The
+/// benchmark in JavaScript has the same.
 const SENTENCES: [&str; 8] = [
     "The moon pulls the water of the oceans, and the coast meets the bulge twice a day.",
     "A bay that narrows towards its end squeezes the incoming wave into less and less room.",
@@ -49,7 +50,7 @@ const SENTENCES: [&str; 8] = [
 ];
 
 impl DeviceBenchmark {
-    /// Scores a fixed list on both, which takes as long as eight such lists.
+    /// Scores a fixed list of 32 documents on both devices, four times each.
     ///
     /// # Errors
     /// [`crate::ErrorKind::GpuFailed`].
@@ -57,6 +58,7 @@ impl DeviceBenchmark {
         DeviceBenchmark::of(32, cpu, gpu)
     }
 
+    /// [`DeviceBenchmark::run`] with another number of documents.
     pub(crate) fn of(documents: usize, cpu: &Reranker, gpu: &Reranker) -> Result<DeviceBenchmark> {
         let document = |i: usize| {
             let sentences = (0..SENTENCES.len()).map(|j| SENTENCES[(i + j * (1 + i % 4 * 2)) % 8]);
@@ -75,30 +77,29 @@ impl DeviceBenchmark {
         let (on_gpu, logits) = score(gpu)?;
         let apart = expected.iter().zip(&logits).map(|(a, b)| (a - b).abs());
         let difference = apart.fold(0.0, f32::max);
-        if on_gpu > STARTING + HOPELESS * on_cpu {
+        if on_gpu > STARTUP_ALLOWANCE + GIVE_UP_FACTOR * on_cpu {
             return Ok(DeviceBenchmark { documents, cpu: on_cpu, gpu: on_gpu, difference });
         }
         let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..ROUNDS {
+        for _ in 0..TIMED_RUNS {
             for (times, reranker) in times.iter_mut().zip([cpu, gpu]) {
                 times.push(score(reranker)?.0);
             }
         }
         let [cpu, gpu] = times.map(|mut times| {
             times.sort();
-            times[ROUNDS / 2]
+            times[TIMED_RUNS / 2]
         });
         Ok(DeviceBenchmark { documents, cpu, gpu, difference })
     }
 
-    /// The GPU is clearly faster, and right.
+    /// Whether the GPU is clearly faster, and its logits are right.
     pub fn is_for_gpu(&self) -> bool {
         let gain = self.cpu.as_secs_f64() / self.gpu.as_secs_f64().max(1e-9);
-        self.difference <= MAX_DIFFERENCE && gain >= MIN_GAIN
+        self.difference <= MAX_LOGIT_DIFFERENCE && gain >= MIN_SPEEDUP
     }
 }
 
-/// What was measured, in words.
 impl Display for DeviceBenchmark {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let DeviceBenchmark { documents, cpu, gpu, difference } = self;
@@ -108,9 +109,9 @@ impl Display for DeviceBenchmark {
             "{documents} passages take the CPU {cpu:.0} ms and the GPU {gpu:.0} ms, and logits \
              differ by at most {difference:.2}"
         )?;
-        match *difference <= MAX_DIFFERENCE {
+        match *difference <= MAX_LOGIT_DIFFERENCE {
             true => Ok(()),
-            false => write!(f, " of {MAX_DIFFERENCE} allowed"),
+            false => write!(f, " of {MAX_LOGIT_DIFFERENCE} allowed"),
         }
     }
 }
@@ -120,29 +121,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn javascript_has_the_same_list() {
-        let list = include_str!("../../pkg/src/load/device-benchmark.ts");
-        let device = include_str!("../../pkg/src/load/device.ts");
-        assert!(SENTENCES.iter().chain([&QUERY]).all(|text| list.contains(text)));
-        for (name, value) in [("MIN_GAIN", MIN_GAIN), ("RUNS", ROUNDS as f64)] {
-            assert!(device.contains(&format!("const {name} = {value};")), "{name}");
+    fn javascript_has_the_same_job_and_limits() {
+        let script = include_str!("../../pkg/src/load/device-benchmark.ts");
+        assert!(SENTENCES.iter().chain([&QUERY]).all(|text| script.contains(text)));
+        for (name, value) in [("MIN_SPEEDUP", MIN_SPEEDUP), ("TIMED_RUNS", TIMED_RUNS as f64)] {
+            assert!(script.contains(&format!("const {name} = {value};")), "{name}");
         }
-        assert!(device.contains(&format!("const MAX_DIFFERENCE = {MAX_DIFFERENCE};")));
+        assert!(script.contains(&format!("const MAX_LOGIT_DIFFERENCE = {MAX_LOGIT_DIFFERENCE};")));
     }
 
     #[test]
     fn a_gpu_is_chosen_where_it_is_faster_and_right() {
-        let trial = |cpu, gpu, difference| DeviceBenchmark {
+        let benchmark = |cpu, gpu, difference| DeviceBenchmark {
             documents: 32,
             cpu: Duration::from_millis(cpu),
             gpu: Duration::from_millis(gpu),
             difference,
         };
-        assert!(trial(100, 50, 0.25).is_for_gpu());
-        assert!(!trial(100, 95, 0.25).is_for_gpu());
-        assert!(!trial(100, 50, 0.5).is_for_gpu());
-        assert!(!trial(100, 50, f32::NAN).is_for_gpu());
-        let said = trial(100, 50, 0.5).to_string();
+        assert!(benchmark(100, 50, 0.25).is_for_gpu());
+        assert!(!benchmark(100, 95, 0.25).is_for_gpu());
+        assert!(!benchmark(100, 50, 0.5).is_for_gpu());
+        assert!(!benchmark(100, 50, f32::NAN).is_for_gpu());
+        let said = benchmark(100, 50, 0.5).to_string();
         assert!(said.contains("100 ms") && said.contains("0.50 of 0.35 allowed"), "{said}");
     }
 }

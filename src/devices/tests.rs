@@ -1,4 +1,5 @@
-//! Rerankers on a GPU, and the CPU in its place, on an adapter that `tests/gpu.sh` installs.
+//! Rerankers on a GPU, and on the CPU when the GPU fails, with an adapter that `tests/gpu.sh`
+//! installs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,7 +43,7 @@ fn logits(reranker: &Reranker, documents: &[&str]) -> crate::Result<Vec<f32>> {
     Ok(results.iter().map(|result| result.logit).collect())
 }
 
-/// Both, with what counts the reports.
+/// Both devices, and the count of the reports.
 fn devices(options: &LoadOptions) -> (FailoverReranker, Arc<AtomicUsize>) {
     let reports = Arc::new(AtomicUsize::new(0));
     let count = reports.clone();
@@ -64,7 +65,7 @@ fn a_reranker_scores_on_the_gpu() {
         assert!((a - b).abs() < 0.3, "{a} and {b}");
     }
     assert_ne!(expected, scored, "the CPU rounds activations");
-    // Neither takes the other's scores for its own.
+    // Neither takes scores of the other from the cache.
     assert_eq!((cache.stats().hits, cache.stats().entries), (0, 2 * DOCUMENTS.len()));
     assert_eq!(logits(&gpu, &DOCUMENTS).unwrap(), scored);
     assert_eq!(logits(&cpu, &DOCUMENTS).unwrap(), expected);
@@ -80,7 +81,7 @@ fn a_reranker_scores_on_the_gpu() {
     assert_eq!(stepped.iter().map(|(_, score)| score.logit).collect::<Vec<_>>(), scored);
 }
 
-/// The device goes while a list is scored of which the cache knows some documents already.
+/// The device is lost while a list is scored. The cache has some documents of the list already.
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn a_call_that_loses_its_gpu_is_made_by_the_cpu() {
@@ -106,10 +107,10 @@ fn a_call_that_loses_its_gpu_is_made_by_the_cpu() {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn software_is_measured_to_be_slower() {
     let options = LoadOptions::default();
-    let trial = DeviceBenchmark::of(2, &on_cpu(&options), &on_gpu(&options)).unwrap();
-    println!("{trial}");
-    assert!(trial.difference > 0.0 && trial.difference < 0.3, "{trial}");
-    assert!(!adapter().software || !trial.is_for_gpu(), "{trial}");
+    let benchmark = DeviceBenchmark::of(2, &on_cpu(&options), &on_gpu(&options)).unwrap();
+    println!("{benchmark}");
+    assert!(benchmark.difference > 0.0 && benchmark.difference < 0.3, "{benchmark}");
+    assert!(!adapter().software || !benchmark.is_for_gpu(), "{benchmark}");
 }
 
 #[cfg(feature = "server")]
@@ -138,7 +139,7 @@ fn a_server_answers_by_the_cpu_when_it_loses_its_gpu() {
     assert_eq!(by_gpu.status, 200);
     assert_ne!(by_gpu.body, expected.body);
 
-    // Its texts are tokens for the GPU already when that goes.
+    // Its texts are tokenized for the GPU already when that is lost.
     let Ok(work) = server.prepare(&request, &|| false) else { panic!("it is for a model") };
     gpu.gpu().unwrap().lose();
     let other = serde_json::json!({ "query": QUERY, "documents": ["not in the cache"] });

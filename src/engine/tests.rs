@@ -1,23 +1,25 @@
 //! Graphs of several exporters and settings (`tests/data/graphs`, written by `tests/generate`):
-//! which are recognized, what then runs, and that logits agree with the exporters' own.
+//! which of them are recognized, what runs them, and whether logits agree with those of the exporters.
 
 #[cfg(feature = "gpu")]
 mod gpu;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::load::{load, load_for};
 use super::onnx::Onnx;
-use super::{Engine, Plan};
+use super::plan::{Plan, run};
 use crate::error::ErrorKind;
 use crate::kernels::Kernel;
 use crate::model::{Config, ModelFiles, Pooling, PositionScheme};
 use crate::tokenizer::Encoding;
 
-/// The graphs that no rule knows, and that run on tract's operators, beside those that are called
-/// `general`.
+/// The graphs that no rule matches, and that run on the operators of tract, besides those that are
+/// called `general`.
 const GENERAL: [&str; 6] = [
     "other-external",
     "other-head-silu",
@@ -38,14 +40,14 @@ struct Expected {
 #[derive(Deserialize)]
 struct Case {
     input_ids: Vec<u32>,
-    // Some architectures have no segments.
+    // Some architectures have no token types.
     #[serde(default)]
     token_type_ids: Vec<u32>,
     logits: Logits,
 }
 
-/// What others gave for a case. `torch` ran the f32 model before it was quantized,
-/// `float_activations` the quantized weights without rounding activations.
+/// The logits of other runtimes. `torch` ran the f32 model before it was quantized.
+/// `float_activations` has quantized weights, and activations that are not rounded.
 #[derive(Deserialize)]
 struct Logits {
     torch: f32,
@@ -64,9 +66,9 @@ impl Graph {
         !self.name.starts_with("general-") && !GENERAL.contains(&self.name.as_str())
     }
 
-    fn engine(&self, kernel: Kernel) -> Engine {
+    fn plan(&self, kernel: Kernel) -> Arc<dyn Plan> {
         let config = Config::reranker(&self.files).unwrap();
-        Engine::load_for(self.files.clone(), &config, kernel).unwrap()
+        load_for(self.files.clone(), &config, kernel).unwrap()
     }
 }
 
@@ -100,30 +102,30 @@ fn other_graphs_are_refused() {
     for name in REFUSED {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/graphs").join(name);
         let files = ModelFiles::read(folder).unwrap();
-        let loaded =
-            Config::reranker(&files).and_then(|config| Engine::load(files.clone(), &config));
+        let loaded = Config::reranker(&files).and_then(|config| load(files.clone(), &config));
         let kind = loaded.err().map(|error| error.kind());
         assert_eq!(kind, Some(ErrorKind::UnsupportedModel), "{name}");
     }
 }
 
 #[test]
-fn known_encoders_are_recognised_and_no_others() {
+fn known_encoders_are_recognized_and_no_others() {
     let bundled = ModelFiles::bundled_reranker().unwrap();
-    let engine = Engine::load(bundled.clone(), &Config::reranker(&bundled).unwrap()).unwrap();
-    assert!(engine.kernel().is_some(), "{:?}", engine.warning);
+    let plan = load(bundled.clone(), &Config::reranker(&bundled).unwrap()).unwrap();
+    assert!(plan.kernel().is_some(), "{:?}", plan.warning());
 
     for graph in graphs() {
-        let engine = graph.engine(Kernel::best());
-        let fused = matches!(engine.plan, Plan::Fused(_));
-        assert_eq!(fused, graph.is_fused(), "{}: {:?}", graph.name, engine.warning);
-        assert_eq!(engine.warning.is_none(), fused, "{}", graph.name);
+        let plan = graph.plan(Kernel::best());
+        let fused = graph.is_fused();
+        let kernel = fused.then(|| Kernel::best().name());
+        assert_eq!(plan.kernel(), kernel, "{}: {:?}", graph.name, plan.warning());
+        assert_eq!(plan.warning().is_none(), fused, "{}", graph.name);
     }
 }
 
-/// What `config.json` says of positions must be what the graph computes.
+/// The graph must compute positions as `config.json` says.
 #[test]
-fn another_numbering_than_the_configuration_s_is_not_recognized() {
+fn a_position_scheme_other_than_the_configured_one_is_not_recognized() {
     let padding = Some(PositionScheme::AfterPadding(1));
     let cases = [
         ("torchscript-14", Some(PositionScheme::FromZero), padding),
@@ -146,7 +148,7 @@ fn another_numbering_than_the_configuration_s_is_not_recognized() {
     }
 }
 
-/// RoBERTa's positions on tract's operators, as of a graph whose head nobody knows.
+/// The positions of RoBERTa on the operators of tract, as in a graph with an unknown head.
 #[cfg(feature = "general")]
 #[test]
 fn general_operators_count_positions() {
@@ -155,10 +157,10 @@ fn general_operators_count_positions() {
         let graph = graphs.iter().find(|graph| graph.name == name).unwrap();
         let config = Config::reranker(&graph.files).unwrap();
         let unknown = Config { position_scheme: None, ..config };
-        let engine = Engine::load(graph.files.clone(), &unknown).unwrap();
-        assert!(engine.warning.is_some());
+        let plan = load(graph.files.clone(), &unknown).unwrap();
+        assert!(plan.warning().is_some());
         for case in &graph.cases {
-            let logit = engine.run(&[&case.encoding()]).unwrap()[0];
+            let logit = run(&plan, &[&case.encoding()]).unwrap()[0];
             assert!((logit - case.logits.torch).abs() < 1e-3, "{name}: {logit}");
         }
     }
@@ -169,7 +171,7 @@ fn logits_agree_with_the_exporters_runtime() {
     for graph in graphs() {
         let encodings: Vec<Encoding> = graph.cases.iter().map(Case::encoding).collect();
         let pairs: Vec<&Encoding> = encodings.iter().collect();
-        let logits = graph.engine(Kernel::best()).run(&pairs).unwrap();
+        let logits = run(&graph.plan(Kernel::best()), &pairs).unwrap();
         let worst = |of: &dyn Fn(&Case, f32) -> f32| {
             graph.cases.iter().zip(&logits).map(|(case, &l)| of(case, l)).fold(0.0, f32::max)
         };
@@ -183,11 +185,11 @@ fn logits_agree_with_the_exporters_runtime() {
             // Only the order of sums differs.
             None => {
                 let worst = from_graph.max(from_torch);
-                let most = if graph.is_fused() { 1e-4 } else { 1e-3 };
-                assert!(worst < most, "{}: {worst}", graph.name);
+                let tolerance = if graph.is_fused() { 1e-4 } else { 1e-3 };
+                assert!(worst < tolerance, "{}: {worst}", graph.name);
             }
             // int8 weights: no further from the f32 model than ONNX Runtime, which quantizes
-            // activations more coarsely, up to the luck of a few roundings.
+            // activations more coarsely. The tolerance is for a few lucky roundings.
             Some(_) => {
                 let onnx_runtime =
                     worst(&|case, _| (case.logits.ort_none - case.logits.torch).abs());
@@ -203,15 +205,15 @@ fn logits_agree_with_the_exporters_runtime() {
 
 #[test]
 fn every_kernel_gives_the_same_bits() {
-    let bits = |engine: Engine, pairs: &[&Encoding]| -> Vec<u32> {
-        engine.run(pairs).unwrap().into_iter().map(f32::to_bits).collect()
+    let bits = |plan: Arc<dyn Plan>, pairs: &[&Encoding]| -> Vec<u32> {
+        run(&plan, pairs).unwrap().into_iter().map(f32::to_bits).collect()
     };
     for graph in graphs() {
         let encodings: Vec<Encoding> = graph.cases.iter().map(Case::encoding).collect();
         let pairs: Vec<&Encoding> = encodings.iter().collect();
-        let scalar = bits(graph.engine(Kernel::SCALAR), &pairs);
+        let scalar = bits(graph.plan(Kernel::SCALAR), &pairs);
         for kernel in Kernel::all() {
-            assert_eq!(bits(graph.engine(kernel), &pairs), scalar, "{} {kernel:?}", graph.name);
+            assert_eq!(bits(graph.plan(kernel), &pairs), scalar, "{} {kernel:?}", graph.name);
         }
     }
 }
@@ -230,8 +232,8 @@ fn every_kernel_gives_the_same_vectors() {
     for pooling in [Pooling::Mean, Pooling::First] {
         let config = Config::embedder(&files, pooling).unwrap();
         let vectors = |kernel| -> Vec<u32> {
-            let engine = Engine::load_for(files.clone(), &config, kernel).unwrap();
-            engine.run(&sequences).unwrap().into_iter().map(f32::to_bits).collect()
+            let plan = load_for(files.clone(), &config, kernel).unwrap();
+            run(&plan, &sequences).unwrap().into_iter().map(f32::to_bits).collect()
         };
         let scalar = vectors(Kernel::SCALAR);
         assert_eq!(scalar.len(), 4 * 384);
@@ -241,7 +243,7 @@ fn every_kernel_gives_the_same_vectors() {
     }
 }
 
-/// The states of tract's operators, pooled, are near those of the kernels.
+/// The pooled states of tract are near those of the kernels.
 #[cfg(feature = "general")]
 #[test]
 fn general_operators_give_vectors_too() {
@@ -256,8 +258,8 @@ fn general_operators_give_vectors_too() {
     });
     let sequences: Vec<&Encoding> = sequences.iter().collect();
     let vectors = |config| {
-        let engine = Engine::load(files.clone(), config).unwrap();
-        (engine.warning.is_some(), engine.run(&sequences).unwrap())
+        let plan = load(files.clone(), config).unwrap();
+        (plan.warning().is_some(), run(&plan, &sequences).unwrap())
     };
     let ((general, theirs), (fused, ours)) = (vectors(&other), vectors(&config));
     assert!(general && !fused && theirs.len() == ours.len());

@@ -1,67 +1,69 @@
-//! Batches: what is uploaded of one, the buffers that it passes through, and how large it may be.
+//! Batches: the numbers that are uploaded, the buffers of the activations, and the limits of size.
 
 use wgpu::BufferUsages;
 
 use super::device::{Device, failed};
 use super::pack;
-use super::shaders::Real;
+use super::shaders::FloatType;
 use super::steps::{BLOCK_QUERIES, EMBED_ELEMENTS, PARAMETER_ROWS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Encoder, Layer, PositionScheme};
 use crate::tokenizer::Encoding;
 
-/// The most tokens of a batch: enough for every processor of a large GPU, and few enough that a
-/// batch's activations take less than 100 MB of a small model.
+/// The most tokens of a batch. They are enough to keep every processor of a large GPU busy. With a
+/// small model their activations take less than 100 MB.
 const MAX_TOKENS: usize = 8192;
 
-/// The most multiplications of a batch. Systems stop a GPU that does not answer within seconds; a
-/// slow one does these in two.
+/// The most multiplications of a batch. Systems reset a GPU that does not answer within seconds. A
+/// slow GPU takes two seconds for these.
 const MAX_PRODUCTS: u64 = 1 << 37;
 
-/// A driver on the CPU gains nothing by large batches.
-const SOFTWARE_TOKENS: usize = 512;
+/// The most tokens of a batch for a driver on the CPU, which gains nothing from larger ones.
+const MAX_SOFTWARE_TOKENS: usize = 512;
 
-/// Numbers by which batches are made.
+/// The shape of a model and the limits of a device, from which batches are made.
 #[derive(Debug)]
 pub(super) struct Sizes {
     pub hidden: usize,
-    /// The widest activations of a token.
+    /// The number of elements of the widest activations of a token.
     pub widest: usize,
-    /// The widest vector of a sequence, from the pooled one to what the head gives.
+    /// The number of elements of the widest vector of a sequence, from pooling on.
     pub widest_vector: usize,
-    pub words: usize,
-    /// One, or one a word.
-    pub word_scales: Vec<f32>,
-    pub positions: usize,
-    pub numbering: PositionScheme,
-    /// One where all tokens have the same.
-    pub segments: usize,
+    /// Rows of the token embeddings.
+    pub token_rows: usize,
+    /// One scale, or one for each row of the token embeddings.
+    pub token_scales: Vec<f32>,
+    /// Rows of the position embeddings.
+    pub position_rows: usize,
+    pub position_scheme: PositionScheme,
+    /// Rows of the token type embeddings. If there is one, all tokens have it.
+    pub token_type_rows: usize,
     /// The most tokens of a batch of several sequences.
     pub tokens: usize,
 }
 
-/// What is uploaded of a batch. All of its tokens lie one after another.
+/// A batch as it is uploaded. All of its tokens lie one after another.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// Of each token: its rows in `embed.wgsl`'s tables, and the bits of its scale.
+    /// For each token: its rows in the tables of `embed.wgsl`, and the bits of its scale.
     pub rows: Vec<[u32; 4]>,
-    /// Where each sequence begins and ends.
+    /// Where each sequence starts and ends.
     pub sequences: Vec<[u32; 2]>,
-    /// Of each block of queries: where its sequence begins and ends, and its first query.
+    /// For each block of queries: where its sequence starts and ends, and its first query.
     pub blocks: Vec<[u32; 4]>,
 }
 
-/// The buffers of a batch, as large as the largest one so far.
+/// The buffers of a batch, as large as those of the largest batch so far.
 pub(super) struct Buffers {
     pub rows: wgpu::Buffer,
     pub sequences: wgpu::Buffer,
     pub blocks: wgpu::Buffer,
-    /// What a layer gives for each token.
+    /// The states of all tokens after a layer.
     pub states: wgpu::Buffer,
     pub context: wgpu::Buffer,
-    /// Queries, keys and values; later the widest activations.
+    /// First queries, keys and values; then the intermediate activations of the feed-forward block.
     pub wide: wgpu::Buffer,
-    /// Vectors of sequences, and what a layer of the head makes of them.
+    /// The vectors of sequences, and the results of a layer of the head.
     pub vectors: [wgpu::Buffer; 2],
     pub read: wgpu::Buffer,
     tokens: usize,
@@ -69,8 +71,16 @@ pub(super) struct Buffers {
 }
 
 impl Sizes {
-    /// Checks that the shaders have the model's shapes, and that the device has room.
-    pub fn new(encoder: &Encoder, device: &Device, real: Real, software: bool) -> Result<Sizes> {
+    /// Checks that the shaders support the shapes of the model, and that the device has room for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::GpuFailed`].
+    pub fn new(
+        encoder: &Encoder,
+        device: &Device,
+        float: FloatType,
+        software: bool,
+    ) -> Result<Sizes> {
         let hidden = encoder.hidden();
         let dim = hidden / encoder.heads;
         let widths = || encoder.layers.iter().map(|layer| layer.intermediate.outputs);
@@ -78,7 +88,7 @@ impl Sizes {
         let mut all = widths().chain(head.clone()).chain([dim]);
         if dim > 128 || all.any(|width| !width.is_multiple_of(4)) {
             return Err(failed(format!(
-                "its shaders have heads of up to 128 elements and widths in multiples of 4, and \
+                "its shaders support heads of up to 128 elements and widths in multiples of 4, and \
                  the model has heads of {dim}"
             )));
         }
@@ -92,9 +102,9 @@ impl Sizes {
         }
         let widest = widths().max().unwrap_or(0).max(3 * hidden);
         let groups = limits.max_compute_workgroups_per_dimension as usize;
-        // Blocks of queries and sequences are no more than tokens.
+        // There are at most as many blocks of queries, and as many sequences, as tokens.
         let fit = [
-            usize::try_from(room / (widest as u64 * real.bytes())).unwrap_or(usize::MAX),
+            usize::try_from(room / (widest as u64 * float.bytes())).unwrap_or(usize::MAX),
             groups * EMBED_ELEMENTS / hidden,
             groups,
         ];
@@ -108,23 +118,23 @@ impl Sizes {
         let products =
             |layer: &Layer| (4 * hidden * hidden + 2 * hidden * layer.intermediate.outputs) as u64;
         let products: u64 = encoder.layers.iter().map(products).sum();
-        let wanted = if software { SOFTWARE_TOKENS } else { MAX_TOKENS };
+        let wanted = if software { MAX_SOFTWARE_TOKENS } else { MAX_TOKENS };
         let in_time = usize::try_from(MAX_PRODUCTS / products.max(1)).unwrap_or(usize::MAX);
         let tokens = wanted.min(in_time).min(fit);
         Ok(Sizes {
             hidden,
             widest,
             widest_vector: head.max().unwrap_or(0).max(hidden),
-            words: encoder.token_embeddings.rows,
-            word_scales: pack::row_scales(&encoder.token_embeddings),
-            positions,
-            numbering: encoder.position_scheme,
-            segments: encoder.token_type_embeddings.as_ref().map_or(1, |table| table.rows),
+            token_rows: encoder.token_embeddings.rows,
+            token_scales: pack::row_scales(&encoder.token_embeddings),
+            position_rows: positions,
+            position_scheme: encoder.position_scheme,
+            token_type_rows: encoder.token_type_embeddings.as_ref().map_or(1, |table| table.rows),
             tokens,
         })
     }
 
-    /// How many of the first sequences make a batch: those within its tokens, and one at least.
+    /// How many of the first sequences make a batch: as many as its tokens allow, and at least one.
     pub fn first_batch(&self, sequences: &[&Encoding]) -> usize {
         let ends = sequences.iter().scan(0, |end, sequence| {
             *end += sequence.ids.len();
@@ -138,39 +148,40 @@ impl Batch {
     pub fn new(sizes: &Sizes, encodings: &[&Encoding]) -> Result<Batch> {
         let mut batch = Batch::default();
         for Encoding { ids, type_ids, .. } in encodings {
-            let lacks = sizes.segments > 1 && type_ids.len() != ids.len();
-            if ids.len() > sizes.positions || lacks {
+            let lacks_types = sizes.token_type_rows > 1 && type_ids.len() != ids.len();
+            if ids.len() > sizes.position_rows || lacks_types {
                 let message = format!(
-                    "the model failed on a text (it has {} tokens and {} segments, of at most {})",
+                    "the model failed on a text (it has {} tokens and {} token types, and the model reads \
+                     at most {})",
                     ids.len(),
                     type_ids.len(),
-                    sizes.positions
+                    sizes.position_rows
                 );
                 return Err(Error::new(ErrorKind::InvalidModel, message));
             }
-            let begin = batch.rows.len() as u32;
-            let positions = sizes.numbering.rows(ids);
-            for (i, (&word, position)) in ids.iter().zip(positions).enumerate() {
-                let segment = if sizes.segments == 1 { 0 } else { type_ids[i] };
-                let first_segment = PARAMETER_ROWS + sizes.positions;
-                let word = row(word, sizes.words)?;
-                let scale = sizes.word_scales[word as usize % sizes.word_scales.len()];
+            let start = batch.rows.len() as u32;
+            let positions = sizes.position_scheme.rows(ids);
+            for (i, (&id, position)) in ids.iter().zip(positions).enumerate() {
+                let token_type = if sizes.token_type_rows == 1 { 0 } else { type_ids[i] };
+                let first_type = PARAMETER_ROWS + sizes.position_rows;
+                let token = row(id, sizes.token_rows)?;
+                let scale = sizes.token_scales[token as usize % sizes.token_scales.len()];
                 batch.rows.push([
-                    word,
-                    PARAMETER_ROWS as u32 + row(position, sizes.positions)?,
-                    first_segment as u32 + row(segment, sizes.segments)?,
+                    token,
+                    PARAMETER_ROWS as u32 + row(position, sizes.position_rows)?,
+                    first_type as u32 + row(token_type, sizes.token_type_rows)?,
                     scale.to_bits(),
                 ]);
             }
             let end = batch.rows.len() as u32;
-            if begin == end {
+            if start == end {
                 let message = "the model failed on a text (it has no tokens)";
                 return Err(Error::new(ErrorKind::InvalidModel, message));
             }
-            batch.sequences.push([begin, end]);
+            batch.sequences.push([start, end]);
             batch
                 .blocks
-                .extend((begin..end).step_by(BLOCK_QUERIES).map(|first| [begin, end, first, 0]));
+                .extend((start..end).step_by(BLOCK_QUERIES).map(|first| [start, end, first, 0]));
         }
         Ok(batch)
     }
@@ -183,7 +194,7 @@ impl Batch {
     }
 }
 
-/// A number that is one of a table's rows.
+/// A number, if it is one of the rows of a table.
 fn row(number: u32, rows: usize) -> Result<u32> {
     match (number as usize) < rows {
         true => Ok(number),
@@ -195,12 +206,12 @@ fn row(number: u32, rows: usize) -> Result<u32> {
 }
 
 impl Buffers {
-    /// Those that were used before, or larger ones where they are too small.
+    /// The buffers that were used before, or larger ones if those are too small.
     pub fn fit(
         before: Option<Buffers>,
         device: &Device,
         sizes: &Sizes,
-        real: Real,
+        float: FloatType,
         batch: &Batch,
     ) -> Buffers {
         let (tokens, sequences) = (batch.rows.len(), batch.sequences.len());
@@ -210,12 +221,13 @@ impl Buffers {
             }
             before => before.map_or((0, 0), |buffers| (buffers.tokens, buffers.sequences_fit)),
         };
-        // As large as the next batch may be; but a long sequence makes a batch of its own.
+        // They grow to a power of two, so that later batches fit, but not beyond the most tokens of a
+        // batch. Only a longer sequence, which is a batch by itself, needs more.
         let grown = |needed: usize, before: usize| {
             needed.next_power_of_two().min(sizes.tokens).max(needed).max(before)
         };
         let (tokens, sequences) = (grown(tokens, before.0), grown(sequences, before.1));
-        let of_tokens = |width: usize| device.buffer((tokens * width) as u64 * real.bytes());
+        let of_tokens = |width: usize| device.buffer((tokens * width) as u64 * float.bytes());
         let of_sequences = |bytes: usize| device.buffer((sequences * bytes) as u64);
         let vector = 4 * sizes.widest_vector;
         Buffers {

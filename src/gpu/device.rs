@@ -1,4 +1,4 @@
-//! Adapters, and an opened device whose failures become errors.
+//! Adapters, and an open device whose failures become errors.
 
 use std::fmt::{self, Display, Formatter};
 use std::future::poll_fn;
@@ -10,24 +10,25 @@ use wgpu::{BufferUsages, Features, Limits};
 
 use crate::error::{Error, ErrorKind, Result, one_line};
 
-/// A GPU, or a driver that computes as one on the CPU.
+/// A GPU, or a driver that simulates one on the CPU.
 #[derive(Clone, Debug, Serialize)]
 pub struct Adapter {
-    /// As its driver calls it, and empty in most browsers, which do not tell.
+    /// The name that its driver gives. It is empty in most browsers, which keep it secret.
     pub name: String,
-    /// The interface by which it is reached: `vulkan`, `metal`, `dx12` or `webgpu`.
+    /// The interface through which it is used: `vulkan`, `metal`, `dx12` or `webgpu`.
     pub backend: String,
-    /// The driver and its version, where that is known.
+    /// The driver and its version, if they are known.
     pub driver: String,
-    /// It computes on the CPU, and slower than this library does there.
+    /// Whether it computes on the CPU, where this library itself is faster.
     pub software: bool,
-    /// It computes in 16 bits too.
+    /// Whether it has 16-bit floats.
     pub f16: bool,
     #[serde(skip)]
     inner: wgpu::Adapter,
 }
 
-/// The adapters there are, the one that should be fastest first. A browser names one at most.
+/// The adapters of this machine. The one that should be fastest comes first. A browser gives at most
+/// one.
 pub async fn adapters() -> Vec<Adapter> {
     let backends = wgpu::Backends::PRIMARY;
     let descriptor = wgpu::InstanceDescriptor {
@@ -49,7 +50,7 @@ impl Adapter {
     /// The first of [`adapters`].
     ///
     /// # Errors
-    /// [`ErrorKind::GpuFailed`] where there is none.
+    /// [`ErrorKind::GpuFailed`] if there is none.
     pub async fn fastest() -> Result<Adapter> {
         let first = adapters().await.into_iter().next();
         first.ok_or_else(|| failed("there is none, or its driver is not installed"))
@@ -74,7 +75,7 @@ impl Adapter {
     }
 }
 
-/// All of it in words, which tell it from others.
+/// All that is known of the adapter, which distinguishes it from others.
 impl Display for Adapter {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Adapter { name, backend, driver, software, f16, .. } = self;
@@ -86,11 +87,11 @@ impl Display for Adapter {
     }
 }
 
-/// What no batch takes: a driver that is not done by then hangs.
+/// No batch takes this long. A driver that has not finished by then hangs.
 #[cfg(not(target_arch = "wasm32"))]
-const LONGEST: core::time::Duration = core::time::Duration::from_secs(60);
+const BATCH_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(60);
 
-/// An opened adapter.
+/// An open adapter.
 pub(super) struct Device {
     pub inner: wgpu::Device,
     pub queue: wgpu::Queue,
@@ -99,14 +100,14 @@ pub(super) struct Device {
 }
 
 impl Device {
-    /// Opens an adapter with all the memory that it can bind, and otherwise with no more than any
+    /// Opens an adapter with all the memory that it can bind. All other limits are those that every
     /// adapter has.
     pub async fn open(adapter: &Adapter, f16: bool) -> Result<Device> {
         let available = adapter.inner.limits();
         let limits = Limits {
             max_storage_buffer_binding_size: available.max_storage_buffer_binding_size,
             max_buffer_size: available.max_buffer_size,
-            // Attention over heads of 64 elements takes all of it.
+            // Attention with heads of 64 elements needs all of it.
             max_compute_workgroup_storage_size: 16 << 10,
             ..Limits::downlevel_defaults()
         };
@@ -126,13 +127,15 @@ impl Device {
         let (inner, queue) = opened.map_err(|e| failed(format!("it cannot be opened ({e})")))?;
         let failure = Arc::<Mutex<Option<String>>>::default();
         let keep = failure.clone();
-        inner.on_uncaptured_error(Arc::new(move |error| note(&keep, format!("{error}"))));
+        inner.on_uncaptured_error(Arc::new(move |error| set_failure(&keep, format!("{error}"))));
         let keep = failure.clone();
-        inner.set_device_lost_callback(move |_, message| note(&keep, format!("lost: {message}")));
+        inner.set_device_lost_callback(move |_, message| {
+            set_failure(&keep, format!("lost: {message}"))
+        });
         Ok(Device { inner, queue, limits, failure })
     }
 
-    /// A buffer that shaders read or write, and that is written by commands or read back.
+    /// A buffer for shaders, which can be copied to and from.
     pub fn buffer(&self, bytes: u64) -> wgpu::Buffer {
         self.buffer_for(
             bytes,
@@ -154,7 +157,10 @@ impl Device {
         buffer
     }
 
-    /// Gives commands to the device, and fails where it refuses one of them.
+    /// Runs `commands`, which call the device.
+    ///
+    /// # Errors
+    /// [`ErrorKind::GpuFailed`] if the device refuses one of the calls.
     pub async fn guarded<T>(&self, commands: impl FnOnce() -> T) -> Result<T> {
         let filters = [
             wgpu::ErrorFilter::Validation,
@@ -163,29 +169,30 @@ impl Device {
         ];
         let scopes = filters.map(|filter| self.inner.push_error_scope(filter));
         let result = commands();
-        // All scopes end before anything is awaited: others may give commands in the meantime.
+        // All scopes end before anything is awaited, because other tasks may call the device then.
         let errors: Vec<_> = scopes.into_iter().rev().map(|scope| scope.pop()).collect();
         for error in errors {
             if let Some(error) = error.await {
-                note(&self.failure, error.to_string());
+                set_failure(&self.failure, error.to_string());
             }
         }
         self.check()?;
         Ok(result)
     }
 
-    /// The floats at the start of a buffer, once all commands are done. Outside of browsers this
-    /// blocks.
+    /// The floats in the first `bytes` of a buffer, once all commands are done. Outside of browsers
+    /// this blocks.
     pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<f32>> {
         let slice = buffer.slice(..bytes);
         let (done, came) = promise();
         slice.map_async(wgpu::MapMode::Read, done);
         #[cfg(not(target_arch = "wasm32"))]
-        if let Err(error) =
-            self.inner.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(LONGEST) })
+        if let Err(error) = self
+            .inner
+            .poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(BATCH_TIMEOUT) })
         {
-            // Others that wait for it need not wait as long.
-            note(&self.failure, format!("it does not answer ({error})"));
+            // Later calls then fail at once.
+            set_failure(&self.failure, format!("it does not answer ({error})"));
         }
         let mapped = came.await;
         self.check()?;
@@ -198,7 +205,8 @@ impl Device {
         Ok(floats)
     }
 
-    /// Fails once the device has: it will not work again.
+    /// # Errors
+    /// [`ErrorKind::GpuFailed`] if the device has failed, after which it never works again.
     pub fn check(&self) -> Result<()> {
         match &*lock(&self.failure) {
             Some(reason) => Err(failed(reason)),
@@ -209,14 +217,15 @@ impl Device {
 
 #[cfg(target_arch = "wasm32")]
 impl Drop for Device {
-    /// A browser collects a device when its own memory runs low, which the GPU's is no part of.
+    /// A browser collects a device when its own memory runs low. The memory of the GPU does not count
+    /// for that.
     fn drop(&mut self) {
         self.inner.destroy();
     }
 }
 
-/// Keeps the first failure, of which others follow.
-fn note(failure: &Mutex<Option<String>>, reason: String) {
+/// Keeps the first failure, which is the cause of later ones.
+fn set_failure(failure: &Mutex<Option<String>>, reason: String) {
     lock(failure).get_or_insert(one_line(&reason));
 }
 
@@ -228,7 +237,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A callback, and a future of what it is called with.
+/// A callback, and a future that gives the argument of the callback.
 fn promise<T>() -> (impl FnOnce(T), impl Future<Output = T>) {
     let shared = Arc::new(Mutex::new((None::<T>, None::<Waker>)));
     let keep = shared.clone();

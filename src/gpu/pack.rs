@@ -1,24 +1,24 @@
-//! Weights as the shaders read them.
+//! Weights in the layout that the shaders read.
 
 use crate::model::{Linear, Table};
 
 /// Columns of a panel, see `linear.wgsl`.
 pub(super) const PANEL: usize = 64;
 
-/// Inputs of a panel that are in workgroup memory at a time.
+/// Inputs of a panel that are in workgroup memory at one time.
 const DEPTH: usize = 16;
 
-/// Numbers, and what goes with their columns.
+/// The numbers of a matrix or a table, and the parameters of their columns.
 pub(super) struct Packed {
-    /// Four int8 to a word, or a float a word.
+    /// Each has four int8 numbers, or one float.
     pub words: Vec<u32>,
     pub int8: bool,
-    /// For each four columns of a matrix their scales, zero points and biases; of a table all
+    /// For each four columns of a matrix: their scales, zero points and biases. For a table: all
     /// scales, then all zero points.
     pub columns: Vec<f32>,
 }
 
-/// A matrix as `[panels, inputs, 64]`, filled up with zeros.
+/// A matrix as `[panels, inputs, 64]`, padded with zeros.
 pub(super) fn linear(linear: &Linear) -> Packed {
     let Linear { inputs, outputs, ref weights, ref bias, .. } = *linear;
     let int8 = weights.int8(outputs);
@@ -26,7 +26,7 @@ pub(super) fn linear(linear: &Linear) -> Packed {
         Some(int8) => {
             let bytes = int8.signed(0..int8.bytes.len());
             let words = words_of(&panels(inputs, outputs, bytes.iter().copied()));
-            // The shader divides by 128.
+            // The shader divides the numbers by 128.
             let scales = spread(&int8.scales, outputs, |scale| 128.0 * scale);
             (words, scales, spread(&int8.zero_points, outputs, |zero_point| zero_point as f32))
         }
@@ -44,7 +44,7 @@ pub(super) fn linear(linear: &Linear) -> Packed {
     Packed { words, int8: int8.is_some(), columns: columns.flatten().collect() }
 }
 
-/// A table as it is, row by row. Scales of rows are left to [`row_scales`].
+/// A table as it is, row by row. [`row_scales`] gives the scales of rows.
 pub(super) fn table(table: &Table, hidden: usize) -> Packed {
     let int8 = table.values.int8(hidden);
     let (words, columns) = match &int8 {
@@ -65,7 +65,8 @@ pub(super) fn table(table: &Table, hidden: usize) -> Packed {
     Packed { words, int8: int8.is_some(), columns }
 }
 
-/// The scales of a table's rows, or one for all where its columns have scales or it is of floats.
+/// The scales of the rows of a table. One scale of 1 if the columns have scales, or the numbers are
+/// floats.
 pub(super) fn row_scales(table: &Table) -> Vec<f32> {
     match table.values.quantization() {
         Some((scales, _, true)) => scales.to_vec(),
@@ -73,7 +74,7 @@ pub(super) fn row_scales(table: &Table) -> Vec<f32> {
     }
 }
 
-/// The columns of a layer's results in memory.
+/// The number of columns that the results of a layer have in memory.
 pub(super) fn padded(outputs: usize) -> usize {
     outputs.next_multiple_of(4)
 }
@@ -92,12 +93,12 @@ fn panels<T: Copy + Default>(
     all
 }
 
-/// One number for each column, of one for all or one each.
+/// One number for each column, from one for all or one for each.
 fn spread<T: Copy>(of: &[T], columns: usize, number: impl Fn(T) -> f32) -> Vec<f32> {
     (0..columns).map(|column| number(of[column % of.len()])).collect()
 }
 
-/// Four bytes to a word, the first one lowest.
+/// Four bytes in each word, the first one lowest.
 fn words_of(bytes: &[u8]) -> Vec<u32> {
     bytes.as_chunks().0.iter().map(|&four| u32::from_le_bytes(four)).collect()
 }

@@ -1,8 +1,8 @@
-//! An encoder on a device: the order of a batch's steps.
+//! An encoder on a device: the steps of a batch, in their order.
 
 use super::batch::{Batch, Buffers};
 use super::pack;
-use super::shaders::{Commands, Compiler, Real};
+use super::shaders::{Commands, Compiler, FloatType};
 use super::steps::{Attention, Embeddings, Linear, Norm, Pool, Rows};
 use crate::model::{self, Encoder, Pooling};
 
@@ -12,9 +12,9 @@ pub(super) struct Plan {
     layers: Vec<Layer>,
     attention: Attention,
     pool: Pool,
-    /// What makes a logit of a sequence's first state, in a cross-encoder.
+    /// The linear layers that make a logit of a pooled state. A bi-encoder has none.
     head: Vec<Linear>,
-    /// Weights that a sequence gives.
+    /// The number of outputs of a sequence.
     pub outputs: usize,
 }
 
@@ -30,30 +30,35 @@ struct Layer {
 
 impl Plan {
     /// Compiles the shaders and uploads the weights. `pooling` is for an encoder without a head.
-    pub fn new(compiler: &mut Compiler, encoder: &Encoder, pooling: Pooling, real: Real) -> Plan {
+    pub fn new(
+        compiler: &mut Compiler,
+        encoder: &Encoder,
+        pooling: Pooling,
+        float: FloatType,
+    ) -> Plan {
         let hidden = encoder.hidden();
         let is_reranker = !encoder.head.is_empty();
-        // What the head makes of vectors are few numbers, and stays in f32.
+        // The head computes few numbers, and stays in f32.
         let head =
-            encoder.head.iter().map(|linear| Linear::new(compiler, linear, false, Real::F32));
+            encoder.head.iter().map(|linear| Linear::new(compiler, linear, false, FloatType::F32));
         Plan {
             head: head.collect(),
-            embeddings: Embeddings::new(compiler, encoder, real),
-            embedding_norm: Norm::new(compiler, &encoder.embedding_norm, real),
-            layers: encoder.layers.iter().map(|layer| Layer::new(compiler, layer, real)).collect(),
-            attention: Attention::new(compiler, hidden, encoder.heads, real),
+            embeddings: Embeddings::new(compiler, encoder, float),
+            embedding_norm: Norm::new(compiler, &encoder.embedding_norm, float),
+            layers: encoder.layers.iter().map(|layer| Layer::new(compiler, layer, float)).collect(),
+            attention: Attention::new(compiler, hidden, encoder.heads, float),
             pool: Pool::new(
                 compiler,
                 hidden,
                 if is_reranker { Pooling::First } else { pooling },
-                real,
+                float,
             ),
             outputs: if is_reranker { 1 } else { hidden },
         }
     }
 
-    /// The steps of a batch. Returns the buffer of what each sequence gives, in rows of
-    /// [`Plan::output_width`] floats.
+    /// Records the steps of a batch. Returns the buffer that will hold the outputs, in one row of
+    /// [`Plan::output_width`] floats for each sequence.
     pub fn record<'b>(
         &self,
         commands: &mut Commands,
@@ -85,17 +90,17 @@ impl Plan {
         vectors
     }
 
-    /// Of a row of outputs the first [`Plan::outputs`] floats count.
+    /// The floats in a row of outputs. Only the first [`Plan::outputs`] of them count.
     pub fn output_width(&self) -> usize {
         pack::padded(self.outputs)
     }
 }
 
 impl Layer {
-    fn new(compiler: &mut Compiler, layer: &model::Layer, real: Real) -> Layer {
+    fn new(compiler: &mut Compiler, layer: &model::Layer, float: FloatType) -> Layer {
         let model::Layer { query, key, value, attention_output, intermediate, output, .. } = layer;
         let qkv = model::Linear::concat_columns([query, key, value]);
-        let mut linear = |of: &model::Linear, adds| Linear::new(compiler, of, adds, real);
+        let mut linear = |of: &model::Linear, adds| Linear::new(compiler, of, adds, float);
         let qkv = linear(&qkv, false);
         let attention_output = linear(attention_output, true);
         let intermediate = linear(intermediate, false);
@@ -103,10 +108,10 @@ impl Layer {
         Layer {
             qkv,
             attention_output,
-            attention_norm: Norm::new(compiler, &layer.attention_norm, real),
+            attention_norm: Norm::new(compiler, &layer.attention_norm, float),
             intermediate,
             output,
-            output_norm: Norm::new(compiler, &layer.output_norm, real),
+            output_norm: Norm::new(compiler, &layer.output_norm, float),
         }
     }
 }

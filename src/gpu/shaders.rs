@@ -6,8 +6,8 @@ use wgpu::BufferBinding;
 
 use super::device::Device;
 
-/// A step's source. Each is valid as it stands, for activations of f32 and some model's shapes; a
-/// pipeline puts its own in the place of those constants.
+/// The sources of the steps. Each is valid as it stands, with activations of f32 and the shapes of one
+/// model. A pipeline replaces those constants by its own.
 pub(super) mod source {
     pub const EMBED: &str = include_str!("shaders/embed.wgsl");
     pub const LINEAR: &str = include_str!("shaders/linear.wgsl");
@@ -16,26 +16,30 @@ pub(super) mod source {
     pub const POOL: &str = include_str!("shaders/pool.wgsl");
 }
 
-/// What activations are in memory, and products are made of.
+/// The type of activations in memory, and of the factors of products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Real {
+pub(super) enum FloatType {
     F32,
     F16,
 }
 
-impl Real {
+impl FloatType {
     pub fn bytes(self) -> u64 {
         match self {
-            Real::F32 => 4,
-            Real::F16 => 2,
+            FloatType::F32 => 4,
+            FloatType::F16 => 2,
         }
     }
 }
 
-/// A source for `real`, with other values for some of its constants.
-pub(super) fn with_constants(source: &str, real: Real, constants: &[(&str, String)]) -> String {
+/// A source with `float` as its type, and other values for some of its constants.
+pub(super) fn with_constants(
+    source: &str,
+    float: FloatType,
+    constants: &[(&str, String)],
+) -> String {
     let mut code = source.to_owned();
-    if real == Real::F16 {
+    if float == FloatType::F16 {
         code = code.replace("alias Real = f32;", "enable f16;\nalias Real = f16;");
     }
     for (name, value) in constants {
@@ -54,7 +58,7 @@ pub(super) struct Pipeline {
     layout: wgpu::BindGroupLayout,
 }
 
-/// Compiles shaders, each once.
+/// Compiles shaders. Equal ones are compiled once.
 pub(super) struct Compiler<'a> {
     pub device: &'a Device,
     done: HashMap<String, Pipeline>,
@@ -65,8 +69,13 @@ impl<'a> Compiler<'a> {
         Compiler { device, done: HashMap::new() }
     }
 
-    pub fn compile(&mut self, source: &str, real: Real, constants: &[(&str, String)]) -> Pipeline {
-        let code = with_constants(source, real, constants);
+    pub fn compile(
+        &mut self,
+        source: &str,
+        float: FloatType,
+        constants: &[(&str, String)],
+    ) -> Pipeline {
+        let code = with_constants(source, float, constants);
         let device = &self.device.inner;
         let compiled = self.done.entry(code).or_insert_with_key(|code| {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -74,7 +83,7 @@ impl<'a> Compiler<'a> {
                 source: wgpu::ShaderSource::Wgsl(code.into()),
             });
             let compilation_options = wgpu::PipelineCompilationOptions {
-                // Every shader writes its workgroup memory before it reads there.
+                // Every shader writes its workgroup memory before it reads it.
                 zero_initialize_workgroup_memory: false,
                 ..wgpu::PipelineCompilationOptions::default()
             };
@@ -93,39 +102,39 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// What a batch did.
+/// How much work a batch was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub dispatches: u64,
     pub submissions: u64,
     pub readbacks: u64,
-    /// Bytes that the dispatches read from and write to buffers, each element once.
+    /// The bytes that the dispatches read from buffers and write to them, each element once.
     pub bytes: u64,
 }
 
-/// The start of a buffer, and how many bytes a dispatch moves there.
+/// The start of a buffer, and the number of bytes that a dispatch reads and writes there.
 pub(super) struct Range<'a> {
     buffer: &'a wgpu::Buffer,
     size: u64,
     moved: u64,
 }
 
-/// A range that a dispatch reads, or writes, once.
+/// A range that a dispatch reads or writes once.
 pub(super) fn once(buffer: &wgpu::Buffer, size: u64) -> Range<'_> {
     Range { buffer, size, moved: size }
 }
 
-/// A range that is read and written again.
+/// A range that is read and then written.
 pub(super) fn twice(buffer: &wgpu::Buffer, size: u64) -> Range<'_> {
     Range { buffer, size, moved: 2 * size }
 }
 
-/// A range of which `moved` bytes are read.
+/// A range of which only `moved` bytes are read.
 pub(super) fn part(buffer: &wgpu::Buffer, size: u64, moved: u64) -> Range<'_> {
     Range { buffer, size, moved }
 }
 
-/// Commands of a batch.
+/// The commands of a batch.
 pub(super) struct Commands<'a> {
     device: &'a wgpu::Device,
     pass: wgpu::ComputePass<'a>,
@@ -138,8 +147,8 @@ impl<'a> Commands<'a> {
         Commands { device: &device.inner, pass, counts: Counts::default() }
     }
 
-    /// Runs a shader on ranges, which are its bindings in their order. A shader takes its numbers of
-    /// tokens from the ranges' sizes.
+    /// Runs a shader on ranges, which are its bindings in order. A shader takes the number of tokens
+    /// from the sizes of the ranges.
     pub fn dispatch(&mut self, pipeline: &Pipeline, ranges: &[Range], groups: [usize; 2]) {
         let entries = ranges.iter().enumerate().map(|(i, range)| wgpu::BindGroupEntry {
             binding: i as u32,
@@ -161,7 +170,7 @@ impl<'a> Commands<'a> {
         self.counts.bytes += ranges.iter().map(|range| range.moved).sum::<u64>();
     }
 
-    /// Ends the commands, and says what they were.
+    /// Ends the commands, and returns how much work they were.
     pub fn end(self) -> Counts {
         self.counts
     }

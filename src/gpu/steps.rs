@@ -1,7 +1,7 @@
-//! The steps of which a plan is made: their weights on a device, and their dispatches.
+//! The steps of a plan: their weights on a device, and their dispatches.
 
 use super::pack::{self, PANEL, Packed};
-use super::shaders::{Commands, Compiler, Pipeline, Real, once, part, source, twice};
+use super::shaders::{Commands, Compiler, FloatType, Pipeline, once, part, source, twice};
 use crate::model::{self, Activation, Encoder, Pooling, Weights};
 
 /// Tokens of a workgroup of `linear.wgsl`, `attention.wgsl` and `norm.wgsl`.
@@ -12,7 +12,7 @@ const NORM_TOKENS: usize = 8;
 /// Elements of a workgroup of `embed.wgsl`.
 pub(super) const EMBED_ELEMENTS: usize = 4 * 128;
 
-/// Rows of `embed.wgsl`'s second table before the positions: scales and zero points.
+/// Rows before the positions in the second table of `embed.wgsl`: scales and zero points.
 pub(super) const PARAMETER_ROWS: usize = 2;
 
 /// Activations of a batch: a buffer, and the tokens or sequences in it.
@@ -29,12 +29,17 @@ pub(super) struct Linear {
     inputs: usize,
     outputs: usize,
     adds: bool,
-    real: Real,
+    float: FloatType,
 }
 
 impl Linear {
-    /// `adds`: to what is in the buffer of the results.
-    pub fn new(compiler: &mut Compiler, linear: &model::Linear, adds: bool, real: Real) -> Linear {
+    /// If `adds`, the results are added to the contents of their buffer.
+    pub fn new(
+        compiler: &mut Compiler,
+        linear: &model::Linear,
+        adds: bool,
+        float: FloatType,
+    ) -> Linear {
         let Packed { words, int8, columns } = pack::linear(linear);
         let outputs = pack::padded(linear.outputs);
         let constants = [
@@ -45,18 +50,18 @@ impl Linear {
             ("INT8", int8.to_string()),
         ];
         Linear {
-            pipeline: compiler.compile(source::LINEAR, real, &constants),
+            pipeline: compiler.compile(source::LINEAR, float, &constants),
             weights: compiler.device.upload(&words),
             columns: compiler.device.upload(&columns),
             inputs: linear.inputs,
             outputs,
             adds,
-            real,
+            float,
         }
     }
 
     pub fn dispatch(&self, commands: &mut Commands, x: Rows, out: &wgpu::Buffer) {
-        let bytes = |width: usize| (x.count * width) as u64 * self.real.bytes();
+        let bytes = |width: usize| (x.count * width) as u64 * self.float.bytes();
         let (read, written) = (bytes(self.inputs), bytes(self.outputs));
         let ranges = [
             once(x.buffer, read),
@@ -69,7 +74,7 @@ impl Linear {
     }
 }
 
-/// The number that `linear.wgsl` has for an activation.
+/// The number of an activation in `linear.wgsl`.
 fn number(activation: Activation) -> u32 {
     match activation {
         Activation::None => 0,
@@ -84,24 +89,24 @@ pub(super) struct Norm {
     pipeline: Pipeline,
     parameters: wgpu::Buffer,
     hidden: usize,
-    real: Real,
+    float: FloatType,
 }
 
 impl Norm {
-    pub fn new(compiler: &mut Compiler, norm: &model::Norm, real: Real) -> Norm {
+    pub fn new(compiler: &mut Compiler, norm: &model::Norm, float: FloatType) -> Norm {
         let hidden = norm.gamma.len();
         let constants = [("HIDDEN", format!("{hidden}u")), ("EPS", format!("{:?}", norm.eps))];
         Norm {
-            pipeline: compiler.compile(source::NORM, real, &constants),
+            pipeline: compiler.compile(source::NORM, float, &constants),
             parameters: compiler.device.upload(&[&norm.gamma[..], &norm.beta].concat()),
             hidden,
-            real,
+            float,
         }
     }
 
     pub fn dispatch(&self, commands: &mut Commands, states: Rows) {
         let ranges = [
-            twice(states.buffer, (states.count * self.hidden) as u64 * self.real.bytes()),
+            twice(states.buffer, (states.count * self.hidden) as u64 * self.float.bytes()),
             once(&self.parameters, self.parameters.size()),
         ];
         commands.dispatch(&self.pipeline, &ranges, [states.count.div_ceil(NORM_TOKENS), 1]);
@@ -110,16 +115,16 @@ impl Norm {
 
 pub(super) struct Embeddings {
     pipeline: Pipeline,
-    words: wgpu::Buffer,
-    /// Scales and zero points of the words, positions and segments.
+    tokens: wgpu::Buffer,
+    /// The scales and zero points of the token embeddings, then positions and token types.
     others: wgpu::Buffer,
     rows: usize,
     hidden: usize,
-    real: Real,
+    float: FloatType,
 }
 
 impl Embeddings {
-    pub fn new(compiler: &mut Compiler, encoder: &Encoder, real: Real) -> Embeddings {
+    pub fn new(compiler: &mut Compiler, encoder: &Encoder, float: FloatType) -> Embeddings {
         let hidden = encoder.hidden();
         let Packed { words, int8, mut columns } = pack::table(&encoder.token_embeddings, hidden);
         columns.extend(encoder.position_embeddings.values.to_f32(hidden));
@@ -129,25 +134,25 @@ impl Embeddings {
         }
         let constants = [("HIDDEN", format!("{hidden}u")), ("INT8", int8.to_string())];
         Embeddings {
-            pipeline: compiler.compile(source::EMBED, real, &constants),
-            words: compiler.device.upload(&words),
+            pipeline: compiler.compile(source::EMBED, float, &constants),
+            tokens: compiler.device.upload(&words),
             others: compiler.device.upload(&columns),
             rows: encoder.token_embeddings.rows,
             hidden,
-            real,
+            float,
         }
     }
 
-    /// `rows` are those of each token in the tables.
+    /// `rows` are [`Batch::rows`](super::batch::Batch::rows).
     pub fn dispatch(&self, commands: &mut Commands, rows: Rows, states: &wgpu::Buffer) {
         let elements = rows.count * self.hidden;
-        let word_rows = self.words.size() / self.rows as u64 * rows.count as u64;
-        let other_rows = (4 * self.hidden * (PARAMETER_ROWS + 2 * rows.count)) as u64;
+        let token_bytes = self.tokens.size() / self.rows as u64 * rows.count as u64;
+        let other_bytes = (4 * self.hidden * (PARAMETER_ROWS + 2 * rows.count)) as u64;
         let ranges = [
             once(rows.buffer, 16 * rows.count as u64),
-            part(&self.words, self.words.size(), word_rows),
-            part(&self.others, self.others.size(), other_rows),
-            once(states, elements as u64 * self.real.bytes()),
+            part(&self.tokens, self.tokens.size(), token_bytes),
+            part(&self.others, self.others.size(), other_bytes),
+            once(states, elements as u64 * self.float.bytes()),
         ];
         commands.dispatch(&self.pipeline, &ranges, [elements.div_ceil(EMBED_ELEMENTS), 1]);
     }
@@ -157,11 +162,16 @@ pub(super) struct Attention {
     pipeline: Pipeline,
     hidden: usize,
     heads: usize,
-    real: Real,
+    float: FloatType,
 }
 
 impl Attention {
-    pub fn new(compiler: &mut Compiler, hidden: usize, heads: usize, real: Real) -> Attention {
+    pub fn new(
+        compiler: &mut Compiler,
+        hidden: usize,
+        heads: usize,
+        float: FloatType,
+    ) -> Attention {
         let dim = hidden / heads;
         let slices = dim.div_ceil(16);
         let constants = [
@@ -171,12 +181,12 @@ impl Attention {
             ("KEYS", format!("{}u", if slices <= 4 { 16 } else { 8 })),
             ("SCALE", format!("{:?}", 1.0 / (dim as f32).sqrt())),
         ];
-        let pipeline = compiler.compile(source::ATTENTION, real, &constants);
-        Attention { pipeline, hidden, heads, real }
+        let pipeline = compiler.compile(source::ATTENTION, float, &constants);
+        Attention { pipeline, hidden, heads, float }
     }
 
     pub fn dispatch(&self, commands: &mut Commands, blocks: Rows, qkv: Rows, out: &wgpu::Buffer) {
-        let bytes = (qkv.count * self.hidden) as u64 * self.real.bytes();
+        let bytes = (qkv.count * self.hidden) as u64 * self.float.bytes();
         let ranges = [
             once(blocks.buffer, 16 * blocks.count as u64),
             once(qkv.buffer, 3 * bytes),
@@ -190,15 +200,15 @@ pub(super) struct Pool {
     pipeline: Pipeline,
     pooling: Pooling,
     hidden: usize,
-    real: Real,
+    float: FloatType,
 }
 
 impl Pool {
-    pub fn new(compiler: &mut Compiler, hidden: usize, pooling: Pooling, real: Real) -> Pool {
+    pub fn new(compiler: &mut Compiler, hidden: usize, pooling: Pooling, float: FloatType) -> Pool {
         let mean = matches!(pooling, Pooling::Mean);
         let constants = [("HIDDEN", format!("{hidden}u")), ("MEAN", mean.to_string())];
-        let pipeline = compiler.compile(source::POOL, real, &constants);
-        Pool { pipeline, pooling, hidden, real }
+        let pipeline = compiler.compile(source::POOL, float, &constants);
+        Pool { pipeline, pooling, hidden, float }
     }
 
     pub fn dispatch(
@@ -208,7 +218,7 @@ impl Pool {
         states: Rows,
         out: &wgpu::Buffer,
     ) {
-        let bytes = |tokens: usize| (tokens * self.hidden) as u64 * self.real.bytes();
+        let bytes = |tokens: usize| (tokens * self.hidden) as u64 * self.float.bytes();
         let read = match self.pooling {
             Pooling::Mean => states.count,
             Pooling::First => sequences.count,
@@ -222,7 +232,7 @@ impl Pool {
     }
 }
 
-/// The bytes of the largest binding of an encoder's weights.
+/// The bytes of the largest binding of the weights of an encoder.
 pub(super) fn largest_weights(encoder: &Encoder) -> u64 {
     let bytes = |values: &Weights, elements: usize| match values.quantization() {
         Some(_) => elements as u64,
@@ -236,7 +246,7 @@ pub(super) fn largest_weights(encoder: &Encoder) -> u64 {
         let qkv = [&layer.query, &layer.key, &layer.value].map(of_linear).iter().sum();
         [qkv, of_linear(&layer.intermediate), of_linear(&layer.output)]
     });
-    let words =
+    let tokens =
         bytes(&encoder.token_embeddings.values, encoder.token_embeddings.rows * encoder.hidden());
-    linears.fold(words, u64::max)
+    linears.fold(tokens, u64::max)
 }

@@ -1,5 +1,5 @@
-//! Each step, what a batch moves, and what becomes of failures. They need an adapter: `tests/gpu.sh`
-//! installs two in software.
+//! Tests of each step, of the bytes that a batch moves, and of failures. They need an adapter:
+//! `tests/gpu.sh` installs two in software.
 
 mod steps;
 
@@ -8,7 +8,7 @@ use std::process::Command;
 use wgpu::naga;
 
 use super::device::Device;
-use super::shaders::{Real, source, with_constants};
+use super::shaders::{FloatType, source, with_constants};
 use super::{Adapter, Gpu, Precision, block_on};
 use crate::error::ErrorKind;
 use crate::model::{
@@ -24,14 +24,14 @@ fn adapter() -> Adapter {
     block_on(Adapter::fastest()).expect("there is an adapter; tests/gpu.sh installs some")
 }
 
-/// The arithmetics of the adapter, each with the relative error that is allowed.
-fn precisions() -> Vec<(Real, f64)> {
-    let all = [(Real::F32, 1e-4), (Real::F16, 1e-2)];
+/// The types of float that the adapter has, each with the relative error that is allowed.
+fn precisions() -> Vec<(FloatType, f64)> {
+    let all = [(FloatType::F32, 1e-4), (FloatType::F16, 1e-2)];
     let has = adapter().f16;
-    all.into_iter().filter(|(real, _)| has || *real == Real::F32).collect()
+    all.into_iter().filter(|(float, _)| has || *float == FloatType::F32).collect()
 }
 
-/// A small generator of the same numbers in every run (Marsaglia 2003).
+/// A small generator that gives the same numbers in every run (Marsaglia 2003).
 struct Random(u64);
 
 impl Random {
@@ -51,7 +51,7 @@ impl Random {
         (0..count).map(|_| self.float()).collect()
     }
 
-    /// Weights of int8 whose scales and zero points are one a column, or one for all.
+    /// Int8 weights, with a scale and a zero point for each column, or one for all.
     fn int8(&mut self, rows: usize, columns: usize, each: bool) -> Weights {
         let parameters = if each { columns } else { 1 };
         Weights::Int8(Int8 {
@@ -133,14 +133,14 @@ fn encoding(random: &mut Random, tokens: usize, words: u64) -> Encoding {
     }
 }
 
-/// The source as it stands, and as plans have it, passes WebGPU's rules, by naga, and by tint where
-/// that is installed.
+/// Sources follow the rules of WebGPU, as they stand and as plans change them. naga checks this, and
+/// tint too if it is installed.
 #[test]
 fn shaders_are_valid() {
     let folder = tempfile::tempdir().unwrap();
     for code in SOURCES {
-        for real in [Real::F32, Real::F16] {
-            let code = with_constants(code, real, &[]);
+        for float in [FloatType::F32, FloatType::F16] {
+            let code = with_constants(code, float, &[]);
             let module = naga::front::wgsl::parse_str(&code).unwrap();
             let capabilities = naga::valid::Capabilities::SHADER_FLOAT16;
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)
@@ -180,8 +180,8 @@ fn load(encoder: &Encoder, precision: Precision) -> Gpu {
 fn a_batch_moves_at_most_twice_what_it_must() {
     let (encoder, encodings) = reranker(&mut Random(6));
     let sequences: Vec<&Encoding> = encodings.iter().collect();
-    for real in precisions().into_iter().map(|(real, _)| real) {
-        let precision = if real == Real::F16 { Precision::F16 } else { Precision::F32 };
+    for float in precisions().into_iter().map(|(float, _)| float) {
+        let precision = if float == FloatType::F16 { Precision::F16 } else { Precision::F32 };
         let gpu = load(&encoder, precision);
         let (logits, counts) = block_on(gpu.run_batch(&sequences)).unwrap();
         assert_eq!(logits.len(), 4);
@@ -199,15 +199,18 @@ fn a_batch_moves_at_most_twice_what_it_must() {
             + int8(hidden, 4);
         let a_layer = (1 + 3) + (3 + 1) + (1 + 1 + 1) + (1 + 4) + (4 + 1 + 1);
         let rows = tokens * (16 + hidden + 2 * 4 * hidden) + 4 * 4 * hidden;
-        let activations = tokens * hidden * real.bytes() * (1 + layers * a_layer);
-        let head = sequences * (hidden * real.bytes() + 4 * (4 * hidden + 4));
-        let least = weights + rows + activations + head;
+        let activations = tokens * hidden * float.bytes() * (1 + layers * a_layer);
+        let head = sequences * (hidden * float.bytes() + 4 * (4 * hidden + 4));
+        let necessary = weights + rows + activations + head;
         println!(
-            "{real:?}: {} bytes, {:.2} of the least",
+            "{float:?}: {} bytes, {:.2} times those that are necessary",
             counts.bytes,
-            counts.bytes as f64 / least as f64
+            counts.bytes as f64 / necessary as f64
         );
-        assert!((least..=2 * least).contains(&counts.bytes), "{counts:?}, and {least} at least");
+        assert!(
+            (necessary..=2 * necessary).contains(&counts.bytes),
+            "{counts:?}, and {necessary} are necessary"
+        );
     }
 }
 
@@ -247,9 +250,9 @@ fn a_lost_device_is_an_error_from_then_on() {
         call.join().unwrap()
     });
     assert_eq!(kind(lost), Some(ErrorKind::GpuFailed));
-    let again = block_on(gpu.run(&list[..1]));
-    assert!(again.as_ref().is_err_and(|e| e.to_string().contains("use the CPU")), "{again:?}");
-    assert_eq!(kind(again), Some(ErrorKind::GpuFailed));
+    let later = block_on(gpu.run(&list[..1]));
+    assert!(later.as_ref().is_err_and(|e| e.to_string().contains("use the CPU")), "{later:?}");
+    assert_eq!(kind(later), Some(ErrorKind::GpuFailed));
 }
 
 #[test]
@@ -259,10 +262,10 @@ fn what_does_not_fit_is_refused_before_anything_runs() {
     let sizes = |change: &dyn Fn(&mut wgpu::Limits)| {
         let mut device = block_on(Device::open(&adapter(), false)).unwrap();
         change(&mut device.limits);
-        kind(super::Sizes::new(&encoder, &device, Real::F32, false))
+        kind(super::Sizes::new(&encoder, &device, FloatType::F32, false))
     };
     assert_eq!(sizes(&|_| ()), None);
-    // The words, the activations of the longest text, and its blocks.
+    // The token embeddings, the activations of the longest text, and its blocks do not fit.
     let failed = Some(ErrorKind::GpuFailed);
     assert_eq!(sizes(&|limits| limits.max_storage_buffer_binding_size = 6000), failed);
     assert_eq!(sizes(&|limits| limits.max_buffer_size = 4 * 256 * 79), failed);
@@ -279,7 +282,7 @@ fn what_does_not_fit_is_refused_before_anything_runs() {
 
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
-fn what_goes_wrong_is_an_error_and_no_panic() {
+fn failures_are_errors_and_not_panics() {
     let (encoder, encodings) = reranker(&mut Random(10));
     let gpu = load(&encoder, Precision::F32);
     let unknown = Encoding { ids: vec![1, 100], ..encodings[2].clone() };

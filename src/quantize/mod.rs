@@ -1,26 +1,26 @@
-//! Makes int8 weights of float ones, and says what that changes.
+//! Quantizes float weights to int8, and measures what that changes.
 
 mod sample;
 
 use std::io::{Seek, Write};
 
-use crate::engine::{encoder, run_once, unwritten};
+use crate::engine::{encoder, run_once, write_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, Encoder, ModelFiles, Output, QuantizeError, prepared};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer, TextTokenizer, Truncation};
 
 pub use sample::SAMPLE;
 
-/// Sequences that are read together: of the longest, what is kept of them takes a quarter of a GB.
-const TOGETHER: usize = 32;
+/// Sequences in a batch. The activations of the longest ones take a quarter of a GB.
+const BATCH_SEQUENCES: usize = 32;
 
-/// How fine the layers' matrices become.
+/// How finely the matrices of the layers are quantized.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bits {
-    /// From -63 to 63. On processors without VNNI, and on pages, where instructions add two products
-    /// in 16 bits, a third faster than 8 bits; and further from the floats by half.
+    /// Integers from -63 to 63. They are a third faster than 8 bits on processors without VNNI and in
+    /// browsers, whose instructions add two products in 16 bits. The error is larger by half.
     Seven,
-    /// From -127 to 127.
+    /// Integers from -127 to 127.
     #[default]
     Eight,
 }
@@ -34,32 +34,32 @@ impl Bits {
     }
 }
 
-/// What quantization changed on a sample.
+/// The errors of a quantized model on a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Quantized {
-    /// Pairs in the sample.
+    /// The number of pairs in the sample.
     pub pairs: usize,
-    /// The mean over the pairs of |logit in int8 - logit in floats|; of an embedder, of 1 - the cosine of a
-    /// document's two vectors.
+    /// The mean error. The error of a pair is |logit in int8 - logit in floats|. For an embedder, it is
+    /// 1 minus the cosine of the two vectors of the document.
     pub mean: f32,
-    /// The largest of these.
+    /// The largest error.
     pub largest: f32,
 }
 
 impl ModelFiles {
-    /// Writes a prepared model with int8 weights, of a model with weights in f32 or f16: a quarter or a half
-    /// of the bytes, and several times as fast. Returns how far its logits are from the floats' on
+    /// Writes a prepared model with int8 weights. The weights of this model must be f32 or f16. The
+    /// result has a quarter or a half of the bytes, and is several times as fast. Returns its errors on
     /// a sample of queries and documents, such as [`SAMPLE`].
     ///
-    /// The layers' matrices become symmetric integers of `bits` with a scale a column, words integers
-    /// of 8 bits with a scale a row. The head, positions, norms and biases stay as they are. A matrix at a
-    /// time is in memory.
+    /// The matrices of the layers become symmetric integers of `bits` with one scale for each column.
+    /// The token embeddings become 8-bit integers with one scale for each row. The head, positions,
+    /// norms and biases stay as they are. One matrix at a time is in memory.
     ///
     /// # Errors
-    /// [`ErrorKind::UnsupportedModel`] where the model has int8 weights already, or is none that
-    /// [`ModelFiles::prepare`] takes; [`ErrorKind::InvalidModel`] where it is damaged;
-    /// [`ErrorKind::Io`] where `out` cannot be written.
+    /// [`ErrorKind::UnsupportedModel`] if the model has int8 weights already, or is not one that
+    /// [`ModelFiles::prepare`] takes; [`ErrorKind::InvalidModel`] if it is damaged;
+    /// [`ErrorKind::Io`] if `out` cannot be written.
     pub fn quantize_to(
         &self,
         bits: Bits,
@@ -76,12 +76,12 @@ impl ModelFiles {
             ),
             QuantizeError::NotFinite => Error::new(
                 ErrorKind::InvalidModel,
-                "the model has weights that are no finite numbers; export it again",
+                "the model has weights that are not finite numbers; export it again",
             ),
         })?;
         let sequences = self.encode(&config, sample)?;
         let outputs = |encoder: &Encoder| -> Result<Vec<f32>> {
-            let groups = sequences.chunks(TOGETHER).map(|group| {
+            let groups = sequences.chunks(BATCH_SEQUENCES).map(|group| {
                 let group: Vec<&Encoding> = group.iter().collect();
                 run_once(encoder.clone(), &config.output, &group)
             });
@@ -89,7 +89,7 @@ impl ModelFiles {
         };
         let (exact, found) = (outputs(&floats)?, outputs(&rounded)?);
         drop(floats);
-        prepared::write(&rounded, self, out).map_err(unwritten)?;
+        prepared::write(&rounded, self, out).map_err(write_error)?;
 
         let width = exact.len() / sequences.len().max(1);
         let pairs = exact.chunks(width.max(1)).zip(found.chunks(width.max(1)));
@@ -101,7 +101,7 @@ impl ModelFiles {
         if errors.iter().any(|error| !error.is_finite()) {
             return Err(Error::new(
                 ErrorKind::InvalidModel,
-                "the model gives no finite numbers for the sample; export it again",
+                "the model gives numbers that are not finite for the sample; export it again",
             ));
         }
         Ok(Quantized {
@@ -111,16 +111,16 @@ impl ModelFiles {
         })
     }
 
-    /// The sample as the model reads it: pairs, or, of an embedder, documents.
+    /// The tokens of the sample: of the pairs or, for an embedder, of the documents.
     fn encode(
         &self,
         config: &Config,
         sample: &[(impl AsRef<str>, impl AsRef<str>)],
     ) -> Result<Vec<Encoding>> {
-        let (json, length, words) = (&self.tokenizer, config.max_length, config.vocab_size);
+        let (json, length, vocabulary) = (&self.tokenizer, config.max_length, config.vocab_size);
         match config.output {
             Output::Logit => {
-                let tokenizer = PairTokenizer::load(json, length, words)?;
+                let tokenizer = PairTokenizer::load(json, length, vocabulary)?;
                 let encode = |(query, document): &(_, _)| {
                     let query = tokenizer.query(AsRef::as_ref(query), Limits::default())?;
                     tokenizer.pair(&query, AsRef::as_ref(document))
@@ -128,7 +128,7 @@ impl ModelFiles {
                 sample.iter().map(encode).collect()
             }
             Output::Embedding(_) => {
-                let tokenizer = TextTokenizer::load(json, length, words)?;
+                let tokenizer = TextTokenizer::load(json, length, vocabulary)?;
                 let encode = |(_, document): &(_, _)| {
                     tokenizer.encode(AsRef::as_ref(document), Truncation::default())
                 };

@@ -1,7 +1,7 @@
-//! Texts to try a quantized model on.
+//! The texts of a sample.
 
-/// Pairs to see the error of quantization on, where there are no better ones: those that the model
-/// will meet.
+/// Pairs of a query and a document on which to measure the error of quantization. Pairs of the
+/// application are better, if there are some.
 pub const SAMPLE: [(&str, &str); 12] = [
     ("how do bees find their way home", "Bees remember landmarks and the place of the sun."),
     ("how do bees find their way home", "A hive holds up to sixty thousand workers in summer."),

@@ -1,104 +1,114 @@
-//! IncrementalScoring in small pieces, for threads that must not be held for long.
+//! Scoring in small pieces, for threads that must not be held for long.
 
+use super::options::RerankOptions;
+use super::pipeline::Reranker;
 use crate::error::Result;
 use crate::rank;
-use crate::runner::{IncrementalRun, Read};
+use crate::runner::{IncrementalRun, SequenceOutput};
 use crate::score::{BestWindow, Score};
 use crate::tokenizer::{Query, Window};
 
-use super::{RerankOptions, Reranker};
-
-/// Lists that are scored step by step, on the thread of whoever calls [`IncrementalScoring::step`]: an event
-/// loop looks after other things between two steps, and stops by dropping it.
+/// Lists that are scored step by step, on the thread that calls [`IncrementalScoring::step`]. An
+/// event loop can do other work between two steps, and drops this to stop. [`Reranker::start`]
+/// makes it.
 ///
-/// Documents are scored about in the order given. Of the options those that say how to cut or split
-/// count: `max_length`, `max_document_tokens`, `truncation`, `long_documents` and `max_windows`. The
-/// cache is left aside, see [`Reranker::cache_keys`]. Queries may be empty, as documents may.
+/// Documents are scored about in the order given. Only the options that say how to cut or split
+/// documents count: `max_length`, `max_document_tokens`, `truncation`, `long_documents` and
+/// `max_windows`. The cache is not used, see [`Reranker::cache_keys`]. Queries and documents may be
+/// empty.
 pub struct IncrementalScoring {
     /// The queries, each with the number of documents up to the end of its list.
     lists: Vec<(Query, usize)>,
-    steps: IncrementalRun,
-    /// Documents of which windows are missing.
+    run: IncrementalRun,
+    /// Documents with windows that are not scored yet.
     open: Vec<(usize, BestWindow)>,
 }
 
-impl IncrementalScoring {
-    pub(super) fn new(
-        reranker: &Reranker,
+impl Reranker {
+    /// Starts to score lists in small pieces. Each list is a query and its documents. See
+    /// [`IncrementalScoring`] for the options that count.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for options out of range,
+    /// [`ErrorKind::InputTooLarge`](crate::ErrorKind::InputTooLarge) for a query over
+    /// [`crate::MAX_TEXT_BYTES`]. If there are several lists, the message names the query.
+    pub fn start(
+        &self,
         lists: Vec<(String, Vec<String>)>,
         options: &RerankOptions,
     ) -> Result<IncrementalScoring> {
-        let limits = reranker.limits(options);
+        let limits = self.limits(options);
         let (mut queries, mut documents) = (Vec::with_capacity(lists.len()), Vec::new());
         let several = lists.len() > 1;
         for (i, (query, list)) in lists.into_iter().enumerate() {
             documents.extend(list);
-            let query = reranker.tokenizer.query(&query, limits);
+            let query = self.tokenizer.query(&query, limits);
             let query = query.map_err(|e| match several {
                 true => e.at(format_args!("query {i}")),
                 false => e,
             })?;
             queries.push((query, documents.len()));
         }
-        Ok(IncrementalScoring {
-            lists: queries,
-            steps: IncrementalRun::new(documents),
-            open: Vec::new(),
-        })
+        let run = IncrementalRun::new(documents);
+        Ok(IncrementalScoring { lists: queries, run, open: Vec::new() })
     }
+}
 
-    /// Tokenizes the documents of the next batch, or runs one layer of the model on it. Returns
-    /// the scores that are known with it, each with its document's position among those of all
-    /// lists.
+impl IncrementalScoring {
+    /// Tokenizes the documents of the next batch, or runs one layer of the model on the current
+    /// batch. Returns the scores that this completes. Each comes with the position of its document
+    /// among those of all lists.
     ///
     /// # Errors
-    /// As [`Reranker::rerank`]; the message does not name the document, [`IncrementalScoring::position`] is
-    /// it. An error ends the scoring: the documents that are left get no score.
+    /// As [`Reranker::rerank`]. The message does not name the document;
+    /// [`IncrementalScoring::position`] does. An error ends the scoring: the remaining documents
+    /// get no score.
     pub fn step(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
-        let IncrementalScoring { lists, steps, open } = self;
-        let read = steps.step(&reranker.runner, encode(reranker, lists, open))?;
-        self.scores(read)
+        let IncrementalScoring { lists, run, open } = self;
+        let outputs = run.step(&reranker.runner, encode(reranker, lists, open))?;
+        self.scores(outputs)
     }
 
-    /// Scores a batch, for a reranker of [`Reranker::on_gpu`].
+    /// Scores one batch with a reranker of [`Reranker::on_gpu`].
     ///
     /// # Errors
-    /// As [`IncrementalScoring::step`].
+    /// As [`IncrementalScoring::step`], and
+    /// [`ErrorKind::GpuFailed`](crate::ErrorKind::GpuFailed).
     #[cfg(feature = "gpu")]
     pub async fn step_on_gpu(&mut self, reranker: &Reranker) -> Result<Vec<(usize, Score)>> {
-        let IncrementalScoring { lists, steps, open } = self;
-        let read = steps.step_on_gpu(&reranker.runner, encode(reranker, lists, open)).await?;
-        self.scores(read)
+        let IncrementalScoring { lists, run, open } = self;
+        let outputs = run.step_on_gpu(&reranker.runner, encode(reranker, lists, open)).await?;
+        self.scores(outputs)
     }
 
-    /// The scores that are known with what the model read.
-    fn scores(&mut self, read: Vec<Read>) -> Result<Vec<(usize, Score)>> {
+    /// The scores that are complete with these outputs.
+    fn scores(&mut self, outputs: Vec<SequenceOutput>) -> Result<Vec<(usize, Score)>> {
         let mut scored = Vec::new();
-        for Read { position, window: Window { encoding, span }, output } in read {
+        for SequenceOutput { position, window: Window { encoding, span }, output } in outputs {
             let logit = output[0];
             if !logit.is_finite() {
-                self.steps.end(Some(position));
+                self.run.end(Some(position));
                 return Err(rank::not_a_score(logit));
             }
-            let place = self.open.iter().position(|&(open, _)| open == position);
-            let place = place.expect("a document is open until its last window is scored");
-            if let Some(score) = self.open[place].1.add(Score::of(&encoding, span, logit)) {
-                self.open.remove(place);
+            let i = self.open.iter().position(|&(open, _)| open == position);
+            let i = i.expect("a document is open until its last window is scored");
+            if let Some(score) = self.open[i].1.add(Score::of(&encoding, span, logit)) {
+                self.open.remove(i);
                 scored.push((position, score));
             }
         }
         Ok(scored)
     }
 
-    /// Every document has been scored, or an error ended the scoring.
+    /// Whether every document has been scored, or an error has ended the scoring.
     pub fn is_done(&self) -> bool {
-        self.steps.is_done()
+        self.run.is_done()
     }
 
-    /// The document that an error of [`IncrementalScoring::step`] is about. `None` where it is about a whole
-    /// batch.
+    /// The position of the document that an error of [`IncrementalScoring::step`] is about, or
+    /// `None` if it is about a whole batch.
     pub fn position(&self) -> Option<usize> {
-        self.steps.position()
+        self.run.failed_position()
     }
 }
 

@@ -1,8 +1,8 @@
-//! Sequences in small pieces, for threads that must not be held for long.
+//! Computes sequences in small pieces, for threads that must not be held for long.
 
 use std::collections::VecDeque;
 
-use super::Runner;
+use super::threads::Runner;
 use crate::engine::Run;
 use crate::error::Result;
 use crate::tokenizer::Window;
@@ -13,19 +13,20 @@ pub(crate) struct IncrementalRun {
     texts: Vec<String>,
     /// The number of texts that have been tokenized.
     encoded: usize,
-    /// What is left of a text that was split, and has not found room in a batch.
+    /// The windows of the last text that have not found room in a batch.
     waiting: VecDeque<(usize, Window)>,
     batch: Vec<(usize, Window)>,
-    run: Option<Run>,
+    run: Option<Box<dyn Run>>,
     /// The text that the last error was about.
-    position: Option<usize>,
+    failed: Option<usize>,
 }
 
-/// What the model gave for a sequence.
-pub(crate) struct Read {
-    /// The text that it is of.
+/// What the model gave for one sequence.
+pub(crate) struct SequenceOutput {
+    /// The position of the text that the sequence belongs to.
     pub position: usize,
     pub window: Window,
+    /// The logit, or the elements of the vector.
     pub output: Vec<f32>,
 }
 
@@ -37,22 +38,22 @@ impl IncrementalRun {
             waiting: VecDeque::new(),
             batch: Vec::new(),
             run: None,
-            position: None,
+            failed: None,
         }
     }
 
-    /// Every sequence has been read, or an error ended the work.
+    /// Whether every sequence has been computed, or an error has ended the work.
     pub fn is_done(&self) -> bool {
-        self.run.is_none() && self.encoded == self.texts.len() && self.waiting.is_empty()
+        self.batch.is_empty() && self.encoded == self.texts.len() && self.waiting.is_empty()
     }
 
-    /// The text that an error is about. `None` where it is about a whole batch.
-    pub fn position(&self) -> Option<usize> {
-        self.position
+    /// The position of the text that an error is about, or `None` if it is about a whole batch.
+    pub fn failed_position(&self) -> Option<usize> {
+        self.failed
     }
 
-    /// Tokenizes the texts of the next batch by `encode`, which is given a text and its position,
-    /// or does a piece of the batch. The last piece gives what was read.
+    /// Computes one piece of a batch, or starts the next batch. The last piece of a batch returns
+    /// its outputs. `encode` tokenizes a text, which is given with its position.
     ///
     /// # Errors
     /// Those of the model and of `encode`. An error ends the work.
@@ -60,12 +61,12 @@ impl IncrementalRun {
         &mut self,
         runner: &Runner,
         encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
-    ) -> Result<Vec<Read>> {
-        let read = self.advance(runner, encode);
-        read.inspect_err(|_| self.end(self.position))
+    ) -> Result<Vec<SequenceOutput>> {
+        let outputs = self.advance(runner, encode);
+        outputs.inspect_err(|_| self.end(self.failed))
     }
 
-    /// Tokenizes the texts of the next batch, and gives what was read when the GPU has read it.
+    /// Computes the next batch on a GPU, without holding the thread, and returns its outputs.
     ///
     /// # Errors
     /// As [`IncrementalRun::step`].
@@ -74,59 +75,64 @@ impl IncrementalRun {
         &mut self,
         runner: &Runner,
         encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
-    ) -> Result<Vec<Read>> {
-        let begun = self.begin(runner, encode);
-        let read = match (begun, &mut self.run) {
-            (Ok(()), Some(run)) => runner.engine.wait(run).await.map(|outputs| self.read(&outputs)),
-            (begun, _) => begun.map(|()| Vec::new()),
-        };
-        read.inspect_err(|_| self.end(self.position))
+    ) -> Result<Vec<SequenceOutput>> {
+        let outputs = self.compute_batch(runner, encode).await;
+        outputs.inspect_err(|_| self.end(self.failed))
     }
 
-    /// Ends the work, for an error about the text at `position`.
+    /// Ends the work because of an error about the text at `position`.
     pub fn end(&mut self, position: Option<usize>) {
-        *self = IncrementalRun { position, ..IncrementalRun::new(Vec::new()) };
+        *self = IncrementalRun { failed: position, ..IncrementalRun::new(Vec::new()) };
     }
 
     fn advance(
         &mut self,
         runner: &Runner,
         encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
-    ) -> Result<Vec<Read>> {
-        let Some(run) = &mut self.run else {
-            self.begin(runner, encode)?;
-            return Ok(Vec::new());
-        };
-        let outputs = runner.engine.step(run)?;
-        Ok(outputs.map_or_else(Vec::new, |outputs| self.read(&outputs)))
+    ) -> Result<Vec<SequenceOutput>> {
+        if let Some(run) = &mut self.run {
+            let outputs = run.step()?;
+            return Ok(outputs.map_or_else(Vec::new, |outputs| self.finish_batch(&outputs)));
+        }
+        self.fill_batch(runner.batch_tokens(), encode)?;
+        let sequences: Vec<_> = self.batch.iter().map(|(_, w)| &w.encoding).collect();
+        self.run = (!sequences.is_empty()).then(|| runner.plan().clone().start(&sequences));
+        Ok(Vec::new())
     }
 
-    /// Begins the next batch, if there is one.
-    fn begin(
+    #[cfg(feature = "gpu")]
+    async fn compute_batch(
         &mut self,
         runner: &Runner,
         encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
-    ) -> Result<()> {
-        self.fill(runner.batch_tokens(), encode)?;
+    ) -> Result<Vec<SequenceOutput>> {
+        // It is filled already if the future of an earlier step was dropped.
+        if self.batch.is_empty() {
+            self.fill_batch(runner.batch_tokens(), encode)?;
+        }
+        if self.batch.is_empty() {
+            return Ok(Vec::new());
+        }
         let sequences: Vec<_> = self.batch.iter().map(|(_, w)| &w.encoding).collect();
-        self.run = (!sequences.is_empty()).then(|| runner.engine.start(&sequences));
-        Ok(())
+        let outputs = runner.run_batch_async(&sequences).await?;
+        Ok(self.finish_batch(&outputs))
     }
 
-    /// What the model gave for the batch.
-    fn read(&mut self, outputs: &[f32]) -> Vec<Read> {
+    /// Gives each sequence of the batch its part of the outputs.
+    fn finish_batch(&mut self, outputs: &[f32]) -> Vec<SequenceOutput> {
         self.run = None;
         let outputs = outputs.chunks(outputs.len() / self.batch.len());
-        let read = self.batch.drain(..).zip(outputs).map(|((position, window), output)| Read {
+        let of_each = self.batch.drain(..).zip(outputs);
+        let of_each = of_each.map(|((position, window), output)| SequenceOutput {
             position,
             window,
             output: output.to_vec(),
         });
-        read.collect()
+        of_each.collect()
     }
 
-    /// Fills a batch of at most `room` tokens, or with one sequence.
-    fn fill(
+    /// Fills a batch of at most `room` tokens. A longer sequence is a batch by itself.
+    fn fill_batch(
         &mut self,
         mut room: usize,
         mut encode: impl FnMut(usize, &str) -> Result<Vec<Window>>,
@@ -136,7 +142,7 @@ impl IncrementalRun {
                 let position = self.encoded;
                 let text = std::mem::take(&mut self.texts[position]);
                 let windows = encode(position, &text);
-                let windows = windows.inspect_err(|_| self.position = Some(position))?;
+                let windows = windows.inspect_err(|_| self.failed = Some(position))?;
                 self.waiting.extend(windows.into_iter().map(|window| (position, window)));
                 self.encoded += 1;
             }

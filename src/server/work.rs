@@ -52,7 +52,7 @@ impl PreparedRequest {
     pub fn may_begin_again(&self) -> bool {
         match &self.reader {
             LoadedModel::Reranker(model, _) => {
-                model.reranker.may_change() || !self.reader.is_current()
+                model.reranker.can_fail_over() || !self.reader.is_current()
             }
             LoadedModel::Embedder(_) => false,
         }
@@ -91,7 +91,7 @@ impl LoadedModel {
     /// The outputs of one batch, on the caller's thread. An output does not depend on the other
     /// sequences.
     pub fn read(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
-        let outputs = self.runner().engine.run(sequences).inspect_err(|e| self.failed(e))?;
+        let outputs = self.runner().run_batch(sequences).inspect_err(|e| self.failed(e))?;
         if outputs.len() != sequences.len() * self.width() {
             let message = "the model gave outputs of another width than before";
             return Err(Error::new(ErrorKind::InvalidModel, message));
@@ -120,7 +120,7 @@ impl LoadedModel {
     /// Takes note of a device's failure.
     fn failed(&self, error: &Error) {
         if let LoadedModel::Reranker(model, _) = self {
-            model.reranker.again(error);
+            model.reranker.fails_over(error);
         }
     }
 

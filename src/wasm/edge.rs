@@ -19,7 +19,7 @@ impl Routes {
     /// Loads the model; `tokens` holds one bearer token a line.
     #[wasm_bindgen(constructor)]
     pub fn new(files: Files, name: String, tokens: &str) -> Result<Routes, JsError> {
-        panic::keep();
+        panic::record_panics();
         let model = files.into_model(false)?;
         let reranker = Reranker::from_owned_files(model, LoadOptions::default())?;
         // One request is scored at a time, on one thread.

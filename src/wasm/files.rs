@@ -1,4 +1,4 @@
-//! A model's files on their way into a WebAssembly instance.
+//! The files of a model, on their way into a WebAssembly instance.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,12 @@ use wasm_bindgen::prelude::*;
 
 use crate::{Bytes, Error, ModelFiles};
 
-/// The files of a model, which arrive in pieces: no whole file need be in JavaScript's memory.
+/// The files of a model, which arrive in pieces, so that JavaScript never needs memory for a whole
+/// file.
 ///
 /// Their names are `onnx`, `tokenizer`, `config`, `tokenizerConfig` and those of
-/// [`ModelFiles::EMBEDDING`]; any other is one of [`ModelFiles::external`]. A prepared model is an
-/// `onnx` alone.
+/// [`ModelFiles::EMBEDDING`]. Any other name is one of [`ModelFiles::external`]. A prepared model is
+/// only an `onnx`.
 #[wasm_bindgen]
 #[derive(Default)]
 pub struct Files(BTreeMap<String, Vec<u8>>);
@@ -22,21 +23,22 @@ impl Files {
         Files::default()
     }
 
-    /// Makes room for so much more of a file; false where memory has none. Before each piece, which
-    /// would otherwise lie where the file can grow in its place; and not doubled, as memory never
-    /// gets smaller again.
+    /// Makes room for more bytes of a file. Returns false if there is no memory for them.
+    ///
+    /// Call it before each piece is created: memory behind the file is free then, so that the file can
+    /// grow without a copy. Room is not doubled, because the memory of an instance never shrinks.
     pub fn reserve(&mut self, name: &str, bytes: usize) -> bool {
         self.0.entry(name.to_owned()).or_default().try_reserve_exact(bytes).is_ok()
     }
 
-    /// Adds to the end of a file.
+    /// Appends a piece to a file.
     pub fn push(&mut self, name: &str, piece: &[u8]) {
         self.0.entry(name.to_owned()).or_default().extend_from_slice(piece);
     }
 }
 
 impl Files {
-    /// The model. `checked`: whether the hash of a prepared one has been compared.
+    /// The model. `checked`: whether the hash of a prepared model has been compared.
     pub(crate) fn into_model(self, checked: bool) -> Result<ModelFiles, Error> {
         let Files(mut files) = self;
         let mut file = |name: &str| files.remove(name).map(Bytes::from);

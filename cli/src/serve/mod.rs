@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::args::{at_least_one, cores};
-use crate::device::{DeviceArgs, Voice};
+use crate::device::{DeviceArgs, Reporter};
 use crate::error::{CliError, io};
 use crate::model::LongDocumentsArgs;
 use crate::{input, model};
@@ -223,9 +223,11 @@ fn load_models(
         options.threads = Some(threads);
         options.cache = cache.clone();
         options.long_documents = args.long.chosen();
-        let voice =
-            Voice { info: |text| tracing::info!("{text}"), warn: |text| tracing::warn!("{text}") };
-        let reranker = args.device.load(&files, options, voice)?;
+        let reporter = Reporter {
+            info: |text| tracing::info!("{text}"),
+            warn: |text| tracing::warn!("{text}"),
+        };
+        let reranker = args.device.load(&files, options, reporter)?;
         tracing::info!(model = name, kernel = reranker.current().kernel(), "loaded");
         Ok(Model { name, reranker })
     };

@@ -257,7 +257,10 @@ fn a_prepared_model_ranks_as_its_folder() {
     assert_eq!(prepared, stdout(&rerank(&passages), b""));
 
     let other = ["prepare", "tests/data/graphs/other-silu", "-o", path];
-    assert!(fails(&other, b"", "unsupported-model").contains("it is no encoder that is known"));
+    assert!(
+        fails(&other, b"", "unsupported-model")
+            .contains("it is not an encoder that this library recognizes")
+    );
     fails(&["prepare", "no-such-folder", "-o", path], b"", "io");
     fails(&["prepare", "models/minilm-l6-en", "-o", "missing/model.crossrank"], b"", "io");
     let left = std::fs::read_dir(folder.path()).unwrap().count();

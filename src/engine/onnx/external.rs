@@ -11,47 +11,53 @@ use bytes::Bytes;
 
 use super::proto::{DataType, Location, Model, Tensor};
 
-/// The files beside the graph, by what the graph calls them.
+/// The files beside the graph, by the names that the graph has for them.
 pub type Files = BTreeMap<String, Bytes>;
 
-/// What a constant says of its place.
+/// Where the bytes of a constant are.
 #[derive(Default)]
-pub struct Place<'a> {
+pub struct ExternalData<'a> {
     file: &'a str,
     offset: usize,
-    /// None: to the end of the file.
+    /// `None`: to the end of the file.
     length: Option<usize>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ExternalData<'a> {
     /// Reads the entries of `external_data`.
-    pub fn new(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Place<'a>> {
-        let mut place = Place::default();
+    ///
+    /// # Errors
+    /// An entry is not a number, or the file is outside the folder of the graph.
+    pub fn new(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Result<ExternalData<'a>> {
+        let mut data = ExternalData::default();
         let number = |text: &str| {
-            text.parse().with_context(|| format!("\"{text}\" is no place in a file of weights"))
+            text.parse().with_context(|| format!("\"{text}\" is not a position in a weights file"))
         };
         for (key, value) in entries {
             match key {
-                "location" => place.file = value,
-                "offset" => place.offset = number(value)?,
-                "length" => place.length = Some(number(value)?),
+                "location" => data.file = value,
+                "offset" => data.offset = number(value)?,
+                "length" => data.length = Some(number(value)?),
                 _ => {}
             }
         }
         let inside = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
-        if place.file.is_empty() || !Path::new(place.file).components().all(inside) {
+        if data.file.is_empty() || !Path::new(data.file).components().all(inside) {
             bail!(
                 "the graph has weights in \"{}\", which is no file in its own folder; such a file is \
                  not read",
-                place.file
+                data.file
             );
         }
-        Ok(place)
+        Ok(data)
     }
 
-    /// The bytes there.
+    /// The bytes of the constant, which share those of the file.
+    ///
+    /// # Errors
+    /// The file is missing or too short.
     pub fn bytes(&self, files: &Files) -> Result<Bytes> {
-        let Place { file, offset, length } = *self;
+        let ExternalData { file, offset, length } = *self;
         let found = files.get(file).with_context(|| {
             format!("the graph has weights in {file}, which is not there; put it beside the graph")
         })?;
@@ -70,24 +76,24 @@ pub fn names(model: &Model) -> Result<BTreeSet<String>> {
         let values = graph.node.iter().flat_map(|node| &node.attribute);
         graph.initializer.iter().chain(values.filter_map(|attribute| attribute.t.as_ref()))
     });
-    let places = constants.filter(|tensor| is_external(tensor)).map(place);
-    places.map(|place| Ok(place?.file.to_owned())).collect()
+    let external = constants.filter(|tensor| is_external(tensor)).map(external_data);
+    external.map(|data| Ok(data?.file.to_owned())).collect()
 }
 
-/// Gives each constant that lies in a file its bytes there.
+/// Puts the bytes of each constant that lies in a file into the graph.
 pub fn resolve(model: &mut Model, files: &Files) -> Result<()> {
     let constants = model.graph.iter_mut().flat_map(|graph| {
         let values = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
         graph.initializer.iter_mut().chain(values.filter_map(|attribute| attribute.t.as_mut()))
     });
     for tensor in constants.filter(|tensor| is_external(tensor)) {
-        tensor.raw_data = place(tensor)?.bytes(files)?;
-        let number = DataType::try_from(tensor.data_type).ok().and_then(DataType::bytes);
-        let length = tensor.dims.iter().try_fold(number.unwrap_or(0), |length, &size| {
+        tensor.raw_data = external_data(tensor)?.bytes(files)?;
+        let bytes_each = DataType::try_from(tensor.data_type).ok().and_then(DataType::bytes);
+        let length = tensor.dims.iter().try_fold(bytes_each.unwrap_or(0), |length, &size| {
             length.checked_mul(size.try_into().ok()?)
         });
         ensure!(
-            number.is_none() || length == Some(tensor.raw_data.len()),
+            bytes_each.is_none() || length == Some(tensor.raw_data.len()),
             "{} has {} bytes in its file, which do not fill its shape",
             tensor.name,
             tensor.raw_data.len()
@@ -100,7 +106,7 @@ fn is_external(tensor: &Tensor) -> bool {
     tensor.data_location == Location::External as i32
 }
 
-fn place(tensor: &Tensor) -> Result<Place<'_>> {
+fn external_data(tensor: &Tensor) -> Result<ExternalData<'_>> {
     let entries = tensor.external_data.iter();
-    Place::new(entries.map(|entry| (entry.key.as_str(), entry.value.as_str())))
+    ExternalData::new(entries.map(|entry| (entry.key.as_str(), entry.value.as_str())))
 }

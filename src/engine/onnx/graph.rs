@@ -1,4 +1,4 @@
-//! A view of an ONNX graph for rules that match it from the outputs backwards.
+//! A view of an ONNX graph, for rules that match it from the outputs backwards.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,11 +9,11 @@ use half::f16;
 use super::proto::{self, Attribute, DataType, Node, Tensor};
 use crate::model::Floats;
 
-/// Operators that change a tensor's shape or type and leave its numbers in their order.
+/// Operators that may change the shape or the type of a tensor, but not its numbers or their order.
 const SAME_NUMBERS: [&str; 8] =
     ["Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"];
 
-/// The graph's nodes by what they give, and its constants by name.
+/// The nodes of a graph by the names of their outputs, and its constants by name.
 pub(super) struct Graph<'a> {
     graph: &'a proto::Graph,
     producers: HashMap<&'a str, &'a Node>,
@@ -21,8 +21,9 @@ pub(super) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Fails where a node stands before one that it reads, or a name is given twice, which ONNX
-    /// forbids: the rules rely on there being no cycle.
+    /// # Errors
+    /// A node comes before one that it reads, or two values have one name. ONNX forbids both, and
+    /// the rules rely on there being no cycle.
     pub fn new(model: &'a proto::Model) -> Result<Graph<'a>> {
         let graph = model.graph.as_ref().context("it has no graph")?;
         let mut constants: HashMap<&str, &Tensor> =
@@ -52,7 +53,7 @@ impl<'a> Graph<'a> {
         Ok(Graph { graph, producers, constants })
     }
 
-    /// The name and the position of the only output, or of the one that is called `preferred`.
+    /// The name and the index of the only output, or of the first one with a `preferred` name.
     pub fn output(&self, preferred: &[&str]) -> Result<(&'a str, usize)> {
         let mut names = self.graph.output.iter().map(|output| output.name.as_str());
         let position = match names.len() {
@@ -71,18 +72,18 @@ impl<'a> Graph<'a> {
         names.filter(|name| !self.constants.contains_key(name))
     }
 
-    /// The node that gives a value.
+    /// The node that computes a value.
     pub fn producer(&self, name: &str) -> Option<&'a Node> {
         self.producers.get(name).copied()
     }
 
-    /// The inputs of the node that gives a value, where it is an `op_type`.
+    /// The inputs of the node that computes a value, if it is an `op_type`.
     pub fn inputs_of(&self, name: &str, op_type: &str) -> Option<&'a [String]> {
         let node = self.producer(name).filter(|node| node.op_type == op_type)?;
         Some(&node.input)
     }
 
-    /// The two inputs of the binary operator that gives a value.
+    /// The two inputs of the binary operator that computes a value.
     pub fn pair_of(&self, name: &str, op_type: &str) -> Option<[&'a str; 2]> {
         match self.inputs_of(name, op_type)? {
             [a, b] => Some([a, b]),
@@ -112,7 +113,7 @@ impl<'a> Graph<'a> {
         self.constants.contains_key(self.same_numbers(name))
     }
 
-    /// A constant's numbers as f32.
+    /// The numbers of a constant as f32.
     pub fn floats(&self, name: &'a str) -> Option<Vec<f32>> {
         self.constant(name)?.floats()
     }
@@ -125,8 +126,8 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Whether `accept` holds for every input and constant that a value is computed from. What is
-    /// read for its shape alone does not count.
+    /// Whether `accept` holds for every input and constant that a value is computed from. A value of
+    /// which only the shape is read does not count.
     pub fn all_sources(&self, name: &'a str, accept: impl Fn(&'a str) -> bool) -> bool {
         let mut open = vec![name];
         let mut seen = HashSet::new();
@@ -154,7 +155,7 @@ pub(super) struct Constant<'a> {
 }
 
 impl<'a> Constant<'a> {
-    /// `None` where its shape or its type is none that encoders have.
+    /// `None` if encoders have no constants of its shape or type.
     pub fn new(tensor: &'a Tensor) -> Option<Constant<'a>> {
         let shape: Option<Vec<usize>> = tensor.dims.iter().map(|&n| n.try_into().ok()).collect();
         let shape = shape?;
@@ -171,8 +172,8 @@ impl<'a> Constant<'a> {
         matches!(self.data_type, DataType::Float | DataType::Float16 | DataType::Double)
     }
 
-    /// Whether 8-bit integers are unsigned, and their bytes. They are not copied, because a table
-    /// of words is most of a model.
+    /// The bytes of 8-bit integers, and whether those are unsigned. They are not copied, because the
+    /// token embeddings are most of a model.
     pub fn bytes(&self) -> Option<(bool, Bytes)> {
         let unsigned = match self.data_type {
             DataType::Int8 => false,
@@ -187,7 +188,7 @@ impl<'a> Constant<'a> {
         (bytes.len() == self.length).then_some((unsigned, bytes))
     }
 
-    /// The numbers of a matrix of floats, not copied where they need not be.
+    /// The numbers of a matrix of floats, without a copy if they are f32 or f16 in the file.
     pub fn matrix(&self) -> Option<Floats> {
         let raw = &self.tensor.raw_data;
         match self.data_type {
@@ -201,7 +202,7 @@ impl<'a> Constant<'a> {
         }
     }
 
-    /// The numbers, in whatever type they are stored. Those in files beside the model are none.
+    /// The numbers as f32, whatever type they are stored in.
     pub fn floats(&self) -> Option<Vec<f32>> {
         let Tensor { raw_data: raw, float_data, int32_data, int64_data, double_data, .. } =
             self.tensor;

@@ -1,19 +1,19 @@
-//! The part of the ONNX format that weights are found in, as messages of Protocol Buffers.
+//! The part of the ONNX format that this library reads, as messages of Protocol Buffers.
 //!
-//! Names and numbers are those of `onnx/onnx.proto3` in the ONNX repository (IR version 10). A
-//! reader skips fields that are not named here.
+//! Names and tags are those of `onnx/onnx.proto3` in the ONNX repository (IR version 10). Fields
+//! that are not named here are skipped.
 
 use bytes::Bytes;
 use prost::Message;
 
-/// A file: a graph and what made it.
+/// A file.
 #[derive(Clone, PartialEq, Message)]
 pub struct Model {
     #[prost(message, optional, tag = "7")]
     pub graph: Option<Graph>,
 }
 
-/// Nodes in the order of their computation, and constants.
+/// Nodes in the order in which they are computed, and constants.
 #[derive(Clone, PartialEq, Message)]
 pub struct Graph {
     #[prost(message, repeated, tag = "1")]
@@ -43,7 +43,7 @@ pub struct Node {
     pub domain: String,
 }
 
-/// A setting of an operator.
+/// An attribute of an operator.
 #[derive(Clone, PartialEq, Message)]
 pub struct Attribute {
     #[prost(string, tag = "1")]

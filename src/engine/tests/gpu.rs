@@ -1,16 +1,19 @@
-//! Whole models on a GPU, against the same arithmetic on the CPU and against other runtimes. See
+//! Whole models on a GPU, compared with the same arithmetic on the CPU and with other runtimes. See
 //! `gpu::tests`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::encoder::encoder;
 use super::super::fused::Fused;
-use super::super::{Engine, encoder};
+use super::super::load::load;
+use super::super::plan::{Plan, run};
 use super::{Case, Graph, graphs};
 use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
-use crate::model::{Config, Encoder, Linear, ModelFiles, Pooling, Weights};
+use crate::model::{Config, Encoder, Linear, ModelFiles, Output, Pooling, Weights};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer};
 
 #[derive(Deserialize)]
@@ -24,18 +27,18 @@ struct Pair {
     token_type_ids: Vec<u32>,
 }
 
-/// SwiftShader is asked for less.
+/// SwiftShader is slow, and gets shorter tests.
 fn is_quick() -> bool {
     adapter().name.contains("SwiftShader")
 }
 
-/// The golden pairs that there is time for, by their places.
+/// The golden pairs that there is time for, with their indices.
 fn golden() -> (Vec<usize>, Vec<Encoding>) {
     let golden: Golden =
         serde_json::from_str(include_str!("../../../tests/data/golden.json")).unwrap();
-    let most = if is_quick() { 24 } else { 512 };
+    let max_tokens = if is_quick() { 24 } else { 512 };
     let pairs = golden.pairs.into_iter().enumerate();
-    let pairs = pairs.filter(|(_, pair)| pair.input_ids.len() <= most);
+    let pairs = pairs.filter(|(_, pair)| pair.input_ids.len() <= max_tokens);
     let of_each = |(i, pair): (usize, Pair)| (i, sequence(pair.input_ids, pair.token_type_ids));
     let (pairs, encodings): (Vec<usize>, Vec<Encoding>) = pairs.map(of_each).unzip();
     assert!(encodings.len() >= 8);
@@ -54,29 +57,33 @@ fn encoder_of(files: &ModelFiles) -> Encoder {
     encoder(files, &Config::reranker_or_embedder(files).unwrap()).unwrap()
 }
 
-/// A model on the GPU in each precision that it has, with what it gives and may differ by.
+/// The outputs of a model in each precision of the GPU, each with the tolerance.
 fn outputs(files: &ModelFiles, sequences: &[&Encoding]) -> Vec<(Vec<f32>, f32)> {
     let adapter = adapter();
     let all = [(Precision::F32, 0.02), (Precision::F16, 0.05)];
     let has = all.into_iter().filter(|(precision, _)| adapter.f16 || *precision == Precision::F32);
     let run = |(precision, tolerance)| {
-        let begun = std::time::Instant::now();
+        let start = std::time::Instant::now();
         let gpu = block_on(files.load_on_gpu(&adapter, precision)).unwrap();
         assert_eq!(gpu.precision(), precision);
-        let loaded = begun.elapsed();
+        let loaded = start.elapsed();
         let outputs = block_on(gpu.run(sequences)).unwrap();
         println!(
             "{} {precision:?}: loaded in {loaded:.1?}, in all {:.1?}",
             adapter.name,
-            begun.elapsed()
+            start.elapsed()
         );
         (outputs, tolerance)
     };
     has.map(run).collect()
 }
 
-/// What an encoder gives on the CPU where activations are not quantized either.
-fn with_float_activations(mut encoder: Encoder, sequences: &[&Encoding]) -> Vec<f32> {
+/// The outputs of an encoder on the CPU with activations that are not quantized, as on a GPU.
+fn with_float_activations(
+    mut encoder: Encoder,
+    output: Output,
+    sequences: &[&Encoding],
+) -> Vec<f32> {
     let dequantize = |linear: &mut Linear| {
         linear.weights = Weights::Float(linear.weights.to_f32(linear.outputs).into())
     };
@@ -92,13 +99,8 @@ fn with_float_activations(mut encoder: Encoder, sequences: &[&Encoding]) -> Vec<
         linears.into_iter().for_each(dequantize);
     }
     encoder.head.iter_mut().for_each(dequantize);
-    let fused = Fused::new(encoder, Kernel::best());
-    let mut run = fused.start(sequences);
-    loop {
-        if let Some(outputs) = fused.step(&mut run).unwrap() {
-            return outputs;
-        }
-    }
+    let fused: Arc<dyn Plan> = Arc::new(Fused::new(encoder, &output, Kernel::best()));
+    run(&fused, sequences).unwrap()
 }
 
 /// The largest difference.
@@ -107,26 +109,26 @@ fn distance(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// What the tests in browsers compare with.
-const KEPT: &str = "tests/data/float-activation-logits.json";
+/// The file that the tests in browsers compare with.
+const LOGITS: &str = "tests/data/float-activation-logits.json";
 
 #[derive(Deserialize, Serialize)]
-struct Kept {
+struct SavedLogits {
     about: String,
     logits: Vec<f32>,
 }
 
-/// The logits that the file has of these pairs.
-fn kept(expected: &[f32], pairs: &[usize]) -> Vec<f32> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(KEPT);
+/// The logits that the file has for these pairs.
+fn saved_logits(expected: &[f32], pairs: &[usize]) -> Vec<f32> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(LOGITS);
     if std::env::var_os("CROSSRANK_UPDATE").is_some() && pairs.len() == 64 {
         let about = "The bundled model's logits of golden.json's pairs on the CPU, with its int8 \
                      weights and f32 activations";
-        let kept = Kept { about: about.into(), logits: expected.to_vec() };
-        std::fs::write(&path, serde_json::to_string_pretty(&kept).unwrap() + "\n").unwrap();
+        let saved = SavedLogits { about: about.into(), logits: expected.to_vec() };
+        std::fs::write(&path, serde_json::to_string_pretty(&saved).unwrap() + "\n").unwrap();
     }
-    let kept: Kept = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    pairs.iter().map(|&pair| kept.logits[pair]).collect()
+    let saved: SavedLogits = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    pairs.iter().map(|&pair| saved.logits[pair]).collect()
 }
 
 #[test]
@@ -135,9 +137,9 @@ fn golden_pairs_have_the_logits_of_the_cpu() {
     let files = ModelFiles::bundled_reranker().unwrap();
     let (pairs, encodings) = golden();
     let sequences: Vec<&Encoding> = encodings.iter().collect();
-    let expected = with_float_activations(encoder_of(&files), &sequences);
-    let kept = kept(&expected, &pairs);
-    assert!(distance(&kept, &expected) < 1e-3, "CROSSRANK_UPDATE=1 writes {KEPT}");
+    let expected = with_float_activations(encoder_of(&files), Output::Logit, &sequences);
+    let saved = saved_logits(&expected, &pairs);
+    assert!(distance(&saved, &expected) < 1e-3, "CROSSRANK_UPDATE=1 writes {LOGITS}");
     for (logits, tolerance) in outputs(&files, &sequences) {
         let distance = distance(&logits, &expected);
         println!("{} pairs: {distance:.5} from the CPU's, {tolerance} allowed", logits.len());
@@ -145,8 +147,8 @@ fn golden_pairs_have_the_logits_of_the_cpu() {
     }
 }
 
-/// Graphs of other exporters, sizes and quantizations: as the exporters' own runtime, which rounds no
-/// activations where weights are int8.
+/// Graphs of other exporters, sizes and quantizations have the logits of the exporters' own runtime,
+/// which does not round activations if weights are int8.
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn other_graphs_have_the_logits_of_their_exporters() {
@@ -185,14 +187,14 @@ fn an_embedders_vectors_are_those_of_the_cpu() {
     };
     let encodings = [3, 24, 7].map(text);
     let sequences = encodings.each_ref();
-    let states = with_float_activations(encoder_of(&files), &sequences);
-    let expected = super::super::pool::pool_each(Pooling::Mean, &states, &[0, 3, 27, 34]);
+    let output = Output::Embedding(Pooling::Mean);
+    let expected = with_float_activations(encoder_of(&files), output, &sequences);
     for (vectors, tolerance) in outputs(&files, &sequences) {
         assert!(distance(&vectors, &expected) < 0.2 * tolerance);
     }
 }
 
-/// The places of the ten largest logits.
+/// The indices of the ten largest logits.
 fn top_ten(logits: &[f32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
@@ -200,8 +202,8 @@ fn top_ten(logits: &[f32]) -> Vec<usize> {
     order
 }
 
-/// Lists of TREC DL 2019: the CPU's top ten, but for logits that are nearly equal. All candidates
-/// where a GPU computes, and the first dozen where software does.
+/// Lists of TREC DL 2019 have the same top ten as on the CPU, except for logits that are nearly equal.
+/// A GPU gets all candidates, and software the first dozen.
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn ten_queries_have_the_same_top_ten() {
@@ -221,21 +223,21 @@ fn ten_queries_have_the_same_top_ten() {
         text.lines().map(line).collect()
     };
     let corpus: BTreeMap<String, String> = lines("corpus.jsonl").into_iter().collect();
-    let run = read("bm25_top100.tsv");
+    let candidate_lines = read("bm25_top100.tsv");
 
     let files = ModelFiles::bundled_reranker().unwrap();
     let config = Config::reranker(&files).unwrap();
     let tokenizer = PairTokenizer::load(&files.tokenizer, config.max_length, None).unwrap();
     let adapter = adapter();
     let gpu = block_on(files.load_on_gpu(&adapter, Precision::Best)).unwrap();
-    let rounding = Engine::load(files.clone(), &config).unwrap();
+    let rounding = load(files.clone(), &config).unwrap();
     let (queries, candidates) = match adapter.software {
         true if is_quick() => (1, 12),
         true => (10, 12),
         false => (10, 100),
     };
     for (id, query) in lines("queries.jsonl").into_iter().take(queries) {
-        let rows = run.lines().map(|row| row.split('\t').collect::<Vec<_>>());
+        let rows = candidate_lines.lines().map(|row| row.split('\t').collect::<Vec<_>>());
         let rows = rows.filter(|row| row[0] == id).take(candidates);
         let tokens = tokenizer.query(&query, Limits::default()).unwrap();
         let encode = |row: Vec<&str>| tokenizer.pair(&tokens, &corpus[row[1]]).unwrap();
@@ -243,12 +245,12 @@ fn ten_queries_have_the_same_top_ten() {
         let sequences: Vec<&Encoding> = encodings.iter().collect();
 
         let logits = block_on(gpu.run(&sequences)).unwrap();
-        let expected = with_float_activations(encoder_of(&files), &sequences);
+        let expected = with_float_activations(encoder_of(&files), Output::Logit, &sequences);
         for (&ours, theirs) in top_ten(&logits).iter().zip(top_ten(&expected)) {
             let apart = (expected[ours] - expected[theirs]).abs();
             assert!(ours == theirs || apart < 0.05, "{query:?}: logits {apart} apart");
         }
-        let rounded = rounding.run(&sequences).unwrap();
+        let rounded = run(&rounding, &sequences).unwrap();
         println!(
             "{query}: {:.4} from the CPU's logits, {:.3} where that rounds activations",
             distance(&logits, &expected),

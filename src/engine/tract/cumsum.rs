@@ -1,7 +1,7 @@
-//! Lets cumulative sums of integers run in floats, before tract reads the graph.
+//! Rewrites cumulative sums of integers into sums of floats, before tract reads the graph.
 //!
-//! RoBERTa numbers positions by such a sum. tract may take its integers for sizes, which it cannot
-//! add up. Floats count exactly to 2^24.
+//! RoBERTa numbers positions by such a sum. tract may take the integers for sizes, and cannot
+//! add those up. Floats count exactly up to 2^24.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto};
 
-/// Puts casts before and behind every `CumSum` of what was cast to integers.
+/// Puts a cast before and after every `CumSum` of a value that was cast to integers.
 pub(super) fn in_floats(model: &mut ModelProto) {
     let Some(graph) = &mut model.graph else { return };
     let casts = graph.node.iter().filter(|node| node.op_type == "Cast");

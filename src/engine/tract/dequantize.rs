@@ -1,9 +1,9 @@
-//! Turns quantized matrix products into f32 ones, before tract reads the graph.
+//! Rewrites int8 matrix products into f32 ones, before tract reads the graph.
 //!
-//! tract's own int8 product is some forty times slower than its f32 one. The rewrite keeps the
-//! integer weights' values and drops the rounding of activations: with `x` for the quantized
-//! activation, 1 for its scale and `weight - zero_point` in f32 for the weight, the operators
-//! around the product compute what they did before.
+//! The int8 product of tract is about forty times slower than its f32 product. The rewrite keeps the
+//! values of the integer weights and drops the rounding of activations. The quantized activation
+//! becomes `x` itself, its scale becomes 1, and the weight becomes `weight - zero_point` in f32. Then
+//! the operators around the product compute the same as before.
 
 use std::collections::HashMap;
 
@@ -32,8 +32,8 @@ pub(super) fn products(model: &mut ModelProto) -> TractResult<()> {
     Ok(())
 }
 
-/// `y, scale, zero_point = DynamicQuantizeLinear(x)` becomes `y = x` and `scale = 1`. The zero
-/// point has no reader left.
+/// `y, scale, zero_point = DynamicQuantizeLinear(x)` becomes `y = x` and `scale = 1`. No node reads
+/// the zero point any more.
 fn pass_activation_through(node: &mut NodeProto, graph: &mut GraphProto) -> TractResult<()> {
     let [_, scale, _] = node.output.as_slice() else {
         bail!("node {} lacks an output", node.name);
@@ -44,8 +44,8 @@ fn pass_activation_through(node: &mut NodeProto, graph: &mut GraphProto) -> Trac
     Ok(())
 }
 
-/// `MatMulInteger(x, w, x_zero, w_zero)` becomes `MatMul(x, w - w_zero)`. A `w` that is no
-/// constant is the output of a `DynamicQuantizeLinear`, and already in f32.
+/// `MatMulInteger(x, w, x_zero, w_zero)` becomes `MatMul(x, w - w_zero)`. A `w` that is not a
+/// constant is the output of a `DynamicQuantizeLinear`, and so already in f32.
 fn multiply_in_f32(
     node: &mut NodeProto,
     graph: &mut GraphProto,
@@ -59,7 +59,7 @@ fn multiply_in_f32(
     let weight = node.input.get(1).context("a MatMulInteger has no weight")?.clone();
     if let Some(mut values) = integers(&weight)? {
         if let Some(zero_point) = node.input.get(3).filter(|name| !name.is_empty()) {
-            let zero_point = integers(zero_point)?.context("a zero point is no constant")?;
+            let zero_point = integers(zero_point)?.context("a zero point is not a constant")?;
             let zero_points = zero_point.try_as_plain_ram()?;
             let zero_points = zero_points.as_slice::<f32>()?;
             let mut values = values.try_as_plain_ram_mut()?;

@@ -1,15 +1,16 @@
-//! Puts the branch that is taken in place of an `If`, before tract reads the graph.
+//! Replaces an `If` by the branch that is taken, before tract reads the graph.
 //!
 //! Exporters that trace scripted functions, such as those of DeBERTa, leave conditions in the graph
-//! that hold for every text or for none. tract wants both branches to give the same shape, and they
-//! need not.
+//! that hold for every text or for none. tract requires both branches to give the same shape, which
+//! they need not.
 
 use std::collections::HashMap;
 
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 use tract_onnx::tract_hir::internal::*;
 
-/// Resolves each `If` of the graph itself whose condition `value` knows by its name.
+/// Replaces each `If` of the main graph whose condition has a known `value`, by the name of the
+/// condition.
 pub(super) fn resolve(
     model: &mut ModelProto,
     value: impl Fn(&str) -> TractResult<Option<bool>>,
@@ -32,7 +33,7 @@ pub(super) fn resolve(
     Ok(())
 }
 
-/// Adds a branch whose values get names that no other branch has.
+/// Adds the nodes of a branch. Its values get names that no other branch has.
 fn insert(branch: GraphProto, outputs: &[String], graph: &mut GraphProto) -> TractResult<()> {
     let prefix = outputs.first().context("an If has no output")?;
     let own = branch.node.iter().flat_map(|node| &node.output);

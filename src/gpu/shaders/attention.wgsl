@@ -1,25 +1,25 @@
-// Softmax attention of a head within sequences: one pass over the keys, which keeps the largest
-// score, the sum and the weighted values so far (Milakov and Gimelshein 2018, arXiv:1805.02867).
+// Softmax attention within sequences, in one pass over the keys. It keeps the largest score, the sum
+// and the weighted values so far (Milakov and Gimelshein 2018, arXiv:1805.02867).
 //
-// A workgroup has 32 queries of a sequence in one head. An invocation has a query and a slice of
-// 16 elements of the head: its part of a score goes through workgroup memory to those that have the
-// other slices of the query.
+// A workgroup computes 32 queries of a sequence in one head. An invocation has one query and a slice
+// of 16 elements of the head. Its part of a score goes through workgroup memory to the invocations
+// with the other slices of the query.
 
 alias Real = f32;
 
 // The width of a token and of a head: multiples of 4.
 const HIDDEN = 384u;
 const DIM = 32u;
-// Slices of a head, and the keys of a tile, such that 16 KiB of workgroup memory are enough.
+// The slices of a head, and the keys of a tile. Together they must fit 16 KiB of workgroup memory.
 const SLICES = 2u;
 const KEYS = 16u;
 
 const SCALE = 0.17677669;
 const QUERIES = 32u;
-// Below every score, and finite: there is no infinity in WGSL.
+// Lower than every score. WGSL has no infinity.
 const LOWEST = -1e30;
 
-// Of each workgroup: where its sequence begins and ends, and its first query.
+// For each workgroup: where its sequence starts and ends, and its first query.
 @group(0) @binding(0) var<storage, read> blocks: array<vec4<u32>>;
 // [tokens, query key value]
 @group(0) @binding(1) var<storage, read> qkv: array<vec4<Real>>;
@@ -28,7 +28,7 @@ const LOWEST = -1e30;
 // [KEYS, SLICES, 4 vectors of four], zero beyond DIM and beyond the sequence.
 var<workgroup> keys: array<vec4<Real>, KEYS * SLICES * 4u>;
 var<workgroup> values: array<vec4<Real>, KEYS * SLICES * 4u>;
-// [SLICES, KEYS / 4, QUERIES]: parts of the scores of four keys.
+// [SLICES, KEYS / 4, QUERIES]: the parts of the scores of four keys.
 var<workgroup> parts: array<vec4<f32>, SLICES * KEYS / 4u * QUERIES>;
 
 @compute @workgroup_size(QUERIES * SLICES)

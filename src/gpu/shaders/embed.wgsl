@@ -1,17 +1,17 @@
-// The sum of a token's embeddings: of its word, its position and its segment. An invocation makes
-// four elements of a token.
+// The sum of the embeddings of a token: the token's own, its position's and its token type's. An
+// invocation computes four elements of a token.
 
 alias Real = f32;
 
 // The width of a token: a multiple of 4.
 const HIDDEN = 384u;
-// Words are four elements to a word of 32 bits, or else a float each.
+// Whether each u32 of `tokens` holds four int8 elements. Otherwise it holds one float.
 const INT8 = true;
 
-// Of each token: rows of `words`, and of `others` twice; and a scale, which its word may have.
+// For each token: a row of `tokens`, two rows of `others`, and the scale of its row of `tokens`.
 @group(0) @binding(0) var<storage, read> rows: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read> words: array<u32>;
-// The words' scales, their zero points, and then positions and segments.
+@group(0) @binding(1) var<storage, read> tokens: array<u32>;
+// The scales of `tokens`, their zero points, and then positions and token types.
 @group(0) @binding(2) var<storage, read> others: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<Real>>;
 
@@ -23,15 +23,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let row = rows[id.x / width];
     let four = id.x % width;
-    let sum = bitcast<f32>(row.w) * word(row.x * width + four, four) + others[row.y * width + four] + others[row.z * width + four];
+    let sum = bitcast<f32>(row.w) * token(row.x * width + four, four) + others[row.y * width + four] + others[row.z * width + four];
     out[id.x] = vec4<Real>(sum);
 }
 
-fn word(at: u32, four: u32) -> vec4<f32> {
+fn token(at: u32, four: u32) -> vec4<f32> {
     if (INT8) {
-        let q = bitcast<vec4<i32>>(vec4<u32>(words[at]) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u);
+        let q = bitcast<vec4<i32>>(vec4<u32>(tokens[at]) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u);
         return others[four] * (vec4<f32>(q) - others[HIDDEN / 4u + four]);
     }
     let first = at * 4u;
-    return bitcast<vec4<f32>>(vec4<u32>(words[first], words[first + 1u], words[first + 2u], words[first + 3u]));
+    return bitcast<vec4<f32>>(vec4<u32>(tokens[first], tokens[first + 1u], tokens[first + 2u], tokens[first + 3u]));
 }

@@ -1,10 +1,9 @@
-// A linear layer: `activation(x w + bias)` for each token, or the sum of that and what `out` holds.
+// A linear layer: `activation(x w + bias)` for each token. With `ADD` it is added to `out`.
 //
-// A workgroup makes a tile of 64 tokens and a panel of 64 columns: each invocation the values of
-// eight tokens in four columns. Sixteen inputs of the tokens and of the panel at a time are in
-// workgroup memory, so that a number that was read once serves 64 products. The products of those
-// sixteen are summed in `Real`, which suits hardware with twice as many 16-bit lanes, and the sums
-// of all inputs in f32.
+// A workgroup computes a tile of 64 tokens by a panel of 64 columns. Each invocation computes the
+// values of eight tokens in four columns. Sixteen inputs of the tile and of the panel at a time are in
+// workgroup memory, so each number that is read serves 64 products. The products of these sixteen are
+// summed in `Real`, because some hardware has twice as many 16-bit lanes. These sums are added in f32.
 
 alias Real = f32;
 
@@ -14,7 +13,7 @@ const OUTPUTS = 384u;
 // 0: none. 1: GELU in its erf form. 2: its approximation by tanh. 3: ReLU. 4: tanh.
 const ACTIVATION = 0u;
 const ADD = false;
-// Weights are four to a word, or else a float a word.
+// Whether each u32 of `weights` holds four int8 weights. Otherwise it holds one float.
 const INT8 = true;
 
 struct Columns {
@@ -115,8 +114,8 @@ fn load_x(token: u32, four: u32, tokens: u32) -> vec4<Real> {
     return vec4<Real>();
 }
 
-// Four columns of an input. Of int8, `(q - zero_point) / 128`, which f16 holds exactly, and whose
-// products stay far from its largest number; the scale makes up for the quotient.
+// Four columns of an input. For int8 it is `(q - zero_point) / 128`, which f16 holds exactly. Products
+// of that stay far below the largest f16. The scale makes up for the division.
 fn load_weights(four: u32, zero_point: vec4<f32>) -> vec4<Real> {
     if (INT8) {
         let word = weights[four];
@@ -155,13 +154,13 @@ fn activate(y: vec4<f32>) -> vec4<f32> {
     return y;
 }
 
-// Some drivers' tanh overflows; from 10 on it is 1 in f32.
+// The tanh of some drivers overflows. From 10 on it is 1 in f32.
 fn bounded_tanh(y: vec4<f32>) -> vec4<f32> {
     return tanh(clamp(y, vec4<f32>(-10.0), vec4<f32>(10.0)));
 }
 
-// `y/2 (1 + erf(y / sqrt 2))`: what it is below `max(y, 0)` is `|y|/2 erfc(|y| / sqrt 2)`, by
-// Abramowitz and Stegun's 7.1.26, which errs by 1.5e-7.
+// `y/2 (1 + erf(y / sqrt 2))`, which is `max(y, 0) - |y|/2 erfc(|y| / sqrt 2)`. The complementary
+// error function is approximated by 7.1.26 of Abramowitz and Stegun, with an error of 1.5e-7.
 fn gelu(y: vec4<f32>) -> vec4<f32> {
     let magnitude = abs(y);
     let t = 1.0 / (1.0 + magnitude * (0.3275911 * 0.70710678));

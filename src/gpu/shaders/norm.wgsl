@@ -1,5 +1,5 @@
 // Layer normalization in place: `(x - mean) / sqrt(variance + eps) * gamma + beta`, with the biased
-// variance. A workgroup has eight tokens, and sixteen invocations each of them.
+// variance. A workgroup has eight tokens, with sixteen invocations for each.
 
 alias Real = f32;
 
@@ -25,7 +25,7 @@ fn main(
     let lane = index % LANES;
     let token = group.x * TOKENS + index / LANES;
     let start = token * width;
-    // Invocations without a token have nothing to read, but meet the others at the barriers.
+    // Invocations without a token read nothing, but must reach the barriers.
     let fours = select(0u, width, token < arrayLength(&states) / width);
 
     var part = vec4<f32>();
@@ -47,7 +47,7 @@ fn main(
     }
 }
 
-// The sum over a token's lanes.
+// The sum over the lanes of a token.
 fn total(index: u32, part: vec4<f32>) -> f32 {
     workgroupBarrier();
     parts[index] = dot(part, vec4<f32>(1.0));

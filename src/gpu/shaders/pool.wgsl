@@ -1,4 +1,4 @@
-// One vector of each sequence: the mean of its tokens' states, or the first of them.
+// One vector for each sequence: the mean of the states of its tokens, or the first of them.
 
 alias Real = f32;
 
@@ -6,7 +6,7 @@ alias Real = f32;
 const HIDDEN = 384u;
 const MEAN = false;
 
-// Where each sequence begins and ends.
+// Where each sequence starts and ends.
 @group(0) @binding(0) var<storage, read> sequences: array<vec2<u32>>;
 @group(0) @binding(1) var<storage, read> states: array<vec4<Real>>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;

@@ -1,8 +1,8 @@
-//! Every step against a plain twin on the CPU.
+//! Every step, compared with a plain implementation on the CPU.
 
 use super::super::batch::{Batch, Sizes};
 use super::super::device::Device;
-use super::super::shaders::{Commands, Compiler, Real};
+use super::super::shaders::{Commands, Compiler, FloatType};
 use super::super::steps::{Attention, BLOCK_QUERIES, Embeddings, Linear, Norm, Pool, Rows};
 use super::{Random, adapter, encoder, encoding, precisions};
 use crate::gpu::block_on;
@@ -12,27 +12,32 @@ use crate::tokenizer::Encoding;
 /// A device that runs single steps.
 struct Bench {
     device: Device,
-    real: Real,
+    float: FloatType,
 }
 
 impl Bench {
-    fn new(real: Real) -> Bench {
-        let device = block_on(Device::open(&adapter(), real == Real::F16)).unwrap();
-        Bench { device, real }
+    fn new(float: FloatType) -> Bench {
+        let device = block_on(Device::open(&adapter(), float == FloatType::F16)).unwrap();
+        Bench { device, float }
     }
 
     fn upload(&self, values: &[f32]) -> wgpu::Buffer {
-        match self.real {
-            Real::F32 => self.device.upload(values),
-            Real::F16 => {
+        match self.float {
+            FloatType::F32 => self.device.upload(values),
+            FloatType::F16 => {
                 let halves = values.iter().map(|&x| half::f16::from_f32(x).to_bits());
                 self.device.upload(&halves.collect::<Vec<u16>>())
             }
         }
     }
 
-    /// What is in a buffer after the steps.
-    fn run(&self, steps: impl FnOnce(&mut Commands), out: &wgpu::Buffer, real: Real) -> Vec<f32> {
+    /// The contents of a buffer after the steps.
+    fn run(
+        &self,
+        steps: impl FnOnce(&mut Commands),
+        out: &wgpu::Buffer,
+        float: FloatType,
+    ) -> Vec<f32> {
         let bytes = out.size();
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let read = self.device.buffer_for(bytes, usage);
@@ -44,9 +49,9 @@ impl Bench {
         };
         block_on(self.device.guarded(commands)).unwrap();
         let floats = block_on(self.device.read(&read, bytes)).unwrap();
-        match real {
-            Real::F32 => floats,
-            Real::F16 => floats.iter().flat_map(|pair| halves(pair.to_bits())).collect(),
+        match float {
+            FloatType::F32 => floats,
+            FloatType::F16 => floats.iter().flat_map(|pair| halves(pair.to_bits())).collect(),
         }
     }
 }
@@ -55,7 +60,7 @@ fn halves(word: u32) -> [f32; 2] {
     [word as u16, (word >> 16) as u16].map(|bits| half::f16::from_bits(bits).to_f32())
 }
 
-/// Differences are measured against the largest number.
+/// Differences are relative to the largest number.
 fn assert_near(got: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     assert_eq!(got.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
@@ -64,11 +69,11 @@ fn assert_near(got: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     assert!(error <= tolerance * largest, "{what}: {error:e} where the largest is {largest}");
 }
 
-/// As floats have them in `real`.
-fn rounded(values: &[f32], real: Real) -> Vec<f64> {
-    let round = |&x: &f32| match real {
-        Real::F32 => f64::from(x),
-        Real::F16 => half::f16::from_f32(x).to_f64(),
+/// The values that `float` can hold.
+fn rounded(values: &[f32], float: FloatType) -> Vec<f64> {
+    let round = |&x: &f32| match float {
+        FloatType::F32 => f64::from(x),
+        FloatType::F16 => half::f16::from_f32(x).to_f64(),
     };
     values.iter().map(round).collect()
 }
@@ -78,10 +83,10 @@ fn rounded(values: &[f32], real: Real) -> Vec<f64> {
 fn linear_layers() {
     let mut random = Random(1);
     let shapes = [(1, 4, 1), (3, 20, 60), (64, 16, 64), (65, 36, 68), (130, 100, 132)];
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         for (tokens, inputs, outputs) in shapes {
-            // As models have them, so that sums are about as large as inputs.
+            // Of the size that models have, so that sums are about as large as inputs.
             let small: Vec<f32> = random
                 .floats(inputs * outputs)
                 .iter()
@@ -98,14 +103,14 @@ fn linear_layers() {
                     model::Linear { activation, ..random.linear(inputs, outputs, weights) };
                 let padded = outputs.next_multiple_of(4);
                 let (x, before) = (random.floats(tokens * inputs), random.floats(tokens * padded));
-                let step = Linear::new(&mut Compiler::new(&bench.device), &linear, adds, real);
+                let step = Linear::new(&mut Compiler::new(&bench.device), &linear, adds, float);
                 let (input, out) = (bench.upload(&x), bench.upload(&before));
                 let rows = Rows { buffer: &input, count: tokens };
-                let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, real);
+                let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, float);
                 let got: Vec<f32> =
                     got.chunks(padded).flat_map(|row| &row[..outputs]).copied().collect();
 
-                let (x, before) = (rounded(&x, real), rounded(&before, real));
+                let (x, before) = (rounded(&x, float), rounded(&before, float));
                 let weights = linear.weights.to_f32(outputs);
                 let at = |token: usize, column: usize| {
                     let products = (0..inputs)
@@ -118,7 +123,7 @@ fn linear_layers() {
                 };
                 let expected: Vec<f64> =
                     (0..tokens * outputs).map(|i| at(i / outputs, i % outputs)).collect();
-                let what = format!("{tokens} x {inputs} x {outputs}, {activation:?}, {real:?}");
+                let what = format!("{tokens} x {inputs} x {outputs}, {activation:?}, {float:?}");
                 assert_near(&got, &expected, tolerance, &what);
             }
         }
@@ -163,16 +168,16 @@ fn erf(x: f64) -> f64 {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn norms() {
     let mut random = Random(2);
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         for (tokens, hidden) in [(1, 4), (7, 20), (8, 64), (9, 100), (30, 384)] {
             let (norm, x) = (random.norm(hidden), random.floats(tokens * hidden));
-            let step = Norm::new(&mut Compiler::new(&bench.device), &norm, real);
+            let step = Norm::new(&mut Compiler::new(&bench.device), &norm, float);
             let states = bench.upload(&x);
             let rows = Rows { buffer: &states, count: tokens };
-            let got = bench.run(|commands| step.dispatch(commands, rows), &states, real);
-            let expected = normal(&rounded(&x, real), &norm);
-            assert_near(&got, &expected, tolerance, &format!("{tokens} x {hidden}, {real:?}"));
+            let got = bench.run(|commands| step.dispatch(commands, rows), &states, float);
+            let expected = normal(&rounded(&x, float), &norm);
+            assert_near(&got, &expected, tolerance, &format!("{tokens} x {hidden}, {float:?}"));
         }
     }
 }
@@ -198,14 +203,14 @@ fn normal(x: &[f64], norm: &model::Norm) -> Vec<f64> {
 fn attention_within_sequences() {
     let mut random = Random(3);
     let lengths: [&[usize]; 3] = [&[1], &[3, 16, 17], &[32, 33, 1, 70]];
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         for (heads, dim) in [(1, 4), (3, 20), (2, 32), (2, 64), (1, 128)] {
             let hidden = heads * dim;
-            let step = Attention::new(&mut Compiler::new(&bench.device), hidden, heads, real);
+            let step = Attention::new(&mut Compiler::new(&bench.device), hidden, heads, float);
             for lengths in lengths {
                 let tokens = lengths.iter().sum();
-                // Scores far from each other too.
+                // Some scores are far from each other.
                 let mut qkv = random.floats(tokens * 3 * hidden);
                 qkv.iter_mut().for_each(|x| *x *= 3.0);
                 let (wide, out) = (bench.upload(&qkv), bench.upload(&vec![0.0; tokens * hidden]));
@@ -214,30 +219,30 @@ fn attention_within_sequences() {
                 let blocks = Rows { buffer: &blocks, count: batch.blocks.len() };
                 let rows = Rows { buffer: &wide, count: tokens };
                 let got =
-                    bench.run(|commands| step.dispatch(commands, blocks, rows, &out), &out, real);
-                let qkv = rounded(&qkv, real);
+                    bench.run(|commands| step.dispatch(commands, blocks, rows, &out), &out, float);
+                let qkv = rounded(&qkv, float);
                 let mut expected = Vec::new();
-                for [begin, end] in &batch.sequences {
-                    let sequence = &qkv[*begin as usize * 3 * hidden..*end as usize * 3 * hidden];
+                for [start, end] in &batch.sequences {
+                    let sequence = &qkv[*start as usize * 3 * hidden..*end as usize * 3 * hidden];
                     expected.extend(attend(sequence, heads, dim));
                 }
-                let what = format!("{lengths:?}, {heads} x {dim}, {real:?}");
+                let what = format!("{lengths:?}, {heads} x {dim}, {float:?}");
                 assert_near(&got, &expected, tolerance, &what);
             }
         }
     }
 }
 
-/// The sequences and blocks of tokens that are nobody's.
+/// A batch of sequences of these lengths, without the rows of their tokens.
 fn batch_of(lengths: &[usize]) -> Batch {
     let mut batch = Batch::default();
-    let mut begin = 0;
+    let mut start = 0;
     for &length in lengths {
-        let end = begin + length as u32;
-        batch.sequences.push([begin, end]);
-        let firsts = (begin..end).step_by(BLOCK_QUERIES);
-        batch.blocks.extend(firsts.map(|first| [begin, end, first, 0]));
-        begin = end;
+        let end = start + length as u32;
+        batch.sequences.push([start, end]);
+        let firsts = (start..end).step_by(BLOCK_QUERIES);
+        batch.blocks.extend(firsts.map(|first| [start, end, first, 0]));
+        start = end;
     }
     batch
 }
@@ -273,8 +278,8 @@ fn attend(qkv: &[f64], heads: usize, dim: usize) -> Vec<f64> {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn embeddings() {
     let mut random = Random(4);
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         let hidden = 36;
         let by_row = match random.int8(hidden, 50, true) {
             Weights::Int8(int8) => {
@@ -290,14 +295,14 @@ fn embeddings() {
         ];
         for words in tables {
             let encoder = encoder(&mut random, hidden, 1, 0, (50, words));
-            let sizes = Sizes::new(&encoder, &bench.device, real, true).unwrap();
+            let sizes = Sizes::new(&encoder, &bench.device, float, true).unwrap();
             let encodings = [5, 1, 60].map(|tokens| encoding(&mut random, tokens, 50));
             let batch = Batch::new(&sizes, &encodings.each_ref()).unwrap();
-            let step = Embeddings::new(&mut Compiler::new(&bench.device), &encoder, real);
+            let step = Embeddings::new(&mut Compiler::new(&bench.device), &encoder, float);
             let rows = bench.device.upload(&batch.rows);
             let out = bench.upload(&vec![0.0; 66 * hidden]);
             let rows = Rows { buffer: &rows, count: 66 };
-            let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, real);
+            let got = bench.run(|commands| step.dispatch(commands, rows, &out), &out, float);
 
             let tables = [
                 &encoder.token_embeddings,
@@ -316,7 +321,7 @@ fn embeddings() {
                     }));
                 }
             }
-            assert_near(&got, &expected, tolerance, &format!("{real:?}"));
+            assert_near(&got, &expected, tolerance, &format!("{float:?}"));
         }
     }
 }
@@ -325,13 +330,13 @@ fn embeddings() {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn pooling() {
     let mut random = Random(5);
-    for (real, tolerance) in precisions() {
-        let bench = Bench::new(real);
+    for (float, tolerance) in precisions() {
+        let bench = Bench::new(float);
         for (hidden, pooling) in [(20, Pooling::Mean), (300, Pooling::Mean), (300, Pooling::First)]
         {
             let lengths = [1, 40, 3];
             let (batch, x) = (batch_of(&lengths), random.floats(44 * hidden));
-            let step = Pool::new(&mut Compiler::new(&bench.device), hidden, pooling, real);
+            let step = Pool::new(&mut Compiler::new(&bench.device), hidden, pooling, float);
             let (states, out) = (bench.upload(&x), bench.device.buffer(12 * hidden as u64));
             let sequences = bench.device.upload(&batch.sequences);
             let sequences = Rows { buffer: &sequences, count: 3 };
@@ -339,22 +344,22 @@ fn pooling() {
             let got = bench.run(
                 |commands| step.dispatch(commands, sequences, states, &out),
                 &out,
-                Real::F32,
+                FloatType::F32,
             );
-            let x = rounded(&x, real);
-            let expected = batch.sequences.iter().flat_map(|&[begin, end]| {
-                let end = if matches!(pooling, Pooling::Mean) { end } else { begin + 1 };
+            let x = rounded(&x, float);
+            let expected = batch.sequences.iter().flat_map(|&[start, end]| {
+                let end = if matches!(pooling, Pooling::Mean) { end } else { start + 1 };
                 let x = &x;
                 (0..hidden).map(move |i| {
-                    let tokens = (begin..end).map(|token| x[token as usize * hidden + i]);
-                    tokens.sum::<f64>() / f64::from(end - begin)
+                    let tokens = (start..end).map(|token| x[token as usize * hidden + i]);
+                    tokens.sum::<f64>() / f64::from(end - start)
                 })
             });
             assert_near(
                 &got,
                 &expected.collect::<Vec<_>>(),
                 tolerance,
-                &format!("{pooling:?}, {real:?}"),
+                &format!("{pooling:?}, {float:?}"),
             );
         }
     }

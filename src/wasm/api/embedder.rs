@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::{to_js, to_js_error};
+use super::convert::{to_js, to_js_error};
 use crate::wasm::files::Files;
 use crate::wasm::panic;
 use crate::{EmbedOptions, EmbedderOptions, TextKind, Truncation};
@@ -12,7 +12,7 @@ use crate::{EmbedOptions, EmbedderOptions, TextKind, Truncation};
 #[wasm_bindgen(js_name = Embedder)]
 pub struct Embedder(crate::Embedder);
 
-/// How to load an embedder; what is left out has the core's defaults.
+/// How to load an embedder. What is left out has the defaults of the library.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EmbedderSetup {
@@ -31,7 +31,7 @@ struct EmbedCallOptions {
     normalize: Option<bool>,
 }
 
-/// What is to be known of an embedder.
+/// Facts about a loaded embedder.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EmbedderInfo<'a> {
@@ -44,10 +44,10 @@ struct EmbedderInfo<'a> {
 
 #[wasm_bindgen(js_class = Embedder)]
 impl Embedder {
-    /// Loads a model as `Model` does.
+    /// Loads a model as the constructor of `Model` does.
     #[wasm_bindgen(constructor)]
     pub fn new(files: Files, setup: JsValue, checked: bool) -> Result<Embedder, JsValue> {
-        panic::keep();
+        panic::record_panics();
         let setup: EmbedderSetup = serde_wasm_bindgen::from_value(setup)?;
         let files = files.into_model(checked).map_err(to_js_error)?;
         let EmbedderSetup { max_length, query_prefix, document_prefix, fingerprint } = setup;
@@ -61,8 +61,8 @@ impl Embedder {
         crate::Embedder::from_owned_files(files, options).map(Embedder).map_err(to_js_error)
     }
 
-    /// Begins to embed the texts of all lists. The queries that `Model` has for its lists mean
-    /// nothing here.
+    /// Starts to embed the texts of all lists. The queries are ignored; `Model` has them for its
+    /// lists.
     pub fn start(
         &self,
         _queries: Vec<String>,
@@ -81,7 +81,7 @@ impl Embedder {
         to_js(self.0.encode(text, kind, truncation))
     }
 
-    /// What computes, and what it gives.
+    /// Facts about the model.
     pub fn info(&self) -> Result<JsValue, JsValue> {
         to_js(Ok(EmbedderInfo {
             kernel: self.0.kernel(),
@@ -99,7 +99,8 @@ pub struct Embeddings(crate::IncrementalEmbedding);
 
 #[wasm_bindgen(js_class = Embeddings)]
 impl Embeddings {
-    /// Does a piece of the work: an array of `[position, Float32Array]`, mostly empty.
+    /// Does a piece of the work, and returns an array of `[position, Float32Array]`, which is mostly
+    /// empty.
     pub fn step(&mut self, model: &Embedder) -> Result<js_sys::Array, JsValue> {
         let embedded = self.0.step(&model.0).map_err(to_js_error)?;
         let pairs = embedded.into_iter().map(|(position, embedding)| {
@@ -109,13 +110,13 @@ impl Embeddings {
         Ok(pairs.collect())
     }
 
-    /// Every text has been embedded, or `step` failed.
+    /// Whether every text has been embedded, or `step` has failed.
     #[wasm_bindgen(getter)]
     pub fn done(&self) -> bool {
         self.0.is_done()
     }
 
-    /// The text that could not be embedded, where `step` failed on a single one.
+    /// The position of the text that `step` failed on, if it was a single one.
     #[wasm_bindgen(getter)]
     pub fn position(&self) -> Option<usize> {
         self.0.position()

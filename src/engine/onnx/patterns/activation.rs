@@ -1,13 +1,13 @@
-//! Activations: operators of their own, or their arithmetic.
+//! Activations: one operator, or their arithmetic.
 
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
-use super::{Rules, both_ways};
+use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::model::Activation;
 
 impl<'a> Rules<'a> {
-    /// `activation(x)` as `x` and the activation: none where it is no known one.
+    /// `activation(x)` as `x` and the activation, which is none if it is not a known one.
     pub(super) fn activation(&self, name: &'a str) -> (&'a str, Activation) {
         let name = self.same(name);
         let known = [("Relu", Activation::Relu), ("Tanh", Activation::Tanh)];
@@ -31,19 +31,21 @@ impl<'a> Rules<'a> {
         Some((self.same(node.input.first()?), activation))
     }
 
-    /// `x * 0.5 * (1 + bell(x))` in any order, with `bell` the error function or its approximation.
+    /// `x * 0.5 * (1 + sigmoid(x))` in any order, where `sigmoid` is the error function or its
+    /// approximation by tanh.
     fn gelu_arithmetic(&self, name: &'a str) -> Option<(&'a str, Activation)> {
         let (factors, half) = self.product_of(name);
         let [a, b] = factors[..] else { return None };
         if !close(half, 0.5) {
             return None;
         }
-        both_ways([a, b]).into_iter().find_map(|[x, bell]| {
+        both_orders([a, b]).into_iter().find_map(|[x, sigmoid]| {
             let x = self.same(x);
-            let one_more = both_ways(self.graph.pair_of(self.same(bell), "Add")?);
-            let [bell, _] = one_more.into_iter().find(|[_, one]| self.scalar(one) == Some(1.0))?;
+            let one_more = both_orders(self.graph.pair_of(self.same(sigmoid), "Add")?);
+            let [sigmoid, _] =
+                one_more.into_iter().find(|[_, one]| self.scalar(one) == Some(1.0))?;
             let is = |op_type, within: fn(&Self, &'a str, &'a str) -> bool| {
-                let inputs = self.graph.inputs_of(self.same(bell), op_type)?;
+                let inputs = self.graph.inputs_of(self.same(sigmoid), op_type)?;
                 within(self, inputs.first()?, x).then_some(())
             };
             let erf = || is("Erf", Self::is_over_root_2).map(|()| Activation::Gelu);
@@ -66,13 +68,13 @@ impl<'a> Rules<'a> {
             let (factors, by) = self.product_of(cubic);
             self.same(linear) == x && factors == [x; 3] && close(by, 0.044_715)
         };
-        close(by, (2.0 / PI).sqrt()) && both_ways(terms).into_iter().any(is)
+        close(by, (2.0 / PI).sqrt()) && both_orders(terms).into_iter().any(is)
     }
 
-    /// A product's factors that are no scalars, and the product of those that are.
+    /// The factors of a product that are not scalars, and the product of those that are.
     fn product_of(&self, name: &'a str) -> (Vec<&'a str>, f32) {
         let (mut factors, mut scale) = (vec![name], 1.0);
-        // In a GELU at most three products lie above a factor.
+        // In a GELU, a factor is inside at most three products.
         for _ in 0..3 {
             factors = factors
                 .into_iter()

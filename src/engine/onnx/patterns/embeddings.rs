@@ -1,39 +1,41 @@
-//! Embeddings: the sum of rows of tables, and which numbers the rows have.
+//! Embeddings: the sum of rows of tables. What a table is for follows from the rows that the graph
+//! selects.
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Rules;
+use super::rules::Rules;
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
 use crate::model::{PositionScheme, Table, Weights};
 
-/// The tables by what their rows stand for.
+/// The tables, by what their rows stand for.
 pub(super) struct Tables {
-    pub words: Table,
+    pub tokens: Table,
     pub positions: Table,
-    pub segments: Option<Table>,
+    pub token_types: Option<Table>,
 }
 
-/// Token ids and segments of a sequence for which a graph is asked what it reads.
+/// A sequence for which it is evaluated which rows a graph reads.
 struct Probe {
     ids: Vec<u32>,
-    segments: Vec<u32>,
+    type_ids: Vec<u32>,
 }
 
 impl Probe {
-    /// Small ids, among them what others take for padding, and the padding where it has a meaning.
-    fn new(length: usize, numbering: PositionScheme) -> Probe {
-        let id = |i: usize| match numbering {
+    /// Small token ids. Among them are ids of padding in other vocabularies, and the padding itself
+    /// if positions depend on it.
+    fn new(length: usize, scheme: PositionScheme) -> Probe {
+        let id = |i: usize| match scheme {
             PositionScheme::AfterPadding(padding) if i % 5 == 3 => padding,
             _ => (i * 7 % 19) as u32,
         };
         let ids = (0..length).map(id).collect();
-        Probe { ids, segments: (0..length).map(|i| (i % 3 == 1).into()).collect() }
+        Probe { ids, type_ids: (0..length).map(|i| (i % 3 == 1).into()).collect() }
     }
 }
 
 impl<'a> Rules<'a> {
-    /// A sum of two or three embeddings, each as its table and the name of its rows' numbers.
+    /// A sum of two or three embeddings, each as its table and the name of the row numbers.
     pub(super) fn table_rows(&self, sum: &'a str) -> Option<Vec<(Table, &'a str)>> {
         let (mut open, mut tables) = (vec![sum], Vec::new());
         while let Some(name) = open.pop() {
@@ -48,27 +50,33 @@ impl<'a> Rules<'a> {
         Some(tables)
     }
 
-    /// The tables of words, positions and segments, of an encoder that is `hidden` wide and reads
-    /// `most` tokens, told apart by the numbers that the graph computes for a few sequences.
+    /// The tables of tokens, positions and token types of an encoder that is `hidden` wide and reads
+    /// `max_length` tokens. They are told apart by the row numbers that the graph computes for a few
+    /// sequences.
     pub(super) fn embeddings(
         &self,
         terms: Vec<(Table, &'a str)>,
-        numbering: PositionScheme,
-        most: usize,
+        scheme: PositionScheme,
+        max_length: usize,
         hidden: usize,
     ) -> Result<Tables> {
         let rows = terms.iter().map(|(table, _)| table.rows).max().unwrap_or(0);
-        ensure!(most <= rows, "its tables have {rows} rows, and config.json says {most} tokens");
-        let probes = [1, 9, most].map(|length| Probe::new(length, numbering));
-        let mut integers = probes.each_ref().map(|Probe { ids, segments }| {
-            let [ids, segments] = [ids, segments].map(|v| v.iter().map(|&n| n.into()).collect());
-            let (ids, segments): (Vec<i64>, Vec<i64>) = (ids, segments);
-            IntegerEvaluator::new(&self.graph, &ids, &segments)
+        ensure!(
+            max_length <= rows,
+            "its tables have {rows} rows, and config.json says {max_length} tokens"
+        );
+        let probes = [1, 9, max_length].map(|length| Probe::new(length, scheme));
+        let mut evaluators = probes.each_ref().map(|Probe { ids, type_ids }| {
+            let integers = |numbers: &[u32]| -> Vec<i64> {
+                numbers.iter().map(|&number| number.into()).collect()
+            };
+            IntegerEvaluator::new(&self.graph, &integers(ids), &integers(type_ids))
         });
-        let [mut words, mut positions, mut segments] = [const { None }; 3];
+        let [mut tokens, mut positions, mut token_types] = [const { None }; 3];
         for (table, name) in terms {
-            let numbers: Option<Vec<Vec<i64>>> = integers.iter_mut().map(|i| i.of(name)).collect();
-            let numbers = numbers.context("its embeddings are chosen by unknown operators")?;
+            let numbers: Option<Vec<Vec<i64>>> =
+                evaluators.iter_mut().map(|evaluator| evaluator.evaluate(name)).collect();
+            let numbers = numbers.context("its embeddings are selected by unknown operators")?;
             let are = |of: &dyn Fn(&Probe) -> Vec<u32>| {
                 let expected = probes.iter().map(of);
                 numbers
@@ -76,27 +84,28 @@ impl<'a> Rules<'a> {
                     .zip(expected)
                     .all(|(a, b)| a.iter().copied().eq(b.into_iter().map(i64::from)))
             };
-            let (place, table) = if are(&|probe| probe.ids.clone()) {
-                (&mut words, table)
-            } else if are(&|probe| numbering.rows(&probe.ids)) {
+            let (slot, table) = if are(&|probe| probe.ids.clone()) {
+                (&mut tokens, table)
+            } else if are(&|probe| scheme.rows(&probe.ids)) {
                 (&mut positions, table)
-            } else if are(&|probe| probe.segments.clone()) {
-                (&mut segments, table)
+            } else if are(&|probe| probe.type_ids.clone()) {
+                (&mut token_types, table)
             } else if are(&|probe| vec![0; probe.ids.len()]) {
-                (&mut segments, first_row(&table, hidden).context("its segments have no row")?)
+                let row = first_row(&table, hidden).context("its token types have no row")?;
+                (&mut token_types, row)
             } else {
                 bail!("its positions are numbered in another way than config.json says");
             };
-            ensure!(place.replace(table).is_none(), "two of its embeddings have the same numbers");
+            ensure!(slot.replace(table).is_none(), "two of its embeddings have the same numbers");
         }
         Ok(Tables {
-            words: words.context("it has no embeddings of tokens")?,
+            tokens: tokens.context("it has no embeddings of tokens")?,
             positions: positions.context("it has no embeddings of positions")?,
-            segments,
+            token_types,
         })
     }
 
-    /// Rows of a table, as the table and the name of the rows' numbers.
+    /// Rows of a table, as the table and the name of the row numbers.
     fn table(&self, name: &'a str) -> Option<(Table, &'a str)> {
         let name = self.same(name);
         let (gather, scale) = match self.graph.inputs_of(name, "DequantizeLinear") {
@@ -117,7 +126,7 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// The table of the first row alone.
+/// A table of the first row alone.
 fn first_row(table: &Table, width: usize) -> Option<Table> {
     let mut row = Vec::new();
     if !table.values.fit(table.rows, width) || table.rows == 0 {

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::{Rules, both_ways};
+use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
 use crate::model::{Activation, Floats, Int8, Linear, Weights, signed};
 
 impl<'a> Rules<'a> {
-    /// A linear layer with its input: a product and a bias, in any of the forms of `product`.
+    /// The input of a linear layer, and the layer: a product in any of the forms of `product`, and a
+    /// bias.
     pub(super) fn linear(&self, name: &'a str) -> Option<(&'a str, Linear)> {
         let name = self.same(name);
         if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "Gemm") {
@@ -40,7 +41,7 @@ impl<'a> Rules<'a> {
         if let Some([x, weight]) = self.graph.pair_of(name, "MatMul") {
             return Some((self.same(x), self.matrix(weight)?));
         }
-        both_ways(self.graph.pair_of(name, "Mul")?)
+        both_orders(self.graph.pair_of(name, "Mul")?)
             .into_iter()
             .find_map(|[product, scales]| self.int8_product(self.same(product), self.same(scales)))
     }
@@ -55,13 +56,13 @@ impl<'a> Rules<'a> {
         if inputs.get(2) != activation.output.get(2) {
             return None;
         }
-        let scales = both_ways(self.graph.pair_of(scales, "Mul")?);
+        let scales = both_orders(self.graph.pair_of(scales, "Mul")?);
         let [_, scale] = scales.into_iter().find(|[of_x, _]| Some(*of_x) == second(activation))?;
         let matrix = self.int8_matrix(weight, scale, inputs.get(3), false)?;
         Some((self.same(&activation.input[0]), matrix))
     }
 
-    /// A constant matrix in f32: as it is, transposed, or dequantized.
+    /// A constant matrix of floats: as it is, transposed, or dequantized.
     pub(super) fn matrix(&self, name: &'a str) -> Option<Matrix> {
         match self.graph.inputs_of(name, "Transpose") {
             Some(inputs) => Some(self.upright_matrix(&inputs[0])?.transposed()),
@@ -83,8 +84,8 @@ impl<'a> Rules<'a> {
         Some(Matrix { rows, columns, values: Weights::Float(constant.matrix()?) })
     }
 
-    /// A constant int8 or uint8 matrix, with scales and zero points by column or one for all.
-    /// Where they are by row, this is the transposed matrix, of which they are by column.
+    /// A constant int8 or uint8 matrix. It has a scale and a zero point for each column, or one for
+    /// all. If the graph has them for each row (`by_row`), this is the transposed matrix.
     pub(super) fn int8_matrix(
         &self,
         values: &'a str,
@@ -144,7 +145,7 @@ impl Matrix {
     }
 }
 
-/// The sides of a matrix that has elements: without any, one side may be of any length.
+/// The sides of a matrix that has elements. Without any, one side could be of any length.
 fn sides(shape: &[usize]) -> Option<[usize; 2]> {
     <[usize; 2]>::try_from(shape).ok().filter(|sides| !sides.contains(&0))
 }

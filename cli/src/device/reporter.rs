@@ -1,0 +1,17 @@
+//! How a command reports on devices.
+
+#[derive(Clone, Copy)]
+pub struct Reporter {
+    /// Says which device was chosen, and why.
+    pub info: fn(&str),
+    /// Says what does not work.
+    pub warn: fn(&str),
+}
+
+impl Reporter {
+    /// For commands that run in a terminal.
+    pub const STDERR: Reporter = Reporter {
+        info: |text| eprintln!("crossrank: {text}"),
+        warn: |text| eprintln!("crossrank: warning: {text}"),
+    };
+}

@@ -1,0 +1,74 @@
+//! Loads a model on the CPU, by the fastest way that its graph allows.
+
+use std::sync::Arc;
+
+use super::encoder::prepared_encoder;
+use super::fused::Fused;
+use super::guard::{DAMAGED_GRAPH, guarded};
+use super::onnx::Onnx;
+use super::plan::Plan;
+#[cfg(feature = "general")]
+use super::tract::Tract;
+use crate::error::{Error, ErrorKind, Result, one_line};
+use crate::kernels::Kernel;
+use crate::model::{Config, Encoder, ModelFiles, prepared};
+
+/// Loads a prepared model or an ONNX graph.
+///
+/// A graph reads `input_ids`, `attention_mask` and `token_type_ids` of shape `[batch, length]`. It
+/// gives one logit for each sequence, `[batch, 1]`, or the states of its tokens,
+/// `[batch, length, hidden]`.
+///
+/// Tables stay where they lie in the file. Matrices are read from it one at a time, to be packed.
+pub(crate) fn load(files: ModelFiles, config: &Config) -> Result<Arc<dyn Plan>> {
+    load_for(files, config, Kernel::best())
+}
+
+pub(super) fn load_for(
+    files: ModelFiles,
+    config: &Config,
+    kernel: Kernel,
+) -> Result<Arc<dyn Plan>> {
+    let ModelFiles { onnx, external, .. } = files;
+    let fused = |encoder: Encoder| -> Result<Arc<dyn Plan>> {
+        guarded(DAMAGED_GRAPH, || Ok(Arc::new(Fused::new(encoder, &config.output, kernel)) as _))
+    };
+    if prepared::is_prepared(&onnx) {
+        let encoder = prepared_encoder(&onnx, config)?;
+        drop(onnx);
+        return fused(encoder);
+    }
+    let graph = guarded(DAMAGED_GRAPH, || Onnx::parse(onnx.clone(), &external))?;
+    let reason = match guarded(DAMAGED_GRAPH, || Ok(graph.recognize(config)))? {
+        Ok(encoder) => {
+            // Memory that packing can use.
+            drop((graph, onnx, external));
+            return fused(encoder);
+        }
+        Err(reason) => one_line(&format!("{reason:#}")),
+    };
+    if let Some(operator) = graph.onnx_runtime_operator() {
+        return Err(Error::new(
+            ErrorKind::UnsupportedModel,
+            format!(
+                "the graph has ONNX Runtime's own operator {operator}; export it without ONNX \
+                 Runtime's optimizations"
+            ),
+        ));
+    }
+    #[cfg(feature = "general")]
+    return guarded(DAMAGED_GRAPH, || {
+        let (inputs, output) = graph.inputs_and_output(config)?;
+        let warning = format!("the model runs on slower, general operators ({reason})");
+        let plan = Tract::new(onnx, external, &inputs, output, config.output.clone(), warning)?;
+        Ok(Arc::new(plan) as _)
+    });
+    #[cfg(not(feature = "general"))]
+    Err(Error::new(
+        ErrorKind::NeedsGeneral,
+        format!(
+            "the graph is not an encoder that this build runs ({reason}); build with the feature \
+             general"
+        ),
+    ))
+}

@@ -1,0 +1,201 @@
+//! Tensors of integers, and the operators that shapes and positions are computed with.
+//!
+//! An operator gives `None` if its inputs do not fit it, or if the result would be too large.
+
+/// The most numbers in a value. A sequence has far fewer.
+pub(super) const MAX_NUMBERS: usize = 1 << 20;
+/// The most axes of a value.
+const MAX_AXES: usize = 8;
+
+/// A tensor of integers.
+#[derive(Clone)]
+pub(super) struct IntegerTensor {
+    pub shape: Vec<usize>,
+    /// Row-major.
+    pub values: Vec<i64>,
+}
+
+/// A tensor of one axis.
+pub(super) fn row(values: Vec<i64>) -> IntegerTensor {
+    IntegerTensor { shape: vec![values.len()], values }
+}
+
+/// The count of numbers in a tensor. `None` if it is too large.
+pub(super) fn length_of(shape: &[usize]) -> Option<usize> {
+    let length = shape.iter().try_fold(1usize, |length, &n| length.checked_mul(n))?;
+    // A size may exceed the product, if another one is 0.
+    let largest = shape.iter().copied().fold(length, usize::max);
+    (shape.len() <= MAX_AXES && largest <= MAX_NUMBERS).then_some(length)
+}
+
+/// A tensor of `shape` that is filled with one number.
+pub(super) fn filled(shape: &IntegerTensor, value: i64) -> Option<IntegerTensor> {
+    let shape: Option<Vec<usize>> = shape.values.iter().map(|&n| n.try_into().ok()).collect();
+    let shape = shape?;
+    let length = length_of(&shape)?;
+    Some(IntegerTensor { values: vec![value; length], shape })
+}
+
+/// An offset that may count from the end, as one within `0..=length`.
+pub(super) fn offset(at: i64, length: usize) -> usize {
+    let length = length as i64;
+    (if at < 0 { at.saturating_add(length) } else { at }).clamp(0, length) as usize
+}
+
+/// An axis or an index that may count from the end.
+fn index(at: i64, length: usize) -> Option<usize> {
+    let from_start = if at < 0 { at.checked_add(length as i64)? } else { at };
+    usize::try_from(from_start).ok().filter(|&at| at < length)
+}
+
+/// `f` of the numbers at each index. An axis of size 1, or a missing one, repeats its number.
+pub(super) fn broadcast<const N: usize>(
+    parts: [&IntegerTensor; N],
+    f: impl Fn([i64; N]) -> i64,
+) -> Option<IntegerTensor> {
+    let rank = parts.iter().map(|part| part.shape.len()).max()?;
+    let size = |part: &IntegerTensor, axis: usize| {
+        (axis + part.shape.len()).checked_sub(rank).map_or(1, |axis| part.shape[axis])
+    };
+    let shape: Option<Vec<usize>> = (0..rank)
+        .map(|axis| {
+            let sizes = parts.map(|part| size(part, axis));
+            let size = sizes.into_iter().find(|&size| size != 1).unwrap_or(1);
+            sizes.iter().all(|&other| other == size || other == 1).then_some(size)
+        })
+        .collect();
+    let shape = shape?;
+    let length = length_of(&shape)?;
+    let value = |mut index: usize| {
+        let (mut offsets, mut strides) = ([0; N], [1; N]);
+        for axis in (0..rank).rev() {
+            let along = index % shape[axis];
+            index /= shape[axis];
+            for (part, (offset, stride)) in parts.iter().zip(offsets.iter_mut().zip(&mut strides)) {
+                let size = size(part, axis);
+                *offset += *stride * if size == 1 { 0 } else { along };
+                *stride *= size;
+            }
+        }
+        f(std::array::from_fn(|i| parts[i].values[offsets[i]]))
+    };
+    Some(IntegerTensor { values: (0..length).map(value).collect(), shape })
+}
+
+pub(super) fn concat(tensors: &[&IntegerTensor], axis: i64) -> Option<IntegerTensor> {
+    let first = tensors.first()?;
+    let axis = index(axis, first.shape.len())?;
+    let mut shape = first.shape.clone();
+    shape[axis] = tensors.iter().map(|tensor| tensor.shape.get(axis)).sum::<Option<usize>>()?;
+    length_of(&shape)?;
+    let (outer, ..) = first.around(axis);
+    let values = (0..outer).flat_map(|i| {
+        tensors.iter().flat_map(move |tensor| {
+            let block = tensor.values.len() / outer.max(1);
+            &tensor.values[i * block..(i + 1) * block]
+        })
+    });
+    Some(IntegerTensor { values: values.copied().collect(), shape })
+}
+
+impl IntegerTensor {
+    /// The products of the sizes before an axis, on it and after it.
+    fn around(&self, axis: usize) -> (usize, usize, usize) {
+        let product = |sizes: &[usize]| sizes.iter().product();
+        (product(&self.shape[..axis]), self.shape[axis], product(&self.shape[axis + 1..]))
+    }
+
+    /// The parts of an axis at `indices`. In the result, `sizes` takes the place of the axis.
+    fn take(&self, axis: usize, indices: &[usize], sizes: &[usize]) -> Option<IntegerTensor> {
+        let shape = [&self.shape[..axis], sizes, &self.shape[axis + 1..]].concat();
+        length_of(&shape)?;
+        let (outer, length, inner) = self.around(axis);
+        let mut values = Vec::new();
+        for i in 0..outer {
+            for &index in indices {
+                values.extend(&self.values[(i * length + index) * inner..][..inner]);
+            }
+        }
+        Some(IntegerTensor { shape, values })
+    }
+
+    pub fn gather(&self, indices: &IntegerTensor, axis: i64) -> Option<IntegerTensor> {
+        let axis = index(axis, self.shape.len())?;
+        let rows = indices.values.iter().map(|&at| index(at, self.shape[axis]));
+        self.take(axis, &rows.collect::<Option<Vec<_>>>()?, &indices.shape)
+    }
+
+    /// `GatherElements` of `[rows, columns]` along the columns. Exports look up token types like this.
+    pub fn gather_elements(&self, indices: &IntegerTensor, axis: i64) -> Option<IntegerTensor> {
+        let (&[rows, columns], &[wanted, each]) = (&self.shape[..], &indices.shape[..]) else {
+            return None;
+        };
+        if index(axis, 2)? != 1 || wanted > rows {
+            return None;
+        }
+        let value =
+            |(i, &at): (usize, &i64)| Some(self.values[i / each * columns + index(at, columns)?]);
+        let values = indices.values.iter().enumerate().map(value).collect::<Option<_>>()?;
+        Some(IntegerTensor { shape: indices.shape.clone(), values })
+    }
+
+    pub fn slice(&self, axis: i64, start: i64, end: i64) -> Option<IntegerTensor> {
+        let axis = index(axis, self.shape.len())?;
+        let length = self.shape[axis];
+        let rows: Vec<usize> = (offset(start, length)..offset(end, length)).collect();
+        self.take(axis, &rows, &[rows.len()])
+    }
+
+    pub fn cumulative_sum(&self, axis: i64) -> Option<IntegerTensor> {
+        let (_, length, inner) = self.around(index(axis, self.shape.len())?);
+        let mut values = self.values.clone();
+        for i in inner..values.len() {
+            if i / inner % length != 0 {
+                values[i] = values[i].wrapping_add(values[i - inner]);
+            }
+        }
+        Some(IntegerTensor { values, ..self.clone() })
+    }
+
+    pub fn unsqueeze(&self, axes: &[i64]) -> Option<IntegerTensor> {
+        let rank = self.shape.len() + axes.len();
+        if rank > MAX_AXES {
+            return None;
+        }
+        let axes: Vec<usize> = axes.iter().map(|&axis| index(axis, rank)).collect::<Option<_>>()?;
+        let mut sizes = self.shape.iter();
+        let shape = (0..rank)
+            .map(|axis| if axes.contains(&axis) { Some(1) } else { sizes.next().copied() });
+        Some(IntegerTensor { shape: shape.collect::<Option<_>>()?, values: self.values.clone() })
+    }
+
+    pub fn squeeze(&self, axes: Option<&[i64]>) -> Option<IntegerTensor> {
+        let rank = self.shape.len();
+        let axes = axes.map(|axes| axes.iter().map(|&axis| index(axis, rank)).collect());
+        let axes: Option<Vec<usize>> = axes.unwrap_or_else(|| Some((0..rank).collect()));
+        let axes = axes?;
+        let kept = |&(axis, &size): &(usize, &usize)| size != 1 || !axes.contains(&axis);
+        let shape = self.shape.iter().enumerate().filter(kept).map(|(_, &size)| size).collect();
+        Some(IntegerTensor { shape, values: self.values.clone() })
+    }
+
+    /// A size of 0 keeps the old one, and -1 is what the others leave.
+    pub fn reshape(&self, sizes: &[i64]) -> Option<IntegerTensor> {
+        if sizes.len() > MAX_AXES {
+            return None;
+        }
+        let mut shape = Vec::new();
+        for (axis, &size) in sizes.iter().enumerate() {
+            shape.push(match size {
+                0 => *self.shape.get(axis)?,
+                -1 => 1,
+                size => size.try_into().ok()?,
+            });
+        }
+        let others = shape.iter().try_fold(1usize, |length, &n: &usize| length.checked_mul(n))?;
+        if let Some(open) = sizes.iter().position(|&size| size == -1) {
+            shape[open] = self.values.len().checked_div(others)?;
+        }
+        Some(IntegerTensor { shape, values: self.values.clone() })
+    }
+}

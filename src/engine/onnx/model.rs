@@ -1,0 +1,56 @@
+//! A parsed ONNX file.
+
+#[cfg(not(target_arch = "wasm32"))]
+use std::collections::BTreeSet;
+
+use anyhow::{Result, anyhow, ensure};
+use bytes::Bytes;
+use prost::Message;
+
+use super::external;
+use super::graph::Graph;
+use super::patterns;
+use super::proto;
+use crate::model::{Config, Encoder};
+
+/// A parsed file. Its constants share the bytes of the file, or of the files beside it.
+pub(in crate::engine) struct Onnx(proto::Model);
+
+impl Onnx {
+    /// Parses a file whose constants may lie in others.
+    pub fn parse(file: Bytes, external: &external::Files) -> Result<Onnx> {
+        let mut model = proto::Model::decode(file)?;
+        external::resolve(&mut model, external)?;
+        Ok(Onnx(model))
+    }
+
+    /// The names of the files beside a graph that its constants lie in.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn external_names(file: Bytes) -> Result<BTreeSet<String>> {
+        external::names(&proto::Model::decode(file)?)
+    }
+
+    /// The encoder in the graph, or why it is not one that the patterns recognize.
+    pub fn recognize(&self, config: &Config) -> Result<Encoder> {
+        ensure!(!config.is_decoder, "config.json says that it is a decoder");
+        let encoder = patterns::encoder(Graph::new(&self.0)?, config)?;
+        encoder.check_config(config).map_err(|e| anyhow!("{e}"))?;
+        Ok(encoder)
+    }
+
+    /// The names of the graph's inputs, and the index of the output that is the model's. Constants,
+    /// which ONNX IR 3 lists among the inputs, are left out.
+    #[cfg(feature = "general")]
+    pub fn inputs_and_output(&self, config: &Config) -> Result<(Vec<&str>, usize)> {
+        let graph = Graph::new(&self.0)?;
+        let (_, output) = graph.output(config.output.names())?;
+        Ok((graph.inputs().collect(), output))
+    }
+
+    /// The first operator of the graph that only ONNX Runtime has, if there is one.
+    pub fn onnx_runtime_operator(&self) -> Option<&str> {
+        let mut nodes = self.0.graph.iter().flat_map(|graph| &graph.node);
+        let node = nodes.find(|node| node.domain.starts_with("com.microsoft"))?;
+        Some(&node.op_type)
+    }
+}

@@ -1,0 +1,79 @@
+//! What all rules need: they see through operators that leave the numbers of a value as they are, or
+//! multiply them with a constant.
+
+use crate::engine::onnx::graph::Graph;
+
+/// The rules, on one graph.
+pub(super) struct Rules<'a> {
+    pub graph: Graph<'a>,
+    pub heads: usize,
+}
+
+impl<'a> Rules<'a> {
+    /// A value before it is multiplied with or divided by scalars, and the product of those.
+    pub fn scaled(&self, name: &'a str) -> (&'a str, f32) {
+        let (mut name, mut factor) = (self.same(name), 1.0);
+        loop {
+            let multiplied = self.graph.pair_of(name, "Mul").and_then(|pair| {
+                let ways = both_orders(pair).into_iter();
+                ways.filter_map(|[x, by]| Some((x, self.scalar(by)?))).next()
+            });
+            let divided = || {
+                let [x, by] = self.graph.pair_of(name, "Div")?;
+                Some((x, 1.0 / self.scalar(by)?))
+            };
+            let Some((x, by)) = multiplied.or_else(divided) else { return (name, factor) };
+            (name, factor) = (self.same(x), factor * by);
+        }
+    }
+
+    /// A scalar: a constant, or computed in the graph from the width of a head.
+    pub fn scalar(&self, name: &'a str) -> Option<f32> {
+        self.scalar_within(name, 8)
+    }
+
+    /// [`Rules::scalar`] through at most `depth` operators. Each product of products doubles the work.
+    fn scalar_within(&self, name: &'a str, depth: usize) -> Option<f32> {
+        let depth = depth.checked_sub(1)?;
+        let name = self.same(name);
+        if self.graph.is_constant(name) {
+            return self.graph.scalar(name);
+        }
+        let node = self.graph.producer(name)?;
+        let input = |i: usize| node.input.get(i).map(String::as_str);
+        let scalar = |i: usize| self.scalar_within(input(i)?, depth);
+        match node.op_type.as_str() {
+            "Sqrt" => Some(scalar(0)?.sqrt()),
+            "Mul" => Some(scalar(0)? * scalar(1)?),
+            "Div" => Some(scalar(0)? / scalar(1)?),
+            // The last size of the queries, whose shape is [batch, heads, length, width].
+            "Gather" | "Slice" if matches!(self.graph.scalar(input(1)?), Some(-1.0 | 3.0)) => {
+                let shape = self.graph.inputs_of(input(0)?, "Shape")?;
+                // `untransposed` would look for scalars, and so call this function again.
+                let mut queries = self.same(shape.first()?);
+                while let Some(inputs) = self.graph.inputs_of(queries, "Transpose") {
+                    queries = self.same(inputs.first()?);
+                }
+                let (_, query) = self.linear(queries)?;
+                Some((query.outputs / self.heads) as f32)
+            }
+            _ => None,
+        }
+    }
+
+    /// The input of a binary operator, and the numbers of its constant.
+    pub fn with_floats(&self, name: &'a str, op_type: &str) -> Option<(&'a str, Vec<f32>)> {
+        let ways = both_orders(self.graph.pair_of(self.same(name), op_type)?);
+        ways.into_iter().find_map(|[x, constant]| Some((x, self.graph.floats(constant)?)))
+    }
+
+    /// A value before operators that leave its numbers as they are.
+    pub fn same(&self, name: &'a str) -> &'a str {
+        self.graph.same_numbers(name)
+    }
+}
+
+/// The operands of a commutative operator in both orders.
+pub(super) fn both_orders([a, b]: [&str; 2]) -> [[&str; 2]; 2] {
+    [[a, b], [b, a]]
+}

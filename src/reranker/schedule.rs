@@ -1,0 +1,127 @@
+//! The steps of the pipeline one by one, for programs that schedule the scoring themselves.
+
+use super::options::RerankOptions;
+use super::pending::Pending;
+use super::pipeline::Reranker;
+use super::ranking::ScoredList;
+use crate::cache::CacheKey;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Hasher;
+use crate::runner::cancelled;
+use crate::tokenizer::Encoding;
+
+impl Reranker {
+    /// The first step of [`Reranker::rerank_with`]: looks the documents up in the cache, and
+    /// tokenizes the others. `progress` is not called.
+    ///
+    /// # Errors
+    /// As [`Reranker::rerank_with`].
+    pub fn prepare<D: AsRef<str>>(
+        &self,
+        query: &str,
+        documents: &[D],
+        options: &RerankOptions,
+    ) -> Result<Pending> {
+        check_request(query, options)?;
+        let (cached, keys) = match self.cache().filter(|_| !options.skip_cache) {
+            Some(cache) => {
+                let keys = self.cache_keys(query, documents, options);
+                (cache.get(&keys), keys)
+            }
+            None => (vec![None; documents.len()], Vec::new()),
+        };
+        let query = self.tokenizer.query(query, self.limits(options))?;
+        let stop = options.stop_conditions();
+        let mut windows = Vec::new();
+        for (i, document) in documents.iter().enumerate().filter(|(i, _)| cached[*i].is_none()) {
+            if stop.is_cancelled() {
+                return Err(cancelled());
+            }
+            if stop.is_late() {
+                break;
+            }
+            let of_document = self.tokenizer.windows(&query, document.as_ref());
+            let of_document = of_document.map_err(|e| e.at(format_args!("document {i}")))?;
+            windows.extend(of_document.into_iter().map(|window| (i, window)));
+        }
+        Ok(Pending::new(cached, keys, windows))
+    }
+
+    /// The second step: the logit of each pair, on the thread of the caller. Pairs of several lists
+    /// may be scored together; batches of [`crate::BATCH_TOKENS`] tokens are the fastest. A logit
+    /// does not depend on the other pairs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModel`] if the model fails, [`ErrorKind::GpuFailed`] if its GPU does.
+    pub fn logits(&self, pairs: &[&Encoding]) -> Result<Vec<f32>> {
+        self.runner.run_batch(pairs)
+    }
+
+    /// The second step on all threads of the reranker: the logits of [`Pending::encodings`].
+    ///
+    /// # Errors
+    /// As [`Reranker::logits`], and [`ErrorKind::Cancelled`] once `cancelled` returns true. It is
+    /// asked between batches and layers.
+    pub fn score_pending(
+        &self,
+        pending: &Pending,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<f32>> {
+        let options = RerankOptions { cancelled: Some(cancelled), ..RerankOptions::default() };
+        let logits = self.score_encodings(pending.encodings(), &options, &|_| ())?;
+        Ok(logits.into_iter().map(|logit| logit.expect("there is no deadline")).collect())
+    }
+
+    /// The last step: keeps the new scores in the cache, and returns all scores in the order of the
+    /// documents. `logits` are those of [`Pending::encodings`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if the number of logits is not the number of pairs.
+    pub fn finish(&self, pending: Pending, logits: &[f32]) -> Result<ScoredList> {
+        let logits: Vec<Option<f32>> = logits.iter().copied().map(Some).collect();
+        pending.finish(&logits, self.cache())
+    }
+
+    /// The keys of documents in [`LoadOptions::cache`](crate::LoadOptions::cache), one for each,
+    /// for programs that look scores up themselves. Empty without a cache.
+    pub fn cache_keys<D: AsRef<str>>(
+        &self,
+        query: &str,
+        documents: &[D],
+        options: &RerankOptions,
+    ) -> Vec<CacheKey> {
+        let Some((_, model)) = &self.cache else { return Vec::new() };
+        let limits = format!("{:?}", self.limits(options));
+        let prefix = Hasher::default().part(model).part(limits.as_bytes()).part(query.as_bytes());
+        let key = |d: &D| prefix.clone().part(d.as_ref().as_bytes()).key();
+        documents.iter().map(key).collect()
+    }
+
+    /// The logits of pairs, on all threads. `None` for pairs that were not scored by the deadline.
+    /// `scored` is told the indices of each batch.
+    pub(super) fn score_encodings(
+        &self,
+        encodings: &[Encoding],
+        options: &RerankOptions,
+        scored: &(dyn Fn(&[usize]) + Sync),
+    ) -> Result<Vec<Option<f32>>> {
+        self.runner.run(encodings, options.stop_conditions(), |logit| logit[0], scored)
+    }
+}
+
+/// Checks what every reranker requires of a request, whoever computes the scores.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`].
+pub(crate) fn check_request(query: &str, options: &RerankOptions) -> Result<()> {
+    let message = if query.trim().is_empty() {
+        "the query is empty; give a query"
+    } else if options.top_k == Some(0) {
+        "top_k must be at least 1"
+    } else if options.min_score.is_some_and(f32::is_nan) {
+        "min_score is not a number"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::InvalidArgument, message))
+}

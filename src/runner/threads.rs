@@ -1,0 +1,156 @@
+//! The batches of a call, shared by threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::stop::{StopConditions, cancelled};
+use crate::batch::{self, Order};
+use crate::engine::{self, Plan};
+use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "gpu")]
+use crate::gpu::Gpu;
+use crate::model::{Config, ModelFiles};
+use crate::tokenizer::Encoding;
+
+/// A loaded model, and the number of threads that share its work.
+pub(crate) struct Runner {
+    plan: Arc<dyn Plan>,
+    threads: usize,
+}
+
+impl Runner {
+    /// Loads a model on the CPU. `threads`: `None` means one for each core. In WebAssembly there
+    /// is always one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for 0 threads, and those of [`engine::load`].
+    pub fn load(files: ModelFiles, config: &Config, threads: Option<usize>) -> Result<Runner> {
+        let threads = match threads {
+            Some(0) => {
+                let message = "threads must be at least 1";
+                return Err(Error::new(ErrorKind::InvalidArgument, message));
+            }
+            _ if cfg!(target_arch = "wasm32") => 1,
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        };
+        Ok(Runner { plan: engine::load(files, config)?, threads })
+    }
+
+    /// A model on a GPU, which one thread keeps busy.
+    #[cfg(feature = "gpu")]
+    pub fn on_gpu(gpu: Gpu) -> Runner {
+        Runner { plan: Arc::new(gpu), threads: 1 }
+    }
+
+    /// The loaded model.
+    pub fn plan(&self) -> &Arc<dyn Plan> {
+        &self.plan
+    }
+
+    /// The most tokens of a batch.
+    pub fn batch_tokens(&self) -> usize {
+        self.plan.batch_tokens()
+    }
+
+    /// The number of threads that share the work of a call.
+    #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// The outputs of one batch, on the thread of the caller, one after another. See
+    /// [`engine::Run::step`].
+    pub fn run_batch(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
+        engine::run(&self.plan, sequences)
+    }
+
+    /// [`Runner::run_batch`], which waits for a GPU without holding the thread.
+    #[cfg(feature = "gpu")]
+    pub async fn run_batch_async(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
+        match self.plan.gpu() {
+            Some(gpu) => gpu.run(sequences).await,
+            None => self.run_batch(sequences),
+        }
+    }
+
+    /// What `each` makes of the output of each sequence, in order. All threads share the work. The
+    /// result is `None` for sequences that were not computed by the deadline. `done` is told the
+    /// indices of each batch once it is computed.
+    pub fn run<T: Send>(
+        &self,
+        sequences: &[Encoding],
+        stop: StopConditions,
+        each: impl Fn(&[f32]) -> T + Sync,
+        done: &(dyn Fn(&[usize]) + Sync),
+    ) -> Result<Vec<Option<T>>> {
+        // A deadline should leave out the documents that the first stage put last.
+        let order = match stop.deadline {
+            None => Order::LongestFirst,
+            Some(_) => Order::Given,
+        };
+        let batches = batch::plan(sequences, order, self.threads, self.batch_tokens());
+        let next = AtomicUsize::new(0);
+        // Every thread takes the next batch until none is left.
+        let work = || -> Result<Vec<(usize, T)>> {
+            let mut outputs = Vec::new();
+            while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let members: Vec<&Encoding> = batch.iter().map(|&i| &sequences[i]).collect();
+                let Some(of_batch) = self.run_batch_until(&members, stop)? else { break };
+                let of_each = of_batch.chunks(of_batch.len() / batch.len()).map(&each);
+                outputs.extend(batch.iter().copied().zip(of_each));
+                done(batch);
+            }
+            Ok(outputs)
+        };
+        let helpers = self.threads.min(batches.len()).saturating_sub(1);
+        let shares: Vec<Result<Vec<(usize, T)>>> = std::thread::scope(|scope| {
+            let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            let joined = helpers.into_iter().map(|h| h.join().expect("engine calls catch panics"));
+            std::iter::once(own).chain(joined).collect()
+        });
+
+        let mut outputs: Vec<Option<T>> = sequences.iter().map(|_| None).collect();
+        for share in shares {
+            for (index, output) in share? {
+                outputs[index] = Some(output);
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// The outputs of a batch, or `None` once the deadline has passed.
+    fn run_batch_until(
+        &self,
+        sequences: &[&Encoding],
+        stop: StopConditions,
+    ) -> Result<Option<Vec<f32>>> {
+        let mut run = self.plan.clone().start(sequences);
+        loop {
+            if stop.is_cancelled() {
+                return Err(cancelled());
+            }
+            if stop.is_late() {
+                return Ok(None);
+            }
+            if let Some(outputs) = run.step()? {
+                return Ok(Some(outputs));
+            }
+        }
+    }
+}
+
+/// The most tokens in a sequence: `requested`, or what the model reads.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] if more are requested than the model reads.
+pub(crate) fn max_length(model: usize, requested: Option<usize>) -> Result<usize> {
+    match requested {
+        Some(requested) if requested > model => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("max_length is {requested}, and the model reads at most {model} tokens"),
+        )),
+        _ => Ok(requested.unwrap_or(model)),
+    }
+}
