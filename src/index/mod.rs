@@ -52,6 +52,8 @@ mod extract;
 mod outline;
 mod searcher;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod writer;
 
