@@ -47,9 +47,11 @@
 
 mod analysis;
 mod chunk;
+mod combine;
 mod document;
 mod extract;
 mod outline;
+mod search_options;
 mod searcher;
 mod store;
 #[cfg(test)]
@@ -59,6 +61,7 @@ mod writer;
 
 pub use document::Document;
 pub use extract::Format;
-pub use searcher::{Hit, SearchMode, SearchOptions, Searcher, Stage};
+pub use search_options::{SearchMode, SearchOptions, Stage};
+pub use searcher::{Hit, Searcher};
 pub use store::FileStamp;
 pub use writer::{Added, FileWriter, IndexCounts, IndexWriter};
