@@ -9,7 +9,8 @@ pub fn at_least_one(name: &str, value: i64) -> Result<usize, CliError> {
     })
 }
 
-/// The threads of this machine.
+/// The number of threads that this machine runs at the same time.
+#[cfg(any(feature = "gpu", feature = "serve"))]
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }

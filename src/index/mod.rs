@@ -47,16 +47,21 @@
 
 mod analysis;
 mod chunk;
+mod combine;
 mod document;
 mod extract;
 mod outline;
+mod search_options;
 mod searcher;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod writer;
 
 pub use document::Document;
 pub use extract::Format;
-pub use searcher::{Hit, SearchMode, SearchOptions, Searcher, Stage};
+pub use search_options::{SearchMode, SearchOptions, Stage};
+pub use searcher::{Hit, Searcher};
 pub use store::FileStamp;
 pub use writer::{Added, FileWriter, IndexCounts, IndexWriter};

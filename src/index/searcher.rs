@@ -1,107 +1,16 @@
 //! Searches an index by words, by vectors, or by both.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use super::chunk::model_text;
-use super::store::{Ranked, Store, VectorScores, VectorSpace, wrong_model};
+use super::combine::{VectorList, combine};
+use super::search_options::{SearchMode, SearchOptions, Stage};
+use super::store::{Ranked, Store, VectorSpace, wrong_model};
 use crate::embedder::Embedder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fusion::{RRF_K, StageScores, reciprocal_rank_fusion};
-
-/// How a search finds passages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SearchMode {
-    /// By the words of the query, ranked by BM25.
-    Text,
-    /// By the meaning of the query, ranked by the cosine of vectors.
-    Vector,
-    /// By both, ranked by reciprocal rank fusion.
-    Hybrid,
-}
-
-impl SearchMode {
-    /// All modes.
-    pub const ALL: [SearchMode; 3] = [SearchMode::Text, SearchMode::Vector, SearchMode::Hybrid];
-
-    /// The name: `text`, `vector` or `hybrid`.
-    pub fn name(self) -> &'static str {
-        match self {
-            SearchMode::Text => "text",
-            SearchMode::Vector => "vector",
-            SearchMode::Hybrid => "hybrid",
-        }
-    }
-}
-
-impl fmt::Display for SearchMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for SearchMode {
-    type Err = Error;
-
-    /// Reads a mode's name.
-    fn from_str(name: &str) -> Result<SearchMode> {
-        SearchMode::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(|| {
-            let names = SearchMode::ALL.map(SearchMode::name).join(", ");
-            Error::new(ErrorKind::InvalidArgument, format!("mode is none of {names}"))
-        })
-    }
-}
-
-/// A stage of a search, for [`SearchOptions::on_stage`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Making the vector of the query.
-    EmbedQuery,
-    /// Searching by words.
-    SearchText,
-    /// Comparing the vector of the query with all vectors.
-    SearchVectors,
-    /// Fusing the lists, and reading the passages found.
-    ReadPassages,
-}
-
-/// Options of [`Searcher::search`].
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct SearchOptions<'a> {
-    /// How to find passages; by default [`SearchMode::Hybrid`] if the searcher has an embedder, else
-    /// [`SearchMode::Text`].
-    pub mode: Option<SearchMode>,
-    /// The largest number of hits, at least 1; by default 100.
-    pub limit: usize,
-    /// Called after each stage with the time that it took. In a hybrid search, the stages of the
-    /// two lists run at the same time and call from two threads.
-    pub on_stage: Option<&'a (dyn Fn(Stage, Duration) + Sync)>,
-}
-
-impl Default for SearchOptions<'_> {
-    fn default() -> Self {
-        SearchOptions { mode: None, limit: 100, on_stage: None }
-    }
-}
-
-impl SearchOptions<'_> {
-    /// Runs a stage, and tells the observer when it is done.
-    fn stage<T>(&self, stage: Stage, run: impl FnOnce() -> Result<T>) -> Result<T> {
-        let start = Instant::now();
-        let result = run()?;
-        if let Some(on_stage) = self.on_stage {
-            on_stage(stage, start.elapsed());
-        }
-        Ok(result)
-    }
-}
+use crate::fusion::StageScores;
 
 /// A passage that a search found.
 #[derive(Clone, Debug, PartialEq)]
@@ -280,64 +189,6 @@ fn no_vectors() -> Error {
     invalid(
         "the index has words only; search in the mode text, or make an index without --text-only",
     )
-}
-
-/// The result of a search by vectors.
-struct VectorList {
-    /// The best passages, best first.
-    ranked: Vec<Ranked>,
-    /// The cosines of all passages.
-    scores: VectorScores,
-}
-
-/// What a hit is: a record, of which only one passage is shown, or a passage.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Item {
-    Record(i64),
-    Passage(i64),
-}
-
-fn item(ranked: &Ranked) -> Item {
-    ranked.record.map_or(Item::Passage(ranked.passage), Item::Record)
-}
-
-/// Makes one list of the lists by words and by vectors, with the scores of both.
-fn combine(
-    mode: SearchMode,
-    text: Vec<Ranked>,
-    vector: Option<VectorList>,
-    limit: usize,
-) -> Vec<(Ranked, StageScores)> {
-    let (vector, cosines) = vector.map(|list| (list.ranked, list.scores)).unzip();
-    let vector: Vec<Ranked> = vector.unwrap_or_default();
-    let scores = |list: &[Ranked]| -> HashMap<Item, f64> {
-        list.iter().map(|ranked| (item(ranked), ranked.score)).collect()
-    };
-    let (text_scores, vector_scores) = (scores(&text), scores(&vector));
-    let ranked = match mode {
-        SearchMode::Text => text,
-        SearchMode::Vector => vector,
-        SearchMode::Hybrid => fuse_ranks(&[text, vector], limit),
-    };
-    let with_stages = ranked.into_iter().map(|ranked| {
-        // A passage that only the words found has a cosine too.
-        let cosine = || cosines.as_ref()?.of(ranked.passage);
-        let vector = vector_scores.get(&item(&ranked)).copied().or_else(cosine);
-        let text = text_scores.get(&item(&ranked)).copied();
-        (ranked, StageScores { text, vector, rerank: None })
-    });
-    with_stages.collect()
-}
-
-/// The best `limit` items of several lists, each with the passage from the first list that has it.
-fn fuse_ranks(lists: &[Vec<Ranked>], limit: usize) -> Vec<Ranked> {
-    let mut passages: HashMap<Item, Ranked> = HashMap::new();
-    for ranked in lists.iter().flatten() {
-        passages.entry(item(ranked)).or_insert(*ranked);
-    }
-    let items: Vec<Vec<Item>> = lists.iter().map(|list| list.iter().map(item).collect()).collect();
-    let fused = reciprocal_rank_fusion(&items, RRF_K).into_iter().take(limit);
-    fused.map(|(item, score)| Ranked { score, ..passages[&item] }).collect()
 }
 
 /// Reads the passages, without those that another process has removed.

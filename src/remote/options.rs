@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::api::Api;
 
-/// The options of a [`Remote`]: which service, and how long to wait for it.
+/// The options of a [`Remote`](crate::Remote): which service, and how long to wait for it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RemoteOptions {

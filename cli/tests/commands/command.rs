@@ -7,7 +7,7 @@ pub fn crossrank(arguments: &[&str], input: &[u8]) -> Output {
     crossrank_in(&[], arguments, input)
 }
 
-/// With more in its environment.
+/// Runs the command with additional environment variables.
 pub fn crossrank_in(environment: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crossrank"))
         .args(arguments)
@@ -30,7 +30,7 @@ pub fn stdout(arguments: &[&str], input: &[u8]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs a command that must fail, and checks the form of its complaint.
+/// Runs a command that must fail, and checks the form of its error message.
 pub fn fails(arguments: &[&str], input: &[u8], code: &str) -> String {
     let output = crossrank(arguments, input);
     let stderr = String::from_utf8(output.stderr).unwrap();

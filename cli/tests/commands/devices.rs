@@ -1,5 +1,5 @@
-//! `--device` and `crossrank devices`: where there is no GPU, and with one. `tests/gpu.sh` has the
-//! latter.
+//! `--device` and `crossrank devices`, without a GPU and with one. `tests/gpu.sh` runs the tests with
+//! one.
 
 use crate::command::{crossrank, crossrank_in, fails, stdout};
 use serde_json::Value;
@@ -10,7 +10,7 @@ fn rerank<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&["rerank", "--json", "--query", "what keeps bread fresh"], more].concat()
 }
 
-/// The output, and the lines on standard error.
+/// Runs the command. Returns its output, and the lines on standard error.
 fn run(environment: &[(&str, &str)], arguments: &[&str]) -> (String, Vec<String>) {
     let memory = tempfile::tempdir().unwrap();
     let memory = ("XDG_CACHE_HOME", memory.path().to_str().unwrap());
@@ -25,7 +25,7 @@ fn logits(json: &str) -> Vec<f64> {
     results.as_array().unwrap().iter().map(|result| result["logit"].as_f64().unwrap()).collect()
 }
 
-/// Elsewhere than on Linux a GPU is reached without a file that names its driver.
+/// Only on Linux can a test hide the GPU: there a file names its driver.
 #[cfg(target_os = "linux")]
 #[test]
 fn without_a_gpu_the_cpu_computes() {

@@ -1,4 +1,4 @@
-//! `crossrank rerank --jsonl`: the form of its lines, and going on after a kill.
+//! `crossrank rerank --jsonl`: the format of its lines, and resuming after a kill.
 
 use std::fs;
 use std::io::Write;
@@ -20,7 +20,7 @@ fn values(lines: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_line_gets_what_a_run_of_its_own_would() {
+fn each_line_gets_the_result_of_a_run_of_its_own() {
     let documents = ["Bananas are yellow.", "A vector database stores vectors.", "Snow is cold."];
     let alone = ["rerank", "--json", "--top-k", "2", "--query", "what is a vector database"];
     let mut alone: Value =
@@ -90,11 +90,11 @@ fn an_output_of_another_input_is_left_as_it_is() {
         // The input itself.
         ("{\"id\": 1, \"query\": \"x\", \"documents\": []}\n", "not a result"),
         ("notes\n", "not a result"),
-        // Last lines without an end that no run has torn.
+        // Incomplete last lines that no run has left.
         ("notes", "not a result"),
         ("{\"id\":1,\"query\":\"x\",\"documents\":[\"y\"]}", "not a result"),
         ("{\"id\":1,\"results\":[]}\n{\"id\":2,\"res", ":2: not a result"),
-        // Other documents, and another --top-k.
+        // Results of other documents, and of another --top-k.
         ("{\"id\":1,\"results\":[{\"index\":1}]}\n", "a result for document 1"),
         ("{\"id\":1,\"results\":[{\"index\":0},{\"index\":0}]}\n", "2 results, and --top-k is 1"),
     ] {
@@ -107,12 +107,12 @@ fn an_output_of_another_input_is_left_as_it_is() {
 
 #[test]
 #[cfg(unix)]
-fn an_output_that_is_no_file_is_refused() {
+fn an_output_that_is_not_a_file_is_refused() {
     let line = fails(&bulk(&["--output", "/dev/null"]), b"", "invalid-argument");
     assert!(line.contains("standard output"), "{line}");
 }
 
-/// A run that is fed through a pipe.
+/// A run whose input comes through a pipe.
 struct Run(Child);
 
 impl Run {
@@ -132,7 +132,7 @@ impl Run {
         lines.iter().for_each(|line| writeln!(input, "{line}").unwrap());
     }
 
-    /// The most memory so far, in kB, on systems that tell.
+    /// The peak memory so far, in kB, on systems that report it.
     fn peak(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).ok()?;
         let line = status.lines().find(|l| l.starts_with("VmHWM"))?;
@@ -157,7 +157,7 @@ fn wait_for_lines(out: &Path, count: usize) {
 
 /// 100,000 pairs: 1000 lines of 100 documents.
 #[test]
-fn a_killed_run_goes_on_and_needs_no_more_memory_for_more_lines() {
+fn a_killed_run_is_resumed_and_memory_does_not_grow_with_lines() {
     let mut random = crate::common::Random(7);
     let mut text = |words: usize| {
         let mut word = || ["river", "bank", "vector", "data", "cold", "snow"][random.below(6)];
@@ -179,7 +179,7 @@ fn a_killed_run_goes_on_and_needs_no_more_memory_for_more_lines() {
     assert!(busy.contains("another run"), "{busy}");
     drop(killed);
     let held = fs::read_to_string(&out).unwrap();
-    // As a run that was killed while it wrote, whatever it left.
+    // Any state that a run can leave when it is killed while it writes.
     let whole: usize = held.split_inclusive('\n').take(300).map(str::len).sum();
     fs::write(&out, &held[..whole - 5]).unwrap();
 

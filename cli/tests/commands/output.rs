@@ -1,4 +1,4 @@
-//! The command as a user runs it: output, exit codes, one line for an error.
+//! The output of commands, exit codes, and errors of one line.
 
 use std::path::Path;
 
@@ -54,7 +54,7 @@ fn shows_the_part_of_a_long_document_that_answers() {
 }
 
 #[test]
-fn leaves_out_low_scores_and_stops_in_time() {
+fn leaves_out_low_scores_and_stops_at_the_timeout() {
     let passages = b"Bananas are yellow.\nA vector database stores vectors.\n";
     let some = stdout(&rerank(&["--min-score", "0.5", "-"]), passages);
     assert!(some.contains("vector database") && !some.contains("Bananas"), "{some}");
@@ -67,7 +67,7 @@ fn leaves_out_low_scores_and_stops_in_time() {
 }
 
 #[test]
-fn gives_json_lines_back_whole() {
+fn returns_json_lines_whole() {
     let input = br#"{"id": 7, "body": "A vector database stores vectors.", "tags": ["a"]}
 {"id": 8, "body": "Bananas are yellow."}"#;
     let output = stdout(&rerank(&["--json", "--text-field", "body", "-"]), input);
@@ -81,7 +81,7 @@ fn gives_json_lines_back_whole() {
 }
 
 #[test]
-fn nothing_to_rank_is_no_error() {
+fn an_empty_input_is_not_an_error() {
     assert_eq!(stdout(&rerank(&["--json"]), b"").trim(), "[]");
     assert_eq!(stdout(&rerank(&[]), b"").lines().count(), 1);
 }
@@ -203,7 +203,8 @@ fn eval_measures_both_orders() {
     fails(&["eval", dir], b"", "invalid-input");
 }
 
-/// The published figures of the model card, from another implementation, which cuts passages.
+/// Compares with the published figures of the model card. They come from another implementation,
+/// which truncates passages.
 #[test]
 fn eval_agrees_with_the_model_card_on_trec_dl_19() {
     let Some(dir) = crate::common::eval_dir("eval_agrees_with_the_model_card_on_trec_dl_19") else {

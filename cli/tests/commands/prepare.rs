@@ -1,4 +1,4 @@
-//! Prepared models in the command.
+//! Prepared models in the commands.
 
 #![cfg(target_os = "linux")]
 
@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::common::bundled_files;
 
-/// A process that loads the model and scores a pair holds little more than the file.
+/// A process that loads a prepared model and scores a pair holds little more than the file in memory.
 #[test]
 fn loading_needs_little_more_than_the_file() {
     use std::io::{BufRead, BufReader, Write};
@@ -23,7 +23,7 @@ fn loading_needs_little_more_than_the_file() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // It waits for the next line while its memory is looked at.
+    // The process waits for the next line while its memory is measured.
     let mut input = child.stdin.take().unwrap();
     writeln!(input, r#"{{"id": "1", "query": "a b", "documents": ["c d"]}}"#).unwrap();
     let mut result = String::new();
@@ -33,7 +33,7 @@ fn loading_needs_little_more_than_the_file() {
     let kilobytes = |line: &str| line.trim().trim_end_matches(" kB").parse::<usize>().unwrap();
     let status = about("status");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).map(kilobytes).unwrap();
-    // How much of the program itself, with the models in it, is in memory is the system's choice.
+    // The system decides how much of the program itself, with its bundled models, is in memory.
     let (maps, mut is_program) = (about("smaps"), false);
     let mut program = 0;
     for line in maps.lines() {

@@ -1,5 +1,5 @@
-//! A loopback server that speaks the Hugging Face Hub's paths for one repository, and a second one
-//! that it redirects large files to, as the hub does to its store.
+//! A loopback server with the Hugging Face Hub's paths for one repository, and a second server for
+//! file storage, to which the first redirects requests for large files, as the hub does.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
@@ -14,30 +14,30 @@ use sha2::{Digest, Sha256};
 
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What was asked of either server.
+/// A request to one of the two servers.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub path: String,
     pub range: Option<String>,
     pub token: Option<String>,
-    /// It was asked of the store.
+    /// Whether the request went to the file storage.
     pub store: bool,
 }
 
-/// What a server does in place of answering well.
+/// What a server does instead of a correct response.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// This status, with one more header.
+    /// Responds with this status and an additional header.
     Status(u16, &'static str, &'static str),
-    /// So many bytes of the body, and then the connection ends.
+    /// Closes the connection after this number of bytes of the body.
     Cut(usize),
-    /// So many bytes of the body, and then nothing more for a minute.
+    /// Sends nothing for a minute after this number of bytes of the body.
     Hang(usize),
-    /// A moment before the body.
+    /// Waits a moment before the body.
     Slow,
-    /// The whole file, whatever range was asked for.
+    /// Sends the whole file, whatever range was requested.
     NoRanges,
-    /// Zeros in place of the content.
+    /// Sends zeros instead of the content.
     Wrong,
 }
 
@@ -56,7 +56,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Serves a folder as a repository. The threads end with the test program.
+    /// Serves a folder as a repository. The threads run until the test program ends.
     pub fn start(repository: &str, folder: &Path) -> Hub {
         let mut files = BTreeMap::new();
         for name in ["onnx", "."] {
@@ -94,12 +94,12 @@ impl Hub {
         Hub { url, shared }
     }
 
-    /// The next request whose path holds this has this fault. Faults of one path come in order.
+    /// Sets a fault for the next request whose path contains this. Faults of one path come in order.
     pub fn fault(&self, path: &'static str, fault: Fault) {
         self.shared.faults.lock().unwrap().push_back((path, fault));
     }
 
-    /// Empties the log, and gives what was in it of paths that hold this.
+    /// Empties the log. Returns its requests whose path contains this.
     pub fn asked(&self, path: &str) -> Vec<Asked> {
         let log = std::mem::take(&mut *self.shared.log.lock().unwrap());
         log.into_iter().filter(|asked| asked.path.contains(path)).collect()
@@ -134,7 +134,7 @@ impl Shared {
             let at = faults.iter().position(|(of, _)| path.contains(of));
             at.and_then(|at| faults.remove(at)).map(|(_, fault)| fault)
         };
-        // The client may hang up at any time.
+        // The client may close the connection at any time.
         let _ = self.answer(&asked, fault, &stream);
     }
 
@@ -238,7 +238,7 @@ fn address(listener: &TcpListener) -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// As the hub does, weights are in the store and texts in git.
+/// As on the hub, weights are in the file storage and texts in git.
 fn is_large(path: &str) -> bool {
     path.ends_with(".onnx") || path.ends_with(".onnx_data")
 }

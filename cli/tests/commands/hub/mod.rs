@@ -1,4 +1,4 @@
-//! Models by their names, from a loopback hub and its store.
+//! Models by name, from a loopback hub and its file storage.
 
 mod loopback;
 mod names;
@@ -60,7 +60,7 @@ impl Case {
             .all(|name| fs::read(folder.join(name)).is_ok_and(|file| file == self.hub.file(name)))
     }
 
-    /// The command with this hub and cache, and nothing else of the hub's settings.
+    /// The command with this hub and cache, and no other settings of the hub.
     fn command(&self, arguments: &[&str]) -> Command {
         self.program(PROGRAM, arguments)
     }

@@ -1,4 +1,4 @@
-//! Models in the cache, by their names; what is known of them.
+//! Models in the cache by name, and the list of known models.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use super::loopback::{COMMIT, Hub};
 use super::{Case, GRAPH, NAME, complaint, model, text_of};
 
 #[test]
-fn offline_is_what_the_cache_holds() {
+fn offline_only_the_cache_is_used() {
     let case = Case::new();
     let mut options = case.options();
     options.offline = true;
@@ -25,9 +25,9 @@ fn offline_is_what_the_cache_holds() {
     assert_eq!(case.hub.asked("").len(), 0);
 }
 
-/// By another client, which was asked for one graph and no more.
+/// Another client may have downloaded only one graph.
 #[test]
-fn finds_what_others_have_put_there() {
+fn finds_what_other_clients_have_downloaded() {
     let case = Case::new();
     let folder = case.folder().join("snapshots").join(COMMIT);
     fs::create_dir_all(folder.join("onnx")).unwrap();
@@ -52,7 +52,7 @@ fn finds_what_others_have_put_there() {
 }
 
 #[test]
-fn the_environment_is_that_of_other_clients() {
+fn the_environment_variables_are_those_of_other_clients() {
     let case = Case::new();
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("token"), "hf_of_file\n").unwrap();
@@ -78,13 +78,13 @@ fn the_environment_is_that_of_other_clients() {
         command.env_remove("HF_HOME").env("XDG_CACHE_HOME", xdg.path());
     }));
     assert!(xdg.path().join("huggingface/hub/models--owner--tiny-reranker").is_dir());
-    // An option goes before the variable.
+    // An option takes precedence over the variable.
     let mut command = case.command(&["pull", NAME, "--endpoint", &case.hub.url]);
     text_of(command.env("HF_ENDPOINT", "http://127.0.0.1:9").output().unwrap());
 }
 
 #[test]
-fn models_are_named_wherever_they_are_read() {
+fn every_command_reads_models_by_name() {
     let case = Case::new();
     let rerank = |model: &str| {
         let query = ["rerank", "--json", "--query", "search query"];
@@ -166,7 +166,7 @@ fn known_models_are_listed() {
     complaint(case.run(&["models", "owner/unknown"]), "invalid-argument");
 }
 
-/// README's table of the models, as it follows from the registry.
+/// The table of models in the README must agree with the registry.
 #[test]
 fn the_readme_has_the_known_models() {
     let rows = hub::models().iter().filter(|model| !model.bundled).map(|model| {

@@ -1,4 +1,4 @@
-//! Downloads: whole, broken, refused, killed, two at once.
+//! Downloads that are complete, interrupted, refused or killed, and two at the same time.
 
 use std::fs;
 use std::path::Path;
@@ -55,7 +55,7 @@ fn pulls_into_the_layout_of_the_hubs_cache() {
 }
 
 #[test]
-fn goes_on_where_a_connection_broke() {
+fn resumes_where_a_connection_broke() {
     let case = Case::new();
     case.hub.fault("/store/", Fault::Cut(10_000));
     case.hub.fault("/store/", Fault::Cut(5_000));
@@ -64,14 +64,14 @@ fn goes_on_where_a_connection_broke() {
     let ranges: Vec<_> = case.hub.asked("/store/").into_iter().map(|asked| asked.range).collect();
     assert_eq!(ranges, [None, Some("bytes=10000-".into()), Some("bytes=15000-".into())]);
 
-    // A store that knows no ranges begins anew.
+    // Without support for ranges, the download starts again.
     let case = Case::new();
     case.hub.fault("/store/", Fault::Cut(10_000));
     case.hub.fault("/store/", Fault::NoRanges);
     hub::pull(NAME, &case.options()).unwrap();
     assert!(case.is_complete());
 
-    // One that ever hangs up fails at last, and what came is kept.
+    // If every connection breaks, the download fails in the end, and the cache keeps its bytes.
     let case = Case::new();
     case.hub.fault("/store/", Fault::Cut(10_000));
     for _ in 0..3 {
@@ -90,7 +90,7 @@ fn goes_on_where_a_connection_broke() {
 }
 
 #[test]
-fn a_file_is_the_one_that_the_hub_lists() {
+fn a_file_must_be_the_one_that_the_hub_lists() {
     let case = Case::new();
     case.hub.fault("/store/", Fault::Wrong);
     let error = hub::pull(NAME, &case.options()).unwrap_err();
@@ -99,13 +99,13 @@ fn a_file_is_the_one_that_the_hub_lists() {
     assert!(!case.blob(GRAPH).exists() && !case.partial(GRAPH).exists());
     assert!(!case.folder().join("snapshots").exists());
 
-    // So is a small one, which git names.
+    // The same holds for a small file, whose hash is git's.
     case.hub.fault("/resolve/0123456789abcdef0123456789abcdef01234567/config.json", Fault::Wrong);
     let error = hub::pull(NAME, &case.options()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RemoteInvalidAnswer);
     assert!(hub::cached(NAME, &case.options()).unwrap().is_none());
 
-    // What an earlier download has left may be damaged, or too long.
+    // What an earlier download left may be damaged, or too long.
     for left in [&b"damage"[..], &vec![7; 1 << 20]] {
         fs::write(case.partial("config.json"), left).unwrap();
         hub::pull(NAME, &case.options()).unwrap();
@@ -113,7 +113,7 @@ fn a_file_is_the_one_that_the_hub_lists() {
         fs::remove_dir_all(case.folder().join("snapshots")).unwrap();
         fs::remove_file(case.blob("config.json")).unwrap();
     }
-    // So may a blob: one that is cut short is downloaded again.
+    // An incomplete blob is downloaded again.
     fs::write(case.blob(GRAPH), b"short").unwrap();
     hub::pull(NAME, &case.options()).unwrap();
     assert!(case.is_complete());
@@ -161,7 +161,7 @@ fn refusals_say_what_to_do() {
 }
 
 #[test]
-fn passing_failures_are_waited_for() {
+fn transient_failures_are_retried() {
     let case = Case::new();
     case.hub.fault("/api/", Fault::Status(429, "retry-after", "0"));
     case.hub.fault("/api/", Fault::Status(503, "x", "y"));
@@ -208,7 +208,7 @@ fn follows_a_renamed_repository() {
 }
 
 #[test]
-fn a_killed_pull_goes_on() {
+fn a_killed_pull_is_resumed() {
     let case = Case::new();
     case.hub.fault("/store/", Fault::Hang(20_000));
     let mut child = case.command(&["pull", NAME]).stderr(Stdio::null()).spawn().unwrap();
@@ -243,10 +243,10 @@ fn two_pulls_at_once_download_once() {
     assert!(!case.partial(GRAPH).exists());
 }
 
-/// A limit on the size of files stands for a full disk: `write` fails in the middle in both.
+/// A limit on the size of files simulates a full disk: in both cases `write` fails in the middle.
 #[cfg(unix)]
 #[test]
-fn a_full_disk_is_named_and_what_came_is_kept() {
+fn a_full_disk_is_reported_and_the_downloaded_bytes_are_kept() {
     let case = Case::new();
     let limited = "trap '' XFSZ; ulimit -f 20; exec \"$0\" \"$@\"";
     let mut command = case.program("sh", &["-c", limited, PROGRAM, "pull", NAME]);
@@ -262,7 +262,7 @@ fn a_full_disk_is_named_and_what_came_is_kept() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_named() {
+fn a_cache_that_cannot_be_written_is_reported() {
     let case = Case::new();
     let file = case.cache.path().join("a-file");
     fs::write(&file, b"").unwrap();

@@ -1,7 +1,8 @@
-//! `crossrank index` and `crossrank search`: what is found where, renewing, kills, odd content.
+//! `crossrank index` and `crossrank search`: results and their places, updates, killed runs, and
+//! unusual content.
 
-mod odd;
-mod renewal;
+mod unusual;
+mod updates;
 mod vectors;
 
 use std::fs::{self, File};
@@ -14,7 +15,7 @@ use crate::common::Random;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-/// A folder to index, and the index beside it.
+/// A folder to index, with the index beside it.
 struct Library {
     folder: tempfile::TempDir,
 }
@@ -34,7 +35,8 @@ impl Library {
         self.folder.path().join("index").to_str().unwrap().to_owned()
     }
 
-    /// Writes a file, as if so many seconds ago: of fresh ones the time says nothing.
+    /// Writes a file with a time of the given number of seconds ago. The times of new files are not
+    /// trusted.
     fn write(&self, name: &str, text: impl AsRef<[u8]>, seconds: u64) {
         let path = self.folder.path().join("files").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -43,12 +45,13 @@ impl Library {
         File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
     }
 
-    /// Runs `crossrank index --text-only`: the first line that it prints, and its complaints.
-    fn renew(&self) -> (String, Vec<String>) {
-        self.renew_with(&["--text-only"])
+    /// Runs `crossrank index --text-only`. Returns the first line that it prints, without the time, and
+    /// the lines on standard error.
+    fn update(&self) -> (String, Vec<String>) {
+        self.update_with(&["--text-only"])
     }
 
-    fn renew_with(&self, more: &[&str]) -> (String, Vec<String>) {
+    fn update_with(&self, more: &[&str]) -> (String, Vec<String>) {
         let (files, index) = (self.folder.path().join("files"), self.index());
         let arguments = ["index", files.to_str().unwrap(), "-o", &index];
         let output = crossrank(&[&arguments, more].concat(), b"");
@@ -71,7 +74,7 @@ fn search(index: &str, query: &str, more: &[&str]) -> Vec<Value> {
 
 const FIRST_STAGE: [&str; 1] = ["--no-rerank"];
 
-/// Passages with the first stage's scores.
+/// The passages with the scores of the first stage.
 fn scores(found: &[Value]) -> Vec<(&str, f64)> {
     let score = |result: &Value| result["firstStageScore"].as_f64().unwrap();
     found.iter().map(|result| (result["passage"].as_str().unwrap(), score(result))).collect()
@@ -90,7 +93,7 @@ fn finds_passages_with_their_places() {
         ),
         (".hidden/c.txt", "zebra"),
     ]);
-    assert_eq!(library.renew().0, "4 files indexed, 0 unchanged, 0 removed, 0 problems");
+    assert_eq!(library.update().0, "4 files indexed, 0 unchanged, 0 removed, 0 problems");
     let found = library.search("Where are ZEBRAS?", &[]);
     let place = |result: &Value| {
         let path = result["path"].as_str().unwrap();
@@ -141,7 +144,7 @@ fn a_document_is_found_once_by_its_best_passage() {
         .chain([record("long", &long)])
         .collect();
     let library = Library::new(&[("corpus.jsonl", &lines.join("\n")), ("long.txt", &long)]);
-    library.renew();
+    library.update();
     let found = library.search("zebra stripes", &["--no-rerank", "--top-k", "40"]);
     let ids: Vec<&str> = found.iter().filter_map(|result| result["id"].as_str()).collect();
     let distinct: std::collections::HashSet<&str> = ids.iter().copied().collect();
@@ -161,7 +164,7 @@ fn any_query_is_safe() {
         ("b.txt", "向量数据库存储嵌入。"),
         ("c.txt", "Ещё один день. Das ist naïve."),
     ]);
-    library.renew();
+    library.update();
     let names = |query: &str| -> Vec<String> {
         let found = library.search(query, &FIRST_STAGE);
         let name = |result: &Value| result["path"].as_str().unwrap().chars().rev().nth(4).unwrap();
@@ -181,7 +184,7 @@ fn any_query_is_safe() {
 #[test]
 fn an_index_is_searched_while_another_process_writes() {
     let library = Library::new(&[("a.txt", "a zebra")]);
-    library.renew();
+    library.update();
     let writer = Connection::open(library.index()).unwrap();
     writer.execute_batch("BEGIN IMMEDIATE; DELETE FROM passages").unwrap();
     assert_eq!(library.search("zebra", &FIRST_STAGE).len(), 1, "what was committed");
@@ -194,7 +197,7 @@ fn an_index_is_searched_while_another_process_writes() {
     });
 }
 
-/// Beside the reference run, by bm25s with Lucene's BM25 (nDCG@10 0.3431).
+/// Compares with a reference run by bm25s with Lucene's BM25 (nDCG@10 0.3431).
 #[test]
 fn words_find_what_bm25_finds() {
     let Some(sets) = crate::common::eval_dir("words_find_what_bm25_finds") else { return };

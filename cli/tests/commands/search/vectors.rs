@@ -1,4 +1,4 @@
-//! Searches by vector and by both, and fused scores.
+//! Searches by vectors and by both, and fused scores.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn vectors_are_the_embedders_and_hybrid_is_the_fusion_of_both() {
     for (i, text) in texts.iter().enumerate() {
         library.write(&format!("{i}.txt"), text, 60);
     }
-    library.renew_with(&[]);
+    library.update_with(&[]);
     let query = "young cat embeddings";
     let by = |mode: &str| library.search(query, &["--no-rerank", "--mode", mode]);
 
@@ -47,16 +47,16 @@ fn vectors_are_the_embedders_and_hybrid_is_the_fusion_of_both() {
     let order: Vec<f64> = scores(&hybrid).iter().map(|(_, score)| *score).collect();
     assert!(order.is_sorted_by(|a, b| a >= b));
 
-    // Changed and deleted files change and leave the vectors too.
+    // The vectors of changed files change, and those of deleted files are removed.
     library.write("1.txt", "A young cat, and no database.", 50);
     fs::remove_file(library.path("3.txt")).unwrap();
-    library.renew_with(&[]);
+    library.update_with(&[]);
     let found = by("vector");
     assert_eq!(found.len(), 4);
     assert_eq!(scores(&found)[0].0, "A young cat, and no database.");
 }
 
-/// Also of passages that only words find; equal ones keep the index's order.
+/// Also for passages that only the words find. Equal passages keep the order of the index.
 #[test]
 fn cosines_are_those_of_every_passage() {
     let words = ["river", "bank", "kitten", "database", "snow", "vector"];
@@ -71,7 +71,7 @@ fn cosines_are_those_of_every_passage() {
     let record = |(i, text): (usize, &String)| json!({ "_id": i.to_string(), "text": text });
     let lines: Vec<String> = texts.iter().enumerate().map(|d| record(d).to_string()).collect();
     let library = Library::new(&[("corpus.jsonl", &lines.join("\n"))]);
-    library.renew_with(&[]);
+    library.update_with(&[]);
 
     let query = "cold weather by the bank";
     let embedder = crossrank::Embedder::bundled().unwrap();
@@ -106,10 +106,10 @@ fn cosines_are_those_of_every_passage() {
 #[test]
 fn an_index_keeps_to_its_embedding_model() {
     let library = Library::new(&[("a.txt", "a zebra")]);
-    library.renew_with(&[]);
+    library.update_with(&[]);
     let (index, files) = (library.index(), library.path(""));
     let files = files.to_str().unwrap();
-    // The same files in a folder, with a prefix of their own, are another model.
+    // The same files with another prefix are another model.
     let model = library.folder.path().join("model");
     let bundled = crate::common::root().join("models/all-minilm-l6-v2");
     fs::create_dir_all(model.join("onnx")).unwrap();
@@ -131,7 +131,7 @@ fn an_index_keeps_to_its_embedding_model() {
     assert_eq!(library.search("zebra", &["--mode", "text"]).len(), 1);
 
     let plain = Library::new(&[("a.txt", "a zebra")]);
-    plain.renew();
+    plain.update();
     assert_eq!(plain.search("zebra", &[]).len(), 1, "text is what it has");
     let vector = ["search", &plain.index(), "zebra", "--mode", "hybrid"];
     assert!(fails(&vector, b"", "invalid-argument").contains("words only"));
@@ -176,7 +176,7 @@ fn fused_scores_order_what_all_stages_gave() {
     }
     assert!(found.is_sorted_by(|a, b| score(a, "score") >= score(b, "score")));
 
-    // One stage alone is its own order.
+    // With a single stage the order is the order of that stage.
     let by_words = search(&index, query, &["--fuse=text=1", "--no-rerank"]);
     assert!(
         score(&by_words[0], "textScore").is_some() && score(&by_words[2], "textScore").is_none()

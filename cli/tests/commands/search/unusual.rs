@@ -1,10 +1,10 @@
-//! Content that cannot be indexed, and files that are no indexes.
+//! Content that cannot be indexed, and files that are not indexes.
 
 use super::*;
 
 #[cfg(unix)]
 #[test]
-fn odd_content_is_named_and_passed_over() {
+fn unusual_content_is_reported_and_skipped() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let library = Library::new(&[("a.txt", "good text"), ("sub/b.txt", "more good text")]);
     library.write("binary.txt", b"GIF89a\0\0\x01", 60);
@@ -27,9 +27,9 @@ fn odd_content_is_named_and_passed_over() {
     symlink(library.path("y"), library.path("x")).unwrap();
     symlink(library.path("x"), library.path("y")).unwrap();
     fs::set_permissions(library.path("locked.txt"), fs::Permissions::from_mode(0o000)).unwrap();
-    let root = fs::read(library.path("locked.txt")).is_ok(); // who reads everything
+    let root = fs::read(library.path("locked.txt")).is_ok(); // root can read every file
 
-    let (summary, complaints) = library.renew();
+    let (summary, complaints) = library.update();
     let start = format!("crossrank: {}", library.path("").display());
     let mut complaints: Vec<&str> =
         complaints.iter().map(|line| line.strip_prefix(&start).expect(line)).collect();
@@ -65,10 +65,10 @@ fn odd_content_is_named_and_passed_over() {
     let found = library.search("good", &FIRST_STAGE).len();
     assert_eq!(found, 4 + usize::from(root), "what is good is in");
 
-    // A folder that cannot be read loses nothing.
+    // The index keeps the content of a folder that cannot be read.
     if !root {
         fs::set_permissions(library.path("sub"), fs::Permissions::from_mode(0o000)).unwrap();
-        let (summary, _) = library.renew();
+        let (summary, _) = library.update();
         fs::set_permissions(library.path("sub"), fs::Permissions::from_mode(0o755)).unwrap();
         assert!(summary.contains(" 0 removed"), "{summary}");
         assert_eq!(library.search("good", &FIRST_STAGE).len(), found);
@@ -76,9 +76,9 @@ fn odd_content_is_named_and_passed_over() {
 }
 
 #[test]
-fn other_and_damaged_files_are_no_indexes() {
+fn other_and_damaged_files_are_not_indexes() {
     let library = Library::new(&[("a.txt", &"some words to find. ".repeat(5000))]);
-    library.renew();
+    library.update();
     let index = library.index();
     let refused = |expected: &str| {
         for arguments in
@@ -97,7 +97,7 @@ fn other_and_damaged_files_are_no_indexes() {
     refused("is not an index of crossrank; name another file");
     fs::write(&index, "plain text, and rather more of it than a header has").unwrap();
     refused("is not an index of crossrank; name another file");
-    // Everything but the first pages overwritten.
+    // All pages except the first ones are overwritten.
     let mut bad = good.clone();
     bad[8192..].fill(0x5a);
     fs::write(&index, bad).unwrap();

@@ -1,4 +1,4 @@
-//! Renewing an index, also after kills.
+//! Updates of an index, also after killed runs.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn contents(index: &str) -> Vec<(String, String, i64, String, String, i64, i64)>
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-/// The ids of passages by their texts: those that stay were not made again.
+/// The ids of passages by their texts. A passage that keeps its id was not indexed again.
 fn ids(index: &str) -> std::collections::HashMap<String, i64> {
     let database = Connection::open(index).unwrap();
     let mut statement = database.prepare("SELECT text, id FROM passages").unwrap();
@@ -45,8 +45,8 @@ fn only_what_changed_is_indexed_again() {
         ("c.txt", "three"),
         ("d.jsonl", &(line("x", "four") + &line("y", "five") + &line("z", "six"))),
     ]);
-    assert_eq!(library.renew().0, "4 files indexed, 0 unchanged, 0 removed, 0 problems");
-    assert_eq!(library.renew().0, "0 files indexed, 4 unchanged, 0 removed, 0 problems");
+    assert_eq!(library.update().0, "4 files indexed, 0 unchanged, 0 removed, 0 problems");
+    assert_eq!(library.update().0, "0 files indexed, 4 unchanged, 0 removed, 0 problems");
     let before = ids(&library.index());
 
     library.write("a.txt", "one", 30);
@@ -54,7 +54,7 @@ fn only_what_changed_is_indexed_again() {
     fs::remove_file(library.path("c.txt")).unwrap();
     library.write("d.jsonl", line("w", "seven") + &line("z", "six") + &line("x", "changed"), 30);
     library.write("e.html", "new", 60);
-    assert_eq!(library.renew().0, "4 files indexed, 0 unchanged, 1 removed, 0 problems");
+    assert_eq!(library.update().0, "4 files indexed, 0 unchanged, 1 removed, 0 problems");
     let after = ids(&library.index());
     let mut texts: Vec<&str> = after.keys().map(String::as_str).collect();
     texts.sort();
@@ -66,22 +66,22 @@ fn only_what_changed_is_indexed_again() {
     fs::create_dir_all(again.folder.path().join("files")).unwrap();
     let files = library.folder.path().join("files");
     stdout(&["index", files.to_str().unwrap(), "-o", &again.index(), "--text-only"], b"");
-    assert_eq!(contents(&library.index()), contents(&again.index()), "as made in one go");
+    assert_eq!(contents(&library.index()), contents(&again.index()), "as one run makes it");
 
-    // A file that changes within the clock's grain is looked at again.
+    // A file that changes within the resolution of the clock is read again.
     library.write("a.txt", "uno", 0);
-    library.renew();
+    library.update();
     library.write("a.txt", "eno", 0);
-    library.renew();
+    library.update();
     assert!(ids(&library.index()).contains_key("eno"));
-    // Another folder's files stay.
+    // The files of another folder stay.
     let other = Library::new(&[("f.txt", "eight")]);
     let folder = other.folder.path().join("files");
     stdout(&["index", folder.to_str().unwrap(), "-o", &library.index(), "--text-only"], b"");
     assert!(["eight", "six"].iter().all(|text| ids(&library.index()).contains_key(*text)));
 }
 
-/// Indexes again and again, and kills each run but the last, which comes to its end.
+/// Runs the command repeatedly, and kills each run except the last. Returns the number of kills.
 fn index_with_kills(files: &Path, index: &str, more: &[&str], random: &mut Random) -> usize {
     for kills in 0..1000 {
         let mut run = Command::new(env!("CARGO_BIN_EXE_crossrank"))
@@ -91,7 +91,7 @@ fn index_with_kills(files: &Path, index: &str, more: &[&str], random: &mut Rando
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Longer and longer, so that a slow machine comes to the end too.
+        // The times grow, so that a run on a slow machine ends too.
         std::thread::sleep(Duration::from_millis(5 + random.below(40 + 20 * kills) as u64));
         if let Some(status) = run.try_wait().unwrap() {
             assert!(status.success());
@@ -100,13 +100,13 @@ fn index_with_kills(files: &Path, index: &str, more: &[&str], random: &mut Rando
         run.kill().unwrap();
         run.wait().unwrap();
     }
-    panic!("no run comes to its end");
+    panic!("no run ends");
 }
 
-/// 10,000 passages by words, and some hundred by vectors, which take their time; of a file of JSON
-/// lines and of small files.
+/// With 10,000 passages by words, and with some hundred by vectors, which are slow. Both are of a JSON
+/// Lines file and of small files.
 #[test]
-fn a_run_that_is_killed_again_and_again_ends_as_one_in_one_go() {
+fn runs_that_are_killed_end_with_the_index_of_one_run() {
     let mut random = Random(11);
     for (lines, files, more, mode) in
         [(9500, 500, &["--text-only"][..], "text"), (300, 20, &["--threads", "1"], "vector")]
@@ -120,7 +120,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_one_in_one_go() {
             .collect();
         let library = Library::new(&[("corpus.jsonl", &corpus.join("\n"))]);
         (0..files).for_each(|i| library.write(&format!("{}/{i}.txt", i % 7), text(10), 60));
-        library.renew_with(more);
+        library.update_with(more);
         let expected = contents(&library.index());
         assert_eq!(expected.len(), lines + files);
 
@@ -129,7 +129,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_one_in_one_go() {
         eprintln!("{kills} kills ({mode})");
         assert!(kills > 2, "{kills} kills");
         assert_eq!(contents(&killed), expected);
-        // Of equal passages the order depends on the ids.
+        // The order of equal passages depends on their ids.
         let results = |index: &str| -> Vec<f64> {
             let more = ["--no-rerank", "--top-k", "100", "--mode", mode];
             let found = search(index, "vector river", &more);

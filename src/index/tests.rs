@@ -1,0 +1,104 @@
+//! The module as a program uses it; the command's tests have more cases.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use super::*;
+use crate::error::ErrorKind;
+
+struct Case {
+    folder: tempfile::TempDir,
+}
+
+impl Case {
+    fn new() -> Case {
+        Case { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("test.index")
+    }
+
+    /// Writes records of id and text as the file `records`. Returns what became of each.
+    fn write(&self, records: &[(&str, &str)]) -> Vec<Added> {
+        let mut writer = IndexWriter::open(self.path(), None).unwrap();
+        let mut file = writer.file("records");
+        let mut add = |(line, (id, text)): (usize, &(&str, &str))| {
+            file.add(&Document::from_record(*id, "", text, line).unwrap()).unwrap()
+        };
+        let added = (1..).zip(records).map(&mut add).collect();
+        file.finish(FileStamp { size: 1, modified: 2 }).unwrap();
+        writer.commit().unwrap();
+        added
+    }
+
+    /// The ids and the lines of the hits.
+    fn search(&self, query: &str) -> Vec<(String, usize)> {
+        let searcher = Searcher::open(self.path()).unwrap();
+        let hits = searcher.search(query, &SearchOptions::default()).unwrap();
+        hits.into_iter().map(|hit| (hit.id.unwrap(), hit.line)).collect()
+    }
+}
+
+#[test]
+fn documents_are_added_replaced_and_removed() {
+    let case = Case::new();
+    let added = case.write(&[("a", "a zebra"), ("b", "a lion"), ("a", "a bear"), ("c", "")]);
+    assert_eq!(added, [Added::Indexed(1), Added::Indexed(1), Added::Duplicate, Added::Indexed(0)]);
+    assert_eq!(case.search("bear zebra"), [("a".to_owned(), 1)]);
+
+    let added = case.write(&[("b", "a lion"), ("a", "a tiger")]);
+    assert_eq!(added, [Added::Unchanged, Added::Indexed(1)]);
+    assert_eq!(case.search("zebra"), []);
+    assert_eq!(case.search("lion"), [("b".to_owned(), 1)]);
+
+    let mut writer = IndexWriter::open(case.path(), None).unwrap();
+    let counts = IndexCounts { files: 1, documents: 2, passages: 2 };
+    assert_eq!(writer.counts().unwrap(), counts);
+    let stamp = FileStamp { size: 1, modified: 2 };
+    assert_eq!(writer.files().unwrap()["records"], Some(stamp));
+    writer.remove("records").unwrap();
+    writer.commit().unwrap();
+    assert_eq!(writer.counts().unwrap(), IndexCounts::default());
+}
+
+#[test]
+fn a_file_that_is_not_finished_has_no_stamp_and_keeps_its_documents() {
+    let case = Case::new();
+    case.write(&[("a", "a zebra"), ("b", "a lion")]);
+    let mut writer = IndexWriter::open(case.path(), None).unwrap();
+    let mut file = writer.file("records");
+    file.add(&Document::from_record("a", "", "a tiger", 1).unwrap()).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(writer.files().unwrap()["records"], None);
+    assert_eq!(case.search("tiger lion").len(), 2);
+}
+
+#[test]
+fn stages_are_observed_and_bad_searches_are_named() {
+    let case = Case::new();
+    case.write(&[("a", "a zebra")]);
+    let searcher = Searcher::open(case.path()).unwrap();
+    assert!(!searcher.has_vectors());
+    let stages = Mutex::new(Vec::new());
+    let on_stage = |stage, _| stages.lock().unwrap().push(stage);
+    let options = SearchOptions { on_stage: Some(&on_stage), ..Default::default() };
+    let hits = searcher.search("zebras", &options).unwrap();
+    assert_eq!((hits.len(), hits[0].text.as_str()), (1, "a zebra"));
+    assert_eq!(stages.into_inner().unwrap(), [Stage::SearchText, Stage::ReadPassages]);
+
+    let fails = |query: &str, mode, limit| {
+        let options = SearchOptions { mode, limit, ..Default::default() };
+        searcher.search(query, &options).unwrap_err().kind()
+    };
+    assert_eq!(fails(" ", None, 1), ErrorKind::InvalidArgument);
+    assert_eq!(fails("zebra", None, 0), ErrorKind::InvalidArgument);
+    assert_eq!(fails("zebra", Some(SearchMode::Vector), 1), ErrorKind::InvalidArgument);
+    assert_eq!(fails("zebra", Some(SearchMode::Hybrid), 1), ErrorKind::InvalidArgument);
+    assert_eq!("Text".parse::<SearchMode>().unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!("vector".parse::<SearchMode>().unwrap(), SearchMode::Vector);
+    let missing = Searcher::open(case.folder.path().join("missing")).err().unwrap();
+    assert_eq!(missing.kind(), ErrorKind::Io);
+    let no_id = Document::from_record("", "", "text", 1).unwrap_err();
+    assert_eq!(no_id.kind(), ErrorKind::InvalidInput);
+}
