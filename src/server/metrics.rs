@@ -1,4 +1,4 @@
-//! Counters, in the text form that Prometheus reads.
+//! Counters, in the text format of Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,12 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::cache::CacheStats;
 
-use super::Server;
-
 /// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// What a server did since it started.
+/// The counters of a server since its start.
 #[derive(Default)]
 pub struct Metrics {
     /// By route and status.
@@ -35,10 +33,10 @@ struct Times {
 }
 
 impl Metrics {
-    /// A request was answered.
-    pub fn answered(&self, path: &str, status: u16, seconds: f64) {
+    /// Counts a response. `route` is the [`label`](super::Server::label) of its path.
+    pub fn answered(&self, route: &'static str, status: u16, seconds: f64) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = requests.entry((Server::label(path), status)).or_default();
+        let times = requests.entry((route, status)).or_default();
         times.count += 1;
         times.seconds += seconds;
         if let Some(bucket) = BUCKETS.iter().position(|&bound| seconds <= bound) {
@@ -46,31 +44,31 @@ impl Metrics {
         }
     }
 
-    /// A request's documents have their scores or vectors, computed or from the cache.
+    /// Counts documents that have their scores or vectors, computed or from the cache.
     pub(super) fn answered_for(&self, documents: usize, tokens: usize) {
         self.documents.fetch_add(documents as u64, Relaxed);
         self.tokens.fetch_add(tokens as u64, Relaxed);
     }
 
-    /// The model has read a batch, for answers or in vain: this number of texts, from this
-    /// number of requests.
-    pub fn computed(&self, pairs: usize, requests: usize) {
-        self.computed.fetch_add(pairs as u64, Relaxed);
+    /// Counts a batch that a model computed, with its numbers of sequences and of requests. Whether
+    /// the requests are answered does not matter.
+    pub fn computed(&self, sequences: usize, requests: usize) {
+        self.computed.fetch_add(sequences as u64, Relaxed);
         self.batches.fetch_add(1, Relaxed);
         self.shared_batches.fetch_add(u64::from(requests > 1), Relaxed);
     }
 
-    /// A client went before its answer.
+    /// Counts a request whose client went away before the answer.
     pub fn dropped(&self) {
         self.dropped.fetch_add(1, Relaxed);
     }
 
-    /// A request is waiting or being scored.
+    /// Notes that a request waits or is being scored.
     pub fn enter_queue(&self) {
         self.queued.fetch_add(1, Relaxed);
     }
 
-    /// It no longer is.
+    /// Notes that a request has left the queue.
     pub fn leave_queue(&self) {
         self.queued.fetch_sub(1, Relaxed);
     }

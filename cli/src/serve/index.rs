@@ -1,18 +1,17 @@
 //! An index behind `POST /search`.
 
 use clap::ValueEnum;
-use crossrank::server::{ApiError, ApiErrorKind, Candidate, Index};
-use serde_json::Value;
+use crossrank::server::{ApiError, ApiErrorKind, SearchHit, SearchIndex};
 
-use crate::search::{self, FirstStage, Mode, Stopwatch};
+use crate::search::{Candidate, FirstStage, Mode, Stopwatch};
 
-impl Index for FirstStage {
-    fn candidates(
+impl SearchIndex for FirstStage {
+    fn find(
         &self,
         query: &str,
         mode: Option<&str>,
         recall: usize,
-    ) -> Result<Vec<Candidate>, ApiError> {
+    ) -> Result<Vec<SearchHit>, ApiError> {
         let mode = mode.map(|name| Mode::from_str(name, false)).transpose().map_err(|_| {
             let names: Vec<String> = Mode::value_variants()
                 .iter()
@@ -31,14 +30,11 @@ impl Index for FirstStage {
                 };
                 ApiError::new(kind, failure.message)
             })?;
-        let candidates = candidates.into_iter().map(|candidate| {
-            let fields = match serde_json::to_value(&candidate) {
-                Ok(Value::Object(fields)) => fields,
-                _ => unreachable!("a candidate is an object of strings and numbers"),
-            };
-            let search::Candidate { text, score, stages, .. } = candidate;
-            Candidate { text, score, stages, fields }
-        });
-        Ok(candidates.collect())
+        Ok(candidates.into_iter().map(hit).collect())
     }
+}
+
+fn hit(candidate: Candidate) -> SearchHit {
+    let Candidate { path, id, line, start, end, title, passage, text, score, stages } = candidate;
+    SearchHit { path, id, line, start, end, title, passage, text, score, stages }
 }
