@@ -66,7 +66,7 @@ enum Command {
     /// List what can compute, for --device
     #[cfg(feature = "gpu")]
     Devices(device::gpu::DevicesArgs),
-    /// Answer HTTP requests in the forms of Cohere, Jina, Voyage and Text IncrementalEmbedding Inference
+    /// Answer HTTP requests in the formats of Cohere, Jina, Voyage, OpenAI and Text Embeddings Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
 }
