@@ -1,6 +1,8 @@
 //! The `crossrank` command: arguments in, tables or JSON out, exit code 2 and one line for an error.
 
 #![deny(unsafe_code)]
+// The types of wgpu are nested deeply, and a future that holds a model contains them.
+#![recursion_limit = "256"]
 
 mod device;
 mod embed;

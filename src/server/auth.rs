@@ -30,7 +30,11 @@ impl Tokens {
         let header = authorization.unwrap_or_default();
         let token = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            _ => return Err("no token came; send the header Authorization: Bearer <token>"),
+            _ => {
+                return Err(
+                    "the request has no token; send the header Authorization: Bearer <token>",
+                );
+            }
         };
         let sent = hash(token);
         let equal = self.0.iter().fold(Choice::from(0), |found, t| found | t.ct_eq(&sent));

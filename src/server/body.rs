@@ -9,7 +9,8 @@ use super::error::ApiError;
 /// Reads a JSON object. The error names the field at fault.
 pub(super) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(body).map_err(|e| {
-        let message = format!("the body is not UTF-8, at byte {}; encode it", e.valid_up_to());
+        let message =
+            format!("the body is not valid UTF-8 at byte {}; encode it as UTF-8", e.valid_up_to());
         ApiError::bad(message)
     })?;
     // serde would read an array as the fields of a struct in their order.
@@ -21,12 +22,12 @@ pub(super) fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError>
         let reason = one_line(&e.inner().to_string());
         let path = e.path().to_string();
         let in_a_field = e.inner().is_data() && path != ".";
-        let place = if in_a_field { &path } else { "the body is not the JSON expected" };
+        let place = if in_a_field { &path } else { "the body is not the expected JSON" };
         ApiError::bad(format!("{place}: {reason}"))
     })?;
     deserializer
         .end()
-        .map_err(|e| ApiError::bad(format!("the body goes on after its JSON: {e}")))?;
+        .map_err(|e| ApiError::bad(format!("the body continues after the JSON object: {e}")))?;
     Ok(value)
 }
 

@@ -115,14 +115,14 @@ impl ParsedEmbed {
         let count = body.texts.len();
         if count > limits.documents {
             let message = format!(
-                "too many texts: {count} came, and the limit is {} in one request; send them in \
-                 several",
+                "too many texts: the request has {count}, and the limit is {}; send several \
+                 requests",
                 limits.documents
             );
             return Err(ApiError::new(ApiErrorKind::TooLong, message));
         }
         if count == 0 {
-            return Err(ApiError::new(ApiErrorKind::Empty, "there is no text to embed"));
+            return Err(ApiError::new(ApiErrorKind::Empty, "the request has no text to embed"));
         }
         let model_name = body.model.clone().unwrap_or_else(|| model.name.clone());
         let (id, max_tokens) = (request.id.clone(), limits.tokens);
@@ -164,7 +164,7 @@ impl ParsedEmbed {
             tokens += encoding.ids.len();
             if tokens > self.max_tokens {
                 let message = format!(
-                    "too many tokens: the limit is {} in one request; send fewer texts",
+                    "too many tokens: the limit is {} for a request; send fewer texts",
                     self.max_tokens
                 );
                 return Err(ApiError::new(ApiErrorKind::TooLong, message));

@@ -62,8 +62,7 @@ impl ApiError {
 
     /// The error for a body of more than `limit` bytes.
     pub fn body_too_large(limit: usize) -> ApiError {
-        let message =
-            format!("the body is over the limit of {limit} bytes; send fewer documents at once");
+        let message = format!("the body exceeds the limit of {limit} bytes; send fewer documents");
         ApiError::new(ApiErrorKind::BodyTooLarge, message)
     }
 

@@ -76,44 +76,49 @@ impl Metrics {
     pub(super) fn text(&self, cache: Option<CacheStats>) -> String {
         let mut text = String::new();
         self.write_requests(&mut text);
-        let mut one = |name: &str, kind: &str, help: &str, value: u64| {
+        let mut metric = |name: &str, kind: &str, help: &str, value: u64| {
             head(&mut text, name, kind, help);
             line(&mut text, format_args!("crossrank_{name} {value}"));
         };
         let counter = "counter";
-        one("documents_total", counter, "Documents answered for.", self.documents.load(Relaxed));
-        one("tokens_total", counter, "Tokens of these documents.", self.tokens.load(Relaxed));
-        one(
+        metric("documents_total", counter, "Documents in responses.", self.documents.load(Relaxed));
+        metric("tokens_total", counter, "Tokens of these documents.", self.tokens.load(Relaxed));
+        metric(
             "computed_total",
             counter,
-            "Pairs and texts that a model read.",
+            "Pairs and texts that a model computed.",
             self.computed.load(Relaxed),
         );
-        one("batches_total", counter, "Batches that held them.", self.batches.load(Relaxed));
-        let help = "Batches with pairs of several requests.";
-        one("shared_batches_total", counter, help, self.shared_batches.load(Relaxed));
-        let help = "Requests whose client went before the answer.";
-        one("dropped_total", counter, help, self.dropped.load(Relaxed));
-        let help = "Requests that wait or are being scored.";
-        one("queued_requests", "gauge", help, self.queued.load(Relaxed) as u64);
+        metric(
+            "batches_total",
+            counter,
+            "Batches that a model computed.",
+            self.batches.load(Relaxed),
+        );
+        let help = "Batches with pairs or texts of several requests.";
+        metric("shared_batches_total", counter, help, self.shared_batches.load(Relaxed));
+        let help = "Requests whose client disconnected before the response.";
+        metric("dropped_total", counter, help, self.dropped.load(Relaxed));
+        let help = "Requests that wait or are being computed.";
+        metric("queued_requests", "gauge", help, self.queued.load(Relaxed) as u64);
         if let Some(cache) = cache {
-            one("cache_hits_total", counter, "Scores found in the cache.", cache.hits);
-            one("cache_misses_total", counter, "Scores not found in it.", cache.misses);
-            one("cache_entries", "gauge", "Scores in the cache.", cache.entries as u64);
-            one("cache_bytes", "gauge", "Memory of the cache.", cache.bytes as u64);
+            metric("cache_hits_total", counter, "Scores found in the cache.", cache.hits);
+            metric("cache_misses_total", counter, "Scores not found in the cache.", cache.misses);
+            metric("cache_entries", "gauge", "Scores in the cache.", cache.entries as u64);
+            metric("cache_bytes", "gauge", "Memory of the cache.", cache.bytes as u64);
         }
         text
     }
 
     fn write_requests(&self, text: &mut String) {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        head(text, "requests_total", "counter", "Requests answered.");
+        head(text, "requests_total", "counter", "Requests that got a response.");
         for ((route, status), times) in requests.iter() {
             let labels = format_args!("route=\"{route}\",status=\"{status}\"");
             line(text, format_args!("crossrank_requests_total{{{labels}}} {}", times.count));
         }
         let name = "request_seconds";
-        head(text, name, "histogram", "Time from a request's head to its answer.");
+        head(text, name, "histogram", "Time from the head of a request to its response.");
         for ((route, status), times) in requests.iter() {
             let labels = format!("route=\"{route}\",status=\"{status}\"");
             let mut count = 0;

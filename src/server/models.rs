@@ -83,6 +83,8 @@ pub(super) struct Models {
 }
 
 impl Models {
+    /// Checks the names.
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for no rerankers, two models of the same name, or an alias of
     /// a model that is not loaded.
@@ -99,7 +101,7 @@ impl Models {
         let names: Vec<&String> = names.collect();
         let twice = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name));
         if let Some((_, name)) = twice {
-            return invalid(format!("two models are called {name}; name one anew"));
+            return invalid(format!("two models are called {name}; rename one"));
         }
         if let Some((alias, name)) = aliases.iter().find(|(_, name)| !names.contains(&name)) {
             return invalid(format!("alias {alias} is for {name}, which is not loaded"));
@@ -127,7 +129,7 @@ impl Models {
             names.extend(self.aliases.iter().map(|(alias, _)| alias.as_str()));
             names.extend(checkpoints.iter().filter(|_| loaded.contains(&bundled)));
             names.extend(hosted);
-            not_found(name, "this server answers to", &names)
+            not_found(name, &names)
         })
     }
 
@@ -143,7 +145,7 @@ impl Models {
         let Some(name) = name else { return Ok(first) };
         let loaded: Vec<&str> = self.embedders.iter().map(|m| m.name.as_str()).collect();
         let found = self.find(&EMBEDDER_NAMES, &loaded, name).map(|i| &self.embedders[i]);
-        found.ok_or_else(|| not_found(name, "this server embeds with", &loaded))
+        found.ok_or_else(|| not_found(name, &loaded))
     }
 
     /// The position in `loaded` of the model that a name means.
@@ -157,7 +159,8 @@ impl Models {
     }
 }
 
-fn not_found(name: &str, these: &str, names: &[&str]) -> ApiError {
-    let message = format!("model '{}' not found; {these} {}", one_line(name), names.join(", "));
+fn not_found(name: &str, names: &[&str]) -> ApiError {
+    let (name, names) = (one_line(name), names.join(", "));
+    let message = format!("model '{name}' not found; this server has {names}");
     ApiError::new(ApiErrorKind::NoModel, message)
 }

@@ -102,7 +102,7 @@ impl LoadedModel {
     pub fn run(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
         let outputs = self.runner().engine.run(sequences).inspect_err(|e| self.note_failure(e))?;
         if outputs.len() != sequences.len() * self.width() {
-            let message = "the model gave outputs of another width than before";
+            let message = "the model gave outputs of an unexpected width";
             return Err(Error::new(ErrorKind::InvalidModel, message));
         }
         Ok(outputs)

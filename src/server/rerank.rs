@@ -159,8 +159,8 @@ impl ParsedRerank {
             return Err(ApiError::new(
                 ApiErrorKind::TooLong,
                 format!(
-                    "too many documents: {count} came, and the limit is {} in one request; send \
-                     them in several",
+                    "too many documents: the request has {count}, and the limit is {}; send \
+                     several requests",
                     limits.documents
                 ),
             ));
@@ -216,8 +216,8 @@ impl ParsedRerank {
         Err(ApiError::new(
             ApiErrorKind::TooLong,
             format!(
-                "too many tokens: the limit is {} in one request, with the query counted once a \
-                 document; send fewer documents",
+                "too many tokens: the limit is {} for a request, in which the query counts once \
+                 for each document; send fewer documents",
                 self.max_tokens
             ),
         ))

@@ -119,7 +119,8 @@ impl Server {
             }
             None => {
                 let path = one_line(&request.path);
-                let message = format!("there is no {path}; GET /openapi.json lists what there is");
+                let message =
+                    format!("there is no route {path}; GET /openapi.json lists the routes");
                 Err(self.refuse(request, ApiError::new(ApiErrorKind::NoRoute, message)))
             }
         }

@@ -51,7 +51,7 @@ impl App {
                 discard(body, headers).await;
                 return self.server.respond(head.clone());
             }
-            // Before the body is read, so that refusing costs no memory.
+            // This comes before the body is read, so that a refusal costs no memory.
             Ok(()) if self.queue.available_permits() == 0 => {
                 discard(body, headers).await;
                 return self.overloaded(head);
@@ -74,12 +74,12 @@ impl App {
         match timeout(self.deadline, self.compute(request, permit)).await {
             Ok(Some(response)) => response,
             Ok(None) => {
-                let message = "the server met a bug of its own; please report the request";
+                let message = "this is a bug in the server; please report the request";
                 self.server.refuse(head, ApiError::new(ApiErrorKind::Internal, message))
             }
             Err(_) => {
                 let message = format!(
-                    "the answer was not ready within {} s; send fewer documents, or come again",
+                    "the answer was not ready within {} s; send fewer documents, or try again later",
                     self.deadline.as_secs_f64()
                 );
                 self.server.refuse(head, ApiError::new(ApiErrorKind::Deadline, message))
@@ -88,7 +88,7 @@ impl App {
     }
 
     fn overloaded(&self, head: &Request) -> Response {
-        let message = "the server has as many requests as it takes; come again in a moment";
+        let message = "the server has too many requests; try again in a moment";
         self.server.refuse(head, ApiError::new(ApiErrorKind::Overloaded, message))
     }
 
@@ -181,7 +181,7 @@ impl Drop for RequestLog<'_> {
             self.app.server.metrics().dropped();
             let seconds = self.started.elapsed().as_secs_f64();
             let route = Server::label(&self.head.path);
-            tracing::info!(id = self.head.id, route, seconds, "the client went");
+            tracing::info!(id = self.head.id, route, seconds, "the client disconnected");
         }
     }
 }
@@ -193,7 +193,7 @@ fn request_id(headers: &HeaderMap) -> String {
     plain.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
 }
 
-/// Reads a body of at most `limit` bytes.
+/// Reads a body of at most `limit` bytes within `time`.
 async fn read(
     mut body: Body,
     headers: &HeaderMap,
@@ -218,7 +218,7 @@ async fn collect(body: &mut Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     while let Some(frame) = frame(body).await {
         let Ok(frame) = frame else {
-            return Err(ApiError::new(ApiErrorKind::BadRequest, "the body broke off"));
+            return Err(ApiError::new(ApiErrorKind::BadRequest, "the body is incomplete"));
         };
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > limit {

@@ -42,7 +42,7 @@ impl RerankDialect for Batch {
         }
         if body.queries.len() != body.documents.len() {
             return Err(ApiError::bad(format!(
-                "{} queries came with {} lists of documents; give one list a query",
+                "there are {} queries and {} lists of documents; give one list for each query",
                 body.queries.len(),
                 body.documents.len()
             )));

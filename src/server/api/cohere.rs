@@ -69,7 +69,7 @@ impl RerankDialect for CohereV1 {
                 TextOrObject::Object(object) => {
                     let text = fields_text(&object, &fields).ok_or_else(|| {
                         ApiError::bad(format!(
-                            "documents[{i}] has no field {}; name its fields in rank_fields",
+                            "documents[{i}] has none of the fields {}; name its fields in rank_fields",
                             one_line(&fields.join(", "))
                         ))
                     })?;

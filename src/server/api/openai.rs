@@ -35,9 +35,9 @@ enum EncodingFormat {
 impl EmbedDialect for OpenAi {
     fn parse(&self, body: &[u8]) -> Result<EmbedBody, ApiError> {
         let body: Body = from_json(body)?;
-        let texts = body.input.into_vec(
-            "input: give a string or an array of strings; token ids are of another tokenizer",
-        )?;
+        let texts = body
+            .input
+            .into_vec("input: give a string or an array of strings; token ids are not supported")?;
         if body.dimensions.is_some_and(|dimensions| !dimensions.is_null()) {
             return Err(ApiError::bad(
                 "dimensions: the model's vectors cannot be shortened; leave it out",

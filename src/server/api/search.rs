@@ -31,7 +31,7 @@ struct Body {
 
 /// Whether to fuse the scores of all stages, or the weights for it.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "fuse is neither true nor weights for text, vector and rerank")]
+#[serde(untagged, expecting = "expected true, false, or weights for text, vector and rerank")]
 enum Fuse {
     Flag(bool),
     Weights(FusionWeights),
