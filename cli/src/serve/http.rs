@@ -56,9 +56,9 @@ impl App {
                 discard(body, headers).await;
                 return self.overloaded(head);
             }
-            Ok(()) => read(body, headers, self.server.limits().body, self.read_timeout)
+            Ok(()) => read_body(body, headers, self.server.limits().body, self.read_timeout)
                 .await
-                .map_err(|failure| self.server.refuse(head, failure)),
+                .map_err(|error| self.server.refuse(head, error)),
             Err(refused) => {
                 discard(body, headers).await;
                 Err(refused)
@@ -79,7 +79,7 @@ impl App {
             }
             Err(_) => {
                 let message = format!(
-                    "the answer was not ready within {} s; send fewer documents, or try again later",
+                    "the answer was not ready within {} s; send fewer documents or try again",
                     self.deadline.as_secs_f64()
                 );
                 self.server.refuse(head, ApiError::new(ApiErrorKind::Deadline, message))
@@ -194,7 +194,7 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// Reads a body of at most `limit` bytes within `time`.
-async fn read(
+async fn read_body(
     mut body: Body,
     headers: &HeaderMap,
     limit: usize,
@@ -208,7 +208,7 @@ async fn read(
         let message = format!("the body did not arrive within {} s", time.as_secs_f64());
         Err(ApiError::new(ApiErrorKind::BodyTimeout, message))
     });
-    if collected.as_ref().is_err_and(|f| f.kind() == ApiErrorKind::BodyTooLarge) {
+    if collected.as_ref().is_err_and(|error| error.kind() == ApiErrorKind::BodyTooLarge) {
         discard(body, headers).await;
     }
     collected

@@ -17,7 +17,7 @@ impl SearchIndex for FirstStage {
                 .iter()
                 .filter_map(|mode| Some(mode.to_possible_value()?.get_name().to_owned()))
                 .collect();
-            let message = format!("mode is none of {}", names.join(", "));
+            let message = format!("mode must be one of {}", names.join(", "));
             ApiError::new(ApiErrorKind::BadRequest, message)
         })?;
         let candidates = self
