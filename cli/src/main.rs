@@ -1,6 +1,8 @@
 //! The `crossrank` command. It prints tables or JSON; an error is one line and the exit code 2.
 
 #![deny(unsafe_code)]
+// The types of wgpu are nested deeply, and a future that holds a model contains them.
+#![recursion_limit = "256"]
 
 mod args;
 mod device;
@@ -65,7 +67,7 @@ enum Command {
     /// List the CPU and the GPUs that --device can use
     #[cfg(feature = "gpu")]
     Devices(device::gpu::DevicesArgs),
-    /// Answer HTTP requests in the APIs of Cohere, Jina, Voyage and Text Embeddings Inference
+    /// Answer HTTP requests in the formats of Cohere, Jina, Voyage, OpenAI and Text Embeddings Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
 }

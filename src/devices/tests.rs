@@ -140,13 +140,13 @@ fn a_server_answers_by_the_cpu_when_it_loses_its_gpu() {
     assert_ne!(by_gpu.body, expected.body);
 
     // Its texts are tokenized for the GPU already when that is lost.
-    let Ok(work) = server.prepare(&request, &|| false) else { panic!("it is for a model") };
+    let Ok(prepared) = server.prepare(&request, &|| false) else { panic!("it is for a model") };
     gpu.gpu().unwrap().lose();
     let other = serde_json::json!({ "query": QUERY, "documents": ["not in the cache"] });
     let uncached = Request { body: serde_json::to_vec(&other).unwrap(), ..request.clone() };
     assert_eq!(server.respond(uncached).status, 200);
     let failed = Err(Error::new(ErrorKind::GpuFailed, "lost").into());
-    assert!(work.begins_again(&failed));
+    assert!(prepared.must_retry(&failed));
     assert_eq!(server.respond(request).body, expected.body);
     assert_eq!(reports.load(Ordering::Relaxed), 1);
 }

@@ -1,4 +1,4 @@
-//! Requests for vectors.
+//! Embedding requests: the interface of a dialect, and the way from a body to a response.
 
 use std::sync::Arc;
 
@@ -7,22 +7,53 @@ use serde::Deserialize;
 use crate::embedder::{EmbedOptions, Embedding, TextKind};
 use crate::tokenizer::{Encoding, Truncation};
 
-use super::error::{ApiError, ApiErrorKind};
-use super::message::{Request, Response};
-use super::work::{LoadedModel, PreparedRequest};
-use super::{EmbedApi, EmbeddingModel, Server, openai, tei};
+use super::error::{ApiError, ApiErrorKind, ErrorFormat};
+use super::metrics::Metrics;
+use super::models::{EmbeddingModel, Models};
+use super::options::Options;
+use super::prepared::{LoadedModel, PreparedRequest};
+use super::request::{Request, Response};
 
-/// What one API's body says.
-pub(super) struct Parsed {
+/// The requests and responses of one embedding API.
+pub(super) trait EmbedDialect: Sync {
+    /// Reads a body.
+    fn parse(&self, body: &[u8]) -> Result<EmbedBody, ApiError>;
+
+    /// Writes the response.
+    fn render(&self, answer: EmbedAnswer) -> Response;
+
+    /// Writes errors.
+    fn error_format(&self) -> &'static dyn ErrorFormat;
+}
+
+/// The content of a body.
+pub(super) struct EmbedBody {
     pub model: Option<String>,
     pub texts: Vec<String>,
     pub kind: TextKind,
     pub truncation: Truncation,
     pub normalize: Option<bool>,
-    pub form: Form,
+    pub encoding: VectorEncoding,
 }
 
-/// A body's texts.
+/// The form of a vector in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum VectorEncoding {
+    /// An array of numbers.
+    Floats,
+    /// The little-endian bytes of the elements.
+    Base64,
+}
+
+/// What a response is made of.
+pub(super) struct EmbedAnswer {
+    /// The model's name, as the request gave it.
+    pub model: String,
+    pub embeddings: Vec<Embedding>,
+    pub encoding: VectorEncoding,
+}
+
+/// The field that holds one text or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Texts {
@@ -32,113 +63,97 @@ pub(super) enum Texts {
 }
 
 impl Texts {
-    /// The texts, or what to say where they are neither.
-    pub fn list(self, otherwise: &str) -> Result<Vec<String>, ApiError> {
+    /// The texts. `expected` is the error's message for another value.
+    pub fn into_vec(self, expected: &str) -> Result<Vec<String>, ApiError> {
         match self {
             Texts::One(text) => Ok(vec![text]),
             Texts::Several(texts) => Ok(texts),
-            Texts::Other(_) => Err(ApiError::bad(otherwise)),
+            Texts::Other(_) => Err(ApiError::bad(expected)),
         }
     }
 }
 
-/// What a body says that its texts are. Without it they are documents.
+/// The field that says what the texts are. The default is a document.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum InputType {
     Query,
     #[serde(alias = "passage")]
     Document,
 }
 
-impl Kind {
-    pub fn of(given: Option<Kind>) -> TextKind {
+impl InputType {
+    pub fn text_kind(given: Option<InputType>) -> TextKind {
         match given {
-            Some(Kind::Query) => TextKind::Query,
-            Some(Kind::Document) | None => TextKind::Document,
+            Some(InputType::Query) => TextKind::Query,
+            Some(InputType::Document) | None => TextKind::Document,
         }
     }
 }
 
-/// How vectors are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    Numbers,
-    Base64,
-}
-
-/// What a response is made of.
-pub(super) struct Answer {
-    pub model: String,
-    pub embeddings: Vec<Embedding>,
-    pub form: Form,
-}
-
-/// Texts to embed for one request.
-pub(super) struct EmbedJob {
-    api: EmbedApi,
+/// A request whose body was read.
+pub(super) struct ParsedEmbed {
+    dialect: &'static dyn EmbedDialect,
     id: String,
     model: Arc<EmbeddingModel>,
     model_name: String,
-    parsed: Parsed,
-    most_tokens: usize,
+    body: EmbedBody,
+    max_tokens: usize,
 }
 
-impl EmbedJob {
-    /// Reads a request's body.
-    pub fn parse(server: &Server, api: EmbedApi, request: &Request) -> Result<EmbedJob, ApiError> {
-        let limits = server.options.limits;
-        if request.body.len() > limits.body {
-            return Err(ApiError::body_too_large(limits.body));
-        }
-        let parsed = match api {
-            EmbedApi::OpenAi => openai::parse(&request.body),
-            EmbedApi::Tei => tei::parse_embed(&request.body),
-        }?;
-        let model = server.embedder(parsed.model.as_deref())?.clone();
-        let count = parsed.texts.len();
+impl ParsedEmbed {
+    /// Reads the body, finds the model and checks the limits.
+    pub fn new(
+        dialect: &'static dyn EmbedDialect,
+        request: &Request,
+        models: &Models,
+        options: &Options,
+    ) -> Result<ParsedEmbed, ApiError> {
+        let limits = options.limits;
+        let body = dialect.parse(&request.body)?;
+        let model = models.embedder(body.model.as_deref())?.clone();
+        let count = body.texts.len();
         if count > limits.documents {
             let message = format!(
-                "too many texts: {count} came, and the limit is {} in one request; send them in \
-                 several",
+                "too many texts: the request has {count}, and the limit is {}; send several \
+                 requests",
                 limits.documents
             );
             return Err(ApiError::new(ApiErrorKind::TooLong, message));
         }
         if count == 0 {
-            return Err(ApiError::new(ApiErrorKind::Empty, "there is no text to embed"));
+            return Err(ApiError::new(ApiErrorKind::Empty, "the request has no text to embed"));
         }
-        let model_name = parsed.model.clone().unwrap_or_else(|| model.name.clone());
-        let (id, most_tokens) = (request.id.clone(), limits.tokens);
-        Ok(EmbedJob { api, id, model, model_name, parsed, most_tokens })
+        let model_name = body.model.clone().unwrap_or_else(|| model.name.clone());
+        let (id, max_tokens) = (request.id.clone(), limits.tokens);
+        Ok(ParsedEmbed { dialect, id, model, model_name, body, max_tokens })
     }
 
-    /// Texts to tokens.
+    /// Tokenizes. `cancelled` is asked between texts.
     pub fn prepare(
         self,
+        metrics: &Arc<Metrics>,
         cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<PreparedRequest, Response> {
-        let sequences: Arc<[Encoding]> =
-            self.encode(cancelled).map_err(|failure| self.refuse(failure))?.into();
+    ) -> Result<PreparedRequest, ApiError> {
+        let sequences: Arc<[Encoding]> = self.encode(cancelled)?.into();
+        let metrics = metrics.clone();
         Ok(PreparedRequest {
-            reader: LoadedModel::Embedder(self.model.clone()),
+            id: self.id.clone(),
+            error_format: self.dialect.error_format(),
+            model: LoadedModel::Embedder(self.model.clone()),
             sequences: vec![sequences.clone()],
-            finish: Box::new(move |server, outputs| {
-                let embeddings = outputs.and_then(|outputs| self.embeddings(&sequences, &outputs));
-                match embeddings {
-                    Ok(embeddings) => {
-                        let tokens = embeddings.iter().map(|embedding| embedding.tokens).sum();
-                        server.metrics.answered_for(embeddings.len(), tokens);
-                        self.answer(embeddings)
-                    }
-                    Err(failure) => self.refuse(failure),
-                }
+            finish: Box::new(move |outputs| {
+                let embeddings = self.embeddings(&sequences, &outputs)?;
+                let tokens = embeddings.iter().map(|embedding| embedding.tokens).sum();
+                metrics.answered_for(embeddings.len(), tokens);
+                let (model, encoding) = (self.model_name, self.body.encoding);
+                Ok(self.dialect.render(EmbedAnswer { model, embeddings, encoding }))
             }),
         })
     }
 
     fn encode(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Encoding>, ApiError> {
-        let Parsed { texts, kind, truncation, .. } = &self.parsed;
+        let EmbedBody { texts, kind, truncation, .. } = &self.body;
         let (mut encodings, mut tokens) = (Vec::with_capacity(texts.len()), 0);
         for (i, text) in texts.iter().enumerate() {
             if cancelled() {
@@ -147,10 +162,10 @@ impl EmbedJob {
             let encoding = self.model.embedder.encode(text, *kind, *truncation);
             let encoding = encoding.map_err(|e| e.at(format_args!("text {i}")))?;
             tokens += encoding.ids.len();
-            if tokens > self.most_tokens {
+            if tokens > self.max_tokens {
                 let message = format!(
-                    "too many tokens: the limit is {} in one request; send fewer texts",
-                    self.most_tokens
+                    "too many tokens: the limit is {} for a request; send fewer texts",
+                    self.max_tokens
                 );
                 return Err(ApiError::new(ApiErrorKind::TooLong, message));
             }
@@ -165,23 +180,10 @@ impl EmbedJob {
         outputs: &[f32],
     ) -> Result<Vec<Embedding>, ApiError> {
         let embedder = &self.model.embedder;
-        let options = EmbedOptions { normalize: self.parsed.normalize, ..EmbedOptions::default() };
-        let vectors = outputs.chunks(embedder.dimensions());
-        let pairs = sequences.iter().zip(vectors);
+        let options = EmbedOptions { normalize: self.body.normalize, ..EmbedOptions::default() };
+        let pairs = sequences.iter().zip(outputs.chunks(embedder.dimensions()));
         let embeddings =
             pairs.map(|(sequence, vector)| embedder.finish(sequence, vector, &options));
         embeddings.collect::<crate::error::Result<_>>().map_err(ApiError::from)
-    }
-
-    fn answer(self, embeddings: Vec<Embedding>) -> Response {
-        let answer = Answer { model: self.model_name, embeddings, form: self.parsed.form };
-        match self.api {
-            EmbedApi::OpenAi => openai::response(&answer),
-            EmbedApi::Tei => tei::embed_response(&answer),
-        }
-    }
-
-    fn refuse(&self, failure: ApiError) -> Response {
-        failure.response(self.api.form(), &self.id)
     }
 }

@@ -1,20 +1,19 @@
-//! What goes wrong, and each API's way to say so.
+//! Errors, and the interface through which each API writes them.
 
-use serde_json::json;
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
 
-use super::Form;
-use super::message::Response;
+use super::request::Response;
 
-/// Why a request gets no scores or vectors.
+/// The reason why a request gets no scores or vectors.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     kind: ApiErrorKind,
     message: String,
 }
 
-/// What went wrong with a request.
+/// The kind of an [`ApiError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApiErrorKind {
@@ -22,17 +21,17 @@ pub enum ApiErrorKind {
     BadRequest,
     /// The body holds no documents.
     Empty,
-    /// More documents or tokens, or a longer text, than the server takes.
+    /// The request has more documents or tokens, or a longer text, than the server takes.
     TooLong,
-    /// More bytes than the server takes.
+    /// The body has more bytes than the server takes.
     BodyTooLarge,
-    /// No token, or a wrong one.
+    /// The token is missing or wrong.
     Unauthorized,
-    /// An unknown path.
+    /// The path is unknown.
     NoRoute,
-    /// A known path with another method.
+    /// The path takes another method.
     MethodNotAllowed,
-    /// An unknown model.
+    /// The model is unknown.
     NoModel,
     /// The body did not arrive in time.
     BodyTimeout,
@@ -44,20 +43,30 @@ pub enum ApiErrorKind {
     Internal,
 }
 
+/// How one API writes an error.
+pub(super) trait ErrorFormat: Sync {
+    /// The status code.
+    fn status(&self, kind: ApiErrorKind) -> u16 {
+        kind.status()
+    }
+
+    /// The body. `id` is the request's.
+    fn body(&self, error: &ApiError, id: &str) -> Value;
+}
+
 impl ApiError {
-    /// A failure with a sentence that says what to do.
+    /// An error with a sentence that says what to do.
     pub fn new(kind: ApiErrorKind, message: impl Into<String>) -> ApiError {
         ApiError { kind, message: message.into() }
     }
 
-    /// A body that is over the limit.
+    /// The error for a body of more than `limit` bytes.
     pub fn body_too_large(limit: usize) -> ApiError {
-        let message =
-            format!("the body is over the limit of {limit} bytes; send fewer documents at once");
+        let message = format!("the body exceeds the limit of {limit} bytes; send fewer documents");
         ApiError::new(ApiErrorKind::BodyTooLarge, message)
     }
 
-    /// What went wrong.
+    /// The kind.
     pub fn kind(&self) -> ApiErrorKind {
         self.kind
     }
@@ -66,62 +75,33 @@ impl ApiError {
         ApiError::new(ApiErrorKind::BadRequest, message)
     }
 
-    pub(super) fn response(&self, form: Form, id: &str) -> Response {
-        let body = match form {
-            Form::Cohere => json!({ "id": id, "message": self.message }),
-            Form::Jina | Form::Voyage => json!({ "detail": self.message }),
-            Form::Tei => json!({ "error": self.message, "error_type": self.tei_type() }),
-            Form::OpenAi => {
-                let (kind, code) = self.openai_type();
-                let error =
-                    json!({ "message": self.message, "type": kind, "param": null, "code": code });
-                json!({ "error": error })
-            }
-        };
-        let response = Response::json(self.status(form), &body);
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(super) fn response(&self, format: &dyn ErrorFormat, id: &str) -> Response {
+        let response = Response::json(format.status(self.kind), &format.body(self, id));
         match self.kind {
             ApiErrorKind::Unauthorized => response.with("www-authenticate", "Bearer"),
             ApiErrorKind::Overloaded => response.with("retry-after", "1"),
             _ => response,
         }
     }
+}
 
-    fn status(&self, form: Form) -> u16 {
-        match (self.kind, form) {
-            (ApiErrorKind::BadRequest, Form::Jina | Form::Tei) => 422,
-            (ApiErrorKind::Empty | ApiErrorKind::TooLong, Form::Jina) => 422,
-            (ApiErrorKind::TooLong, Form::Tei) => 413,
-            (ApiErrorKind::Internal, Form::Tei) => 424,
-            (ApiErrorKind::BadRequest | ApiErrorKind::Empty | ApiErrorKind::TooLong, _) => 400,
-            (ApiErrorKind::Unauthorized, _) => 401,
-            (ApiErrorKind::NoRoute | ApiErrorKind::NoModel, _) => 404,
-            (ApiErrorKind::MethodNotAllowed, _) => 405,
-            (ApiErrorKind::BodyTimeout, _) => 408,
-            (ApiErrorKind::BodyTooLarge, _) => 413,
-            (ApiErrorKind::Overloaded, _) => 429,
-            (ApiErrorKind::Internal, _) => 500,
-            (ApiErrorKind::Deadline, _) => 504,
-        }
-    }
-
-    /// The type and the code of OpenAI's errors.
-    fn openai_type(&self) -> (&'static str, Option<&'static str>) {
-        match self.kind {
-            ApiErrorKind::Unauthorized => ("invalid_request_error", Some("invalid_api_key")),
-            ApiErrorKind::NoModel => ("invalid_request_error", Some("model_not_found")),
-            ApiErrorKind::Overloaded => ("requests", Some("rate_limit_exceeded")),
-            ApiErrorKind::Deadline | ApiErrorKind::Internal => ("server_error", None),
-            _ => ("invalid_request_error", None),
-        }
-    }
-
-    /// The names of Text Embeddings Inference.
-    fn tei_type(&self) -> &'static str {
-        match self.kind {
-            ApiErrorKind::Empty => "Empty",
-            ApiErrorKind::Overloaded => "Overloaded",
-            ApiErrorKind::Deadline | ApiErrorKind::Internal => "Backend",
-            _ => "Validation",
+impl ApiErrorKind {
+    /// The status code, where an API has no other.
+    pub(super) fn status(self) -> u16 {
+        match self {
+            ApiErrorKind::BadRequest | ApiErrorKind::Empty | ApiErrorKind::TooLong => 400,
+            ApiErrorKind::Unauthorized => 401,
+            ApiErrorKind::NoRoute | ApiErrorKind::NoModel => 404,
+            ApiErrorKind::MethodNotAllowed => 405,
+            ApiErrorKind::BodyTimeout => 408,
+            ApiErrorKind::BodyTooLarge => 413,
+            ApiErrorKind::Overloaded => 429,
+            ApiErrorKind::Internal => 500,
+            ApiErrorKind::Deadline => 504,
         }
     }
 }

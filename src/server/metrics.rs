@@ -1,4 +1,4 @@
-//! Counters, in the text form that Prometheus reads.
+//! Counters, in the text format of Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,12 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::cache::CacheStats;
 
-use super::Server;
-
 /// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// What a server did since it started.
+/// The counters of a server since its start.
 #[derive(Default)]
 pub struct Metrics {
     /// By route and status.
@@ -35,10 +33,10 @@ struct Times {
 }
 
 impl Metrics {
-    /// A request was answered.
-    pub fn answered(&self, path: &str, status: u16, seconds: f64) {
+    /// Counts a response. `route` is the [`label`](super::Server::label) of its path.
+    pub fn answered(&self, route: &'static str, status: u16, seconds: f64) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = requests.entry((Server::label(path), status)).or_default();
+        let times = requests.entry((route, status)).or_default();
         times.count += 1;
         times.seconds += seconds;
         if let Some(bucket) = BUCKETS.iter().position(|&bound| seconds <= bound) {
@@ -46,31 +44,31 @@ impl Metrics {
         }
     }
 
-    /// A request's documents have their scores or vectors, computed or from the cache.
+    /// Counts documents that have their scores or vectors, computed or from the cache.
     pub(super) fn answered_for(&self, documents: usize, tokens: usize) {
         self.documents.fetch_add(documents as u64, Relaxed);
         self.tokens.fetch_add(tokens as u64, Relaxed);
     }
 
-    /// The model has read a batch, for answers or in vain: this number of texts, from this
-    /// number of requests.
-    pub fn computed(&self, pairs: usize, requests: usize) {
-        self.computed.fetch_add(pairs as u64, Relaxed);
+    /// Counts a batch that a model computed, with its numbers of sequences and of requests. Whether
+    /// the requests are answered does not matter.
+    pub fn computed(&self, sequences: usize, requests: usize) {
+        self.computed.fetch_add(sequences as u64, Relaxed);
         self.batches.fetch_add(1, Relaxed);
         self.shared_batches.fetch_add(u64::from(requests > 1), Relaxed);
     }
 
-    /// A client went before its answer.
+    /// Counts a request whose client went away before the answer.
     pub fn dropped(&self) {
         self.dropped.fetch_add(1, Relaxed);
     }
 
-    /// A request is waiting or being scored.
+    /// Notes that a request waits or is being scored.
     pub fn enter_queue(&self) {
         self.queued.fetch_add(1, Relaxed);
     }
 
-    /// It no longer is.
+    /// Notes that a request has left the queue.
     pub fn leave_queue(&self) {
         self.queued.fetch_sub(1, Relaxed);
     }
@@ -78,44 +76,49 @@ impl Metrics {
     pub(super) fn text(&self, cache: Option<CacheStats>) -> String {
         let mut text = String::new();
         self.write_requests(&mut text);
-        let mut one = |name: &str, kind: &str, help: &str, value: u64| {
+        let mut metric = |name: &str, kind: &str, help: &str, value: u64| {
             head(&mut text, name, kind, help);
             line(&mut text, format_args!("crossrank_{name} {value}"));
         };
         let counter = "counter";
-        one("documents_total", counter, "Documents answered for.", self.documents.load(Relaxed));
-        one("tokens_total", counter, "Tokens of these documents.", self.tokens.load(Relaxed));
-        one(
+        metric("documents_total", counter, "Documents in responses.", self.documents.load(Relaxed));
+        metric("tokens_total", counter, "Tokens of these documents.", self.tokens.load(Relaxed));
+        metric(
             "computed_total",
             counter,
-            "Pairs and texts that a model read.",
+            "Pairs and texts that a model computed.",
             self.computed.load(Relaxed),
         );
-        one("batches_total", counter, "Batches that held them.", self.batches.load(Relaxed));
-        let help = "Batches with pairs of several requests.";
-        one("shared_batches_total", counter, help, self.shared_batches.load(Relaxed));
-        let help = "Requests whose client went before the answer.";
-        one("dropped_total", counter, help, self.dropped.load(Relaxed));
-        let help = "Requests that wait or are being scored.";
-        one("queued_requests", "gauge", help, self.queued.load(Relaxed) as u64);
+        metric(
+            "batches_total",
+            counter,
+            "Batches that a model computed.",
+            self.batches.load(Relaxed),
+        );
+        let help = "Batches with pairs or texts of several requests.";
+        metric("shared_batches_total", counter, help, self.shared_batches.load(Relaxed));
+        let help = "Requests whose client disconnected before the response.";
+        metric("dropped_total", counter, help, self.dropped.load(Relaxed));
+        let help = "Requests that wait or are being computed.";
+        metric("queued_requests", "gauge", help, self.queued.load(Relaxed) as u64);
         if let Some(cache) = cache {
-            one("cache_hits_total", counter, "Scores found in the cache.", cache.hits);
-            one("cache_misses_total", counter, "Scores not found in it.", cache.misses);
-            one("cache_entries", "gauge", "Scores in the cache.", cache.entries as u64);
-            one("cache_bytes", "gauge", "Memory of the cache.", cache.bytes as u64);
+            metric("cache_hits_total", counter, "Scores found in the cache.", cache.hits);
+            metric("cache_misses_total", counter, "Scores not found in the cache.", cache.misses);
+            metric("cache_entries", "gauge", "Scores in the cache.", cache.entries as u64);
+            metric("cache_bytes", "gauge", "Memory of the cache.", cache.bytes as u64);
         }
         text
     }
 
     fn write_requests(&self, text: &mut String) {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        head(text, "requests_total", "counter", "Requests answered.");
+        head(text, "requests_total", "counter", "Requests that got a response.");
         for ((route, status), times) in requests.iter() {
             let labels = format_args!("route=\"{route}\",status=\"{status}\"");
             line(text, format_args!("crossrank_requests_total{{{labels}}} {}", times.count));
         }
         let name = "request_seconds";
-        head(text, name, "histogram", "Time from a request's head to its answer.");
+        head(text, name, "histogram", "Time from the head of a request to its response.");
         for ((route, status), times) in requests.iter() {
             let labels = format!("route=\"{route}\",status=\"{status}\"");
             let mut count = 0;

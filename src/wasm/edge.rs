@@ -1,6 +1,6 @@
-//! JavaScript's view of the server's routes, in builds for handlers of fetch requests.
+//! The server's routes for JavaScript, in builds for handlers of fetch requests.
 //!
-//! It converts requests and responses and decides nothing.
+//! This module converts requests and responses, and decides nothing.
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -10,31 +10,31 @@ use super::panic;
 use crate::server::{Model, Options, Request, Response, Server, Tokens};
 use crate::{LoadOptions, Reranker};
 
-/// The routes with a loaded model.
+/// The routes of one loaded model.
 #[wasm_bindgen]
 pub struct Routes(Server);
 
 #[wasm_bindgen]
 impl Routes {
-    /// Loads the model; `tokens` holds one bearer token a line.
+    /// Loads the model. `tokens` holds one bearer token on each line.
     #[wasm_bindgen(constructor)]
     pub fn new(files: Files, name: String, tokens: &str) -> Result<Routes, JsError> {
         panic::record_panics();
         let model = files.into_model(false)?;
         let reranker = Reranker::from_owned_files(model, LoadOptions::default())?;
-        // One request is scored at a time, on one thread.
+        // There is one thread, which scores one request at a time.
         let options =
             Options { tokens: Tokens::parse(tokens), queue: 1, threads: 1, ..Options::default() };
         Ok(Routes(Server::new(vec![Model { name, reranker: reranker.into() }], options)?))
     }
 
-    /// The largest body that is worth reading.
+    /// The largest body of a request, in bytes. A larger one is refused.
     #[wasm_bindgen(getter, js_name = maxBody)]
     pub fn max_body(&self) -> usize {
         self.0.limits().body
     }
 
-    /// The refusal of a request, where it is refused before its body is read.
+    /// The response to a request that is refused before its body is read, otherwise `undefined`.
     pub fn refusal(
         &self,
         method: String,
@@ -59,7 +59,7 @@ impl Routes {
     }
 }
 
-/// Whether a client's own id may name its request.
+/// Whether a client's own id may become the request's id.
 #[wasm_bindgen(js_name = isPlainId)]
 pub fn is_plain_id(id: &str) -> bool {
     Request::is_plain_id(id)

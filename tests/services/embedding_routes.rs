@@ -1,4 +1,4 @@
-//! The server's routes for vectors, without a socket.
+//! The server's embedding routes without a socket.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 const TEXTS: [&str; 2] = ["Bananas are rich in potassium.", "A vector database stores embeddings."];
 
-/// The bundled embedder, one of at most 16 tokens with prefixes and raw vectors, and low limits.
+/// A server with low limits, the bundled embedder, and a second one that reads at most 16 tokens, has
+/// a prefix for queries, and does not normalize its vectors.
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
@@ -99,13 +100,13 @@ fn openai_models_and_kinds() {
     let query = json!({ "input": "a river", "model": "raw", "input_type": "query" });
     let prefixed = json!({ "input": "query: a river", "model": "raw", "input_type": "passage" });
     assert_eq!(vector(query), vector(prefixed));
-    // It reads 16 tokens, and cuts.
+    // The model reads 16 tokens, and longer texts are cut.
     let long = post("/v1/embeddings", json!({ "input": "river ".repeat(50), "model": "raw" }));
     assert_eq!(long["usage"]["total_tokens"], 16);
 }
 
 #[test]
-fn openai_refuses_in_its_form() {
+fn openai_errors_have_their_own_format() {
     let refused = |body: Value, status: u16, code: Value, says: &str| {
         let (found, answer) = call(server(), "/v1/embeddings", &body);
         assert_eq!((found, &answer["error"]["code"]), (status, &code), "{answer}");
@@ -165,7 +166,7 @@ fn without_an_embedder_the_routes_say_so() {
 }
 
 #[test]
-fn names_are_told_apart() {
+fn a_reranker_and_an_embedder_need_different_names() {
     let embedder = Embedder::bundled().unwrap();
     let mut options = Options::default();
     options.embedders = vec![EmbeddingModel { name: "minilm-l6-en".into(), embedder }];

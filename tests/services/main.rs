@@ -1,4 +1,4 @@
-//! Both sides of HTTP: the server's routes without a socket, and reranking by a service.
+//! Both sides of HTTP: the server's routes without a socket, and reranking by a remote service.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! The server's routes without a socket: each API's forms, and its complaints.
+//! The server's rerank routes without a socket: the requests, responses and errors of each API.
 
 use std::sync::OnceLock;
 
@@ -14,7 +14,7 @@ const DOCUMENTS: [&str; 3] = [
     "Relational databases keep rows in tables.",
 ];
 
-/// Two models, of which the second reads at most 16 tokens, and low limits.
+/// A server with low limits and two models. The second reads at most 16 tokens.
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
@@ -58,7 +58,7 @@ fn post(path: &str, body: Value) -> Value {
     json_of(&response)
 }
 
-/// What the library gives, as JSON numbers of the same digits: `(index, score, logit)`.
+/// The library's results, as JSON numbers with the same digits: `(index, score, logit)`.
 fn expected(top_k: usize) -> Vec<(usize, Value, Value)> {
     let number = |f: f32| serde_json::from_str(&serde_json::to_string(&f).unwrap()).unwrap();
     let ranking = reranker().rerank(QUERY, &DOCUMENTS, top_k).unwrap();
@@ -113,7 +113,7 @@ fn cohere_version_1_scores_the_fields_named() {
 }
 
 #[test]
-fn documents_that_are_cut_are_told() {
+fn responses_tell_of_cut_documents() {
     let long = "vector database ".repeat(300);
     let warnings = |chunks: usize| {
         let documents = json!([&long, "b"]);
@@ -145,7 +145,8 @@ fn documents_that_are_cut_are_told() {
 
 #[test]
 fn windows_over_the_limit_of_tokens_become_cuts() {
-    // 2000 tokens each: 8000 and more in windows, of 5000, and 1536 where they are cut.
+    // The limit is 5000 tokens. The windows of the documents have more than 8000, and the documents
+    // that are cut have 1536.
     let long = "vector database ".repeat(1000);
     let body = json!({ "query": QUERY, "documents": [long, long, long] });
     let warnings = &post("/v1/rerank", body)["meta"]["warnings"];
@@ -203,7 +204,10 @@ fn text_embeddings_inference() {
     };
     assert!(score("Left") > score("right"), "the end of the text is about vector databases");
     let cut = reranker().rerank_with(QUERY, &[&text], &truncate()).unwrap().results[0];
-    assert!((score("Right") - f64::from(cut.score)).abs() < 1e-6, "a named direction cuts");
+    assert!(
+        (score("Right") - f64::from(cut.score)).abs() < 1e-6,
+        "a direction in the request cuts"
+    );
 
     let info = json_of(&call("GET", "/info", ""));
     assert_eq!(
@@ -237,7 +241,7 @@ fn a_batch_is_its_queries_one_by_one() {
 }
 
 #[test]
-fn names_find_models() {
+fn names_and_aliases_find_models() {
     let score = |model: &str| {
         let document = "words ".repeat(30);
         let body = json!({ "model": model, "query": QUERY, "documents": [document] });
@@ -264,7 +268,7 @@ fn names_find_models() {
 }
 
 #[test]
-fn servers_that_cannot_be_are_refused() {
+fn servers_without_models_or_with_unclear_names_are_refused() {
     let model = |name: &str| {
         let reranker = Reranker::from_files(&bundled_files(), LoadOptions::default()).unwrap();
         Model { name: name.into(), reranker: reranker.into() }
@@ -279,7 +283,7 @@ fn servers_that_cannot_be_are_refused() {
     assert!(Server::new(vec![model("a")], aliased()).is_err());
 }
 
-/// Path, body, code, and a part of the message.
+/// The path, the body, the status code and a part of the message.
 fn bad_requests() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
     let long = "word ".repeat(600);
     let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
@@ -347,7 +351,7 @@ fn bad_requests() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
             "/v1/rerank/batch",
             text(json!({ "queries": ["q"], "documents": [] })),
             400,
-            "one list a query",
+            "one list for each query",
         ),
         ("/v1/rerank/batch", text(json!({ "queries": [], "documents": [] })), 400, "queries"),
         (
@@ -397,7 +401,7 @@ fn bad_requests() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
 }
 
 #[test]
-fn bad_requests_get_the_code_and_the_form_of_their_api() {
+fn bad_requests_get_the_status_and_the_error_format_of_their_api() {
     for (path, body, status, part) in bad_requests() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
         let response = call("POST", path, &body);
@@ -436,7 +440,7 @@ fn routes_and_methods_are_checked() {
 }
 
 #[test]
-fn tokens_are_asked_for() {
+fn tokens_are_required() {
     let reranker = Reranker::from_files(&bundled_files(), LoadOptions::default()).unwrap();
     let mut options = Options::default();
     options.tokens = Tokens::parse("# ours\n first \n\nsecond\n");
@@ -457,7 +461,7 @@ fn tokens_are_asked_for() {
     let bad = [None, Some(""), Some("Bearer"), Some("Bearer firs"), Some("Bearer # ours")];
     for bad in bad.into_iter().chain([Some("Basic first"), Some("Bearer "), Some("first")]) {
         assert_eq!(status("/info", bad), 401, "{bad:?}");
-        assert_eq!(status("/no-such-route", bad), 401, "what exists is not told either");
+        assert_eq!(status("/no-such-route", bad), 401, "an unknown path is not revealed either");
     }
     assert_eq!(status("/health", None), 200);
 }

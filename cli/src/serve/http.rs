@@ -1,4 +1,4 @@
-//! One request on a socket: its body, its place in the queue, its deadline, its log line.
+//! One request on a socket: its body, its slot in the queue, its deadline and its line in the log.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use crossrank::server::{ApiError, ApiErrorKind, PreparedRequest, Request, Response, Server};
+use crossrank::server::{ApiError, ApiErrorKind, Request, Response, Server};
 use hyper::body::Body as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -19,7 +19,7 @@ use super::scorer::Scorer;
 pub struct App {
     pub server: Arc<Server>,
     pub scorer: Scorer,
-    /// A place for each request that waits or is being scored.
+    /// A permit for each request that waits or is being scored.
     pub queue: Arc<Semaphore>,
     pub deadline: Duration,
     pub read_timeout: Duration,
@@ -38,27 +38,27 @@ pub async fn handle(
         id: request_id(&parts.headers),
         body: Vec::new(),
     };
-    let mut watch = Watch { app: &app, head: &head, started: Instant::now(), answered: false };
+    let mut log = RequestLog { app: &app, head: &head, started: Instant::now(), answered: false };
     let response = app.respond(&head, body, &parts.headers).await;
-    watch.answer(&response);
+    log.answer(&response);
     to_http(response, &head.id)
 }
 
 impl App {
     async fn respond(&self, head: &Request, body: Body, headers: &HeaderMap) -> Response {
         let admitted = match self.server.admit(head) {
-            Ok(()) if !self.server.is_for_a_model(head) => {
+            Ok(()) if !self.server.needs_model(head) => {
                 discard(body, headers).await;
                 return self.server.respond(head.clone());
             }
-            // Before the body is read, so that refusing costs no memory.
+            // This comes before the body is read, so that a refusal costs no memory.
             Ok(()) if self.queue.available_permits() == 0 => {
                 discard(body, headers).await;
                 return self.overloaded(head);
             }
-            Ok(()) => read(body, headers, self.server.limits().body, self.read_timeout)
+            Ok(()) => read_body(body, headers, self.server.limits().body, self.read_timeout)
                 .await
-                .map_err(|failure| self.server.refuse(head, failure)),
+                .map_err(|error| self.server.refuse(head, error)),
             Err(refused) => {
                 discard(body, headers).await;
                 Err(refused)
@@ -68,18 +68,18 @@ impl App {
             Ok(body) => Request { body, ..head.clone() },
             Err(refused) => return refused,
         };
-        let Ok(place) = self.queue.clone().try_acquire_owned() else {
+        let Ok(permit) = self.queue.clone().try_acquire_owned() else {
             return self.overloaded(head);
         };
-        match timeout(self.deadline, self.compute(request, place)).await {
+        match timeout(self.deadline, self.compute(request, permit)).await {
             Ok(Some(response)) => response,
             Ok(None) => {
-                let message = "the server met a bug of its own; please report the request";
+                let message = "this is a bug in the server; please report the request";
                 self.server.refuse(head, ApiError::new(ApiErrorKind::Internal, message))
             }
             Err(_) => {
                 let message = format!(
-                    "the answer was not ready within {} s; send fewer documents, or come again",
+                    "the answer was not ready within {} s; send fewer documents or try again",
                     self.deadline.as_secs_f64()
                 );
                 self.server.refuse(head, ApiError::new(ApiErrorKind::Deadline, message))
@@ -88,54 +88,52 @@ impl App {
     }
 
     fn overloaded(&self, head: &Request) -> Response {
-        let message = "the server has as many requests as it takes; come again in a moment";
+        let message = "the server has too many requests; try again in a moment";
         self.server.refuse(head, ApiError::new(ApiErrorKind::Overloaded, message))
     }
 
-    /// Reads and tokenizes on a thread that may block, and computes on the scoring threads.
-    /// Dropping the future ends both. `None` after a panic.
-    async fn compute(&self, request: Request, place: OwnedSemaphorePermit) -> Option<Response> {
-        let place = Arc::new(Place::new(self.server.clone(), place));
+    /// Parses and tokenizes on a thread that may block, and computes on the scoring threads.
+    /// Dropping the future stops both. `None` after a panic.
+    async fn compute(&self, request: Request, permit: OwnedSemaphorePermit) -> Option<Response> {
+        let slot = Arc::new(QueueSlot::new(self.server.clone(), permit));
         let cancelled = CancelOnDrop::default();
         let mut request = Arc::new(request);
         loop {
-            let (server, body) = (self.server.clone(), request.clone());
-            let (flag, held) = (cancelled.0.clone(), place.clone());
+            let (server, to_prepare) = (self.server.clone(), request.clone());
+            let (cancelled, slot) = (cancelled.0.clone(), slot.clone());
             let prepare = move || {
-                let _place = held;
-                server.prepare(&body, &|| flag.load(Ordering::Relaxed))
+                let _slot = slot;
+                server.prepare(&to_prepare, &|| cancelled.load(Ordering::Relaxed))
             };
-            let prepared: Result<PreparedRequest, Response> =
-                tokio::task::spawn_blocking(prepare).await.ok()?;
-            let work = match prepared {
-                Ok(work) => work,
+            let prepared = match tokio::task::spawn_blocking(prepare).await.ok()? {
+                Ok(prepared) => prepared,
                 Err(response) => return Some(response),
             };
-            if !work.may_begin_again() {
+            if !prepared.may_retry() {
                 request = Arc::default();
             }
-            let outputs = self.scorer.read(work.reader(), work.sequences()).await;
-            if !work.begins_again(&outputs) {
-                return Some(work.answer(&self.server, outputs));
+            let outputs = self.scorer.compute(prepared.model(), prepared.sequences()).await;
+            if !prepared.must_retry(&outputs) {
+                return Some(prepared.answer(outputs));
             }
         }
     }
 }
 
-/// A place in the queue, counted while it is held.
-struct Place {
+/// A slot in the queue. The metrics count it while it exists.
+struct QueueSlot {
     server: Arc<Server>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
-    fn new(server: Arc<Server>, permit: OwnedSemaphorePermit) -> Place {
+impl QueueSlot {
+    fn new(server: Arc<Server>, permit: OwnedSemaphorePermit) -> QueueSlot {
         server.metrics().enter_queue();
-        Place { server, _permit: permit }
+        QueueSlot { server, _permit: permit }
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueSlot {
     fn drop(&mut self) {
         self.server.metrics().leave_queue();
     }
@@ -150,24 +148,25 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Counts and logs a request, also one whose client goes before the answer: its future is
-/// dropped. Texts never come into the log.
-struct Watch<'a> {
+/// Counts and logs a request. Where the client goes away before the answer, the future is dropped,
+/// and this with it. The log never contains texts.
+struct RequestLog<'a> {
     app: &'a App,
     head: &'a Request,
     started: Instant,
     answered: bool,
 }
 
-impl Watch<'_> {
+impl RequestLog<'_> {
     fn answer(&mut self, response: &Response) {
         self.answered = true;
         let (head, seconds) = (self.head, self.started.elapsed().as_secs_f64());
-        self.app.server.metrics().answered(&head.path, response.status, seconds);
+        let route = Server::label(&head.path);
+        self.app.server.metrics().answered(route, response.status, seconds);
         tracing::info!(
             id = head.id,
             method = head.method,
-            route = Server::label(&head.path),
+            route,
             status = response.status,
             seconds,
             bytes = response.body.len(),
@@ -176,26 +175,26 @@ impl Watch<'_> {
     }
 }
 
-impl Drop for Watch<'_> {
+impl Drop for RequestLog<'_> {
     fn drop(&mut self) {
         if !self.answered {
             self.app.server.metrics().dropped();
             let seconds = self.started.elapsed().as_secs_f64();
             let route = Server::label(&self.head.path);
-            tracing::info!(id = self.head.id, route, seconds, "the client went");
+            tracing::info!(id = self.head.id, route, seconds, "the client disconnected");
         }
     }
 }
 
-/// The client's own `x-request-id` where it is short and plain, else a new one.
+/// The client's own `x-request-id` where it is short and plain, otherwise a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let sent = headers.get("x-request-id").and_then(|v| v.to_str().ok());
     let plain = sent.filter(|id| Request::is_plain_id(id));
     plain.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
 }
 
-/// Reads a body of at most `limit` bytes.
-async fn read(
+/// Reads a body of at most `limit` bytes within `time`.
+async fn read_body(
     mut body: Body,
     headers: &HeaderMap,
     limit: usize,
@@ -209,7 +208,7 @@ async fn read(
         let message = format!("the body did not arrive within {} s", time.as_secs_f64());
         Err(ApiError::new(ApiErrorKind::BodyTimeout, message))
     });
-    if collected.as_ref().is_err_and(|f| f.kind() == ApiErrorKind::BodyTooLarge) {
+    if collected.as_ref().is_err_and(|error| error.kind() == ApiErrorKind::BodyTooLarge) {
         discard(body, headers).await;
     }
     collected
@@ -219,7 +218,7 @@ async fn collect(body: &mut Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     while let Some(frame) = frame(body).await {
         let Ok(frame) = frame else {
-            return Err(ApiError::new(ApiErrorKind::BadRequest, "the body broke off"));
+            return Err(ApiError::new(ApiErrorKind::BadRequest, "the body is incomplete"));
         };
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > limit {
@@ -234,13 +233,13 @@ fn body_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads on past a refusal, for a while: many clients look for the answer only when they have
-/// sent everything, and a connection closed before would look to them like a fault.
+/// Reads the rest of a refused body, up to a limit. Many clients read the answer only after they
+/// have sent everything, and a connection that is closed before looks like a fault to them.
 async fn discard(mut body: Body, headers: &HeaderMap) {
     const MAX_BYTES: usize = 64 << 20;
-    const LONGEST: Duration = Duration::from_secs(2);
+    const MAX_TIME: Duration = Duration::from_secs(2);
     if headers.contains_key(header::EXPECT) {
-        return; // it asks before it sends
+        return; // the client asks before it sends the body
     }
     let all = async {
         let mut bytes = 0;
@@ -251,7 +250,7 @@ async fn discard(mut body: Body, headers: &HeaderMap) {
             }
         }
     };
-    let _ = timeout(LONGEST, all).await;
+    let _ = timeout(MAX_TIME, all).await;
 }
 
 async fn frame(

@@ -1,4 +1,4 @@
-//! Connections: accepting, timeouts, and the end.
+//! Accepting connections, their timeouts, and shutting down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Serves until `stop`, then lets the requests that were accepted end within `grace`.
+/// Serves until `stop` completes. The requests that were accepted then have the time `grace` to end.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -21,16 +21,16 @@ pub async fn serve(
     grace: Duration,
     stop: impl Future<Output = ()>,
 ) {
-    let places = Arc::new(Semaphore::new(connections));
+    let permits = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         let accept = async {
             // Beyond the limit, connections wait in the system's backlog.
-            let place = places.clone().acquire_owned().await.expect("never closed");
-            (place, listener.accept().await)
+            let permit = permits.clone().acquire_owned().await.expect("never closed");
+            (permit, listener.accept().await)
         };
-        let (place, accepted) = tokio::select! {
+        let (permit, accepted) = tokio::select! {
             biased;
             () = &mut stop => break,
             accepted = accept => accepted,
@@ -54,18 +54,18 @@ pub async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
-    tracing::info!("stopping; requests that were accepted end first");
+    tracing::info!("stopping after the accepted requests");
     let ended = timeout(grace, graceful.shutdown()).await;
     if ended.is_err() {
         tracing::warn!("some requests did not end in time");
     }
 }
 
-/// Ends with the first SIGINT or SIGTERM after this call.
+/// Completes at the first SIGINT or SIGTERM after this call.
 #[cfg(unix)]
 pub fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,9 +1,10 @@
-//! Threads that read the pairs and texts of all requests; below, a text to embed is a pair too.
+//! Threads that compute the sequences of all requests: pairs to score and texts to embed.
 //!
-//! Requests wait in one queue. A thread takes a batch of tokens from its front, and goes on with
-//! the next request where the first has too few: requests that arrive together are scored
-//! together. A long request makes way after each turn, so that short ones need not wait for its
-//! end. A pair's output does not depend on its batch, so none of this changes a score.
+//! Requests wait in one queue. A thread takes a batch from its front. Where the first request has
+//! too few tokens for a batch, the next ones fill it, so that requests that arrive together are
+//! computed together. After each turn a long request goes to the back of the queue, so that short
+//! ones do not wait for its end. A sequence's output does not depend on its batch, so none of this
+//! changes a score.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,10 +14,10 @@ use crossrank::server::{ApiError, ApiErrorKind, LoadedModel, Server};
 use crossrank::{BATCH_TOKENS, Encoding};
 use tokio::sync::oneshot;
 
-/// Tokens of a request that are scored before another gets its turn.
+/// Tokens of a request that are computed before another request has its turn.
 const TURN_TOKENS: usize = 16 * BATCH_TOKENS;
 
-/// The scoring threads. They end with it.
+/// The threads. Dropping it ends them.
 pub struct Scorer {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -30,89 +31,93 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<QueuedRequest>,
     closed: bool,
 }
 
-/// A request of which pairs are left to take.
-struct Waiting {
-    work: Arc<Work>,
-    /// The positions of its pairs, longest first.
+/// A request with sequences that no thread has taken.
+struct QueuedRequest {
+    request: Arc<ActiveRequest>,
+    /// The numbers of its sequences, longest first.
     order: Vec<usize>,
     taken: usize,
-    /// Tokens taken in this turn.
-    turn: usize,
+    tokens_this_turn: usize,
 }
 
-/// A request on the threads.
-struct Work {
-    reader: LoadedModel,
+/// A request whose outputs somebody waits for.
+struct ActiveRequest {
+    model: LoadedModel,
     lists: Vec<Arc<[Encoding]>>,
-    /// List and place of each pair.
-    pairs: Vec<(usize, usize)>,
-    done: Mutex<Done>,
+    /// For each sequence its list and its index there.
+    sequences: Vec<(usize, usize)>,
+    progress: Mutex<Progress>,
 }
 
-struct Done {
+struct Progress {
     outputs: Vec<f32>,
+    /// The number of sequences that are not computed.
     left: usize,
     /// Taken when the outcome is known, or when nobody waits for it.
     reply: Option<oneshot::Sender<Result<Vec<f32>, ApiError>>>,
 }
 
-impl Work {
-    fn encoding(&self, pair: usize) -> &Encoding {
-        let (list, place) = self.pairs[pair];
-        &self.lists[list][place]
+impl ActiveRequest {
+    fn encoding(&self, sequence: usize) -> &Encoding {
+        let (list, index) = self.sequences[sequence];
+        &self.lists[list][index]
     }
 }
 
-type Batch = Vec<(Arc<Work>, usize)>;
+/// Sequences of one model: for each the request and the number of the sequence.
+type Batch = Vec<(Arc<ActiveRequest>, usize)>;
 
 impl Scorer {
     pub fn new(server: Arc<Server>, threads: usize) -> Scorer {
         let (queue, changed) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { queue, changed, server });
-        let run = |_| {
+        let start = |_| {
             let shared = shared.clone();
             std::thread::spawn(move || {
                 while let Some(batch) = shared.next_batch() {
-                    shared.read(batch);
+                    shared.compute(batch);
                 }
             })
         };
-        let threads = (0..threads).map(run).collect();
+        let threads = (0..threads).map(start).collect();
         Scorer { shared, threads }
     }
 
-    /// The outputs of a request's pairs or texts, one list after another. Dropping the future
-    /// takes what is left of the request out of the queue.
-    pub async fn read(
+    /// Computes the outputs of a request's sequences, one list after another. Dropping the future
+    /// takes the sequences that are left out of the queue.
+    pub async fn compute(
         &self,
-        reader: &LoadedModel,
+        model: &LoadedModel,
         lists: &[Arc<[Encoding]>],
     ) -> Result<Vec<f32>, ApiError> {
         let lists = lists.to_vec();
-        let places = |(list, encodings): (usize, &Arc<[Encoding]>)| {
-            (0..encodings.len()).map(move |place| (list, place))
-        };
-        let pairs: Vec<(usize, usize)> = lists.iter().enumerate().flat_map(places).collect();
-        if pairs.is_empty() {
+        let numbered = lists.iter().enumerate();
+        let sequences: Vec<(usize, usize)> = numbered
+            .flat_map(|(list, encodings)| (0..encodings.len()).map(move |index| (list, index)))
+            .collect();
+        if sequences.is_empty() {
             return Ok(Vec::new());
         }
         let (reply, outcome) = oneshot::channel();
-        let outputs = vec![0.0; pairs.len() * reader.width()];
-        let done = Done { outputs, left: pairs.len(), reply: Some(reply) };
-        let work = Work { reader: reader.clone(), lists, pairs, done: Mutex::new(done) };
-        let mut order: Vec<usize> = (0..work.pairs.len()).collect();
-        order.sort_by_key(|&pair| std::cmp::Reverse(work.encoding(pair).ids.len()));
-        let work = Arc::new(work);
-        let _guard = Guard { shared: &self.shared, work: &work };
-        let waiting = Waiting { work: work.clone(), order, taken: 0, turn: 0 };
-        lock(&self.shared.queue).waiting.push_back(waiting);
+        let outputs = vec![0.0; sequences.len() * model.width()];
+        let progress = Progress { outputs, left: sequences.len(), reply: Some(reply) };
+        let mut order: Vec<usize> = (0..sequences.len()).collect();
+        let progress = Mutex::new(progress);
+        let request = ActiveRequest { model: model.clone(), lists, sequences, progress };
+        order.sort_by_key(|&sequence| std::cmp::Reverse(request.encoding(sequence).ids.len()));
+        let request = Arc::new(request);
+        let _guard = RemoveOnDrop { shared: &self.shared, request: &request };
+        let queued =
+            QueuedRequest { request: request.clone(), order, taken: 0, tokens_this_turn: 0 };
+        lock(&self.shared.queue).waiting.push_back(queued);
         self.shared.changed.notify_all();
-        let gone = |_| Err(ApiError::new(ApiErrorKind::Internal, "the scoring threads have ended"));
-        outcome.await.unwrap_or_else(gone)
+        let ended =
+            |_| Err(ApiError::new(ApiErrorKind::Internal, "the scoring threads have ended"));
+        outcome.await.unwrap_or_else(ended)
     }
 }
 
@@ -127,24 +132,24 @@ impl Drop for Scorer {
 }
 
 /// Takes a request out of the queue when nobody waits for it.
-struct Guard<'a> {
+struct RemoveOnDrop<'a> {
     shared: &'a Shared,
-    work: &'a Arc<Work>,
+    request: &'a Arc<ActiveRequest>,
 }
 
-impl Drop for Guard<'_> {
+impl Drop for RemoveOnDrop<'_> {
     fn drop(&mut self) {
-        self.shared.remove(self.work);
-        lock(&self.work.done).reply = None;
+        self.shared.remove(self.request);
+        lock(&self.request.progress).reply = None;
     }
 }
 
 impl Shared {
-    /// Waits for pairs. `None` when there will be no more.
+    /// Waits for a batch. `None` after the queue is closed.
     fn next_batch(&self) -> Option<Batch> {
         let mut queue = lock(&self.queue);
         loop {
-            let batch = queue.take();
+            let batch = queue.take_batch();
             if !batch.is_empty() {
                 return Some(batch);
             }
@@ -155,62 +160,63 @@ impl Shared {
         }
     }
 
-    fn read(&self, batch: Batch) {
+    fn compute(&self, batch: Batch) {
         match outputs(&batch) {
             Ok(outputs) => {
-                let same = |a: &(Arc<Work>, usize), b: &(Arc<Work>, usize)| Arc::ptr_eq(&a.0, &b.0);
-                self.server.metrics().computed(batch.len(), batch.chunk_by(same).count());
+                let requests = batch.chunk_by(|(a, _), (b, _)| Arc::ptr_eq(a, b)).count();
+                self.server.metrics().computed(batch.len(), requests);
                 let width = outputs.len() / batch.len();
-                for ((work, pair), output) in batch.iter().zip(outputs.chunks(width)) {
-                    let mut done = lock(&work.done);
-                    done.outputs[pair * width..][..width].copy_from_slice(output);
-                    done.left -= 1;
-                    if done.left == 0 {
-                        let outputs = std::mem::take(&mut done.outputs);
-                        send(&mut done, Ok(outputs));
+                for ((request, sequence), output) in batch.iter().zip(outputs.chunks(width)) {
+                    let mut progress = lock(&request.progress);
+                    progress.outputs[sequence * width..][..width].copy_from_slice(output);
+                    progress.left -= 1;
+                    if progress.left == 0 {
+                        let outputs = std::mem::take(&mut progress.outputs);
+                        progress.send(Ok(outputs));
                     }
                 }
             }
-            // One pair of a batch that cannot be scored must not fail the others' requests.
+            // A sequence that fails must not fail the other requests of its batch.
             Err(_) if batch.len() > 1 => {
-                for pair in batch {
-                    self.read(vec![pair]);
+                for sequence in batch {
+                    self.compute(vec![sequence]);
                 }
             }
             Err(error) => {
-                let (work, _) = &batch[0];
-                self.remove(work);
-                send(&mut lock(&work.done), Err(error.into()));
+                let (request, _) = &batch[0];
+                self.remove(request);
+                lock(&request.progress).send(Err(error.into()));
             }
         }
     }
 
-    fn remove(&self, work: &Arc<Work>) {
-        lock(&self.queue).waiting.retain(|waiting| !Arc::ptr_eq(&waiting.work, work));
+    fn remove(&self, request: &Arc<ActiveRequest>) {
+        lock(&self.queue).waiting.retain(|queued| !Arc::ptr_eq(&queued.request, request));
     }
 }
 
 impl Queue {
-    /// The next batch: pairs of one model with as many tokens as it takes at once, or one pair.
-    fn take(&mut self) -> Batch {
+    /// The next batch: sequences of one model that fit into a batch, or one sequence that is longer.
+    fn take_batch(&mut self) -> Batch {
         let mut batch = Batch::new();
         let mut room = 0;
         while let Some(front) = self.waiting.front_mut() {
-            let pair = front.order[front.taken];
-            let tokens = front.work.encoding(pair).ids.len();
+            let sequence = front.order[front.taken];
+            let model = &front.request.model;
+            let tokens = front.request.encoding(sequence).ids.len();
             match batch.first() {
-                None => room = front.work.reader.batch_tokens(),
-                Some((first, _)) if tokens > room || !first.reader.is(&front.work.reader) => break,
+                None => room = model.batch_tokens(),
+                Some((first, _)) if tokens > room || !first.model.is_same(model) => break,
                 Some(_) => (),
             }
-            batch.push((front.work.clone(), pair));
+            batch.push((front.request.clone(), sequence));
             room = room.saturating_sub(tokens);
             front.taken += 1;
-            front.turn += tokens;
+            front.tokens_this_turn += tokens;
             if front.taken == front.order.len() {
                 self.waiting.pop_front();
-            } else if front.turn >= TURN_TOKENS {
-                front.turn = 0;
+            } else if front.tokens_this_turn >= TURN_TOKENS {
+                front.tokens_this_turn = 0;
                 self.waiting.rotate_left(1);
             }
         }
@@ -218,19 +224,22 @@ impl Queue {
     }
 }
 
-fn outputs(batch: &Batch) -> crossrank::Result<Vec<f32>> {
-    let pairs: Vec<&Encoding> = batch.iter().map(|(work, pair)| work.encoding(*pair)).collect();
-    batch[0].0.reader.read(&pairs)
-}
-
-/// Sends the outcome once. That nobody waits any more is no error.
-fn send(done: &mut Done, outcome: Result<Vec<f32>, ApiError>) {
-    if let Some(reply) = done.reply.take() {
-        let _ = reply.send(outcome);
+impl Progress {
+    /// Sends the outcome once. Nobody may wait for it any more.
+    fn send(&mut self, outcome: Result<Vec<f32>, ApiError>) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(outcome);
+        }
     }
 }
 
-/// What the locks protect is whole even after a panic.
+fn outputs(batch: &Batch) -> crossrank::Result<Vec<f32>> {
+    let encodings: Vec<&Encoding> =
+        batch.iter().map(|(request, sequence)| request.encoding(*sequence)).collect();
+    batch[0].0.model.run(&encodings)
+}
+
+/// Locks also after a panic: every critical section leaves its data consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,20 +1,20 @@
-//! `crossrank serve` on loopback: what the socket, the queue and the threads add to the routes.
+//! `crossrank serve` on loopback: the socket, the queue and the threads around the routes.
 
 #[path = "../../../tests/common/mod.rs"]
 mod common;
 mod remote;
 mod served;
 
-use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::io::{ErrorKind, Read, Write};
+use std::time::Instant;
 
 use crate::common::reranker;
-use crate::served::{PATIENCE, Served, answer, head};
+use crate::served::{Answer, Served, TIMEOUT, answer, head};
 use serde_json::{Value, json};
 
 const QUERY: &str = "what is a vector database";
 
-/// Documents of about fifty tokens, each with words of its own.
+/// Different documents of about fifty tokens each.
 fn documents(seed: usize, count: usize) -> Vec<String> {
     let document = |i: usize| {
         format!(
@@ -30,7 +30,7 @@ fn tei(seed: usize, count: usize) -> Value {
     json!({ "query": format!("{QUERY} {seed}"), "texts": documents(seed, count), "raw_scores": true })
 }
 
-/// Index and bits of each logit.
+/// The index and the bits of the logit of each result.
 fn bits(answer: &Value) -> Vec<(u64, u32)> {
     let items = answer.as_array().unwrap().iter();
     let logit = |item: &Value| serde_json::from_str::<f32>(&item["score"].to_string()).unwrap();
@@ -89,7 +89,7 @@ fn repeated_requests_are_not_computed() {
 }
 
 #[test]
-fn beyond_the_queue_is_429_and_who_was_accepted_is_answered() {
+fn requests_beyond_the_queue_get_429_and_accepted_ones_are_answered() {
     const CLIENTS: usize = 30;
     let server = Served::start(&["--cache-mb", "0", "--threads", "1", "--queue", "3"]);
     assert_eq!(server.post("/rerank", &tei(0, 100)).status, 200);
@@ -98,16 +98,10 @@ fn beyond_the_queue_is_429_and_who_was_accepted_is_answered() {
         let clients = (0..CLIENTS).map(|seed| {
             let server = &server;
             scope.spawn(move || {
-                let start = Instant::now();
                 let answer = server.post("/rerank", &tei(seed, 100));
                 match answer.status {
                     200 => assert_eq!(answer.json().as_array().unwrap().len(), 100),
-                    429 => {
-                        assert_eq!(answer.header("retry-after"), Some("1"));
-                        assert_eq!(answer.json()["error_type"], "Overloaded");
-                        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-                    }
-                    other => panic!("{other}: {}", answer.body),
+                    _ => assert_overloaded(&answer),
                 }
                 usize::from(answer.status == 429)
             })
@@ -124,8 +118,26 @@ fn beyond_the_queue_is_429_and_who_was_accepted_is_answered() {
     }
 }
 
+fn assert_overloaded(answer: &Answer) {
+    assert_eq!(answer.status, 429, "{}", answer.body);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(answer.json()["error_type"], "Overloaded");
+}
+
 #[test]
-fn work_is_dropped_when_the_client_goes() {
+fn a_full_queue_refuses_at_once() {
+    let server = Served::start(&["--cache-mb", "0", "--threads", "1", "--queue", "1"]);
+    std::thread::scope(|scope| {
+        let accepted = scope.spawn(|| server.post("/rerank", &tei(1, 600)));
+        server.wait_for("queued_requests", |n| n == 1);
+        assert_overloaded(&server.post("/rerank", &tei(2, 2)));
+        assert_eq!(server.metric("documents_total"), 0, "the refusal came before the answer");
+        assert_eq!(accepted.join().unwrap().status, 200);
+    });
+}
+
+#[test]
+fn work_is_dropped_when_the_client_disconnects() {
     const DOCUMENTS: usize = 1000;
     let server = Served::start(&["--cache-mb", "0", "--threads", "1"]);
     let body = tei(1, DOCUMENTS).to_string();
@@ -139,26 +151,31 @@ fn work_is_dropped_when_the_client_goes() {
     let computed = server.metric("computed_total");
     assert_eq!(server.post("/rerank", &tei(2, 5)).status, 200);
     let after = server.metric("computed_total");
-    // At most the batch that a thread had in hand, and ours.
+    // At most the batch that the thread was computing, and that of the new request.
     assert!(after <= computed + 50 && after < DOCUMENTS as u64, "{computed}, then {after}");
 }
 
 #[test]
 fn the_deadline_is_kept() {
     let server = Served::start(&["--cache-mb", "0", "--threads", "1", "--deadline", "0.2"]);
-    let start = Instant::now();
     let body = json!({ "model": "rerank-v3.5", "query": QUERY, "documents": documents(1, 1000) });
     let answer = server.post("/v2/rerank", &body);
     assert_eq!(answer.status, 504, "{}", answer.body);
     assert!(answer.json()["message"].as_str().unwrap().contains("0.2 s"));
-    assert!(start.elapsed() < Duration::from_secs(5));
     server.wait_for("queued_requests", |n| n == 0);
-    assert_eq!(server.post("/rerank", &tei(2, 2)).status, 200);
+    assert!(server.metric("computed_total") < 1000, "the rest of the request is not computed");
+    // On a busy machine a short request may miss the deadline too.
+    let start = Instant::now();
+    while server.post("/rerank", &tei(2, 2)).status != 200 {
+        assert!(start.elapsed() < TIMEOUT, "no request is answered after a missed deadline");
+    }
 }
 
 #[test]
 fn a_signal_lets_accepted_requests_end() {
-    let server = Served::start(&["--cache-mb", "0", "--threads", "1"]);
+    // The server would wait this long for the head of a request on the idle connection.
+    let patient = ["--read-timeout", "600"];
+    let server = Served::start(&[&["--cache-mb", "0", "--threads", "1"], &patient[..]].concat());
     let idle = server.connect();
     std::thread::scope(|scope| {
         let request = scope.spawn(|| server.post("/rerank", &tei(1, 300)));
@@ -170,14 +187,14 @@ fn a_signal_lets_accepted_requests_end() {
     let start = Instant::now();
     let (status, log) = server.wait();
     assert!(status.success(), "{log}");
-    assert!(start.elapsed() < Duration::from_secs(5), "an idle connection does not hold it");
+    assert!(start.elapsed() < TIMEOUT, "the server waited for an idle connection");
     drop(idle);
 }
 
 #[test]
 fn bad_requests_get_answers_and_the_server_lives() {
-    let server = Served::start(&["--read-timeout", "0.5"]);
-    let check = |what: &str, answer: served::Answer, status: u16, part: &str| {
+    let server = Served::start(&[]);
+    let check = |what: &str, answer: Answer, status: u16, part: &str| {
         assert_eq!(answer.status, status, "{what}: {}", answer.body);
         assert!(answer.body.contains(part), "{what}: {}", answer.body);
         assert!(answer.header("x-request-id").is_some(), "{what}");
@@ -208,18 +225,6 @@ fn bad_requests_get_answers_and_the_server_lives() {
     chunked.write_all(b"0\r\n\r\n").unwrap();
     check("10 MB in chunks", answer(chunked), 413, "limit");
 
-    let mut slow = server.connect();
-    slow.write_all(&head("POST", "/v2/rerank", "", 100)).unwrap();
-    slow.write_all(b"{").unwrap();
-    check("a slow body", answer(slow), 408, "0.5 s");
-
-    let start = Instant::now();
-    let mut slow = server.connect();
-    slow.write_all(b"POST /v2/rerank HTTP/1.1\r\nhost:").unwrap();
-    let mut rest = Vec::new();
-    let _ = slow.read_to_end(&mut rest);
-    assert!(start.elapsed() < PATIENCE / 2, "a slow head ends the connection");
-
     let mut garbage = server.connect();
     garbage.write_all(b"\x16\x03\x01 this is not HTTP\r\n\r\n").unwrap();
     let mut rest = Vec::new();
@@ -230,6 +235,24 @@ fn bad_requests_get_answers_and_the_server_lives() {
     half.write_all(&head("POST", "/v2/rerank", "", 1000)).unwrap();
     drop(half);
     assert_eq!(server.post("/rerank", &tei(1, 2)).status, 200);
+}
+
+#[test]
+fn slow_clients_are_cut_off() {
+    let server = Served::start(&["--read-timeout", "0.5"]);
+    let mut slow = server.connect();
+    slow.write_all(&head("POST", "/v2/rerank", "", 100)).unwrap();
+    slow.write_all(b"{").unwrap();
+    let refused = answer(slow);
+    assert_eq!(refused.status, 408, "{}", refused.body);
+    assert!(refused.body.contains("0.5 s"), "{}", refused.body);
+    assert!(refused.header("x-request-id").is_some());
+
+    let mut slow = server.connect();
+    slow.write_all(b"POST /v2/rerank HTTP/1.1\r\nhost:").unwrap();
+    let ended = slow.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+    let timed_out = [Err(ErrorKind::WouldBlock), Err(ErrorKind::TimedOut)].contains(&ended);
+    assert!(!timed_out, "the server did not end the connection");
 }
 
 #[test]
@@ -274,7 +297,7 @@ fn tokens_origins_and_ids() {
 }
 
 #[test]
-fn what_cannot_be_served_is_one_line() {
+fn bad_arguments_give_an_error_of_one_line() {
     let fails = |arguments: &[&str], code: &str, part: &str| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_crossrank"))
             .args(["serve", "--port", "0"])
@@ -283,9 +306,9 @@ fn what_cannot_be_served_is_one_line() {
             .unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        let complaint = stderr.lines().last().unwrap();
-        assert!(complaint.starts_with(&format!("crossrank: {code}: ")), "{stderr}");
-        assert!(complaint.contains(part), "{stderr}");
+        let error = stderr.lines().last().unwrap();
+        assert!(error.starts_with(&format!("crossrank: {code}: ")), "{stderr}");
+        assert!(error.contains(part), "{stderr}");
     };
     fails(&["--host", "0.0.0.0"], "invalid-argument", "--allow-anonymous");
     fails(&["--host", "::"], "invalid-argument", "--token-file");
@@ -322,7 +345,7 @@ fn several_models_are_served() {
 
 #[cfg(feature = "search")]
 #[test]
-fn searches_an_index_that_is_renewed_meanwhile() {
+fn searches_an_index_while_it_is_renewed() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let index = || {
@@ -416,6 +439,7 @@ fn vectors_and_scores_are_computed_side_by_side() {
             });
         }
     });
-    let refused = Served::start(&["--model", "models/minilm-l6-en"]);
-    assert_eq!(refused.post("/v1/embeddings", &json!({ "input": "a" })).status, 404);
+    let model = common::root().join("models/minilm-l6-en");
+    let without_embedder = Served::start(&["--model", model.to_str().unwrap()]);
+    assert_eq!(without_embedder.post("/v1/embeddings", &json!({ "input": "a" })).status, 404);
 }

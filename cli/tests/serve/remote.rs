@@ -1,4 +1,4 @@
-//! The library's client of services, against our own server.
+//! The library's client of rerank services, against this server.
 
 use std::time::Duration;
 

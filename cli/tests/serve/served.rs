@@ -1,4 +1,4 @@
-//! A running `crossrank serve`, and a client of few lines for it.
+//! A running `crossrank serve`, and a small client for it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long anything here may take before a test fails instead of hanging.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest wait for anything here, after which a test fails instead of hanging.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Served {
     child: Child,
@@ -17,7 +17,7 @@ pub struct Served {
 
 pub struct Answer {
     pub status: u16,
-    /// With lower-case names.
+    /// In lower case.
     pub head: String,
     pub body: String,
 }
@@ -52,11 +52,11 @@ impl Served {
 
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream
     }
 
-    /// Sends a request with more headers, and reads the answer.
+    /// Sends a request with additional headers, and reads the answer.
     pub fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
         let mut stream = self.connect();
         stream.write_all(&head(method, path, headers, body.len())).unwrap();
@@ -79,11 +79,11 @@ impl Served {
         line.unwrap_or_else(|| panic!("no {name}")).split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    /// Waits until a counter is as wanted.
+    /// Waits until a counter has a value that is wanted.
     pub fn wait_for(&self, name: &str, wanted: impl Fn(u64) -> bool) {
         let start = Instant::now();
         while !wanted(self.metric(name)) {
-            assert!(start.elapsed() < PATIENCE, "{name} is {}", self.metric(name));
+            assert!(start.elapsed() < TIMEOUT, "{name} is {}", self.metric(name));
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -100,7 +100,7 @@ impl Served {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
-    /// Waits for the end: how it ended, and the log.
+    /// Waits for the process to end. Returns its status and its log.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();

@@ -1,17 +1,17 @@
-//! Requests and responses, whatever carries them.
+//! Requests and responses, independent of what carries them.
 
 use serde::Serialize;
 
 /// A request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// `GET`, `POST`, ...
+    /// The method, such as `GET` or `POST`.
     pub method: String,
-    /// The path, without query string.
+    /// The path, without a query string.
     pub path: String,
     /// The header `Authorization`.
     pub authorization: Option<String>,
-    /// What names the request in its answer and in logs, such as a UUID.
+    /// The identifier of the request in its response and in logs, such as a UUID.
     pub id: String,
     /// The body.
     pub body: Vec<u8>,
@@ -22,17 +22,18 @@ pub struct Request {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Headers, with lower-case names.
+    /// The headers, with lower-case names.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// A client's own `x-request-id` that may name its request: short and plain.
+    /// Whether a client's own `x-request-id` may become the request's id: at most 64 letters,
+    /// digits and `-_.`, all of ASCII.
     pub fn is_plain_id(id: &str) -> bool {
-        let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        !id.is_empty() && id.len() <= 64 && id.bytes().all(good)
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        !id.is_empty() && id.len() <= 64 && id.bytes().all(is_plain)
     }
 }
 
@@ -46,7 +47,7 @@ impl Response {
         Response { body, ..Response::empty(status) }.with("content-type", "application/json")
     }
 
-    /// A text in the form that Prometheus reads.
+    /// A text in the format of Prometheus.
     pub(super) fn text(status: u16, text: String) -> Response {
         Response { body: text.into_bytes(), ..Response::empty(status) }
             .with("content-type", "text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,168 @@
+//! The rerank, embed and info routes of Hugging Face's Text Embeddings Inference.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::batch::BATCH_TOKENS;
+use crate::reranker::{LongDocuments, RankedDocument};
+use crate::server::body::from_json;
+use crate::server::embed::{
+    EmbedAnswer, EmbedBody, EmbedDialect, InputType, Texts, VectorEncoding,
+};
+use crate::server::error::{ApiError, ApiErrorKind, ErrorFormat};
+use crate::server::models::Models;
+use crate::server::options::Options;
+use crate::server::request::Response;
+use crate::server::rerank::{Document, RerankAnswer, RerankBody, RerankDialect, RerankSettings};
+use crate::tokenizer::Truncation;
+
+/// `POST /rerank` and `POST /embed`
+pub struct Tei;
+
+#[derive(Deserialize)]
+struct RerankRequest {
+    query: String,
+    texts: Vec<String>,
+    truncate: Option<bool>,
+    truncation_direction: Option<Direction>,
+    raw_scores: Option<bool>,
+    return_text: Option<bool>,
+}
+
+#[derive(Deserialize)]
+enum Direction {
+    #[serde(alias = "left")]
+    Left,
+    #[serde(alias = "right")]
+    Right,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    score: f32,
+}
+
+#[derive(Deserialize)]
+struct EmbedRequest {
+    inputs: Texts,
+    truncate: Option<bool>,
+    truncation_direction: Option<Direction>,
+    normalize: Option<bool>,
+    prompt_name: Option<InputType>,
+}
+
+impl RerankDialect for Tei {
+    fn parse(&self, body: &[u8], _: &Options) -> Result<RerankBody, ApiError> {
+        let body: RerankRequest = from_json(body)?;
+        let settings = RerankSettings {
+            truncation: truncation(body.truncate, &body.truncation_direction),
+            // A client that gives a direction wants documents to be cut.
+            long_documents: body.truncation_direction.map(|_| LongDocuments::Truncate),
+            return_documents: body.return_text.unwrap_or(false),
+            raw_scores: body.raw_scores.unwrap_or(false),
+            ..RerankSettings::default()
+        };
+        let documents = body.texts.into_iter().map(Document::Text);
+        Ok(RerankBody::one_query(None, body.query, documents, settings))
+    }
+
+    fn render(&self, answer: RerankAnswer) -> Result<Response, ApiError> {
+        let (list, settings) = (answer.list(), answer.settings);
+        let item = |result: &RankedDocument| Item {
+            index: result.index,
+            text: settings.return_documents.then(|| list.documents[result.index].as_ref()),
+            score: if settings.raw_scores { result.logit } else { result.score },
+        };
+        Ok(Response::json(200, &list.results.iter().map(item).collect::<Vec<_>>()))
+    }
+
+    fn error_format(&self) -> &'static dyn ErrorFormat {
+        &Tei
+    }
+
+    fn required_field(&self) -> Option<&'static str> {
+        Some("texts")
+    }
+}
+
+impl EmbedDialect for Tei {
+    fn parse(&self, body: &[u8]) -> Result<EmbedBody, ApiError> {
+        let body: EmbedRequest = from_json(body)?;
+        let texts = body.inputs.into_vec("inputs: give a string or an array of strings")?;
+        Ok(EmbedBody {
+            model: None,
+            texts,
+            kind: InputType::text_kind(body.prompt_name),
+            truncation: truncation(body.truncate, &body.truncation_direction),
+            normalize: Some(body.normalize.unwrap_or(true)),
+            encoding: VectorEncoding::Floats,
+        })
+    }
+
+    fn render(&self, answer: EmbedAnswer) -> Response {
+        let vectors = answer.embeddings.iter().map(|embedding| &embedding.vector);
+        Response::json(200, &vectors.collect::<Vec<_>>())
+    }
+
+    fn error_format(&self) -> &'static dyn ErrorFormat {
+        &Tei
+    }
+}
+
+impl ErrorFormat for Tei {
+    fn status(&self, kind: ApiErrorKind) -> u16 {
+        match kind {
+            ApiErrorKind::BadRequest => 422,
+            ApiErrorKind::TooLong => 413,
+            ApiErrorKind::Internal => 424,
+            other => other.status(),
+        }
+    }
+
+    fn body(&self, error: &ApiError, _: &str) -> Value {
+        let error_type = match error.kind() {
+            ApiErrorKind::Empty => "Empty",
+            ApiErrorKind::Overloaded => "Overloaded",
+            ApiErrorKind::Deadline | ApiErrorKind::Internal => "Backend",
+            _ => "Validation",
+        };
+        json!({ "error": error.message(), "error_type": error_type })
+    }
+}
+
+fn truncation(truncate: Option<bool>, direction: &Option<Direction>) -> Truncation {
+    match (truncate.unwrap_or(false), direction) {
+        (false, _) => Truncation::Never,
+        (true, Some(Direction::Left)) => Truncation::Left,
+        (true, Some(Direction::Right) | None) => Truncation::Right,
+    }
+}
+
+/// The response of `GET /info`: the first reranker, which `/rerank` uses.
+pub fn info(models: &Models, options: &Options) -> Response {
+    let model = models.first_reranker();
+    let max_length = model.reranker.current().max_length();
+    let info = json!({
+        "model_id": model.name,
+        "model_sha": null,
+        "model_dtype": "onnx",
+        "served_model_name": model.name,
+        "model_type": {
+            "reranker": { "id2label": { "0": "LABEL_0" }, "label2id": { "LABEL_0": 0 } },
+        },
+        "max_concurrent_requests": options.queue,
+        "max_input_length": max_length,
+        "max_batch_tokens": BATCH_TOKENS.max(max_length),
+        "max_batch_requests": null,
+        "max_client_batch_size": options.limits.documents,
+        "auto_truncate": false,
+        "tokenization_workers": options.threads,
+        "version": env!("CARGO_PKG_VERSION"),
+        "sha": null,
+        "docker_label": null,
+    });
+    Response::json(200, &info)
+}
