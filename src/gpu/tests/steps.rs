@@ -223,7 +223,7 @@ fn attention_within_sequences() {
                 let qkv = rounded(&qkv, float);
                 let mut expected = Vec::new();
                 for [start, end] in &batch.sequences {
-                    let sequence = &qkv[*begin as usize * 3 * hidden..*end as usize * 3 * hidden];
+                    let sequence = &qkv[*start as usize * 3 * hidden..*end as usize * 3 * hidden];
                     expected.extend(attend(sequence, heads, dim));
                 }
                 let what = format!("{lengths:?}, {heads} x {dim}, {float:?}");
@@ -344,11 +344,11 @@ fn pooling() {
             );
             let x = rounded(&x, float);
             let expected = batch.sequences.iter().flat_map(|&[start, end]| {
-                let end = if matches!(pooling, Pooling::Mean) { end } else { begin + 1 };
+                let end = if matches!(pooling, Pooling::Mean) { end } else { start + 1 };
                 let x = &x;
                 (0..hidden).map(move |i| {
                     let tokens = (start..end).map(|token| x[token as usize * hidden + i]);
-                    tokens.sum::<f64>() / f64::from(end - begin)
+                    tokens.sum::<f64>() / f64::from(end - start)
                 })
             });
             assert_near(
