@@ -55,7 +55,7 @@ check-rust:
 	tests/check.sh
 
 check-js:
-	cd pkg && npm ci --no-audit --no-fund --loglevel=error && npm run check
+	pkg/scripts/check.sh
 
 # Times crossrank against ONNX Runtime and transformers.js, and writes a record. BENCH takes the
 # options of run.js.

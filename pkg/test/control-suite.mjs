@@ -37,8 +37,9 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       return info.kernel;
     },
 
-    async "an abort in the middle of a long document settles at once"() {
+    async "an abort in the middle of a long document settles long before the rest is scored"() {
       await timeOfFull();
+      const whole = await timeOfFull();
       const reason = new Error("enough");
       const late = [];
       // The best of three, because other programs may use the processor.
@@ -50,7 +51,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
         equal(await rejection(() => reranker.rerank(QUERY, Array(20).fill(FULL), 1, options)), reason);
         late.push(performance.now() - start - 20);
       }
-      ok(Math.min(...late) < 100, `${late} ms after the abort`);
+      ok(Math.min(...late) < 3 * whole, `${late} ms after the abort, and one document takes ${whole} ms`);
       return `${late.map((ms) => ms.toFixed(1))} ms after the abort`;
     },
 
@@ -109,7 +110,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
         const start = performance.now();
         some = await reranker.rerank(QUERY, documents, undefined, { timeoutMs: whole / 2, skipCache: true });
         const late = performance.now() - start - whole / 2;
-        ok(late < 100, `${late} ms late`);
+        ok(late < whole / 2, `${late} ms late, and the whole list takes ${whole} ms`);
       }
       const known = scored(some);
       ok(some.partial && known.length > 0, `${known.length} of 120 in half the time`);

@@ -140,7 +140,7 @@ mod tests {
     /// Compared with the bundled model's own tokenizer.
     #[test]
     fn the_estimate_is_near_the_number_of_tokens_and_rarely_below_it() {
-        let Ok(reranker) = crate::Reranker::bundled() else { return };
+        let Ok(reranker) = crate::reranker::Reranker::bundled() else { return };
         let real = |text: &str| reranker.encode("", text).unwrap().ids.len() - 3;
         let text = include_str!("../../README.md");
         let (estimate, real_tokens) = (

@@ -2,7 +2,7 @@
 //! Cohere <https://docs.cohere.com/reference/rerank>, Jina <https://api.jina.ai/redoc>, Voyage
 //! <https://docs.voyageai.com/reference/reranker-api>, and Hugging Face's
 //! text-embeddings-inference (TEI) <https://huggingface.github.io/text-embeddings-inference>.
-//! `remote-api.ts` of the npm package does the same.
+//! `pkg/src/backends/remote-api.ts` of the npm package does the same.
 
 use std::str::FromStr;
 

@@ -55,9 +55,10 @@ fn is_test(path: &Path) -> bool {
     path.ends_with("tests.rs") || path.parent().is_some_and(|folder| folder.ends_with("tests"))
 }
 
-/// The code of a file, without its comments.
+/// The code of a file, without its comments and without the tests at its end.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
+    let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = text.lines().map(|line| line.split("//").next().unwrap());
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -196,4 +197,17 @@ fn a_circle_is_found() {
         ("m::n", "pub struct N; use super::M;"),
     ];
     assert_eq!(circles(&parent), [["m", "m::n"]]);
+}
+
+#[test]
+fn the_architecture_names_paths_that_exist() {
+    let text = fs::read_to_string(common::root().join("ARCHITECTURE.md")).unwrap();
+    let quoted = text.split('`').skip(1).step_by(2);
+    let paths: Vec<&str> = quoted.filter(|words| words.contains('/')).collect();
+    assert!(paths.len() > 20, "the paths are found");
+    for path in paths {
+        let from_root = common::root().join(path);
+        let from_src = common::root().join("src").join(path).with_extension("rs");
+        assert!(from_root.exists() || from_src.exists(), "there is no {path}");
+    }
 }

@@ -14,7 +14,7 @@ export interface Pieces {
   size?: number | undefined;
 }
 
-/** The files of a model inside a WebAssembly instance, as in src/wasm_files.rs. */
+/** The files of a model inside a WebAssembly instance, as in src/wasm/files.rs. */
 export interface WasmFiles {
   reserve(name: string, bytes: number): boolean;
   push(name: string, piece: Uint8Array): void;

@@ -1,4 +1,4 @@
-// Types of the bindings that scripts/build.sh makes from src/wasm_edge.rs with wasm-bindgen.
+// Types of the bindings that scripts/build.sh makes from src/wasm/edge.rs with wasm-bindgen.
 
 import type { WasmFiles } from "../core/content.js";
 

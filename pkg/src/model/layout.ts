@@ -10,7 +10,7 @@ export interface FileCandidates {
   optional?: boolean;
 }
 
-/** The files of every model, at the paths of src/folder.rs. */
+/** The files of every model, at the paths of src/model_dir.rs. */
 export const BASE_FILES: Record<"onnx" | "tokenizer" | "config" | "tokenizerConfig", FileCandidates> = {
   onnx: {
     paths: [
@@ -40,7 +40,7 @@ const EMBEDDER_FILES: Record<string, string> = {
   sentenceTransformersConfig: "config_sentence_transformers.json",
 };
 
-/** The name of a file in src/wasm_files.rs. */
+/** The name of a file in src/wasm/files.rs. */
 export function wasmFileName(key: string): string {
   return EMBEDDER_FILES[key] ?? key;
 }

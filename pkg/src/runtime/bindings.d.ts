@@ -1,4 +1,4 @@
-// Types of the bindings that scripts/build.sh makes from src/wasm_api.rs with wasm-bindgen.
+// Types of the bindings that scripts/build.sh makes from src/wasm/api with wasm-bindgen.
 
 import type { Encoding } from "../../types/index.js";
 import type { WasmFiles } from "../core/content.js";

@@ -78,7 +78,7 @@ async function createModel(
   return model;
 }
 
-/** Whether src/wasm_api.rs threw the error. All others are traps, or errors of the engine itself. */
+/** Whether src/wasm/api threw the error. All others are traps, or errors of the engine itself. */
 export function isCoreError(error: unknown): error is { code: ErrorCode; message: string } {
   return typeof error === "object" && error !== null && !(error instanceof Error) && "code" in error;
 }
