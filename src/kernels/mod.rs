@@ -19,6 +19,9 @@
 //! Every operation gives the same bits on every kernel, with two exceptions that cannot be
 //! observed in a score: the payload of a NaN, and its sign.
 //!
+//! Nothing here imports another module of the crate: the benchmark and the tests for WebAssembly
+//! include this module by its path, as `crate::kernels`.
+//!
 //! # Adding an instruction set
 //!
 //! 1. Write `isa/NAME.rs`: a type that implements `Isa`, whose values exist only if the CPU has the

@@ -50,8 +50,8 @@ pub trait Isa: Copy {
     fn pack(self, weights: &MatrixI8) -> Packed;
 
     /// Writes sixteen activations in the layout that [`Isa::dot_panels`] reads. `q` holds the
-    /// integers `0..=255`, to which [`ROUND_MAGIC`] was added. `out` has [`Isa::ACT_BYTES`] bytes for
-    /// each of them.
+    /// integers `0..=255`, to which [`super::lanes::ROUND_MAGIC`] was added. `out` has
+    /// [`Isa::ACT_BYTES`] bytes for each of them.
     fn store_acts(self, q: Self::F32, out: &mut [u8]);
 
     /// The raw dot products of each row of `acts` with the sixteen columns of each panel. `out` has
