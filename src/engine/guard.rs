@@ -14,7 +14,7 @@ pub(super) fn guarded<T>(what: &str, call: impl FnOnce() -> AnyResult<T>) -> Res
     catch_panic(ErrorKind::InvalidModel, what, || {
         call().map_err(|e| {
             let reason = one_line(&format!("{e:#}"));
-            Error::new(ErrorKind::InvalidModel, format!("{what} ({reason})"))
+            Error::new(ErrorKind::InvalidModel, format!("{what} ({reason})")).with_source(e)
         })
     })
 }

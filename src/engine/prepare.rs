@@ -34,5 +34,6 @@ impl ModelFiles {
 
 /// The error for a model that cannot be written.
 pub(crate) fn write_error(error: io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot write the model ({error})"))
+    let message = format!("cannot write the model ({error})");
+    Error::new(ErrorKind::Io, message).with_source(error)
 }

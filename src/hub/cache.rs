@@ -154,6 +154,7 @@ pub(super) fn io_error(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Err
             }
             _ => "",
         };
-        Error::new(ErrorKind::Io, format!("{what} ({error}){advice}"))
+        let message = format!("{what} ({error}){advice}");
+        Error::new(ErrorKind::Io, message).with_source(error)
     }
 }

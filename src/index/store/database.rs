@@ -222,5 +222,5 @@ fn store_error(path: &Path, error: rusqlite::Error) -> Error {
             format!("{name} is damaged ({error}); delete it and run crossrank index again"),
         ),
     };
-    Error::new(kind, message)
+    Error::new(kind, message).with_source(error)
 }
