@@ -108,9 +108,9 @@ impl Job {
     /// Why a line that an earlier run wrote cannot be the result of this job. `line` is the job's
     /// line of the input.
     fn mismatch(&self, done: &DoneLine, line: usize, top_k: usize) -> Option<String> {
-        let (Job { id, documents, .. }, DoneLine { id: held, results }) = (self, done);
-        if held != id {
-            return Some(format!("the id is {held}, and {id} in line {line} of the input"));
+        let (Job { id, documents, .. }, DoneLine { id: other, results }) = (self, done);
+        if other != id {
+            return Some(format!("the id is {other}, and {id} in line {line} of the input"));
         }
         if results.len() > top_k {
             return Some(format!("{} results, and --top-k is {top_k}", results.len()));
@@ -159,7 +159,7 @@ fn result(job: &Job, ranking: Ranking) -> Vec<u8> {
     let Ranking { results, query_truncated, .. } = ranking;
     let line =
         Line { id: &job.id, results: results.into_iter().map(item).collect(), query_truncated };
-    let mut bytes = serde_json::to_vec(&line).expect("strings and numbers");
+    let mut bytes = serde_json::to_vec(&line).expect("a result has only text keys and numbers");
     bytes.push(b'\n');
     bytes
 }
@@ -194,7 +194,7 @@ fn resume(
         if bytes.is_empty() {
             break;
         }
-        let wrong =
+        let invalid =
             |what: &str| input::bad_line(path, number, format!("{what}; name another --output"));
         if bytes.last() != Some(&b'\n') {
             if jobs.peek().is_some_and(|job| job.is_err()) {
@@ -202,16 +202,16 @@ fn resume(
             }
             match jobs.peek() {
                 Some(Ok((_, job))) if job.may_begin(&bytes) => break,
-                _ => return Err(wrong("not a result")),
+                _ => return Err(invalid("not a result")),
             }
         }
         end += bytes.len() as u64;
-        let done: DoneLine = serde_json::from_slice(&bytes).map_err(|_| wrong("not a result"))?;
+        let done: DoneLine = serde_json::from_slice(&bytes).map_err(|_| invalid("not a result"))?;
         let Some((line, job)) = jobs.next().transpose()? else {
-            return Err(wrong("the input has fewer lines"));
+            return Err(invalid("the input has fewer lines"));
         };
         if let Some(what) = job.mismatch(&done, line, top_k) {
-            return Err(wrong(&what));
+            return Err(invalid(&what));
         }
     }
     let mut file = reader.into_inner();

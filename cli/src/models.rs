@@ -49,8 +49,8 @@ pub fn run(args: &ModelsArgs) -> Result<String, CliError> {
 }
 
 fn table(all: &[Listed]) -> String {
-    let heads = ["", "name", "parameters", "MB", "tokens", "languages", "licence", "engine"];
-    let mut rows = vec![heads.map(str::to_owned)];
+    let headings = ["", "name", "parameters", "MB", "tokens", "languages", "licence", "engine"];
+    let mut rows = vec![headings.map(str::to_owned)];
     rows.extend(all.iter().map(|Listed { model, available }| {
         [
             if *available { "*" } else { "" }.to_owned(),
@@ -64,7 +64,7 @@ fn table(all: &[Listed]) -> String {
         ]
     }));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..heads.len()).filter_map(width).collect();
+    let widths: Vec<usize> = (0..headings.len()).filter_map(width).collect();
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
@@ -95,7 +95,7 @@ fn details(Listed { model, available }: &Listed) -> String {
     line("name", model.name.clone());
     line("also", model.aliases.join(", "));
     line("for", task.to_owned());
-    line("here already", if *available { "yes" } else { "no" }.to_owned());
+    line("available", if *available { "yes" } else { "no" }.to_owned());
     line("source", model.source.clone());
     line("repository", model.repository.clone().unwrap_or_default());
     for graph in &model.graphs {

@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use super::chunk::chunk;
+use super::outline::Section;
+use super::tokens::estimate_tokens;
 use super::*;
 use crate::error::ErrorKind;
+use crate::reranker::Reranker;
 
 struct Case {
     folder: tempfile::TempDir,
@@ -101,4 +105,23 @@ fn stages_are_observed_and_bad_searches_are_named() {
     assert_eq!(missing.kind(), ErrorKind::Io);
     let no_id = Document::from_record("", "", "text", 1).unwrap_err();
     assert_eq!(no_id.kind(), ErrorKind::InvalidInput);
+}
+
+/// Compared with the bundled model's own tokenizer.
+#[test]
+fn the_estimate_is_near_the_number_of_tokens_and_rarely_below_it() {
+    let Ok(reranker) = Reranker::bundled() else { return };
+    let tokens = |text: &str| reranker.encode("", text).unwrap().ids.len() - 3;
+    let text = include_str!("../../README.md");
+    let estimate: usize = text.lines().map(estimate_tokens).sum();
+    let exact: usize = text.lines().map(tokens).sum();
+    let ratio = estimate as f64 / exact as f64;
+    assert!((1.0..1.4).contains(&ratio), "{estimate} for {exact}");
+    // Passages of words that no vocabulary has must fit into the 254 tokens that the embedder reads.
+    for worst in ["electroencephalographically ", "A7f9Qz2Lx0Kd8Wm3 ", "Ж", "漢", "?!#%"] {
+        let mut section = Section::default();
+        section.push(&worst.repeat(200), 0..200 * worst.len());
+        let passage = &chunk(&[section])[0].text;
+        assert!(tokens(passage) <= 254, "{} tokens of {worst}", tokens(passage));
+    }
 }

@@ -29,7 +29,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// - The `name` of a document is the id of a record, and empty for a file that is one document.
 /// - The `line` of a document counts from 1 in its file. The `line` of a passage counts from 0 in
 ///   its document.
-/// - The bytes of a passage in its source are `first` to `behind`, which is not included.
+/// - The bytes of a passage in its source begin at `first` and end before `behind`.
 const SCHEMA: &str = "
     CREATE TABLE settings(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE files(
