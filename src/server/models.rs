@@ -161,6 +161,6 @@ impl Models {
 
 fn not_found(name: &str, names: &[&str]) -> ApiError {
     let (name, names) = (one_line(name), names.join(", "));
-    let message = format!("model '{name}' not found; this server has {names}");
+    let message = format!("model '{name}' not found; known names: {names}");
     ApiError::new(ApiErrorKind::NoModel, message)
 }
