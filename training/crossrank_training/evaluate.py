@@ -40,14 +40,14 @@ def read_sets(folder: Path, tokenizer: Tokenizer) -> list[DevelopmentList]:
             for record in records:
                 long = [_bury(text, others, rng) for text in record["passages"]]
                 lists.append(_list(f"{name}-long", {**record, "passages": long}, tokenizer))
-                odd = [odd_text(record["query"], rng)[0] for _ in range(10)]
+                odd = tuple(odd_text(record["query"], rng)[0] for _ in range(10))
                 lists.append(_list("odd", record, tokenizer, odd))
     if not lists:
         raise SystemExit(f"{folder} holds no development set")
     return lists
 
 
-def _list(name: str, record: dict, tokenizer: Tokenizer, odd: list[str] = []) -> DevelopmentList:
+def _list(name: str, record: dict, tokenizer: Tokenizer, odd: tuple[str, ...] = ()) -> DevelopmentList:
     query, *passages = tokens_of(tokenizer, [record["query"], *record["passages"], *odd])
     grades = record["grades"] + [0] * len(odd)
     return DevelopmentList(name, [join(query, passage) for passage in passages], grades, record["judged"], len(odd))

@@ -26,8 +26,8 @@ def build(student: CrossEncoder, tokenizer: Tokenizer, folder: Path, into: Path,
     for first in range(0, len(lists), BLOCK):
         path = parts / f"{first}.json"
         if not path.exists():
-            scores = [_scores(student, tokenizer, each, texts) for each in lists[first : first + BLOCK]]
-            files.write_whole(path, lambda temporary: temporary.write_text(json.dumps(scores)))
+            text = json.dumps([_scores(student, tokenizer, each, texts) for each in lists[first : first + BLOCK]])
+            files.write_whole(path, lambda temporary, text=text: temporary.write_text(text))
             print(f"{min(first + BLOCK, len(lists))} of {len(lists)} lists", flush=True)
         for each, scores in zip(lists[first : first + BLOCK], json.loads(path.read_text())):
             own = np.array(scores) / LOGITS_PER_DEVIATION

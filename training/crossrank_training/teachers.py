@@ -77,7 +77,7 @@ def embedded(name: str, texts: list[str], kind: str, models: Path, folder: Path,
         if not path.exists():
             encoder = encoder or BiEncoder(name, models)
             vectors = encoder.embed(part, kind)
-            files.write_whole(path, lambda temporary: _save(temporary, vectors))
+            files.write_whole(path, lambda temporary, vectors=vectors: _save(temporary, vectors))
             print(f"{name}: {min(first + block, len(texts))} of {len(texts)} {kind} texts", flush=True)
         parts.append(np.load(path))
     return np.concatenate(parts)

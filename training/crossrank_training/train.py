@@ -2,123 +2,14 @@
 
 import signal
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch import multiprocessing as processes
 
 from . import evaluate, files, loss, model
-from .lists import Lists, TrainingList
-from .pairs import load_tokenizer, logits_of
 from .parameters import AdamW, FlatParameters
-
-
-@dataclass
-class Settings:
-    """The settings of a run."""
-
-    start: Path
-    words: Path
-    tokenizer: Path
-    data: list[Path]
-    dev: Path
-    folder: Path
-    workers: int = 2
-    rate: float = 5e-5
-    head_rate: float = 1e-4
-    warm_up: int = 100
-    tokens: int = 12000
-    average: float = 0.998
-    seed: int = 1
-    updates: int = 0
-    cool_down: int = 0
-    checkpoint_seconds: float = 600
-    evaluate_seconds: float = 3600
-    log_updates: int = 20
-    shape: model.Shape = model.Shape()
-
-
-class Worker:
-    """Computes the gradient of a share of each update, and scores a share of the development sets."""
-
-    def __init__(self, settings: Settings, rank: int, values: Tensor, average: Tensor, gradient: Tensor):
-        torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
-        self.settings, self.rank, self.gradient = settings, rank, gradient
-        self.flat = FlatParameters(model.load(settings.start, settings.words, settings.shape))
-        self.flat.bind(values)
-        self.averaged = FlatParameters(model.load(settings.start, settings.words, settings.shape))
-        self.averaged.bind(average)
-        tokenizer = load_tokenizer(settings.tokenizer)
-        self.lists = Lists(settings.data, tokenizer, settings.seed)
-        self.development = evaluate.read_sets(settings.dev, tokenizer)
-        # Long lists first, to the worker with the least to do.
-        self.shares: list[list[int]] = [[] for _ in range(settings.workers)]
-        cost = [0] * settings.workers
-        sizes = [sum(len(ids) for ids, _ in each.pairs) for each in self.development]
-        for index in sorted(range(len(sizes)), key=lambda index: -sizes[index]):
-            least = cost.index(min(cost))
-            cost[least] += sizes[index]
-            self.shares[least].append(index)
-
-    def batch(self, position: int) -> list[TrainingList]:
-        """The lists of the update that begins at a position of the data."""
-        batch: list[TrainingList] = []
-        while sum(each.tokens for each in batch) < self.settings.tokens:
-            batch.append(self.lists.at(position + len(batch)))
-        return batch
-
-    def differentiate(self, position: int) -> dict[str, float]:
-        """Leaves the gradient of this worker's share in `gradient`. Returns sums of the losses."""
-        batch = self.batch(position)
-        order = sorted(range(len(batch)), key=lambda index: -batch[index].tokens)
-        share: list[TrainingList] = []
-        cost = [0] * self.settings.workers
-        for index in order:
-            least = cost.index(min(cost))
-            cost[least] += batch[index].tokens
-            if least == self.rank:
-                share.append(batch[index])
-        self.flat.collect_gradients(self.gradient)
-        sums = {"lists": float(len(batch)), "tokens": float(cost[self.rank]), "pairs": 0.0}
-        # A few lists at a time bound the memory that the backward pass holds.
-        while share:
-            part = [share.pop()]
-            while share and sum(each.tokens for each in [*part, share[-1]]) <= 4000:
-                part.append(share.pop())
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = logits_of(self.flat.model, [pair for each in part for pair in each.pairs])
-            objective = torch.zeros(())
-            for each, of_list in zip(part, logits.split([len(each.pairs) for each in part])):
-                losses = loss.list_losses(of_list, each.target, each.label)
-                objective = objective + loss.total(losses)
-                for name, value in losses.items():
-                    sums[name] = sums.get(name, 0.0) + value.item()
-                sums["pairs"] += len(each.pairs)
-            (objective / len(batch)).backward()
-        return sums
-
-    def evaluate(self, between=lambda: None) -> dict[int, list[float]]:
-        """The logits of this worker's share of the development lists, by index."""
-        share = self.shares[self.rank]
-        scores = evaluate.score(self.averaged.model, [self.development[index] for index in share], between)
-        return {index: logits.tolist() for index, logits in zip(share, scores)}
-
-
-def serve(settings: Settings, rank: int, values: Tensor, average: Tensor, gradient: Tensor, connection) -> None:
-    """A further process: it does what the first one asks until the connection closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    worker = Worker(settings, rank, values, average, gradient)
-    try:
-        while True:
-            position = connection.recv()
-            connection.send(worker.evaluate() if position is None else worker.differentiate(position))
-    except (EOFError, OSError):
-        pass
+from .worker import Settings, Worker, serve
 
 
 class Run:
@@ -147,7 +38,6 @@ class Run:
         self.gradients = gradients
         self.optimizer = AdamW(self.worker.flat)
         self.position = 0
-        self.resumed_at = 0
         self.best = 0.0
         self._resume()
 
@@ -195,7 +85,7 @@ class Run:
             child.send(self.position)
         sums = self.worker.differentiate(self.position)
         self.position += int(sums["lists"])
-        for child, gradient in zip(self.children, self.gradients[1:]):
+        for child, gradient in zip(self.children, self.gradients[1:], strict=True):
             for name, value in child.recv().items():
                 sums[name] = sums.get(name, 0.0) + (value if name != "lists" else 0.0)
             self.gradients[0].add_(gradient)
@@ -246,8 +136,9 @@ class Run:
             now = time.monotonic()
             if counted >= settings.log_updates:
                 means = {name: round(sums[name] / sums["lists"], 4) for name in loss.WEIGHTS}
-                speed = {"norm": round(sums["norm"] / counted, 3), "tokens_a_second": round(sums["tokens"] / (now - since))}
-                self._write({**means, **speed, "pairs": int(sums["pairs"]), "factor": round(self.factor(), 4)})
+                norm, rate = round(sums["norm"] / counted, 3), round(sums["tokens"] / (now - since))
+                figures = {"pairs": int(sums["pairs"]), "factor": round(self.factor(), 4)}
+                self._write({**means, "norm": norm, "tokens_a_second": rate, **figures})
                 sums, counted, since = {}, 0, now
             if now - saved >= settings.checkpoint_seconds:
                 self.save()

@@ -23,7 +23,8 @@ TOPICS = ("rivers carry water", "bread needs flour", "stars emit light", "bees m
 def passage(number: int) -> str:
     rng = random.Random(number)
     topic = TOPICS[number % len(TOPICS)]
-    return f"{topic} and sentence {number} says so " + " ".join(rng.choice(topic.split()) for _ in range(rng.randrange(60)))
+    rest = (rng.choice(topic.split()) for _ in range(rng.randrange(60)))
+    return f"{topic} and sentence {number} says so {' '.join(rest)}"
 
 
 @pytest.fixture
