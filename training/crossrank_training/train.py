@@ -20,8 +20,6 @@ class Run:
         settings.folder.mkdir(parents=True, exist_ok=True)
         self.state_path = settings.folder / "state.pt"
         self.log = settings.folder / "learning.jsonl"
-        self.pause = files.train_dir() / "pause"
-        self.ending = False
         flat = FlatParameters(model.load(settings.start, settings.words, settings.shape))
         self.values = flat.values.share_memory_()
         self.average = flat.values.clone().share_memory_()
@@ -66,11 +64,6 @@ class Run:
         averaged = self.worker.averaged.model
         files.write_whole(self.settings.folder / "average.safetensors", lambda path: model.save(averaged, path))
 
-    def hold(self) -> None:
-        """Waits while the pause file exists."""
-        while self.pause.exists() and not self.ending:
-            time.sleep(1)
-
     def factor(self) -> float:
         """The share of the full rate: rising at first, falling to nothing over the last `cool_down` updates."""
         settings, steps = self.settings, self.optimizer.steps
@@ -100,7 +93,7 @@ class Run:
         """Scores the development sets with the averaged weights, logs them, and keeps the best weights."""
         for child in self.children:
             child.send(None)
-        scores = self.worker.evaluate(self.hold)
+        scores = self.worker.evaluate()
         for child in self.children:
             scores.update(child.recv())
         development = self.worker.development
@@ -128,8 +121,8 @@ class Run:
         sums: dict[str, float] = {}
         counted, since = 0, time.monotonic()
         saved = evaluated = time.monotonic()
-        while not self.ending and not (settings.updates and self.optimizer.steps >= settings.updates):
-            self.hold()
+        while not self.worker.ending and not (settings.updates and self.optimizer.steps >= settings.updates):
+            self.worker.hold()
             for name, value in self.update().items():
                 sums[name] = sums.get(name, 0.0) + value
             counted += 1
@@ -144,15 +137,16 @@ class Run:
                 self.save()
                 saved = now
             if now - evaluated >= settings.evaluate_seconds:
+                self.save()
                 self.evaluate()
                 evaluated = since = time.monotonic()
         self.save()
-        if not self.ending:
+        if not self.worker.ending:
             self.evaluate()
 
     def end(self, *_) -> None:
         """Ends the run after the present update, with a checkpoint."""
-        self.ending = True
+        self.worker.ending = True
 
 
 def main(settings: Settings) -> None:

@@ -1,13 +1,14 @@
 """What every process of a run does: gradients of a share of an update, scores of a share of the development sets."""
 
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from . import evaluate, loss, model
+from . import evaluate, files, loss, model
 from .lists import Lists, TrainingList
 from .pairs import load_tokenizer, logits_of
 from .parameters import FlatParameters
@@ -56,6 +57,8 @@ class Worker:
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
         self.settings, self.rank, self.gradient = settings, rank, gradient
+        self.pause = files.train_dir() / "pause"
+        self.ending = False
         self.flat = FlatParameters(model.load(settings.start, settings.words, settings.shape))
         self.flat.bind(values)
         self.averaged = FlatParameters(model.load(settings.start, settings.words, settings.shape))
@@ -97,10 +100,15 @@ class Worker:
             (objective / len(batch)).backward()
         return sums
 
-    def evaluate(self, between=lambda: None) -> dict[int, list[float]]:
+    def hold(self) -> None:
+        """Waits while the pause file exists, unless the run ends."""
+        while self.pause.exists() and not self.ending:
+            time.sleep(1)
+
+    def evaluate(self) -> dict[int, list[float]]:
         """The logits of this worker's share of the development lists, by index."""
         share = self.development_share
-        scores = evaluate.score(self.averaged.model, [self.development[index] for index in share], between)
+        scores = evaluate.score(self.averaged.model, [self.development[index] for index in share], self.hold)
         return {index: logits.tolist() for index, logits in zip(share, scores)}
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import SHAPE
 
-from crossrank_training import train
+from crossrank_training import train, worker
 
 
 def settings(toy, name: str, **changes) -> train.Settings:
@@ -60,15 +60,15 @@ def test_a_run_learns_what_it_repeats(toy):
 
 def test_the_pause_file_holds_the_run(toy, monkeypatch):
     run = train.Run(settings(toy, "run", updates=1))
-    run.pause.touch()
+    run.worker.pause.touch()
     waits = []
 
     def sleep(seconds):
         waits.append(run.optimizer.steps)
         if len(waits) == 3:
-            run.pause.unlink()
+            run.worker.pause.unlink()
 
-    monkeypatch.setattr(train.time, "sleep", sleep)
+    monkeypatch.setattr(worker.time, "sleep", sleep)
     run.go()
     assert waits == [0, 0, 0]
     assert run.optimizer.steps == 1
