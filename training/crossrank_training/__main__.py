@@ -10,10 +10,14 @@ from . import files
 REPOSITORY = Path(__file__).parents[2]
 
 
-def data_folder(arguments: argparse.Namespace) -> Path:
-    """The one data folder that a stage reads: the newest that another stage made, or the given one."""
-    made = sorted((files.train_dir() / "data").glob("*/lists.jsonl.gz"), key=lambda path: path.stat().st_mtime)
-    return arguments.data or (made[-1].parent if made else files.training_data() / "data")
+def data_folders(mixed: bool) -> list[Path]:
+    """The given data folder and those that `teach` made, each by what `mix` made of it where that is wanted."""
+    folder = files.train_dir()
+    made = sorted(path.parent for path in (folder / "data").glob("*/lists.jsonl.gz"))
+    found = [files.training_data() / "data", *made]
+    if mixed:
+        found = [path if not (folder / "mixed" / path.name).exists() else folder / "mixed" / path.name for path in found]
+    return found
 
 
 def weights(arguments: argparse.Namespace) -> Path:
@@ -33,8 +37,8 @@ def teach(arguments: argparse.Namespace) -> None:
 
     folder = files.train_dir()
     made = folder / "teach.tmp"
-    stage.build(folder / "pool", files.training_data(), made, folder / "vectors")
-    publish(made, folder / "data" / arguments.name)
+    stage.build(folder / "pool", files.training_data() / "teachers", made, folder / "vectors")
+    publish(made, folder / "data" / "pool")
 
 
 def mix(arguments: argparse.Namespace) -> None:
@@ -43,9 +47,10 @@ def mix(arguments: argparse.Namespace) -> None:
 
     student = model.load(weights(arguments), files.training_data() / "checkpoint.safetensors", shape(arguments))
     tokenizer = pairs.load_tokenizer(arguments.model / "tokenizer.json")
-    made = files.train_dir() / "mix.tmp"
-    stage.build(student, tokenizer, data_folder(arguments), made, arguments.share)
-    publish(made, files.train_dir() / "data" / arguments.name)
+    for folder in data_folders(mixed=False):
+        made = files.train_dir() / f"mix-{folder.name}.tmp"
+        stage.build(student, tokenizer, folder, made, arguments.share)
+        publish(made, files.train_dir() / "mixed" / folder.name)
 
 
 def publish(made: Path, folder: Path) -> None:
@@ -63,7 +68,7 @@ def train(arguments: argparse.Namespace) -> None:
         start=arguments.start or given / "checkpoint.safetensors",
         words=given / "checkpoint.safetensors",
         tokenizer=arguments.model / "tokenizer.json",
-        data=[data_folder(arguments)],
+        data=arguments.data or data_folders(mixed=True),
         dev=given / "dev",
         folder=files.train_dir() / arguments.run,
         workers=arguments.workers,
@@ -111,7 +116,7 @@ def main() -> None:
     for do, help in (
         (pool, "collect passages and queries"),
         (teach, "make training lists from the pool with the bi-encoders"),
-        (mix, "make the lists anew with the student as a further teacher"),
+        (mix, "make all lists anew with the student as a further teacher"),
         (train, "train, or go on training"),
         (evaluate, "score the development sets"),
         (export, "write the files of the model"),
@@ -120,16 +125,14 @@ def main() -> None:
         stage.set_defaults(do=do)
         stage.add_argument("--model", type=Path, default=REPOSITORY / "models" / "minilm-l6-en",
                            help="folder of config.json and the tokenizer")
-    for name in ("mix", "train"):
-        parsers[name].add_argument("--data", type=Path, help="folder of passages and lists (the newest that was made)")
     for name in ("mix", "train", "evaluate", "export"):
         parsers[name].add_argument("--run", default="run", help="name of the run's folder in CROSSRANK_TRAIN_DIR")
     for name in ("mix", "evaluate", "export"):
         parsers[name].add_argument("--checkpoint", type=Path, help="weights (the run's best)")
     parsers["pool"].add_argument("--mirror", type=Path, required=True, help="folder of clones named OWNER+NAME")
-    parsers["teach"].add_argument("--name", default="pool", help="name of the data folder")
-    parsers["mix"].add_argument("--name", default="mixed", help="name of the data folder")
     parsers["mix"].add_argument("--share", type=float, default=0.3, help="the student's share of the targets")
+    parsers["train"].add_argument("--data", type=Path, action="append",
+                                  help="folder of passages and lists; may be repeated (all that were made)")
     parsers["train"].add_argument("--start", type=Path, help="weights to start from (the given checkpoint)")
     parsers["train"].add_argument("--workers", type=int, default=2, help="processes, one thread each")
     parsers["train"].add_argument("--rate", type=float, default=5e-5, help="learning rate of the encoder")

@@ -22,7 +22,7 @@ def page_sections(page: str) -> list[Section]:
     if front:
         page = page[front.end() :]
         named = re.search(r"^title:\s*(.+)$", front[1], re.M)
-        title = named[1].strip().strip("\"'") if named else ""
+        title = _inline(named[1].strip("\"' ")) if named else ""
     sections, heading, lines, fenced = [], "", [], False
     for line in [*page.splitlines(), "# "]:
         fenced ^= line.lstrip().startswith("```")

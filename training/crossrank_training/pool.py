@@ -106,14 +106,16 @@ def command_page(page: str) -> tuple[str, list[str]] | None:
 
 
 def build(mirror: Path, given: Path, folder: Path, seed: int = 3) -> None:
-    """Writes a data folder with the given passages and queries first, and those of all sources after them."""
+    """Writes the passages and queries of all sources. Queries of the given data and development sets stay out."""
     rng = random.Random(seed)
-    passages = list(files.read_lines(given / "data" / "passages.jsonl.gz"))
-    queries = list(files.read_lines(given / "data" / "queries.jsonl.gz"))
-    known = {record["text"] for record in passages}
-    asked = {record["query"].lower() for record in queries}
-    for path in (given / "dev").glob("*.jsonl.gz"):
-        asked |= {record["query"].lower() for record in files.read_lines(path)}
+    passages: list[dict] = []
+    queries: list[dict] = []
+    known: set[str] = set()
+    asked = {
+        record["query"].lower()
+        for path in (given / "data" / "queries.jsonl.gz", *(given / "dev").glob("*.jsonl.gz"))
+        for record in files.read_lines(path)
+    }
 
     def add_passage(name: str, text: str) -> int | None:
         if text in known:

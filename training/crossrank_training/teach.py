@@ -119,16 +119,14 @@ def lists(pool: Pool, queries: list[dict], vectors: dict[str, np.ndarray], rng: 
         }
 
 
-def build(folder: Path, given: Path, into: Path, vectors: Path, seed: int = 5) -> None:
-    """Writes the data folder of a pool. Lists of sentences, whose passages the pool keeps, are taken as they are."""
+def build(folder: Path, models: Path, into: Path, vectors: Path, seed: int = 5) -> None:
+    """Writes the data folder of a pool: its passages, and the lists made from them."""
     rng = random.Random(seed)
-    models = given / "teachers"
     pool = Pool(folder, models, vectors)
     queries = [q for q in files.read_lines(folder / "queries.jsonl.gz") if not q["source"].startswith("dev-")]
     texts = [plain(query["query"]) for query in queries]
     asked = {name: embedded(name, texts, "query", models, vectors).astype(np.float32) for name in TEACHERS}
     made = list(lists(pool, queries, asked, rng))
-    made += [each for each in files.read_lines(given / "data" / "lists.jsonl.gz") if each["source"].endswith("-s")]
     into.mkdir(parents=True, exist_ok=True)
     files.write_lines(into / "passages.jsonl.gz", files.read_lines(folder / "passages.jsonl.gz"))
     files.write_lines(into / "lists.jsonl.gz", made)
