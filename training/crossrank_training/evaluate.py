@@ -17,7 +17,7 @@ from .pairs import Pair, join, logits_of, tokens_of
 
 @dataclass
 class DevelopmentList:
-    """One query of a set with its candidates. `odd` counts the odd texts at the end of the candidates."""
+    """One query of a set with its candidates. `odd` counts the odd texts at the end of the candidates, of which the others are relevant."""
 
     name: str
     pairs: list[Pair]
@@ -41,7 +41,7 @@ def read_sets(folder: Path, tokenizer: Tokenizer) -> list[DevelopmentList]:
                 long = [_bury(text, others, rng) for text in record["passages"]]
                 lists.append(_list(f"{name}-long", {**record, "passages": long}, tokenizer))
                 odd = tuple(odd_text(record["query"], rng)[0] for _ in range(10))
-                lists.append(_list("odd", record, tokenizer, odd))
+                lists.append(_list("odd", _relevant(record), tokenizer, odd))
     if not lists:
         raise SystemExit(f"{folder} holds no development set")
     return lists
@@ -51,6 +51,12 @@ def _list(name: str, record: dict, tokenizer: Tokenizer, odd: tuple[str, ...] = 
     query, *passages = tokens_of(tokenizer, [record["query"], *record["passages"], *odd])
     grades = record["grades"] + [0] * len(odd)
     return DevelopmentList(name, [join(query, passage) for passage in passages], grades, record["judged"], len(odd))
+
+
+def _relevant(record: dict) -> dict:
+    """The record with nothing but its relevant passages."""
+    kept = [(text, grade) for text, grade in zip(record["passages"], record["grades"], strict=True) if grade > 0]
+    return {**record, "passages": [text for text, _ in kept], "grades": [grade for _, grade in kept]}
 
 
 def _bury(text: str, others: list[str], rng: random.Random) -> str:
@@ -91,7 +97,7 @@ def summarize(lists: list[DevelopmentList], scores: list[np.ndarray]) -> dict[st
     figures: dict[str, list[float]] = {}
     for each, logits in zip(lists, scores):
         if each.odd:
-            odd, relevant = logits[-each.odd :], logits[np.array(each.grades) > 0]
+            relevant, odd = np.split(logits, [-each.odd])
             figures.setdefault("odd-above-relevant", []).append(float(odd.max() > relevant.max()))
             figures.setdefault("odd-highest", []).append(float(1 / (1 + np.exp(-odd.max()))))
             continue
