@@ -17,7 +17,7 @@ from .pairs import Pair, join, logits_of, tokens_of
 
 @dataclass
 class DevelopmentList:
-    """One query of a set with its candidates. `odd` counts the odd texts at the end of the candidates, of which the others are relevant."""
+    """One query of a set with its candidates. `odd` of them are odd texts, which stand behind the relevant passages."""
 
     name: str
     pairs: list[Pair]
