@@ -24,13 +24,15 @@ class Run:
         self.values = flat.values.share_memory_()
         self.average = flat.values.clone().share_memory_()
         gradients = [torch.zeros_like(flat.values).share_memory_() for _ in range(settings.workers)]
-        self.children = []
+        self.children, self.processes = [], []
         context = processes.get_context("spawn")
         for rank in range(1, settings.workers):
             ours, theirs = context.Pipe()
             arguments = (settings, rank, self.values, self.average, gradients[rank], theirs)
-            context.Process(target=serve, args=arguments, daemon=True).start()
+            process = context.Process(target=serve, args=arguments, daemon=True)
+            process.start()
             theirs.close()
+            self.processes.append(process)
             self.children.append(ours)
         self.worker = Worker(settings, 0, self.values, self.average, gradients[0])
         self.gradients = gradients
@@ -144,6 +146,13 @@ class Run:
         if not self.worker.ending:
             self.evaluate()
 
+    def close(self) -> None:
+        """Ends the other processes, which go when their connections close."""
+        for child in self.children:
+            child.close()
+        for process in self.processes:
+            process.join()
+
     def end(self, *_) -> None:
         """Ends the run after the present update, with a checkpoint."""
         self.worker.ending = True
@@ -155,3 +164,4 @@ def main(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, run.end)
     run.go()
+    run.close()

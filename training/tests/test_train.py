@@ -1,10 +1,18 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
-from conftest import SHAPE
+from conftest import ROOT, SHAPE
 
 from crossrank_training import train, worker
+
+
+def go(settings: train.Settings) -> None:
+    run = train.Run(settings)
+    run.go()
+    run.close()
 
 
 def settings(toy, name: str, **changes) -> train.Settings:
@@ -32,18 +40,18 @@ def assert_same(one: dict, other: dict) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(toy, workers):
-    train.Run(settings(toy, "whole", workers=workers)).go()
-    train.Run(settings(toy, "parts", workers=workers, updates=2)).go()
+    go(settings(toy, "whole", workers=workers))
+    go(settings(toy, "parts", workers=workers, updates=2))
     halfway = state(toy, "parts")
     assert halfway["steps"] == 2
-    train.Run(settings(toy, "parts", workers=workers)).go()
+    go(settings(toy, "parts", workers=workers))
     assert_same(state(toy, "whole"), state(toy, "parts"))
     assert not torch.equal(halfway["values"], state(toy, "parts")["values"])
 
 
 def test_two_workers_share_what_one_does_alone(toy):
-    train.Run(settings(toy, "one", updates=1)).go()
-    train.Run(settings(toy, "two", updates=1, workers=2)).go()
+    go(settings(toy, "one", updates=1))
+    go(settings(toy, "two", updates=1, workers=2))
     one, two = state(toy, "one"), state(toy, "two")
     assert one["position"] == two["position"]
     torch.testing.assert_close(one["mean"], two["mean"], rtol=0.05, atol=1e-4)
@@ -90,8 +98,18 @@ def test_an_ended_run_leaves_a_checkpoint(toy):
     }
 
 
+def test_a_signal_ends_the_command_with_a_checkpoint(toy):
+    command = [sys.executable, "-m", "crossrank_training", "train", "--model", toy, "--workers", "2"]
+    with subprocess.Popen(command, cwd=ROOT / "training", stdout=subprocess.PIPE, text=True) as process:
+        # The first line says what is trained on, the second scores the development sets.
+        assert "lists" in process.stdout.readline() and "dev" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(60) == 0
+    assert state(toy, "work/run")["steps"] < 100
+
+
 def test_other_data_begin_at_their_first_list(toy):
-    train.Run(settings(toy, "run", updates=1)).go()
+    go(settings(toy, "run", updates=1))
     (toy / "more").mkdir()
     for name in ("passages.jsonl.gz", "lists.jsonl.gz"):
         (toy / "more" / name).write_bytes((toy / "data" / name).read_bytes())
