@@ -93,18 +93,20 @@ def ndcg(ranked: list[int], judged: list[int], depth: int = 10) -> float:
 
 
 def summarize(lists: list[DevelopmentList], scores: list[np.ndarray]) -> dict[str, float]:
-    """nDCG@10 of each set, their mean, and for odd texts the share of lists with one above a relevant passage."""
+    """nDCG@10 of each set and their mean.
+
+    For odd texts, the share of lists with one above a relevant passage, and the share of texts with a score over 0.2.
+    """
     figures: dict[str, list[float]] = {}
     for each, logits in zip(lists, scores):
         if each.odd:
             relevant, odd = np.split(logits, [-each.odd])
             figures.setdefault("odd-above-relevant", []).append(float(odd.max() > relevant.max()))
-            figures.setdefault("odd-highest", []).append(float(1 / (1 + np.exp(-odd.max()))))
+            figures.setdefault("odd-over-0.2", []).append(float((odd > math.log(0.2 / 0.8)).mean()))
             continue
         order = np.argsort(-logits, kind="stable")
         figures.setdefault(each.name, []).append(ndcg([each.grades[index] for index in order], each.judged))
     result = {name: round(float(np.mean(values)), 4) for name, values in figures.items()}
-    result["odd-highest"] = round(max(figures.get("odd-highest", [0.0])), 4)
     sets = [value for name, value in result.items() if not name.startswith("odd-")]
     result["mean"] = round(float(np.mean(sets)), 4)
     return result

@@ -18,7 +18,7 @@ def test_sets_have_long_and_odd_lists(toy):
     assert [each.name for each in lists].count("squad-long") == 5
     perfect = [np.array(each.grades, float) for each in lists]
     figures = evaluate.summarize(lists, perfect)
-    assert figures == {"squad": 1, "squad-long": 1, "odd-above-relevant": 0, "odd-highest": 0.5, "mean": 1}
+    assert figures == {"squad": 1, "squad-long": 1, "odd-above-relevant": 0, "odd-over-0.2": 1, "mean": 1}
 
 
 def test_logits_do_not_depend_on_the_batch(toy):
