@@ -99,7 +99,7 @@ def export(arguments: argparse.Namespace) -> None:
     into = arguments.out or files.train_dir() / "export"
     stage.build(
         weights(arguments), given / "checkpoint.safetensors", arguments.model, given / "dev", into,
-        arguments.trained_tokens, golden,
+        arguments.trained_tokens, golden, arguments.as_trained,
     )
 
 
@@ -149,6 +149,7 @@ def main() -> None:
     parsers["train"].add_argument("--cool-down", type=int, default=0, help="let the rate fall over the last updates")
     parsers["export"].add_argument("--out", type=Path, help="folder to write to (CROSSRANK_TRAIN_DIR/export)")
     parsers["export"].add_argument("--trained-tokens", type=int, default=512, help="longest pair trained on")
+    parsers["export"].add_argument("--as-trained", action="store_true", help="leave the score uncalibrated")
     arguments = parser.parse_args()
     yield_to_others()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

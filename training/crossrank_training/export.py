@@ -66,9 +66,13 @@ def calibrated(encoder: CrossEncoder, scale: float, bias: float) -> CrossEncoder
     return encoder
 
 
-def build(checkpoint: Path, words: Path, given: Path, dev: Path, into: Path, trained_tokens: int, golden: Path) -> None:
+def build(
+    checkpoint: Path, words: Path, given: Path, dev: Path, into: Path, trained_tokens: int, golden: Path,
+    as_trained: bool = False,
+) -> None:
     """Writes the files of the model to `into`: those of the folder `given`, with new weights and a calibrated score.
 
+    `as_trained` leaves the score as training gave it, and only reports the calibration.
     The f32 graph, the golden pairs and the calibration lie beside the folder `onnx`, which is what is shipped.
     """
     encoder = model.load(checkpoint, words, model.Shape.read(given / "config.json"))
@@ -76,7 +80,8 @@ def build(checkpoint: Path, words: Path, given: Path, dev: Path, into: Path, tra
     development = evaluate.read_sets(dev, tokenizer)
     scores = evaluate.score(encoder, development)
     fitted = calibrate.fit(development, scores)
-    calibrated(encoder, fitted.scale, fitted.bias)
+    if not as_trained:
+        calibrated(encoder, fitted.scale, fitted.bias)
     (into / "onnx").mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "quantize_config.json"):
         if (given / name).exists():

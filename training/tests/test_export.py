@@ -14,10 +14,10 @@ PAIRS = [
 ]
 
 
-def build(toy, name: str):
+def build(toy, name: str, **options):
     (toy / "pairs.json").write_text(json.dumps({"pairs": PAIRS}))
     checkpoint = toy / "checkpoint.safetensors"
-    export.build(checkpoint, checkpoint, toy, toy / "dev", toy / name, 512, toy / "pairs.json")
+    export.build(checkpoint, checkpoint, toy, toy / "dev", toy / name, 512, toy / "pairs.json", **options)
     return {path.relative_to(toy / name): path.read_bytes() for path in (toy / name).rglob("*") if path.is_file()}
 
 
@@ -38,6 +38,17 @@ def test_the_same_checkpoint_gives_the_same_bytes(toy, monkeypatch):
             logit = logits_of(encoder, [(pair["input_ids"], pair["token_type_ids"])])
         np.testing.assert_allclose(pair["logit_fp32"], logit, atol=1e-4)
         assert abs(pair["logit_int8_onnxruntime"] - pair["logit_fp32"]) < 0.1
+
+
+def test_a_score_can_be_left_as_trained(toy, monkeypatch):
+    monkeypatch.setattr(export.calibrate, "fit", lambda *_: export.calibrate.Calibration(0.5, -1.0, 0.2, 0.1))
+    build(toy, "plain", as_trained=True)
+    build(toy, "scaled")
+    plain, scaled = (
+        [pair["logit_fp32"] for pair in json.loads((toy / name / "golden.json").read_text())["pairs"]]
+        for name in ("plain", "scaled")
+    )
+    np.testing.assert_allclose(scaled, 0.5 * np.array(plain) - 1, atol=1e-5)
 
 
 def test_graphs_take_padded_batches(toy):
