@@ -16,7 +16,8 @@ def data_folders(mixed: bool) -> list[Path]:
     made = sorted(path.parent for path in (folder / "data").glob("*/lists.jsonl.gz"))
     found = [files.training_data() / "data", *made]
     if mixed:
-        found = [path if not (folder / "mixed" / path.name).exists() else folder / "mixed" / path.name for path in found]
+        replaced = {path.name: path for path in (folder / "mixed").glob("*")}
+        found = [replaced.get(path.name, path) for path in found]
     return found
 
 

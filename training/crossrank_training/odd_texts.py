@@ -39,7 +39,7 @@ NOTICES = (
 )
 
 FOREIGN = (
-    "Der Zug fährt heute um acht Uhr vom alten Bahnhof ab.", "Bitte wählen Sie eine Sprache aus der Liste.",
+    "Der Zug fährt heute um acht Uhr vom alten Bahnhof ab.", "Bitte wählen Sie eine Sprache.",
     "Die Stadt liegt an einem breiten Fluss im Norden des Landes.", "Il fait beau ce matin et les enfants jouent dehors.",
     "Veuillez remplir le formulaire avant la fin du mois.", "La bibliothèque est fermée le dimanche.",
     "El mercado abre todos los días a las nueve de la mañana.", "Haga clic en el botón para guardar los cambios.",

@@ -102,6 +102,8 @@ class Worker:
 
     def hold(self) -> None:
         """Waits while the pause file exists, unless the run ends."""
+        if self.pause.exists() and not self.ending:
+            print(f"paused by {self.pause}", flush=True)
         while self.pause.exists() and not self.ending:
             time.sleep(1)
 
