@@ -1,0 +1,1 @@
+"""The recipe of the bundled cross-encoder, from data to the files of the model."""
