@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-gpu test-bundlers test-clients test-examples demo test-demo check check-rust check-js bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build test test-native test-js test-gpu test-bundlers test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -56,6 +56,30 @@ check-rust:
 
 check-js:
 	pkg/scripts/check.sh
+
+# The recipe of the bundled model, see training/README.md. CROSSRANK_TRAINING_DATA names the data, and
+# MIRROR the folder with clones of the documentation that train-data reads. TRAIN and EXPORT take the
+# stages' options. The environment takes 7 GB, because PyPI has no smaller PyTorch: `make test` leaves
+# it out.
+TRAIN_DIR = $(or $(CROSSRANK_TRAIN_DIR),$(HOME)/.cache/crossrank-training)
+TRAIN_PYTHON = $(TRAIN_DIR)/venv/bin/python
+$(TRAIN_DIR)/venv/installed: training/requirements.txt
+	python3 -m venv $(TRAIN_DIR)/venv
+	$(TRAIN_DIR)/venv/bin/pip install -q -r training/requirements.txt
+	touch $@
+
+train-data: $(TRAIN_DIR)/venv/installed
+	cd training && $(TRAIN_PYTHON) -m crossrank_training pool --mirror $(MIRROR)
+	cd training && $(TRAIN_PYTHON) -m crossrank_training teach
+
+train: $(TRAIN_DIR)/venv/installed
+	cd training && $(TRAIN_PYTHON) -m crossrank_training train $(TRAIN)
+
+train-export: $(TRAIN_DIR)/venv/installed
+	cd training && $(TRAIN_PYTHON) -m crossrank_training export $(EXPORT)
+
+test-training: $(TRAIN_DIR)/venv/installed
+	$(TRAIN_PYTHON) -m pytest -p no:cacheprovider training/tests
 
 # Times crossrank against ONNX Runtime and transformers.js, and writes a record. BENCH takes the
 # options of run.js.
