@@ -3,7 +3,10 @@
 #[derive(Clone, Copy)]
 pub struct Reporter {
     /// Says which device was chosen, and why.
-    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "without GPUs there is no choice"))]
+    #[cfg_attr(
+        not(feature = "gpu"),
+        expect(dead_code, reason = "without GPUs there is no choice")
+    )]
     pub info: fn(&str),
     /// Says what does not work.
     pub warn: fn(&str),
