@@ -63,7 +63,7 @@ pub enum Stage {
     ReadPassages,
 }
 
-/// Options of [`Searcher::search`].
+/// Options of [`Searcher::search`](super::Searcher::search).
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct SearchOptions<'a> {
