@@ -1,6 +1,11 @@
 //! The `crossrank` command. It prints tables or JSON; an error is one line and the exit code 2.
 
 #![deny(unsafe_code)]
+#![allow(
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments of arguments are their help texts"
+)]
 // The types of wgpu are nested deeply, and a future that holds a model contains them.
 #![recursion_limit = "256"]
 
