@@ -7,7 +7,7 @@ const LONG = "river ".repeat(400);
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 const same = (a, b) => equal([...a], [...b]);
 
-/** FNV-1a of the elements' bits, word by word, as in tests/embedder.rs. */
+/** FNV-1a of the elements' bits, word by word, as in tests/scoring/embedder.rs. */
 function hash(vector) {
   const bits = new Uint32Array(Float32Array.from(vector).buffer);
   return bits.reduce((hash, word) => Math.imul(hash ^ word, 0x01000193) >>> 0, 0x811c9dc5);
