@@ -39,9 +39,9 @@ use clap::{Parser, Subcommand};
 
 use error::CliError;
 
-/// Search reranking: reads a query and passages, and puts the passages that answer it first
+/// Search reranking where the search is: a quantized cross-encoder, natively and in WebAssembly
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "crossrank", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -29,10 +29,10 @@ const MIN_SPEEDUP: f64 = 1.25;
 const MAX_LOGIT_DIFFERENCE: f32 = 0.35;
 /// The timed runs of each device. One run before them warms it up.
 const TIMED_RUNS: usize = 3;
-/// A GPU is given up if its first run takes longer than this and [`GIVE_UP_FACTOR`] times as long as
+/// A GPU is given up if its first run takes longer than this and [`MAX_GPU_TIME_FACTOR`] times as long as
 /// the CPU's.
-const STARTUP_ALLOWANCE: Duration = Duration::from_secs(5);
-const GIVE_UP_FACTOR: u32 = 10;
+const GPU_START: Duration = Duration::from_secs(5);
+const MAX_GPU_TIME_FACTOR: u32 = 10;
 
 const QUERY: &str = "how do tides form in a narrow bay";
 
@@ -77,7 +77,7 @@ impl DeviceBenchmark {
         let (on_gpu, logits) = score(gpu)?;
         let apart = expected.iter().zip(&logits).map(|(a, b)| (a - b).abs());
         let difference = apart.fold(0.0, f32::max);
-        if on_gpu > STARTUP_ALLOWANCE + GIVE_UP_FACTOR * on_cpu {
+        if on_gpu > GPU_START + MAX_GPU_TIME_FACTOR * on_cpu {
             return Ok(DeviceBenchmark { documents, cpu: on_cpu, gpu: on_gpu, difference });
         }
         let mut times = [Vec::new(), Vec::new()];

@@ -115,7 +115,8 @@ impl Download<'_> {
             _ => "",
         };
         let error = io_error("write", &self.cache.partial(self.file))(error);
-        self.with_kept_bytes(Error::new(error.kind(), format!("{error}{advice}")))
+        let message = format!("{error}{advice}");
+        self.with_kept_bytes(Error::new(error.kind(), message).with_source(error))
     }
 
     /// Adds to an error how much of the file the cache keeps.
@@ -127,7 +128,7 @@ impl Download<'_> {
         let [kept, size] = [kept, self.file.size].map(|bytes| bytes as f64 / 1e6);
         let message =
             format!("{error}; {kept:.1} of {size:.1} MB are kept, and the next try resumes there");
-        Error::new(error.kind(), message)
+        Error::new(error.kind(), message).with_source(error)
     }
 }
 

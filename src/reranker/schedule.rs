@@ -91,7 +91,7 @@ impl Reranker {
         options: &RerankOptions,
     ) -> Vec<CacheKey> {
         let Some((_, model)) = &self.cache else { return Vec::new() };
-        let limits = format!("{:?}", self.limits(options));
+        let limits = self.limits(options).fingerprint();
         let prefix = Hasher::default().part(model).part(limits.as_bytes()).part(query.as_bytes());
         let key = |d: &D| prefix.clone().part(d.as_ref().as_bytes()).key();
         documents.iter().map(key).collect()

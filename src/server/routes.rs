@@ -40,7 +40,7 @@ enum Endpoint {
 }
 
 /// Every path takes one method.
-static ROUTES: [Route; 13] = [
+static ROUTES: &[Route] = &[
     post("/v1/rerank", Endpoint::Rerank(&CohereV1)),
     post("/v2/rerank", Endpoint::Rerank(&CohereV2)),
     post("/v1/rerank/batch", Endpoint::Rerank(&Batch)),

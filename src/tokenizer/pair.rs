@@ -17,6 +17,21 @@ pub(crate) struct Limits {
     pub windows: Option<WindowLimits>,
 }
 
+impl Limits {
+    /// A text that differs for limits that differ. Stored score caches have keys made of it, so it
+    /// must not change.
+    pub fn fingerprint(&self) -> String {
+        let Limits { pair, document, truncation, windows } = self;
+        let windows = windows.map_or("None".to_owned(), |WindowLimits { pair, max_windows }| {
+            format!("Some(Windows {{ pair: {pair}, most: {max_windows} }})")
+        });
+        format!(
+            "Limits {{ pair: {pair:?}, document: {document:?}, truncation: {truncation:?}, \
+             windows: {windows} }}"
+        )
+    }
+}
+
 /// How a long document is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowLimits {
@@ -208,6 +223,27 @@ fn longest_first(a: usize, b: usize, max: usize) -> (usize, usize) {
     }
     let shorter = a.min(b).min(max / 2);
     if a > b { (max - shorter, shorter) } else { (shorter, max - shorter) }
+}
+
+#[cfg(test)]
+mod fingerprint_tests {
+    use super::*;
+
+    /// The texts that version 0.1 has written into stored caches' keys.
+    #[test]
+    fn limits_have_the_fingerprints_of_stored_caches() {
+        let plain = "Limits { pair: None, document: None, truncation: Right, windows: None }";
+        assert_eq!(Limits::default().fingerprint(), plain);
+        let limits = Limits {
+            pair: Some(256),
+            document: Some(100),
+            truncation: Truncation::Left,
+            windows: Some(WindowLimits { pair: 160, max_windows: 32 }),
+        };
+        let all = "Limits { pair: Some(256), document: Some(100), truncation: Left, \
+                   windows: Some(Windows { pair: 160, most: 32 }) }";
+        assert_eq!(limits.fingerprint(), all);
+    }
 }
 
 #[cfg(all(test, feature = "general"))]

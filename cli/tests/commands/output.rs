@@ -13,6 +13,14 @@ fn rerank<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
+fn names_itself_and_its_version() {
+    assert_eq!(stdout(&["--version"], b""), concat!("crossrank ", env!("CARGO_PKG_VERSION"), "\n"));
+    let help = stdout(&["--help"], b"");
+    assert!(help.starts_with("Search reranking where the search is: a quantized"), "{help}");
+    assert!(help.contains("Usage: crossrank <COMMAND>"), "{help}");
+}
+
+#[test]
 fn ranks_a_file_as_a_table() {
     let table = stdout(&rerank(&["--top-k", "3", "examples/passages.txt"]), b"");
     let lines: Vec<&str> = table.lines().collect();
