@@ -41,7 +41,7 @@
 //!
 //! # Scores
 //!
-//! The model gives one logit a pair. The score is its sigmoid, from 0 to 1. A pair is
+//! The model gives one logit for each pair. The score is its sigmoid, from 0 to 1. A pair is
 //! `[CLS] query [SEP] document [SEP]`. A document that is longer than the texts the model was trained
 //! on is split into overlapping windows. The best window gives the score, and
 //! [`RankedDocument::span`] says where it lies. Some models do not name that length, and some callers

@@ -69,7 +69,7 @@ fn not_utf8(path: &Path, line: usize) -> CliError {
     CliError::new("invalid-text", message)
 }
 
-/// The bytes from which on a line is refused, which bounds the memory for any input.
+/// Lines of at least this many bytes are refused, which bounds the memory for any input.
 const MAX_LINE_BYTES: u64 = 64 << 20;
 
 /// Reads JSON Lines lazily: one value for each line, with the number of the line. The lines after a

@@ -103,7 +103,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       const secret = { token: "hf_secret" };
       await refuses("/api/", 401, "RepoNotFound", {}, /or it is private; .*give a token/);
       await refuses("/api/", 401, "Other", secret, /the token is not valid/);
-      await refuses("/resolve/", 403, "GatedRepo", secret, /consent/);
+      await refuses("/resolve/", 403, "GatedRepo", secret, /requires you to accept terms/);
       await refuses("/api/", 503, "Other", {}, /503/);
       const { baseUrl } = await scripted();
       await rejects("fetch-failed", "owner/missing", { baseUrl }, /404; there is no such model/);

@@ -229,7 +229,7 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       const reranker = remoteOf(remote.tei, url, { maxDocuments: 1 });
       await rejects("remote-refused", () => reranker.rerank(query, numbered(200)));
       await new Promise((resolve) => setTimeout(resolve, 500));
-      ok((await log()).length < 100, "lists were asked for after a failure");
+      ok((await log()).length < 100, "lists were requested after a failure");
     },
 
     async "remote: takes plain output as logits if told so"() {

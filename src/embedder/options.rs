@@ -7,8 +7,8 @@ use crate::tokenizer::Truncation;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct EmbedderOptions {
-    /// The most tokens in a text. Longer texts are truncated. Default: what the files of the model
-    /// say. The upper bound is what the model reads.
+    /// The maximum number of tokens in a text. Longer texts are truncated. Default: what the files
+    /// of the model say. The upper bound is what the model reads.
     pub max_length: Option<usize>,
     /// The number of threads that share the texts of a call. Default: one for each core. In
     /// WebAssembly it is always 1. Vectors do not depend on it.
@@ -35,10 +35,10 @@ pub struct EmbedOptions<'a> {
     pub truncation: Truncation,
     /// Divide vectors by their length. Default: what the files of the model say.
     pub normalize: Option<bool>,
-    /// Asked between texts and between layers, from several threads at once. If it returns true,
+    /// Called between texts and between layers, from several threads at once. If it returns true,
     /// the call fails with [`crate::ErrorKind::Cancelled`].
     pub cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
-    /// Told the number of texts embedded so far, from several threads at once.
+    /// Called with the number of texts embedded so far, from several threads at once.
     pub progress: Option<&'a (dyn Fn(usize) + Sync)>,
 }
 

@@ -169,7 +169,7 @@ impl Embedder {
         self.dimensions
     }
 
-    /// The most tokens in a text, including special tokens and the prefix.
+    /// The maximum number of tokens in a text, including special tokens and the prefix.
     pub fn max_length(&self) -> usize {
         self.tokenizer.max_length()
     }

@@ -22,7 +22,7 @@ pub(crate) trait Plan: Send + Sync {
         None
     }
 
-    /// The most tokens of a batch.
+    /// The maximum number of tokens of a batch.
     fn batch_tokens(&self) -> usize {
         BATCH_TOKENS
     }

@@ -10,15 +10,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Encoder, Layer, PositionScheme};
 use crate::tokenizer::Encoding;
 
-/// The most tokens of a batch. They are enough to keep every processor of a large GPU busy. With a
-/// small model their activations take less than 100 MB.
+/// The maximum number of tokens of a batch. They are enough to keep every processor of a large GPU
+/// busy. With a small model their activations take less than 100 MB.
 const MAX_TOKENS: usize = 8192;
 
-/// The most multiplications of a batch. Systems reset a GPU that does not answer within seconds. A
-/// slow GPU takes two seconds for these.
+/// The maximum number of multiplications of a batch. Systems reset a GPU that does not answer within
+/// seconds. A slow GPU takes two seconds for these.
 const MAX_PRODUCTS: u64 = 1 << 37;
 
-/// The most tokens of a batch for a driver on the CPU, which gains nothing from larger ones.
+/// The maximum number of tokens of a batch for a driver on the CPU, which gains nothing from larger
+/// ones.
 const MAX_SOFTWARE_TOKENS: usize = 512;
 
 /// The shape of a model and the limits of a device, from which batches are made.
@@ -38,7 +39,7 @@ pub(super) struct Sizes {
     pub position_scheme: PositionScheme,
     /// Rows of the token type embeddings. If there is one, all tokens have it.
     pub token_type_rows: usize,
-    /// The most tokens of a batch of several sequences.
+    /// The maximum number of tokens of a batch of several sequences.
     pub tokens: usize,
 }
 
@@ -221,8 +222,8 @@ impl Buffers {
             }
             before => before.map_or((0, 0), |buffers| (buffers.tokens, buffers.sequences_fit)),
         };
-        // They grow to a power of two, so that later batches fit, but not beyond the most tokens of a
-        // batch. Only a longer sequence, which is a batch by itself, needs more.
+        // They grow to a power of two, so that later batches fit, but not beyond the largest batch.
+        // Only a longer sequence, which is a batch by itself, needs more.
         let grown = |needed: usize, before: usize| {
             needed.next_power_of_two().min(sizes.tokens).max(needed).max(before)
         };

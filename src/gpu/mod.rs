@@ -130,7 +130,7 @@ impl Gpu {
         }
     }
 
-    /// The most tokens of a batch.
+    /// The maximum number of tokens of a batch.
     pub fn batch_tokens(&self) -> usize {
         self.sizes.tokens
     }

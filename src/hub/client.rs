@@ -200,8 +200,8 @@ impl Client {
         let has_token = self.token.is_some();
         let advice = match (header(&response, "x-error-code"), status.as_u16()) {
             (Some("GatedRepo"), _) => {
-                "its owner requires your consent: give it on the model's page, and set HF_TOKEN to \
-                 a token of that account"
+                "its owner requires you to accept terms: do so on the model's page, and set \
+                 HF_TOKEN"
             }
             (Some("RevisionNotFound"), _) => "there is no such revision; check its name",
             (Some("RepoNotFound"), _) | (None, 404) if has_token => {

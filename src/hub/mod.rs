@@ -65,8 +65,8 @@ impl Snapshot {
 /// `name` is the name of a model in [`models`], or of a repository. One ONNX graph of the repository
 /// is downloaded: [`HubOptions::file`], or else the first one of [`Model::graphs`], or else the first
 /// one in the order of [`ModelFiles::read`]. With it come its external data, the tokenizer and the
-/// configuration. Each file is checked against the hash that the hub lists. A download that broke or
-/// was killed is resumed by the next call.
+/// configuration. Each file is checked against the hash that the hub lists. The next call
+/// resumes an interrupted download.
 ///
 /// # Errors
 /// - [`ErrorKind::RemoteUnavailable`] if the hub cannot be reached or stays busy. A later call

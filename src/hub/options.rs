@@ -26,7 +26,7 @@ pub struct HubOptions<'a> {
     /// The path of the graph in the repository, instead of the usual paths.
     pub file: Option<String>,
     /// How often a request is repeated after a transient failure: no connection, a timeout, or status
-    /// 408, 429 or 5xx. The count starts again when a request brought new bytes. Default: 4.
+    /// 408, 429 or 5xx. The count restarts whenever a request brings new bytes. Default: 4.
     pub retries: u32,
     /// The wait before the first retry. It doubles for each later one up to 8 s, and is shortened by
     /// a random part of up to a half. `Retry-After` replaces it; if that is more than 60 s, the call

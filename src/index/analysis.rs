@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(query("to be or not to be"), r#""to" OR "be" OR "or" OR "not""#);
         assert_eq!(query("DB2向量库 は"), r#""db2" OR "向 量" OR "量 库" OR "は""#);
         assert_eq!(query("naïve Ещё"), r#""naïve" OR "ещё""#);
-        // Combining marks belong to words, also if they come from lowercasing a capital letter.
+        // Combining marks belong to words, even if they come from lowercasing a capital letter.
         assert_eq!(query("re\u{301}sume\u{301} \u{301}"), "\"re\u{301}sume\u{301}\"");
         assert_eq!(query("İstanbul"), "\"i\u{307}stanbul\"");
         assert_eq!(query(" \"'();%\0 "), "");

@@ -11,7 +11,7 @@
 //! 3. Call [`IndexWriter::commit`] at the end. Earlier changes are committed on the way, and a
 //!    process that is killed leaves whole documents.
 //! 4. Open a [`Searcher`], give it the same embedder, and call [`Searcher::search`] for [`Hit`]s. One
-//!    searcher serves many threads, also while a writer of any process changes the index.
+//!    searcher serves many threads, even while a writer of any process changes the index.
 //!
 //! ```no_run
 //! use crossrank::index::{Document, FileStamp, Format, IndexWriter, SearchOptions, Searcher};

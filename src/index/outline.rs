@@ -26,7 +26,7 @@ impl Section {
         Section { title: title.to_owned(), ..Section::default() }
     }
 
-    /// Adds text that stands at the bytes `range` of the source, there perhaps in another spelling.
+    /// Adds text found at `range` of the source, where it may be spelled differently.
     pub fn push(&mut self, text: &str, range: Range<usize>) {
         if !text.is_empty() {
             self.sources.push((self.text.len(), range));
@@ -85,7 +85,7 @@ pub struct Outline {
     above: Vec<Heading>,
     /// The text since the last heading.
     text: Section,
-    /// The heading that has begun and not ended.
+    /// The heading that is still open.
     heading: Option<Heading>,
 }
 

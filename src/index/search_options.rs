@@ -43,8 +43,9 @@ impl FromStr for SearchMode {
     /// Reads a mode's name.
     fn from_str(name: &str) -> Result<SearchMode> {
         SearchMode::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(|| {
-            let names = SearchMode::ALL.map(SearchMode::name).join(", ");
-            Error::new(ErrorKind::InvalidArgument, format!("mode is none of {names}"))
+            let [first, second, third] = SearchMode::ALL.map(SearchMode::name);
+            let message = format!("mode must be {first}, {second} or {third}");
+            Error::new(ErrorKind::InvalidArgument, message)
         })
     }
 }

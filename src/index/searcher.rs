@@ -37,7 +37,7 @@ pub struct Hit {
     /// fused reciprocal ranks.
     pub score: f64,
     /// The scores of the words and of the vectors, for [`fuse`](crate::fusion::fuse). In the modes
-    /// with vectors every hit has a cosine, also if only its words were found.
+    /// with vectors every hit has a cosine, even if only its words were found.
     pub stages: StageScores,
 }
 
@@ -74,7 +74,7 @@ impl Searcher {
         Ok(Searcher { path, stores: Mutex::new(vec![store]), has_vectors, embedder: None })
     }
 
-    /// Whether the index has vectors, so that [`Searcher::with_embedder`] is of use.
+    /// Whether the index has vectors, so that [`Searcher::with_embedder`] is useful.
     pub fn has_vectors(&self) -> bool {
         self.has_vectors
     }

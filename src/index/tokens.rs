@@ -31,7 +31,7 @@ pub struct Unit {
     pub boundary: Boundary,
 }
 
-/// The bytes from which on a word is split into several units.
+/// Words of at least this many bytes are split into several units.
 const MAX_UNIT_BYTES: usize = 40;
 
 /// Splits a text into units. `paragraphs` are the offsets at which paragraphs end, ascending.

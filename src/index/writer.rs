@@ -29,7 +29,7 @@ pub struct IndexWriter<'a> {
     passages: usize,
 }
 
-/// The contents of an index in numbers.
+/// How many files, documents and passages an index holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IndexCounts {
     /// Files.
@@ -157,8 +157,8 @@ pub struct FileWriter<'w, 'a> {
 }
 
 impl FileWriter<'_, '_> {
-    /// Adds a document. It replaces the document of the file that has the same id, unless that is
-    /// equal.
+    /// Adds a document. It replaces the document of the file that has the same id, unless the two
+    /// are equal.
     ///
     /// # Errors
     /// As [`IndexWriter::commit`].

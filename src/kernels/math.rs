@@ -65,8 +65,8 @@ fn exp_within<I: Isa>(isa: I, x: I::F32) -> I::F32 {
 
 /// `x/2 (1 + erf(x / sqrt 2))`, with an error of at most 1e-6, relative for results above 1.
 ///
-/// `max(x, 0)` exceeds it by `|x|` times the upper tail of the normal distribution at `|x|`. The tail
-/// is a polynomial up to 5.2, where it is 1e-7 and the polynomial zero.
+/// `max(x, 0)` exceeds it by `|x|` times the upper tail of the normal distribution at `|x|`. Up to
+/// 5.2 the tail is approximated by a polynomial; at 5.2 the tail is 1e-7 and the polynomial is zero.
 #[inline(always)]
 pub(super) fn gelu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const END: f32 = 5.2;

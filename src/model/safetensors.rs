@@ -97,7 +97,7 @@ pub(super) struct Writer<'a>(Vec<(String, DataType, Vec<usize>, Content<'a>)>);
 /// The bytes of a tensor.
 enum Content<'a> {
     Bytes(Bytes),
-    /// A matrix of so many columns.
+    /// A matrix and its number of columns.
     Matrix(&'a Weights, usize),
 }
 

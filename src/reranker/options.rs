@@ -11,8 +11,8 @@ use crate::tokenizer::Truncation;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// The most tokens in a pair. Longer documents are truncated. Default: what the model reads,
-    /// which is also the upper bound.
+    /// The maximum number of tokens in a pair. Longer documents are truncated. Default: what the
+    /// model reads, which is also the upper bound.
     pub max_length: Option<usize>,
     /// The number of threads that share the documents of a call. Default: one for each core. In
     /// WebAssembly it is always 1. Scores do not depend on it.
@@ -38,7 +38,7 @@ pub enum LongDocuments {
     /// is the score of the document.
     ///
     /// A window has as many tokens as the model was trained on, query included
-    /// (`"crossrank": {"trained_tokens": 160}` in `config.json`; otherwise the most that the model
+    /// (`"crossrank": {"trained_tokens": 160}` in `config.json`; otherwise the maximum that the model
     /// reads). A long query leaves at least half of these tokens for the document. Where the model
     /// cannot read that many, documents are truncated.
     Windows,
@@ -48,13 +48,14 @@ pub enum LongDocuments {
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct RerankOptions<'a> {
-    /// The most results. Default: all.
+    /// The maximum number of results. Default: all.
     pub top_k: Option<usize>,
-    /// The most tokens in a pair, at most [`crate::Reranker::max_length`], which is the default.
-    /// Longer documents are truncated, unless `long_documents` says otherwise.
+    /// The maximum number of tokens in a pair. Default and upper bound:
+    /// [`crate::Reranker::max_length`]. Longer documents are truncated, unless `long_documents`
+    /// says otherwise.
     pub max_length: Option<usize>,
-    /// The most tokens of a document, before it is paired with the query. Default: no separate
-    /// limit.
+    /// The maximum number of tokens of a document, before it is paired with the query. Default: no
+    /// separate limit.
     pub max_document_tokens: Option<usize>,
     /// How longer texts are truncated.
     pub truncation: Truncation,
@@ -62,8 +63,8 @@ pub struct RerankOptions<'a> {
     /// [`crate::Reranker::long_documents`] with [`Truncation::Right`] and without `max_length`.
     /// Otherwise they are truncated.
     pub long_documents: Option<LongDocuments>,
-    /// The most windows of a document. The rest of the document is left out, and the result says
-    /// so. With [`Truncation::Never`] the call fails instead. Default: 32.
+    /// The maximum number of windows of a document. The rest of the document is left out, and the
+    /// result says so. With [`Truncation::Never`] the call fails instead. Default: 32.
     pub max_windows: Option<usize>,
     /// Leave out results with a lower score, from 0 to 1.
     pub min_score: Option<f32>,
@@ -72,10 +73,10 @@ pub struct RerankOptions<'a> {
     pub deadline: Option<Instant>,
     /// Compute every score, and leave the cache as it is.
     pub skip_cache: bool,
-    /// Asked between documents and between layers, from several threads at once. If it returns
+    /// Called between documents and between layers, from several threads at once. If it returns
     /// true, the call fails with [`crate::ErrorKind::Cancelled`].
     pub cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
-    /// Told the number of documents scored so far, from several threads at once.
+    /// Called with the number of documents scored so far, from several threads at once.
     pub progress: Option<&'a (dyn Fn(usize) + Sync)>,
 }
 

@@ -34,8 +34,8 @@ pub struct Reranker {
     pub(super) long_documents: LongDocuments,
 }
 
-/// The most windows of a document, if the caller does not say. It bounds the time that one document
-/// can take.
+/// The maximum number of windows of a document, if the caller does not say. It bounds the time that
+/// one document can take.
 const MAX_WINDOWS: usize = 32;
 
 impl Reranker {
@@ -45,7 +45,7 @@ impl Reranker {
         self.runner.plan().gpu()
     }
 
-    /// The most tokens in a pair.
+    /// The maximum number of tokens in a pair.
     pub fn max_length(&self) -> usize {
         self.tokenizer.max_length()
     }
@@ -143,7 +143,7 @@ impl Reranker {
             return Err(Error::new(
                 ErrorKind::InvalidArgument,
                 format!(
-                    "{} queries came with {} lists of candidates; give one list a query",
+                    "there are {} queries and {} lists of candidates; give one list for each query",
                     queries.len(),
                     candidates.len()
                 ),
@@ -172,7 +172,7 @@ impl Reranker {
     ///
     /// # Errors
     /// As [`Reranker::score`], [`ErrorKind::InvalidArgument`] for options out of range, and
-    /// [`ErrorKind::Cancelled`], also once the deadline has passed.
+    /// [`ErrorKind::Cancelled`] if the call is cancelled or its deadline has passed.
     pub fn score_with<Q: AsRef<str>, D: AsRef<str>>(
         &self,
         pairs: &[(Q, D)],

@@ -61,7 +61,7 @@ impl Reranker {
     ///
     /// # Errors
     /// As [`Reranker::logits`], and [`ErrorKind::Cancelled`] once `cancelled` returns true. It is
-    /// asked between batches and layers.
+    /// called between batches and layers.
     pub fn score_pending(
         &self,
         pending: &Pending,
@@ -98,7 +98,7 @@ impl Reranker {
     }
 
     /// The logits of pairs, on all threads. `None` for pairs that were not scored by the deadline.
-    /// `scored` is told the indices of each batch.
+    /// `scored` is called with the indices of each batch.
     pub(super) fn score_encodings(
         &self,
         encodings: &[Encoding],

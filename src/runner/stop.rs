@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind};
 /// The conditions that end a call early.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct StopConditions<'a> {
-    /// Asked from several threads at once. If it returns true, the call fails.
+    /// Called from several threads at once. If it returns true, the call fails.
     pub cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
     /// From this moment on the call returns what it has.
     pub deadline: Option<Instant>,

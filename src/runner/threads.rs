@@ -48,7 +48,7 @@ impl Runner {
         &self.plan
     }
 
-    /// The most tokens of a batch.
+    /// The maximum number of tokens of a batch.
     pub fn batch_tokens(&self) -> usize {
         self.plan.batch_tokens()
     }
@@ -75,8 +75,8 @@ impl Runner {
     }
 
     /// What `each` makes of the output of each sequence, in order. All threads share the work. The
-    /// result is `None` for sequences that were not computed by the deadline. `done` is told the
-    /// indices of each batch once it is computed.
+    /// result is `None` for sequences that were not computed by the deadline. `done` is called
+    /// with the indices of each batch once it is computed.
     pub fn run<T: Send>(
         &self,
         sequences: &[Encoding],
@@ -141,7 +141,7 @@ impl Runner {
     }
 }
 
-/// The most tokens in a sequence: `requested`, or what the model reads.
+/// The maximum number of tokens in a sequence: `requested`, or what the model reads.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] if more are requested than the model reads.

@@ -129,7 +129,7 @@ impl ParsedEmbed {
         Ok(ParsedEmbed { dialect, id, model, model_name, body, max_tokens })
     }
 
-    /// Tokenizes. `cancelled` is asked between texts.
+    /// Tokenizes. `cancelled` is called between texts.
     pub fn prepare(
         self,
         metrics: &Arc<Metrics>,

@@ -173,7 +173,7 @@ impl ParsedRerank {
         Ok(ParsedRerank { dialect, id, model, model_name, lists, settings, max_tokens })
     }
 
-    /// Asks the cache and tokenizes. `cancelled` is asked between texts.
+    /// Asks the cache and tokenizes. `cancelled` is called between texts.
     pub fn prepare(
         self,
         metrics: &Arc<Metrics>,

@@ -127,7 +127,7 @@ impl Server {
     }
 
     /// Reads an admitted request and tokenizes its texts. A search asks the index here. `cancelled`
-    /// is asked between texts. The `Err` is the response, where no model is needed or the request
+    /// is called between texts. The `Err` is the response, where no model is needed or the request
     /// fails.
     pub fn prepare(
         &self,

@@ -209,7 +209,8 @@ pub(crate) struct Window {
     pub span: Option<Span>,
 }
 
-/// The next window repeats one part in so many, so that text at a border is read with its context.
+/// Each window repeats 1/`OVERLAP` of the previous one, so that text at a border is read with its
+/// context.
 const OVERLAP: usize = 4;
 
 /// The minimum number of tokens of a document in a window.

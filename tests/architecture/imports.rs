@@ -1,7 +1,7 @@
-//! Which file imports which, and whether the imports go round in a circle.
+//! Which file imports which, and whether the imports form a cycle.
 //!
-//! A file imports another one where it names something that the other one defines, in a `use` or in
-//! a path. A file that only declares modules and re-exports names is looked through: what counts is
+//! A file imports another one if it names something that the other one defines, in a `use` or in a
+//! path. A file that only declares modules and re-exports names is looked through: what counts is
 //! the file that defines the name.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,22 +12,22 @@ use syn::{Attribute, File, Item, ItemMod, ItemUse, Path, UseTree, Visibility};
 /// The names from the crate's root to a module or to what is in it.
 type Names = Vec<String>;
 
-/// A source file: the module that it holds, and what it says of others.
+/// A source file: its module, and its references to other modules.
 #[derive(Default)]
 struct Module {
     /// Names that it re-exports, and what they stand for.
     exports: BTreeMap<String, Names>,
-    /// Modules all of whose names it re-exports.
+    /// Modules that it re-exports with a glob.
     globs: Vec<Names>,
-    /// Paths that it names, from the root where that can be told.
+    /// The paths that it names, made absolute where possible.
     paths: Vec<Names>,
     /// It only declares and re-exports.
     is_facade: bool,
 }
 
-/// The circles among a crate's files. A file is given by the path of its module, such as
+/// The cycles among a crate's files. A file is given by the path of its module, such as
 /// `["server", "api"]`, and its text; the crate's root has the empty path.
-pub fn circles(sources: &BTreeMap<Names, String>) -> Vec<Vec<String>> {
+pub fn cycles(sources: &BTreeMap<Names, String>) -> Vec<Vec<String>> {
     let modules: BTreeSet<Names> = sources.keys().cloned().collect();
     let parsed: BTreeMap<&Names, Module> =
         sources.iter().map(|(name, text)| (name, parse(name, text, &modules))).collect();
@@ -39,7 +39,7 @@ pub fn circles(sources: &BTreeMap<Names, String>) -> Vec<Vec<String>> {
         })
         .collect();
 
-    // Two files are in a circle where each reaches the other.
+    // Two files are in a cycle if each reaches the other.
     let reached: BTreeMap<&Names, BTreeSet<&Names>> =
         edges.keys().map(|&name| (name, reachable(name, &edges))).collect();
     let mut found = BTreeSet::new();

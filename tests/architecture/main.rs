@@ -1,5 +1,5 @@
-//! Holds the source against the module table of ARCHITECTURE.md, and its files against circles of
-//! imports.
+//! Checks the source against the module table of ARCHITECTURE.md, and that no files import each other
+//! in a cycle.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -170,29 +170,29 @@ fn crate_files(src: &Path) -> BTreeMap<Vec<String>, String> {
 }
 
 #[test]
-fn imports_make_no_circle() {
+fn imports_form_no_cycle() {
     for src in ["src", "cli/src"] {
         let files = crate_files(&common::root().join(src));
         assert!(files.len() > 20, "the files of {src} are found");
-        let circles = imports::circles(&files);
-        assert!(circles.is_empty(), "{src}: files that import each other: {circles:#?}");
+        let cycles = imports::cycles(&files);
+        assert!(cycles.is_empty(), "{src}: files that import each other: {cycles:#?}");
     }
 }
 
 #[test]
-fn a_circle_is_found() {
-    let circles = |files: &[(&str, &str)]| {
+fn a_cycle_is_found() {
+    let cycles = |files: &[(&str, &str)]| {
         let names =
             |path: &str| path.split("::").filter(|n| !n.is_empty()).map(Into::into).collect();
         let files = files.iter().map(|(path, text)| (names(path), (*text).to_owned())).collect();
-        imports::circles(&files)
+        imports::cycles(&files)
     };
     let straight = [
         ("", "mod a; mod b; pub use a::A;"),
         ("a", "use crate::b::B; pub struct A(B);"),
         ("b", "pub struct B;"),
     ];
-    assert!(circles(&straight).is_empty());
+    assert!(cycles(&straight).is_empty());
 
     // By a `use`, by a path, inside a macro, and through a file that only re-exports.
     for b in [
@@ -204,14 +204,14 @@ fn a_circle_is_found() {
     ] {
         let mut files = straight;
         files[2].1 = b;
-        assert_eq!(circles(&files), [["a", "b"]], "{b}");
+        assert_eq!(cycles(&files), [["a", "b"]], "{b}");
     }
     let parent = [
         ("", "mod m;"),
         ("m", "mod n; use n::N; pub struct M(N);"),
         ("m::n", "pub struct N; use super::M;"),
     ];
-    assert_eq!(circles(&parent), [["m", "m::n"]]);
+    assert_eq!(cycles(&parent), [["m", "m::n"]]);
 }
 
 #[test]

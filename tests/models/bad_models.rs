@@ -203,7 +203,7 @@ fn weights_outside_the_folder() {
             continue;
         }
         assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
-        assert!(error.to_string().contains("no file in its own folder"), "{error}");
+        assert!(error.to_string().contains("not a file in the graph's folder"), "{error}");
     }
 }
 
@@ -215,7 +215,7 @@ fn weights_that_are_missing_or_truncated() {
     let without = ModelFiles { external: Default::default(), ..files };
     let error = Reranker::from_files(&without, LoadOptions::default()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::InvalidModel);
-    assert!(error.to_string().contains("put it beside the graph"), "{error}");
+    assert!(error.to_string().contains("put it next to the graph"), "{error}");
     assert_eq!(without.prepare().unwrap_err().kind(), ErrorKind::InvalidModel);
 
     let data = folder.path().join("onnx/model.onnx_data");

@@ -163,7 +163,7 @@ fn the_best_window_of_a_long_document_is_its_score() {
     assert_eq!(alone.logit.to_bits(), result.logit.to_bits());
     let cut = reranker().rerank_with(QUERY, &[&text], &truncate()).unwrap().results[0];
     assert!(cut.truncated && cut.span.is_none() && cut.logit < result.logit);
-    // The bundled model gives its trained length, so windows are its default, also for pairs.
+    // The bundled model gives its trained length, so windows are its default, even for pairs.
     assert_eq!(reranker().long_documents(), LongDocuments::Windows);
     assert_eq!(reranker().rerank(QUERY, &[&text], 1).unwrap(), ranking);
     let pair = reranker().score(&[(QUERY, &text)]).unwrap()[0];

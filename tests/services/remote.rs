@@ -177,7 +177,7 @@ fn lists_over_the_limit_are_split_and_a_failure_stops_the_rest() {
     options.max_documents = Some(1);
     let error = Remote::new(options).unwrap().rerank("q", &["1"; 500], 9).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RemoteRefused);
-    assert!(stub.log().len() < 250, "lists were asked for after a failure");
+    assert!(stub.log().len() < 250, "lists were requested after a failure");
 }
 
 #[test]
@@ -187,10 +187,10 @@ fn scores_pairs_in_the_order_given() {
     let remote = Remote::new(options(&tei, &stub.url)).unwrap();
     let scores = remote.score(&[("a", "1"), ("b", "2"), ("a", "3")]).unwrap();
     assert_eq!(scores.iter().map(|s| s.logit).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
-    assert_eq!(stub.log().len(), 2, "pairs of one query are asked for together");
+    assert_eq!(stub.log().len(), 2, "pairs of one query are requested together");
     assert!(remote.score(&[] as &[(&str, &str)]).unwrap().is_empty());
     assert!(remote.rerank("a", &[] as &[&str], 3).unwrap().results.is_empty());
-    assert_eq!(stub.log().len(), 2, "nothing is asked for empty lists");
+    assert_eq!(stub.log().len(), 2, "nothing is requested for empty lists");
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_setting_switches_and_a_failure_falls_back() {
     );
     assert_eq!(reports.load(Ordering::Relaxed), 2);
     assert_eq!(both.rerank("", &documents, 9).unwrap_err().kind(), ErrorKind::InvalidArgument);
-    assert_eq!(reports.load(Ordering::Relaxed), 2, "the caller's fault is passed to nobody");
+    assert_eq!(reports.load(Ordering::Relaxed), 2, "errors of the caller are not passed on");
 
     let neither = Fallback::new(remote(&down), remote(&down));
     let error = neither.rerank("q", &documents, 9).unwrap_err();

@@ -78,7 +78,7 @@ class Block(nn.Module):
 
 
 class CrossEncoder(nn.Module):
-    """Token ids of `[CLS] query [SEP] passage [SEP]` to one logit a pair. The word table is not trained."""
+    """Token ids of `[CLS] query [SEP] passage [SEP]` to one logit for each pair. The word table is not trained."""
 
     def __init__(self, shape: Shape = Shape()):
         super().__init__()

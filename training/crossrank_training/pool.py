@@ -18,7 +18,7 @@ class Source:
     commit: str
     folders: str
     licence: str
-    most: int
+    max_passages: int
 
 
 SOURCES = {
@@ -134,7 +134,7 @@ def build(mirror: Path, given: Path, folder: Path, seed: int = 3) -> None:
         texts = pages(mirror, source)
         rng.shuffle(texts)
         for text in texts:
-            if len(passages) - first >= source.most:
+            if len(passages) - first >= source.max_passages:
                 break
             if name == "tldr":
                 command = command_page(text)

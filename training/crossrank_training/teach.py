@@ -16,10 +16,10 @@ TRUST = {
     "nq": 0.75, "squad": 0.75, "nqg": 0.75, "selqa": 0.75, "scitldr": 0.8, "pubmedqa": 0.7, "os-term": 0.35,
     "medquad": 0.35, "os-head": 0.25, "tldr": 0.5, "react": 0.25, "powershell": 0.25, "wsl": 0.25, "digitalgov": 0.25,
 }
-# At most so many lists of a source.
-MOST = {"os-open": 1500, "os-term": 4000, "os-head": 1500, "os-question": 2500, "tldr": 2000, "nqg": 1000}
+# The maximum number of lists of a source.
+MAX_LISTS = {"os-open": 1500, "os-term": 4000, "os-head": 1500, "os-question": 2500, "tldr": 2000, "nqg": 1000}
 # A query without a known answer is used only where the pool seems to hold one.
-LEAST_COSINE = 0.66
+MIN_COSINE = 0.66
 # The cosine of bge that stands for a relevance of one half, and how steeply it rises there.
 HALF_RELEVANT, STEEPNESS = 0.70, 22.0
 FEEDBACK = 0.5
@@ -87,7 +87,7 @@ def lists(pool: Pool, queries: list[dict], vectors: dict[str, np.ndarray], rng: 
     made: dict[str, int] = {}
     for number in rng.sample(range(len(queries)), len(queries)):
         source, query = queries[number]["source"], plain(queries[number]["query"])
-        if made.get(source, 0) >= MOST.get(source, len(queries)):
+        if made.get(source, 0) >= MAX_LISTS.get(source, len(queries)):
             continue
         answers = [pool.place[id] for id in queries[number]["passages"] if id in pool.place]
         words = pool.bm25(query)
@@ -96,7 +96,7 @@ def lists(pool: Pool, queries: list[dict], vectors: dict[str, np.ndarray], rng: 
             continue
         cosines = {name: pool.vectors[name] @ vectors[name][number] for name in TEACHERS}
         by_vectors = best(sum(cosines[name] / teacher.deviation for name, teacher in TEACHERS.items()), 60)
-        if not answers and cosines["bge"][by_vectors[0]] < LEAST_COSINE:
+        if not answers and cosines["bge"][by_vectors[0]] < MIN_COSINE:
             continue
         chosen = candidates(by_vectors, by_words, answers, rng)
         target = BM25_SHARE * (words[chosen] / (1.6 * words[by_words].std() + 1e-6)).clip(0, 6)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 LENGTH = 560
 # A paragraph over this is split between sentences.
-LONGEST = 760
-SHORTEST = 70
+MAX_LENGTH = 760
+MIN_LENGTH = 70
 
 BOOKS = {"book": "The book", "reference": "The reference"}
 # Walks through code that is not here, translations, and what few look up.
@@ -158,8 +158,8 @@ class Page(HTMLParser):
 
 
 def parts(text):
-    """A text over LONGEST, split between sentences into pieces of about LENGTH."""
-    if len(text) <= LONGEST:
+    """A text over MAX_LENGTH, split between sentences into pieces of about LENGTH."""
+    if len(text) <= MAX_LENGTH:
         return [text]
     pieces = [""]
     for sentence in re.split(r"(?<=[.?!:]) (?=[A-Z])", text):
@@ -177,12 +177,12 @@ def sections(page):
             found.append({"heading": heading, "anchor": anchor, "passages": []})
         passages = found[-1]["passages"]
         for piece in parts(text):
-            if passages and (len(passages[-1]) + len(piece) < LENGTH or len(piece) < SHORTEST):
+            if passages and (len(passages[-1]) + len(piece) < LENGTH or len(piece) < MIN_LENGTH):
                 passages[-1] += " " + piece
             else:
                 passages.append(piece)
     for section in found:
-        section["passages"] = [text for text in section["passages"] if len(text) >= SHORTEST]
+        section["passages"] = [text for text in section["passages"] if len(text) >= MIN_LENGTH]
     return [section for section in found if section["passages"] and not RARE.search(section["anchor"])]
 
 

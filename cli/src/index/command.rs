@@ -157,7 +157,7 @@ fn add_file(
         let (line, id) = (document.line(), document.id());
         match writer.add(&document)? {
             Added::Duplicate => diagnostics
-                .report(format_args!("{path}:{line}: there is another document {id} before")),
+                .report(format_args!("{path}:{line}: an earlier document already has the id {id}")),
             Added::Indexed(0) => diagnostics.report(format_args!("{path}:{line}: no text")),
             Added::Unchanged | Added::Indexed(_) => (),
         }

@@ -83,7 +83,7 @@ export function createReranker(platform: Platform, load: LoadModel) {
       const givenQueries = copyArray(queries, "queries");
       const givenCandidates = copyArray(candidates, "candidates");
       if (givenQueries.length !== givenCandidates.length) {
-        const counts = `${givenQueries.length} queries came with ${givenCandidates.length} lists`;
+        const counts = `there are ${givenQueries.length} queries and ${givenCandidates.length} lists`;
         throw invalidArgument(`${counts} of candidates; give one list for each query`);
       }
       const lists = givenQueries.map((query, i) => ({ query, documents: givenCandidates[i]! }));

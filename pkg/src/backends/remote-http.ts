@@ -20,7 +20,7 @@ export interface Endpoint {
 /** A service that asks for a longer wait than this has failed. The caller decides what to do. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** A failure that a later request may not meet. */
+/** A transient failure: a retry may succeed. */
 class TransientError {
   constructor(
     readonly message: string,
@@ -40,7 +40,7 @@ export async function postJson(endpoint: Endpoint, payload: object, signal?: Abo
       const { message, retryAfter, cause } = error;
       const delay = retryAfter ?? backoff(endpoint.retryDelay, retry);
       if (retry === endpoint.retries || delay > MAX_RETRY_AFTER_MS) {
-        const wait = retryAfter ? ` and asks for a wait of ${Math.ceil(retryAfter / 1000)} s` : "";
+        const wait = retryAfter ? ` and asks to wait ${Math.ceil(retryAfter / 1000)} s` : "";
         throw new CrossrankError(
           "remote-unavailable",
           `${addressOf(endpoint)} ${message}${wait}; try again later`,

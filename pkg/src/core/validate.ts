@@ -17,7 +17,7 @@ export function checkOption(name: string, value: unknown, expected: string, isVa
   throw invalidArgument(`options${name && `.${name}`} is ${describeValue(value)}; give ${expected}`);
 }
 
-/** Gives the text. `name` names it in messages. */
+/** Checks and returns the text; `name` is used in messages. */
 export function checkText(text: unknown, name: string): string {
   if (typeof text !== "string") {
     throw invalidArgument(`${name} is ${describeValue(text)}; give a string`);

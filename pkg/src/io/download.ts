@@ -16,7 +16,7 @@ export type ReportBytes = (bytes: number) => void;
 export interface DownloadSource {
   url: URL;
   open(resume?: Resume): Promise<FileStream>;
-  /** How to continue after so many bytes of a version; undefined if that is not safe. */
+  /** How to continue after `start` bytes of a version; undefined if that is not safe. */
   resume(start: number, version: string | undefined): Resume | undefined;
   signal?: AbortSignal;
 }

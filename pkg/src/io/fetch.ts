@@ -3,7 +3,7 @@
 import { CrossrankError } from "../core/errors.js";
 import type { FileStream, Resume } from "../core/platform.js";
 
-/** A failure that a later request may not meet. */
+/** A transient failure: a retry may succeed. */
 export class NetworkError extends CrossrankError {
   constructor(message: string, options?: ErrorOptions) {
     super("fetch-failed", message, options);

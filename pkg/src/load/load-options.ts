@@ -35,7 +35,7 @@ export function parseLoadArguments<O extends CommonLoadOptions>(
   const options = namedOptions ?? ({} as O & HubOptions);
   if (options.model !== undefined) {
     const name = describeValue(nameOrOptions);
-    throw invalidArgument(`options.model is given beside ${name}, which names a model too; leave out one`);
+    throw invalidArgument(`options.model and ${name} both name a model; leave one out`);
   }
   const model = findModel(task, nameOrOptions, options);
   return { options: checkLoadOptions(options), model };

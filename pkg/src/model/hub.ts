@@ -156,7 +156,7 @@ export class HubModel {
   #refusedError(message: string, status: number, hadToken: boolean, reason?: string | null): CrossrankError {
     let advice = "check the name and baseUrl";
     if (reason === "GatedRepo") {
-      advice = "its owner asks for consent: give it on the model's page, and give a token of that account";
+      advice = "its owner requires you to accept terms: do so on the model's page, and pass a token";
     } else if (status === 404 || reason === "RepoNotFound" || (status === 401 && !hadToken)) {
       advice = hadToken
         ? "there is no such model or revision, or the token does not open it; check the name"

@@ -44,8 +44,8 @@ impl<'a> ExternalData<'a> {
         let inside = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
         if data.file.is_empty() || !Path::new(data.file).components().all(inside) {
             bail!(
-                "the graph has weights in \"{}\", which is no file in its own folder; such a file is \
-                 not read",
+                "the graph has weights in \"{}\", which is not a file in the graph's folder; such a \
+                 file is not read",
                 data.file
             );
         }
@@ -59,7 +59,7 @@ impl<'a> ExternalData<'a> {
     pub fn bytes(&self, files: &Files) -> Result<Bytes> {
         let ExternalData { file, offset, length } = *self;
         let found = files.get(file).with_context(|| {
-            format!("the graph has weights in {file}, which is not there; put it beside the graph")
+            format!("the graph has weights in {file}, which is missing; put it next to the graph")
         })?;
         let end = length.map_or(Some(found.len()), |length| offset.checked_add(length));
         let end = end.filter(|&end| offset <= end && end <= found.len()).with_context(|| {

@@ -40,7 +40,7 @@ impl<'a> Graph<'a> {
                 ensure!(is_known(name), "node {} reads {name} before it is computed", node.name);
             }
             for name in node.output.iter().map(String::as_str).filter(|name| !name.is_empty()) {
-                ensure!(!is_known(name), "node {} gives {name}, which is there already", node.name);
+                ensure!(!is_known(name), "node {} defines {name} a second time", node.name);
             }
             let value = attribute(node, "value").and_then(|a| a.t.as_ref());
             match (node.op_type.as_str(), value) {

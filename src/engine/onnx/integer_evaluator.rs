@@ -14,7 +14,7 @@ use super::integer_tensor::{
 };
 use super::proto::{DataType, Node};
 
-/// The most numbers in all values together.
+/// The maximum number of elements in all values together.
 const MAX_TOTAL_NUMBERS: usize = 16 * MAX_NUMBERS;
 /// The longest chain of operators.
 const MAX_DEPTH: usize = 64;

@@ -2,9 +2,9 @@
 //!
 //! An operator gives `None` if its inputs do not fit it, or if the result would be too large.
 
-/// The most numbers in a value. A sequence has far fewer.
+/// The maximum number of elements in a value. A sequence has far fewer.
 pub(super) const MAX_NUMBERS: usize = 1 << 20;
-/// The most axes of a value.
+/// The maximum number of axes of a value.
 const MAX_AXES: usize = 8;
 
 /// A tensor of integers.

@@ -10,10 +10,10 @@ pub trait Isa: Copy {
     /// Rows of a float tile: as many as its registers hold accumulators for (8, 4, 2 or 1).
     const TILE_ROWS: usize;
 
-    /// The most panels that a tile covers (1 or 2).
+    /// The maximum number of panels that a tile covers (1 or 2).
     const PANELS: usize = 1;
 
-    /// The most rows that [`Isa::dot_panels`] is given at a time.
+    /// The maximum number of rows that [`Isa::dot_panels`] is given at a time.
     const ROWS: usize = 64;
 
     /// Bytes that one quantized activation takes in the layout that [`Isa::dot_panels`] reads.
@@ -21,8 +21,8 @@ pub trait Isa: Copy {
 
     fn name(self) -> &'static str;
 
-    /// Calls `op` where the compiler may use this instruction set. Implementations do so in a function
-    /// of its own: browsers run WebAssembly slowly until they have optimized the whole function, so
+    /// Calls `op` where the compiler may use this instruction set. Implementations do so in a separate
+    /// function: browsers run WebAssembly slowly until they have optimized the whole function, so
     /// it must not contain the code for other instruction sets.
     fn run<O: Op>(self, op: O);
 

@@ -179,8 +179,8 @@ fn dot_rows(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
 /// Multiplies a tile: `ROWS` rows, `row_bytes` apart, by some of a panel's inputs, eight columns at a
 /// time. Adds to `out`. Both factors are in 16 bits, in which `i32x4.dot` is exact.
 ///
-/// One step of the loop takes one pair of inputs: its loads and the sums are as many values as x86-64
-/// has registers for.
+/// One step of the loop takes one pair of inputs: its loads and sums just fit the registers of
+/// x86-64.
 fn dot_tile<const ROWS: usize>(
     acts: &[u8],
     row_bytes: usize,

@@ -39,7 +39,7 @@ impl LinearF32 {
         LinearF32 { kernel, k, n, panels, bias: bias.to_vec() }
     }
 
-    /// MatrixI8 of the output.
+    /// Columns of the output.
     pub fn outputs(&self) -> usize {
         self.n
     }

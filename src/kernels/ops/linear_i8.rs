@@ -87,7 +87,7 @@ impl LinearI8 {
         LinearI8 { kernel, k, n, packed, corrected, scales, scaled_sums, bias }
     }
 
-    /// MatrixI8 of the output.
+    /// Columns of the output.
     pub fn outputs(&self) -> usize {
         self.n
     }

@@ -39,7 +39,7 @@ impl Token {
 /// In vocabularies of many languages, a tenth of the first bits are set.
 const HINTS: usize = 16;
 
-/// What the hash of a text tells. False is certain, true is not.
+/// What the hash of a text implies: `false` is certain, `true` is not.
 pub(super) struct Hint {
     /// A token may begin with the text.
     pub begins: bool,
@@ -64,7 +64,7 @@ impl Hash {
         (self.0 ^ (self.0 >> 15)) as usize & (slots - 1)
     }
 
-    /// The word of the hints, of which there are `words`, and the first of the two bits in it.
+    /// The index of the hint word (of `words`), and of the first of its two bits.
     fn hint(self, words: usize) -> (usize, u32) {
         let mixed = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
         ((mixed >> 5) as usize & (words - 1), 2 * (mixed & 31) as u32)

@@ -142,7 +142,7 @@ fn refusals_say_what_to_do() {
     let token = Fault::Status(401, "x-error-message", "Invalid");
     assert!(refused(Some(token), Some("hf_secret"), NAME).contains("the token is not valid"));
     let gated = Fault::Status(403, "x-error-code", "GatedRepo");
-    assert!(refused(Some(gated), Some("hf_secret"), NAME).contains("consent"));
+    assert!(refused(Some(gated), Some("hf_secret"), NAME).contains("requires you to accept terms"));
     let revision = Fault::Status(404, "x-error-code", "RevisionNotFound");
     assert!(refused(Some(revision), None, NAME).contains("no such revision"));
     assert!(!case.folder().exists());
@@ -201,7 +201,7 @@ fn follows_a_renamed_repository() {
     let error = hub::pull("owner/old-name", &options).unwrap_err();
     let asked = case.hub.asked("/api/");
     assert_eq!(asked.len(), 2, "{error}");
-    assert!(asked.iter().all(|asked| asked.token.is_some()), "both are of the hub");
+    assert!(asked.iter().all(|asked| asked.token.is_some()), "both go to the hub");
     case.hub.fault("/api/", Fault::Status(302, "location", "file:///etc/passwd"));
     let error = hub::pull(NAME, &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RemoteInvalidAnswer);

@@ -44,7 +44,7 @@ fn unusual_content_is_reported_and_skipped() {
         "bad.jsonl:2: not the JSON expected",
         "bad.jsonl:3: not the JSON expected",
         "bad.jsonl:4: not UTF-8",
-        "bad.jsonl:5: there is another document 1",
+        "bad.jsonl:5: an earlier document already has the id 1",
         "bad.jsonl:6: _id is empty",
         "bad.jsonl:7: no text",
         "binary.txt: binary",

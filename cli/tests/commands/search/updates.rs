@@ -1,4 +1,4 @@
-//! Updates of an index, also after killed runs.
+//! Updates of an index, even after killed runs.
 
 use super::*;
 
@@ -103,8 +103,8 @@ fn index_with_kills(files: &Path, index: &str, more: &[&str], random: &mut Rando
     panic!("no run ends");
 }
 
-/// With 10,000 passages by words, and with some hundred by vectors, which are slow. Both are of a JSON
-/// Lines file and of small files.
+/// With 10,000 passages by words, and with some hundred by vectors, which are slow. Both come from a
+/// JSON Lines file and from small files.
 #[test]
 fn runs_that_are_killed_end_with_the_index_of_one_run() {
     let mut random = Random(11);

@@ -7,7 +7,7 @@ use crate::engine::onnx::graph::attribute;
 use crate::model::Activation;
 
 impl<'a> Rules<'a> {
-    /// `activation(x)` as `x` and the activation, which is none if it is not a known one.
+    /// Splits `activation(x)` into `x` and the activation; [`Activation::None`] if it is unknown.
     pub(super) fn activation(&self, name: &'a str) -> (&'a str, Activation) {
         let name = self.same(name);
         let known = [("Relu", Activation::Relu), ("Tanh", Activation::Tanh)];

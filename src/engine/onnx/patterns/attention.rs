@@ -35,7 +35,7 @@ impl<'a> Rules<'a> {
         Ok(layers)
     }
 
-    /// The attention scores before their mask, and the factor that they are multiplied with.
+    /// The attention scores before their mask, and the factor that they are multiplied by.
     fn unmasked(&self, name: &'a str) -> (&'a str, f32) {
         let (mut name, mut factor) = self.scaled(name);
         loop {

@@ -94,9 +94,12 @@ impl<'a> Rules<'a> {
                 let row = first_row(&table, hidden).context("its token types have no row")?;
                 (&mut token_types, row)
             } else {
-                bail!("its positions are numbered in another way than config.json says");
+                bail!("its positions are not numbered as config.json says");
             };
-            ensure!(slot.replace(table).is_none(), "two of its embeddings have the same numbers");
+            ensure!(
+                slot.replace(table).is_none(),
+                "two of its embeddings use the same row numbers"
+            );
         }
         Ok(Tables {
             tokens: tokens.context("it has no embeddings of tokens")?,

@@ -56,9 +56,9 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
     Ok(encoder)
 }
 
-/// The most layers of an encoder. No published one has as many.
+/// The maximum number of layers of an encoder. No published one has as many.
 const MAX_LAYERS: usize = 256;
-/// The most linear layers of a head.
+/// The maximum number of linear layers of a head.
 const MAX_HEAD_LAYERS: usize = 8;
 
 impl<'a> Rules<'a> {

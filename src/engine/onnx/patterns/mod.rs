@@ -2,7 +2,7 @@
 //!
 //! The rules match from the output backwards: the head, if there is one, the layers from the last to
 //! the first, the embeddings. They see through the differences between exporters: shapes that the
-//! graph computes; layer norm and GELU as one operator or as many; products in int8, dequantized or
+//! graph computes; layer norm and GELU as one operator or several; products in int8, dequantized or
 //! in f32; the scale of attention before or after its product. Every sequence is computed without
 //! padding, so an attention mask adds nothing, and the rules only check that it is one.
 

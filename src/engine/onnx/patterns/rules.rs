@@ -1,5 +1,5 @@
-//! What all rules need: they see through operators that leave the numbers of a value as they are, or
-//! multiply them with a constant.
+//! Helpers for all rules, which look through operators that leave the numbers of a value as they are,
+//! or multiply them by a constant.
 
 use crate::engine::onnx::graph::Graph;
 
@@ -10,7 +10,7 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    /// A value before it is multiplied with or divided by scalars, and the product of those.
+    /// A value before it is multiplied or divided by scalars, and the product of those.
     pub fn scaled(&self, name: &'a str) -> (&'a str, f32) {
         let (mut name, mut factor) = (self.same(name), 1.0);
         loop {
