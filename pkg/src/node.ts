@@ -1,11 +1,12 @@
 // The package in node: as in browsers, and `file:` URLs and paths are read from the disk.
 
-import { open, readFile } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { createApi } from "./api/create-api.js";
+import { onAbort } from "./core/abort.js";
 import { CrossrankError } from "./core/errors.js";
 import type { FileStream, WorkerPort } from "./core/platform.js";
 import { openResponse } from "./io/fetch.js";
@@ -63,31 +64,45 @@ function startWorker(script: URL | undefined): WorkerPort {
   };
 }
 
+const CHUNK_BYTES = 1 << 20;
+
 async function openLocalFile(url: URL, signal: AbortSignal): Promise<FileStream | undefined> {
+  let handle: FileHandle | undefined;
   try {
-    const handle = await open(url);
+    handle = await open(url);
     const { size } = await handle.stat();
-    // The stream closes the handle, even if the signal aborts it before it is read.
-    const stream = handle.createReadStream({ highWaterMark: 1 << 20, signal } as object);
-    stream.on("error", () => {});
-    const chunks = readChunks(stream, url, signal);
-    return { start: 0, size, version: undefined, chunks, close: () => stream.destroy() };
+    return { start: 0, size, version: undefined, ...readChunks(handle, url, signal) };
   } catch (cause) {
+    void handle?.close();
     if (["ENOENT", "ENOTDIR"].includes((cause as { code: string }).code)) return undefined;
     throw readError(url, cause);
   }
 }
 
-async function* readChunks(
-  stream: AsyncIterable<Uint8Array>,
-  url: URL,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* stream;
-  } catch (cause) {
-    throw signal.aborted ? signal.reason : readError(url, cause);
+/**
+ * The file is closed after its last chunk, or when the signal aborts, even if nobody reads the chunks.
+ * It is not a stream of node, which would stand still where a test replaces `process.nextTick`.
+ */
+function readChunks(handle: FileHandle, url: URL, signal: AbortSignal): Pick<FileStream, "chunks" | "close"> {
+  const unlink = onAbort(signal, close);
+  function close(): void {
+    unlink();
+    handle.close().catch(() => {});
   }
+  async function* read(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        const { bytesRead, buffer } = await handle.read(new Uint8Array(CHUNK_BYTES));
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } catch (cause) {
+      throw signal.aborted ? signal.reason : readError(url, cause);
+    } finally {
+      close();
+    }
+  }
+  return { chunks: read(), close };
 }
 
 async function readLocalFile(url: URL): Promise<Uint8Array<ArrayBuffer>> {

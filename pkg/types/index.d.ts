@@ -8,14 +8,49 @@
  * ```
  */
 
+/**
+ * Types of the platform that not every `lib` declares. Those that the program does not know are
+ * described by what this package needs of them.
+ */
+type Global<Name extends string, Otherwise> = typeof globalThis extends { [N in Name]: infer Value }
+  ? Value
+  : Otherwise;
+
+/** An `AbortSignal`, which may come from another realm: a frame, a `vm` context, jsdom. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
+/** A `URL`, which may come from another realm. */
+export interface UrlLike {
+  readonly href: string;
+}
+
+/** Bytes, which may come from another realm, and may be shared. */
+export type Bytes = Uint8Array | ArrayBufferLike;
+
+/** `AsyncDisposable`, where the program knows `Symbol.asyncDispose`. */
+type AsyncDisposableIfKnown = SymbolConstructor extends { readonly asyncDispose: infer Key extends symbol }
+  ? { [K in Key]: () => Promise<void> }
+  : Record<never, never>;
+
 /** A text, or an object that contains one. */
 export type Document = string | object;
+
+/** A document whose text is found without the option {@link TextOptions.text}. */
+export type TextDocument = string | { readonly text: string };
 
 /** Options of every call that takes documents. */
 export interface TextOptions<D> {
   /** Gives the text of a document. Default: the document itself if it is a string, else its field `text`. */
-  text?: (document: D, index: number) => string;
+  text?: ((document: D, index: number) => string) | undefined;
 }
+
+/** The options of a call whose documents need {@link TextOptions.text}. */
+export type WithText<D, Options> = Options & { text: (document: D, index: number) => string };
 
 /** Options of every call that reranks or scores. */
 export interface ScoreCallOptions<D> extends TextOptions<D> {
@@ -23,7 +58,7 @@ export interface ScoreCallOptions<D> extends TextOptions<D> {
    * Stops the call, which then rejects with the signal's reason. It rejects at once if the model is in
    * workers, and otherwise before the next layer of the model.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignalLike | undefined;
   /**
    * How a document is scored that is longer than the texts that the model was trained on.
    * `"truncate"` cuts it. `"windows"` splits it into windows of the training length, which overlap by
@@ -31,11 +66,11 @@ export interface ScoreCallOptions<D> extends TextOptions<D> {
    * `config.json` states that length (`"crossrank": { "trained_tokens": 160 }`), as the bundled
    * model's does; otherwise `"truncate"`. Ignored by services.
    */
-  longDocuments?: "truncate" | "windows";
+  longDocuments?: "truncate" | "windows" | undefined;
   /** The maximum number of windows of a document. The text after them is left out. Default: 32. */
-  maxWindows?: number;
+  maxWindows?: number | undefined;
   /** Compute every score, and leave the score cache as it is. */
-  skipCache?: boolean;
+  skipCache?: boolean | undefined;
 }
 
 /** Options of every call that reranks. */
@@ -44,20 +79,20 @@ export interface CallOptions<D> extends ScoreCallOptions<D> {
    * The call resolves after this time at the latest, with the scores that are known by then: see
    * {@link Ranking.partial}. If the call has to wait until the model is loaded, that time counts.
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Leave out results with a lower score. */
-  minScore?: number;
+  minScore?: number | undefined;
   /**
    * For search as you type: a call with `latest` ends the previous one, which rejects with an
    * `AbortError`. Calls with different names do not end each other, as for several search fields.
    */
-  latest?: boolean | string;
+  latest?: boolean | string | undefined;
   /**
    * With `"original-order"`, a call that fails gives the documents unscored in the order given, and
    * the reason in {@link Ranking.error}. It still rejects if it is aborted, or if an option or `topK`
    * is invalid. Default: `"throw"`.
    */
-  onError?: "throw" | "original-order";
+  onError?: "throw" | "original-order" | undefined;
 }
 
 /** A part of a text, for `text.slice(start, end)`. */
@@ -139,7 +174,7 @@ export interface Encoding {
 
 /** A file of a model package. */
 export interface ModelFile {
-  url: URL;
+  url: UrlLike;
   /** The file's length. */
   bytes: number;
   /** The file's SHA-256 in hexadecimal. */
@@ -153,9 +188,9 @@ export interface ModelPackage {
     onnx: ModelFile;
     tokenizer: ModelFile;
     config: ModelFile;
-    tokenizerConfig?: ModelFile;
+    tokenizerConfig?: ModelFile | undefined;
     /** An embedder's `pooling.json`, see {@link ModelBytes.pooling}. */
-    pooling?: ModelFile;
+    pooling?: ModelFile | undefined;
   };
 }
 
@@ -164,22 +199,30 @@ export interface ModelPackage {
  * use, because a crashed instance is loaded from them again.
  */
 export interface ModelBytes {
-  onnx: Uint8Array | ArrayBuffer;
-  tokenizer: Uint8Array | ArrayBuffer;
-  config: Uint8Array | ArrayBuffer;
-  tokenizerConfig?: Uint8Array | ArrayBuffer;
+  onnx: Bytes;
+  tokenizer: Bytes;
+  config: Bytes;
+  tokenizerConfig?: Bytes | undefined;
   /**
    * For an embedder: a JSON text that says how a vector is made from the tokens, such as
    * `{"pooling": "mean", "normalize": true, "max_seq_length": 256, "prompts": {"query": "query: "}}`.
    * `pooling` is `mean` or `cls`. All other fields are optional.
    */
-  pooling?: Uint8Array | ArrayBuffer;
+  pooling?: Bytes | undefined;
   /**
    * The files that hold weights outside the graph (ONNX's external data, such as `model.onnx_data`),
    * by the names that the graph gives them.
    */
-  external?: Record<string, Uint8Array | ArrayBuffer>;
+  external?: Record<string, Bytes> | undefined;
 }
+
+/** A `WebAssembly.Module`. */
+type CompiledModule =
+  Global<"WebAssembly", { Module: { prototype: object } }> extends {
+    Module: { prototype: infer Module };
+  }
+    ? Module
+    : never;
 
 /** The progress of all the model's files together. */
 export interface Progress {
@@ -206,14 +249,14 @@ export interface LoadOptions {
    *
    * Default: the package `crossrank-minilm-l6-en`.
    */
-  model?: ModelPackage | URL | string | ModelBytes | Uint8Array | ArrayBuffer;
+  model?: ModelPackage | UrlLike | string | ModelBytes | Bytes | undefined;
   /**
    * The WebAssembly file: its URL, its bytes or the compiled module. Name one if your bundler does not
    * keep the package's own. Default: the files beside the package's own code. Of these,
    * `crossrank-general.wasm` is fetched only for models that need it: encoders of other families than
    * BERT's, and other tokenizers than those of BERT and XLM-RoBERTa.
    */
-  wasm?: URL | string | Uint8Array | ArrayBuffer | WebAssembly.Module;
+  wasm?: UrlLike | string | Bytes | CompiledModule | undefined;
   /**
    * Where copies of the files are kept for the next load: `"cache"` is the browser's Cache API, under
    * the name `crossrank`; `"none"` keeps no copies. If the browser has no room, or the runtime no
@@ -222,16 +265,16 @@ export interface LoadOptions {
    * Copies of a model package's files are used if they have the right SHA-256. Copies of a folder's
    * files and of the WebAssembly file are used if the network fails.
    */
-  storage?: "cache" | "none";
+  storage?: "cache" | "none" | undefined;
   /**
    * The number of workers that compute; 0 computes on the calling thread. `"auto"` is one worker less
    * than there are cores, 4 at most, and the calling thread if workers cannot be started. Each worker
    * has the model in its own memory. Workers need no special HTTP headers. Default: `"auto"` on
    * pages, 0 in workers and in node.
    */
-  workers?: "auto" | number;
+  workers?: "auto" | number | undefined;
   /** The script of the workers, if your bundler does not keep the package's `worker.js`. */
-  worker?: URL | string;
+  worker?: UrlLike | string | undefined;
   /**
    * The device that computes: `"cpu"`, which gives the same scores everywhere; `"gpu"`, by WebGPU on a
    * page or in a worker; or `"auto"`, the faster of the two. A GPU does not quantize activations, and
@@ -250,22 +293,22 @@ export interface LoadOptions {
    * A GPU runs encoders of BERT's family, as the bundled model is. It uses one worker, however many
    * are named here; 0 uses this thread.
    */
-  device?: "cpu" | "gpu" | "auto";
+  device?: "cpu" | "gpu" | "auto" | undefined;
   /**
    * The folder of `crossrank-gpu.wasm` and `gpu-bindings.js`, if your bundler does not keep them beside
    * the package's own code. Nothing is fetched from there for `device: "cpu"`.
    */
-  gpuFiles?: URL | string;
+  gpuFiles?: UrlLike | string | undefined;
   /**
    * The cache of scores. A list that was reranked before costs nothing, and one new document costs
    * only that document. `bytes` is the maximum of its memory (default: 4 MiB). `persistent` keeps it in
    * the browser's storage for the next visit; it contains no text. `false` turns the cache off.
    */
-  scoreCache?: false | { bytes?: number; persistent?: boolean };
+  scoreCache?: false | { bytes?: number | undefined; persistent?: boolean | undefined } | undefined;
   /** Called as bytes of the model arrive. */
-  onProgress?: (progress: Progress) => void;
+  onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops loading. `load` then rejects with the signal's reason, as `fetch` does. */
-  signal?: AbortSignal;
+  signal?: AbortSignalLike | undefined;
 }
 
 /** Where a model comes from that is loaded by its name. */
@@ -274,15 +317,15 @@ export interface HubOptions {
    * The address of the hub, or of a mirror with the same paths. Default: in node the environment
    * variable `HF_ENDPOINT`, otherwise `https://huggingface.co`.
    */
-  baseUrl?: string;
+  baseUrl?: string | undefined;
   /** A branch, a tag or a commit. Default: `main`. */
-  revision?: string;
+  revision?: string | undefined;
   /**
    * A token that is sent to `baseUrl`, but not to the addresses that it redirects to. Everybody who
    * opens a page can read it there. Default: in node the environment variable `HF_TOKEN`, unless
    * `baseUrl` is given.
    */
-  token?: string;
+  token?: string | undefined;
 }
 
 /** Options of {@link Reranker.load} for a model that is loaded by its name. */
@@ -301,45 +344,50 @@ export interface RemoteOptions {
    * The service's base address, such as `https://api.cohere.com`. The API's path is appended
    * (`/v2/rerank`, `/v1/rerank`, or `/rerank` for TEI), unless the address ends in `/rerank`.
    */
-  url: URL | string;
+  url: UrlLike | string;
   api: RemoteApi;
   /** Sent as a bearer token. Everybody who opens a page can read it there: name a proxy instead. */
-  apiKey?: string;
+  apiKey?: string | undefined;
   /** The service's name for the model. All APIs but TEI need it. */
-  model?: string;
+  model?: string | undefined;
   /**
    * Whether the service gives the model's plain output where the API has scores from 0 to 1, as
    * llama.cpp does. The score is then the sigmoid of that output. TEI is always asked for plain
    * output. Default: false.
    */
-  rawScores?: boolean;
+  rawScores?: boolean | undefined;
   /**
    * The maximum number of documents in a request; longer lists are split. The scores of a
    * cross-encoder do not depend on it, but those of a model that reads documents together
    * (jina-reranker-v3) do. Default: 32 for TEI, which is TEI's own default, otherwise 1000.
    */
-  maxDocuments?: number;
+  maxDocuments?: number | undefined;
   /**
    * The number of requests after one that failed for a reason that may pass: no connection, no answer
    * in time, or status 408, 429 or 5xx. Default: 2.
    */
-  retries?: number;
+  retries?: number | undefined;
   /**
    * Milliseconds before the first retry. The delay doubles with each later retry, up to 8 s, and is
    * shortened at random by up to a half. A service's `Retry-After` overrides it; one of more than 60 s
    * ends the call. Default: 500.
    */
-  retryDelay?: number;
+  retryDelay?: number | undefined;
   /** How long one request may take, in milliseconds. Default: 30 000. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Replaces the platform's `fetch`. */
-  fetch?: typeof globalThis.fetch;
+  fetch?: Global<"fetch", (url: never, init?: never) => Promise<object>> | undefined;
 }
 
 /** What a reranker reports about itself. */
 export interface Info {
   /** What computes the scores: the calling thread, workers, or a service. */
   backend: "in-thread" | "workers" | "remote";
+  /**
+   * Why this is what computes: the option or the default that asked for it, and why workers that were
+   * preferred could not be started. Undefined for services.
+   */
+  backendReason?: string;
   /** The number of workers; 0 if there are none. */
   workers: number;
   /** The device that computes, see {@link LoadOptions.device}. Undefined for services. */
@@ -365,7 +413,8 @@ export interface Info {
 }
 
 /** A loaded model, or a service that has one. */
-export class Reranker implements AsyncDisposable {
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a member depends on what the program knows.
+export class Reranker {
   private constructor();
 
   /** Loads the model that {@link LoadOptions.model} names. */
@@ -400,36 +449,66 @@ export class Reranker implements AsyncDisposable {
   ): Reranker;
 
   /** Puts the documents that answer the query first, and returns the best `topK` (default: all). */
-  rerank<D extends Document>(
+  rerank<D extends TextDocument>(
     query: string,
     documents: readonly D[],
     topK?: number,
     options?: CallOptions<D>,
   ): Promise<Ranking<D>>;
 
+  /** The same for documents of any form. The option `text` gives the text of each. */
+  rerank<D extends Document>(
+    query: string,
+    documents: readonly D[],
+    topK: number | undefined,
+    options: WithText<D, CallOptions<D>>,
+  ): Promise<Ranking<D>>;
+
   /**
    * As `rerank`, but gives a ranking by the scores so far whenever there are new ones. The last ranking
    * is the complete one. Leaving the loop ends the call.
    */
-  rerankStream<D extends Document>(
+  rerankStream<D extends TextDocument>(
     query: string,
     documents: readonly D[],
     topK?: number,
     options?: CallOptions<D>,
   ): AsyncGenerator<Ranking<D>, void, undefined>;
 
+  /** The same for documents of any form. The option `text` gives the text of each. */
+  rerankStream<D extends Document>(
+    query: string,
+    documents: readonly D[],
+    topK: number | undefined,
+    options: WithText<D, CallOptions<D>>,
+  ): AsyncGenerator<Ranking<D>, void, undefined>;
+
   /** Reranks `candidates[i]` for `queries[i]`, and gives one ranking for each query. */
-  rerankBatch<D extends Document>(
+  rerankBatch<D extends TextDocument>(
     queries: readonly string[],
     candidates: readonly (readonly D[])[],
     topK?: number,
     options?: CallOptions<D>,
   ): Promise<Ranking<D>[]>;
 
+  /** The same for documents of any form. The option `text` gives the text of each. */
+  rerankBatch<D extends Document>(
+    queries: readonly string[],
+    candidates: readonly (readonly D[])[],
+    topK: number | undefined,
+    options: WithText<D, CallOptions<D>>,
+  ): Promise<Ranking<D>[]>;
+
   /** Scores pairs of a query and a document, in the order given. */
-  score<D extends Document>(
+  score<D extends TextDocument>(
     pairs: readonly (readonly [query: string, document: D])[],
     options?: ScoreCallOptions<D>,
+  ): Promise<Score[]>;
+
+  /** The same for documents of any form. The option `text` gives the text of each. */
+  score<D extends Document>(
+    pairs: readonly (readonly [query: string, document: D])[],
+    options: WithText<D, ScoreCallOptions<D>>,
   ): Promise<Score[]>;
 
   /** The model's input tokens for a query and a document. */
@@ -440,18 +519,28 @@ export class Reranker implements AsyncDisposable {
 
   /** Frees the memory. Later calls reject with the code `disposed`. */
   dispose(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** `await using` disposes of it. */
+export interface Reranker extends AsyncDisposableIfKnown {}
 
 /**
  * Reranks with the installed model package `crossrank-minilm-l6-en`. The first call loads the model,
  * which then stays loaded. Use {@link Reranker.load} for another model, to see progress, or to free it.
  */
-export function rerank<D extends Document>(
+export function rerank<D extends TextDocument>(
   query: string,
   documents: readonly D[],
   topK?: number,
   options?: CallOptions<D>,
+): Promise<Ranking<D>>;
+
+/** The same for documents of any form. The option `text` gives the text of each. */
+export function rerank<D extends Document>(
+  query: string,
+  documents: readonly D[],
+  topK: number | undefined,
+  options: WithText<D, CallOptions<D>>,
 ): Promise<Ranking<D>>;
 
 /**
@@ -469,29 +558,31 @@ export interface EmbedderLoadOptions extends Omit<LoadOptions, "scoreCache" | "d
    * The maximum number of tokens in a text; longer texts are cut. It must not exceed what the model can
    * read. Default: what the model's files say.
    */
-  maxLength?: number;
+  maxLength?: number | undefined;
   /** Put before each query, such as `"query: "`. Default: what the model's files say. */
-  queryPrefix?: string;
+  queryPrefix?: string | undefined;
   /** Put before each text of `embed`, such as `"passage: "`. Default: what the model's files say. */
-  documentPrefix?: string;
+  documentPrefix?: string | undefined;
 }
 
 /** Options of every call that embeds. */
 export interface EmbedCallOptions {
   /** As {@link ScoreCallOptions.signal}. */
-  signal?: AbortSignal;
+  signal?: AbortSignalLike | undefined;
   /** Whether a text that is too long for the model is cut. If `false`, it is an error. Default: true. */
-  truncate?: boolean;
+  truncate?: boolean | undefined;
   /** Whether vectors are divided by their length. Default: what the model's files say. */
-  normalize?: boolean;
+  normalize?: boolean | undefined;
   /** Called as vectors become known. If it throws, the call rejects with that error. */
-  onProgress?: (progress: { embedded: number; total: number }) => void;
+  onProgress?: ((progress: { embedded: number; total: number }) => void) | undefined;
 }
 
 /** What an embedder reports about itself. */
 export interface EmbedderInfo {
   /** What computes the vectors: the calling thread or workers. */
   backend: "in-thread" | "workers";
+  /** As {@link Info.backendReason}. */
+  backendReason?: string;
   /** The number of workers; 0 if there are none. */
   workers: number;
   /** The device that computes. */
@@ -514,7 +605,7 @@ export interface EmbedderInfo {
 /** Options of {@link Embedder.encode}. */
 export interface EncodeOptions {
   /** Whether the text is a query. Default: false. */
-  query?: boolean;
+  query?: boolean | undefined;
 }
 
 /** The model's input for a text: `[CLS] text [SEP]`. */
@@ -535,7 +626,8 @@ export interface TextEncoding {
  * const query = await embedder.embedQuery("what is a vector database");
  * ```
  */
-export class Embedder implements AsyncDisposable {
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: a member depends on what the program knows.
+export class Embedder {
   private constructor();
 
   /** Loads the model that {@link EmbedderLoadOptions.model} names. */
@@ -564,8 +656,10 @@ export class Embedder implements AsyncDisposable {
 
   /** Frees the memory. Later calls reject with the code `disposed`. */
   dispose(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** `await using` disposes of it. */
+export interface Embedder extends AsyncDisposableIfKnown {}
 
 /** The stable names of errors. */
 export type ErrorCode =
@@ -593,7 +687,7 @@ export type ErrorCode =
 
 /** Every error of this package. After an abort, calls reject with the signal's reason instead. */
 export class CrossrankError extends Error {
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions);
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown });
   readonly name: "CrossrankError";
   /** The kind of the error, for programs; the message is for people. */
   readonly code: ErrorCode;

@@ -1,5 +1,6 @@
 // One call: its results so far, and what ends it.
 
+import type { AbortSignalLike } from "../../types/index.js";
 import { abortable, type LinkedAbortController } from "../core/abort.js";
 import type { Backend, Job } from "../core/backend.js";
 import type { Reranking, Task } from "../core/task.js";
@@ -7,7 +8,7 @@ import type { Reranking, Task } from "../core/task.js";
 export interface CallControl<T extends Task = Reranking> {
   options: T["options"];
   skipCache: boolean;
-  signal: AbortSignal | undefined;
+  signal: AbortSignalLike | undefined;
   timeoutMs: number | undefined;
 }
 
@@ -39,6 +40,7 @@ export class Call<T extends Task = Reranking> {
       backend.run(this.#job, {
         options,
         skipCache,
+        hasTimeLimit: timeoutMs !== undefined,
         signal,
         onResult: (list, index, result) => {
           if (ended || signal.aborted) return;

@@ -6,6 +6,7 @@ import type { Backend } from "../core/backend.js";
 import { copyArray } from "../core/validate.js";
 import { Call } from "./call.js";
 import { checkBoundedText, parseScoreOptions, textsOf } from "./options.js";
+import { toCodeUnits } from "./rank.js";
 import { type DocumentList, RerankCall } from "./rerank-call.js";
 
 export class Calls {
@@ -38,14 +39,30 @@ export class Calls {
     return call.rankings();
   }
 
-  async *rerankStream<D extends Document>(
+  rerankStream<D extends Document>(
     query: string,
     documents: readonly D[],
     topK: number | undefined,
     options: CallOptions<D> | undefined,
   ): AsyncGenerator<Ranking<D>, void, undefined> {
-    const call = new RerankCall([{ query, documents }], topK, options);
     const controller = new AbortController();
+    const start = () => new RerankCall([{ query, documents }], topK, options);
+    const rankings = this.#rankings(start, controller);
+    const leave = rankings.return.bind(rankings);
+    // A generator would first wait for what `next` waits for.
+    rankings.return = (value) => {
+      controller.abort();
+      return leave(value);
+    };
+    return rankings;
+  }
+
+  /** The rankings of a call by the scores so far. They end when the controller aborts. */
+  async *#rankings<D extends Document>(
+    start: () => RerankCall<D>,
+    controller: AbortController,
+  ): AsyncGenerator<Ranking<D>, void, undefined> {
+    const call = start();
     let notify!: () => void;
     let change = new Promise<void>((resolve) => (notify = resolve));
     let ended = false;
@@ -58,6 +75,7 @@ export class Calls {
     try {
       for (;;) {
         await change;
+        if (controller.signal.aborted) return;
         if (ended) break;
         change = new Promise((resolve) => (notify = resolve));
         yield call.rankings()[0]!;
@@ -88,7 +106,10 @@ export class Calls {
     });
     const controller = new LinkedAbortController(control.signal);
     await call.run(this.backend, control, controller).finally(() => controller.unlink());
-    return call.results.flat().map((score) => score!);
+    return call.results.flat().map((score, i) => {
+      const { span, ...rest } = score!;
+      return span ? { ...rest, span: toCodeUnits(span, texts[i]!) } : rest;
+    });
   }
 
   async #run<D extends Document>(call: RerankCall<D>, signal?: AbortSignal): Promise<void> {

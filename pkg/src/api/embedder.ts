@@ -5,12 +5,12 @@ import type { EmbedCallOptions, EmbedderLoadOptions } from "../../types/index.js
 import { LinkedAbortController } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
 import type { Embedding } from "../core/task.js";
-import { checkOption, checkText, copyArray, isObject } from "../core/validate.js";
+import { checkText, copyArray } from "../core/validate.js";
 import { parseLoadArguments } from "../load/load-options.js";
 import type { LoadModel } from "../load/loader.js";
 import { embedderKind } from "../load/model-kind.js";
 import { Call } from "./call.js";
-import { parseEmbedOptions } from "./options.js";
+import { parseEmbedOptions, parseEncodeOptions } from "./options.js";
 
 export function createEmbedder(load: LoadModel) {
   return class Embedder implements declared.Embedder {
@@ -30,7 +30,6 @@ export function createEmbedder(load: LoadModel) {
       const backend = await load(given, embedderKind(given.options));
       try {
         const { dimensions } = await backend.info();
-        given.options.signal?.throwIfAborted();
         return new Embedder(backend, dimensions);
       } catch (error) {
         void backend.dispose();
@@ -49,10 +48,8 @@ export function createEmbedder(load: LoadModel) {
     }
 
     async encode(text: string, options?: declared.EncodeOptions): Promise<declared.TextEncoding> {
-      checkOption("", options, "an object", isObject(options));
-      const { query = false } = options ?? {};
-      checkOption("query", query, "true or false", typeof query === "boolean");
-      const { ids, documentTruncated } = await this.#backend.encode(checkText(text, "the text"), { query });
+      const control = parseEncodeOptions(options);
+      const { ids, documentTruncated } = await this.#backend.encode(checkText(text, "the text"), control);
       return { ids, truncated: documentTruncated };
     }
 

@@ -4,6 +4,7 @@ import type {
   CallOptions,
   Document,
   EmbedCallOptions,
+  EncodeOptions,
   ScoreCallOptions,
   TextOptions,
 } from "../../types/index.js";
@@ -11,18 +12,48 @@ import { MAX_TIMER_MS } from "../core/abort.js";
 import { CrossrankError } from "../core/errors.js";
 import type { Embedding } from "../core/task.js";
 import {
-  checkOption,
+  COUNT,
+  checkOptions,
   checkText,
   describeValue,
+  FLAG,
+  FUNCTION,
   invalidArgument,
-  isObject,
   isPositiveInteger,
   MAX_UINT32,
+  type OptionRules,
+  oneOf,
+  SIGNAL,
 } from "../core/validate.js";
 import type { CallControl } from "./call.js";
 
 /** The core's limit. */
 const MAX_TEXT_BYTES = 1 << 20;
+
+const SCORE_RULES: OptionRules<ScoreCallOptions<never>> = {
+  text: FUNCTION,
+  signal: SIGNAL,
+  longDocuments: oneOf("truncate", "windows"),
+  maxWindows: COUNT,
+  skipCache: FLAG,
+};
+
+const CALL_RULES: OptionRules<CallOptions<never>> = {
+  ...SCORE_RULES,
+  timeoutMs: ["a number of milliseconds", (value) => typeof value === "number" && value >= 0],
+  minScore: ["a number", (value) => typeof value === "number" && !Number.isNaN(value)],
+  latest: ["true or a name", (value) => typeof value === "boolean" || typeof value === "string"],
+  onError: oneOf("throw", "original-order"),
+};
+
+const EMBED_RULES: OptionRules<EmbedCallOptions> = {
+  signal: SIGNAL,
+  truncate: FLAG,
+  normalize: FLAG,
+  onProgress: FUNCTION,
+};
+
+const ENCODE_RULES: OptionRules<EncodeOptions> = { query: FLAG };
 
 export function parseTopK(topK: unknown): number {
   if (topK === undefined) return Infinity;
@@ -45,10 +76,13 @@ export function checkBoundedText(value: unknown, name: string): string {
   throw new CrossrankError("input-too-large", message);
 }
 
+/** Nothing that can be seen: spaces, controls, and characters without a shape. */
+const INVISIBLE = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]*$/u;
+
 /** Gives a query to rank documents for. */
 export function checkQuery(query: unknown, name: string): string {
   const text = checkBoundedText(query, name);
-  if (text.trim() === "") throw invalidArgument(`${name} is empty; give a query`);
+  if (INVISIBLE.test(text)) throw invalidArgument(`${name} is empty; give a query`);
   return text;
 }
 
@@ -57,9 +91,6 @@ export function textsOf<D extends Document>(
   options: TextOptions<D> | undefined,
   describe: (index: number) => string,
 ): string[] {
-  if (options?.text !== undefined && typeof options.text !== "function") {
-    throw invalidArgument(`options.text is ${describeValue(options.text)}; give a function`);
-  }
   return documents.map((document, index) => {
     const name = describe(index);
     if (options?.text) return checkText(options.text(document, index), `the text of ${name}`);
@@ -75,13 +106,13 @@ export function textsOf<D extends Document>(
   });
 }
 
+export function parseEncodeOptions(options: EncodeOptions | undefined): { query: boolean } {
+  const { query = false } = checkOptions(options, ENCODE_RULES);
+  return { query };
+}
+
 export function parseEmbedOptions(options: EmbedCallOptions | undefined): CallControl<Embedding> {
-  checkOption("", options, "an object", isObject(options));
-  const { signal, truncate, normalize, onProgress } = options ?? {};
-  checkOption("signal", signal, "an AbortSignal", signal instanceof AbortSignal);
-  checkOption("truncate", truncate, "true or false", typeof truncate === "boolean");
-  checkOption("normalize", normalize, "true or false", typeof normalize === "boolean");
-  checkOption("onProgress", onProgress, "a function", typeof onProgress === "function");
+  const { signal, truncate, normalize } = checkOptions(options, EMBED_RULES);
   const coreOptions = {
     ...(truncate !== undefined && { truncate }),
     ...(normalize !== undefined && { normalize }),
@@ -90,13 +121,11 @@ export function parseEmbedOptions(options: EmbedCallOptions | undefined): CallCo
 }
 
 export function parseScoreOptions(options: ScoreCallOptions<never> | undefined): CallControl {
-  checkOption("", options, "an object", isObject(options));
-  const { signal, longDocuments, maxWindows, skipCache = false } = options ?? {};
-  checkOption("signal", signal, "an AbortSignal", signal instanceof AbortSignal);
-  const isMode = longDocuments === "truncate" || longDocuments === "windows";
-  checkOption("longDocuments", longDocuments, '"truncate" or "windows"', isMode);
-  checkOption("maxWindows", maxWindows, "a whole number from 1", isPositiveInteger(maxWindows));
-  checkOption("skipCache", skipCache, "true or false", typeof skipCache === "boolean");
+  return scoreControl(checkOptions(options, SCORE_RULES));
+}
+
+function scoreControl(options: ScoreCallOptions<never>): CallControl {
+  const { signal, longDocuments, maxWindows, skipCache = false } = options;
   const coreOptions = {
     ...(longDocuments && { longDocuments }),
     ...(maxWindows && { maxWindows: Math.min(maxWindows, MAX_UINT32) }),
@@ -114,19 +143,11 @@ export interface RerankControl extends CallControl {
   keepOrder: boolean;
 }
 
-export function parseRerankOptions(options: CallOptions<never> | undefined): RerankControl {
-  const control = parseScoreOptions(options);
-  const { timeoutMs, minScore, latest, onError = "throw" } = options ?? {};
-  const isDuration = typeof timeoutMs === "number" && timeoutMs >= 0;
-  checkOption("timeoutMs", timeoutMs, "a number of milliseconds", isDuration);
-  const isNumber = typeof minScore === "number" && !Number.isNaN(minScore);
-  checkOption("minScore", minScore, "a number", isNumber);
-  const isLatest = typeof latest === "boolean" || typeof latest === "string";
-  checkOption("latest", latest, "true or a name", isLatest);
-  const isErrorMode = onError === "throw" || onError === "original-order";
-  checkOption("onError", onError, '"throw" or "original-order"', isErrorMode);
+export function parseRerankOptions(given: CallOptions<never> | undefined): RerankControl {
+  const options = checkOptions(given, CALL_RULES);
+  const { timeoutMs, minScore, latest, onError } = options;
   return {
-    ...control,
+    ...scoreControl(options),
     timeoutMs: timeoutMs === undefined ? undefined : Math.min(timeoutMs, MAX_TIMER_MS),
     minScore,
     latest: latest === true ? UNNAMED : latest === false ? undefined : latest,

@@ -47,7 +47,7 @@ function descending(a: number, b: number): number {
 }
 
 /** Converts a span from bytes of UTF-8, which the core counts in, to UTF-16 code units. */
-function toCodeUnits({ start, end }: Span, text: string): Span {
+export function toCodeUnits({ start, end }: Span, text: string): Span {
   const units = (bytes: number) => new TextEncoder().encodeInto(text, new Uint8Array(bytes)).read;
   return { start: units(start), end: units(end) };
 }

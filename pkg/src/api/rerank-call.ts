@@ -4,6 +4,7 @@ import type { CallOptions, Document, Ranking } from "../../types/index.js";
 import type { LinkedAbortController } from "../core/abort.js";
 import type { Backend, Job } from "../core/backend.js";
 import { toError } from "../core/errors.js";
+import { isError } from "../core/realm.js";
 import { copyArray } from "../core/validate.js";
 import { Call } from "./call.js";
 import { checkQuery, parseRerankOptions, parseTopK, type RerankControl, textsOf } from "./options.js";
@@ -85,5 +86,5 @@ export class RerankCall<D extends Document> {
 }
 
 function isAbortError(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "AbortError";
+  return isError(error) && error.name === "AbortError";
 }

@@ -7,11 +7,17 @@ import { Lazy } from "../backends/lazy.js";
 import { Remote } from "../backends/remote.js";
 import type { Backend } from "../core/backend.js";
 import type { Platform } from "../core/platform.js";
-import { checkText, copyArray, describeValue, invalidArgument } from "../core/validate.js";
+import { checkText, copyArray, describeValue, invalidArgument, isObject } from "../core/validate.js";
 import { parseLoadArguments } from "../load/load-options.js";
 import type { LoadModel } from "../load/loader.js";
 import { rerankerKind } from "../load/model-kind.js";
 import { Calls } from "./calls.js";
+
+/**
+ * Where a reranker holds its backend. Another copy of this package, as two versions in one program
+ * are, finds it there too. The number belongs to the interface `Backend`.
+ */
+const BACKEND = Symbol.for("crossrank.backend.1");
 
 /** A reranker, or a function that loads one when it is first needed. */
 type RerankerOrLoader = declared.Reranker | (() => declared.Reranker | Promise<declared.Reranker>);
@@ -32,6 +38,10 @@ export function createReranker(platform: Platform, load: LoadModel) {
       this.#calls = new Calls(backend);
     }
 
+    get [BACKEND](): Backend {
+      return this.#calls.backend;
+    }
+
     static async load(
       nameOrOptions: string | LoadOptions = {},
       namedOptions?: declared.NamedLoadOptions,
@@ -48,7 +58,7 @@ export function createReranker(platform: Platform, load: LoadModel) {
     }
 
     static #backendOf(this: void, given: RerankerOrLoader): Backend {
-      if (given instanceof Reranker) return given.#calls.backend;
+      if (isObject(given) && BACKEND in given) return given[BACKEND] as Backend;
       if (typeof given === "function") {
         return new Lazy(async () => Reranker.#backendOf(await given()));
       }

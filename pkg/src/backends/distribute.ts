@@ -14,22 +14,27 @@ export interface Item {
 
 /** The number of characters that are worth a message: about one batch of the core. */
 const MIN_SHARE_CHARACTERS = 2000;
+/** A share is handed over in one piece, for which a call with a time limit cannot wait. */
+const MAX_SHARE_CHARACTERS = 1 << 18;
+/** The first share of a call with a time limit: some short documents, or one. Each share doubles it. */
+const FIRST_SHARE_CHARACTERS = 250;
 
 /**
  * Each executor takes a share of the waiting documents, again and again. A share is about half of a
  * fair one, so that all executors end at about the same time. Documents are taken in the order given:
- * a call that is cut short has scored the best documents of the first stage.
+ * a call that is cut short has scored the best documents of the first stage. If the time is limited,
+ * the first shares are small, because the results of a batch of the core are known at its end.
  *
  * The call fails when `maxDeaths` workers have died. Until then other executors compute what a dead
  * worker held.
  */
-export async function distribute<T extends Task>(
+export async function distribute<T extends Task, I extends Item>(
   executors: Executor<T>[],
   maxDeaths: number,
   job: Job,
-  items: Item[],
-  { options, signal }: Pick<RunControl<T>, "options" | "signal">,
-  onResult: (item: Item, result: T["result"]) => void,
+  items: I[],
+  { options, signal, hasTimeLimit }: Pick<RunControl<T>, "options" | "signal" | "hasTimeLimit">,
+  onResult: (item: I, result: T["result"]) => void,
 ): Promise<void> {
   let waiting = [...items];
   let unfinished = items.length;
@@ -40,20 +45,21 @@ export async function distribute<T extends Task>(
   let notify!: () => void;
   let change = new Promise<void>((resolve) => (notify = resolve));
 
-  const textOf = ({ list, index }: Item) => job.documents[list]![index]!;
+  const lengthOf = ({ list, index }: Item) => job.queries[list]!.length + job.documents[list]![index]!.length;
 
-  function takeShare(): Item[] {
-    if (executors.length === 1) return waiting.splice(0);
-    const minItems = Math.ceil(waiting.length / (2 * executors.length));
+  function takeShare(maxCharacters: number): I[] {
+    const isAlone = executors.length === 1;
+    const minItems = isAlone ? Infinity : Math.ceil(waiting.length / (2 * executors.length));
     let characters = 0;
     const last = waiting.findIndex((item, i) => {
-      characters += textOf(item).length;
-      return i + 1 >= minItems && characters >= MIN_SHARE_CHARACTERS;
+      characters += lengthOf(item);
+      return characters >= maxCharacters || (i + 1 >= minItems && characters >= MIN_SHARE_CHARACTERS);
     });
     return waiting.splice(0, last < 0 ? waiting.length : last + 1);
   }
 
   async function work(executor: Executor<T>, finish: () => void): Promise<void> {
+    let maxCharacters = hasTimeLimit ? FIRST_SHARE_CHARACTERS : MAX_SHARE_CHARACTERS;
     while (unfinished > 0) {
       if (waiting.length === 0) {
         await change;
@@ -66,8 +72,9 @@ export async function distribute<T extends Task>(
         if (--usableExecutors > 0) return;
         throw error;
       }
-      const share = takeShare();
+      const share = takeShare(maxCharacters);
       if (share.length === 0) continue;
+      maxCharacters = Math.min(2 * maxCharacters, MAX_SHARE_CHARACTERS);
       const open = new Set(share);
       try {
         await executor.run(listsOf(share, job), options, controller.signal, (results) => {

@@ -20,6 +20,11 @@ interface NewResult<T extends Task> {
   result: T["result"];
 }
 
+/** A document, and its position counted through all lists of the job. */
+interface PositionedItem extends Item {
+  position: number;
+}
+
 /** Stores the scores of a cache between visits. */
 export interface ScorePersistence {
   load(): Promise<Uint8Array | undefined>;
@@ -29,6 +34,8 @@ export interface ScorePersistence {
 export interface PoolOptions<T extends Task> {
   /** What `info` calls this backend. */
   backend: "workers" | "in-thread";
+  /** Why it computes there. */
+  backendReason: string;
   /** The executor whose cache serves all executors. */
   cache: CachingExecutor<T> | undefined;
   /** Where the cache is stored, if it is. */
@@ -42,7 +49,7 @@ export interface PoolOptions<T extends Task> {
 
 export class Pool<T extends Task> implements Backend<T> {
   readonly #executors: Executor<T>[];
-  readonly #backend: PoolOptions<T>["backend"];
+  readonly #backend: Pick<PoolOptions<T>, "backend" | "backendReason">;
   readonly #cache: CachingExecutor<T> | undefined;
   readonly #maxDeaths: number;
   #persistence: ScorePersistence | undefined;
@@ -54,11 +61,11 @@ export class Pool<T extends Task> implements Backend<T> {
 
   private constructor(
     executors: Executor<T>[],
-    { backend, cache, replaceDeadWorkers = true }: PoolOptions<T>,
+    { backend, backendReason, cache, replaceDeadWorkers = true }: PoolOptions<T>,
   ) {
     this.#executors = executors;
     this.#maxDeaths = replaceDeadWorkers ? executors.length + MAX_EXTRA_DEATHS : 1;
-    this.#backend = backend;
+    this.#backend = { backend, backendReason };
     this.#cache = cache;
   }
 
@@ -81,19 +88,20 @@ export class Pool<T extends Task> implements Backend<T> {
 
   async run(job: Job, control: RunControl<T>): Promise<void> {
     if (this.#disposed) throw disposedError();
+    let position = 0;
     const items = job.documents.flatMap((documents, list) =>
-      documents.map((_, index): Item => ({ list, index })),
+      documents.map((_, index): PositionedItem => ({ list, index, position: position++ })),
     );
     const { keys, results } = await this.#recall(job, control);
     const newResults: NewResult<T>[] = [];
-    const keyOf = new Map(items.map((item, i) => [item, keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES)]));
-    const missing = items.filter(({ list, index }, position) => {
+    const missing = items.filter(({ list, index, position }) => {
       const result = results[position];
       if (result) control.onResult(list, index, result);
       return !result;
     });
-    const onResult = (item: Item, result: T["result"]) => {
-      if (keys.length > 0) newResults.push({ key: keyOf.get(item)!, result });
+    const onResult = (item: PositionedItem, result: T["result"]) => {
+      const start = item.position * KEY_BYTES;
+      if (keys.length > 0) newResults.push({ key: keys.subarray(start, start + KEY_BYTES), result });
       control.onResult(item.list, item.index, result);
     };
     try {
@@ -126,12 +134,12 @@ export class Pool<T extends Task> implements Backend<T> {
 
   async info(): Promise<T["info"]> {
     const backend = this.#backend;
-    const workers = backend === "workers" ? this.#executors.length : 0;
+    const workers = backend.backend === "workers" ? this.#executors.length : 0;
     const modelInfo = await this.#first.info();
     const device = "gpu" in modelInfo && modelInfo.gpu ? "gpu" : "cpu";
     const { deviceReason } = this;
     const reason = deviceReason !== undefined && { deviceReason };
-    return { backend, workers, device, ...reason, ...modelInfo };
+    return { ...backend, workers, device, ...reason, ...modelInfo };
   }
 
   async dispose(): Promise<void> {

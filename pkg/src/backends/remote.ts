@@ -5,12 +5,36 @@ import { LinkedAbortController, MAX_TIMER_MS } from "../core/abort.js";
 import type { Backend, Job, RunControl } from "../core/backend.js";
 import { CrossrankError, disposedError } from "../core/errors.js";
 import type { Platform } from "../core/platform.js";
-import { describeValue, invalidArgument } from "../core/validate.js";
+import { isLocation } from "../core/realm.js";
+import {
+  ANY,
+  checkOptions,
+  describeValue,
+  FLAG,
+  FUNCTION,
+  invalidArgument,
+  type OptionRules,
+  resolveUrl,
+} from "../core/validate.js";
 import { DIALECTS, type Dialect, valuesOf } from "./remote-api.js";
 import { type Endpoint, postJson } from "./remote-http.js";
 
 /** The number of requests that one call has under way at once. */
 const MAX_CONCURRENT_REQUESTS = 4;
+
+const RULES: OptionRules<RemoteOptions> = {
+  // These are checked when they are read.
+  url: ANY,
+  api: ANY,
+  apiKey: ANY,
+  model: ANY,
+  maxDocuments: ANY,
+  retries: ANY,
+  retryDelay: ANY,
+  timeout: ANY,
+  rawScores: FLAG,
+  fetch: FUNCTION,
+};
 
 export class Remote implements Backend {
   readonly #endpoint: Endpoint;
@@ -21,7 +45,9 @@ export class Remote implements Backend {
   #disposed = false;
 
   constructor(options: RemoteOptions, platform: Platform) {
-    const { api, apiKey, model } = options;
+    if (options === undefined)
+      throw invalidArgument("remote() was given no options; give { url, api, model }");
+    const { api, apiKey, model } = checkOptions(options, RULES);
     const dialect = Object.hasOwn(DIALECTS, api) ? DIALECTS[api] : undefined;
     if (!dialect) {
       const names = Object.keys(DIALECTS).join(", ");
@@ -130,12 +156,10 @@ function chunk<V>(list: V[], size: number): V[][] {
 
 function endpointUrl(given: unknown, dialect: Dialect, platform: Platform): URL {
   const message = "url is not an address; give that of the service, such as https://api.example.com";
-  if (!(given instanceof URL) && (typeof given !== "string" || given === "")) {
-    throw invalidArgument(message);
-  }
+  if (!isLocation(given) || given === "") throw invalidArgument(message);
   let url: URL;
   try {
-    url = given instanceof URL ? new URL(given) : platform.resolveUrl(given);
+    url = resolveUrl(platform, given, "url");
   } catch {
     throw invalidArgument(message);
   }

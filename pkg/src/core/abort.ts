@@ -1,24 +1,53 @@
 // Abort signals, and limits on the time that a call may take.
 
+import type { AbortSignalLike } from "../../types/index.js";
+
 /** The longest delay that timers accept, in milliseconds; they fire at once for a longer one. */
 export const MAX_TIMER_MS = 0x7fff_ffff;
 
+class AbortListeners extends Set<() => void> {
+  readonly run = () => {
+    for (const listener of this) listener();
+  };
+}
+
+const listenersOf = new WeakMap<AbortSignalLike, AbortListeners>();
+
+/**
+ * Calls the listener when the signal aborts. Gives a function that removes the listener.
+ *
+ * All listeners of a signal share one event listener, because node warns of a signal with more than
+ * ten. A program may well pass one signal to many calls.
+ */
+export function onAbort(signal: AbortSignalLike, listener: () => void): () => void {
+  const listeners = listenersOf.get(signal) ?? new AbortListeners();
+  if (listeners.size === 0) {
+    listenersOf.set(signal, listeners);
+    signal.addEventListener("abort", listeners.run);
+  }
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size === 0) signal.removeEventListener("abort", listeners.run);
+  };
+}
+
 /** A controller that aborts when one of the given signals does. Call `unlink` when the work ends. */
 export class LinkedAbortController extends AbortController {
-  readonly #signals: AbortSignal[];
-  readonly #forward = ({ target }: Event) => this.abort((target as AbortSignal).reason);
+  readonly #unlink: (() => void)[] = [];
 
-  constructor(...signals: (AbortSignal | undefined)[]) {
+  constructor(...signals: (AbortSignalLike | undefined)[]) {
     super();
-    this.#signals = signals.filter((signal) => signal !== undefined);
-    for (const signal of this.#signals) {
-      if (signal.aborted) this.abort(signal.reason);
-      signal.addEventListener("abort", this.#forward, { once: true });
+    for (const signal of signals) {
+      if (!signal) continue;
+      const forward = () => this.abort(signal.reason);
+      if (signal.aborted) forward();
+      else this.#unlink.push(onAbort(signal, forward));
     }
   }
 
   unlink(): void {
-    for (const signal of this.#signals) signal.removeEventListener("abort", this.#forward);
+    for (const unlink of this.#unlink) unlink();
   }
 }
 
@@ -31,8 +60,8 @@ export async function abortable<R>(signal: AbortSignal | undefined, call: () => 
   signal.throwIfAborted();
   let abort!: () => void;
   const aborted = new Promise<never>((_, reject) => (abort = () => reject(signal.reason)));
-  signal.addEventListener("abort", abort, { once: true });
-  return Promise.race([call(), aborted]).finally(() => signal.removeEventListener("abort", abort));
+  const unlink = onAbort(signal, abort);
+  return Promise.race([call(), aborted]).finally(unlink);
 }
 
 /**

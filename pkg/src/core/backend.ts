@@ -20,6 +20,8 @@ export interface RunControl<T extends Task = Reranking> {
   options: T["options"];
   /** Compute every result, and leave the score cache as it is. */
   skipCache: boolean;
+  /** Whether the call ends with the results that are known when its time is up. */
+  hasTimeLimit: boolean;
   /** Stops the work. The public API rejects the caller's promise by itself, without waiting for that. */
   signal: AbortSignal;
   /** Called with each result as it becomes known. */

@@ -27,22 +27,26 @@ const GROWTH_BYTES = 1 << 20;
 /** The limit of one allocation in Rust on 32-bit machines. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
 
+function isBlob(content: Content): content is Blob {
+  return !ArrayBuffer.isView(content);
+}
+
 export function sizeOf(content: Content): number {
-  return content instanceof Blob ? content.size : content.length;
+  return isBlob(content) ? content.size : content.length;
 }
 
 export function slice(content: Content, start: number, end?: number): Content {
-  return content instanceof Blob ? content.slice(start, end) : content.subarray(start, end);
+  return isBlob(content) ? content.slice(start, end) : content.subarray(start, end);
 }
 
 export async function toBytes(content: Content): Promise<Uint8Array> {
-  if (!(content instanceof Blob)) return content;
+  if (!isBlob(content)) return content;
   return new Uint8Array(await content.arrayBuffer().catch(throwUnreadable));
 }
 
 /** A blob can be sent to a worker without a copy. */
 export function toBlob(content: Content): Blob {
-  return content instanceof Blob ? content : new Blob([content as Uint8Array<ArrayBuffer>]);
+  return isBlob(content) ? content : new Blob([content as Uint8Array<ArrayBuffer>]);
 }
 
 export function toPieces(content: Content): Pieces {
@@ -50,7 +54,7 @@ export function toPieces(content: Content): Pieces {
 }
 
 async function* piecesOf(content: Content): AsyncGenerator<Uint8Array> {
-  if (content instanceof Blob) return yield* streamBlob(content);
+  if (isBlob(content)) return yield* streamBlob(content);
   for (let start = 0; start < content.length; start += MAX_PIECE_BYTES) {
     yield content.subarray(start, start + MAX_PIECE_BYTES);
   }

@@ -1,4 +1,5 @@
 import type * as declared from "../../types/index.js";
+import { isError } from "./realm.js";
 
 export type ErrorCode = declared.ErrorCode;
 
@@ -10,6 +11,14 @@ export class CrossrankError extends Error implements declared.CrossrankError {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+
+  /** Errors of another copy of this package are instances too. A subclass has only its own. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore-start lint/complexity/noThisInStatic: subclasses inherit this.
+    if (this !== CrossrankError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    // biome-ignore-end lint/complexity/noThisInStatic: see above.
+    return isError(value) && value.name === "CrossrankError" && "code" in value;
   }
 }
 
@@ -42,5 +51,5 @@ export function isComputeFailure(error: unknown): boolean {
 }
 
 export function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error), { cause: error });
+  return isError(error) ? error : new Error(String(error), { cause: error });
 }

@@ -49,4 +49,7 @@ export interface EmbedderSetup {
 export type Task = Reranking | Embedding;
 
 /** What an instance reports about its model. A backend adds the rest of `info`. */
-export type ModelInfo<T extends Task> = Omit<T["info"], "backend" | "workers" | "device" | "deviceReason">;
+export type ModelInfo<T extends Task> = Omit<
+  T["info"],
+  "backend" | "backendReason" | "workers" | "device" | "deviceReason"
+>;

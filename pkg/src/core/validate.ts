@@ -1,8 +1,10 @@
 // Checks of arguments that the conversion to WebAssembly would hide: wrong types, and lone
 // surrogates, which it would silently replace. The Rust core checks everything else.
 
+import type { UrlLike } from "../../types/index.js";
 import { CrossrankError } from "./errors.js";
 import type { Platform } from "./platform.js";
+import { isLocation, isSignal } from "./realm.js";
 
 /** The core counts in 32 bits. */
 export const MAX_UINT32 = 0xffff_ffff;
@@ -15,6 +17,60 @@ export function invalidArgument(message: string): CrossrankError {
 export function checkOption(name: string, value: unknown, expected: string, isValid: boolean): void {
   if (value === undefined || isValid) return;
   throw invalidArgument(`options${name && `.${name}`} is ${describeValue(value)}; give ${expected}`);
+}
+
+/** What an option has to be, and whether a value is that. */
+export type OptionRule = readonly [expected: string, isValid: (value: unknown) => boolean];
+
+export type OptionRules<O> = { [Name in keyof Required<O>]: OptionRule };
+
+/** An option that is checked where it is used. */
+export const ANY: OptionRule = ["a value", () => true];
+export const FLAG: OptionRule = ["true or false", (value) => typeof value === "boolean"];
+export const FUNCTION: OptionRule = ["a function", (value) => typeof value === "function"];
+export const COUNT: OptionRule = ["a whole number from 1", isPositiveInteger];
+export const SIGNAL: OptionRule = ["an AbortSignal", isSignal];
+export const LOCATION: OptionRule = ["a URL", isLocation];
+export const OBJECT: OptionRule = ["an object", isObject];
+
+export function oneOf(...values: string[]): OptionRule {
+  const last = JSON.stringify(values.pop());
+  const others = values.map((value) => JSON.stringify(value));
+  const all = [...others, last];
+  return [`${others.join(", ")} or ${last}`, (value) => all.includes(JSON.stringify(value))];
+}
+
+/**
+ * Checks options by their rules, and refuses those that have none. `parent` names the option that
+ * holds them, if one does.
+ */
+export function checkOptions<O extends object>(
+  options: O | undefined,
+  rules: Record<string, OptionRule>,
+  parent = "",
+): O {
+  checkOption(parent, options, "an object", isObject(options));
+  const given = (options ?? {}) as Record<string, unknown>;
+  const prefix = parent && `${parent}.`;
+  for (const [name, [expected, isValid]] of Object.entries(rules)) {
+    checkOption(prefix + name, given[name], expected, isValid(given[name]));
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || Object.hasOwn(rules, name)) continue;
+    const advice = adviceOnUnknown(name, Object.keys(rules));
+    throw invalidArgument(`there is no option ${prefix}${name}; ${advice}`);
+  }
+  return given as O;
+}
+
+function adviceOnUnknown(name: string, known: string[]): string {
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, "");
+  const given = plain(name);
+  const isSimilar = (other: string) => other.includes(given) || given.includes(other);
+  const similar =
+    known.find((other) => plain(other) === given) ?? known.find((other) => isSimilar(plain(other)));
+  if (/^top[nk]$/.test(given)) return "did you mean topK, which rerank() takes before its options?";
+  return similar ? `did you mean ${similar}?` : `the options are ${known.join(", ")}`;
 }
 
 /** Checks and returns the text; `name` is used in messages. */
@@ -42,11 +98,12 @@ export function copyArray<V>(value: readonly V[], name: string): readonly V[] {
 }
 
 /** Resolves a location on the platform. `name` names it in messages. */
-export function resolveUrl(platform: Platform, location: URL | string, name: string): URL {
+export function resolveUrl(platform: Platform, location: UrlLike | string, name: string): URL {
+  const address = typeof location === "string" ? location : location.href;
   try {
-    return platform.resolveUrl(String(location));
+    return platform.resolveUrl(address);
   } catch {
-    const value = describeValue(String(location));
+    const value = describeValue(address);
     throw invalidArgument(`${name} is ${value}, which is not a valid URL; give a complete one`);
   }
 }

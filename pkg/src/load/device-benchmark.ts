@@ -89,6 +89,7 @@ async function measure(
       const control: RunControl = {
         options: {},
         skipCache: true,
+        hasTimeLimit: false,
         signal,
         onResult: (_list, index, { logit }) => void (logits[index] = logit),
         onRestart() {},

@@ -5,6 +5,7 @@ import { Lazy } from "../backends/lazy.js";
 import type { Pool } from "../backends/pool.js";
 import { withTimeout } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
+import { toError } from "../core/errors.js";
 import type { FileStorage } from "../core/platform.js";
 import type { Reranking, Task } from "../core/task.js";
 import { engineVersion } from "../core/version.js";
@@ -49,7 +50,7 @@ export async function chooseDevice(
     return withCpuFallback(gpu, backends, () => storage.remove(slot));
   } catch (error) {
     signal?.throwIfAborted();
-    reason = error instanceof Error ? error.message : String(error);
+    reason = toError(error).message;
   }
   const cpu = await backends.cpu();
   cpu.deviceReason = reason;

@@ -1,11 +1,12 @@
 // Loads a model: reads its files, and starts a backend for it.
 
 import { Pool } from "../backends/pool.js";
-import { abortable } from "../core/abort.js";
+import { abortable, LinkedAbortController } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
 import { DamagedCopy, toBlob } from "../core/content.js";
 import { CrossrankError, WorkerDied } from "../core/errors.js";
 import type { FileStorage, GpuFiles, Platform } from "../core/platform.js";
+import { isError } from "../core/realm.js";
 import type { GpuSetup, Task } from "../core/task.js";
 import { resolveUrl } from "../core/validate.js";
 import { BrowserFileStorage } from "../io/storage.js";
@@ -42,16 +43,20 @@ export function createLoader(platform: Platform): LoadModel {
   const modulesOf = wasmModulesOf(platform);
 
   return async <T extends Task>({ options, model }: LoadArguments<CommonLoadOptions>, kind: ModelKind<T>) => {
-    const { wasm, onProgress, signal } = options;
+    const { wasm, onProgress } = options;
     const gpuFiles = gpuFilesOf(options, platform);
-    signal?.throwIfAborted();
     const storage = new BrowserFileStorage(options.storage);
     const workers = workerCountOf(options, platform);
     const script = workerScriptOf(options, platform);
     const cpu: ExecutionTarget = { workers, modules: modulesOf(wasm, storage) };
-    const source = model === undefined ? await kind.defaultModel() : model;
-    const load = new Load({ platform, kind, source, storage, script, cpu, gpuFiles });
-    return abortable(signal, () => load.start({ onProgress, signal }));
+    const controller = new LinkedAbortController(options.signal);
+    const { signal } = controller;
+    const start = async () => {
+      const source = model === undefined ? await kind.defaultModel() : model;
+      const load = new Load({ platform, kind, source, storage, script, cpu, gpuFiles });
+      return load.start({ onProgress, signal });
+    };
+    return abortable(signal, start).finally(() => controller.unlink());
   };
 }
 
@@ -158,7 +163,10 @@ class Load<T extends Task> {
     if (!gpuFiles) throw new CrossrankError("gpu-failed", "this runtime has no WebGPU");
     const target: ExecutionTarget = {
       // One worker keeps the GPU busy.
-      workers: { ...cpu.workers, count: Math.min(cpu.workers.count, 1) },
+      workers:
+        cpu.workers.count > 1
+          ? { ...cpu.workers, count: 1, reason: `${cpu.workers.reason}, of which a GPU needs one` }
+          : cpu.workers,
       modules: gpuModuleOf(gpuFiles.wasm(), platform, storage),
       gpu: { adapter, bindings: resolveUrl(platform, gpuFiles.bindings(), "gpuFiles").href },
     };
@@ -172,7 +180,7 @@ class Load<T extends Task> {
     const loading =
       target.workers.count > 0
         ? this.#loadInWorkers(target, preparing)
-        : preparing.then((model) => this.#loadInThread(target, model));
+        : preparing.then((model) => this.#loadInThread(target, model, target.workers.reason));
     void preparing.then((model) => (ready = model)).catch(() => {});
     const [result] = await Promise.allSettled([loading]);
     try {
@@ -196,13 +204,14 @@ class Load<T extends Task> {
    * lives would be a high price for what should never happen, and files on the disk or in the
    * browser's storage are read quickly.
    */
-  #loadInThread({ modules }: ExecutionTarget, model: ReadyModel<T>): Promise<Pool<T>> {
+  #loadInThread({ modules }: ExecutionTarget, model: ReadyModel<T>, backendReason: string): Promise<Pool<T>> {
     const { kind, storage } = this.#context;
     const { setup } = model;
     const files = onceThen(Promise.resolve(model.files), () => this.#readAgain());
     const instance = new Instance<T>({ modules, files, setup });
     return Pool.load([instance], {
       backend: "in-thread",
+      backendReason,
       cache: kind.hasCache ? instance : undefined,
       persistence: async () => kind.persistence(setup, storage),
     });
@@ -229,6 +238,7 @@ class Load<T extends Task> {
     try {
       return await Pool.load(clients, {
         backend: "workers",
+        backendReason: workers.reason,
         cache: kind.hasCache ? clients[0] : undefined,
         persistence: async () => kind.persistence((await ready).setup, storage),
         replaceDeadWorkers: !gpu,
@@ -238,7 +248,9 @@ class Load<T extends Task> {
       // If the GPU ends a worker, it would also end the page.
       const diedOnCpu = error instanceof WorkerDied && !gpu;
       if (!((startFailed || diedOnCpu) && workers.isAuto)) throw error;
-      return this.#loadInThread(target, await ready);
+      const reason = `${workers.reason}, but ${withCause(error)}`;
+      console.warn(`crossrank computes on this thread: ${reason}`);
+      return this.#loadInThread(target, await ready, reason);
     }
   }
 
@@ -262,6 +274,10 @@ class Load<T extends Task> {
     this.#fingerprints.set(files, fingerprint);
     return fingerprint;
   }
+}
+
+function withCause({ message, cause }: Error): string {
+  return cause === undefined ? message : `${message} (${isError(cause) ? cause.message : cause})`;
 }
 
 /**

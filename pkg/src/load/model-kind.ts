@@ -5,15 +5,7 @@ import type { ScorePersistence } from "../backends/pool.js";
 import type { Backend } from "../core/backend.js";
 import type { FileStorage } from "../core/platform.js";
 import type { Embedding, GpuSetup, Reranking, Task } from "../core/task.js";
-import {
-  checkOption,
-  checkText,
-  describeValue,
-  invalidArgument,
-  isObject,
-  isPositiveInteger,
-  MAX_UINT32,
-} from "../core/validate.js";
+import { checkOptions, checkText, FLAG, MAX_UINT32, type OptionRules } from "../core/validate.js";
 import { VERSION } from "../core/version.js";
 import { defaultEmbedder, defaultReranker } from "../model/default.js";
 import { chooseDevice, type DeviceBackends } from "./device.js";
@@ -41,8 +33,6 @@ export function rerankerKind(options: LoadOptions): ModelKind<Reranking> {
   const { bytes, persistent } = scoreCacheOf(options);
   const hasCache = bytes > 0;
   const { device = "cpu" } = options;
-  const devices: unknown[] = ["cpu", "gpu", "auto"];
-  checkOption("device", device, '"cpu", "gpu" or "auto"', devices.includes(device));
   return {
     name: "reranker",
     defaultModel: defaultReranker,
@@ -65,10 +55,6 @@ export function rerankerKind(options: LoadOptions): ModelKind<Reranking> {
 
 export function embedderKind(options: EmbedderLoadOptions): ModelKind<Embedding> {
   const { maxLength, queryPrefix, documentPrefix } = options;
-  const { device } = options as LoadOptions;
-  const devices = '"cpu", or leave it out: embedders compute on the CPU';
-  checkOption("device", device, devices, device === "cpu");
-  checkOption("maxLength", maxLength, "a whole number of tokens", isPositiveInteger(maxLength));
   const given = {
     ...(maxLength !== undefined && { maxLength: Math.min(maxLength, MAX_UINT32) }),
     ...(queryPrefix !== undefined && {
@@ -91,17 +77,18 @@ export function embedderKind(options: EmbedderLoadOptions): ModelKind<Embedding>
   };
 }
 
+const CACHE_RULES: OptionRules<Exclude<LoadOptions["scoreCache"], false | undefined>> = {
+  bytes: ["a number of bytes", (value) => Number.isInteger(value) && (value as number) >= 0],
+  persistent: FLAG,
+};
+
 function scoreCacheOf({ scoreCache = {} }: LoadOptions): { bytes: number; persistent: boolean } {
   if (scoreCache === false) return { bytes: 0, persistent: false };
-  if (!isObject(scoreCache)) {
-    const given = describeValue(scoreCache);
-    throw invalidArgument(`scoreCache is ${given}; give false or { bytes, persistent }`);
-  }
-  const { bytes = DEFAULT_CACHE_BYTES, persistent = false } = scoreCache;
-  if (!Number.isInteger(bytes) || bytes < 0) {
-    throw invalidArgument(`scoreCache.bytes is ${describeValue(bytes)}; give a number of bytes`);
-  }
-  checkOption("scoreCache.persistent", persistent, "true or false", typeof persistent === "boolean");
+  const { bytes = DEFAULT_CACHE_BYTES, persistent = false } = checkOptions(
+    scoreCache,
+    CACHE_RULES,
+    "scoreCache",
+  );
   return { bytes: Math.min(bytes, MAX_CACHE_BYTES), persistent };
 }
 

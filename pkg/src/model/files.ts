@@ -1,9 +1,10 @@
 // Finds and reads the files of the model that a caller names.
 
-import type { LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../../types/index.js";
+import type { Bytes, LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../../types/index.js";
 import { LinkedAbortController } from "../core/abort.js";
 import { type Content, checkFileSize, toBytes } from "../core/content.js";
 import type { FileStorage, Platform } from "../core/platform.js";
+import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
 import { checkOption, describeValue, invalidArgument, isObject, resolveUrl } from "../core/validate.js";
 import type { ReportBytes } from "../io/download.js";
 import { canHash, sha256 } from "../io/hash.js";
@@ -36,7 +37,10 @@ export interface ReadModel {
 /** What `options.model` names, or the name that was given before the options. */
 export type ModelSource = Exclude<LoadOptions["model"], undefined> | HubModel;
 
-export type ReadOptions = Pick<LoadOptions, "onProgress" | "signal">;
+export interface ReadOptions {
+  onProgress?: LoadOptions["onProgress"];
+  signal?: AbortSignal;
+}
 
 /** Reads all files of a model at once. The first failure stops the other reads. */
 export async function readModel(
@@ -47,7 +51,7 @@ export async function readModel(
   { onProgress, signal }: ReadOptions,
 ): Promise<ReadModel> {
   signal?.throwIfAborted();
-  if (isBytes(source)) return startVerifying(filesFromBytes(source));
+  if (hasBytes(source)) return startVerifying(filesFromBytes(source));
   const controller = new LinkedAbortController(signal);
   try {
     const context = { platform, storage, signal: controller.signal };
@@ -97,7 +101,7 @@ export async function fingerprintOf(
   source: ModelSource,
   files: ModelFiles,
 ): Promise<{ fingerprint?: string }> {
-  if (!isBytes(source) && isPackage(source)) {
+  if (!hasBytes(source) && isPackage(source)) {
     const { onnx, tokenizer, config } = source.files;
     return { fingerprint: [onnx, tokenizer, config].map(({ sha256 }) => sha256).join(" ") };
   }
@@ -125,25 +129,19 @@ function startVerifying(files: ModelFiles, verifications: (Promise<void> | undef
   return { files, verified };
 }
 
-function isBytes(source: object | string): source is ModelBytes | Uint8Array | ArrayBuffer {
-  return isBuffer(source) || (isObject(source) && "onnx" in source);
-}
-
-function isBuffer(value: unknown): value is Uint8Array | ArrayBuffer {
-  return value instanceof Uint8Array || value instanceof ArrayBuffer;
+function hasBytes(source: object | string): source is ModelBytes | Bytes {
+  return isBytes(source) || (isObject(source) && "onnx" in source);
 }
 
 function isPackage(source: object | string): source is ModelPackage {
   return isObject(source) && "files" in source && isObject(source.files);
 }
 
-function filesFromBytes(model: ModelBytes | Uint8Array | ArrayBuffer): ModelFiles {
-  const toUint8Array = (buffer: Uint8Array | ArrayBuffer) =>
-    buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
-  if (isBuffer(model)) return { onnx: toUint8Array(model) };
+function filesFromBytes(model: ModelBytes | Bytes): ModelFiles {
+  if (isBytes(model)) return { onnx: toUint8Array(model) };
   const bytesOf = (key: keyof ModelBytes) => {
     const value = model[key];
-    if (isBuffer(value)) return toUint8Array(value);
+    if (isBytes(value)) return toUint8Array(value);
     const given = describeValue(value);
     throw invalidArgument(`model.${key} is ${given}; give a Uint8Array or an ArrayBuffer`);
   };
@@ -151,7 +149,7 @@ function filesFromBytes(model: ModelBytes | Uint8Array | ArrayBuffer): ModelFile
   checkOption("model.external", external, "an object of files by their names", isObject(external));
   for (const [name, file] of Object.entries(external)) {
     const option = `model.external["${name}"]`;
-    checkOption(option, file, "a Uint8Array or an ArrayBuffer", isBuffer(file));
+    checkOption(option, file, "a Uint8Array or an ArrayBuffer", isBytes(file));
   }
   const externalFiles = Object.entries(external).map(([name, file]) => [name, toUint8Array(file)]);
   return {
@@ -177,7 +175,7 @@ function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform)
 }
 
 function filesInFolder(model: unknown, kind: TaskName, platform: Platform): Record<string, FolderFile> {
-  if (!(model instanceof URL) && (typeof model !== "string" || model === "")) {
+  if (!isLocation(model) || model === "") {
     const expected = "give a model package, a URL, a folder, a prepared model or bytes";
     throw invalidArgument(`model is ${describeValue(model)}; ${expected}`);
   }

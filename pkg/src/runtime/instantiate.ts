@@ -1,8 +1,9 @@
 // Creates an instance of a WebAssembly module, with a model in it.
 
 import { copyToWasm, toPieces } from "../core/content.js";
-import { CrossrankError, type ErrorCode } from "../core/errors.js";
+import { CrossrankError, type ErrorCode, toError } from "../core/errors.js";
 import { lastPanic } from "../core/panic.js";
+import { isError } from "../core/realm.js";
 import type { Embedding, GpuSetup, Reranking, Task } from "../core/task.js";
 import { canHash } from "../io/hash.js";
 import type { ModelFiles } from "../model/files.js";
@@ -80,14 +81,13 @@ async function createModel(
 
 /** Whether src/wasm/api threw the error. All others are traps, or errors of the engine itself. */
 export function isCoreError(error: unknown): error is { code: ErrorCode; message: string } {
-  return typeof error === "object" && error !== null && !(error instanceof Error) && "code" in error;
+  return typeof error === "object" && error !== null && !isError(error) && "code" in error;
 }
 
 export function toCrossrankError(error: unknown, bindings: Bindings): CrossrankError {
   if (error instanceof CrossrankError) return error;
   if (isCoreError(error)) return new CrossrankError(error.code, error.message);
-  const message = error instanceof Error ? error.message : String(error);
-  const reason = lastPanic(bindings) ?? message;
+  const reason = lastPanic(bindings) ?? toError(error).message;
   return new CrossrankError(
     "runtime-crashed",
     `the WebAssembly instance crashed (${reason}); the next call loads a new one`,

@@ -3,6 +3,7 @@
 import type { LoadOptions } from "../../types/index.js";
 import { CrossrankError } from "../core/errors.js";
 import type { FileStorage, Platform, WasmKind, WasmVariant } from "../core/platform.js";
+import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
 import { resolveUrl } from "../core/validate.js";
 import { chooseVariant } from "./simd.js";
 
@@ -127,11 +128,9 @@ async function compileFrom(
   kind?: WasmKind,
 ): Promise<WebAssembly.Module> {
   try {
-    if (wasm instanceof WebAssembly.Module) return wasm;
-    if (wasm instanceof URL || typeof wasm === "string") {
-      return await platform.compileWasm(resolveUrl(platform, wasm, "wasm"), storage, kind);
-    }
-    return await WebAssembly.compile(wasm as BufferSource);
+    if (isBytes(wasm)) return await WebAssembly.compile(toUint8Array(wasm));
+    if (!isLocation(wasm)) return wasm as WebAssembly.Module;
+    return await platform.compileWasm(resolveUrl(platform, wasm, "wasm"), storage, kind);
   } catch (cause) {
     if (cause instanceof CrossrankError) throw cause;
     throw new CrossrankError(

@@ -1,6 +1,7 @@
 // A model in a worker, as its page sees it.
 
 import type { Encoding } from "../../types/index.js";
+import { onAbort } from "../core/abort.js";
 import type { Lists } from "../core/backend.js";
 import {
   CrossrankError,
@@ -74,14 +75,14 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
     signal.throwIfAborted();
     const id = this.#nextId++;
     const stop = () => worker.port.post({ id, op: "stop" } satisfies Request);
-    signal.addEventListener("abort", stop, { once: true });
+    const unlink = onAbort(signal, stop);
     try {
       await this.#request(worker, { id, op: "run", lists, options }, onResults);
     } catch (error) {
       // The worker does not know the signal's own reason.
       throw signal.aborted && !isComputeFailure(error) ? signal.reason : error;
     } finally {
-      signal.removeEventListener("abort", stop);
+      unlink();
     }
   }
 
@@ -160,7 +161,9 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
 
   async #load(worker: RunningWorker, onGone: (reason: unknown) => void): Promise<void> {
     const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
-    const timer = setTimeout(() => onGone(new WorkerDied()), START_TIMEOUT_MS);
+    // Where timers are fake, `clearTimeout` may not know this one.
+    const onTimeout = () => worker.isStarted || onGone(new WorkerDied());
+    const timer = setTimeout(onTimeout, START_TIMEOUT_MS);
     const holdLock = async () => {
       const request: Request = { id: this.#nextId++, op: "hold-lock", lock };
       const isHeld = await this.#request<boolean>(worker, request).finally(() => clearTimeout(timer));

@@ -1,6 +1,6 @@
 // The worker's side: one instance, and the requests for it.
 
-import { CrossrankError, DocumentError } from "../core/errors.js";
+import { CrossrankError, DocumentError, toError } from "../core/errors.js";
 import type { Port } from "../core/platform.js";
 import type { Task } from "../core/task.js";
 import type { InstanceSource } from "./executor.js";
@@ -48,7 +48,7 @@ export function hostInstance(port: Port): void {
       const value = await handle(request);
       if (request.op !== "stop") reply({ id, value });
     } catch (error) {
-      const { message } = error instanceof Error ? error : { message: String(error) };
+      const { message } = toError(error);
       const code = error instanceof CrossrankError ? error.code : undefined;
       const position = error instanceof DocumentError ? error.position : undefined;
       reply({ id, error: { code, message, position } });
