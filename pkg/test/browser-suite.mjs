@@ -20,6 +20,13 @@ function startedWorkers() {
   return started;
 }
 
+/** The classes of a frame. */
+function frame() {
+  const element = document.createElement("iframe");
+  document.body.append(element);
+  return element.contentWindow;
+}
+
 /** Runs the suites on this thread, with the models in a number of workers. */
 export async function runHere(report, { stub, hub }, workers) {
   const [golden, bits] = await Promise.all([read("golden.json"), read("logit-bits.json")]);
@@ -51,6 +58,7 @@ export async function runHere(report, { stub, hub }, workers) {
     remote,
     workers,
     startedWorkers,
+    otherRealm: "document" in globalThis ? frame : undefined,
     prepared,
     general,
     tiny: url("graphs/int8-tensor/"),

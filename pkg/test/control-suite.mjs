@@ -34,6 +34,10 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       equal([info.backend, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
       ok(["simd128", "relaxed"].includes(info.kernel), `kernel ${info.kernel}`);
       equal(info.maxLength, 512);
+      equal(info.backendReason, `workers is ${workers}`);
+      const byDefault = await Reranker.load({ model });
+      ok(/^workers is .* by default here/.test((await byDefault.info()).backendReason), "no default");
+      await byDefault.dispose();
       return info.kernel;
     },
 
@@ -129,6 +133,35 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       return `${known.length} of 120 in half the time`;
     },
 
+    async "begins with few documents if the time is limited"() {
+      const documents = passages(200);
+      const options = { timeoutMs: 1e9, skipCache: true };
+      for await (const ranking of reranker.rerankStream(QUERY, documents, undefined, options)) {
+        const first = scored(ranking).length;
+        // A batch of the core holds 512 tokens. These have 30 each, with the query.
+        ok(first > 0 && first <= 4 * Math.max(workers, 1), `${first} documents at once`);
+        break;
+      }
+      const { results } = await reranker.rerank(QUERY, documents, undefined, options);
+      equal(results, (await reranker.rerank(QUERY, documents)).results);
+    },
+
+    async "leaving a stream does not wait for the next ranking"() {
+      const rankings = reranker.rerankStream(QUERY, Array(20).fill(FULL), 1, {
+        ...truncate,
+        skipCache: true,
+      });
+      const order = [];
+      const next = rankings.next().then(({ done }) => order.push(`next ${done}`));
+      const left = rankings.return().then(({ done }) => order.push(`return ${done}`));
+      const other = reranker.rerank(QUERY, [FULL], 1, { ...truncate, skipCache: true });
+      await Promise.all([next, left, other.then(() => order.push("another call"))]);
+      equal(order, ["next true", "return true", "another call"]);
+      equal(await rankings.next(), { done: true });
+      const unused = reranker.rerankStream(QUERY, [FULL]);
+      equal(await unused.return(), { done: true });
+    },
+
     async "gives early results, and the same ranking in the end"() {
       const documents = passages(80);
       let before = 0;
@@ -200,6 +233,39 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
           equal([error.code, error.message.includes(name)], ["invalid-argument", true], `${name} ${value}`);
         }
       }
+      const unknown = {
+        topN: "topK",
+        top_n: "topK",
+        top_k: "topK",
+        abortSignal: "signal",
+        min_score: "minScore",
+        timeout: "timeoutMs",
+        batchSize: "the options are text, signal,",
+      };
+      for (const [name, advice] of Object.entries(unknown)) {
+        const calls = [
+          () => reranker.rerank(QUERY, ["a"], 1, { [name]: 3 }),
+          () => reranker.rerankBatch([QUERY], [["a"]], 1, { [name]: 3 }),
+          () => reranker.rerankStream(QUERY, ["a"], 1, { [name]: 3 }).next(),
+        ];
+        for (const call of calls) {
+          const { code, message } = await rejection(call);
+          const isRight = message.startsWith(`there is no option ${name}; `) && message.includes(advice);
+          equal([code, isRight], ["invalid-argument", true], message);
+        }
+      }
+      equal((await reranker.rerank(QUERY, ["a"], 1, { topN: undefined, signal: undefined })).partial, false);
+      const pairs = () => reranker.score([[QUERY, "a"]], { minScore: 0.5 });
+      equal((await rejection(pairs)).code, "invalid-argument");
+      for (const options of [
+        { abortSignal: new AbortController().signal },
+        { scoreCache: { size: 5 } },
+        { quantized: true },
+        { revision: "main" },
+      ]) {
+        const { code, message } = await rejection(() => loadModel({ model, ...options }));
+        equal([code, message.startsWith("there is no option")], ["invalid-argument", true], message);
+      }
       const unnamed = await rejection(() => reranker.rerank(QUERY, ["a"], 1, "fast"));
       equal(unnamed.code, "invalid-argument");
       const caches = [5, [], { bytes: -1 }, { persistent: "yes" }].map((scoreCache) => ({ scoreCache }));
@@ -221,6 +287,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       equal(results[0].truncated, false);
       const [pair] = await reranker.score([[QUERY, text]]);
       equal(pair.logit, results[0].logit);
+      equal(pair.span, results[0].span);
       const many = { maxWindows: Number.MAX_SAFE_INTEGER, skipCache: true };
       equal((await reranker.rerank(QUERY, [text], 1, many)).results[0].logit, results[0].logit);
       const cut = await reranker.rerank(QUERY, [text], 1, { maxWindows: 1 });
@@ -343,8 +410,15 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
         const script = new URL("no-worker-here.js", model.files.config.url);
         const load = () => loadModel({ model, worker: script });
         equal((await rejection(load)).code, "runtime-failed");
+        const { warn } = console;
+        const warned = [];
+        console.warn = (text) => warned.push(text);
         const auto = await Reranker.load({ model, workers: "auto", worker: script });
-        equal((await auto.info()).backend, "in-thread");
+        console.warn = warn;
+        const { backend, backendReason } = await auto.info();
+        equal(backend, "in-thread");
+        ok(/^workers is .*"auto".*, but the worker could not be started/.test(backendReason), backendReason);
+        equal(warned, [`crossrank computes on this thread: ${backendReason}`]);
         await auto.dispose();
       },
     }),

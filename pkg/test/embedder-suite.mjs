@@ -109,6 +109,9 @@ export function embedderTests({ crossrank, embedding, workers }) {
       await rejects("input-too-large", () => embedder.embedQuery(LONG, never), /the query/);
       await rejects("invalid-argument", () => embedder.embed(["a"], { signal: "soon" }), /signal/);
       await rejects("invalid-argument", () => embedder.embed(["a"], { truncate: 1 }), /truncate/);
+      await rejects("invalid-argument", () => embedder.embed(["a"], { norm: true }), /mean normalize\?/);
+      await rejects("invalid-argument", () => embedder.encode("a", { isQuery: true }), /mean query\?/);
+      await rejects("invalid-argument", () => loadModel({ model, scoreCache: false }), /no option scoreCache/);
       await rejects("invalid-argument", () => Embedder.load(model), /load\(\{ model \}\)/);
       await rejects("invalid-argument", () => loadModel({ model, maxLength: 0 }), /maxLength/);
       await rejects("invalid-argument", () => loadModel({ model, maxLength: 513 }), /512/);

@@ -1,7 +1,13 @@
 // The suites in node. Runs inside the test project, in which the packed packages are installed.
 
-import { readFile } from "node:fs/promises";
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runInNewContext } from "node:vm";
 import * as crossrank from "crossrank";
 import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
@@ -53,9 +59,34 @@ function startedWorkers() {
   return started;
 }
 
+/** Classes of another realm. Contexts have none of the web's, of which these are the least that works. */
+const otherRealm = () =>
+  runInNewContext(`
+    class Signal {
+      aborted = false;
+      listeners = new Set();
+      addEventListener(type, listener) { this.listeners.add(listener); }
+      removeEventListener(type, listener) { this.listeners.delete(listener); }
+    }
+    class AbortController {
+      signal = new Signal();
+      abort(reason) {
+        Object.assign(this.signal, { aborted: true, reason });
+        for (const listener of this.signal.listeners) listener();
+      }
+    }
+    class URL {
+      constructor(href) { this.href = href; }
+    }
+    ({ AbortController, URL, Uint8Array, ArrayBuffer, Array, Object });
+  `);
+
+const warnings = [];
+process.on("warning", ({ message }) => warnings.push(message));
+
 for (const workers of [0, 2]) {
   test(workers === 0 ? "node, in-thread" : "node, workers", async (t) => {
-    const own = { stub: stub.origin, hub: hub.origin, tiny, workers, startedWorkers };
+    const own = { stub: stub.origin, hub: hub.origin, tiny, workers, startedWorkers, otherRealm };
     const context = { crossrank, model, golden, bits, embedding, remote, prepared, general, ...own };
     for (const [name, run] of Object.entries(tests(context))) {
       await t.test(name, async (t) => {
@@ -65,3 +96,84 @@ for (const workers of [0, 2]) {
     }
   });
 }
+
+/** Replaces functions of the platform by ones that do nothing, as the fake timers of test runners do. */
+async function withoutTimers(replaced, run) {
+  const { setTimeout } = globalThis;
+  const originals = replaced.map(([owner, name]) => [owner, name, owner[name]]);
+  for (const [owner, name] of replaced) owner[name] = name === "now" ? () => 0 : () => {};
+  try {
+    const hanging = new Promise((_, reject) => {
+      setTimeout(() => reject(new Error("it hangs")), 30_000).unref();
+    });
+    return await Promise.race([run(), hanging]);
+  } finally {
+    for (const [owner, name, original] of originals) owner[name] = original;
+  }
+}
+
+const timers = ["Timeout", "Immediate", "Interval"].flatMap((kind) => [
+  [globalThis, `set${kind}`],
+  [globalThis, `clear${kind}`],
+]);
+for (const [name, replaced] of Object.entries({
+  "timers and setImmediate": timers,
+  "timers, the clock and nextTick": [...timers, [performance, "now"], [Date, "now"], [process, "nextTick"]],
+})) {
+  for (const workers of [0, 1]) {
+    // A worker's thread is started by node, which needs its own nextTick.
+    if (workers > 0 && replaced.length > timers.length) continue;
+    test(`node, ${workers} workers: loads and reranks while ${name} are fake`, async () => {
+      const run = async () => {
+        const reranker = await crossrank.Reranker.load({ model, workers });
+        const ranking = await reranker.rerank("a query", Array(9).fill("a document of some words"), 3);
+        await reranker.dispose();
+        return ranking;
+      };
+      assert.equal((await withoutTimers(replaced, run)).results.length, 3);
+    });
+  }
+}
+
+test("node: one signal for many calls, and many workers for one call, cause no warning", async () => {
+  const { signal } = new AbortController();
+  // The model is small, so that there can be many workers.
+  const reranker = await crossrank.Reranker.load({ model: tiny, workers: 12, signal });
+  const documents = Array.from({ length: 60 }, (_, i) => `document ${i} ${"word ".repeat(400)}`);
+  const calls = Array.from({ length: 12 }, (_, i) => reranker.rerank(`query ${i}`, documents, 1, { signal }));
+  assert.ok(getEventListeners(signal, "abort").length <= 1);
+  await Promise.all(calls);
+  assert.deepEqual(getEventListeners(signal, "abort"), []);
+  await reranker.dispose();
+});
+
+test("node: withFallback takes the reranker of another copy of the package", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "crossrank-copy-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const dist = fileURLToPath(new URL("./", import.meta.resolve("crossrank")));
+  const isSmall = (path) => !path.endsWith(".wasm");
+  await cp(dist, folder, { recursive: true, filter: isSmall });
+  await cp(join(dist, "../package.json"), join(folder, "package.json"));
+  const { Reranker, CrossrankError } = await import(join(folder, "node.js"));
+  const mine = await crossrank.Reranker.load({ model });
+  const documents = ["Bananas.", "A vector database."];
+  const expected = await mine.rerank("vector", documents);
+  const failing = () => Reranker.load({ model });
+  for (const given of [mine, () => mine]) {
+    assert.deepEqual(await Reranker.withFallback(given, failing).rerank("vector", documents), expected);
+  }
+  // The other copy has no WebAssembly files.
+  const { fallback, results } = await Reranker.withFallback(failing, mine).rerank("vector", documents);
+  assert.deepEqual(results, expected.results);
+  assert.ok(fallback instanceof crossrank.CrossrankError && fallback instanceof CrossrankError);
+  assert.equal(new Error("other") instanceof CrossrankError, false);
+  const wrong = () => Reranker.withFallback(mine, {});
+  assert.throws(wrong, { name: "CrossrankError", code: "invalid-argument" });
+  const keep = () => Reranker.withFallback(mine, failing).rerank("vector", ["cut \ud83d"]);
+  await assert.rejects(keep, { code: "invalid-text" });
+  await mine.dispose();
+});
+
+test("node gave no warnings", () => {
+  assert.deepEqual(warnings, []);
+});

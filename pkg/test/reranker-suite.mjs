@@ -7,6 +7,7 @@
 // - embedding: the same three for the embedder
 // - stub, hub, tiny, remote: see remote-suite.mjs and hub-suite.mjs
 // - workers: the number of workers to load models with
+// - otherRealm: see realm-suite.mjs
 // - startedWorkers: a function that gives the list of the workers that are started from then on
 // - prepared: the model as a prepared one, { url, bytes }
 // - general: a model that is not a BERT encoder, { folder, small, expected }, with the URL of the
@@ -17,6 +18,7 @@ import { controlTests } from "./control-suite.mjs";
 import { embedderTests } from "./embedder-suite.mjs";
 import { hubTests } from "./hub-suite.mjs";
 import { exhaust, withMemory } from "./memory-trap.mjs";
+import { realmTests } from "./realm-suite.mjs";
 import { remoteTests } from "./remote-suite.mjs";
 
 export function tests(context) {
@@ -160,7 +162,10 @@ export function tests(context) {
     },
 
     async "refuses invalid queries and pairs"() {
-      await rejects("invalid-argument", () => reranker.rerank("", documents), /query/);
+      // Spaces, controls, and characters without a shape.
+      for (const unseen of ["", " \n", "\0", "\u200b\u2060", "\ufeff", "\u00ad", "\u3164", "\ufe0f"]) {
+        await rejects("invalid-argument", () => reranker.rerank(unseen, documents), /query is empty/);
+      }
       await rejects("invalid-argument", () => reranker.rerank(null, documents), /query is null/);
       await rejects("invalid-argument", () => reranker.score(["ab"]), /pair 0/);
       await rejects("invalid-argument", () => reranker.score([[query]]), /pair 0, document/);
@@ -197,6 +202,8 @@ export function tests(context) {
       await rejects("invalid-argument", load({ onnx: "file", tokenizer, config }), /model.onnx/);
       await rejects("invalid-argument", load(7), /model is 7/);
       await rejects("invalid-argument", load(null), /model is null/);
+      await rejects("invalid-argument", load({ name: "empty", files: {} }), /model.files.onnx is undefined/);
+      await rejects("invalid-argument", () => loadModel({ model, wasm: 7 }), /wasm is 7/);
       const url = new URL("./", model.files.config.url);
       for (const options of ["./model", null, model, url, noise, noise.buffer]) {
         await rejects("invalid-argument", () => Reranker.load(options), /load\(\{ model \}\)/);
@@ -318,6 +325,7 @@ export function tests(context) {
     },
 
     ...controlTests({ ...context, loadModel }),
+    ...realmTests(context),
     ...embedderTests(context),
     ...hubTests(context),
     ...(workers === 0 && remoteTests(context)),

@@ -1,5 +1,7 @@
 //! The steps of the pipeline one by one, for programs that schedule the scoring themselves.
 
+use unicode_categories::UnicodeCategories;
+
 use super::options::RerankOptions;
 use super::pending::Pending;
 use super::pipeline::Reranker;
@@ -114,7 +116,7 @@ impl Reranker {
 /// # Errors
 /// [`ErrorKind::InvalidArgument`].
 pub(crate) fn check_request(query: &str, options: &RerankOptions) -> Result<()> {
-    let message = if query.trim().is_empty() {
+    let message = if query.chars().all(is_invisible) {
         "the query is empty; give a query"
     } else if options.top_k == Some(0) {
         "top_k must be at least 1"
@@ -124,4 +126,44 @@ pub(crate) fn check_request(query: &str, options: &RerankOptions) -> Result<()> 
         return Ok(());
     };
     Err(Error::new(ErrorKind::InvalidArgument, message))
+}
+
+/// Whether nothing can be seen of a character: it is white space, a control, or without a shape
+/// (Unicode's `Default_Ignorable_Code_Point`).
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_other_control()
+        || c.is_other_format()
+        || matches!(
+            c,
+            '\u{34f}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{2065}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_that_nobody_can_see_is_empty() {
+        let check = |query| check_request(query, &RerankOptions::default());
+        for query in
+            ["", " \t\n", "\0", "\u{200b}\u{2060}", "\u{feff}", "\u{ad}", "\u{3164}", "\u{fe0f}"]
+        {
+            let error = check(query).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{query:?}");
+        }
+        for query in ["?", "\u{200b}a", "\u{1f44d}", "\u{e000}"] {
+            assert!(check(query).is_ok(), "{query:?}");
+        }
+    }
 }

@@ -322,6 +322,12 @@ fn bad_requests() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
         ("/v1/rerank", text(json!({ "query": "q", "documents": ["d", 5] })), 400, "documents[1]"),
         ("/v1/rerank", text(json!({ "query": "q", "documents": [] })), 400, "empty"),
         ("/v1/rerank", text(json!({ "query": " ", "documents": ["d"] })), 400, "query is empty"),
+        (
+            "/v1/rerank",
+            text(json!({ "query": "\u{200b}\u{feff}", "documents": ["d"] })),
+            400,
+            "query is empty",
+        ),
         ("/v1/rerank", text(json!({ "query": "q", "documents": ["d"], "top_n": 0 })), 400, "top_n"),
         (
             "/v1/rerank",

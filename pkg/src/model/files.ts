@@ -164,9 +164,13 @@ function filesFromBytes(model: ModelBytes | Bytes): ModelFiles {
 
 function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform): Record<string, HashedFile> {
   const files: Record<string, HashedFile> = {};
-  for (const key of Object.keys(candidatesOf(kind)) as (keyof ModelPackage["files"])[]) {
+  for (const [name, { optional }] of Object.entries(candidatesOf(kind))) {
+    const key = name as keyof ModelPackage["files"];
     const file: ModelFile | undefined = model.files[key];
-    if (!file) continue;
+    if (optional && !file) continue;
+    if (!isObject(file)) {
+      throw invalidArgument(`model.files.${key} is ${describeValue(file)}; give a whole model package`);
+    }
     const { bytes, sha256 } = file;
     const url = resolveUrl(platform, file.url, `model.files.${key}.url`);
     files[key] = { slot: `${model.name} ${key}`, url, bytes, hash: sha256 };
