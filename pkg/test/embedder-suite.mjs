@@ -111,7 +111,11 @@ export function embedderTests({ crossrank, embedding, workers }) {
       await rejects("invalid-argument", () => embedder.embed(["a"], { truncate: 1 }), /truncate/);
       await rejects("invalid-argument", () => embedder.embed(["a"], { norm: true }), /mean normalize\?/);
       await rejects("invalid-argument", () => embedder.encode("a", { isQuery: true }), /mean query\?/);
-      await rejects("invalid-argument", () => loadModel({ model, scoreCache: false }), /no option scoreCache/);
+      await rejects(
+        "invalid-argument",
+        () => loadModel({ model, scoreCache: false }),
+        /no option scoreCache/,
+      );
       await rejects("invalid-argument", () => Embedder.load(model), /load\(\{ model \}\)/);
       await rejects("invalid-argument", () => loadModel({ model, maxLength: 0 }), /maxLength/);
       await rejects("invalid-argument", () => loadModel({ model, maxLength: 513 }), /512/);

@@ -285,8 +285,18 @@ export function remoteTests({ crossrank, model, stub, remote }) {
         [{ retries: -1 }, "retries is -1"],
         [{ retryDelay: NaN }, "retryDelay is NaN"],
         [{ timeout: 1.5 }, "timeout is 1.5"],
+        [{ rawScores: "yes" }, "rawScores"],
+        [{ fetch: "fetch" }, "fetch"],
+        [{ key: apiKey }, "no option key; did you mean apiKey?"],
+        [{ headers: {} }, "no option headers; the options are url"],
       ]) {
         await rejects("invalid-argument", () => Reranker.remote({ ...fine, ...change }), says);
+      }
+    },
+
+    async "remote: refuses no options at all"() {
+      for (const given of [undefined, null, "https://example.com"]) {
+        await rejects("invalid-argument", () => Reranker.remote(given));
       }
     },
 
