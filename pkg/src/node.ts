@@ -71,9 +71,11 @@ async function openLocalFile(url: URL, signal: AbortSignal): Promise<FileStream 
   try {
     handle = await open(url);
     const { size } = await handle.stat();
+    signal.throwIfAborted();
     return { start: 0, size, version: undefined, ...readChunks(handle, url, signal) };
   } catch (cause) {
     void handle?.close();
+    if (signal.aborted) throw signal.reason;
     if (["ENOENT", "ENOTDIR"].includes((cause as { code: string }).code)) return undefined;
     throw readError(url, cause);
   }

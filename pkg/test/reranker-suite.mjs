@@ -202,7 +202,11 @@ export function tests(context) {
       await rejects("invalid-argument", load({ onnx: "file", tokenizer, config }), /model.onnx/);
       await rejects("invalid-argument", load(7), /model is 7/);
       await rejects("invalid-argument", load(null), /model is null/);
-      await rejects("invalid-argument", load({ name: "empty", files: {} }), /model.files.onnx is undefined/);
+      await rejects("invalid-argument", load({ name: "empty", files: {} }), /model.files.onnx has no/);
+      for (const change of [{ url: undefined }, { bytes: undefined }, { bytes: 1n }, { sha256: null }]) {
+        const files = { ...model.files, config: { ...model.files.config, ...change } };
+        await rejects("invalid-argument", load({ name: "broken", files }), /model.files.config/);
+      }
       await rejects("invalid-argument", () => loadModel({ model, wasm: 7 }), /wasm is 7/);
       const url = new URL("./", model.files.config.url);
       for (const options of ["./model", null, model, url, noise, noise.buffer]) {

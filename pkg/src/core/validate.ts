@@ -31,13 +31,11 @@ export const FUNCTION: OptionRule = ["a function", (value) => typeof value === "
 export const COUNT: OptionRule = ["a whole number from 1", isPositiveInteger];
 export const SIGNAL: OptionRule = ["an AbortSignal", isSignal];
 export const LOCATION: OptionRule = ["a URL", isLocation];
-export const OBJECT: OptionRule = ["an object", isObject];
 
-export function oneOf(...values: string[]): OptionRule {
-  const last = JSON.stringify(values.pop());
-  const others = values.map((value) => JSON.stringify(value));
-  const all = [...others, last];
-  return [`${others.join(", ")} or ${last}`, (value) => all.includes(JSON.stringify(value))];
+export function oneOf(...values: unknown[]): OptionRule {
+  const names = values.map((value) => `"${value}"`);
+  const expected = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+  return [expected, (value) => values.includes(value)];
 }
 
 /**
@@ -99,6 +97,7 @@ export function copyArray<V>(value: readonly V[], name: string): readonly V[] {
 
 /** Resolves a location on the platform. `name` names it in messages. */
 export function resolveUrl(platform: Platform, location: UrlLike | string, name: string): URL {
+  if (!isLocation(location)) throw invalidArgument(`${name} is ${describeValue(location)}; give a URL`);
   const address = typeof location === "string" ? location : location.href;
   try {
     return platform.resolveUrl(address);

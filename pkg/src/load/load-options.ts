@@ -122,7 +122,7 @@ export interface WorkerCount {
 }
 
 export function workerCountOf(options: CommonLoadOptions, platform: Platform): WorkerCount {
-  const workers = options.workers ?? platform.defaultWorkers;
+  const { workers = platform.defaultWorkers } = options;
   const reason = `workers is ${describeValue(workers)}${options.workers === undefined ? " by default here" : ""}`;
   if (workers === "auto") {
     const cores = platform.cores();

@@ -168,8 +168,9 @@ function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform)
     const key = name as keyof ModelPackage["files"];
     const file: ModelFile | undefined = model.files[key];
     if (optional && !file) continue;
-    if (!isObject(file)) {
-      throw invalidArgument(`model.files.${key} is ${describeValue(file)}; give a whole model package`);
+    if (!isObject(file) || !Number.isInteger(file.bytes) || typeof file.sha256 !== "string") {
+      const message = `model.files.${key} has no bytes and sha256; give a whole model package`;
+      throw invalidArgument(message);
     }
     const { bytes, sha256 } = file;
     const url = resolveUrl(platform, file.url, `model.files.${key}.url`);
