@@ -311,6 +311,15 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       await reranker.rerank(QUERY, documents, 1, { skipCache: true });
       await reranker.rerank(QUERY, documents, 1, truncate);
       equal(await counts(), [hits + 20, misses + 21], "another way to score is another score");
+      // A list that is looked for in several parts.
+      const many = Array.from({ length: 3000 }, (_, i) => documents[i % 10]);
+      many[2900] = "in a later part";
+      const scores = await reranker.score(many.map((document) => [QUERY, document]));
+      equal(await counts(), [hits + 20 + 2999, misses + 22]);
+      const logitOf = new Map(first.results.map(({ document, logit }) => [document, logit]));
+      const wrong = scores.findIndex(({ logit }, i) => i !== 2900 && logit !== logitOf.get(many[i]));
+      equal(wrong, -1);
+      equal(scores[2900].logit, (await reranker.score([[QUERY, many[2900]]]))[0].logit);
       const without = await loadModel({ model, scoreCache: false });
       equal(await without.rerank(QUERY, documents), first);
       equal((await without.info()).cache.entries, 0);

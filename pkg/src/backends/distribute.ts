@@ -115,7 +115,7 @@ export async function distribute<T extends Task, I extends Item>(
 }
 
 /** The lists that some documents of a job form, in the same order. */
-function listsOf(items: Item[], { queries, documents }: Job): Lists {
+export function listsOf(items: Item[], { queries, documents }: Job): Lists {
   const lists: Lists = { queries: [], documents: [] };
   items.forEach(({ list, index }, i) => {
     if (list !== items[i - 1]?.list) {

@@ -1,11 +1,11 @@
 // One model in several executors, which share the documents of a call.
 
 import type { Encoding } from "../../types/index.js";
-import type { Backend, Job, RunControl } from "../core/backend.js";
+import type { Backend, Job, Lists, RunControl } from "../core/backend.js";
 import { disposedError, isComputeFailure } from "../core/errors.js";
 import type { Task } from "../core/task.js";
 import type { CacheLookup, CachingExecutor, Executor } from "../runtime/executor.js";
-import { distribute, type Item } from "./distribute.js";
+import { distribute, type Item, listsOf } from "./distribute.js";
 
 /** The length of a key of the score cache. */
 const KEY_BYTES = 32;
@@ -20,7 +20,31 @@ interface NewResult<T extends Task> {
   result: T["result"];
 }
 
-/** A document, and its position counted through all lists of the job. */
+/**
+ * A job is computed in parts of about this many characters. The thread cannot do anything else while
+ * the cache looks for the documents of a part.
+ */
+const PART_CHARACTERS = 1 << 19;
+/** What looking for a document costs, beside its length. */
+const DOCUMENT_CHARACTERS = 256;
+
+function* partsOf(job: Job): Generator<Item[]> {
+  let part: Item[] = [];
+  let size = 0;
+  for (const [list, documents] of job.documents.entries()) {
+    for (const [index, document] of documents.entries()) {
+      part.push({ list, index });
+      size += document.length + DOCUMENT_CHARACTERS;
+      if (size < PART_CHARACTERS) continue;
+      yield part;
+      part = [];
+      size = 0;
+    }
+  }
+  if (part.length > 0) yield part;
+}
+
+/** A document, and its position in a part of a job. */
 interface PositionedItem extends Item {
   position: number;
 }
@@ -88,21 +112,26 @@ export class Pool<T extends Task> implements Backend<T> {
 
   async run(job: Job, control: RunControl<T>): Promise<void> {
     if (this.#disposed) throw disposedError();
-    let position = 0;
-    const items = job.documents.flatMap((documents, list) =>
-      documents.map((_, index): PositionedItem => ({ list, index, position: position++ })),
-    );
-    const { keys, results } = await this.#recall(job, control);
+    let { hasTimeLimit } = control;
+    for (const items of partsOf(job)) {
+      await this.#runPart(items, job, { ...control, hasTimeLimit });
+      hasTimeLimit = false;
+    }
+  }
+
+  async #runPart(items: Item[], job: Job, control: RunControl<T>): Promise<void> {
+    const { keys, results } = await this.#recall(listsOf(items, job), control);
     const newResults: NewResult<T>[] = [];
-    const missing = items.filter(({ list, index, position }) => {
+    const missing: PositionedItem[] = [];
+    items.forEach(({ list, index }, position) => {
       const result = results[position];
       if (result) control.onResult(list, index, result);
-      return !result;
+      else missing.push({ list, index, position });
     });
-    const onResult = (item: PositionedItem, result: T["result"]) => {
-      const start = item.position * KEY_BYTES;
+    const onResult = ({ list, index, position }: PositionedItem, result: T["result"]) => {
+      const start = position * KEY_BYTES;
       if (keys.length > 0) newResults.push({ key: keys.subarray(start, start + KEY_BYTES), result });
-      control.onResult(item.list, item.index, result);
+      control.onResult(list, index, result);
     };
     try {
       await distribute(this.#executors, this.#maxDeaths, job, missing, control, onResult);
@@ -158,12 +187,11 @@ export class Pool<T extends Task> implements Backend<T> {
     return this.#executors[0]!;
   }
 
-  async #recall(job: Job, { options, skipCache }: RunControl<T>): Promise<CacheLookup<T>> {
+  async #recall(lists: Lists, { options, skipCache }: RunControl<T>): Promise<CacheLookup<T>> {
     const nothing = { keys: new Uint8Array(), results: [] };
     if (skipCache || !this.#cache) return nothing;
     try {
-      const { queries, documents } = job;
-      return await this.#cache.recall({ queries, documents }, options);
+      return await this.#cache.recall(lists, options);
     } catch (error) {
       // The cache was lost with its executor. The scores can be computed.
       if (this.#disposed) throw error;
