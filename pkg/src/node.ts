@@ -1,27 +1,31 @@
 // The package in node: as in browsers, and `file:` URLs and paths are read from the disk.
 
-import { open, readFile } from "node:fs/promises";
+import { Blob } from "node:buffer";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { createApi } from "./api/create-api.js";
-import { CrossrankError } from "./core/errors.js";
-import type { FileStream, WorkerPort } from "./core/platform.js";
+import type { WorkerPort } from "./core/platform.js";
 import { openResponse } from "./io/fetch.js";
+import { openLocalFile, readLocalFile, resolveLocation } from "./io/files-node.js";
 import { hub } from "./model/hub-node.js";
 import { compileResponse } from "./runtime/compile.js";
 import type { Reply, Request } from "./runtime/protocol.js";
 
+// Tracers such as @vercel/nft find `new URL` in a function's body only if that is a block.
 const wasmFiles = {
-  simd128: () => new URL("./crossrank.wasm", import.meta.url),
-  "relaxed-simd": () => new URL("./crossrank-relaxed-simd.wasm", import.meta.url),
-  general: () => new URL("./crossrank-general.wasm", import.meta.url),
+  simd128() {
+    return new URL("./crossrank.wasm", import.meta.url);
+  },
+  "relaxed-simd"() {
+    return new URL("./crossrank-relaxed-simd.wasm", import.meta.url);
+  },
+  general() {
+    return new URL("./crossrank-general.wasm", import.meta.url);
+  },
 };
 
 const api = /* @__PURE__ */ createApi({
-  resolveUrl: (location) =>
-    /^(https?|file|data|blob):/.test(location) ? new URL(location) : pathToFileURL(resolve(location)),
+  resolveUrl: resolveLocation,
   openFile: (url, signal, resume, token) =>
     url.protocol === "file:" ? openLocalFile(url, signal) : openResponse(url, signal, resume, token),
   hub,
@@ -32,6 +36,8 @@ const api = /* @__PURE__ */ createApi({
   wasmFiles,
   defaultWorkers: 0,
   cores: availableParallelism,
+  // Under jsdom and happy-dom, the global class is one whose blobs cannot be sent.
+  toBlob: (bytes) => new Blob([bytes]) as globalThis.Blob,
   startWorker,
 });
 
@@ -61,41 +67,6 @@ function startWorker(script: URL | undefined): WorkerPort {
     },
     terminate: () => void worker.terminate(),
   };
-}
-
-async function openLocalFile(url: URL, signal: AbortSignal): Promise<FileStream | undefined> {
-  try {
-    const handle = await open(url);
-    const { size } = await handle.stat();
-    // The stream closes the handle, even if the signal aborts it before it is read.
-    const stream = handle.createReadStream({ highWaterMark: 1 << 20, signal } as object);
-    stream.on("error", () => {});
-    const chunks = readChunks(stream, url, signal);
-    return { start: 0, size, version: undefined, chunks, close: () => stream.destroy() };
-  } catch (cause) {
-    if (["ENOENT", "ENOTDIR"].includes((cause as { code: string }).code)) return undefined;
-    throw readError(url, cause);
-  }
-}
-
-async function* readChunks(
-  stream: AsyncIterable<Uint8Array>,
-  url: URL,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* stream;
-  } catch (cause) {
-    throw signal.aborted ? signal.reason : readError(url, cause);
-  }
-}
-
-async function readLocalFile(url: URL): Promise<Uint8Array<ArrayBuffer>> {
-  return readFile(url).catch((cause) => Promise.reject(readError(url, cause)));
-}
-
-function readError(url: URL, cause: unknown): CrossrankError {
-  return new CrossrankError("io", `${url.pathname} could not be read`, { cause });
 }
 
 export { CrossrankError } from "./core/errors.js";

@@ -40,11 +40,6 @@ export async function toBytes(content: Content): Promise<Uint8Array> {
   return new Uint8Array(await content.arrayBuffer().catch(throwUnreadable));
 }
 
-/** A blob can be sent to a worker without a copy. */
-export function toBlob(content: Content): Blob {
-  return content instanceof Blob ? content : new Blob([content as Uint8Array<ArrayBuffer>]);
-}
-
 export function toPieces(content: Content): Pieces {
   return { pieces: piecesOf(content), size: sizeOf(content) };
 }

@@ -3,8 +3,9 @@
 import { Pool } from "../backends/pool.js";
 import { abortable } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
-import { DamagedCopy, toBlob } from "../core/content.js";
+import { type Content, DamagedCopy } from "../core/content.js";
 import { CrossrankError, WorkerDied } from "../core/errors.js";
+import { packageUrl } from "../core/package-url.js";
 import type { FileStorage, GpuFiles, Platform } from "../core/platform.js";
 import type { GpuSetup, Task } from "../core/task.js";
 import { resolveUrl } from "../core/validate.js";
@@ -159,8 +160,8 @@ class Load<T extends Task> {
     const target: ExecutionTarget = {
       // One worker keeps the GPU busy.
       workers: { ...cpu.workers, count: Math.min(cpu.workers.count, 1) },
-      modules: gpuModuleOf(gpuFiles.wasm(), platform, storage),
-      gpu: { adapter, bindings: resolveUrl(platform, gpuFiles.bindings(), "gpuFiles").href },
+      modules: gpuModuleOf(packageUrl(gpuFiles.wasm), platform, storage),
+      gpu: { adapter, bindings: resolveUrl(platform, packageUrl(gpuFiles.bindings), "gpuFiles").href },
     };
     return this.#loadPool(target, reading);
   }
@@ -212,6 +213,7 @@ class Load<T extends Task> {
   async #loadInWorkers(target: ExecutionTarget, preparing: Promise<ReadyModel<T>>): Promise<Pool<T>> {
     const { platform, kind, storage, script } = this.#context;
     const { modules, workers, gpu } = target;
+    const toBlob = (content: Content) => (content instanceof Blob ? content : platform.toBlob(content));
     const ready = preparing.then((model) => ({ ...model, files: mapFiles(model.files, toBlob) }));
     // Callers that await it see the failure.
     ready.catch(() => {});
