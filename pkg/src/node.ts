@@ -2,7 +2,7 @@
 
 import { Blob } from "node:buffer";
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import * as threads from "node:worker_threads";
 import { createApi } from "./api/create-api.js";
 import type { WorkerPort } from "./core/platform.js";
 import { openResponse } from "./io/fetch.js";
@@ -43,12 +43,12 @@ const api = /* @__PURE__ */ createApi({
 
 /** Starts a worker that keeps node running only while a request is under way. */
 function startWorker(script: URL | undefined): WorkerPort {
-  // Some of node's own options are for the main script only, and would stop a worker. Next.js
-  // bundles the script only if it finds exactly this form.
+  // Some of node's own options are for the main script only, and would stop a worker. Where `Worker`
+  // itself is imported, webpack 5 compiles this to a call of something that does not exist.
   const worker =
     script === undefined
-      ? new Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] })
-      : new Worker(script, { execArgv: [] });
+      ? new threads.Worker(new URL("./worker-node.js", import.meta.url), { execArgv: [] })
+      : new threads.Worker(script, { execArgv: [] });
   let requests = 0;
   return {
     post: (message) => {

@@ -22,8 +22,7 @@ export async function openLocalFile(url: URL, signal?: AbortSignal): Promise<Fil
     const chunks = readChunks(stream, url, signal);
     return { start: 0, size, version: undefined, chunks, close: () => stream.destroy() };
   } catch (cause) {
-    const isMissing = ["ENOENT", "ENOTDIR"].includes((cause as { code: string }).code);
-    if (isMissing && !isAddressOfPage(url)) return undefined;
+    if (isMissing(cause) && !isAddressOfPage(url)) return undefined;
     throw readError(url, cause);
   }
 }
@@ -44,15 +43,25 @@ export async function readLocalFile(url: URL): Promise<Uint8Array<ArrayBuffer>> 
   return readFile(url).catch((cause) => Promise.reject(readError(url, cause)));
 }
 
+function isMissing(cause: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes((cause as { code: string }).code);
+}
+
 /** Next.js gives the files of Server Components the addresses that they have for pages. */
 function isAddressOfPage({ pathname }: URL): boolean {
   return pathname.includes("/_next/static/");
 }
 
 function readError(url: URL, cause: unknown): CrossrankError {
-  const advice = isAddressOfPage(url)
-    ? ", because Next.js has bundled it for pages; name crossrank and its model packages in " +
+  return new CrossrankError("io", `${url.pathname} could not be read${adviceFor(url, cause)}`, { cause });
+}
+
+function adviceFor(url: URL, cause: unknown): string {
+  if (isAddressOfPage(url)) {
+    return (
+      ", because Next.js has bundled it for pages; name crossrank and its model packages in " +
       "serverExternalPackages, in next.config.js"
-    : "";
-  return new CrossrankError("io", `${url.pathname} could not be read${advice}`, { cause });
+    );
+  }
+  return isMissing(cause) ? ", because it does not exist; check whether a bundler left it out" : "";
 }
