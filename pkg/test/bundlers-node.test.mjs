@@ -26,7 +26,8 @@ const node = (...arguments_) => [process.execPath, ...arguments_];
 let scratch;
 before(() => {
   scratch = mkdtempSync(join(tmpdir(), "crossrank-programs-"));
-  for (const name of [...PROGRAMS, "runner"]) cpSync(join(APPS, name), join(project, name), { recursive: true });
+  for (const name of [...PROGRAMS, "runner"])
+    cpSync(join(APPS, name), join(project, name), { recursive: true });
 });
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -76,7 +77,8 @@ test("esbuild: a program with the files beside it reranks", async () => {
 });
 
 test("esbuild: a program in CommonJS reranks with the files that it names, or says what to name", async () => {
-  const { rank } = await bundleWithEsbuild("cjs");
+  const { warnings, rank } = await bundleWithEsbuild("cjs");
+  assert.deepEqual(warnings, []);
   const installed = join(project, "node_modules");
   const model = join(installed, "crossrank-minilm-l6-en");
   const wasm = join(installed, "crossrank/dist/crossrank.wasm");
@@ -113,7 +115,9 @@ for (const [name, bundler] of Object.entries({ webpack, rspack })) {
 
 test("a model package that fails when it is imported is not called missing", async () => {
   const folder = join(scratch, "damaged");
-  cpSync(join(project, "node_modules/crossrank"), join(folder, "node_modules/crossrank"), { recursive: true });
+  cpSync(join(project, "node_modules/crossrank"), join(folder, "node_modules/crossrank"), {
+    recursive: true,
+  });
   const rank = rankOfProgram(node("program.js"), { cwd: folder });
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   for (const name of PROGRAMS) cpSync(join(APPS, name), join(folder, name));

@@ -86,11 +86,7 @@ export function createHandlerFactory(runtime: EdgeRuntime) {
 /** The context that a Worker receives with each request. */
 type Context = { waitUntil?: (promise: Promise<unknown>) => void };
 
-async function load<Env>(
-  options: EdgeOptions<Env>,
-  env: Env,
-  runtime: EdgeRuntime,
-): Promise<Instance> {
+async function load<Env>(options: EdgeOptions<Env>, env: Env, runtime: EdgeRuntime): Promise<Instance> {
   const tokens = tokensOf(options, env);
   const bindings = bind();
   await bindings({ module_or_path: await runtime.compile() });
