@@ -97,8 +97,9 @@ bundle() {
 }
 # A page without a bundler would load one import after another.
 bundle web --external:'crossrank-*'
-# Rollup's plugins, and pages that copy it, take the worker's script without other files. Its
-# `export` marks it as a module.
+# Rollup's plugins, and apps that copy it, take the worker's script without other files. Its `export`
+# marks it as a module.
 bundle worker --footer:js='export {};'
+bundle worker-node --platform=node
 cp ../LICENSE-MIT ../LICENSE-APACHE "$dist"
 ls -l "$dist/$name.wasm"

@@ -44,6 +44,7 @@ const api = /* @__PURE__ */ createApi({
     return "document" in globalThis && "Worker" in globalThis ? "auto" : 0;
   },
   cores: () => navigator.hardwareConcurrency ?? 2,
+  toBlob: (bytes) => new Blob([bytes as Uint8Array<ArrayBuffer>]),
   startWorker,
 });
 

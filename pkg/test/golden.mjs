@@ -12,8 +12,13 @@ const chosen = golden.map((_, i) => i).filter((i) => i % 8 === 0 && golden[i].qu
 
 export const pairs = chosen.map((i) => [golden[i].query, golden[i].passage]);
 
+/** The score of each pair. */
+export const scores = [...new Float32Array(Uint32Array.from(chosen, (i) => bits[i]).buffer)].map(
+  (logit) => 1 / (1 + Math.exp(-logit)),
+);
+
 /** The backend that an app should use with the given options. */
-const BACKENDS = [
+export const BACKENDS = [
   ["workers", { workers: 2 }],
   ["in-thread", { workers: 0 }],
 ];

@@ -7,20 +7,23 @@
  * ```
  */
 
-import type { ModelBytes } from "./index.js";
+import type { ModelBytes, ModelPackage } from "./index.js";
 
 /** A binding of a Worker that holds the model's folder: static assets or an R2 bucket. */
 export type EdgeBinding =
   | { fetch(url: URL): Promise<Response> }
   | { get(path: string): Promise<{ body: ReadableStream<Uint8Array>; size: number } | null> };
 
-/** A folder in the Hugging Face layout, by its URL or in a binding; or the bytes of its files. */
-export type EdgeModel = URL | string | EdgeBinding | ModelBytes;
+/**
+ * A folder in the Hugging Face layout, in a binding or by its URL, which in node, Deno and Bun may be a
+ * `file:` URL or a path; or there a model package; or the bytes of the files.
+ */
+export type EdgeModel = URL | string | EdgeBinding | ModelPackage | ModelBytes;
 
 /** Options of {@link createHandler}. */
 export interface EdgeOptions<Env> {
   /** The model. The first request reads it, and it is kept for as long as the isolate lives. */
-  model: EdgeModel | ((env: Env) => EdgeModel);
+  model: EdgeModel | ((env: Env) => EdgeModel | Promise<EdgeModel>);
   /** The name of the model in requests. Default: `minilm-l6-en`. */
   name?: string;
   /**

@@ -27,7 +27,7 @@ const GROWTH_BYTES = 1 << 20;
 /** The limit of one allocation in Rust on 32-bit machines. */
 const MAX_FILE_BYTES = 2 ** 31 - 1;
 
-function isBlob(content: Content): content is Blob {
+export function isBlob(content: Content): content is Blob {
   return !ArrayBuffer.isView(content);
 }
 
@@ -42,11 +42,6 @@ export function slice(content: Content, start: number, end?: number): Content {
 export async function toBytes(content: Content): Promise<Uint8Array> {
   if (!isBlob(content)) return content;
   return new Uint8Array(await content.arrayBuffer().catch(throwUnreadable));
-}
-
-/** A blob can be sent to a worker without a copy. */
-export function toBlob(content: Content): Blob {
-  return isBlob(content) ? content : new Blob([content as Uint8Array<ArrayBuffer>]);
 }
 
 export function toPieces(content: Content): Pieces {

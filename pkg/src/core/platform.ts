@@ -88,6 +88,8 @@ export interface Platform {
   readonly defaultWorkers: "auto" | number;
   /** The number of processors of this machine. */
   cores(): number;
+  /** A blob can be sent to a worker without a copy. */
+  toBlob(bytes: Uint8Array): Blob;
   /** Starts a worker, from this package's script or from the one that the caller names. */
   startWorker(script: URL | undefined): WorkerPort;
 }

@@ -2,9 +2,11 @@
 // file brings the model into the instance, keeps the instance, and handles CORS.
 
 import type { EdgeBinding, EdgeHandler, EdgeModel, EdgeOptions } from "../../types/edge.js";
-import type { ModelBytes } from "../../types/index.js";
+import type { ModelBytes, ModelPackage } from "../../types/index.js";
 import { copyToWasm, type Pieces, toPieces, type WasmFiles } from "../core/content.js";
+import { packageUrl } from "../core/package-url.js";
 import { lastPanic } from "../core/panic.js";
+import { describeValue, isObject } from "../core/validate.js";
 import { ReceivedBytes } from "../io/download.js";
 import { BASE_FILES } from "../model/layout.js";
 import { type Bindings, bind, type RawResponse, type Routes } from "./bindings.js";
@@ -17,8 +19,17 @@ interface Instance {
 
 type FileKey = keyof typeof BASE_FILES;
 
-/** Makes `createHandler` of a runtime, which has a way of its own to compile WebAssembly. */
-export function createHandlerFactory(compile: () => Promise<WebAssembly.Module>) {
+/** What differs between runtimes. */
+export interface EdgeRuntime {
+  /** Compiles the package's WebAssembly. */
+  compile(): Promise<WebAssembly.Module>;
+  resolveUrl(location: string): URL;
+  /** Opens the file at a URL; undefined if there is none. */
+  openFile(url: URL): Promise<Pieces | undefined>;
+}
+
+/** Makes the function `createHandler` of a runtime. */
+export function createHandlerFactory(runtime: EdgeRuntime) {
   return function createHandler<Env>(options: EdgeOptions<Env>): EdgeHandler<Env> {
     const origins = [options.cors ?? []].flat();
     let loading: Promise<Instance> | undefined;
@@ -26,7 +37,7 @@ export function createHandlerFactory(compile: () => Promise<WebAssembly.Module>)
     /** One instance serves all requests. If it fails or crashes, the next request loads another. */
     function loadInstance(env: Env): Promise<Instance> {
       if (!loading) {
-        const attempt = load(options, env, compile).catch((error) => {
+        const attempt = load(options, env, runtime).catch((error) => {
           if (loading === attempt) loading = undefined;
           throw error;
         });
@@ -75,19 +86,16 @@ export function createHandlerFactory(compile: () => Promise<WebAssembly.Module>)
 /** The context that a Worker receives with each request. */
 type Context = { waitUntil?: (promise: Promise<unknown>) => void };
 
-async function load<Env>(
-  options: EdgeOptions<Env>,
-  env: Env,
-  compile: () => Promise<WebAssembly.Module>,
-): Promise<Instance> {
+async function load<Env>(options: EdgeOptions<Env>, env: Env, runtime: EdgeRuntime): Promise<Instance> {
   const tokens = tokensOf(options, env);
   const bindings = bind();
-  await bindings({ module_or_path: await compile() });
-  const model = typeof options.model === "function" ? options.model(env) : options.model;
+  await bindings({ module_or_path: await runtime.compile() });
+  const model = await (typeof options.model === "function" ? options.model(env) : options.model);
+  const open = openerOf(model, runtime);
   const files = new bindings.Files();
   const keys = Object.keys(BASE_FILES) as FileKey[];
   try {
-    await Promise.all(keys.map((key) => readInto(files, model, key)));
+    await Promise.all(keys.map((key) => readInto(files, open, key)));
     return { bindings, routes: new bindings.Routes(files, options.name ?? "minilm-l6-en", tokens) };
   } catch (error) {
     const panic = lastPanic(bindings);
@@ -106,9 +114,12 @@ function tokensOf<Env>({ tokens }: EdgeOptions<Env>, env: Env): string {
   return lines;
 }
 
-async function readInto(files: WasmFiles, model: EdgeModel, key: FileKey): Promise<void> {
+/** Opens a file of a model; undefined if the model does not have it. */
+type OpenFile = (key: FileKey) => Promise<Pieces | undefined>;
+
+async function readInto(files: WasmFiles, open: OpenFile, key: FileKey): Promise<void> {
   const { paths, optional = false } = BASE_FILES[key];
-  const pieces = await open(model, key, paths);
+  const pieces = await open(key);
   if (pieces) {
     await copyToWasm(files, key, pieces);
   } else if (!optional) {
@@ -116,40 +127,53 @@ async function readInto(files: WasmFiles, model: EdgeModel, key: FileKey): Promi
   }
 }
 
-/** Opens the first of the paths that exists, or the bytes of the file. */
-async function open(model: EdgeModel, key: FileKey, paths: string[]): Promise<Pieces | undefined> {
-  const openPath = pathOpenerOf(model);
-  if (!openPath) {
-    const bytes = (model as ModelBytes)[key];
-    return bytes && toPieces(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
-  }
-  for (const path of paths) {
-    const pieces = await openPath(path);
-    if (pieces) return pieces;
-  }
-  return undefined;
-}
-
-/** What opens a file by its path in the model's folder; undefined for a model in bytes. */
-function pathOpenerOf(
-  model: EdgeBinding | URL | string | ModelBytes,
-): ((path: string) => Promise<Pieces | undefined>) | undefined {
+function openerOf(model: EdgeModel, { resolveUrl, openFile }: EdgeRuntime): OpenFile {
   if (typeof model === "string" || model instanceof URL) {
-    const folder = new URL(model);
+    const folder = resolveUrl(String(model));
     if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-    return async (path) => piecesOf(await fetch(new URL(path, folder)));
+    return inFolder((path) => openFile(new URL(path, folder)));
   }
-  // This comes before `get`, because a service binding has a method of every name.
+  if (!isObject(model)) {
+    const expected = "give a binding, a model package, the URL of a folder or bytes";
+    throw new Error(`the option model is ${describeValue(model)}; ${expected}`);
+  }
+  // This comes before the others, because a service binding has a method of every name.
   if ("fetch" in model) {
-    return async (path) => piecesOf(await model.fetch(new URL(path, "https://model/")));
+    return inFolder(async (path) => piecesOf(await model.fetch(new URL(path, "https://model/"))));
   }
   if ("get" in model) {
-    return async (path) => {
+    return inFolder(async (path) => {
       const object = await model.get(path);
       return object ? { pieces: read(object.body), size: object.size } : undefined;
+    });
+  }
+  if ("files" in model) {
+    const { files }: ModelPackage = model;
+    return async (key) => {
+      const file = files[key];
+      return file && openFile(resolveUrl(String(packageUrl(() => file.url))));
     };
   }
-  return undefined;
+  return async (key) => {
+    const bytes = (model as ModelBytes)[key];
+    return bytes && toPieces(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
+  };
+}
+
+/** Opens the first of a file's paths that exists. */
+function inFolder(openPath: (path: string) => Promise<Pieces | undefined>): OpenFile {
+  return async (key) => {
+    for (const path of BASE_FILES[key].paths) {
+      const pieces = await openPath(path);
+      if (pieces) return pieces;
+    }
+    return undefined;
+  };
+}
+
+/** Opens a file by a request. */
+export async function fetchFile(url: URL): Promise<Pieces | undefined> {
+  return piecesOf(await fetch(url));
 }
 
 function piecesOf(response: Response): Pieces | undefined {

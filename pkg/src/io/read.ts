@@ -203,7 +203,7 @@ export function missingFileError(urls: URL[]): CrossrankError {
   return new CrossrankError(
     url.protocol === "file:" ? "io" : "fetch-failed",
     urls.length === 1
-      ? `there is no ${url.href}; check the address`
+      ? `there is no ${url.href}; check the address, and whether a bundler left the file out`
       : `there is no ${url.href}, and no graph in any other place of the Hugging Face layout`,
   );
 }

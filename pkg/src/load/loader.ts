@@ -3,8 +3,9 @@
 import { Pool } from "../backends/pool.js";
 import { abortable, LinkedAbortController } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
-import { DamagedCopy, toBlob } from "../core/content.js";
+import { type Content, DamagedCopy, isBlob } from "../core/content.js";
 import { CrossrankError, WorkerDied } from "../core/errors.js";
+import { packageUrl } from "../core/package-url.js";
 import type { FileStorage, GpuFiles, Platform } from "../core/platform.js";
 import { isError } from "../core/realm.js";
 import type { GpuSetup, Task } from "../core/task.js";
@@ -167,8 +168,8 @@ class Load<T extends Task> {
         cpu.workers.count > 1
           ? { ...cpu.workers, count: 1, reason: `${cpu.workers.reason}, of which a GPU needs one` }
           : cpu.workers,
-      modules: gpuModuleOf(gpuFiles.wasm(), platform, storage),
-      gpu: { adapter, bindings: resolveUrl(platform, gpuFiles.bindings(), "gpuFiles").href },
+      modules: gpuModuleOf(packageUrl(gpuFiles.wasm), platform, storage),
+      gpu: { adapter, bindings: resolveUrl(platform, packageUrl(gpuFiles.bindings), "gpuFiles").href },
     };
     return this.#loadPool(target, reading);
   }
@@ -221,6 +222,7 @@ class Load<T extends Task> {
   async #loadInWorkers(target: ExecutionTarget, preparing: Promise<ReadyModel<T>>): Promise<Pool<T>> {
     const { platform, kind, storage, script } = this.#context;
     const { modules, workers, gpu } = target;
+    const toBlob = (content: Content) => (isBlob(content) ? content : platform.toBlob(content));
     const ready = preparing.then((model) => ({ ...model, files: mapFiles(model.files, toBlob) }));
     // Callers that await it see the failure.
     ready.catch(() => {});

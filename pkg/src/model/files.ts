@@ -3,6 +3,7 @@
 import type { Bytes, LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../../types/index.js";
 import { LinkedAbortController } from "../core/abort.js";
 import { type Content, checkFileSize, toBytes } from "../core/content.js";
+import { packageUrl } from "../core/package-url.js";
 import type { FileStorage, Platform } from "../core/platform.js";
 import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
 import { checkOption, describeValue, invalidArgument, isObject, resolveUrl } from "../core/validate.js";
@@ -173,7 +174,8 @@ function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform)
       throw invalidArgument(message);
     }
     const { bytes, sha256 } = file;
-    const url = resolveUrl(platform, file.url, `model.files.${key}.url`);
+    const location = packageUrl(() => file.url);
+    const url = resolveUrl(platform, location, `model.files.${key}.url`);
     files[key] = { slot: `${model.name} ${key}`, url, bytes, hash: sha256 };
   }
   return files;

@@ -48,13 +48,24 @@ export function gpuOf(setup: Task["setup"]): GpuSetup | undefined {
 
 async function bindingsFor(setup: Task["setup"]): Promise<Bindings> {
   const gpu = gpuOf(setup);
-  if (!gpu) return bind();
+  if (!gpu) return bindHere();
   try {
     const { bind } = await import(/* webpackIgnore: true */ /* @vite-ignore */ gpu.bindings);
     return (bind as () => GpuBindings)();
   } catch (cause) {
     const message = `${gpu.bindings} could not be loaded; serve that file beside crossrank-gpu.wasm`;
     throw new CrossrankError("gpu-failed", message, { cause });
+  }
+}
+
+function bindHere(): Bindings {
+  try {
+    return bind();
+  } catch (cause) {
+    const message =
+      `this runtime lacks a part of the platform (${(cause as Error).message}); under jsdom, ` +
+      "set TextDecoder and TextEncoder to those of node:util";
+    throw new CrossrankError("runtime-failed", message, { cause });
   }
 }
 

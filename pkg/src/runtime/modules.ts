@@ -2,6 +2,7 @@
 
 import type { LoadOptions } from "../../types/index.js";
 import { CrossrankError } from "../core/errors.js";
+import { packageUrl } from "../core/package-url.js";
 import type { FileStorage, Platform, WasmKind, WasmVariant } from "../core/platform.js";
 import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
 import { resolveUrl } from "../core/validate.js";
@@ -29,7 +30,7 @@ export function wasmModulesOf(
 ): (wasm: GivenWasm | undefined, storage: FileStorage) => WasmModules {
   const small = retryable(async (storage) => {
     const compile = async (variant: WasmVariant) => {
-      const url = platform.wasmFiles[variant]();
+      const url = packageUrl(platform.wasmFiles[variant]);
       return { variant, module: await compileFrom(url, platform, storage) };
     };
     const variant = await chooseVariant(storage);
@@ -37,8 +38,8 @@ export function wasmModulesOf(
     const other = variant === "simd128" ? "relaxed-simd" : "simd128";
     return compile(variant).catch((error) => compile(other).catch(() => Promise.reject(error)));
   });
-  const general = retryable((storage) =>
-    compileFrom(platform.wasmFiles.general(), platform, storage, "general"),
+  const general = retryable(async (storage) =>
+    compileFrom(packageUrl(platform.wasmFiles.general), platform, storage, "general"),
   );
 
   function packageModules(storage: FileStorage): WasmModules {

@@ -228,8 +228,8 @@ function onLockReleased(lock: string, signal: AbortSignal, callback: () => void)
 function startError(cause: unknown): CrossrankError {
   return new CrossrankError(
     "runtime-failed",
-    "the worker could not be started; check that its file, worker.js, is served beside the " +
-      "package's code, or name it with the option `worker`",
+    "the worker could not be started; check that its file (worker.js, in node worker-node.js) lies " +
+      "beside the package's code, or name it with the option `worker`",
     { cause },
   );
 }

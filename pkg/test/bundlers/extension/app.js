@@ -4,3 +4,4 @@ import * as model from "./node_modules/crossrank-minilm-l6-en/index.js";
 import { rankWith } from "./rank.js";
 
 globalThis.rank = rankWith(Reranker, { model });
+globalThis.loadDefault = () => Reranker.load();
