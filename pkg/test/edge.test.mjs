@@ -227,6 +227,32 @@ test("a model in R2, and pages of one origin", async (t) => {
   assert.equal((await preflight("https://other.example")).headers.get("access-control-allow-origin"), null);
 });
 
+test("in node an option that does not exist is refused, and a secret that is not set opens nothing", async (t) => {
+  const entry = pathToFileURL(join(project, "node_modules/crossrank/dist/edge-node.js"));
+  const { createHandler } = await import(entry);
+  for (const [options, message] of [
+    [{ model, token: "secret" }, /no option token; did you mean tokens\?/],
+    [{ model, cors: [7] }, /options.cors/],
+    [{ model, name: 7 }, /options.name/],
+  ]) {
+    assert.throws(() => createHandler(options), {
+      name: "CrossrankError",
+      code: "invalid-argument",
+      message,
+    });
+  }
+  const { error } = console;
+  const said = [];
+  console.error = (_, { message }) => said.push(message);
+  t.after(() => (console.error = error));
+  for (const options of [undefined, {}, { model, tokens: undefined }]) {
+    const init = { method: "POST", body: "{}" };
+    const response = await createHandler(options).fetch(new Request("http://node/v1/rerank", init));
+    assert.equal(response.status, 500);
+  }
+  assert.match(said.join("\n"), /^the option model is undefined.*\nthe option model is.*\ntokens is empty/);
+});
+
 test("in node a request after a crash gets a new instance", async (t) => {
   const entry = pathToFileURL(join(project, "node_modules/crossrank/dist/edge-node.js"));
   const { createHandler } = await import(entry);

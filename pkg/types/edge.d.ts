@@ -7,7 +7,7 @@
  * ```
  */
 
-import type { ModelBytes, ModelPackage } from "./index.js";
+import type { ModelBytes, ModelPackage, UrlLike } from "./index.js";
 
 /** A binding of a Worker that holds the model's folder: static assets or an R2 bucket. */
 export type EdgeBinding =
@@ -18,22 +18,22 @@ export type EdgeBinding =
  * A folder in the Hugging Face layout, in a binding or by its URL, which in node, Deno and Bun may be a
  * `file:` URL or a path; or there a model package; or the bytes of the files.
  */
-export type EdgeModel = URL | string | EdgeBinding | ModelPackage | ModelBytes;
+export type EdgeModel = UrlLike | string | EdgeBinding | ModelPackage | ModelBytes;
 
 /** Options of {@link createHandler}. */
 export interface EdgeOptions<Env> {
   /** The model. The first request reads it, and it is kept for as long as the isolate lives. */
   model: EdgeModel | ((env: Env) => EdgeModel | Promise<EdgeModel>);
   /** The name of the model in requests. Default: `minilm-l6-en`. */
-  name?: string;
+  name?: string | undefined;
   /**
    * Bearer tokens. A request has to carry one of them. A single string holds one token per line.
-   * Without this option, everybody may ask. If it is given but empty, as with a secret that is not
-   * set, every request fails.
+   * Without this option, everybody may ask. If it is given but empty or `undefined`, as with a secret
+   * that is not set, every request fails.
    */
-  tokens?: string | string[] | ((env: Env) => string | string[] | undefined);
+  tokens?: string | string[] | undefined | ((env: Env) => string | string[] | undefined);
   /** The origins whose web pages may send requests; `*` allows all. Default: none. */
-  cors?: string | string[];
+  cors?: string | string[] | undefined;
 }
 
 /** The fetch handler that {@link createHandler} makes. */

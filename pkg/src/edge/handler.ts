@@ -1,12 +1,13 @@
 // The server's routes as a handler of fetch requests. src/server decides what a route answers. This
 // file brings the model into the instance, keeps the instance, and handles CORS.
 
-import type { EdgeBinding, EdgeHandler, EdgeModel, EdgeOptions } from "../../types/edge.js";
+import type { EdgeHandler, EdgeModel, EdgeOptions } from "../../types/edge.js";
 import type { ModelBytes, ModelPackage } from "../../types/index.js";
 import { copyToWasm, type Pieces, toPieces, type WasmFiles } from "../core/content.js";
 import { packageUrl } from "../core/package-url.js";
 import { lastPanic } from "../core/panic.js";
-import { describeValue, isObject } from "../core/validate.js";
+import { isLocation, toUint8Array } from "../core/realm.js";
+import { ANY, checkOptions, describeValue, isObject, type OptionRules } from "../core/validate.js";
 import { ReceivedBytes } from "../io/download.js";
 import { BASE_FILES } from "../model/layout.js";
 import { type Bindings, bind, type RawResponse, type Routes } from "./bindings.js";
@@ -28,9 +29,18 @@ export interface EdgeRuntime {
   openFile(url: URL): Promise<Pieces | undefined>;
 }
 
+const RULES: OptionRules<EdgeOptions<never>> = {
+  // These are checked when they are read, because the environment may give them.
+  model: ANY,
+  tokens: ANY,
+  name: ["a string", (value) => typeof value === "string"],
+  cors: ["an origin or a list of origins", (value) => [value].flat().every((one) => typeof one === "string")],
+};
+
 /** Makes the function `createHandler` of a runtime. */
 export function createHandlerFactory(runtime: EdgeRuntime) {
-  return function createHandler<Env>(options: EdgeOptions<Env>): EdgeHandler<Env> {
+  return function createHandler<Env>(given: EdgeOptions<Env>): EdgeHandler<Env> {
+    const options = checkOptions(given, RULES);
     const origins = [options.cors ?? []].flat();
     let loading: Promise<Instance> | undefined;
 
@@ -104,8 +114,9 @@ async function load<Env>(options: EdgeOptions<Env>, env: Env, runtime: EdgeRunti
 }
 
 /** The tokens, one per line. An empty setting must not open the routes to everybody. */
-function tokensOf<Env>({ tokens }: EdgeOptions<Env>, env: Env): string {
-  if (tokens === undefined) return "";
+function tokensOf<Env>(options: EdgeOptions<Env>, env: Env): string {
+  if (!("tokens" in options)) return "";
+  const { tokens } = options;
   const given = typeof tokens === "function" ? tokens(env) : tokens;
   const lines = [given ?? []].flat().join("\n");
   if (lines.trim() === "") {
@@ -128,8 +139,8 @@ async function readInto(files: WasmFiles, open: OpenFile, key: FileKey): Promise
 }
 
 function openerOf(model: EdgeModel, { resolveUrl, openFile }: EdgeRuntime): OpenFile {
-  if (typeof model === "string" || model instanceof URL) {
-    const folder = resolveUrl(String(model));
+  if (isLocation(model)) {
+    const folder = resolveUrl(typeof model === "string" ? model : model.href);
     if (!folder.pathname.endsWith("/")) folder.pathname += "/";
     return inFolder((path) => openFile(new URL(path, folder)));
   }
@@ -156,7 +167,7 @@ function openerOf(model: EdgeModel, { resolveUrl, openFile }: EdgeRuntime): Open
   }
   return async (key) => {
     const bytes = (model as ModelBytes)[key];
-    return bytes && toPieces(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
+    return bytes && toPieces(toUint8Array(bytes));
   };
 }
 
