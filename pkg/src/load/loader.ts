@@ -4,7 +4,7 @@ import { Pool } from "../backends/pool.js";
 import { abortable } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
 import { DamagedCopy, toBlob } from "../core/content.js";
-import { CrossrankError, WorkerDied } from "../core/errors.js";
+import { CrossrankError, type ErrorCode, WorkerDied } from "../core/errors.js";
 import type { FileStorage, GpuFiles, Platform } from "../core/platform.js";
 import type { GpuSetup, Task } from "../core/task.js";
 import { resolveUrl } from "../core/validate.js";
@@ -90,13 +90,18 @@ class Load<T extends Task> {
 
   async start(options: ReadOptions): Promise<Backend<T>> {
     const { kind, storage } = this.#context;
-    const backend = await retryIfDamaged<Backend<T>>(storage, (storage) => {
-      const reading = this.#read(storage, options);
+    const backend = await retryIfDamaged<Backend<T>>(storage, async (storage, isRetry) => {
+      const reading = this.#read(storage, { ...options, reload: isRetry });
       // Callers that await it see the failure.
       reading.catch(() => {});
-      return kind.chooseDevice
-        ? this.#chooseDevice(kind.chooseDevice, reading, options.signal)
-        : this.#loadOnCpu(reading);
+      try {
+        return await (kind.chooseDevice
+          ? this.#chooseDevice(kind.chooseDevice, reading, options.signal)
+          : this.#loadOnCpu(reading));
+      } catch (error) {
+        if (!isRetry) await distrust(error, reading);
+        throw error;
+      }
     });
     if (options.signal?.aborted) void backend.dispose();
     options.signal?.throwIfAborted();
@@ -270,17 +275,31 @@ class Load<T extends Task> {
  */
 async function retryIfDamaged<R>(
   storage: FileStorage,
-  use: (storage: FileStorage) => Promise<R>,
+  use: (storage: FileStorage, isRetry: boolean) => Promise<R>,
 ): Promise<R> {
   for (let retry = 0; retry < 2; retry++) {
     try {
-      return await use(storage);
+      return await use(storage, retry > 0);
     } catch (error) {
       if (!(error instanceof DamagedCopy)) throw error;
     }
   }
-  return use(new BrowserFileStorage("none"));
+  return use(new BrowserFileStorage("none"), true);
 }
+
+/** Removes copies that no hash verifies, and rejects with {@link DamagedCopy}, if they are to blame. */
+async function distrust(error: unknown, reading: Promise<ReadModel>): Promise<void> {
+  const { unverified } = await reading;
+  if (!unverified || !(error instanceof CrossrankError)) return;
+  // The file that came over the network may be a damaged one of the browser's own cache.
+  const isDamaged = error.code === "invalid-model";
+  const mayBeDamaged = unverified.areCopies && MISFIT_CODES.includes(error.code);
+  if (!isDamaged && !mayBeDamaged) return;
+  await unverified.remove();
+  throw new DamagedCopy(error.message);
+}
+
+const MISFIT_CODES: ErrorCode[] = ["unsupported-model", "tokenizer-mismatch"];
 
 /** A function that gives `first` in its first call, and what `next` gives in later ones. */
 function onceThen<R>(first: Promise<R>, next: () => Promise<R>): () => Promise<R> {
