@@ -20,20 +20,24 @@ export class NetworkError extends CrossrankError {
 
 const BUSY = [408, 429, 503];
 
-/** A server refused a request. `reason` says why if the server does, as the Hugging Face Hub does. */
+/** A server refused a request. */
 export class RefusedError extends CrossrankError {
-  readonly url: URL;
   readonly status: number;
+  /** Why, if the server says so, as the Hugging Face Hub does. */
   readonly reason: string | null;
-  /** Whether the request had a token. */
-  readonly hadToken: boolean;
 
-  constructor(message: string, url: URL, response: { status: number; headers?: Headers }, hadToken = false) {
-    super("fetch-failed", message);
-    this.url = url;
-    this.status = response.status;
-    this.reason = response.headers?.get("x-error-code") ?? null;
-    this.hadToken = hadToken;
+  constructor(
+    /** The message without the advice. */
+    readonly what: string,
+    readonly advice: string,
+    readonly url: URL,
+    { status, headers }: { status: number; headers?: Headers },
+    /** Whether the request had a token. */
+    readonly hadToken = false,
+  ) {
+    super("fetch-failed", `${what}; ${advice}`);
+    this.status = status;
+    this.reason = headers?.get("x-error-code") ?? null;
   }
 }
 
@@ -69,7 +73,8 @@ async function open(
   const { status, headers } = response;
   if (status === 404 || status === 410) return undefined;
   const { body } = checkStatus(response, url, token);
-  if (!body) throw new RefusedError(`${url.href} answered without content; check the server`, url, response);
+  if (!body)
+    throw new RefusedError(`${url.href} answered without content`, "check the server", url, response);
   const reader = body.getReader();
   const close = () => void reader.cancel().catch(() => {});
   const version = versionOf(headers);
@@ -118,10 +123,8 @@ function isMarkup(chunk: Uint8Array | undefined): boolean {
 }
 
 function pageError(url: URL, response: Response): RefusedError {
-  const message =
-    `${url.href} answered with an HTML page, as servers of single-page apps do if there is no such ` +
-    "file; check the address";
-  return new RefusedError(message, url, response);
+  const page = "an HTML page, as servers of single-page apps do if there is no such file";
+  return new RefusedError(`${url.href} answered with ${page}`, "check the address", url, response);
 }
 
 /** Whether a server that answers in this way has no such file: it sent a page instead. */
@@ -178,7 +181,7 @@ export function checkStatus(response: Response, url: URL, token?: string): Respo
     throw new NetworkError(`${what}; try again later`, undefined, response);
   }
   const advice = status === 403 ? "check the address, and that the file is public" : "check the address";
-  throw new RefusedError(`${what}; ${advice}`, url, response, token !== undefined);
+  throw new RefusedError(what, advice, url, response, token !== undefined);
 }
 
 async function* readChunks(

@@ -263,13 +263,12 @@ function openCopy(url: URL, copy: Content): OpenFile {
 export function missingFileError(urls: URL[], refusal?: RefusedError): CrossrankError {
   const url = urls[0]!;
   if (urls.length === 1 && refusal) return refusal;
-  const graphs = "no graph in any other place of the Hugging Face layout";
-  let message = `there is no ${url.href}`;
-  if (urls.length === 1) message += "; check the address";
-  else message = refusal ? `${refusal.message}; there is ${graphs}` : `${message}, and ${graphs}`;
+  const { what = `there is no ${url.href}`, advice = "check the address" } = refusal ?? {};
+  const others =
+    urls.length > 1 ? ", and there is no graph in any other place of the Hugging Face layout" : "";
   return url.protocol === "file:"
-    ? new CrossrankError("io", message)
-    : new RefusedError(message, url, { status: 404 });
+    ? new CrossrankError("io", `${what}${others}; ${advice}`)
+    : new RefusedError(what + others, advice, url, { status: 404 });
 }
 
 /**

@@ -287,19 +287,18 @@ async function retryIfDamaged<R>(
   return use(new BrowserFileStorage("none"), true);
 }
 
-/** Removes copies that no hash verifies, and rejects with {@link DamagedCopy}, if they are to blame. */
+/** The codes of models that may be damaged. Even a file from the network may be an old copy on its way. */
+const DAMAGE_CODES: ErrorCode[] = ["invalid-model", "tokenizer-mismatch"];
+
+/** Removes files that no hash verifies, and rejects with {@link DamagedCopy}, if they are to blame. */
 async function distrust(error: unknown, reading: Promise<ReadModel>): Promise<void> {
   const { unverified } = await reading;
   if (!unverified || !(error instanceof CrossrankError)) return;
-  // The file that came over the network may be a damaged one of the browser's own cache.
-  const isDamaged = error.code === "invalid-model";
-  const mayBeDamaged = unverified.areCopies && MISFIT_CODES.includes(error.code);
-  if (!isDamaged && !mayBeDamaged) return;
+  const isUnsupportedCopy = unverified.areCopies && error.code === "unsupported-model";
+  if (!isUnsupportedCopy && !DAMAGE_CODES.includes(error.code)) return;
   await unverified.remove();
   throw new DamagedCopy(error.message);
 }
-
-const MISFIT_CODES: ErrorCode[] = ["unsupported-model", "tokenizer-mismatch"];
 
 /** A function that gives `first` in its first call, and what `next` gives in later ones. */
 function onceThen<R>(first: Promise<R>, next: () => Promise<R>): () => Promise<R> {
