@@ -99,12 +99,13 @@ export function inTurn(...conducts) {
   return () => (conducts.length > 1 ? conducts.shift() : conducts[0]);
 }
 
-/** Runs on the page. `model` is the package by default. */
+/** Runs on the page. `model` is the package by default. The controllers of the loads are in `loads`. */
 export async function rank({ abortAt, abortAfter, ...options } = {}) {
   const { Reranker } = await import("crossrank");
   const model = options.model ?? (await import("crossrank-minilm-l6-en"));
   const progress = [];
   const stop = new AbortController();
+  globalThis.loads = [...(globalThis.loads ?? []), stop];
   if (abortAfter) setTimeout(() => stop.abort(), abortAfter);
   const onProgress = ({ loaded, total }) => {
     progress.push({ loaded, total });
