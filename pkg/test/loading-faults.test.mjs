@@ -90,6 +90,16 @@ tests["the whole file is asked for in the end where requests for the rest find t
   assert.deepEqual(requestsOf(server.asked(ONNX)), [...Array(4).fill("rest"), "whole"]);
 };
 
+tests["a download that stalls is continued"] = async (t) => {
+  for (const options of [asPackage, asFolder]) {
+    const headers = { etag: '"1"' };
+    const conducts = inTurn({ cut: CUT, hang: true, headers }, { ranges: true, headers });
+    const server = await start(t, { [ONNX]: conducts });
+    assert.deepEqual((await visit(server, options, hurried)).logits, expected);
+    assert.deepEqual(requestsOf(server.asked(ONNX)), ["whole", "rest"]);
+  }
+};
+
 tests["a file that comes in parts is put together"] = async (t) => {
   for (const options of [asPackage, asFolder]) {
     const headers = { etag: '"1"' };

@@ -1,5 +1,6 @@
 // Requests to servers, and what their failures mean.
 
+import { withTimeout } from "../core/abort.js";
 import { CrossrankError } from "../core/errors.js";
 import type { FileRequest, FileStream } from "../core/platform.js";
 import { retryAfterOf } from "../core/retry.js";
@@ -19,6 +20,9 @@ export class NetworkError extends CrossrankError {
 }
 
 const BUSY = [408, 429, 503];
+
+/** A connection that brings nothing for this long is taken for a broken one. */
+const MAX_SILENCE_MS = 30_000;
 
 /** A server refused a request. */
 export class RefusedError extends CrossrankError {
@@ -71,22 +75,20 @@ async function open(
 ): Promise<FileStream | undefined> {
   const response = await request(url, signal, file, token);
   const { status, headers } = response;
-  if (status === 404 || status === 410) return undefined;
-  const { body } = checkStatus(response, url, token);
-  if (!body)
-    throw new RefusedError(`${url.href} answered without content`, "check the server", url, response);
-  const reader = body.getReader();
-  const close = () => void reader.cancel().catch(() => {});
-  const version = versionOf(headers);
+  const reader = response.body?.getReader();
+  const close = () => void reader?.cancel().catch(() => {});
   try {
-    const part = status === 206 ? partOf(headers, version, file) : undefined;
-    if (status === 206 && !part) throw new NetworkError(`${url.href} answered with another part of the file`);
-    const first = headers.get("content-type")?.includes("html") ? await reader.read() : undefined;
+    const isPart = checkStatus(response, url, token).status === 206;
+    if (!reader) throw new RefusedError(`${url.href} answered without content`, "check it", url, response);
+    const version = versionOf(headers);
+    const part = isPart ? partOf(headers, version, file) : { start: 0, size: lengthOf(headers) };
+    if (!part) throw new NetworkError(`${url.href} answered with another part of the file`);
+    const first = headers.get("content-type")?.includes("html") ? await read(reader) : undefined;
     if (isMarkup(first?.value)) throw pageError(url, response);
-    const chunks = readChunks(reader, first, url, signal);
-    return { ...(part ?? { start: 0, size: lengthOf(headers) }), version, chunks, close };
+    return { ...part, version, chunks: readChunks(reader, first, url, signal), close };
   } catch (error) {
     close();
+    if (status === 404 || status === 410) return undefined;
     throw error instanceof CrossrankError ? error : toNetworkError(url, error, signal);
   }
 }
@@ -151,9 +153,9 @@ export async function request(
   try {
     if (url.protocol === "data:") return new Response(decodeDataUrl(url));
     if (!reload) return await fetch(url, init);
-    // Service workers look for their copies by the address.
     const address = new URL(url);
-    address.searchParams.append("reload", String(Math.random()).slice(2));
+    // Service workers look for their copies by the address. One with a query may be signed.
+    if (!address.search) address.searchParams.set("reload", String(Math.random()).slice(2));
     return await fetch(address, { ...init, cache: "reload" });
   } catch (cause) {
     throw toNetworkError(url, cause, signal);
@@ -192,17 +194,30 @@ async function* readChunks(
 ): AsyncGenerator<Uint8Array> {
   try {
     for (let next = first; ; next = undefined) {
-      const { done, value } = next ?? (await reader.read());
+      const { done, value } = next ?? (await read(reader));
       if (done) return;
       yield value;
     }
   } catch (cause) {
     throw toNetworkError(url, cause, signal);
+  } finally {
+    void reader.cancel().catch(() => {});
   }
+}
+
+function read(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
+  const error = new Error(`nothing came for ${MAX_SILENCE_MS} ms`);
+  return withTimeout(MAX_SILENCE_MS, error, undefined, () => reader.read());
 }
 
 export function toNetworkError(url: URL, cause: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
-  const message = `${url.href} could not be fetched; check the address and the network`;
-  return new NetworkError(message, { cause });
+  const what = `${url.href} could not be fetched`;
+  if (url.protocol.startsWith("http")) {
+    return new NetworkError(`${what}; check the address and the network`, { cause });
+  }
+  const advice = "serve the files over HTTP, or pass their bytes";
+  return new CrossrankError("fetch-failed", `${what}; ${advice}`, { cause });
 }

@@ -119,7 +119,7 @@ async function openHashedFile(file: HashedFile, context: ReadContext): Promise<O
     return content;
   }
 
-  const { source, stream } = await pastStaleCopies(context, async (context) => {
+  const { source, stream } = await pastStaleCopies({ ...context, reload: false }, async (context) => {
     const source = sourceOf(context);
     // The last try asks for the whole file, in case that only requests for its rest fail.
     const open = (isLast: boolean) => source.open(isLast ? {} : { start: received.length });
