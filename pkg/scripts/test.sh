@@ -56,9 +56,10 @@ for name in "${@:-sources kernels node tokenizers hub package types bundlers ser
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
+      loading) files+=(pkg/test/loading.test.mjs pkg/test/loading-faults.test.mjs pkg/test/loading-sequences.test.mjs) ;;
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
       bundlers) files+=(pkg/test/bundlers.test.mjs pkg/test/bundlers-node.test.mjs) ;;
-      sources | kernels | package | types | browser | loading | page) files+=("pkg/test/$one.test.mjs") ;;
+      sources | kernels | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;

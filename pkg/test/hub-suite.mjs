@@ -88,10 +88,22 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       ok(/^bytes=[1-9]/.test(ranges[1]), `asked for ${ranges[1]}`);
     },
 
+    async "asks a hub again that is busy, or sends wrong bytes once"() {
+      for (const fault of [
+        { path: "/api/", status: 503 },
+        { path: "/resolve/", status: 429, headers: { "retry-after": "0" } },
+        { path: "?signature", wrong: true },
+      ]) {
+        const { baseUrl } = await scripted([fault]);
+        equal(await logitOf(await load("owner/tiny", { baseUrl })), await expected());
+      }
+    },
+
     async "refuses a file that the hub does not list"() {
-      const { baseUrl } = await scripted([{ path: "?signature", wrong: true }]);
+      const twice = (fault) => scripted([fault, fault]);
+      const { baseUrl } = await twice({ path: "?signature", wrong: true });
       await rejects("integrity", "owner/tiny", { baseUrl }, /SHA-256/);
-      const small = await scripted([{ path: "/config.json", wrong: true }]);
+      const small = await twice({ path: "/config.json", wrong: true });
       await rejects("integrity", "owner/tiny", { baseUrl: small.baseUrl }, /SHA-1 /);
     },
 
@@ -104,7 +116,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       await refuses("/api/", 401, "RepoNotFound", {}, /or it is private; .*give a token/);
       await refuses("/api/", 401, "Other", secret, /the token is not valid/);
       await refuses("/resolve/", 403, "GatedRepo", secret, /requires you to accept terms/);
-      await refuses("/api/", 503, "Other", {}, /503/);
+      await refuses("/api/", 501, "Other", {}, /501/);
       const { baseUrl } = await scripted();
       await rejects("fetch-failed", "owner/missing", { baseUrl }, /404; there is no such model/);
       await rejects("fetch-failed", "owner/tiny", { baseUrl, revision: "v2" }, /revision/);

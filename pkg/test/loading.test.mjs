@@ -1,5 +1,4 @@
 // Loading in browsers: requests to the server, copies in the storage, and failures on the way.
-// Every server has an origin of its own, so that each test begins with nothing stored.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -7,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { launch } from "./browsers.mjs";
-import { serve } from "./server.mjs";
+import { damage, inTurn, keys, rank, visitsOf } from "./visits.mjs";
 
 const project = process.env.CROSSRANK_PROJECT;
 const MODEL = "/node_modules/crossrank-minilm-l6-en/";
@@ -24,99 +23,10 @@ const CUT = 10_000_000;
 let browser;
 let onnx;
 let expected;
-const origins = new Set();
-const requests = [];
 
 const tests = {};
 
-async function newPage() {
-  const page = await browser.newPage();
-  page.on("request", (request) => requests.push(request.url()));
-  return page;
-}
-
-/** A server that answers each path as `conducts` says, or by default with the file. */
-async function start(t, conducts = {}) {
-  const uncached = { "cache-control": "no-store" };
-  const server = await serve(project, (path) => {
-    const conduct = conducts[path]?.() ?? {};
-    return { ...conduct, headers: { ...uncached, ...conduct.headers } };
-  });
-  t.after(() => server.close());
-  origins.add(server.origin);
-  return {
-    ...server,
-    /** Empties the log, and gives its entries for a path. */
-    asked: (path) => server.log.splice(0).filter((entry) => entry.path.startsWith(path)),
-  };
-}
-
-/** Answers one request after the other. The last answer is repeated. */
-function inTurn(...conducts) {
-  return () => (conducts.length > 1 ? conducts.shift() : conducts[0]);
-}
-
-/** Loads and reranks on a new page. */
-async function visit(server, options, prepare = () => {}) {
-  const page = await newPage();
-  try {
-    await prepare(page);
-    await page.goto(`${server.origin}/page.html`);
-    return await page.evaluate(rank, options);
-  } finally {
-    await page.close();
-  }
-}
-
-/** Runs on the page. */
-async function rank({ abortAt, abortAfter, ...options } = {}) {
-  const { Reranker } = await import("crossrank");
-  const model = await import("crossrank-minilm-l6-en");
-  const progress = [];
-  const stop = new AbortController();
-  if (abortAfter) setTimeout(() => stop.abort(), abortAfter);
-  const onProgress = ({ loaded, total }) => {
-    progress.push({ loaded, total });
-    if (loaded > abortAt) stop.abort();
-  };
-  try {
-    const more = { onProgress, signal: stop.signal };
-    const reranker = await Reranker.load({ model, ...more, ...options });
-    const documents = ["Bananas.", "A vector database stores embeddings."];
-    const { results } = await reranker.rerank("what is a vector database", documents);
-    return { logits: results.map((result) => result.logit), progress };
-  } catch (error) {
-    // The code of an abort is a number for historical reasons.
-    const code = error.name === "CrossrankError" ? error.code : error.name;
-    return { code, message: error.message, progress };
-  }
-}
-
-/** The storage of an origin, as its pages see it. */
-async function stored(server, use = keys, ...given) {
-  const page = await newPage();
-  try {
-    await page.goto(`${server.origin}/page.html`);
-    return await page.evaluate(use, ...given);
-  } finally {
-    await page.close();
-  }
-}
-
-async function keys() {
-  if (!(await caches.has("crossrank"))) return [];
-  const requests = await (await caches.open("crossrank")).keys();
-  return requests.map(({ url }) => decodeURIComponent(new URL(url).pathname)).sort();
-}
-
-/** Overwrites each copy with other bytes, of the given length or its own. */
-async function damage(length) {
-  const cache = await caches.open("crossrank");
-  for (const request of await cache.keys()) {
-    const { byteLength } = await (await cache.match(request)).arrayBuffer();
-    await cache.put(request, new Response(new Uint8Array(length ?? byteLength).fill(7)));
-  }
-}
+const { origins, requests, start, open, visit, stored } = visitsOf(() => browser);
 
 function grows(progress) {
   assert.ok(
@@ -159,9 +69,8 @@ for (const [name, options] of [
 ]) {
   tests[`a ${name} works with the network off`] = async (t) => {
     const server = await start(t);
-    const page = await newPage();
+    const page = await open(server);
     t.after(() => page.close());
-    await page.goto(`${server.origin}/page.html`);
     await page.evaluate(async () => {
       await navigator.serviceWorker.register("/service-worker.mjs", { type: "module" });
       await navigator.serviceWorker.ready;
@@ -204,9 +113,8 @@ tests["loads in memory if the quota is refused"] = async (t) => {
 tests["loads in memory on an opaque origin"] = async (t) => {
   const shared = () => ({ headers: { "access-control-allow-origin": "*" } });
   const server = await start(t, new Proxy({}, { get: () => shared }));
-  const page = await newPage();
+  const page = await open(server);
   t.after(() => page.close());
-  await page.goto(`${server.origin}/page.html`);
   await page.evaluate(() => {
     const frame = document.createElement("iframe");
     frame.sandbox = "allow-scripts";
@@ -316,9 +224,8 @@ for (const [name, length] of [
 tests["an aborted load stops at once and leaves nothing broken"] = async (t) => {
   let conduct = {};
   const server = await start(t, { [ONNX]: () => conduct });
-  const page = await newPage();
+  const page = await open(server);
   t.after(() => page.close());
-  await page.goto(`${server.origin}/page.html`);
 
   const { code, progress } = await page.evaluate(rank, { abortAt: 5_000_000 });
   assert.equal(code, "AbortError");
@@ -352,8 +259,9 @@ for (const [name, content, message] of [
   ["corrupt", () => Buffer.from(onnx).fill(onnx[1000] ^ 1, 1000, 1001), /SHA-256/],
   ["short", () => onnx.subarray(0, CUT), /10000000 bytes instead of 23160685/],
 ]) {
-  tests[`a ${name} file is refused and not kept`] = async (t) => {
-    const server = await start(t, { [ONNX]: inTurn({ content: content() }, { ranges: true }) });
+  tests[`a ${name} file is asked for once more, refused and not kept`] = async (t) => {
+    const wrong = { content: content() };
+    const server = await start(t, { [ONNX]: inTurn(wrong, wrong, { ranges: true }) });
     const refused = await visit(server);
     assert.equal(refused.code, "integrity");
     assert.match(refused.message, message);
@@ -373,9 +281,8 @@ tests["damaged copies are replaced"] = async (t) => {
   await stored(server, damage);
   server.asked(ONNX);
   // The damage of the graph is found long after that of the other files.
-  const page = await newPage();
+  const page = await open(server);
   t.after(() => page.close());
-  await page.goto(`${server.origin}/page.html`);
   await page.evaluate(hashSlowly);
   assert.deepEqual((await page.evaluate(rank)).logits, expected);
   assert.equal(server.asked(ONNX).length, 1);

@@ -2,7 +2,7 @@
 
 import { withTimeout } from "../core/abort.js";
 import { CrossrankError } from "../core/errors.js";
-import { backoff, pause } from "../core/retry.js";
+import { backoff, MAX_RETRY_AFTER_MS, pause, retryAfterOf } from "../core/retry.js";
 import { errorMessageOf } from "./remote-api.js";
 
 export interface Endpoint {
@@ -16,9 +16,6 @@ export interface Endpoint {
   /** How long one request may take, in milliseconds. */
   timeout: number;
 }
-
-/** A service that asks for a longer wait than this has failed. The caller decides what to do. */
-const MAX_RETRY_AFTER_MS = 60_000;
 
 /** A transient failure: a retry may succeed. */
 class TransientError {
@@ -101,15 +98,6 @@ async function exchange(
       cause === timeoutError ? `does not answer within ${timeout} ms` : "cannot be reached, or hangs up";
     throw new TransientError(problem, undefined, cause);
   }
-}
-
-/** The wait that a service asks for, in milliseconds. It gives seconds or a date (RFC 9110, 10.2.3). */
-function retryAfterOf(response: Response): number | undefined {
-  const header = response.headers.get("retry-after")?.trim();
-  if (!header) return undefined;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 
 const ADVICE: Record<number, string> = {

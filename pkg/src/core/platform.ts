@@ -13,11 +13,14 @@ export interface FileStream {
   close(): void;
 }
 
-/** Where to continue in a file whose beginning was received earlier. */
-export interface Resume {
-  start: number;
+/** How a file is asked for. */
+export interface FileRequest {
+  /** Where to continue in a file whose beginning was received earlier. */
+  start?: number;
   /** The version of the beginning. Without one, the caller checks whether the parts fit. */
-  version?: string;
+  version?: string | undefined;
+  /** Pass over the copies of the browser and of service workers. */
+  reload?: boolean | undefined;
 }
 
 /**
@@ -25,11 +28,14 @@ export interface Resume {
  * replaces the old one.
  */
 export interface FileStorage {
+  /** Whether copies are kept at all. */
+  readonly isEnabled: boolean;
   /** The copy of this version, or of any version. Its bytes are not read yet. */
   open(slot: string, version?: string): Promise<Blob | undefined>;
   /** The bytes of a copy. */
   read(slot: string, version?: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  has(slot: string, version: string): Promise<boolean>;
+  /** Whether there is a copy of this version, or of any version. */
+  has(slot: string, version?: string): Promise<boolean>;
   /** Resolves when the copy is stored, or could not be. */
   write(slot: string, version: string, content: BodyInit): Promise<void>;
   remove(slot: string): Promise<void>;
@@ -74,8 +80,16 @@ export interface Platform {
    * `new URL("./file", import.meta.url)` into one without an origin.
    */
   resolveUrl(location: string): URL;
-  /** Begins to read a file; undefined if there is none. The token is sent to the URL's origin only. */
-  openFile(url: URL, signal: AbortSignal, resume?: Resume, token?: string): Promise<FileStream | undefined>;
+  /**
+   * Begins to read a file; undefined if there is none. If the file cannot be continued, its stream
+   * starts at 0. The token is sent to the URL's origin only.
+   */
+  openFile(
+    url: URL,
+    signal: AbortSignal,
+    request?: FileRequest,
+    token?: string,
+  ): Promise<FileStream | undefined>;
   /** Set on platforms that share a cache with other clients of the Hugging Face Hub. */
   readonly hub?: HubEnvironment;
   /** Reads and compiles a WebAssembly file; `kind` distinguishes it from others in its folder. */

@@ -1,7 +1,7 @@
 // Reads a file to its end, even if the connection breaks on the way.
 
-import type { FileStream, Resume } from "../core/platform.js";
-import { backoff, pause } from "../core/retry.js";
+import type { FileRequest, FileStream } from "../core/platform.js";
+import { backoff, MAX_RETRY_AFTER_MS, pause } from "../core/retry.js";
 import { NetworkError, toNetworkError } from "./fetch.js";
 
 /** The number of retries in a row that bring no new bytes. */
@@ -15,14 +15,14 @@ export type ReportBytes = (bytes: number) => void;
 /** Where a file comes from. */
 export interface DownloadSource {
   url: URL;
-  open(resume?: Resume): Promise<FileStream>;
+  open(request?: FileRequest): Promise<FileStream>;
   /** How to continue after `start` bytes of a version; undefined if that is not safe. */
-  resume(start: number, version: string | undefined): Resume | undefined;
-  signal?: AbortSignal;
+  resume(start: number, version: string | undefined): FileRequest | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Only a strong validator promises the same bytes (RFC 9110, 8.8.1). */
-export function resumeSameVersion(start: number, version: string | undefined): Resume | undefined {
+export function resumeSameVersion(start: number, version: string | undefined): FileRequest | undefined {
   return version?.startsWith('"') ? { start, version } : undefined;
 }
 
@@ -52,6 +52,20 @@ export class ReceivedBytes {
   }
 }
 
+/** Makes a request, and repeats it after transient failures. */
+export async function withRetries<R>(
+  signal: AbortSignal | undefined,
+  call: (isLast: boolean) => Promise<R>,
+): Promise<R> {
+  for (let retry = 0; ; retry += 1) {
+    try {
+      return await call(retry === MAX_RETRIES);
+    } catch (error) {
+      await waitAfter(error, retry, signal);
+    }
+  }
+}
+
 /** Reads the rest of a file and gives its version. After an error, `received` keeps what came before it. */
 export async function download(
   { url, open, resume, signal }: DownloadSource,
@@ -63,7 +77,9 @@ export async function download(
   let maxLength = received.length;
   for (let retry = 0; ; retry += 1) {
     try {
-      if (retry > 0) stream = await open(resume(received.length, version));
+      // The last try asks for the whole file, in case that only requests for its rest fail.
+      const rest = retry < MAX_RETRIES ? resume(received.length, version) : undefined;
+      if (retry > 0) stream = await open(rest);
       if (stream.start === 0) received.clear();
       version = stream.version;
       for await (const chunk of stream.chunks) {
@@ -74,12 +90,19 @@ export async function download(
       if (received.length >= (stream.size ?? 0)) return version;
       throw toNetworkError(url, `${received.length} of ${stream.size} bytes came`, signal);
     } catch (error) {
-      if (!(error instanceof NetworkError) || retry === MAX_RETRIES) throw error;
+      if (received.length > maxLength) {
+        maxLength = received.length;
+        retry = 0;
+      }
+      await waitAfter(error, retry, signal);
     }
-    if (received.length > maxLength) {
-      maxLength = received.length;
-      retry = 0;
-    }
-    await pause(backoff(FIRST_DELAY_MS, retry), signal);
   }
+}
+
+/** Waits before a retry. Rejects with the error if no retry is left, or none would help. */
+async function waitAfter(error: unknown, retry: number, signal: AbortSignal | undefined): Promise<void> {
+  if (!(error instanceof NetworkError) || retry === MAX_RETRIES) throw error;
+  const delay = error.retryAfter ?? backoff(FIRST_DELAY_MS, retry);
+  if (delay > MAX_RETRY_AFTER_MS) throw error;
+  await pause(delay, signal);
 }

@@ -2,15 +2,16 @@
 
 import { type Content, DamagedCopy, sizeOf, toBytes } from "../core/content.js";
 import { CrossrankError } from "../core/errors.js";
-import type { FileStorage, FileStream, Platform } from "../core/platform.js";
+import type { FileRequest, FileStorage, FileStream, Platform } from "../core/platform.js";
 import {
   type DownloadSource,
   download,
   ReceivedBytes,
   type ReportBytes,
   resumeSameVersion,
+  withRetries,
 } from "./download.js";
-import { NetworkError } from "./fetch.js";
+import { isAbsent, isMissing, NetworkError, RefusedError } from "./fetch.js";
 import { canHash, gitSha1, sha256 } from "./hash.js";
 
 /** A file whose content is known by its hash. */
@@ -37,12 +38,16 @@ export interface ReadContext {
   platform: Platform;
   storage: FileStorage;
   signal: AbortSignal;
+  /** Pass over the copies of a folder's files that the browser and service workers keep. */
+  reload?: boolean | undefined;
 }
 
 /** A file that exists and can be read. */
 export interface OpenFile {
   url: URL;
   size: number | undefined;
+  /** Whether the content comes from the storage. */
+  isCopy?: boolean;
   read(report: ReportBytes): Promise<Content>;
   /** Rejects with {@link DamagedCopy} if the content that was read is not the right one. */
   verify?(): Promise<void>;
@@ -57,15 +62,16 @@ export function openFile(file: HashedFile | FolderFile, context: ReadContext): P
  * A copy in the storage is preferred to the network, since its hash is the same. Hashing takes a good
  * part of the time that loading the model takes, and so is done meanwhile.
  */
-async function openHashedFile(
-  file: HashedFile,
-  { platform, storage, signal }: ReadContext,
-): Promise<OpenFile> {
+async function openHashedFile(file: HashedFile, context: ReadContext): Promise<OpenFile> {
+  const { storage, signal } = context;
   const { slot, url, bytes, hash, token } = file;
   const copy = await storage.open(slot, hash);
   if (copy?.size === bytes) {
     const verify = async () => {
-      const mismatch = await findMismatch(file, await toBytes(copy));
+      const mismatch = await toBytes(copy).then(
+        (content) => findMismatch(file, content),
+        () => "cannot be read",
+      );
       if (mismatch === undefined) return;
       await storage.remove(slot);
       throw new DamagedCopy(mismatch);
@@ -77,49 +83,71 @@ async function openHashedFile(
   const unfinishedSlot = `${slot}, unfinished`;
   const received = new ReceivedBytes();
   received.push((await storage.read(unfinishedSlot, hash)) ?? new Uint8Array());
-  const source: DownloadSource = {
-    url,
-    async open(resume) {
-      const stream = await platform.openFile(url, signal, resume, token);
+
+  function sourceOf(context: ReadContext): DownloadSource {
+    const open = async (request?: FileRequest) => {
+      const stream = await openUrl(url, context, token, request);
       if (!stream) throw missingFileError([url]);
       return { ...stream, size: stream.size ?? bytes };
-    },
+    };
     // The parts may be of different versions. The hash tells whether they fit.
-    resume: (start) => ({ start }),
-    signal,
-  };
+    return { url, open, resume: (start) => ({ start }), signal };
+  }
 
-  async function read(stream: FileStream, report: ReportBytes): Promise<Uint8Array> {
+  async function read(source: DownloadSource, stream: FileStream, report: ReportBytes): Promise<Uint8Array> {
     try {
       await download(source, stream, received, report);
     } catch (error) {
-      if (received.length > 0) await storage.write(unfinishedSlot, hash, received.join());
+      // Another tab may have finished.
+      if (received.length > 0 && !(await storage.has(slot, hash))) {
+        await storage.write(unfinishedSlot, hash, received.join());
+      }
       throw error;
     }
     await storage.remove(unfinishedSlot);
     const content = received.join();
     const mismatch = await findMismatch(file, content);
-    if (mismatch === undefined) {
-      await storage.write(slot, hash, content);
-      return content;
+    if (mismatch !== undefined) {
+      received.clear();
+      throw new CrossrankError(
+        "integrity",
+        `${url.href} ${mismatch}; it is not the file that the model package or the hub ` +
+          "describes: check that the server sends it whole, or install the package again",
+      );
     }
-    // The rest of an earlier download may be to blame.
-    if (stream.start > 0) return read(await source.open(), report);
-    throw new CrossrankError(
-      "integrity",
-      `${url.href} ${mismatch}; it is not the file that the model package or the hub ` +
-        "describes: check that the server sends it whole, or install the package again",
-    );
+    await storage.write(slot, hash, content);
+    return content;
   }
 
-  const stream = await source.open({ start: received.length });
-  return { url, size: bytes, read: (report) => read(stream, report) };
+  const { source, stream } = await pastStaleCopies({ ...context, reload: false }, async (context) => {
+    const source = sourceOf(context);
+    // The last try asks for the whole file, in case that only requests for its rest fail.
+    const open = (isLast: boolean) => source.open(isLast ? {} : { start: received.length });
+    return { source, stream: await withRetries(signal, open) };
+  });
+  return {
+    url,
+    size: bytes,
+    async read(report) {
+      try {
+        return await read(source, stream, report);
+      } catch (error) {
+        if (!(error instanceof CrossrankError && error.code === "integrity")) throw error;
+        // The rest of an earlier download, or a copy on the way, may be to blame.
+        const fresh = sourceOf({ ...context, reload: true });
+        const stream = await fresh.open().catch(() => undefined);
+        signal.throwIfAborted();
+        if (!stream) throw error;
+        return read(fresh, stream, report);
+      }
+    },
+  };
 }
 
 /** The network is preferred to a copy in the storage, which is used if the network fails. */
 async function openFolderFile(file: FolderFile, context: ReadContext): Promise<OpenFile | undefined> {
-  const { slot, urls, optional, token } = file;
-  const { platform, storage, signal } = context;
+  const { slot, urls, token } = file;
+  const { storage, signal } = context;
   /** The copy, whatever its version. An empty copy records that there was no such file. */
   async function copyAfter(error: unknown): Promise<Blob> {
     const copy = error instanceof NetworkError ? await storage.open(slot) : undefined;
@@ -129,13 +157,12 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
 
   let first: { url: URL; stream: FileStream } | undefined;
   try {
-    first = await openFirst(urls, context, token);
+    first = await pastStaleCopies(context, (context) => openFirst(file, context));
   } catch (error) {
     const copy = await copyAfter(error);
     return copy.size > 0 ? openCopy(urls[0]!, copy) : undefined;
   }
   if (!first) {
-    if (!optional) throw missingFileError(urls);
     await storage.write(slot, "", new Uint8Array());
     return undefined;
   }
@@ -150,8 +177,8 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
   }
   const source: DownloadSource = {
     url,
-    async open(resume) {
-      const stream = await platform.openFile(url, signal, resume, token);
+    async open(request) {
+      const stream = await openUrl(url, context, token, request);
       if (!stream) throw missingFileError([url]);
       return stream;
     },
@@ -174,16 +201,49 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
   return { url, size: stream.size, read };
 }
 
+/** Opens the first URL that has the file; undefined if it is optional and none has. */
 async function openFirst(
-  urls: URL[],
-  { platform, signal }: ReadContext,
-  token: string | undefined,
+  { slot, urls, optional, token }: FolderFile,
+  context: ReadContext,
 ): Promise<{ url: URL; stream: FileStream } | undefined> {
+  const { storage, signal } = context;
+  // A copy serves at once if the network is off.
+  const hasCopy = await storage.has(slot);
+  let refusal: RefusedError | undefined;
   for (const url of urls) {
-    const stream = await platform.openFile(url, signal, undefined, token);
-    if (stream) return { url, stream };
+    const open = () => openUrl(url, context, token);
+    try {
+      const stream = await (hasCopy ? open() : withRetries(signal, open));
+      if (stream) return { url, stream };
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      refusal ??= error;
+    }
   }
+  if (!optional) throw missingFileError(urls, refusal);
   return undefined;
+}
+
+/** Asks again if a file is missing: the browser or a service worker may have kept such an answer. */
+async function pastStaleCopies<R>(
+  context: ReadContext,
+  open: (context: ReadContext) => Promise<R>,
+): Promise<R> {
+  try {
+    return await open(context);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return open({ ...context, reload: true });
+  }
+}
+
+function openUrl(
+  url: URL,
+  { platform, signal, reload }: ReadContext,
+  token: string | undefined,
+  request?: FileRequest,
+): Promise<FileStream | undefined> {
+  return platform.openFile(url, signal, { ...request, reload }, token);
 }
 
 function openCopy(url: URL, copy: Content): OpenFile {
@@ -191,6 +251,7 @@ function openCopy(url: URL, copy: Content): OpenFile {
   return {
     url,
     size,
+    isCopy: true,
     async read(report) {
       report(size);
       return copy;
@@ -198,14 +259,16 @@ function openCopy(url: URL, copy: Content): OpenFile {
   };
 }
 
-export function missingFileError(urls: URL[]): CrossrankError {
+/** What a file's absence means. `refusal` is what one of the servers said instead. */
+export function missingFileError(urls: URL[], refusal?: RefusedError): CrossrankError {
   const url = urls[0]!;
-  return new CrossrankError(
-    url.protocol === "file:" ? "io" : "fetch-failed",
-    urls.length === 1
-      ? `there is no ${url.href}; check the address, and whether a bundler left the file out`
-      : `there is no ${url.href}, and no graph in any other place of the Hugging Face layout`,
-  );
+  if (urls.length === 1 && refusal) return refusal;
+  const { what = `there is no ${url.href}`, advice = "check the address, and whether a bundler left the file out" } = refusal ?? {};
+  const others =
+    urls.length > 1 ? ", and there is no graph in any other place of the Hugging Face layout" : "";
+  return url.protocol === "file:"
+    ? new CrossrankError("io", `${what}${others}; ${advice}`)
+    : new RefusedError(what + others, advice, url, { status: 404 });
 }
 
 /**

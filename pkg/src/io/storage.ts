@@ -10,19 +10,19 @@ import { describeValue, invalidArgument } from "../core/validate.js";
  * exhausted.
  */
 export class BrowserFileStorage implements FileStorage {
-  readonly #enabled: boolean;
+  readonly isEnabled: boolean;
   #cache: Promise<Cache> | undefined;
 
   constructor(kind: LoadOptions["storage"] = "cache") {
     if (kind !== "cache" && kind !== "none") {
       throw invalidArgument(`storage is ${describeValue(kind)}; give "cache" or "none"`);
     }
-    this.#enabled = kind === "cache" && "caches" in globalThis;
+    this.isEnabled = kind === "cache" && "caches" in globalThis;
   }
 
   open(slot: string, version?: string): Promise<Blob | undefined> {
     return this.#attempt(async (cache) => {
-      const copy = await cache.match(keyOf(slot, version), { ignoreSearch: version === undefined });
+      const copy = await find(cache, slot, version);
       return copy?.blob();
     });
   }
@@ -32,8 +32,8 @@ export class BrowserFileStorage implements FileStorage {
     return this.#attempt(async () => copy && new Uint8Array(await copy.arrayBuffer()));
   }
 
-  async has(slot: string, version: string): Promise<boolean> {
-    return (await this.#attempt((cache) => cache.match(keyOf(slot, version)))) !== undefined;
+  async has(slot: string, version?: string): Promise<boolean> {
+    return (await this.#attempt((cache) => find(cache, slot, version))) !== undefined;
   }
 
   write(slot: string, version: string, content: BodyInit): Promise<void> {
@@ -51,13 +51,17 @@ export class BrowserFileStorage implements FileStorage {
   }
 
   async #attempt<R>(use: (cache: Cache) => Promise<R>): Promise<R | undefined> {
-    if (!this.#enabled) return undefined;
+    if (!this.isEnabled) return undefined;
     try {
       return await use(await (this.#cache ??= caches.open("crossrank")));
     } catch {
       return undefined;
     }
   }
+}
+
+function find(cache: Cache, slot: string, version?: string): Promise<Response | undefined> {
+  return cache.match(keyOf(slot, version), { ignoreSearch: version === undefined });
 }
 
 /** Keys have to be URLs. These have the page's own origin and are never fetched. */

@@ -4,7 +4,7 @@ import { Pool } from "../backends/pool.js";
 import { abortable, LinkedAbortController } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
 import { type Content, DamagedCopy, isBlob } from "../core/content.js";
-import { CrossrankError, WorkerDied } from "../core/errors.js";
+import { CrossrankError, type ErrorCode, WorkerDied } from "../core/errors.js";
 import { packageUrl } from "../core/package-url.js";
 import type { FileStorage, GpuFiles, Platform } from "../core/platform.js";
 import { isError } from "../core/realm.js";
@@ -96,13 +96,18 @@ class Load<T extends Task> {
 
   async start(options: ReadOptions): Promise<Backend<T>> {
     const { kind, storage } = this.#context;
-    const backend = await retryIfDamaged<Backend<T>>(storage, (storage) => {
-      const reading = this.#read(storage, options);
+    const backend = await retryIfDamaged<Backend<T>>(storage, async (storage, isRetry) => {
+      const reading = this.#read(storage, { ...options, reload: isRetry });
       // Callers that await it see the failure.
       reading.catch(() => {});
-      return kind.chooseDevice
-        ? this.#chooseDevice(kind.chooseDevice, reading, options.signal)
-        : this.#loadOnCpu(reading);
+      try {
+        return await (kind.chooseDevice
+          ? this.#chooseDevice(kind.chooseDevice, reading, options.signal)
+          : this.#loadOnCpu(reading));
+      } catch (error) {
+        if (!isRetry) await distrust(error, reading);
+        throw error;
+      }
     });
     if (options.signal?.aborted) void backend.dispose();
     options.signal?.throwIfAborted();
@@ -288,16 +293,29 @@ function withCause({ message, cause }: Error): string {
  */
 async function retryIfDamaged<R>(
   storage: FileStorage,
-  use: (storage: FileStorage) => Promise<R>,
+  use: (storage: FileStorage, isRetry: boolean) => Promise<R>,
 ): Promise<R> {
   for (let retry = 0; retry < 2; retry++) {
     try {
-      return await use(storage);
+      return await use(storage, retry > 0);
     } catch (error) {
       if (!(error instanceof DamagedCopy)) throw error;
     }
   }
-  return use(new BrowserFileStorage("none"));
+  return use(new BrowserFileStorage("none"), true);
+}
+
+/** The codes of models that may be damaged. Even a file from the network may be an old copy on its way. */
+const DAMAGE_CODES: ErrorCode[] = ["invalid-model", "tokenizer-mismatch"];
+
+/** Removes files that no hash verifies, and rejects with {@link DamagedCopy}, if they are to blame. */
+async function distrust(error: unknown, reading: Promise<ReadModel>): Promise<void> {
+  const { unverified } = await reading;
+  if (!unverified || !(error instanceof CrossrankError)) return;
+  const isUnsupportedCopy = unverified.areCopies && error.code === "unsupported-model";
+  if (!isUnsupportedCopy && !DAMAGE_CODES.includes(error.code)) return;
+  await unverified.remove();
+  throw new DamagedCopy(error.message);
 }
 
 /** A function that gives `first` in its first call, and what `next` gives in later ones. */

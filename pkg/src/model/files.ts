@@ -9,7 +9,8 @@ import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
 import { checkOption, describeValue, invalidArgument, isObject, resolveUrl } from "../core/validate.js";
 import type { ReportBytes } from "../io/download.js";
 import { canHash, sha256 } from "../io/hash.js";
-import { type FolderFile, type HashedFile, type OpenFile, openFile } from "../io/read.js";
+import { inTurn } from "../io/in-turn.js";
+import { type FolderFile, type HashedFile, type OpenFile, openFile, type ReadContext } from "../io/read.js";
 import { HubModel } from "./hub.js";
 import { candidatesOf, isExternalData, type TaskName } from "./layout.js";
 import { PREPARED_EXTENSION, readPreparedHash, verifyPrepared } from "./prepared.js";
@@ -33,14 +34,23 @@ export interface ModelFiles {
 export interface ReadModel {
   files: ModelFiles;
   verified: Promise<unknown>;
+  /** The copies of files that no hash verifies, which are to blame if the model is invalid. */
+  unverified?: UnverifiedFiles | undefined;
+}
+
+export interface UnverifiedFiles {
+  /** Whether this load took some of the files from the storage. */
+  areCopies: boolean;
+  /** Removes them from the storage. */
+  remove(): Promise<void>;
 }
 
 /** What `options.model` names, or the name that was given before the options. */
 export type ModelSource = Exclude<LoadOptions["model"], undefined> | HubModel;
 
-export interface ReadOptions {
+export interface ReadOptions extends Pick<ReadContext, "reload"> {
   onProgress?: LoadOptions["onProgress"];
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Reads all files of a model at once. The first failure stops the other reads. */
@@ -49,34 +59,23 @@ export async function readModel(
   source: ModelSource,
   platform: Platform,
   storage: FileStorage,
-  { onProgress, signal }: ReadOptions,
+  { onProgress, signal, reload }: ReadOptions,
 ): Promise<ReadModel> {
   signal?.throwIfAborted();
   if (hasBytes(source)) return startVerifying(filesFromBytes(source));
   const controller = new LinkedAbortController(signal);
   try {
-    const context = { platform, storage, signal: controller.signal };
-    const files: Record<string, HashedFile | FolderFile> =
+    const context = { platform, storage, signal: controller.signal, reload };
+    const files: Files =
       source instanceof HubModel
         ? await source.files(candidatesOf(kind), context)
         : isPackage(source)
           ? filesOfPackage(source, kind, platform)
           : filesInFolder(source, kind, platform);
-    const opened = await Promise.all(
-      Object.entries(files).map(async ([key, file]) => [key, await openFile(file, context)] as const),
-    );
-    const existing = opened.filter((entry): entry is [string, OpenFile] => entry[1] !== undefined);
-    for (const [, { size }] of existing) checkFileSize(size);
-    const reporterOf = sumProgress(
-      existing.map(([, file]) => file),
-      onProgress,
-      controller.signal,
-    );
-    const contents = await Promise.all(
-      existing.map(async ([key, file]) => [key, await file.read(reporterOf(file))] as const),
-    );
-    const verifications = existing.map(([, file]) => file.verify?.());
-    return startVerifying(toModelFiles(contents), verifications);
+    const read = (onProgress: LoadOptions["onProgress"]) => readFiles(files, context, controller, onProgress);
+    if (!storage.isEnabled || (await areStored(files, storage))) return await read(onProgress);
+    // One load downloads the files. The others take its copies.
+    return await inTurn(`crossrank ${Object.values(files)[0]!.slot}`, context.signal, onProgress, read);
   } catch (cause) {
     const error = source instanceof HubModel ? source.explain(cause) : cause;
     controller.abort(error);
@@ -84,6 +83,64 @@ export async function readModel(
   } finally {
     controller.unlink();
   }
+}
+
+type Files = Record<string, HashedFile | FolderFile>;
+
+async function areStored(files: Files, storage: FileStorage): Promise<boolean> {
+  const hashOf = (file: HashedFile | FolderFile) => ("hash" in file ? file.hash : undefined);
+  const copies = Object.values(files).map((file) => storage.has(file.slot, hashOf(file)));
+  return (await Promise.all(copies)).every(Boolean);
+}
+
+async function readFiles(
+  files: Files,
+  context: ReadContext,
+  controller: AbortController,
+  onProgress: LoadOptions["onProgress"],
+): Promise<ReadModel> {
+  /** As `Promise.all`. After a failure, all reads have ended, and have kept what they have received. */
+  async function all<R>(reads: Promise<R>[]): Promise<R[]> {
+    await Promise.all(reads).catch((error) => controller.abort(error));
+    await Promise.allSettled(reads);
+    return Promise.all(reads);
+  }
+  const opened = await all(
+    Object.entries(files).map(async ([key, file]) => [key, await openFile(file, context)] as const),
+  );
+  const existing = opened.filter((entry): entry is [string, OpenFile] => entry[1] !== undefined);
+  for (const [, { size }] of existing) checkFileSize(size);
+  const reporterOf = sumProgress(
+    existing.map(([, file]) => file),
+    onProgress,
+    controller.signal,
+  );
+  const contents = await all(
+    existing.map(async ([key, file]) => [key, await file.read(reporterOf(file))] as const),
+  );
+  const verifications = existing.map(([, file]) => file.verify?.());
+  return {
+    ...startVerifying(toModelFiles(contents), verifications),
+    unverified: unverifiedOf(files, existing, context.storage),
+  };
+}
+
+/** The files of a folder on a server. */
+function unverifiedOf(
+  files: Files,
+  opened: [key: string, file: OpenFile][],
+  storage: FileStorage,
+): UnverifiedFiles | undefined {
+  const remote = Object.entries(files).filter(
+    ([, file]) => "urls" in file && file.urls[0]!.protocol.startsWith("http"),
+  );
+  if (remote.length === 0) return undefined;
+  return {
+    areCopies: opened.some(([key, { isCopy }]) => isCopy && remote.some(([other]) => other === key)),
+    async remove() {
+      await Promise.all(remote.map(([, { slot }]) => storage.remove(slot)));
+    },
+  };
 }
 
 export function mapFiles(files: ModelFiles, map: (content: Content) => Content): ModelFiles {

@@ -131,12 +131,8 @@ export class HubModel {
     const path = `api/models/${this.#repository}/revision/${encodeURIComponent(revision)}`;
     const url = new URL(`${path}?blobs=true`, base);
     const slot = `${base.href} ${this.#repository} ${revision}`;
-    const file = await openFile({ slot, urls: [url], optional: true, token }, context);
-    if (!file) {
-      const message = `${base.origin} answered with status 404`;
-      throw this.#refusedError(message, 404, token !== undefined);
-    }
-    const text = new TextDecoder().decode(await toBytes(await file.read(() => {})));
+    const file = await openFile({ slot, urls: [url], optional: false, token }, context);
+    const text = new TextDecoder().decode(await toBytes(await file!.read(() => {})));
     try {
       return parseListing(JSON.parse(text) as Listing);
     } catch (cause) {
@@ -148,12 +144,8 @@ export class HubModel {
 
   /** Adds what the hub means by a refusal. */
   explain(error: unknown): unknown {
-    if (!(error instanceof RefusedError)) return error;
-    const { message, status, reason, hadToken } = error;
-    return this.#refusedError(message, status, hadToken, reason);
-  }
-
-  #refusedError(message: string, status: number, hadToken: boolean, reason?: string | null): CrossrankError {
+    if (!(error instanceof RefusedError) || error.status === 200) return error;
+    const { url, status, reason, hadToken } = error;
     let advice = "check the name and baseUrl";
     if (reason === "GatedRepo") {
       advice = "its owner requires you to accept terms: do so on the model's page, and pass a token";
@@ -164,8 +156,7 @@ export class HubModel {
     } else if (status === 401 || status === 403) {
       advice = "the token is not valid, or does not allow it";
     }
-    const what = message.replace(/; check the address$/, "");
-    const text = `${this.#name} could not be loaded: ${what}; ${advice}`;
+    const text = `${this.#name} could not be loaded: ${url.href} answered with status ${status}; ${advice}`;
     return new CrossrankError("fetch-failed", text);
   }
 

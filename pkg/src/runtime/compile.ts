@@ -1,10 +1,9 @@
 // Fetches and compiles a WebAssembly file in browsers.
 
-import { CrossrankError } from "../core/errors.js";
-import type { FileStorage, Resume, WasmKind } from "../core/platform.js";
+import type { FileRequest, FileStorage, WasmKind } from "../core/platform.js";
 import { VERSION } from "../core/version.js";
-import { download, ReceivedBytes, resumeSameVersion } from "../io/download.js";
-import { checkStatus, NetworkError, openResponse, request } from "../io/fetch.js";
+import { download, ReceivedBytes, resumeSameVersion, withRetries } from "../io/download.js";
+import { checkStatus, openResponse, request } from "../io/fetch.js";
 import { missingFileError } from "../io/read.js";
 
 /**
@@ -17,30 +16,35 @@ export async function compileResponse(
   kind?: WasmKind,
 ): Promise<WebAssembly.Module> {
   // `data:` and `blob:` URLs hold the file themselves.
-  if (!url.protocol.startsWith("http")) return compile(checkStatus(await request(url)));
+  if (!url.protocol.startsWith("http")) return compile(checkStatus(await request(url), url));
   // A folder has one file of each kind, whose name bundlers change with every version.
   const name = kind === undefined ? "wasm" : `${kind} wasm`;
   const slot = `${url.origin}${url.pathname.replace(/[^/]*$/, "")} ${name}`;
   const version = `${VERSION} ${url.pathname}`;
   try {
-    const response = checkStatus(await request(url));
+    const response = checkStatus(await request(url), url);
     const copy = (await storage.has(slot, version)) ? undefined : response.clone().body!;
     const module = await compile(response);
     if (copy) await storage.write(slot, version, copy);
     return module;
-  } catch (error) {
-    if (error instanceof CrossrankError && !(error instanceof NetworkError)) throw error;
-    // A file that does not compile may be incomplete, which Firefox does not report.
+  } catch {
+    // A file that does not compile may be incomplete, which Firefox does not report. The browser or a
+    // service worker may have kept that, or another wrong answer.
   }
   const copy = await storage.read(slot, version);
-  if (copy) return WebAssembly.compile(copy);
-  const open = async (resume?: Resume) => {
-    const stream = await openResponse(url, undefined, resume);
+  try {
+    if (copy) return await WebAssembly.compile(copy);
+  } catch {
+    await storage.remove(slot);
+  }
+  const open = async (file?: FileRequest) => {
+    const stream = await openResponse(url, undefined, { ...file, reload: true });
     if (!stream) throw missingFileError([url]);
     return stream;
   };
+  const stream = await withRetries(undefined, () => open());
   const received = new ReceivedBytes();
-  await download({ url, open, resume: resumeSameVersion }, await open(), received, () => {});
+  await download({ url, open, resume: resumeSameVersion }, stream, received, () => {});
   const content = received.join();
   const module = await WebAssembly.compile(content);
   await storage.write(slot, version, content);

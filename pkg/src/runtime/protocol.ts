@@ -17,7 +17,7 @@ export type Request = { id: number } & (
       files: ModelFiles;
       setup: Task["setup"];
     }
-  /** Names a lock for the worker to hold. The page sees by it when the worker ends. */
+  /** Names a lock for the worker to hold until it is stopped. The page sees by it when the worker ends. */
   | { op: "hold-lock"; lock: string | undefined }
   | { op: "run"; lists: Lists; options: Task["options"] }
   | { op: "stop" }

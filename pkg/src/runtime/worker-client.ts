@@ -38,6 +38,8 @@ interface PendingRequest {
 
 /** How long a worker's script may take to arrive and to answer. */
 const START_TIMEOUT_MS = 30_000;
+/** How long a worker that has nothing to do may take to answer. */
+const ANSWER_TIMEOUT_MS = 5_000;
 
 interface RunningWorker {
   port: WorkerPort;
@@ -45,8 +47,8 @@ interface RunningWorker {
   loaded: Promise<void>;
   /** Whether its script has arrived and runs. */
   isStarted: boolean;
-  /** Stops waiting for the worker's lock. */
-  lockWait: AbortController;
+  /** Stops the watch, which lasts while there are requests. */
+  watch: AbortController | undefined;
 }
 
 /** If a worker ends by itself, the next call starts another one. */
@@ -126,6 +128,7 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
       if (this.#worker !== worker) {
         return reject(this.#disposed ? disposedError() : new WorkerDied());
       }
+      if (!worker.watch) this.#watch(worker).catch(() => {});
       worker.requests.set(request.id, { resolve, reject, ...(onResults && { onResults }) });
       worker.port.post(request);
     });
@@ -140,18 +143,15 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
       requests: new Map(),
       loaded: Promise.resolve(),
       isStarted: false,
-      lockWait: new AbortController(),
+      watch: undefined,
     };
     this.#worker = worker;
-    const onGone = (reason: unknown) => {
-      if (this.#worker === worker) this.#end(reason);
-    };
     worker.port.onMessage((reply: Reply) => this.#receive(worker, reply));
-    worker.port.onEnd((cause) => onGone(new WorkerDied(cause)));
-    worker.loaded = this.#load(worker, onGone).catch((error) => {
+    worker.port.onEnd((cause) => this.#onGone(worker, new WorkerDied(cause)));
+    worker.loaded = this.#load(worker).catch((error) => {
       const neverStarted = error instanceof WorkerDied && !worker.isStarted;
       const reason = neverStarted ? startError(error.cause) : error;
-      onGone(reason);
+      this.#onGone(worker, reason);
       throw reason;
     });
     // Callers that await it see the failure.
@@ -159,17 +159,7 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
     return worker;
   }
 
-  async #load(worker: RunningWorker, onGone: (reason: unknown) => void): Promise<void> {
-    const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
-    // Where timers are fake, `clearTimeout` may not know this one.
-    const onTimeout = () => worker.isStarted || onGone(new WorkerDied());
-    const timer = setTimeout(onTimeout, START_TIMEOUT_MS);
-    const holdLock = async () => {
-      const request: Request = { id: this.#nextId++, op: "hold-lock", lock };
-      const isHeld = await this.#request<boolean>(worker, request).finally(() => clearTimeout(timer));
-      worker.isStarted = true;
-      if (isHeld) onLockReleased(lock!, worker.lockWait.signal, () => onGone(new WorkerDied()));
-    };
+  async #load(worker: RunningWorker): Promise<void> {
     // The worker handles the requests in turn, so that this one need not wait for the other's reply.
     const loadModel = async () => {
       const { modules, ...rest } = await this.#source.model();
@@ -177,7 +167,32 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
         this.#request<void>(worker, { id: this.#nextId++, op: "load", module, ...rest }),
       );
     };
-    await Promise.all([holdLock(), loadModel()]);
+    await Promise.all([this.#watch(worker), loadModel()]);
+  }
+
+  /**
+   * Notices the worker's death while it has requests, by a lock that it holds. It holds none at other
+   * times, because Firefox keeps no page in its back/forward cache whose workers hold locks.
+   */
+  async #watch(worker: RunningWorker): Promise<void> {
+    const watch = new AbortController();
+    worker.watch = watch;
+    const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
+    const request: Request = { id: this.#nextId++, op: "hold-lock", lock };
+    const onDeath = () => this.#onGone(worker, new WorkerDied());
+    let hasAnswered = false;
+    // Where a test replaces timers meanwhile, `clearTimeout` does not know this one.
+    const onTimeout = () => hasAnswered || onDeath();
+    const timer = setTimeout(onTimeout, worker.isStarted ? ANSWER_TIMEOUT_MS : START_TIMEOUT_MS);
+    watch.signal.addEventListener("abort", () => worker.port.post({ ...request, op: "stop" }));
+    const isHeld = await this.#request<boolean>(worker, request).finally(() => clearTimeout(timer));
+    hasAnswered = true;
+    worker.isStarted = true;
+    if (isHeld) onLockReleased(lock!, watch.signal, onDeath);
+  }
+
+  #onGone(worker: RunningWorker, reason: unknown): void {
+    if (this.#worker === worker) this.#end(reason);
   }
 
   #receive(worker: RunningWorker, reply: Reply): void {
@@ -191,6 +206,7 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
       return;
     }
     requests.delete(reply.id);
+    if (requests.size === 0) endWatch(worker);
     if ("value" in reply) {
       request.resolve(reply.value as never);
     } else {
@@ -206,10 +222,15 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
   #end(reason: unknown): void {
     const worker = this.#worker;
     this.#worker = undefined;
-    worker?.lockWait.abort();
+    if (worker) endWatch(worker);
     worker?.port.terminate();
     for (const request of worker?.requests.values() ?? []) request.reject(reason);
   }
+}
+
+function endWatch(worker: RunningWorker): void {
+  worker.watch?.abort();
+  worker.watch = undefined;
 }
 
 function startWorker(start: () => WorkerPort): WorkerPort {
@@ -222,7 +243,8 @@ function startWorker(start: () => WorkerPort): WorkerPort {
 
 /** Calls back when the lock's holder ends. Browsers do not report a worker's death to its page. */
 function onLockReleased(lock: string, signal: AbortSignal, callback: () => void): void {
-  navigator.locks.request(lock, { signal }, callback).catch(() => {});
+  const onGranted = () => signal.aborted || callback();
+  navigator.locks.request(lock, { signal }, onGranted).catch(() => {});
 }
 
 function startError(cause: unknown): CrossrankError {

@@ -27,10 +27,27 @@ export function hostInstance(port: Port): void {
     await run.finally(() => running.delete(id));
   }
 
+  /** Holds a lock until it is stopped. Resolves to false if the browser refuses it. */
+  function holdLock({ id, lock }: Request & { op: "hold-lock" }): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (lock === undefined) return resolve(false);
+      const controller = new AbortController();
+      running.set(id, controller);
+      const onGranted = () => {
+        resolve(true);
+        return new Promise((release) => controller.signal.addEventListener("abort", release));
+      };
+      navigator.locks
+        .request(lock, onGranted)
+        .catch(() => resolve(false))
+        .finally(() => running.delete(id));
+    });
+  }
+
   async function handle(request: Request): Promise<unknown> {
     switch (request.op) {
       case "hold-lock":
-        return holdLock(request.lock);
+        return holdLock(request);
       case "load":
         return load(request);
       case "run":
@@ -53,17 +70,5 @@ export function hostInstance(port: Port): void {
       const position = error instanceof DocumentError ? error.position : undefined;
       reply({ id, error: { code, message, position } });
     }
-  });
-}
-
-/** Holds a lock until the worker ends. Resolves to false if the browser refuses it. */
-function holdLock(lock: string | undefined): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (lock === undefined) return resolve(false);
-    const onGranted = () => {
-      resolve(true);
-      return new Promise(() => {});
-    };
-    navigator.locks.request(lock, onGranted).catch(() => resolve(false));
   });
 }
