@@ -263,7 +263,10 @@ function openCopy(url: URL, copy: Content): OpenFile {
 export function missingFileError(urls: URL[], refusal?: RefusedError): CrossrankError {
   const url = urls[0]!;
   if (urls.length === 1 && refusal) return refusal;
-  const { what = `there is no ${url.href}`, advice = "check the address, and whether a bundler left the file out" } = refusal ?? {};
+  const {
+    what = `there is no ${url.href}`,
+    advice = "check the address, and whether a bundler left the file out",
+  } = refusal ?? {};
   const others =
     urls.length > 1 ? ", and there is no graph in any other place of the Hugging Face layout" : "";
   return url.protocol === "file:"
