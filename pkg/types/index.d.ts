@@ -77,7 +77,9 @@ export interface ScoreCallOptions<D> extends TextOptions<D> {
 export interface CallOptions<D> extends ScoreCallOptions<D> {
   /**
    * The call resolves after this time at the latest, with the scores that are known by then: see
-   * {@link Ranking.partial}. If the call has to wait until the model is loaded, that time counts.
+   * {@link Ranking.partial}. If the call has to wait until the model is loaded, that time counts. It
+   * begins with a few documents at a time, so that some are known soon, but at least one has to be
+   * computed whole.
    */
   timeoutMs?: number | undefined;
   /** Leave out results with a lower score. */

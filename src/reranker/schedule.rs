@@ -1,7 +1,5 @@
 //! The steps of the pipeline one by one, for programs that schedule the scoring themselves.
 
-use unicode_categories::UnicodeCategories;
-
 use super::options::RerankOptions;
 use super::pending::Pending;
 use super::pipeline::Reranker;
@@ -128,23 +126,29 @@ pub(crate) fn check_request(query: &str, options: &RerankOptions) -> Result<()> 
     Err(Error::new(ErrorKind::InvalidArgument, message))
 }
 
-/// Whether nothing can be seen of a character: it is white space, a control, or without a shape
-/// (Unicode's `Default_Ignorable_Code_Point`).
+/// Whether nothing can be seen of a character: it is white space, a control, or one that Unicode
+/// calls `Default_Ignorable_Code_Point`.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
-        || c.is_other_control()
-        || c.is_other_format()
+        || c.is_control()
         || matches!(
             c,
-            '\u{34f}'
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
                 | '\u{115f}'..='\u{1160}'
                 | '\u{17b4}'..='\u{17b5}'
                 | '\u{180b}'..='\u{180f}'
-                | '\u{2065}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
                 | '\u{3164}'
                 | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
                 | '\u{ffa0}'
                 | '\u{fff0}'..='\u{fff8}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
         )
 }

@@ -76,8 +76,8 @@ export function checkBoundedText(value: unknown, name: string): string {
   throw new CrossrankError("input-too-large", message);
 }
 
-/** Nothing that can be seen: spaces, controls, and characters without a shape. */
-const INVISIBLE = /^[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]*$/u;
+/** Nothing that can be seen, as in src/reranker/schedule.rs. */
+const INVISIBLE = /^[\s\p{Cc}\p{Default_Ignorable_Code_Point}]*$/u;
 
 /** Gives a query to rank documents for. */
 export function checkQuery(query: unknown, name: string): string {

@@ -13,6 +13,8 @@ const now = /* @__PURE__ */ performance.now.bind(performance);
  * its own.
  */
 function nextTask(): Promise<void> {
+  // jsdom has none.
+  if (!globalThis.MessageChannel) return new Promise((resolve) => setTimeout(resolve));
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {
     port1.onmessage = () => {

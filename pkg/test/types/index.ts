@@ -124,6 +124,7 @@ new Reranker();
 const info = await reranker.info();
 expectTypeOf(info).toEqualTypeOf<Info>();
 expectTypeOf(info.backend).toEqualTypeOf<"in-thread" | "workers" | "remote">();
+expectTypeOf(info.backendReason).toEqualTypeOf<string | undefined>();
 expectTypeOf(info.device).toEqualTypeOf<"cpu" | "gpu" | undefined>();
 expectTypeOf(info.deviceReason).toEqualTypeOf<string | undefined>();
 
