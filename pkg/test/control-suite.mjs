@@ -134,7 +134,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
     },
 
     async "begins with few documents if the time is limited"() {
-      const documents = passages(200);
+      const documents = passages(50);
       const options = { timeoutMs: 1e9, skipCache: true };
       for await (const ranking of reranker.rerankStream(QUERY, documents, undefined, options)) {
         const first = scored(ranking).length;
