@@ -193,7 +193,7 @@ for (const [name, absence] of Object.entries(ABSENCES)) {
     const said = { "the status 403": /answered with status 403/, "a page": /answered with an HTML page/ };
     const why = said[name] ?? /there is no/;
     for (const [path, exist] of [
-      ["tokenizer.json", { [ONNX]: () => ({}), [PATHS.config]: () => ({}) }],
+      ["tokenizer.json", { [ONNX]: () => ({ delay: 300 }), [PATHS.config]: () => ({}) }],
       ["onnx/model_quantized.onnx", existing],
     ]) {
       const server = await start(t, lacking(absence, exist));
@@ -201,6 +201,7 @@ for (const [name, absence] of Object.entries(ABSENCES)) {
       assert.equal(code, "fetch-failed");
       assert.match(message, why);
       assert.ok(message.includes(`${FOLDER}${path}`), message);
+      assert.equal(/no graph in any other place/.test(message), path !== "tokenizer.json", message);
       assert.match(message, /check the address/);
     }
     const server = await start(t, { [ONNX]: () => absence });

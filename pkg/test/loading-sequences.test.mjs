@@ -22,8 +22,8 @@ import {
 } from "./visits.mjs";
 
 const FIRST_SEED = Number(process.env.CROSSRANK_SEED ?? 1);
-const SEQUENCES = { chromium: 48, firefox: 12 };
-const AT_ONCE = 4;
+/** Firefox's driver fails at times where tabs open and close at once. */
+const SEQUENCES = { chromium: { count: 40, atOnce: 4 }, firefox: { count: 8, atOnce: 1 } };
 const MAX_FAULTY_VISITS = 4;
 /** Nothing takes this long, so that a load which has not ended by then never will. */
 const HANG_MS = 60_000;
@@ -162,7 +162,7 @@ async function runSequence(t, { open, start }, seed, expected) {
   server.close();
 }
 
-for (const [name, count] of Object.entries(SEQUENCES)) {
+for (const [name, { count, atOnce }] of Object.entries(SEQUENCES)) {
   test(`${name}: after any sequence of faults, a healthy visit succeeds`, async (t) => {
     const browser = await launch(name);
     t.after(() => browser.close());
@@ -177,7 +177,7 @@ for (const [name, count] of Object.entries(SEQUENCES)) {
         await runSequence(t, visits, seeds.shift(), expected).catch((error) => failures.push(error.message));
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, runNext));
+    await Promise.all(Array.from({ length: atOnce }, runNext));
     assert.equal(failures.length, 0, failures.join("\n\n"));
   });
 }

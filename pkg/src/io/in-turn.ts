@@ -39,7 +39,12 @@ export async function inTurn<R>(
     channel = new BroadcastChannel(name);
     channel.onmessage = ({ data }) => {
       waitForNews();
-      onProgress?.(data);
+      try {
+        onProgress?.(data);
+      } catch {
+        // The call itself will meet this error.
+        waiting.abort();
+      }
     };
     waitForNews();
     await navigator.locks.request(name, { signal: waiting.signal }, begin);

@@ -216,6 +216,8 @@ async function openFirst(
       const stream = await (hasCopy ? open() : withRetries(signal, open));
       if (stream) return { url, stream };
     } catch (error) {
+      // Another file's failure may be the reason of the abort.
+      signal.throwIfAborted();
       if (!isAbsent(error)) throw error;
       refusal ??= error;
     }
@@ -232,6 +234,7 @@ async function pastStaleCopies<R>(
   try {
     return await open(context);
   } catch (error) {
+    context.signal.throwIfAborted();
     if (!isMissing(error)) throw error;
     return open({ ...context, reload: true });
   }

@@ -101,9 +101,13 @@ async function readFiles(
 ): Promise<ReadModel> {
   /** As `Promise.all`. After a failure, all reads have ended, and have kept what they have received. */
   async function all<R>(reads: Promise<R>[]): Promise<R[]> {
-    await Promise.all(reads).catch((error) => controller.abort(error));
-    await Promise.allSettled(reads);
-    return Promise.all(reads);
+    try {
+      return await Promise.all(reads);
+    } catch (error) {
+      controller.abort(error);
+      await Promise.allSettled(reads);
+      throw error;
+    }
   }
   const opened = await all(
     Object.entries(files).map(async ([key, file]) => [key, await openFile(file, context)] as const),

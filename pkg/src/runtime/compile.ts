@@ -53,8 +53,12 @@ export async function compileResponse(
 
 async function compile(response: Response): Promise<WebAssembly.Module> {
   // Browsers compile during the download only if the server gives the right content type.
-  if (response.headers.get("content-type")?.startsWith("application/wasm")) {
-    return WebAssembly.compileStreaming(response);
-  }
+  const isWasm = response.headers.get("content-type")?.startsWith("application/wasm");
+  if (isWasm && !isFirefox()) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/** There, `compileStreaming` of a file that is too short never settles, nor does any compilation after it. */
+function isFirefox(): boolean {
+  return /firefox/i.test(globalThis.navigator?.userAgent);
 }

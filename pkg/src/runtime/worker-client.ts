@@ -113,8 +113,21 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
   }
 
   dispose(): void {
+    const worker = this.#worker;
     this.#disposed = true;
-    this.#end(disposedError());
+    this.#end(disposedError(), (port) => {
+      if (!worker?.isStarted) return port.terminate();
+      // Firefox keeps no page in its back/forward cache whose worker was ended while it held a lock. The
+      // worker answers when it holds none.
+      const timer = setTimeout(() => port.terminate(), ANSWER_TIMEOUT_MS);
+      const end = () => {
+        clearTimeout(timer);
+        port.terminate();
+      };
+      const id = this.#nextId++;
+      worker.requests.set(id, { resolve: end, reject: end });
+      port.post({ id, op: "hold-lock", lock: undefined } satisfies Request);
+    });
   }
 
   async #forward<R>(op: ForwardedMethod, ...given: unknown[]): Promise<R> {
@@ -196,10 +209,9 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
   }
 
   #receive(worker: RunningWorker, reply: Reply): void {
-    // Replies may arrive after a worker's end, when other workers compute its documents.
-    if (this.#worker !== worker) return;
     const { requests } = worker;
     const request = requests.get(reply.id);
+    // Replies may arrive after a worker's end, when other workers compute its documents.
     if (!request) return;
     if ("results" in reply) {
       request.onResults?.(reply.results);
@@ -219,12 +231,15 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
     }
   }
 
-  #end(reason: unknown): void {
+  #end(reason: unknown, terminate = (port: WorkerPort) => port.terminate()): void {
     const worker = this.#worker;
+    if (!worker) return;
     this.#worker = undefined;
-    if (worker) endWatch(worker);
-    worker?.port.terminate();
-    for (const request of worker?.requests.values() ?? []) request.reject(reason);
+    endWatch(worker);
+    const requests = [...worker.requests.values()];
+    worker.requests.clear();
+    terminate(worker.port);
+    for (const request of requests) request.reject(reason);
   }
 }
 
