@@ -1,7 +1,7 @@
 // The server's routes as a handler of fetch requests. src/server decides what a route answers. This
 // file brings the model into the instance, keeps the instance, and handles CORS.
 
-import type { EdgeBinding, EdgeHandler, EdgeModel, EdgeOptions } from "../../types/edge.js";
+import type { EdgeHandler, EdgeModel, EdgeOptions } from "../../types/edge.js";
 import type { ModelBytes, ModelPackage } from "../../types/index.js";
 import { copyToWasm, type Pieces, toPieces, type WasmFiles } from "../core/content.js";
 import { packageUrl } from "../core/package-url.js";
