@@ -1,88 +1,221 @@
-// The packed packages in a framework, an older dev server and other runtimes, in the versions that
-// bundlers/ pins. Runs on a copy of that folder with the packages installed (CROSSRANK_HOSTS).
+// The packed packages in frameworks, older dev servers, test runners and other runtimes, in the versions
+// that bundlers/ pins. Runs on a copy of that folder with the packages installed (CROSSRANK_HOSTS).
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { promisify, stripVTControlCharacters } from "node:util";
 import { launch } from "./browsers.mjs";
-import { assertFindsGpuFiles, assertRanks, pretendGpu, rankOf } from "./golden.mjs";
+import { assertFindsGpuFiles, assertRanks, pairs, pretendGpu, rankOf } from "./golden.mjs";
+import { assertEdgeAnswers, assertTestRanks, rankOfProgram } from "./programs.mjs";
 import { serve } from "./server.mjs";
 
 const hosts = process.env.CROSSRANK_HOSTS;
 const bin = (name) => join(hosts, "node_modules/.bin", name);
+const PACKAGES = ["crossrank", "crossrank-minilm-l6-en"];
+const QUIET = { NEXT_TELEMETRY_DISABLED: "1", ASTRO_TELEMETRY_DISABLED: "1", NG_CLI_ANALYTICS: "false" };
 
 let browser;
 before(async () => {
+  writeFileSync(join(hosts, "pairs.json"), JSON.stringify(pairs));
   browser = await launch("chromium");
 });
 after(() => browser?.close());
 
-async function assertPageRanks(url) {
+async function withPage(url, use) {
   const page = await browser.newPage();
-  await pretendGpu(page);
-  await page.goto(url);
-  const rank = await rankOf(page);
-  await assertRanks(rank);
-  await assertFindsGpuFiles(rank);
-  await page.close();
+  try {
+    await pretendGpu(page);
+    await page.goto(url);
+    await use(await rankOf(page));
+  } finally {
+    await page.close();
+  }
 }
+
+const assertPageRanks = (url) =>
+  withPage(url, async (rank) => {
+    await assertRanks(rank);
+    await assertFindsGpuFiles(rank);
+  });
+
+const assertOwnWorkerRanks = (url) => withPage(url, assertRanks);
+
+/** Runs a build in a folder. No line of its output is a warning, except those that `allowed` knows. */
+async function build(folder, [program, ...arguments_], { env, allowed = /^$/ } = {}) {
+  const options = { cwd: join(hosts, folder), env: { ...process.env, ...QUIET, ...env } };
+  const { stdout, stderr } = await promisify(execFile)(bin(program), arguments_, options);
+  const lines = stripVTControlCharacters(stdout + stderr).split("\n");
+  assert.deepEqual(
+    lines.filter((line) => /warn/i.test(line) && !allowed.test(line)),
+    [],
+  );
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Starts a server, which `command(port)` names or which takes the port from PORT, until the test ends. */
+async function start(t, cwd, command, env = {}) {
+  const port = await freePort();
+  const [program, ...arguments_] = command(String(port));
+  const address = { PORT: String(port), HOST: "127.0.0.1", HOSTNAME: "127.0.0.1" };
+  const options = { cwd, env: { ...process.env, ...QUIET, ...address, ...env }, stdio: "ignore" };
+  const server = spawn(program, arguments_, options);
+  t.after(() => server.kill());
+  const origin = `http://127.0.0.1:${port}`;
+  while (!(await fetch(origin).catch(() => undefined))) {
+    assert.equal(server.exitCode, null, `${program} ${arguments_.join(" ")} has ended`);
+    await sleep(100);
+  }
+  return origin;
+}
+
+const rankOfServer = (origin) => async (pairs, options) => {
+  const body = JSON.stringify({ pairs, options });
+  return (await fetch(`${origin}/rank`, { method: "POST", body })).json();
+};
 
 for (const [runtime, arguments_] of [
   ["bun", []],
   ["deno", ["run", "--allow-read"]],
 ]) {
   test(`${runtime}: a program reranks, and answers requests`, async () => {
-    const rank = async (pairs, options) => {
-      const input = JSON.stringify({ pairs, options });
-      const answer = execFileSync(bin(runtime), [...arguments_, "host.mjs"], { cwd: hosts, input });
-      const { edge, ...rest } = JSON.parse(answer);
-      const score = 1 / (1 + Math.exp(-rest.logits[0]));
-      assert.ok(Math.abs(edge - score) < 1e-6, `${edge} instead of ${score}`);
-      return rest;
-    };
-    await assertRanks(rank);
+    const command = (name) => [bin(runtime), ...arguments_, name];
+    await assertRanks(rankOfProgram(command("program.js"), { cwd: hosts }));
+    assertEdgeAnswers(command("edge.js"), { cwd: hosts });
   });
 }
 
+test("bun: a program in one executable, with the files as bytes, reranks", async () => {
+  const outfile = join(hosts, "out/compiled");
+  await build(".", ["bun", "build", "--compile", "compiled.js", "--outfile", outfile]);
+  await assertRanks(rankOfProgram([outfile], { cwd: "/" }), [["in-thread", { workers: 0 }]]);
+});
+
 for (const bundler of ["turbopack", "webpack"]) {
-  test(`next with ${bundler}: the server and the page rerank`, async (t) => {
+  test(`next with ${bundler}: a server component, a route and a page rerank, also standalone`, async (t) => {
     const folder = join(hosts, "next");
-    const env = { ...process.env, NEXT_TELEMETRY_DISABLED: "1", BUNDLER: bundler };
-    const options = { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] };
     rmSync(join(folder, ".next"), { recursive: true, force: true });
-    execFileSync(bin("next"), ["build", `--${bundler}`], options);
-    const server = spawn(bin("next"), ["start", "--port", "0"], options);
-    t.after(() => server.kill());
-    let origin;
-    for await (const line of createInterface(server.stdout)) {
-      origin ??= /http:\/\/localhost:\d+/.exec(line)?.[0];
-      if (/Ready/.test(line)) break;
+    await build("next", ["next", "build", `--${bundler}`]);
+    const standalone = join(folder, ".next/standalone");
+    cpSync(join(folder, ".next/static"), join(standalone, "next/.next/static"), { recursive: true });
+    // Nothing is found above that folder.
+    const elsewhere = join(hosts, `../next-${bundler}`);
+    cpSync(standalone, elsewhere, { recursive: true });
+    t.after(() => rmSync(elsewhere, { recursive: true, force: true }));
+    for (const origin of [
+      await start(t, folder, (port) => [bin("next"), "start", "--port", port]),
+      await start(t, elsewhere, () => [process.execPath, "next/server.js"]),
+    ]) {
+      await assertRanks(rankOfServer(origin));
+      await assertPageRanks(origin);
+      const page = await browser.newPage();
+      await page.goto(`${origin}/component`);
+      const answer = await page.$eval("pre", ({ textContent }) => textContent);
+      await page.close();
+      await assertRanks(async () => JSON.parse(answer), [["in-thread", {}]]);
     }
-    await assertRanks(async (pairs, options) => {
-      const body = JSON.stringify({ pairs, options });
-      return (await fetch(`${origin}/rank`, { method: "POST", body })).json();
-    });
+  });
+}
+
+for (const [folder, command, server, allowed] of [
+  // A plugin of its own gives no source map.
+  ["nuxt", ["nuxt", "build"], ".output/server/index.mjs", /plugin nuxt:module-preload-polyfill/],
+  ["sveltekit", ["vite", "build"], "build/index.js"],
+  ["astro", ["astro", "build"], "dist/server/entry.mjs"],
+]) {
+  test(`${folder}: a route and a page rerank`, async (t) => {
+    await build(folder, command, { allowed });
+    let root = join(hosts, folder);
+    if (folder === "nuxt") {
+      // Its output runs by itself.
+      root = join(hosts, "../nuxt");
+      cpSync(join(hosts, folder, ".output"), join(root, ".output"), { recursive: true });
+      t.after(() => rmSync(root, { recursive: true, force: true }));
+    }
+    const origin = await start(t, root, () => [process.execPath, server]);
+    await assertRanks(rankOfServer(origin));
     await assertPageRanks(origin);
   });
 }
 
-test("vite 7: an app reranks; its dev server leaves the packages out of its bundles", async (t) => {
-  const vite = await import(pathToFileURL(join(hosts, "node_modules/vite/dist/node/index.js")));
-  const options = { root: hosts, logLevel: "error", configFile: false };
-  const build = { outDir: join(hosts, "built") };
-  await vite.build({ ...options, base: "./", build });
-  const server = await serve(build.outDir);
+test("angular: an app reranks, built and on its dev server", async (t) => {
+  const folder = join(hosts, "angular");
+  for (const name of PACKAGES) {
+    // It takes assets from the app's own folder only.
+    cpSync(join(hosts, "node_modules", name), join(folder, "node_modules", name), { recursive: true });
+  }
+  await build("angular", ["ng", "build"]);
+  const server = await serve(join(folder, "dist/browser"));
   t.after(() => server.close());
   await assertPageRanks(`${server.origin}/index.html`);
-
-  const optimizeDeps = { exclude: ["crossrank", "crossrank-minilm-l6-en"] };
-  const address = { host: "127.0.0.1", port: 0 };
-  const dev = await vite.createServer({ ...options, optimizeDeps, server: address });
-  t.after(() => dev.close());
-  await dev.listen();
-  await assertPageRanks(dev.resolvedUrls.local[0]);
+  const command = (port) => [bin("ng"), "serve", "--host", "127.0.0.1", "--port", port];
+  await assertPageRanks(await start(t, folder, command));
 });
+
+test("parcel: an app reranks", async (t) => {
+  await build(".", ["parcel", "build", "index.html", "--public-url", "./", "--dist-dir", "out/parcel"]);
+  for (const name of ["crossrank-gpu.wasm", "gpu-bindings.js"]) {
+    cpSync(join(hosts, "node_modules/crossrank/dist", name), join(hosts, "out/parcel/gpu", name));
+  }
+  const server = await serve(join(hosts, "out/parcel"));
+  t.after(() => server.close());
+  await withPage(`${server.origin}/index.html`, async (rank) => {
+    await assertRanks(rank);
+    await assertFindsGpuFiles(rank, { gpuFiles: "/gpu" });
+  });
+});
+
+for (const [version, name] of Object.entries({ 5: "vite-5", 6: "vite-6", 7: "vite" })) {
+  test(`vite ${version}: an app reranks, also in a worker of its own; the dev server does not bundle the packages`, async (t) => {
+    const vite = await import(pathToFileURL(join(hosts, `node_modules/${name}/dist/node/index.js`)));
+    const warnings = [];
+    const customLogger = vite.createLogger("warn");
+    customLogger.warn = (message) => warnings.push(message);
+    const options = { root: hosts, configFile: false, customLogger };
+    const outDir = join(hosts, `out/${name}`);
+    const input = ["index.html", "worker-app.html"].map((name) => join(hosts, name));
+    const build = { outDir, rollupOptions: { input } };
+    await vite.build({ ...options, base: "./", build, worker: { format: "es" } });
+    const server = await serve(outDir);
+    t.after(() => server.close());
+    await assertPageRanks(`${server.origin}/index.html`);
+    await assertOwnWorkerRanks(`${server.origin}/worker-app.html`);
+
+    const address = { host: "127.0.0.1", port: 0 };
+    const dev = await vite.createServer({ ...options, optimizeDeps: { exclude: PACKAGES }, server: address });
+    t.after(() => dev.close());
+    await dev.listen();
+    await assertPageRanks(dev.resolvedUrls.local[0]);
+    await assertOwnWorkerRanks(`${dev.resolvedUrls.local[0]}worker-app.html`);
+    assert.deepEqual(warnings, []);
+  });
+}
+
+for (const environment of ["node", "jsdom", "@happy-dom/jest-environment"]) {
+  test(`jest: a test in the environment ${environment} reranks`, async () => {
+    const folder = join(hosts, "runner");
+    const arguments_ = ["--env", environment, "--testTimeout", "100000000"];
+    await assertTestRanks(
+      folder,
+      (env) =>
+        promisify(execFile)(bin("jest"), arguments_, {
+          cwd: folder,
+          env: { ...env, NODE_OPTIONS: "--experimental-vm-modules" },
+        }),
+      environment !== "node",
+    );
+  });
+}

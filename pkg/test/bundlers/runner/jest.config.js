@@ -1,0 +1,5 @@
+export default {
+  transform: {},
+  setupFiles: ["./setup.js"],
+  testEnvironmentOptions: { customExportConditions: ["node"] },
+};
