@@ -9,8 +9,8 @@ mod kernels;
 use std::time::Instant;
 
 use kernels::{
-    Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearI8, NormParams, add_norm,
-    attention, linear_i8,
+    Activation, AttentionInputs, AttentionScratch, Heads, Int8Scratch, Kernel, LinearI8,
+    NormParams, add_norm, attention, linear_i8,
 };
 
 const LAYERS: f64 = 6.0;
@@ -66,7 +66,9 @@ fn bench(kernel: Kernel, hidden: usize, bits: usize) {
         let qkv: Vec<f32> = (0..len * 3 * hidden).map(noise).collect();
         let mut out = vec![0.0; len * hidden];
         let mut scratch = AttentionScratch::default();
-        let time = time(|| attention(kernel, &qkv, &[0, len], heads, &mut out, &mut scratch));
+        let inputs = AttentionInputs::of_each_token(&qkv, hidden);
+        let ends = [0, len];
+        let time = time(|| attention(kernel, inputs, &ends, &ends, heads, &mut out, &mut scratch));
         println!("  attention over {len}: {}", ms(time));
         if len == tokens {
             rest = add(rest, time);

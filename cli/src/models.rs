@@ -96,6 +96,7 @@ fn details(Listed { model, available }: &Listed) -> String {
     line("also", model.aliases.join(", "));
     line("for", task.to_owned());
     line("available", if *available { "yes" } else { "no" }.to_owned());
+    line("revision", model.revision.clone().unwrap_or_default());
     line("source", model.source.clone());
     line("repository", model.repository.clone().unwrap_or_default());
     for graph in &model.graphs {

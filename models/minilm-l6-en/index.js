@@ -9,7 +9,7 @@ export const files = {
       return new URL("./onnx/model_quantized.onnx", import.meta.url);
     },
     bytes: 23160685,
-    sha256: "98b83ce9d514a7f8ddf113e3f40b4172ffa057c5b6f88e69998c52ca2cdf0fa1",
+    sha256: "f9961201ce543c0a8da4ffdfa7340db09ef0d5f3615d8a5f2a0a1cd42834a52f",
   },
   tokenizer: {
     get url() {
@@ -22,8 +22,8 @@ export const files = {
     get url() {
       return new URL("./config.json", import.meta.url);
     },
-    bytes: 778,
-    sha256: "5fed83da4512818c61b511b4a2437b970bd9bd1ac083b26ff40f3234e7d1bc50",
+    bytes: 800,
+    sha256: "f0e886e3d041b325f1d47c886ecd522ce2fe0fe33686c4d9bd9240c2b72c4472",
   },
   tokenizerConfig: {
     get url() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side with the packed packages, which are installed in an empty project.
 # Arguments name tests: sources, kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
-# loading, page, gpu and edge (the default is all of these), and hosts, which installs 500 MB.
+# loading, page, gpu and edge (the default is all of these), and hosts, which installs 1.4 GB.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -33,7 +33,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       const info = await reranker.info();
       equal([info.backend, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
       ok(["simd128", "relaxed"].includes(info.kernel), `kernel ${info.kernel}`);
-      equal(info.maxLength, 512);
+      equal([info.maxLength, info.revision], [512, "2"]);
       equal(info.backendReason, `workers is ${workers}`);
       const byDefault = await Reranker.load({ model });
       ok(/^workers is .* by default here/.test((await byDefault.info()).backendReason), "no default");

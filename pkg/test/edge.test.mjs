@@ -280,6 +280,33 @@ test("in node a request after a crash gets a new instance", async (t) => {
   assert.deepEqual(await ask(documents), first);
 });
 
+test("in node a model is a package, the URL or the path of a folder, or what a function gives later", async (t) => {
+  const installed = (path) => import(pathToFileURL(join(project, "node_modules", path)));
+  const { createHandler } = await installed("crossrank/dist/edge-node.js");
+  const ask = async (model) => {
+    const init = { method: "POST", body: JSON.stringify({ query, documents }) };
+    const response = await createHandler({ model }).fetch(new Request("http://node/v1/rerank", init));
+    return { status: response.status, rows: rows((await response.json()).results ?? []) };
+  };
+  const expected = { status: 200, rows: rows(JSON.parse(cli(query, passages))) };
+  const modelPackage = await installed("crossrank-minilm-l6-en/index.js");
+  for (const given of [
+    modelPackage,
+    pathToFileURL(model),
+    pathToFileURL(model).href,
+    model,
+    async () => model,
+  ]) {
+    assert.deepEqual(await ask(given), expected);
+  }
+  const { error } = console;
+  const said = [];
+  console.error = (_, { message }) => said.push(message);
+  t.after(() => (console.error = error));
+  assert.equal((await ask(join(model, "missing"))).status, 500);
+  assert.match(said.join(), /the model has no onnx\/model_quantized\.onnx/);
+});
+
 test("a hundred documents of 256 tokens fit into a Worker's memory", async (t) => {
   const empty = await start(t, {
     modules: true,

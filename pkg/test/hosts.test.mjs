@@ -84,7 +84,8 @@ async function start(t, cwd, command, env = {}) {
 
 const rankOfServer = (origin) => async (pairs, options) => {
   const body = JSON.stringify({ pairs, options });
-  return (await fetch(`${origin}/rank`, { method: "POST", body })).json();
+  const headers = { "content-type": "application/json" };
+  return (await fetch(`${origin}/rank`, { method: "POST", headers, body })).json();
 };
 
 for (const [runtime, arguments_] of [

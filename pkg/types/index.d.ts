@@ -63,7 +63,7 @@ export interface ScoreCallOptions<D> extends TextOptions<D> {
    * How a document is scored that is longer than the texts that the model was trained on.
    * `"truncate"` cuts it. `"windows"` splits it into windows of the training length, which overlap by
    * a quarter, and takes the score of the best window. Default: `"windows"` for a model whose
-   * `config.json` states that length (`"crossrank": { "trained_tokens": 160 }`), as the bundled
+   * `config.json` states that length (`"crossrank": { "trained_tokens": 340 }`), as the bundled
    * model's does; otherwise `"truncate"`. Ignored by services.
    */
   longDocuments?: "truncate" | "windows" | undefined;
@@ -410,6 +410,11 @@ export interface Info {
   warning?: string;
   /** The maximum number of tokens in a pair. */
   maxLength?: number;
+  /**
+   * The revision of the model's weights, if its `config.json` has one, as the bundled model's has.
+   * Scores differ between revisions, so thresholds may have to be chosen anew.
+   */
+  revision?: string;
   /** The score cache: the documents that were found in it or not, and its content. */
   cache?: { hits: number; misses: number; entries: number; bytes: number };
 }

@@ -52,6 +52,8 @@ pub(super) struct Batch {
     pub sequences: Vec<[u32; 2]>,
     /// For each block of queries: where its sequence starts and ends, and its first query.
     pub blocks: Vec<[u32; 4]>,
+    /// The blocks with the first query of a sequence.
+    pub first_blocks: Vec<[u32; 4]>,
 }
 
 /// The buffers of a batch, as large as those of the largest batch so far.
@@ -59,13 +61,15 @@ pub(super) struct Buffers {
     pub rows: wgpu::Buffer,
     pub sequences: wgpu::Buffer,
     pub blocks: wgpu::Buffer,
+    pub first_blocks: wgpu::Buffer,
     /// The states of all tokens after a layer.
     pub states: wgpu::Buffer,
     pub context: wgpu::Buffer,
     /// First queries, keys and values; then the intermediate activations of the feed-forward block.
     pub wide: wgpu::Buffer,
-    /// The vectors of sequences, and the results of a layer of the head.
-    pub vectors: [wgpu::Buffer; 2],
+    /// Three kinds of vectors of sequences: those that a step reads, those that it adds to or writes, and
+    /// intermediate activations.
+    pub vectors: [wgpu::Buffer; 3],
     pub read: wgpu::Buffer,
     tokens: usize,
     sequences_fit: usize,
@@ -101,11 +105,14 @@ impl Sizes {
                 "it has {room} bytes for an array, and the model needs {largest}"
             )));
         }
-        let widest = widths().max().unwrap_or(0).max(3 * hidden);
+        let intermediate = widths().max().unwrap_or(0);
+        let widest = intermediate.max(3 * hidden);
+        let widest_vector = head.max().unwrap_or(0).max(intermediate).max(hidden);
         let groups = limits.max_compute_workgroups_per_dimension as usize;
         // There are at most as many blocks of queries, and as many sequences, as tokens.
         let fit = [
             usize::try_from(room / (widest as u64 * float.bytes())).unwrap_or(usize::MAX),
+            usize::try_from(room / (4 * widest_vector as u64)).unwrap_or(usize::MAX),
             groups * EMBED_ELEMENTS / hidden,
             groups,
         ];
@@ -125,7 +132,7 @@ impl Sizes {
         Ok(Sizes {
             hidden,
             widest,
-            widest_vector: head.max().unwrap_or(0).max(hidden),
+            widest_vector,
             token_rows: encoder.token_embeddings.rows,
             token_scales: pack::row_scales(&encoder.token_embeddings),
             position_rows: positions,
@@ -180,6 +187,7 @@ impl Batch {
                 return Err(Error::new(ErrorKind::InvalidModel, message));
             }
             batch.sequences.push([start, end]);
+            batch.first_blocks.push([start, end, start, 0]);
             batch
                 .blocks
                 .extend((start..end).step_by(BLOCK_QUERIES).map(|first| [start, end, first, 0]));
@@ -192,6 +200,7 @@ impl Batch {
         write(&buffers.rows, bytemuck::cast_slice(&self.rows));
         write(&buffers.sequences, bytemuck::cast_slice(&self.sequences));
         write(&buffers.blocks, bytemuck::cast_slice(&self.blocks));
+        write(&buffers.first_blocks, bytemuck::cast_slice(&self.first_blocks));
     }
 }
 
@@ -235,10 +244,11 @@ impl Buffers {
             rows: device.buffer(16 * tokens as u64),
             sequences: of_sequences(8),
             blocks: device.buffer(16 * tokens as u64),
+            first_blocks: of_sequences(16),
             states: of_tokens(sizes.hidden),
             context: of_tokens(sizes.hidden),
             wide: of_tokens(sizes.widest),
-            vectors: [of_sequences(vector), of_sequences(vector)],
+            vectors: [(); 3].map(|()| of_sequences(vector)),
             read: device.buffer_for(
                 (sequences * vector) as u64,
                 BufferUsages::MAP_READ | BufferUsages::COPY_DST,

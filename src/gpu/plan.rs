@@ -10,6 +10,9 @@ pub(super) struct Plan {
     embeddings: Embeddings,
     embedding_norm: Norm,
     layers: Vec<Layer>,
+    /// The last layer, if only first tokens are read of what it gives. From its context on, it computes
+    /// vectors of sequences.
+    first_token_layer: Option<Layer>,
     attention: Attention,
     pool: Pool,
     /// The linear layers that make a logit of a pooled state. A bi-encoder has none.
@@ -38,6 +41,11 @@ impl Plan {
     ) -> Plan {
         let hidden = encoder.hidden();
         let is_reranker = !encoder.head.is_empty();
+        let pooling = if is_reranker { Pooling::First } else { pooling };
+        let (all, last) = match (pooling, encoder.layers.split_last()) {
+            (Pooling::First, Some((last, others))) => (others, Some(last)),
+            _ => (&encoder.layers[..], None),
+        };
         // The head computes few numbers, and stays in f32.
         let head =
             encoder.head.iter().map(|linear| Linear::new(compiler, linear, false, FloatType::F32));
@@ -45,14 +53,10 @@ impl Plan {
             head: head.collect(),
             embeddings: Embeddings::new(compiler, encoder, float),
             embedding_norm: Norm::new(compiler, &encoder.embedding_norm, float),
-            layers: encoder.layers.iter().map(|layer| Layer::new(compiler, layer, float)).collect(),
+            layers: all.iter().map(|layer| Layer::new(compiler, layer, float, float)).collect(),
+            first_token_layer: last.map(|layer| Layer::new(compiler, layer, float, FloatType::F32)),
             attention: Attention::new(compiler, hidden, encoder.heads, float),
-            pool: Pool::new(
-                compiler,
-                hidden,
-                if is_reranker { Pooling::First } else { pooling },
-                float,
-            ),
+            pool: Pool::new(compiler, hidden, pooling, float),
             outputs: if is_reranker { 1 } else { hidden },
         }
     }
@@ -69,20 +73,28 @@ impl Plan {
         let of_tokens = |buffer| Rows { buffer, count: batch.rows.len() };
         let of_sequences = |buffer| Rows { buffer, count: batch.sequences.len() };
         let blocks = Rows { buffer: &buffers.blocks, count: batch.blocks.len() };
+        let first_blocks = Rows { buffer: &buffers.first_blocks, count: batch.first_blocks.len() };
 
         self.embeddings.dispatch(commands, of_tokens(&buffers.rows), states);
         self.embedding_norm.dispatch(commands, of_tokens(states));
-        for layer in &self.layers {
+        let attend = |commands: &mut Commands, layer: &Layer, blocks| {
             layer.qkv.dispatch(commands, of_tokens(states), wide);
             self.attention.dispatch(commands, blocks, of_tokens(wide), context);
-            layer.attention_output.dispatch(commands, of_tokens(context), states);
-            layer.attention_norm.dispatch(commands, of_tokens(states));
-            layer.intermediate.dispatch(commands, of_tokens(states), wide);
-            layer.output.dispatch(commands, of_tokens(wide), states);
-            layer.output_norm.dispatch(commands, of_tokens(states));
+        };
+        for layer in &self.layers {
+            attend(commands, layer, blocks);
+            layer.finish(commands, of_tokens(context), of_tokens(states), wide);
         }
-        let [mut vectors, mut next] = buffers.vectors.each_ref();
-        self.pool.dispatch(commands, of_sequences(&buffers.sequences), of_tokens(states), vectors);
+        let [mut vectors, mut next, wide_vectors] = buffers.vectors.each_ref();
+        let sequences = of_sequences(&buffers.sequences);
+        if let Some(layer) = &self.first_token_layer {
+            attend(commands, layer, first_blocks);
+            self.pool.dispatch(commands, sequences, of_tokens(context), next);
+            self.pool.dispatch(commands, sequences, of_tokens(states), vectors);
+            layer.finish(commands, of_sequences(next), of_sequences(vectors), wide_vectors);
+        } else {
+            self.pool.dispatch(commands, sequences, of_tokens(states), vectors);
+        }
         for linear in &self.head {
             linear.dispatch(commands, of_sequences(vectors), next);
             (vectors, next) = (next, vectors);
@@ -97,11 +109,17 @@ impl Plan {
 }
 
 impl Layer {
-    fn new(compiler: &mut Compiler, layer: &model::Layer, float: FloatType) -> Layer {
+    /// `projected` and `float` are the types of the activations before and after attention.
+    fn new(
+        compiler: &mut Compiler,
+        layer: &model::Layer,
+        projected: FloatType,
+        float: FloatType,
+    ) -> Layer {
         let model::Layer { query, key, value, attention_output, intermediate, output, .. } = layer;
         let qkv = model::Linear::concat_columns([query, key, value]);
+        let qkv = Linear::new(compiler, &qkv, false, projected);
         let mut linear = |of: &model::Linear, adds| Linear::new(compiler, of, adds, float);
-        let qkv = linear(&qkv, false);
         let attention_output = linear(attention_output, true);
         let intermediate = linear(intermediate, false);
         let output = linear(output, true);
@@ -113,5 +131,15 @@ impl Layer {
             output,
             output_norm: Norm::new(compiler, &layer.output_norm, float),
         }
+    }
+
+    /// The steps after attention. Replaces `states` by those that the layer gives.
+    fn finish(&self, commands: &mut Commands, context: Rows, states: Rows, wide: &wgpu::Buffer) {
+        self.attention_output.dispatch(commands, context, states.buffer);
+        self.attention_norm.dispatch(commands, states);
+        self.intermediate.dispatch(commands, states, wide);
+        let wide = Rows { buffer: wide, count: states.count };
+        self.output.dispatch(commands, wide, states.buffer);
+        self.output_norm.dispatch(commands, states);
     }
 }

@@ -197,11 +197,15 @@ fn a_batch_moves_at_most_twice_what_it_must() {
             * (4 * int8(hidden, hidden) + 2 * int8(hidden, 4 * hidden) + 4 * 4 * hidden)
             + int8(hidden, hidden)
             + int8(hidden, 4);
-        let a_layer = (1 + 3) + (3 + 1) + (1 + 1 + 1) + (1 + 4) + (4 + 1 + 1);
+        let projections = 1 + 3 + 3;
+        let rest_of_layer = 1 + (1 + 1 + 1) + (1 + 4) + (4 + 1 + 1);
         let rows = tokens * (16 + hidden + 2 * 4 * hidden) + 4 * 4 * hidden;
-        let activations = tokens * hidden * float.bytes() * (1 + layers * a_layer);
-        let head = sequences * (hidden * float.bytes() + 4 * (4 * hidden + 4));
-        let necessary = weights + rows + activations + head;
+        let of_tokens = 1 + layers * projections + (layers - 1) * rest_of_layer;
+        let activations = tokens * hidden * float.bytes() * of_tokens;
+        // The last layer computes vectors of sequences after its attention.
+        let vectors = sequences * hidden * (2 * float.bytes() + 4 * rest_of_layer);
+        let head = sequences * 4 * (4 * hidden + 4);
+        let necessary = weights + rows + activations + vectors + head;
         println!(
             "{float:?}: {} bytes, {:.2} times those that are necessary",
             counts.bytes,

@@ -24,6 +24,9 @@ pub struct Model {
     /// The repository that holds it as ONNX. It may have another name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
+    /// The revision of a bundled model's weights, see [`crate::Reranker::revision`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// The graphs in the repository, in the order of preference.
     pub graphs: Vec<Graph>,
     /// The architecture, by its name in transformers.

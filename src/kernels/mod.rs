@@ -49,6 +49,6 @@ pub use dispatch::Kernel;
 pub use layout::signed;
 pub use math::Activation;
 pub use ops::{
-    AttentionScratch, Heads, Int8Scratch, LinearF32, LinearI8, NormParams, add_norm, attention,
-    linear_f32, linear_i8, sigmoid,
+    AttentionInputs, AttentionScratch, Columns, Heads, Int8Scratch, LinearF32, LinearI8,
+    NormParams, add_norm, attention, linear_f32, linear_i8, sigmoid,
 };

@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub position_scheme: Option<PositionScheme>,
     /// The maximum number of tokens in the pairs of the training data, if it is given.
     pub trained_tokens: Option<usize>,
+    /// The revision of the weights, if it is given.
+    pub revision: Option<String>,
     pub output: Output,
 }
 
@@ -68,6 +70,7 @@ struct ConfigFile {
 #[derive(Default, Deserialize)]
 struct CrossrankConfig {
     trained_tokens: Option<usize>,
+    revision: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -169,7 +172,7 @@ impl Config {
         let ConfigFile { vocab_size, num_attention_heads, n_heads, crossrank, .. } = config;
         let heads = num_attention_heads.or(n_heads);
         let is_decoder = config.is_decoder == Some(true);
-        let trained_tokens = crossrank.trained_tokens;
+        let CrossrankConfig { trained_tokens, revision } = crossrank;
         Ok(Config {
             model_type,
             vocab_size,
@@ -178,6 +181,7 @@ impl Config {
             is_decoder,
             position_scheme,
             trained_tokens,
+            revision,
             output,
         })
     }

@@ -196,7 +196,7 @@ impl Norm {
 impl Linear {
     /// Joins layers of the same input and without activations, so that one product gives the outputs of
     /// all of them.
-    pub fn concat_columns(parts: [&Linear; 3]) -> Linear {
+    pub fn concat_columns<const N: usize>(parts: [&Linear; N]) -> Linear {
         let inputs = parts[0].inputs;
         let outputs = parts.iter().map(|p| p.outputs).sum();
         let bias = parts.iter().flat_map(|p| &p.bias).copied().collect();

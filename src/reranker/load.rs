@@ -118,15 +118,15 @@ impl Parts {
             };
             (cache, key.key())
         });
-        let tokenizer = PairTokenizer::load(&tokenizer, max_length, config.vocab_size)?;
-        let trained_tokens = config.trained_tokens;
+        let Config { trained_tokens, revision, vocab_size, .. } = config;
+        let tokenizer = PairTokenizer::load(&tokenizer, max_length, vocab_size)?;
         // A caller who says how long a pair may be wants documents truncated.
         let windows = trained_tokens.is_some() && options.max_length.is_none();
         let long_documents = options.long_documents.unwrap_or(match windows {
             true => LongDocuments::Windows,
             false => LongDocuments::Truncate,
         });
-        Ok(Reranker { tokenizer, runner, cache, trained_tokens, long_documents })
+        Ok(Reranker { tokenizer, runner, cache, trained_tokens, revision, long_documents })
     }
 }
 

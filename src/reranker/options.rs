@@ -38,7 +38,7 @@ pub enum LongDocuments {
     /// is the score of the document.
     ///
     /// A window has as many tokens as the model was trained on, query included
-    /// (`"crossrank": {"trained_tokens": 160}` in `config.json`; otherwise the maximum that the model
+    /// (`"crossrank": {"trained_tokens": 340}` in `config.json`; otherwise the maximum that the model
     /// reads). A long query leaves at least half of these tokens for the document. Where the model
     /// cannot read that many, documents are truncated.
     Windows,

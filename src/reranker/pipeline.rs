@@ -31,6 +31,7 @@ pub struct Reranker {
     /// The cache, and the key of this model in it.
     pub(super) cache: Option<(Arc<ScoreCache>, CacheKey)>,
     pub(super) trained_tokens: Option<usize>,
+    pub(super) revision: Option<String>,
     pub(super) long_documents: LongDocuments,
 }
 
@@ -48,6 +49,13 @@ impl Reranker {
     /// The maximum number of tokens in a pair.
     pub fn max_length(&self) -> usize {
         self.tokenizer.max_length()
+    }
+
+    /// The revision of the model's weights, if its `config.json` has one
+    /// (`"crossrank": {"revision": "2"}`), as the bundled model's has. Scores differ between revisions, so
+    /// thresholds may have to be chosen anew.
+    pub fn revision(&self) -> Option<&str> {
+        self.revision.as_deref()
     }
 
     /// Why the model runs slower than it could: the library does not recognize its graph. `None` if

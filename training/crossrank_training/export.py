@@ -114,9 +114,10 @@ def write_onnx(encoder: CrossEncoder, folder: Path) -> None:
 
 
 def write_config(given: Path, path: Path, trained_tokens: int) -> None:
-    """Copies config.json with the longest pair, in tokens, that the weights were trained on."""
+    """Copies config.json with the longest pair, in tokens, that the weights were trained on, and their revision."""
     config = json.loads(given.read_text())
-    config["crossrank"] = {**config.get("crossrank", {}), "trained_tokens": trained_tokens}
+    revision = int(config.get("crossrank", {}).get("revision", 0)) + 1
+    config["crossrank"] = {"trained_tokens": trained_tokens, "revision": str(revision)}
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 

@@ -30,7 +30,8 @@ def test_the_same_checkpoint_gives_the_same_bytes(toy, monkeypatch):
         "model.onnx", "onnx/model_quantized.onnx", "config.json", "tokenizer.json", "golden.json", "calibration.json"
     }
     config = json.loads((toy / "one" / "config.json").read_text())
-    assert config["crossrank"]["trained_tokens"] == 512
+    before = json.loads((toy / "config.json").read_text())["crossrank"]["revision"]
+    assert config["crossrank"] == {"trained_tokens": 512, "revision": str(int(before) + 1)}
     golden = json.loads((toy / "one" / "golden.json").read_text())["pairs"]
     encoder = export.calibrated(model.load(toy / "checkpoint.safetensors", None, SHAPE), 0.5, -1.0)
     for pair in golden:

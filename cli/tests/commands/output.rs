@@ -225,7 +225,7 @@ fn eval_agrees_with_the_model_card_on_trec_dl_19() {
     let report: Value = serde_json::from_str(&output).unwrap();
     let ndcg = |stage: &str| report[stage]["ndcg_at_10"].as_f64().unwrap();
     assert!((ndcg("first_stage") - 0.5058).abs() < 0.0005);
-    assert!((ndcg("reranked") - 0.6127).abs() < 0.005);
+    assert!((ndcg("reranked") - 0.6568).abs() < 0.005);
 }
 
 #[test]

@@ -1,18 +1,49 @@
 //! One transformer layer.
 
+use std::ops::Range;
+
 use super::linear::Linear;
 use super::norm::params;
 use crate::kernels::{
-    AttentionScratch, Heads, Int8Scratch, Kernel, add_norm, aligned, attention, even,
+    AttentionInputs, AttentionScratch, Columns, Heads, Int8Scratch, Kernel, add_norm, aligned,
+    attention, even,
 };
-use crate::model::{self, Norm};
+use crate::model::{self, Norm, Output, Pooling};
 
 /// `norm(feed_forward(a) + a)` with `a = norm(attention(h) + h)`.
 pub(super) struct Layer {
-    /// Queries, keys and values in one product, `[hidden, 3 * hidden]`.
-    qkv: Linear,
+    projections: Projections,
     attention: Residual<1>,
     feed_forward: Residual<2>,
+}
+
+/// The tokens of a sequence whose states a layer computes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    EachToken,
+    /// What a layer gives for the first token depends on all states before it, but not on what the
+    /// layer gives for the others.
+    FirstToken,
+}
+
+impl Wanted {
+    /// What each layer of an encoder has to compute for `output`.
+    pub fn of_layers(count: usize, output: &Output) -> impl Iterator<Item = Wanted> {
+        let last = match output {
+            Output::Logit | Output::Embedding(Pooling::First) => Wanted::FirstToken,
+            Output::Embedding(Pooling::Mean) => Wanted::EachToken,
+        };
+        (1..=count).map(move |layer| if layer == count { last } else { Wanted::EachToken })
+    }
+}
+
+/// The projections that attention reads.
+enum Projections {
+    /// Queries, keys and values in one product, `[hidden, 3 * hidden]`.
+    EachToken { qkv: Linear },
+    /// Queries, `[hidden, hidden]`, of first tokens only; keys and values in one product,
+    /// `[hidden, 2 * hidden]`, of all tokens.
+    FirstToken { queries: Linear, keys_values: Linear },
 }
 
 /// `norm(last(...first(x)) + residual)`, which ends each half of a layer.
@@ -24,7 +55,8 @@ struct Residual<const LINEARS: usize> {
 /// Buffers that one layer leaves to the next.
 #[derive(Default)]
 pub(super) struct Scratch {
-    qkv: Vec<f32>,
+    /// What a product of [`Projections`] gives for a block.
+    projected: Vec<f32>,
     context: Vec<f32>,
     middle: Vec<f32>,
     attention: AttentionScratch,
@@ -43,13 +75,21 @@ struct BlockScratch {
 const BLOCK_TOKENS: usize = 128;
 
 impl Layer {
-    pub fn new(kernel: Kernel, layer: model::Layer) -> Layer {
+    pub fn new(kernel: Kernel, layer: model::Layer, wanted: Wanted) -> Layer {
         let linear = |linear: &model::Linear| Linear::new(kernel, linear);
-        let parts = [&layer.query, &layer.key, &layer.value];
-        let qkv = linear(&model::Linear::concat_columns(parts));
-        parts.iter().for_each(|part| part.weights.release());
+        let model::Layer { query, key, value, .. } = &layer;
+        let projections = match wanted {
+            Wanted::EachToken => Projections::EachToken {
+                qkv: linear(&model::Linear::concat_columns([query, key, value])),
+            },
+            Wanted::FirstToken => Projections::FirstToken {
+                queries: linear(query),
+                keys_values: linear(&model::Linear::concat_columns([key, value])),
+            },
+        };
+        [query, key, value].iter().for_each(|part| part.weights.release());
         Layer {
-            qkv,
+            projections,
             attention: Residual {
                 linears: [linear(&layer.attention_output)],
                 norm: layer.attention_norm,
@@ -61,29 +101,76 @@ impl Layer {
         }
     }
 
-    /// Replaces `states`, `[tokens, hidden]`, by those that the layer gives.
+    /// Replaces `states`, `[tokens, hidden]`, by those that the layer gives, and `offsets` by theirs: if
+    /// only first tokens are wanted, each sequence has one token from here on.
     pub fn apply(
         &self,
         kernel: Kernel,
         heads: Heads,
-        offsets: &[usize],
-        states: &mut [f32],
+        offsets: &mut Vec<usize>,
+        states: &mut Vec<f32>,
         scratch: &mut Scratch,
     ) {
-        let Scratch { qkv, context, middle, attention: attention_scratch, block } = scratch;
+        let Scratch { projected, context, middle, attention: attention_scratch, block } = scratch;
         let hidden = heads.count * heads.dim;
-        let context = aligned(context, states.len());
-        for offsets in blocks(offsets) {
-            let states = &states[offsets[0] * hidden..offsets[offsets.len() - 1] * hidden];
-            let context = &mut context[offsets[0] * hidden..][..states.len()];
-            let qkv = aligned(qkv, 3 * states.len());
-            self.qkv.apply(states, qkv, &mut block.int8);
-            attention(kernel, qkv, offsets, heads, context, attention_scratch);
-        }
+        let context = match &self.projections {
+            Projections::EachToken { qkv } => {
+                let context = aligned(context, states.len());
+                for sequences in blocks(offsets) {
+                    let offsets = &offsets[sequences.start..=sequences.end];
+                    let tokens = offsets[0] * hidden..offsets[sequences.len()] * hidden;
+                    let projected = aligned(projected, 3 * tokens.len());
+                    qkv.apply(&states[tokens.clone()], projected, &mut block.int8);
+                    let inputs = AttentionInputs::of_each_token(projected, hidden);
+                    let context = &mut context[tokens];
+                    attention(kernel, inputs, offsets, offsets, heads, context, attention_scratch);
+                }
+                context
+            }
+            Projections::FirstToken { queries, keys_values } => {
+                let firsts = first_rows(states, offsets, hidden);
+                let query_offsets: Vec<usize> = (0..offsets.len()).collect();
+                let mut projected_queries = vec![0.0; firsts.len()];
+                queries.apply(&firsts, &mut projected_queries, &mut block.int8);
+                let context = aligned(context, firsts.len());
+                for sequences in blocks(offsets) {
+                    let offsets = &offsets[sequences.start..=sequences.end];
+                    let tokens = offsets[0] * hidden..offsets[sequences.len()] * hidden;
+                    let projected = aligned(projected, 2 * tokens.len());
+                    keys_values.apply(&states[tokens], projected, &mut block.int8);
+                    let query_offsets = &query_offsets[sequences.start..=sequences.end];
+                    let firsts = sequences.start * hidden..sequences.end * hidden;
+                    let queries = &projected_queries[firsts.clone()];
+                    let inputs = AttentionInputs {
+                        queries: Columns { matrix: queries, width: hidden, first: 0 },
+                        keys: Columns { matrix: projected, width: 2 * hidden, first: 0 },
+                        values: Columns { matrix: projected, width: 2 * hidden, first: hidden },
+                    };
+                    let context = &mut context[firsts];
+                    attention(
+                        kernel,
+                        inputs,
+                        query_offsets,
+                        offsets,
+                        heads,
+                        context,
+                        attention_scratch,
+                    );
+                }
+                (*states, *offsets) = (firsts, query_offsets);
+                context
+            }
+        };
         let middle = aligned(middle, states.len());
         self.attention.apply(kernel, context, states, middle, block);
         self.feed_forward.apply(kernel, middle, middle, states, block);
     }
+}
+
+/// The first of the states, `[tokens, hidden]`, of each sequence: `[sequences, hidden]`.
+pub(super) fn first_rows(states: &[f32], offsets: &[usize], hidden: usize) -> Vec<f32> {
+    let firsts = &offsets[..offsets.len() - 1];
+    firsts.iter().flat_map(|first| &states[first * hidden..][..hidden]).copied().collect()
 }
 
 impl<const LINEARS: usize> Residual<LINEARS> {
@@ -111,16 +198,16 @@ impl<const LINEARS: usize> Residual<LINEARS> {
     }
 }
 
-/// Divides the offsets of sequences into blocks of at most [`BLOCK_TOKENS`] tokens. A longer
-/// sequence is a block by itself.
-fn blocks(mut offsets: &[usize]) -> impl Iterator<Item = &[usize]> {
+/// Divides sequences into blocks of at most [`BLOCK_TOKENS`] tokens. A longer sequence is a block by
+/// itself.
+fn blocks(offsets: &[usize]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
     std::iter::from_fn(move || {
-        let (first, ends) = offsets.split_first()?;
+        let (first, ends) = offsets[start..].split_first()?;
         let fit = ends.iter().take_while(|&end| end - first <= BLOCK_TOKENS).count();
-        let sequences = fit.max(1).min(ends.len());
-        let block = &offsets[..=sequences];
-        offsets = &offsets[sequences..];
-        (sequences > 0).then_some(block)
+        let sequences = start..start + fit.max(1).min(ends.len());
+        start = sequences.end;
+        (!sequences.is_empty()).then_some(sequences)
     })
 }
 
@@ -130,11 +217,11 @@ mod tests {
 
     #[test]
     fn blocks_are_all_sequences_within_the_limit() {
-        let of = |offsets: &[usize]| blocks(offsets).map(<[_]>::to_vec).collect::<Vec<_>>();
+        let of = |offsets: &[usize]| blocks(offsets).collect::<Vec<_>>();
         assert!(of(&[0]).is_empty());
-        assert_eq!(of(&[0, 128]), [[0, 128]]);
-        assert_eq!(of(&[0, 129]), [[0, 129]]);
-        assert_eq!(of(&[0, 60, 128, 129]), [vec![0, 60, 128], vec![128, 129]]);
-        assert_eq!(of(&[0, 512, 513, 700]), [[0, 512], [512, 513], [513, 700]]);
+        assert_eq!(of(&[0, 128]), [0..1]);
+        assert_eq!(of(&[0, 129]), [0..1]);
+        assert_eq!(of(&[0, 60, 128, 129]), [0..2, 2..3]);
+        assert_eq!(of(&[0, 512, 513, 700]), [0..1, 1..2, 2..3]);
     }
 }

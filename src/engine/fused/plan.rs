@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result as AnyResult;
 
 use super::embeddings::Embeddings;
-use super::layer::{Layer, Scratch};
+use super::layer::{Layer, Scratch, Wanted, first_rows};
 use super::linear::Linear;
 use crate::engine::guard::{FAILED_ON_TEXT, guarded};
 use crate::engine::plan::{Plan, Run};
@@ -54,6 +54,8 @@ impl Fused {
     pub fn new(encoder: Encoder, output: &Output, kernel: Kernel) -> Fused {
         let hidden = encoder.hidden();
         let dim = hidden / encoder.heads;
+        let layers = encoder.layers.into_iter();
+        let wanted = Wanted::of_layers(layers.len(), output);
         Fused {
             kernel,
             heads: Heads { count: encoder.heads, dim, scale: 1.0 / (dim as f32).sqrt() },
@@ -64,7 +66,7 @@ impl Fused {
                 token_types: encoder.token_type_embeddings,
                 norm: encoder.embedding_norm,
             },
-            layers: encoder.layers.into_iter().map(|layer| Layer::new(kernel, layer)).collect(),
+            layers: layers.zip(wanted).map(|(layer, of)| Layer::new(kernel, layer, of)).collect(),
             head: match *output {
                 Output::Logit => {
                     Head::Logit(encoder.head.iter().map(|l| Linear::new(kernel, l)).collect())
@@ -91,10 +93,7 @@ impl Fused {
             Head::Logit(linears) => linears,
             Head::Vector(pooling) => return pool_each(*pooling, states, offsets),
         };
-        let hidden = self.embeddings.hidden();
-        let firsts = &offsets[..offsets.len() - 1];
-        let firsts = firsts.iter().flat_map(|first| &states[first * hidden..][..hidden]);
-        let mut x: Vec<f32> = firsts.copied().collect();
+        let mut x = first_rows(states, offsets, self.embeddings.hidden());
         let mut scratch = Int8Scratch::default();
         for linear in linears {
             let mut out = vec![0.0; (offsets.len() - 1) * linear.outputs()];
@@ -165,8 +164,9 @@ pub(crate) fn run_once(
         let fused = Fused::new(encoder, output, kernel);
         let mut batch = Batch::new(sequences);
         fused.embed(&mut batch)?;
-        for layer in layers {
-            fused.apply(&Layer::new(kernel, layer), &mut batch);
+        let wanted = Wanted::of_layers(layers.len(), output);
+        for (layer, wanted) in layers.into_iter().zip(wanted) {
+            fused.apply(&Layer::new(kernel, layer, wanted), &mut batch);
         }
         Ok(fused.outputs(&batch))
     })

@@ -1,7 +1,10 @@
-//! Multi-head self-attention over sequences that lie one after another, without padding.
+//! Multi-head attention over sequences that lie one after another, without padding.
 //!
-//! Each sequence is computed on its own, head by head. Sixteen queries are computed at a time, one in
+//! Each sequence is computed on its own, head by head. A sequence may have fewer queries than keys: a
+//! layer of which only first tokens are read has one. Sixteen queries are computed at a time, one in
 //! each lane, so memory grows with the length of the longest sequence, not with its square.
+
+use std::ops::Range;
 
 use super::linear_f32::Product;
 use crate::kernels::blocking::aligned;
@@ -22,6 +25,49 @@ pub struct Heads {
     pub dim: usize,
     /// The factor of the dot products before the softmax: `1 / sqrt(dim)` in BERT.
     pub scale: f32,
+}
+
+/// Some columns of a row-major matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns<'a> {
+    pub matrix: &'a [f32],
+    /// The width of a row of the matrix.
+    pub width: usize,
+    /// The first one of the columns.
+    pub first: usize,
+}
+
+impl<'a> Columns<'a> {
+    /// `count` of the columns from `first` on, in each of `rows`.
+    #[inline(always)]
+    fn rows(
+        self,
+        rows: Range<usize>,
+        first: usize,
+        count: usize,
+    ) -> impl Iterator<Item = &'a [f32]> {
+        let rows =
+            self.matrix[rows.start * self.width..rows.end * self.width].chunks_exact(self.width);
+        rows.map(move |row| &row[self.first + first..][..count])
+    }
+}
+
+/// Queries, keys and values. Each has the width `heads.count * heads.dim`.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionInputs<'a> {
+    pub queries: Columns<'a>,
+    pub keys: Columns<'a>,
+    pub values: Columns<'a>,
+}
+
+impl<'a> AttentionInputs<'a> {
+    /// Self-attention: a row of `qkv`, `[tokens, 3 * hidden]`, holds the queries of a token, then its
+    /// keys, then its values.
+    pub fn of_each_token(qkv: &'a [f32], hidden: usize) -> AttentionInputs<'a> {
+        let [queries, keys, values] =
+            [0, 1, 2].map(|part| Columns { matrix: qkv, width: 3 * hidden, first: part * hidden });
+        AttentionInputs { queries, keys, values }
+    }
 }
 
 /// Memory that [`attention`] reuses.
@@ -50,41 +96,49 @@ struct Head<'a> {
 
 /// `softmax(scale * q k^T) v` for each sequence and head.
 ///
-/// A row of `qkv` holds the queries of a token, then its keys, then its values, each of the width
-/// `hidden = heads.count * heads.dim`. Sequence `s` consists of the tokens
-/// `offsets[s]..offsets[s + 1]`. The first row is that of token `offsets[0]`. `out` is
-/// `[tokens, hidden]`.
+/// Sequence `s` has the keys and values in the rows `offsets[s]..offsets[s + 1]`, and the queries in
+/// the rows `query_offsets[s]..query_offsets[s + 1]`; the first row of a matrix is that of the first
+/// offset. `out` is `[queries, hidden]`, with `hidden = heads.count * heads.dim`.
 ///
 /// # Panics
-/// If lengths do not fit, `offsets` do not cover exactly the tokens in ascending order, or the scale is
-/// not positive.
+/// If lengths do not fit, offsets are not in ascending order, a sequence has queries and no keys, or the
+/// scale is not positive.
 pub fn attention(
     kernel: Kernel,
-    qkv: &[f32],
+    inputs: AttentionInputs<'_>,
+    query_offsets: &[usize],
     offsets: &[usize],
     heads: Heads,
     out: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
     let hidden = heads.count * heads.dim;
-    let tokens = out.len() / hidden.max(1);
-    assert_eq!(out.len(), tokens * hidden, "out must be [tokens, hidden]");
-    assert_eq!(qkv.len(), 3 * out.len(), "qkv must be [tokens, 3 * hidden]");
-    assert!(heads.scale > 0.0, "the scale must be positive");
-    assert!(offsets.is_sorted(), "offsets must be in ascending order");
-    let ends = offsets.first().zip(offsets.last());
-    assert_eq!(
-        ends.map(|(first, last)| last - first),
-        Some(tokens),
-        "the sequences must cover all tokens"
+    let rows = |offsets: &[usize]| {
+        assert!(offsets.is_sorted(), "offsets must be in ascending order");
+        offsets.first().zip(offsets.last()).map_or(0, |(first, last)| last - first)
+    };
+    let (queries, keys) = (rows(query_offsets), rows(offsets));
+    assert_eq!(query_offsets.len(), offsets.len(), "there must be as many offsets of queries");
+    assert_eq!(out.len(), queries * hidden, "out must be [queries, hidden]");
+    let AttentionInputs { queries: q, keys: k, values: v } = inputs;
+    for (Columns { matrix, width, first }, rows) in [(q, queries), (k, keys), (v, keys)] {
+        assert_eq!(matrix.len(), rows * width, "a matrix must have a row for each token");
+        assert!(first + hidden <= width, "the columns must be in the matrix");
+    }
+    let lacks_keys = |(q, k): (&[usize], &[usize])| q[0] < q[1] && k[0] == k[1];
+    assert!(
+        !query_offsets.windows(2).zip(offsets.windows(2)).any(lacks_keys),
+        "a sequence with queries must have keys"
     );
+    assert!(heads.scale > 0.0, "the scale must be positive");
     if !out.is_empty() {
-        kernel.run(Attention { qkv, offsets, heads, out, scratch });
+        kernel.run(Attention { inputs, query_offsets, offsets, heads, out, scratch });
     }
 }
 
 struct Attention<'a> {
-    qkv: &'a [f32],
+    inputs: AttentionInputs<'a>,
+    query_offsets: &'a [usize],
     offsets: &'a [usize],
     heads: Heads,
     out: &'a mut [f32],
@@ -94,20 +148,20 @@ struct Attention<'a> {
 impl Op for Attention<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
-        let Attention { qkv, offsets, heads: Heads { count, dim, scale }, out, scratch } = self;
+        let Attention { inputs, query_offsets, offsets, heads, out, scratch } = self;
+        let Heads { count, dim, scale } = heads;
         let hidden = count * dim;
-        for sequence in offsets.windows(2) {
-            let tokens = sequence[0] - offsets[0]..sequence[1] - offsets[0];
-            let qkv = &qkv[tokens.start * 3 * hidden..tokens.end * 3 * hidden];
-            let out = &mut out[tokens.start * hidden..tokens.end * hidden];
+        let range = |ends: &[usize], start: usize| ends[0] - start..ends[1] - start;
+        for (queries, keys) in query_offsets.windows(2).zip(offsets.windows(2)) {
+            let (queries, keys) = (range(queries, query_offsets[0]), range(keys, offsets[0]));
+            let out = &mut out[queries.start * hidden..queries.end * hidden];
             for first in (0..hidden).step_by(dim) {
-                let part = |part: usize| {
-                    let rows = qkv.chunks_exact(3 * hidden);
-                    rows.map(move |row| &row[part * hidden + first..][..dim])
-                };
-                let mut head = scratch.pack(isa, tokens.len(), dim, part(1), part(2));
+                let keys_of_head = inputs.keys.rows(keys.clone(), first, dim);
+                let values_of_head = inputs.values.rows(keys.clone(), first, dim);
+                let mut head = scratch.pack(isa, keys.len(), dim, keys_of_head, values_of_head);
                 for (block, out) in out.chunks_mut(LANES * hidden).enumerate() {
-                    transpose(part(0).skip(block * LANES), head.queries);
+                    let rows = queries.start + block * LANES..queries.end;
+                    transpose(inputs.queries.rows(rows, first, dim), head.queries);
                     let out = out.chunks_exact_mut(hidden).map(|row| &mut row[first..][..dim]);
                     head.block(isa, scale, out);
                 }

@@ -6,7 +6,7 @@ mod linear_i8;
 mod norm;
 mod sigmoid;
 
-pub use attention::{AttentionScratch, Heads, attention};
+pub use attention::{AttentionInputs, AttentionScratch, Columns, Heads, attention};
 pub use linear_f32::{LinearF32, linear_f32};
 pub use linear_i8::{Int8Scratch, LinearI8, linear_i8};
 pub use norm::{NormParams, add_norm};

@@ -6,7 +6,7 @@
 
 use super::self_check::self_check_hash;
 use super::*;
-use crate::kernels::{LinearF32, NormParams, add_norm, linear_f32};
+use crate::kernels::{Columns, LinearF32, NormParams, add_norm, linear_f32};
 
 /// Sizes below, at and above every edge: tiles of 2, 4, 6, 8 and 12 rows, groups of 12 and 64 rows;
 /// blocks of 4 inputs, steps of 16 inputs; one or two panels of 16 columns.
@@ -202,8 +202,7 @@ macro_rules! contract {
                         let params = NormParams { gamma: &x, beta: &x, eps: 1e-12 };
                         add_norm(kernel, [&x], params, &mut more[17..50]);
                         let heads = Heads { count: 1, dim: 11, scale: 0.3 };
-                        let scratch = &mut AttentionScratch::default();
-                        attention(kernel, &x, &[0, 1], heads, &mut more[50..], scratch);
+                        attend_to_each(kernel, &x, &[0, 1], heads, &mut more[50..]);
                         out.extend(more);
                         bits(&out)
                     });
@@ -225,10 +224,34 @@ macro_rules! contract {
                 let mut alone = vec![f32::NAN; (end - start) * hidden];
                 let qkv = &qkv[start * 3 * hidden..end * 3 * hidden];
                 let offsets = [0, end - start];
-                attention(kernel, qkv, &offsets, heads, &mut alone, &mut Default::default());
+                attend_to_each(kernel, qkv, &offsets, heads, &mut alone);
                 assert_eq!(bits(&alone), bits(&out[start * hidden..end * hidden]));
                 start = end;
             }
+        }
+
+        #[test]
+        fn a_query_alone_equals_itself_among_others() {
+            let Some(kernel) = kernel() else { return };
+            let ends = if cfg!(miri) { &[1, 18][..] } else { &[1, 6, 22, 39, 103, 273][..] };
+            let (count, dim) = if cfg!(miri) { (1, 1) } else { (2, 12) };
+            let hidden = count * dim;
+            let (qkv, all) = attend(kernel, &mut Random(18), ends, count, dim);
+            let offsets = [&[0], ends].concat();
+            let firsts = &offsets[..ends.len()];
+            let rows = |width: usize, matrix: &[f32]| -> Vec<f32> {
+                firsts.iter().flat_map(|row| &matrix[row * width..][..hidden]).copied().collect()
+            };
+            let (queries, expected) = (rows(3 * hidden, &qkv), rows(hidden, &all));
+            let inputs = AttentionInputs {
+                queries: Columns { matrix: &queries, width: hidden, first: 0 },
+                ..AttentionInputs::of_each_token(&qkv, hidden)
+            };
+            let query_offsets: Vec<usize> = (0..offsets.len()).collect();
+            let heads = Heads { count, dim, scale: 0.2 };
+            let (mut out, scratch) = (vec![f32::NAN; expected.len()], &mut Default::default());
+            attention(kernel, inputs, &query_offsets, &offsets, heads, &mut out, scratch);
+            assert_eq!(bits(&out), bits(&expected));
         }
 
         #[test]

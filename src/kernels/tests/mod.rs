@@ -7,7 +7,8 @@ mod reference;
 mod self_check;
 
 use super::{
-    Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearI8, attention, linear_i8,
+    Activation, AttentionInputs, AttentionScratch, Heads, Int8Scratch, Kernel, LinearI8, attention,
+    linear_i8,
 };
 
 /// Marsaglia's xorshift64 ("Xorshift RNGs", 2003).
@@ -93,6 +94,12 @@ fn attend(
     let qkv = random.floats(tokens * 3 * hidden, 2.0);
     let mut out = vec![f32::NAN; tokens * hidden];
     let heads = Heads { count, dim, scale: 0.2 };
-    attention(kernel, &qkv, &offsets, heads, &mut out, &mut AttentionScratch::default());
+    attend_to_each(kernel, &qkv, &offsets, heads, &mut out);
     (qkv, out)
+}
+
+/// [`attention`] with a query for each token.
+fn attend_to_each(kernel: Kernel, qkv: &[f32], offsets: &[usize], heads: Heads, out: &mut [f32]) {
+    let inputs = AttentionInputs::of_each_token(qkv, heads.count * heads.dim);
+    attention(kernel, inputs, offsets, offsets, heads, out, &mut AttentionScratch::default());
 }

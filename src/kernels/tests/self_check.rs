@@ -2,8 +2,8 @@
 
 use super::Random;
 use crate::kernels::{
-    Activation, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8, NormParams,
-    add_norm, attention, linear_f32, linear_i8, sigmoid,
+    Activation, AttentionInputs, AttentionScratch, Heads, Int8Scratch, Kernel, LinearF32, LinearI8,
+    NormParams, add_norm, attention, linear_f32, linear_i8, sigmoid,
 };
 
 /// Runs every operation on fixed pseudo-random data and hashes the bits of all results (FNV-1a). The
@@ -47,7 +47,8 @@ pub fn self_check_hash(kernel: Kernel) -> u64 {
         let qkv = random.floats(67 * 3 * hidden, 3.0);
         let heads = Heads { count, dim, scale: 1.0 / (dim as f32).sqrt() };
         let mut out = vec![0.0; 67 * hidden];
-        attention(kernel, &qkv, &offsets, heads, &mut out, &mut scratch);
+        let inputs = AttentionInputs::of_each_token(&qkv, heads.count * heads.dim);
+        attention(kernel, inputs, &offsets, &offsets, heads, &mut out, &mut scratch);
         hash.add(&out);
     }
 

@@ -144,10 +144,12 @@ fn truncation(truncate: Option<bool>, direction: &Option<Direction>) -> Truncati
 /// The response of `GET /info`: the first reranker, which `/rerank` uses.
 pub fn info(models: &Models, options: &Options) -> Response {
     let model = models.first_reranker();
-    let max_length = model.reranker.current().max_length();
+    let reranker = model.reranker.current();
+    let max_length = reranker.max_length();
     let info = json!({
         "model_id": model.name,
         "model_sha": null,
+        "model_revision": reranker.revision(),
         "model_dtype": "onnx",
         "served_model_name": model.name,
         "model_type": {

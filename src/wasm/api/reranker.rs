@@ -53,6 +53,7 @@ struct Info<'a> {
     gpu: Option<AdapterInfo<'a>>,
     warning: Option<&'a str>,
     max_length: usize,
+    revision: Option<&'a str>,
     cache: CacheInfo,
 }
 
@@ -138,6 +139,7 @@ impl Model {
             gpu: self.reranker.gpu().map(|gpu| AdapterInfo::of(gpu.adapter())),
             warning: self.reranker.warning(),
             max_length: self.reranker.max_length(),
+            revision: self.reranker.revision(),
             cache: CacheInfo {
                 hits: stats.hits,
                 misses: stats.misses,

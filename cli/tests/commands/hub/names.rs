@@ -163,6 +163,11 @@ fn known_models_are_listed() {
     let sheet = case.stdout(&["models", "cross-encoder/ms-marco-MiniLM-L-6-v2"]);
     assert!(sheet.contains("Xenova/ms-marco-MiniLM-L-6-v2"), "{sheet}");
     assert!(sheet.contains("nDCG@10 74.3 on TREC DL 19"), "{sheet}");
+    let bundled = crossrank::Reranker::bundled().unwrap();
+    assert_eq!(hub::find("minilm-l6-en").unwrap().revision.as_deref(), bundled.revision());
+    assert_eq!(bundled.revision(), Some("2"));
+    let sheet = case.stdout(&["models", "minilm-l6-en"]);
+    assert!(sheet.contains("revision      2\n"), "{sheet}");
     complaint(case.run(&["models", "owner/unknown"]), "invalid-argument");
 }
 
