@@ -192,9 +192,12 @@ export class WorkerClient<T extends Task> implements CachingExecutor<T> {
     const lock = globalThis.navigator?.locks ? `crossrank ${crypto.randomUUID()}` : undefined;
     const request: Request = { id: this.#nextId++, op: "hold-lock", lock };
     const onDeath = () => this.#onGone(worker, new WorkerDied());
-    const timer = setTimeout(onDeath, worker.isStarted ? ANSWER_TIMEOUT_MS : START_TIMEOUT_MS);
+    const timeout = worker.isStarted ? ANSWER_TIMEOUT_MS : START_TIMEOUT_MS;
+    let ticks = 0;
+    // A page that was frozen or busy gets one tick for all of that time, and then the worker's answer.
+    const timer = setInterval(() => ++ticks === 5 && onDeath(), timeout / 5);
     watch.signal.addEventListener("abort", () => worker.port.post({ ...request, op: "stop" }));
-    const isHeld = await this.#request<boolean>(worker, request).finally(() => clearTimeout(timer));
+    const isHeld = await this.#request<boolean>(worker, request).finally(() => clearInterval(timer));
     worker.isStarted = true;
     if (isHeld) onLockReleased(lock!, watch.signal, onDeath);
   }
