@@ -51,7 +51,7 @@ export async function startHub(repositories) {
     return answer(request, response, script, false, () => {
       const [, listed] = /^\/api\/models\/(.+)\/revision\/main\?/.exec(path) ?? [];
       if (held[listed]) return Buffer.from(JSON.stringify(listing(held[listed])));
-      const [, repository, inside] = /^\/(.+)\/resolve\/(?:main|[0-9a-f]{40})\/(.+)$/.exec(path) ?? [];
+      const [, repository, inside] = /^\/(.+)\/resolve\/(?:main|[0-9a-f]{40})\/([^?]+)/.exec(path) ?? [];
       const file = held[repository]?.[inside];
       if (!file) return response.writeHead(404, { "x-error-code": "RepoNotFound" }).end();
       const { hash, content } = file;
