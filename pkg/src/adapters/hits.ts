@@ -15,8 +15,11 @@ export async function rerankHits<H>(
 ): Promise<HitRanking<H>> {
   checkModel(reranker, "rerank");
   if (!Array.isArray(hits)) throw invalidArgument(`hits is ${describeValue(hits)}; give an array`);
-  const call = new HitCall(reranker, query, [...hits], options);
   const { signal, latest = false } = options;
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
+    throw invalidArgument(`options.signal is ${describeValue(signal)}; give an AbortSignal`);
+  }
+  const call = new HitCall(reranker, query, [...hits], options);
   const controller = new LinkedAbortController(signal);
   const end = latest === false ? () => {} : takeTurn(reranker, latest, controller);
   try {
@@ -127,7 +130,7 @@ class HitCall<H> {
   #unscored(failure: { error?: Error }, count = this.#hits.length): HitRanking<H> {
     const unknown = { score: NaN, rerankScore: NaN, logit: NaN, truncated: false };
     const results = this.#hits.slice(0, count).map((hit, index) => ({ hit, index, ...unknown }));
-    return { results: results.slice(0, this.#topK), queryTruncated: false, partial: count > 0, ...failure };
+    return { results: results.slice(0, this.#topK), queryTruncated: false, partial: this.#hits.length > 0, ...failure };
   }
 }
 
