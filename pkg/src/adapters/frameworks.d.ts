@@ -77,23 +77,14 @@ declare module "@llamaindex/core/embeddings" {
 }
 
 declare module "@lancedb/lancedb" {
-  interface Field {
-    name: string;
-  }
   interface RecordBatch {
-    schema: { fields: Field[] };
-    slice(begin: number): RecordBatch;
-    [Symbol.iterator](): IterableIterator<{ toJSON(): Record<string, unknown> }>;
+    numRows: number;
   }
   export namespace rerankers {
     interface Reranker {
       rerankHybrid(query: string, vecResults: RecordBatch, ftsResults: RecordBatch): Promise<RecordBatch>;
     }
   }
-  export function makeArrowTable(
-    rows: Record<string, unknown>[],
-    options?: { schema: { fields: Field[] } },
-  ): { schema: { fields: Field[] }; batches: RecordBatch[] };
 }
 
 declare module "react" {

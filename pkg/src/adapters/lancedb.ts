@@ -1,17 +1,15 @@
 // Reranks the hybrid search of LanceDB.
 
-import { makeArrowTable } from "@lancedb/lancedb";
 import type { CallOptions, Reranker } from "../../types/index.js";
 import type * as declared from "../../types/lancedb.js";
+import { gatherRows, type RecordBatch, type RowPlaces } from "./arrow.js";
 import { invalidArgument, modelOf } from "./source.js";
 
-type RecordBatch = Parameters<declared.CrossrankReranker["rerankHybrid"]>[1];
+type LanceBatch = Parameters<declared.CrossrankReranker["rerankHybrid"]>[1];
 type Row = Record<string, unknown>;
 
 /** Identifies a row. LanceDB adds it to the results of both searches. */
 const ROW_ID = "_rowid";
-/** Where LanceDB expects the scores. */
-const RELEVANCE = "_relevance_score";
 
 export class CrossrankReranker implements declared.CrossrankReranker {
   readonly #load: () => Promise<Pick<Reranker, "rerank">>;
@@ -24,20 +22,26 @@ export class CrossrankReranker implements declared.CrossrankReranker {
     this.#options = options;
   }
 
-  async rerankHybrid(query: string, vecResults: RecordBatch, ftsResults: RecordBatch): Promise<RecordBatch> {
-    const rows = new Map<unknown, Row>();
-    for (const batch of [vecResults, ftsResults]) {
-      for (const row of batch) {
-        const fields = row.toJSON();
-        rows.set(fields[ROW_ID], { ...rows.get(fields[ROW_ID]), ...fields });
+  async rerankHybrid(query: string, vecResults: LanceBatch, ftsResults: LanceBatch): Promise<LanceBatch> {
+    const batches = [vecResults, ftsResults] as unknown as RecordBatch[];
+    const rows = new Map<unknown, { row: Row; places: number[] }>();
+    for (const [b, batch] of batches.entries()) {
+      for (let place = 0; place < batch.numRows; place++) {
+        const row = batch.get(place)!.toJSON();
+        const known = rows.get(row[ROW_ID]) ?? { row, places: [-1, -1] };
+        known.places[b] = place;
+        rows.set(row[ROW_ID], known);
       }
     }
     const { results } = await (await this.#load()).rerank(query, [...rows.values()], undefined, {
-      ...(this.#options as CallOptions<Row>),
-      text: (row) => this.#text(row) as string,
+      ...(this.#options as CallOptions<object>),
+      text: (document) => this.#text((document as { row: Row }).row) as string,
     });
-    const ranked = results.map(({ document, score }) => ({ ...document, [RELEVANCE]: score }));
-    return toBatch(ranked, vecResults, ftsResults);
+    const places: RowPlaces[] = results.map(({ document }) => document.places);
+    const scores = results.map(({ score }) => score);
+    // LanceDB finds the scores by the name of their column.
+    const column = { name: "_relevance_score", like: "_distance", scores };
+    return gatherRows(batches, places, column) as unknown as LanceBatch;
   }
 }
 
@@ -46,15 +50,4 @@ function textOfColumn(row: Row, column: string): unknown {
   const columns = Object.keys(row).filter((name) => !name.startsWith("_"));
   const advice = 'select it, or name another with the option "text"';
   throw invalidArgument(`the results have no column "${column}" but ${columns.join(", ")}; ${advice}`);
-}
-
-/** Makes a batch with the columns of all the given batches and the scores. */
-function toBatch(rows: Row[], ...batches: RecordBatch[]): RecordBatch {
-  const fields = new Map(batches.flatMap(({ schema }) => schema.fields).map((field) => [field.name, field]));
-  const [relevance] = makeArrowTable([{ [RELEVANCE]: 0 }]).schema.fields;
-  const schema = { fields: [...fields.values(), relevance!] };
-  const empty: Row = Object.fromEntries(schema.fields.map(({ name }) => [name, null]));
-  // A table without rows has no batch.
-  const complete = [{ ...empty, [RELEVANCE]: 0 }, ...rows.map((row) => ({ ...empty, ...row }))];
-  return makeArrowTable(complete, { schema }).batches[0]!.slice(1);
 }
