@@ -129,6 +129,7 @@ class RerankTask<D> implements PromiseLike<Ranking<D>> {
 /** What counts as another ranking when it changes. */
 function comparable({ text: _, ...options }: UseRerankOptions<never>): unknown[] {
   return Object.entries(options)
+    .filter(([, value]) => value !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flat();
 }

@@ -1,0 +1,32 @@
+// The adapters' types with those of their frameworks: programs, the examples of the documentation, and the
+// declarations themselves, under --strict. Errors inside of other packages do not count.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const FOLDERS = ["types", "examples"].filter((folder) => existsSync(folder));
+const OPTIONS = [
+  ...["--noEmit", "--strict", "--ignoreConfig", "--jsx", "react-jsx", "--target", "es2022"],
+  ...["--lib", "es2024,dom,dom.iterable,dom.asynciterable,esnext.disposable", "--types", "node"],
+];
+
+for (const [module, moduleResolution] of [
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+]) {
+  test(`programs compile with ${moduleResolution} resolution`, () => {
+    const files = FOLDERS.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+    const programs = files.filter((name) => /\.m?tsx?$/.test(name));
+    const resolution = ["--module", module, "--moduleResolution", moduleResolution];
+    const { stdout, status } = spawnSync(process.env.CROSSRANK_TSC, [...OPTIONS, ...resolution, ...programs], {
+      encoding: "utf8",
+      maxBuffer: 1 << 26,
+    });
+    assert.ok(status === 0 || stdout.includes("error TS"), stdout);
+    const ours = stdout.split("\n").filter((line) => /^(types|examples|node_modules\/crossrank)\b.*error/.test(line));
+    assert.equal(ours.join("\n"), "");
+  });
+}
