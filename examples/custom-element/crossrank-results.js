@@ -12,12 +12,16 @@ export class CrossrankResults extends HTMLElement {
   /** The children in their own order. */
   #children = [];
   #controller;
+  /** The parser may add children after the element, and so may the page. */
+  #observer = new MutationObserver(() => void this.update());
 
   connectedCallback() {
+    this.#observer.observe(this, { childList: true });
     void this.update();
   }
 
   disconnectedCallback() {
+    this.#observer.disconnect();
     this.#controller?.abort();
   }
 
@@ -26,8 +30,8 @@ export class CrossrankResults extends HTMLElement {
   }
 
   /**
-   * Ranks the children. Call it after a change of them. The events `ranked`, with the ranking as `detail`,
-   * or `error` tell the result. A later call ends the one before, which then has no event.
+   * Ranks the children. It is called when they, the query or `top-k` change. The event `ranked`, with the
+   * ranking as `detail`, or `error` tells the result. A later call ends the one before, without an event.
    */
   async update() {
     this.#controller?.abort();
@@ -37,7 +41,7 @@ export class CrossrankResults extends HTMLElement {
     const known = this.#children.filter((child) => present.includes(child));
     this.#children = [...known, ...present.filter((child) => !known.includes(child))];
     const query = this.getAttribute("query") ?? "";
-    if (query.trim() === "") return this.#show(this.#children);
+    if (query.trim() === "" || present.length === 0) return this.#show(this.#children);
     this.setAttribute("aria-busy", "true");
     try {
       const ranking = await rerankHits(this.reranker, query, this.#children, {
@@ -59,6 +63,8 @@ export class CrossrankResults extends HTMLElement {
     this.removeAttribute("aria-busy");
     for (const child of this.#children) child.hidden = !best.includes(child);
     this.append(...best, ...this.#children.filter((child) => child.hidden));
+    // These moves are no reason to rank again.
+    this.#observer.takeRecords();
   }
 }
 

@@ -3,7 +3,8 @@
 import { Window } from "happy-dom";
 
 const window = new Window({ url: "https://example.com/" });
-for (const name of ["window", "document", "navigator", "HTMLElement", "customElements", "CustomEvent"]) {
+const NAMES = ["document", "navigator", "HTMLElement", "customElements", "CustomEvent", "MutationObserver"];
+for (const name of ["window", ...NAMES]) {
   const value = name === "window" ? window : window[name];
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
 }
