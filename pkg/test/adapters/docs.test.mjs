@@ -1,18 +1,15 @@
-// Every example of docs/adapters.md is extracted, compiled (see types.test.mjs) and run here. A new example
-// needs a check, and a check needs an example.
+// Runs every example of docs/adapters.md. A new example needs a check, and a check needs an example.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import "./dom.mjs";
 import { act, createElement as h } from "react";
 import { createRoot } from "react-dom/client";
 import { get, writable } from "svelte/store";
 import { effectScope, ref } from "vue";
+import { writeExamples } from "./examples.mjs";
 
-const { transform } = await import(process.env.CROSSRANK_ESBUILD);
-
-/** The names that an example has to export for its check. Examples of a section are numbered. */
+/** What the names that an example declares must be. The examples of a section are numbered. */
 const CHECKS = {
   "Any list of hits 1": async ({ results }) => {
     assert.deepEqual(await idsOf(results), (await reference(titleAndText)).slice(0, 3));
@@ -181,65 +178,8 @@ async function shownBy(Component, tag) {
   return shown;
 }
 
-const PRELUDE_NAMES = [
-  "Reranker",
-  "algolia",
-  "articles",
-  "embedder",
-  "fetchText",
-  "folder",
-  "meilisearch",
-  "pagefind",
-  "query",
-  "reranker",
-  "signal",
-  "typesense",
-];
-/** What an example declares and a check may look at. */
-const DECLARED = /^(?:export )?(?:async )?(?:const|function)\s+(?:\{([^}]*)\}|(\w+))/gm;
-
-function extract(markdown) {
-  const examples = {};
-  const counts = {};
-  let section = "";
-  for (const [, heading, language, code] of markdown.matchAll(/^## (.*)$|^```(\w+)\n([\s\S]*?)^```$/gm)) {
-    if (heading) section = heading;
-    else if (language) {
-      counts[section] = (counts[section] ?? 0) + 1;
-      examples[`${section} ${counts[section]}`] = { language, code };
-    }
-  }
-  return examples;
-}
-
-/** The module of an example, with imports of what it does not make itself and exports of the rest. */
-function moduleOf(code) {
-  const declared = [...code.matchAll(DECLARED)].flatMap(([, names, name]) => names?.split(",") ?? [name]);
-  const names = declared.map((name) => name.trim()).filter(Boolean);
-  const imported = [...code.matchAll(/^import (.*?) from/gms)].map(([, what]) => what).join();
-  const own = (name) => names.includes(name) || new RegExp(`\\b${name}\\b`).test(imported);
-  const used = PRELUDE_NAMES.filter((name) => !own(name) && new RegExp(`\\b${name}\\b`).test(code));
-  const exported = names.filter((name) => !new RegExp(`^export .*\\b${name}\\b`, "m").test(code));
-  return `import { ${used.join(", ")} } from "../prelude.mjs";\n${code}\nexport { ${exported.join(", ")} };\n`;
-}
-
-const examples = extract(readFileSync("adapters.md", "utf8"));
-
+const examples = await writeExamples();
 before(async () => {
-  rmSync("examples", { recursive: true, force: true });
-  mkdirSync("examples");
-  const compile = async (source, target, loader) => {
-    const { code } = await transform(source, { loader, jsx: "automatic", format: "esm", target: "es2022" });
-    writeFileSync(target, code);
-  };
-  await compile(readFileSync("prelude.mts", "utf8"), "prelude.mjs", "ts");
-  for (const [name, { language, code }] of Object.entries(examples)) {
-    if (language === "html") continue;
-    const file = `examples/${name.replaceAll(/\W+/g, "-")}`;
-    const source = moduleOf(code);
-    writeFileSync(`${file}.${language === "tsx" ? "tsx" : "mts"}`, source);
-    await compile(source, `${file}.mjs`, language);
-  }
   prelude = await import("./prelude.mjs");
 });
 after(() => prelude?.close());
@@ -248,18 +188,13 @@ test("each example has a check, and each check an example", () => {
   assert.deepEqual(Object.keys(examples).sort(), Object.keys(CHECKS).sort());
 });
 
-for (const [name, { language, code }] of Object.entries(examples)) {
-  test(name, async () => {
+for (const [name, { language, code, file }] of Object.entries(examples)) {
+  test(name, async (t) => {
     if (language === "html") {
       await import("./crossrank-results.js");
       return CHECKS[name]({ html: code });
     }
-    const log = console.log;
-    console.log = () => {};
-    try {
-      await CHECKS[name](await import(`./examples/${name.replaceAll(/\W+/g, "-")}.mjs`));
-    } finally {
-      console.log = log;
-    }
+    t.mock.method(console, "log", () => {});
+    await CHECKS[name](await import(file));
   });
 }

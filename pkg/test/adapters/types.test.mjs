@@ -3,11 +3,15 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { writeExamples } from "./examples.mjs";
 
-const FOLDERS = ["types", "examples"].filter((folder) => existsSync(folder));
+const cwd = fileURLToPath(new URL(".", import.meta.url));
+before(writeExamples);
+
 const OPTIONS = [
   ...["--noEmit", "--strict", "--ignoreConfig", "--jsx", "react-jsx", "--target", "es2022"],
   ...["--lib", "es2024,dom,dom.iterable,dom.asynciterable,esnext.disposable", "--types", "node"],
@@ -18,14 +22,15 @@ for (const [module, moduleResolution] of [
   ["esnext", "bundler"],
 ]) {
   test(`programs compile with ${moduleResolution} resolution`, () => {
-    const files = FOLDERS.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+    const folders = ["types", "examples"];
+    const files = folders.flatMap((folder) => readdirSync(join(cwd, folder)).map((name) => join(folder, name)));
     const programs = files.filter((name) => /\.m?tsx?$/.test(name));
     const resolution = ["--module", module, "--moduleResolution", moduleResolution];
-    const { stdout, status } = spawnSync(process.env.CROSSRANK_TSC, [...OPTIONS, ...resolution, ...programs], {
-      encoding: "utf8",
-      maxBuffer: 1 << 26,
-    });
+    const settings = { cwd, encoding: "utf8", maxBuffer: 1 << 26 };
+    const arguments_ = [...OPTIONS, ...resolution, ...programs];
+    const { stdout, status } = spawnSync(process.env.CROSSRANK_TSC, arguments_, settings);
     assert.ok(status === 0 || stdout.includes("error TS"), stdout);
+    assert.ok(programs.length > 20);
     const ours = stdout.split("\n").filter((line) => /^(types|examples|node_modules\/crossrank)\b.*error/.test(line));
     assert.equal(ours.join("\n"), "");
   });
