@@ -42,9 +42,7 @@ export interface RerankingModel<V extends SpecificationVersion> {
   readonly provider: string;
   readonly modelId: string;
   doRerank(options: {
-    documents:
-      | { type: "text"; values: string[] }
-      | { type: "object"; values: Record<string, unknown>[] };
+    documents: { type: "text"; values: string[] } | { type: "object"; values: Record<string, unknown>[] };
     query: string;
     topN?: number;
     abortSignal?: AbortSignal;

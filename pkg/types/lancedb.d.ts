@@ -20,6 +20,7 @@ export interface CrossrankRerankerOptions
   extends Omit<CallOptions<never>, "text" | "signal" | "timeoutMs" | "latest" | "onError"> {
   reranker: RerankerSource;
   /** The column with the text, or a function that makes the text of a row. Default: `"text"`. */
+  // biome-ignore lint/suspicious/noExplicitAny: rows have this type in LanceDB itself.
   text?: string | ((row: Record<string, any>) => string);
 }
 

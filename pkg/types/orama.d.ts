@@ -19,6 +19,7 @@ export type { HitReranker, RerankerSource };
 export interface OramaHit {
   id: string;
   score: number;
+  // biome-ignore lint/suspicious/noExplicitAny: documents have the type that the schema of a database says.
   document: any;
 }
 
@@ -40,7 +41,7 @@ export interface CrossrankPlugin {
     db: unknown,
     params: unknown,
     language: string | undefined,
-    results: { hits: any[] },
+    results: { hits: OramaHit[] },
   ): Promise<void>;
 }
 

@@ -87,7 +87,13 @@ export function gatherRows(
       const message = `the column "${column}" has the type ${field.type}; select the other columns`;
       throw new CrossrankError("unsupported", message);
     }
-    return { field, data: gather(parts.filter((part) => part !== undefined), places) };
+    return {
+      field,
+      data: gather(
+        parts.filter((part) => part !== undefined),
+        places,
+      ),
+    };
   });
   const model = columns.find(({ field }) => field.name === like)!;
   const buffers = [undefined, Float32Array.from(scores)];
@@ -140,7 +146,14 @@ function gather(parts: readonly Data[], places: readonly number[]): Data {
   const isNull = (i: number) => nulls > 0 && !((validity[i >> 3]! >> (i & 7)) & 1);
   const toData = (buffers: unknown[], children: Data[] = []) => {
     const [offsets, values] = buffers;
-    return first.clone(first.type, 0, count, nulls, [offsets, values, nulls ? validity : undefined], children);
+    return first.clone(
+      first.type,
+      0,
+      count,
+      nulls,
+      [offsets, values, nulls ? validity : undefined],
+      children,
+    );
   };
   /** Gathers the ranges of the children that `rangeOf` gives for a value. */
   const gatherChildren = (rangeOf: (part: Data, index: number) => [start: number, end: number]) =>
@@ -159,7 +172,10 @@ function gather(parts: readonly Data[], places: readonly number[]): Data {
 
   if (typeId === STRUCT || typeId === FIXED_SIZE_LIST) {
     const size = typeId === STRUCT ? 1 : first.stride;
-    return toData([], gatherChildren((_part, index) => [index * size, (index + 1) * size]));
+    return toData(
+      [],
+      gatherChildren((_part, index) => [index * size, (index + 1) * size]),
+    );
   }
   if (typeId === BOOL) {
     const values = bitmap(count, (i) => {
@@ -172,7 +188,7 @@ function gather(parts: readonly Data[], places: readonly number[]): Data {
   if (VARIABLE.includes(typeId)) {
     const rangeOf = ({ valueOffsets }: Data, index: number): [number, number] =>
       index === NONE ? [0, 0] : [Number(valueOffsets[index]!), Number(valueOffsets[index + 1]!)];
-    const ranges = places.map((place, i) => (isNull(i) ? [first, NONE] as const : at(place)));
+    const ranges = places.map((place, i) => (isNull(i) ? ([first, NONE] as const) : at(place)));
     const lengths = ranges.map(([part, index]) => rangeOf(part, index)).map(([start, end]) => end - start);
     let sum = 0;
     const ends = lengths.map((length) => (sum += length));

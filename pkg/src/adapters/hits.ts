@@ -1,7 +1,7 @@
 // Reranks the hits of any search.
 
-import type { CallOptions, Ranking } from "../../types/index.js";
 import type { HitOptions, HitRanking, HitReranker, RankedHit } from "../../types/hits.js";
+import type { CallOptions, Ranking } from "../../types/index.js";
 import { abortable, LinkedAbortController, MAX_TIMER_MS } from "../core/abort.js";
 import { toError } from "../core/errors.js";
 import { describeValue, isPositiveInteger } from "../core/validate.js";
@@ -130,7 +130,12 @@ class HitCall<H> {
   #unscored(failure: { error?: Error }, count = this.#hits.length): HitRanking<H> {
     const unknown = { score: NaN, rerankScore: NaN, logit: NaN, truncated: false };
     const results = this.#hits.slice(0, count).map((hit, index) => ({ hit, index, ...unknown }));
-    return { results: results.slice(0, this.#topK), queryTruncated: false, partial: this.#hits.length > 0, ...failure };
+    return {
+      results: results.slice(0, this.#topK),
+      queryTruncated: false,
+      partial: this.#hits.length > 0,
+      ...failure,
+    };
   }
 }
 

@@ -84,6 +84,7 @@ class RerankTask<D> implements PromiseLike<Ranking<D>> {
     );
   }
 
+  // biome-ignore lint/suspicious/noThenProperty: a reader of the promise begins the ranking.
   then<A = Ranking<D>, B = never>(
     onResult?: ((ranking: Ranking<D>) => A | PromiseLike<A>) | null,
     onError?: ((reason: unknown) => B | PromiseLike<B>) | null,

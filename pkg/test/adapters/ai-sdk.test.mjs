@@ -38,7 +38,10 @@ for (const [version, ai, specificationVersion] of [
       ranking,
       expected.map(({ index, score }) => ({ originalIndex: index, score, document: PASSAGES[index] })),
     );
-    assert.deepEqual(rerankedDocuments, expected.map(({ index }) => PASSAGES[index]));
+    assert.deepEqual(
+      rerankedDocuments,
+      expected.map(({ index }) => PASSAGES[index]),
+    );
     assert.deepEqual(originalDocuments, PASSAGES);
     assert.equal(response.modelId, "minilm-l6-en");
     assert.deepEqual((await rerank({ topN: 2 })).ranking, ranking.slice(0, 2));
@@ -50,14 +53,20 @@ for (const [version, ai, specificationVersion] of [
     const documents = PASSAGES.map((body, id) => ({ id, body }));
     const json = await reference(documents.map((document) => JSON.stringify(document)));
     const { ranking } = await rerank({ documents });
-    assert.deepEqual(ranking.map(({ originalIndex: index, score }) => ({ index, score })), json);
+    assert.deepEqual(
+      ranking.map(({ originalIndex: index, score }) => ({ index, score })),
+      json,
+    );
     assert.equal(ranking[0].document, documents[json[0].index]);
     const given = { documents: { type: "object", values: documents }, query: QUERY };
     const [warning] = (await model.doRerank(given)).warnings;
     assert.deepEqual([warning.type, warning.feature], ["compatibility", "object documents"]);
     const withText = rerankingModel(reranker, { specificationVersion, text: ({ body }) => body });
     assert.deepEqual(
-      (await rerank({ documents, model: withText })).ranking.map(({ originalIndex: index, score }) => ({ index, score })),
+      (await rerank({ documents, model: withText })).ranking.map(({ originalIndex: index, score }) => ({
+        index,
+        score,
+      })),
       await reference(),
     );
     assert.deepEqual((await withText.doRerank(given)).warnings, []);
@@ -75,7 +84,10 @@ for (const [version, ai, specificationVersion] of [
     const reason = new DOMException("enough", "AbortError");
     for (const source of [hanging(), () => new Promise(() => {})]) {
       const stop = new AbortController();
-      const call = rerank({ model: rerankingModel(source, { specificationVersion }), abortSignal: stop.signal });
+      const call = rerank({
+        model: rerankingModel(source, { specificationVersion }),
+        abortSignal: stop.signal,
+      });
       setTimeout(() => stop.abort(reason));
       await assert.rejects(call, reason);
       await assert.rejects(rerank({ abortSignal: stop.signal }), { name: "AbortError" });
@@ -97,15 +109,24 @@ for (const [version, ai, specificationVersion] of [
     const model = embeddingModel(
       {
         dimensions: 1,
-        embed: async (texts) => texts.map((text) => (asked.push(["document", text]), Float32Array.of(1))),
-        embedQuery: async (text) => (asked.push(["query", text]), Float32Array.of(2)),
+        embed: async (texts) => {
+          asked.push(...texts.map((text) => ["document", text]));
+          return texts.map(() => Float32Array.of(1));
+        },
+        embedQuery: async (text) => {
+          asked.push(["query", text]);
+          return Float32Array.of(2);
+        },
       },
       { specificationVersion },
     );
     const query = { providerOptions: { crossrank: { inputType: "query" } } };
     assert.deepEqual((await ai.embed({ model, value: "a", ...query })).embedding, [2]);
     assert.deepEqual((await ai.embed({ model, value: "a" })).embedding, [1]);
-    assert.deepEqual(asked, [["query", "a"], ["document", "a"]]);
+    assert.deepEqual(asked, [
+      ["query", "a"],
+      ["document", "a"],
+    ]);
     const wrong = { providerOptions: { crossrank: { inputType: "search_query" } } };
     await assert.rejects(ai.embed({ model, value: "a", ...wrong }), /give "query" or "document"/);
   });
@@ -153,7 +174,9 @@ test("the AI SDK's model for Cohere behaves likewise", async () => {
 });
 
 test("AI SDK 7 also takes models for AI SDK 6, which refuses those of the newer specification", async () => {
-  const [older, newer] = ["v3", "v4"].map((specificationVersion) => rerankingModel(reranker, { specificationVersion }));
+  const [older, newer] = ["v3", "v4"].map((specificationVersion) =>
+    rerankingModel(reranker, { specificationVersion }),
+  );
   const { ranking } = await ai7.rerank({ model: older, query: QUERY, documents: PASSAGES });
   assert.equal(ranking[0].originalIndex, (await reference())[0].index);
   const refused = ai6.rerank({ model: newer, query: QUERY, documents: PASSAGES });
@@ -166,7 +189,10 @@ test("options for every call reach the reranker, and dimensions that do not fit 
   await ai7.rerank({ model, query: QUERY, documents: PASSAGES, topN: 3 });
   assert.deepEqual(calls[0].slice(2), [3, { minScore: 0.1, longDocuments: "truncate" }]);
   const { warnings } = await embeddingModel(embedder).doEmbed({ values: ["a"], dimensions: 7 });
-  assert.deepEqual(warnings.map(({ type, feature }) => [type, feature]), [["unsupported", "dimensions"]]);
+  assert.deepEqual(
+    warnings.map(({ type, feature }) => [type, feature]),
+    [["unsupported", "dimensions"]],
+  );
   const fitting = { values: ["a"], dimensions: embedder.dimensions };
   assert.deepEqual((await embeddingModel(embedder).doEmbed(fitting)).warnings, []);
 });

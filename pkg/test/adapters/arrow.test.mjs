@@ -7,9 +7,12 @@ import * as arrow from "apache-arrow";
 const { gatherRows } = await import("./node_modules/crossrank/dist/adapters/arrow.js");
 
 const item = (type) => new arrow.Field("item", type, true);
-const pair = new arrow.Struct([new arrow.Field("a", new arrow.Int32(), true), new arrow.Field("b", new arrow.Utf8(), true)]);
+const pair = new arrow.Struct([
+  new arrow.Field("a", new arrow.Int32(), true),
+  new arrow.Field("b", new arrow.Utf8(), true),
+]);
 const COUNT = 19;
-const all = (valueOf) => Array.from({ length: COUNT }, (_, i) => valueOf(i));
+const all = (makeValue) => Array.from({ length: COUNT }, (_, i) => makeValue(i));
 /** Types with the values of rows, of which every third one is null as well. */
 const TYPES = {
   bool: [new arrow.Bool(), (i) => i % 2 === 0],
@@ -32,11 +35,30 @@ const TYPES = {
   timestampNanosecond: [new arrow.TimestampNanosecond(), (i) => 1_700_000_000_000 + i],
   duration: [new arrow.DurationMillisecond(), (i) => BigInt(i)],
   decimal: [new arrow.Decimal(2, 10, 128), (i) => Uint32Array.of(i, 0, 0, 0)],
-  list: [new arrow.List(item(new arrow.Utf8())), (i) => Array.from({ length: i % 4 }, (_, j) => (j === 1 ? null : `${i}.${j}`))],
-  nested: [new arrow.List(item(new arrow.List(item(new arrow.Int32())))), (i) => [[i], [], [i, i + 1]].slice(0, i % 4)],
-  structs: [new arrow.List(item(pair)), (i) => [{ a: i, b: "x" }, { a: null, b: "y" }].slice(0, i % 3)],
+  list: [
+    new arrow.List(item(new arrow.Utf8())),
+    (i) => Array.from({ length: i % 4 }, (_, j) => (j === 1 ? null : `${i}.${j}`)),
+  ],
+  nested: [
+    new arrow.List(item(new arrow.List(item(new arrow.Int32())))),
+    (i) => [[i], [], [i, i + 1]].slice(0, i % 4),
+  ],
+  structs: [
+    new arrow.List(item(pair)),
+    (i) =>
+      [
+        { a: i, b: "x" },
+        { a: null, b: "y" },
+      ].slice(0, i % 3),
+  ],
   vector: [new arrow.FixedSizeList(3, item(new arrow.Float32())), (i) => [i, i + 1, i + 2]],
-  pairs: [new arrow.FixedSizeList(2, item(pair)), (i) => [{ a: i, b: "x" }, { a: i, b: null }]],
+  pairs: [
+    new arrow.FixedSizeList(2, item(pair)),
+    (i) => [
+      { a: i, b: "x" },
+      { a: i, b: null },
+    ],
+  ],
   struct: [pair, (i) => ({ a: i, b: i % 2 ? null : `${i}` })],
 };
 
@@ -46,12 +68,15 @@ const batchOf = (columns) => new arrow.Table(columns).batches[0];
 const distance = (length) => arrow.vectorFromArray(Array(length).fill(0), new arrow.Float32());
 const column = { name: "_relevance_score", like: "_distance" };
 
-for (const [name, [type, valueOf]] of Object.entries(TYPES)) {
+for (const [name, [type, makeValue]] of Object.entries(TYPES)) {
   test(`${name}: values, nulls, and rows of either batch`, () => {
     for (const nulls of [false, true]) {
       // Arrow cannot build a struct whose first value is null.
       const isNull = (i) => nulls && i % 3 === 2;
-      const vector = arrow.vectorFromArray(all((i) => (isNull(i) ? null : valueOf(i))), type);
+      const vector = arrow.vectorFromArray(
+        all((i) => (isNull(i) ? null : makeValue(i))),
+        type,
+      );
       const whole = batchOf({ x: vector, _distance: distance(COUNT) });
       // The second batch is a part of a longer one, and begins within a byte of its bitmaps.
       for (const [first, second] of [
@@ -86,13 +111,20 @@ test("a column of one batch is null in rows of the other", () => {
   const numbers = (list, type = new arrow.Int32()) => arrow.vectorFromArray(list, type);
   const first = batchOf({ id: numbers([1, 2]), _distance: numbers([0.5, 1], new arrow.Float32()) });
   const second = batchOf({ id: numbers([2, 3]), _score: numbers([4, 8], new arrow.Float32()) });
-  const rows = [[-1, 1], [1, 0], [0, -1]];
+  const rows = [
+    [-1, 1],
+    [1, 0],
+    [0, -1],
+  ];
   const batch = gatherRows([first, second], rows, { ...column, scores: [3, 2, 1] });
-  assert.deepEqual(batch.toArray().map((row) => row.toJSON()), [
-    { id: 3, _distance: null, _score: 8, _relevance_score: 3 },
-    { id: 2, _distance: 1, _score: 4, _relevance_score: 2 },
-    { id: 1, _distance: 0.5, _score: null, _relevance_score: 1 },
-  ]);
+  assert.deepEqual(
+    batch.toArray().map((row) => row.toJSON()),
+    [
+      { id: 3, _distance: null, _score: 8, _relevance_score: 3 },
+      { id: 2, _distance: 1, _score: 4, _relevance_score: 2 },
+      { id: 1, _distance: 0.5, _score: null, _relevance_score: 1 },
+    ],
+  );
   const none = gatherRows([first, second], [], { ...column, scores: [] });
   assert.deepEqual([none.numRows, none.schema.fields.length], [0, 4]);
 });

@@ -16,7 +16,9 @@ const CHECKS = {
     for (const { hit } of results) assert.ok(prelude.articles.includes(hit));
   },
   "Any list of hits 2": async ({ results }) => {
-    const ranked = new Map((await prelude.reranker.rerank(prelude.query, prelude.articles)).results.map((r) => [r.index, r.score]));
+    const ranked = new Map(
+      (await prelude.reranker.rerank(prelude.query, prelude.articles)).results.map((r) => [r.index, r.score]),
+    );
     for (const { index, score, rerankScore } of results) {
       assert.equal(rerankScore, ranked.get(index));
       assert.ok(Math.abs(score - (0.7 * rerankScore + 0.3 * (1 - index / 4))) < 1e-9);
@@ -24,10 +26,16 @@ const CHECKS = {
     assert.equal(results.length, 5);
   },
   "AI SDK 1": async ({ ranking }) => {
-    assert.deepEqual(ranking.map(({ originalIndex }) => `${originalIndex + 1}`), (await reference()).slice(0, 3));
+    assert.deepEqual(
+      ranking.map(({ originalIndex }) => `${originalIndex + 1}`),
+      (await reference()).slice(0, 3),
+    );
   },
   "AI SDK 2": async ({ rerankedDocuments }) => {
-    assert.deepEqual(rerankedDocuments.map(({ id }) => id), await reference(titleAndText));
+    assert.deepEqual(
+      rerankedDocuments.map(({ id }) => id),
+      await reference(titleAndText),
+    );
   },
   "AI SDK 3": ({ embeddings, embedding, registry }) => {
     const cosines = embeddings.map((vector) => vector.reduce((sum, x, i) => sum + x * embedding[i], 0));
@@ -35,23 +43,43 @@ const CHECKS = {
     assert.equal(registry.rerankingModel("crossrank:local").provider, "crossrank");
   },
   "LangChain.js 1": async ({ compressed, vectors }) => {
-    assert.deepEqual(compressed.map(({ metadata }) => metadata.id), (await reference()).slice(0, 3));
+    assert.deepEqual(
+      compressed.map(({ metadata }) => metadata.id),
+      (await reference()).slice(0, 3),
+    );
     assert.ok(compressed[0].metadata.relevanceScore > compressed[1].metadata.relevanceScore);
     assert.deepEqual([vectors.length, vectors[0].length], [5, 384]);
   },
   "LlamaIndex.TS 1": async ({ best, vector }) => {
-    assert.deepEqual(best.map(({ node }) => node.id_), (await reference()).slice(0, 3));
+    assert.deepEqual(
+      best.map(({ node }) => node.id_),
+      (await reference()).slice(0, 3),
+    );
     assert.equal(vector.length, 384);
   },
-  "Orama 1": ({ hits }) => assertSubset(hits.map(({ document }) => document.id), titleAndText, 3),
-  "Orama 2": ({ hits }) => assertSubset(hits.map(({ document }) => document.id), undefined, 3),
+  "Orama 1": ({ hits }) =>
+    assertSubset(
+      hits.map(({ document }) => document.id),
+      titleAndText,
+      3,
+    ),
+  "Orama 2": ({ hits }) =>
+    assertSubset(
+      hits.map(({ document }) => document.id),
+      undefined,
+      3,
+    ),
   "MiniSearch 1": async ({ results }) => {
     assert.equal((await idsOf(results))[0], "3");
     assert.ok(results.every(({ hit }) => typeof hit.title === "string"));
   },
   "FlexSearch 1": async ({ results }) => assertSubset(await idsOf(results), titleAndText, 3),
   "Fuse.js 1": async ({ results }) => assert.equal((await idsOf(results))[0], "3"),
-  "LanceDB 1": async ({ best }) => assert.deepEqual(best.map(({ id }) => id), (await reference()).slice(0, 3)),
+  "LanceDB 1": async ({ best }) =>
+    assert.deepEqual(
+      best.map(({ id }) => id),
+      (await reference()).slice(0, 3),
+    ),
   "React 1": async ({ Results }) => {
     assert.deepEqual(await shownBy(Results, "LI"), (await reference()).slice(0, 3).map(titleOf));
   },
@@ -69,7 +97,10 @@ const CHECKS = {
     await settled(() => state.isPending.value);
     assert.equal(state.isPending.value, true);
     await settled(() => !state.isPending.value);
-    assert.deepEqual(state.results.value.map(({ document }) => document.id), (await reference()).slice(0, 3));
+    assert.deepEqual(
+      state.results.value.map(({ document }) => document.id),
+      (await reference()).slice(0, 3),
+    );
     assert.equal(state.error.value, undefined);
     query.value = "half \ud800";
     await settled(() => state.error.value);
@@ -102,9 +133,17 @@ const CHECKS = {
     assert.match(element.children[0].textContent, /vector database/);
   },
   "Pagefind 1": async ({ results }) => {
-    assert.deepEqual(results.map(({ hit }) => hit.id.slice(3)), (await reference()).slice(0, 3));
+    assert.deepEqual(
+      results.map(({ hit }) => hit.id.slice(3)),
+      (await reference()).slice(0, 3),
+    );
   },
-  "Lunr 1": async ({ results }) => assertSubset(results.map(({ hit }) => hit.ref), undefined, 3),
+  "Lunr 1": async ({ results }) =>
+    assertSubset(
+      results.map(({ hit }) => hit.ref),
+      undefined,
+      3,
+    ),
   "Typesense 1": async ({ results }) => {
     assert.deepEqual(await idsOf(results), await blended(titleAndText, 0.2, 3));
     const { path } = requestOf(/^\/collections/);
@@ -112,7 +151,10 @@ const CHECKS = {
     assert.match(path, /query_by=title(,|%2C)text/);
   },
   "Algolia 1": async ({ results }) => {
-    assert.deepEqual(results.map(({ hit }) => hit.objectID), (await reference(titleAndText)).slice(0, 3));
+    assert.deepEqual(
+      results.map(({ hit }) => hit.objectID),
+      (await reference(titleAndText)).slice(0, 3),
+    );
     assert.deepEqual(JSON.parse(requestOf(/^\/1\/indexes/).input), { query: prelude.query, hitsPerPage: 50 });
   },
   "Meilisearch 1": async ({ results }) => {

@@ -21,7 +21,8 @@ function createElement({ reranker, ...attributes }) {
   document.body.replaceChildren(element);
   return element;
 }
-const event = (element, type) => new Promise((resolve) => element.addEventListener(type, resolve, { once: true }));
+const event = (element, type) =>
+  new Promise((resolve) => element.addEventListener(type, resolve, { once: true }));
 const shown = (element) => [...element.children].filter(({ hidden }) => !hidden).map(({ id }) => id);
 const turn = () => new Promise((resolve) => setTimeout(resolve));
 const all = PASSAGES.map((_, i) => `p${i}`);
@@ -34,7 +35,10 @@ test("it puts the best children first and hides the others", async () => {
   assert.deepEqual(shown(element), best.slice(0, 2));
   assert.equal(element.children.length, PASSAGES.length);
   assert.equal(element.hasAttribute("aria-busy"), false);
-  assert.deepEqual(detail.results.map(({ hit, score }) => [hit.id, score]), (await reference()).slice(0, 2).map(({ index, score }) => [`p${index}`, score]));
+  assert.deepEqual(
+    detail.results.map(({ hit, score }) => [hit.id, score]),
+    (await reference()).slice(0, 2).map(({ index, score }) => [`p${index}`, score]),
+  );
   element.removeAttribute("top-k");
   await event(element, "ranked");
   assert.deepEqual(shown(element), best);

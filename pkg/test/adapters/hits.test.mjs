@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CrossrankError, rerank, Reranker } from "crossrank";
+import { CrossrankError, Reranker, rerank } from "crossrank";
 import { rerankHits } from "crossrank/hits";
 import { failing, failure, hanging, PASSAGES, QUERY, reference, reranker, spy } from "./model.mjs";
 
@@ -60,7 +60,11 @@ test("blend weighs the first stage's scores, scaled to the list", async () => {
       .map((hit, index) => ({ id: hit.id, score: (1 - blend) * scores.get(index) + (blend * hit.score) / 5 }))
       .sort((a, b) => b.score - a.score);
     const ranking = await rerankHits(reranker, QUERY, hits, { text, blend });
-    assert.deepEqual(idsOf(ranking), blended.map(({ id }) => id), `blend ${blend}`);
+    assert.deepEqual(
+      idsOf(ranking),
+      blended.map(({ id }) => id),
+      `blend ${blend}`,
+    );
     for (const [place, { index, score, rerankScore }] of ranking.results.entries()) {
       assert.ok(Math.abs(score - blended[place].score) < 1e-12);
       assert.equal(rerankScore, scores.get(index));
@@ -84,7 +88,10 @@ test("a blend of equal scores keeps the reranker's order, and scores may come fr
     return -index;
   };
   const { results } = await rerankHits(reranker, QUERY, hits, { text, blend: 1, score });
-  assert.deepEqual(results.map(({ index, score }) => [index, score]), hits.map((_, i) => [i, (5 - i) / 5]));
+  assert.deepEqual(
+    results.map(({ index, score }) => [index, score]),
+    hits.map((_, i) => [i, (5 - i) / 5]),
+  );
 });
 
 test("topK may exceed the list, and reaches the reranker unless there is a blend", async () => {
@@ -92,7 +99,10 @@ test("topK may exceed the list, and reaches the reranker unless there is a blend
   assert.equal((await rerankHits({ rerank }, QUERY, hits, { text, topK: 99 })).results.length, hits.length);
   assert.equal((await rerankHits({ rerank }, QUERY, hits, { text, topK: 2 })).results.length, 2);
   await rerankHits({ rerank }, QUERY, hits, { text, topK: 2, blend: 0.1 });
-  assert.deepEqual(calls.map(([, , topK]) => topK), [99, 2, undefined]);
+  assert.deepEqual(
+    calls.map(([, , topK]) => topK),
+    [99, 2, undefined],
+  );
 });
 
 test("an empty list has no results", async () => {
@@ -143,7 +153,10 @@ test("wrong arguments reject with the package's own error", async () => {
 test("an abort ends a call at once, in whatever stage", async () => {
   const reason = new Error("enough");
   const given = { text, onError: "original-order" };
-  await assert.rejects(rerankHits(reranker, QUERY, hits, { ...given, signal: AbortSignal.abort(reason) }), reason);
+  await assert.rejects(
+    rerankHits(reranker, QUERY, hits, { ...given, signal: AbortSignal.abort(reason) }),
+    reason,
+  );
   const { calls, rerank } = hanging();
   for (const fetchText of [() => new Promise(() => {}), text]) {
     const stop = new AbortController();
@@ -180,7 +193,13 @@ test("the time for texts counts", async () => {
   const late = await rerankHits(reranker, QUERY, hits, { text: never, timeoutMs: 5, topK: 2 });
   assert.equal(late.partial, true);
   assert.equal(late.error, undefined);
-  assert.deepEqual(late.results.map(({ hit, score }) => [hit, score]), [[hits[0], NaN], [hits[1], NaN]]);
+  assert.deepEqual(
+    late.results.map(({ hit, score }) => [hit, score]),
+    [
+      [hits[0], NaN],
+      [hits[1], NaN],
+    ],
+  );
   const none = await rerankHits(reranker, QUERY, hits, { text: never, timeoutMs: 5, minScore: 0.1 });
   assert.deepEqual([none.results, none.partial], [[], true]);
   const { calls, rerank } = spy();
@@ -197,7 +216,14 @@ test("a failure rejects, or keeps the order given", async () => {
   const cases = [
     [reranker, { text: fail }],
     [failing(), { text }],
-    [reranker, { text: () => { throw failure; } }],
+    [
+      reranker,
+      {
+        text: () => {
+          throw failure;
+        },
+      },
+    ],
   ];
   for (const [given, options] of cases) {
     await assert.rejects(rerankHits(given, QUERY, hits, options), failure);
@@ -224,7 +250,9 @@ test("with a blend, hits without a score stay behind the others", async () => {
   const partial = spy(async (query, documents, topK, options) => {
     const ranking = await reranker.rerank(query, documents, topK, options);
     const results = ranking.results.map((result) => (result.index < 3 ? { ...result, score: NaN } : result));
-    results.sort((a, b) => Number(Number.isNaN(a.score)) - Number(Number.isNaN(b.score)) || a.index - b.index);
+    results.sort(
+      (a, b) => Number(Number.isNaN(a.score)) - Number(Number.isNaN(b.score)) || a.index - b.index,
+    );
     return { ...ranking, results, partial: true };
   });
   const { results } = await rerankHits(partial, QUERY, hits, { text, blend: 0.9 });
@@ -235,10 +263,16 @@ test("with a blend, hits without a score stay behind the others", async () => {
 test("a remote reranker takes hits too", async () => {
   const fetch = async (_url, { body }) => {
     const { documents } = JSON.parse(body);
-    const results = documents.map((text, index) => ({ index, relevance_score: text === PASSAGES[3] ? 0.9 : 0.1 }));
+    const results = documents.map((text, index) => ({
+      index,
+      relevance_score: text === PASSAGES[3] ? 0.9 : 0.1,
+    }));
     return { ok: true, status: 200, headers: new Map(), text: async () => JSON.stringify({ results }) };
   };
   const remote = Reranker.remote({ url: "https://api.example.com", api: "cohere", model: "m", fetch });
   const { results } = await rerankHits(remote, QUERY, hits, { text, topK: 1 });
-  assert.deepEqual(results.map(({ hit, score }) => [hit, score]), [[hits[3], 0.9]]);
+  assert.deepEqual(
+    results.map(({ hit, score }) => [hit, score]),
+    [[hits[3], 0.9]],
+  );
 });

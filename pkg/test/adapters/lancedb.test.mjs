@@ -21,7 +21,10 @@ const COLUMNS = {
   text: new arrow.Utf8(),
   vector: new arrow.FixedSizeList(embedder.dimensions, item(new arrow.Float32())),
   tags: new arrow.List(item(new arrow.Utf8())),
-  meta: new arrow.Struct([new arrow.Field("a", new arrow.Int32(), true), new arrow.Field("b", new arrow.Utf8(), true)]),
+  meta: new arrow.Struct([
+    new arrow.Field("a", new arrow.Int32(), true),
+    new arrow.Field("b", new arrow.Utf8(), true),
+  ]),
   micros: new arrow.TimestampMicrosecond(),
   millis: new arrow.TimestampMillisecond(),
   day: new arrow.DateDay(),
@@ -85,7 +88,11 @@ test("the columns are those of LanceDB's own reranker, and of each search", asyn
     // LanceDB scales the scores of each search before it reranks. Their order stays.
     const places = rows.filter((row) => row[name] !== null).sort((a, b) => a[name] - b[name] || a.id - b.id);
     const expected = [...values].sort((a, b) => a[1] - b[1] || a[0] - b[0]).map(([id]) => id);
-    assert.deepEqual(places.map(({ id }) => id), expected, name);
+    assert.deepEqual(
+      places.map(({ id }) => id),
+      expected,
+      name,
+    );
   }
 });
 
@@ -93,14 +100,20 @@ test("limit cuts the reranked list, and a row that both searches found appears o
   const best = (await reference()).slice(0, 2).map(({ index }) => index);
   const rows = await hybrid().rerank(new CrossrankReranker({ reranker })).limit(2).toArray();
   assert.equal(new Set(rows.map(({ id }) => id)).size, 2);
-  assert.deepEqual(rows.map(({ id }) => id), best);
+  assert.deepEqual(
+    rows.map(({ id }) => id),
+    best,
+  );
 });
 
 test("each document reaches the reranker once", async () => {
   const { calls, rerank } = spy();
   const options = { reranker: async () => ({ rerank }), minScore: 0.2, longDocuments: "truncate" };
   const rows = await hybrid().rerank(new CrossrankReranker(options)).limit(6).toArray();
-  assert.deepEqual(rows.map(({ id }) => id), (await reference()).filter(({ score }) => score >= 0.2).map(({ index }) => index));
+  assert.deepEqual(
+    rows.map(({ id }) => id),
+    (await reference()).filter(({ score }) => score >= 0.2).map(({ index }) => index),
+  );
   const [[query, documents, topK, { text, ...rest }]] = calls;
   assert.deepEqual([query, topK, rest], [QUERY, undefined, { minScore: 0.2, longDocuments: "truncate" }]);
   assert.deepEqual(documents.map(text).sort(), [...PASSAGES].sort());
@@ -115,9 +128,14 @@ test("the text is a column or made of a row", async () => {
     await reference(upper),
   );
   const { calls, rerank } = spy();
-  await hybrid().rerank(new CrossrankReranker({ reranker: { rerank }, text: "text" })).toArray();
+  await hybrid()
+    .rerank(new CrossrankReranker({ reranker: { rerank }, text: "text" }))
+    .toArray();
   assert.equal(calls.length, 1);
-  const unselected = hybrid().select(["id"]).rerank(new CrossrankReranker({ reranker, text: "body" })).toArray();
+  const unselected = hybrid()
+    .select(["id"])
+    .rerank(new CrossrankReranker({ reranker, text: "body" }))
+    .toArray();
   await assert.rejects(unselected, /the results have no column "body" but id; select it, or name another/);
 });
 
@@ -132,7 +150,9 @@ test("queries that find nothing have no rows", async () => {
 });
 
 test("an error of the reranker fails the query", async () => {
-  const query = hybrid().rerank(new CrossrankReranker({ reranker: failing() })).toArray();
+  const query = hybrid()
+    .rerank(new CrossrankReranker({ reranker: failing() }))
+    .toArray();
   await assert.rejects(query, /the model is broken/);
   assert.throws(() => new CrossrankReranker({}), /has no method "rerank"/);
 });

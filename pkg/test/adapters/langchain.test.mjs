@@ -30,7 +30,8 @@ const cohereRerank = (options) =>
   });
 
 /** Of documents that Cohere's compressor may change. */
-const copies = () => documents.map((document) => new Document({ ...document, metadata: { ...document.metadata } }));
+const copies = () =>
+  documents.map((document) => new Document({ ...document, metadata: { ...document.metadata } }));
 
 test("compressDocuments() gives copies with scores, the best first", async () => {
   const compressor = new CrossrankRerank({ reranker, topN: 99 });
@@ -71,7 +72,10 @@ test("LangChain's CohereRerank behaves likewise", async () => {
 });
 
 test("an error rejects; onError and timeoutMs leave documents without a score", async () => {
-  await assert.rejects(new CrossrankRerank({ reranker: failing() }).compressDocuments(documents, QUERY), failure);
+  await assert.rejects(
+    new CrossrankRerank({ reranker: failing() }).compressDocuments(documents, QUERY),
+    failure,
+  );
   await assert.rejects(new CrossrankRerank({ reranker }).compressDocuments(documents, " "), {
     code: "invalid-argument",
   });
@@ -106,7 +110,11 @@ test("CrossrankEmbeddings gives the embedder's vectors, and queries as queries",
     embedder: { dimensions: 1, embed: async () => [], embedQuery: async () => Float32Array.of(5) },
   });
   assert.deepEqual(await prefixed.embedQuery("q"), [5]);
-  const broken = { dimensions: 1, embed: () => Promise.reject(failure), embedQuery: () => Promise.reject(failure) };
+  const broken = {
+    dimensions: 1,
+    embed: () => Promise.reject(failure),
+    embedQuery: () => Promise.reject(failure),
+  };
   await assert.rejects(new CrossrankEmbeddings({ embedder: broken }).embedDocuments(["a"]), failure);
 });
 
@@ -119,5 +127,8 @@ test("a chain finds documents by vectors and compresses them", async () => {
     .pipe(RunnableLambda.from((found) => compressor.compressDocuments(found, QUERY)));
   const found = await chain.invoke(QUERY);
   const best = (await reference()).slice(0, 2);
-  assert.deepEqual(found.map(({ pageContent }) => pageContent), best.map(({ index }) => PASSAGES[index]));
+  assert.deepEqual(
+    found.map(({ pageContent }) => pageContent),
+    best.map(({ index }) => PASSAGES[index]),
+  );
 });

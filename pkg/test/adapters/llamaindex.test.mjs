@@ -32,18 +32,30 @@ test("postprocessNodes() gives the same nodes with scores, the best first", asyn
   const postprocessor = new CrossrankRerank({ reranker, topN: 99 });
   const ranked = await postprocessor.postprocessNodes(nodes, QUERY);
   const expected = await reference(textsOf(nodes));
-  assert.deepEqual(ranked.map(({ node, score }) => [node.id_, score]), expected.map(({ index, score }) => [`n${index}`, score]));
+  assert.deepEqual(
+    ranked.map(({ node, score }) => [node.id_, score]),
+    expected.map(({ index, score }) => [`n${index}`, score]),
+  );
   for (const [place, { index }] of expected.entries()) assert.equal(ranked[place].node, nodes[index].node);
-  assert.deepEqual(nodes.map(({ score }) => score), PASSAGES.map((_, i) => i / 10));
+  assert.deepEqual(
+    nodes.map(({ score }) => score),
+    PASSAGES.map((_, i) => i / 10),
+  );
 });
 
 test("LlamaIndex's CohereRerank behaves likewise", async () => {
   for (const options of [{}, { topN: 1 }, { topN: 99 }]) {
     const [ours, theirs] = [new CrossrankRerank({ reranker, ...options }), cohereRerank(options)];
     assert.equal(ours.topN, theirs.topN);
-    const parts = [{ type: "text", text: QUERY }, { type: "image_url", image_url: { url: "data:," } }];
+    const parts = [
+      { type: "text", text: QUERY },
+      { type: "image_url", image_url: { url: "data:," } },
+    ];
     for (const query of [QUERY, [parts[0]], parts]) {
-      assert.deepEqual(await ours.postprocessNodes(nodes, query), await theirs.postprocessNodes(nodes, query));
+      assert.deepEqual(
+        await ours.postprocessNodes(nodes, query),
+        await theirs.postprocessNodes(nodes, query),
+      );
     }
     assert.deepEqual(await ours.postprocessNodes([], QUERY), await theirs.postprocessNodes([], QUERY));
     await assert.rejects(theirs.postprocessNodes(nodes), /requires a query/);
@@ -59,7 +71,10 @@ test("an error rejects; onError leaves nodes without a score", async () => {
   const options = { reranker: { rerank }, onError: "original-order", maxWindows: 3 };
   const bad = [...nodes, { node: new TextNode({ text: "half \ud800" }) }];
   const kept = await new CrossrankRerank(options).postprocessNodes(bad, QUERY);
-  assert.deepEqual(kept, nodes.slice(0, 2).map(({ node }) => ({ node })));
+  assert.deepEqual(
+    kept,
+    nodes.slice(0, 2).map(({ node }) => ({ node })),
+  );
   assert.equal(calls[0][3].maxWindows, 3);
 });
 
@@ -73,7 +88,10 @@ test("a query engine uses the postprocessor", async () => {
   const engine = new RetrieverQueryEngine(new Everything(), { synthesize() {} }, [postprocessor]);
   const found = await engine.retrieve(QUERY);
   const best = (await reference(textsOf(nodes))).slice(0, 2);
-  assert.deepEqual(found.map(({ node }) => node.id_), best.map(({ index }) => `n${index}`));
+  assert.deepEqual(
+    found.map(({ node }) => node.id_),
+    best.map(({ index }) => `n${index}`),
+  );
 });
 
 test("CrossrankEmbedding gives the embedder's vectors, and queries as queries", async () => {
@@ -86,11 +104,17 @@ test("CrossrankEmbedding gives the embedder's vectors, and queries as queries", 
   const progressCallback = (...counts) => progress.push(counts);
   embedding.embedBatchSize = 4;
   assert.deepEqual(await embedding.getTextEmbeddingsBatch(PASSAGES, { progressCallback }), vectors);
-  assert.deepEqual(progress, [[4, 6], [6, 6]]);
+  assert.deepEqual(progress, [
+    [4, 6],
+    [6, 6],
+  ]);
   const own = nodes.map(({ node }) => node.clone());
   await embedding(own);
   const withMetadata = await embedder.embed(own.map((node) => node.getContent(MetadataMode.EMBED)));
-  assert.deepEqual(own.map((node) => node.embedding), withMetadata.map((vector) => Array.from(vector)));
+  assert.deepEqual(
+    own.map((node) => node.embedding),
+    withMetadata.map((vector) => Array.from(vector)),
+  );
 
   const asked = { dimensions: 1, embed: async () => [], embedQuery: async () => Float32Array.of(5) };
   const queries = new CrossrankEmbedding({ embedder: asked });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import "./dom.mjs";
 import { useRerank } from "crossrank/react";
-import { act, createElement as h, StrictMode, startTransition, Suspense, use, useState } from "react";
+import { act, createElement as h, StrictMode, Suspense, startTransition, use, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { failure, PASSAGES, QUERY, reference, reranker } from "./model.mjs";
 
@@ -45,7 +45,11 @@ function Results({ query, documents = articles, states = [], ...options }) {
   const state = useRerank(query, documents, { text, ...options });
   states.push(state);
   const { results, isPending, error } = state;
-  return h("p", null, `${isPending ? "…" : ""}${results.map(({ document }) => document.id)}${error?.message ?? ""}`);
+  return h(
+    "p",
+    null,
+    `${isPending ? "…" : ""}${results.map(({ document }) => document.id)}${error?.message ?? ""}`,
+  );
 }
 const shown = () => container.textContent;
 const settle = (work) => act(async () => work?.());
@@ -61,7 +65,10 @@ test("it shows the documents in the order of rerank()", async () => {
   const expected = await reference();
   assert.equal(shown(), expected.map(({ index }) => index).join());
   const { results, ranking, error, isPending } = states.at(-1);
-  assert.deepEqual(results.map(({ index, score }) => ({ index, score })), expected);
+  assert.deepEqual(
+    results.map(({ index, score }) => ({ index, score })),
+    expected,
+  );
   for (const { index, document } of results) assert.equal(document, articles[index]);
   assert.equal(ranking.results, results);
   assert.deepEqual([error, isPending], [undefined, false]);
@@ -88,7 +95,10 @@ test("StrictMode loads once, and ends the call of the first mount", async () => 
 test("StrictMode: a reranker that is there is asked anew by the second mount", async () => {
   const { calls, rerank } = controlled();
   await mount(h(StrictMode, null, h(Results, { query: "a", reranker: { rerank } })));
-  assert.deepEqual(calls.map(({ options }) => options.signal.aborted), [true, false]);
+  assert.deepEqual(
+    calls.map(({ options }) => options.signal.aborted),
+    [true, false],
+  );
   await settle(() => calls[1].resolve(ranking(articles[1])));
   assert.equal(shown(), "1");
 });
@@ -104,7 +114,10 @@ test("the latest query wins, and the results before stay until it is ranked", as
   assert.equal(shown(), "…1");
   await render("c");
   assert.equal(shown(), "…1");
-  assert.deepEqual(given.calls.map(({ options }) => options.signal.aborted), [false, true, false]);
+  assert.deepEqual(
+    given.calls.map(({ options }) => options.signal.aborted),
+    [false, true, false],
+  );
   // An answer that comes although the call was ended does not count.
   await settle(() => given.calls[1].resolve(ranking(articles[5])));
   assert.equal(shown(), "…1");
@@ -136,7 +149,8 @@ test("removing the component while the model loads asks for nothing", async () =
 
 test("it ranks again only if the query, a document or an option changes", async () => {
   const given = controlled();
-  const render = (props) => settle(() => root.render(h(Results, { query: "a", reranker: given, topK: 2, ...props })));
+  const render = (props) =>
+    settle(() => root.render(h(Results, { query: "a", reranker: given, topK: 2, ...props })));
   await mount(h(Results, { query: "a", reranker: given, topK: 2 }));
   await render({});
   await render({ documents: [...articles] });
@@ -208,7 +222,9 @@ function Page({ query, ...options }) {
   return h(Suspense, { fallback: "waiting" }, h(List, { promise }));
 }
 function List({ promise }) {
-  return use(promise).results.map(({ document }) => document.id).join();
+  return use(promise)
+    .results.map(({ document }) => document.id)
+    .join();
 }
 
 for (const strict of [false, true]) {

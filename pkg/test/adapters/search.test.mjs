@@ -29,7 +29,11 @@ async function expected(found, idOf) {
   const { results } = await reranker.rerank(QUERY, found, undefined, { text: (hit) => bodyOf(idOf(hit)) });
   const ranked = results.map(({ document, score }) => [idOf(document), score]);
   assert.ok(found.length >= 3, `only ${found.length} hits`);
-  assert.notDeepEqual(ranked.map(([id]) => id), found.map(idOf), "reranking has to change the order");
+  assert.notDeepEqual(
+    ranked.map(([id]) => id),
+    found.map(idOf),
+    "reranking has to change the order",
+  );
   return ranked;
 }
 
@@ -43,7 +47,10 @@ function blended(ranked, first, blend) {
 }
 
 function assertClose(ranked, other) {
-  assert.deepEqual(ranked.map(([id]) => id), other.map(([id]) => id));
+  assert.deepEqual(
+    ranked.map(([id]) => id),
+    other.map(([id]) => id),
+  );
   for (const [i, [, score]] of ranked.entries()) assert.ok(Math.abs(score - other[i][1]) < 1e-9);
 }
 
@@ -106,18 +113,29 @@ for (const { name, run, found, idOf, text, first } of [
       assertClose(ranked(await run(reranker, { text, blend })), blended(ranking, scores, blend));
     }
     // All of the weight gives the library's order.
-    assert.deepEqual(ranked(await run(reranker, { text, blend: 1 })).map(([id]) => id), hits.map(idOf));
+    assert.deepEqual(
+      ranked(await run(reranker, { text, blend: 1 })).map(([id]) => id),
+      hits.map(idOf),
+    );
   });
 
   test(`${name}: candidates, abort and errors`, async () => {
     const { calls, rerank } = spy();
     const few = await run({ rerank }, { text, candidates: 2 });
-    assert.deepEqual(ranked(few).map(([id]) => id).sort(), found().slice(0, 2).map(idOf).sort());
+    assert.deepEqual(
+      ranked(few)
+        .map(([id]) => id)
+        .sort(),
+      found().slice(0, 2).map(idOf).sort(),
+    );
     assert.equal(calls[0][1].length, 2);
     await assert.rejects(run(reranker, { text, candidates: 0 }), /candidates is 0; give a whole number/);
     await assert.rejects(run(failing(), { text }), failure);
     const kept = await run(reranker, { text: () => Promise.reject(failure), onError: "original-order" });
-    assert.deepEqual(ranked(kept).map(([id]) => id), found().map(idOf));
+    assert.deepEqual(
+      ranked(kept).map(([id]) => id),
+      found().map(idOf),
+    );
     assert.equal(kept.error, failure);
     const stop = new AbortController();
     const call = run(hanging(), { text, signal: stop.signal });
@@ -142,9 +160,15 @@ test("MiniSearch: its own options, and the stored field text", async () => {
   texts.addAll(articles.map(({ id, body }) => ({ id, text: body })));
   const search = { combineWith: "AND", prefix: true };
   const { results } = await searchMiniSearch(reranker, texts, "vector search", { search });
-  assert.deepEqual(results.map(({ hit }) => hit.id), ["a1"]);
+  assert.deepEqual(
+    results.map(({ hit }) => hit.id),
+    ["a1"],
+  );
   const { results: all } = await searchMiniSearch(reranker, texts, QUERY);
-  assert.deepEqual(all.map(({ hit, score }) => [hit.id, score]), await expected(texts.search(QUERY), ({ id }) => id));
+  assert.deepEqual(
+    all.map(({ hit, score }) => [hit.id, score]),
+    await expected(texts.search(QUERY), ({ id }) => id),
+  );
 });
 
 test("Fuse.js: items that are strings, and a blend without scores", async () => {
@@ -161,17 +185,26 @@ test("FlexSearch: the ids of an Index, the field text of a Document, and several
   const index = new Index({ tokenize: "forward" });
   for (const [id, body] of BODIES.entries()) index.add(id, body);
   const ids = index.search(QUERY, { suggest: true });
-  const { results } = await searchFlexSearch(reranker, index, QUERY, { ...suggest, text: (id) => BODIES[id] });
+  const { results } = await searchFlexSearch(reranker, index, QUERY, {
+    ...suggest,
+    text: (id) => BODIES[id],
+  });
   assert.deepEqual(
     results.map(({ hit, score }) => [`a${hit}`, score]),
     await expected(ids, (id) => `a${id}`),
   );
-  await assert.rejects(searchFlexSearch(reranker, index, QUERY, suggest), /the text of document 0 is undefined/);
+  await assert.rejects(
+    searchFlexSearch(reranker, index, QUERY, suggest),
+    /the text of document 0 is undefined/,
+  );
 
   const texts = new Document({ document: { id: "id", index: ["text", "title"], store: true } });
   for (const { id, title, body } of articles) texts.add({ id, title: `${title} vector`, text: body });
   const ranking = await searchFlexSearch(reranker, texts, "vector");
-  assert.deepEqual(ranking.results.map(({ hit }) => hit.id).sort(), articles.map(({ id }) => id));
+  assert.deepEqual(
+    ranking.results.map(({ hit }) => hit.id).sort(),
+    articles.map(({ id }) => id),
+  );
 });
 
 // --- Orama -------------------------------------------------------------------------------------
@@ -212,7 +245,10 @@ test("Orama: a search without a term stays as it is", async () => {
   const db = await createOrama([pluginCrossrank({ reranker: { rerank }, text })]);
   const plain = await createOrama();
   for (const term of [undefined, "", " "]) {
-    assert.deepEqual((await search(db, { term, limit: 3 })).hits, (await search(plain, { term, limit: 3 })).hits);
+    assert.deepEqual(
+      (await search(db, { term, limit: 3 })).hits,
+      (await search(plain, { term, limit: 3 })).hits,
+    );
   }
   assert.deepEqual((await search(db, { term: "xylophone" })).hits, []);
   assert.equal(calls.filter(([, documents]) => documents.length > 0).length, 0);
@@ -240,7 +276,10 @@ test("Orama: rerankResults() takes a signal, and gives copies of hits", async ()
   stop.abort(failure);
   await assert.rejects(call, failure);
   const texts = create({ schema: { text: "string" } });
-  await insertMultiple(texts, BODIES.map((text) => ({ text })));
+  await insertMultiple(
+    texts,
+    BODIES.map((text) => ({ text })),
+  );
   const found = await search(texts, { term: "vector" });
   assert.equal((await rerankResults(reranker, QUERY, found)).hits[0].document.text, BODIES[3]);
 });

@@ -23,7 +23,9 @@ for (const [module, moduleResolution] of [
 ]) {
   test(`programs compile with ${moduleResolution} resolution`, () => {
     const folders = ["types", "examples"];
-    const files = folders.flatMap((folder) => readdirSync(join(cwd, folder)).map((name) => join(folder, name)));
+    const files = folders.flatMap((folder) =>
+      readdirSync(join(cwd, folder)).map((name) => join(folder, name)),
+    );
     const programs = files.filter((name) => /\.m?tsx?$/.test(name));
     const resolution = ["--module", module, "--moduleResolution", moduleResolution];
     const settings = { cwd, encoding: "utf8", maxBuffer: 1 << 26 };
@@ -31,7 +33,9 @@ for (const [module, moduleResolution] of [
     const { stdout, status } = spawnSync(process.env.CROSSRANK_TSC, arguments_, settings);
     assert.ok(status === 0 || stdout.includes("error TS"), stdout);
     assert.ok(programs.length > 20);
-    const ours = stdout.split("\n").filter((line) => /^(types|examples|node_modules\/crossrank)\b.*error/.test(line));
+    const ours = stdout
+      .split("\n")
+      .filter((line) => /^(types|examples|node_modules\/crossrank)\b.*error/.test(line));
     assert.equal(ours.join("\n"), "");
   });
 }
