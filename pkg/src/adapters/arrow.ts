@@ -62,13 +62,13 @@ export type RowPlaces = readonly number[];
 
 /**
  * Makes a batch with the rows. Its columns are those of all the batches, and a column with `scores`,
- * which has the type of the column `like`. A row has the values of the first batch that holds both it and
+ * which has the type of one of the columns `like`. A row has the values of the first batch that holds both it and
  * the column, and null where no batch does.
  */
 export function gatherRows(
   batches: readonly RecordBatch[],
   rows: readonly RowPlaces[],
-  { name, like, scores }: { name: string; like: string; scores: number[] },
+  { name, like, scores }: { name: string; like: string[]; scores: number[] },
 ): RecordBatch {
   const names = [...new Set(batches.flatMap(({ schema }) => schema.fields.map((field) => field.name)))];
   const columns = names.map((column) => {
@@ -82,20 +82,18 @@ export function gatherRows(
       const batch = row.findIndex((place, i) => place !== NONE && parts[i]);
       return batch < 0 ? NONE : starts[batch]! + row[batch]!;
     });
-    const { field } = found.find((part) => part)!;
-    if (UNSUPPORTED.includes(field.type.typeId)) {
-      const message = `the column "${column}" has the type ${field.type}; select the other columns`;
-      throw new CrossrankError("unsupported", message);
+    const { field, data } = found.find((part) => part)!;
+    if (!isSupported(data)) {
+      throw unsupported(`the column "${column}" has the type ${field.type}; select the other columns`);
     }
+    const present = parts.filter((part) => part !== undefined);
     return {
-      field,
-      data: gather(
-        parts.filter((part) => part !== undefined),
-        places,
-      ),
+      field: places.includes(NONE) ? field.clone({ name: column, nullable: true }) : field,
+      data: gather(present, places),
     };
   });
-  const model = columns.find(({ field }) => field.name === like)!;
+  const model = columns.find(({ field }) => like.includes(field.name));
+  if (!model) throw unsupported(`the results have none of the columns ${like.join(", ")}; select one`);
   const buffers = [undefined, Float32Array.from(scores)];
   columns.push({
     field: model.field.clone({ name, nullable: false }),
@@ -107,6 +105,14 @@ export function gatherRows(
   const children = columns.map(({ data }) => data);
   const data = batch.data.clone(construct(batch.data.type, fields), 0, rows.length, 0, [], children);
   return construct(batch, schema, data);
+}
+
+function isSupported({ type, children }: Data): boolean {
+  return !UNSUPPORTED.includes(type.typeId) && children.every(isSupported);
+}
+
+function unsupported(message: string): CrossrankError {
+  return new CrossrankError("unsupported", message);
 }
 
 /** Makes another object of a class. */

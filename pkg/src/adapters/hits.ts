@@ -4,7 +4,7 @@ import type { HitOptions, HitRanking, HitReranker, RankedHit } from "../../types
 import type { CallOptions, Ranking } from "../../types/index.js";
 import { abortable, LinkedAbortController, MAX_TIMER_MS } from "../core/abort.js";
 import { toError } from "../core/errors.js";
-import { describeValue, isPositiveInteger } from "../core/validate.js";
+import { describeValue, isObject, isPositiveInteger } from "../core/validate.js";
 import { checkModel, invalidArgument } from "./source.js";
 
 export async function rerankHits<H>(
@@ -15,6 +15,7 @@ export async function rerankHits<H>(
 ): Promise<HitRanking<H>> {
   checkModel(reranker, "rerank");
   if (!Array.isArray(hits)) throw invalidArgument(`hits is ${describeValue(hits)}; give an array`);
+  if (!isObject(options)) throw invalidArgument(`options is ${describeValue(options)}; give an object`);
   const { signal, latest = false } = options;
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw invalidArgument(`options.signal is ${describeValue(signal)}; give an AbortSignal`);
@@ -35,6 +36,10 @@ export function textOf(hit: unknown): string {
   return (typeof hit === "string" ? hit : (hit as { text?: string } | null)?.text) as string;
 }
 
+function scoreOf(hit: unknown): unknown {
+  return (hit as { score?: unknown } | null)?.score;
+}
+
 /** Checks the number of candidates that a search is asked for. */
 export function checkCandidates(candidates = 50): number {
   if (isPositiveInteger(candidates)) return candidates;
@@ -47,46 +52,50 @@ class HitCall<H> {
   readonly #hits: H[];
   readonly #topK: number | undefined;
   readonly #blend: number;
-  readonly #options: HitOptions<H>;
+  readonly #text: (hit: H, index: number) => unknown;
+  readonly #score: (hit: H, index: number) => unknown;
+  readonly #options: Omit<CallOptions<never>, "text">;
 
   constructor(reranker: HitReranker, query: string, hits: H[], options: HitOptions<H>) {
-    const { topK, blend = 0, text } = options;
+    const { topK, blend = 0, text = textOf, score = scoreOf, ...callOptions } = options;
     if (topK !== undefined && !isPositiveInteger(topK)) {
       throw invalidArgument(`topK is ${describeValue(topK)}; give a whole number from 1`);
     }
     if (!(typeof blend === "number" && blend >= 0 && blend <= 1)) {
       throw invalidArgument(`blend is ${describeValue(blend)}; give a number from 0 to 1`);
     }
-    if (text !== undefined && typeof text !== "function") {
-      throw invalidArgument(`options.text is ${describeValue(text)}; give a function`);
+    for (const [name, getter] of Object.entries({ text, score })) {
+      if (typeof getter === "function") continue;
+      throw invalidArgument(`options.${name} is ${describeValue(getter)}; give a function`);
     }
     this.#reranker = reranker;
     this.#query = query;
     this.#hits = hits;
     this.#topK = topK;
     this.#blend = blend;
-    this.#options = options;
+    this.#text = text;
+    this.#score = score;
+    this.#options = callOptions;
   }
 
   async run(signal: AbortSignal): Promise<HitRanking<H>> {
-    const { text: _, topK: __, blend: ___, score: ____, ...options } = this.#options;
-    const { timeoutMs, minScore, onError } = options;
+    const { timeoutMs, onError } = this.#options;
     // A wrong value is left to the reranker, which reports it.
     const limit = typeof timeoutMs === "number" && timeoutMs >= 0 ? timeoutMs : undefined;
     const firstStage = this.#blend > 0 ? this.#firstStageScores() : [];
     const start = performance.now();
     let texts: unknown[] | undefined;
     try {
-      texts = await inTime(limit, Promise.all(this.#texts()));
+      texts = await inTime(limit, Promise.all(this.#hits.map((hit, index) => this.#text(hit, index))));
     } catch (error) {
       if (onError !== "original-order" || signal.aborted) throw error;
-      return this.#unscored({ error: toError(error) });
+      return this.#unscored(toError(error));
     }
-    if (!texts) return this.#unscored({}, minScore === undefined ? this.#hits.length : 0);
+    if (!texts) return this.#unscored();
     signal.throwIfAborted();
     const rest = limit !== undefined && { timeoutMs: Math.max(0, limit - (performance.now() - start)) };
     const callOptions: CallOptions<object> = {
-      ...(options as CallOptions<object>),
+      ...(this.#options as CallOptions<object>),
       ...rest,
       signal,
       text: (_document, index) => texts[index] as string,
@@ -97,15 +106,9 @@ class HitCall<H> {
     return this.#blended(await this.#reranker.rerank(this.#query, documents, topK, callOptions), firstStage);
   }
 
-  #texts(): unknown[] {
-    const { text = textOf } = this.#options;
-    return this.#hits.map((hit, index) => text(hit, index));
-  }
-
   #firstStageScores(): number[] {
-    const { score = (hit: H) => (hit as { score?: number } | null)?.score } = this.#options;
     const scores = this.#hits.map((hit, index) => {
-      const value = score(hit, index);
+      const value = this.#score(hit, index);
       if (Number.isFinite(value)) return value as number;
       const advice = 'blend needs a number, which the option "score" may give';
       throw invalidArgument(`the score of hit ${index} is ${describeValue(value)}; ${advice}`);
@@ -122,19 +125,20 @@ class HitCall<H> {
       return { ...result, hit: this.#hits[result.index]!, score, rerankScore };
     });
     // Hits without a score stay behind the others. The sort is stable.
-    if (blend > 0) ranked.sort((a, b) => (Number.isNaN(a.score) ? 0 : b.score - a.score));
+    const isUnscored = ({ score }: RankedHit<H>) => Number(Number.isNaN(score));
+    if (blend > 0) ranked.sort((a, b) => isUnscored(a) - isUnscored(b) || b.score - a.score);
     return { ...ranking, results: ranked.slice(0, this.#topK) };
   }
 
-  /** The first hits in the order given. */
-  #unscored(failure: { error?: Error }, count = this.#hits.length): HitRanking<H> {
+  /** The first hits in the order given. Only after a failure do they pass a minimum score. */
+  #unscored(error?: Error): HitRanking<H> {
     const unknown = { score: NaN, rerankScore: NaN, logit: NaN, truncated: false };
-    const results = this.#hits.slice(0, count).map((hit, index) => ({ hit, index, ...unknown }));
+    const passing = error || this.#options.minScore === undefined ? this.#hits : [];
     return {
-      results: results.slice(0, this.#topK),
+      results: passing.slice(0, this.#topK).map((hit, index) => ({ hit, index, ...unknown })),
       queryTruncated: false,
       partial: this.#hits.length > 0,
-      ...failure,
+      ...(error && { error }),
     };
   }
 }

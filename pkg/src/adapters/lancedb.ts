@@ -40,7 +40,7 @@ export class CrossrankReranker implements declared.CrossrankReranker {
     const places: RowPlaces[] = results.map(({ document }) => document.places);
     const scores = results.map(({ score }) => score);
     // LanceDB finds the scores by the name of their column.
-    const column = { name: "_relevance_score", like: "_distance", scores };
+    const column = { name: "_relevance_score", like: ["_distance", "_score"], scores };
     return gatherRows(batches, places, column) as unknown as LanceBatch;
   }
 }

@@ -26,8 +26,9 @@ export function modelOf<M extends object>(source: Source<M>, method: keyof M & s
 /** Checks and returns a model. */
 export function checkModel<M>(model: M, method: keyof M & string): M {
   if (typeof model?.[method] === "function") return model;
-  const article = method === "rerank" ? "a Reranker" : "an Embedder";
-  throw invalidArgument(`${describeValue(model)} has no method "${method}"; give ${article}`);
+  const [name, type] = method === "rerank" ? ["reranker", "a Reranker"] : ["embedder", "an Embedder"];
+  const advice = `give ${type}, or another object with the method "${method}"`;
+  throw invalidArgument(`the ${name} is ${describeValue(model)}; ${advice}`);
 }
 
 /** An error of the class that the main entry exports. */

@@ -208,8 +208,8 @@ test("a function loads once, and again after it failed", async () => {
   const [a, b] = await Promise.all([rank(), rank()]);
   assert.deepEqual(a.ranking, b.ranking);
   assert.equal(loads, 2);
-  assert.throws(() => rerankingModel(undefined), /has no method "rerank"/);
-  assert.throws(() => embeddingModel({}), /has no method "embed"; give an Embedder/);
+  assert.throws(() => rerankingModel(undefined), /the reranker is undefined; give a Reranker/);
+  assert.throws(() => embeddingModel({}), /the embedder is of type object; give an Embedder/);
   const wrong = rerankingModel(async () => ({}));
   await assert.rejects(wrong.doRerank({ documents: { type: "text", values: ["a"] }, query: "q" }), {
     code: "invalid-argument",

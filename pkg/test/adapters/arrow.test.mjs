@@ -66,7 +66,7 @@ const plain = (value) =>
   JSON.parse(JSON.stringify(value ?? null, (_, value) => (typeof value === "bigint" ? `${value}n` : value)));
 const batchOf = (columns) => new arrow.Table(columns).batches[0];
 const distance = (length) => arrow.vectorFromArray(Array(length).fill(0), new arrow.Float32());
-const column = { name: "_relevance_score", like: "_distance" };
+const column = { name: "_relevance_score", like: ["_score", "_distance"] };
 
 for (const [name, [type, makeValue]] of Object.entries(TYPES)) {
   test(`${name}: values, nulls, and rows of either batch`, () => {
@@ -125,15 +125,33 @@ test("a column of one batch is null in rows of the other", () => {
       { id: 1, _distance: 0.5, _score: null, _relevance_score: 1 },
     ],
   );
+  assert.deepEqual(
+    batch.schema.fields.map(({ name, nullable }) => [name, nullable]),
+    [
+      ["id", true],
+      ["_distance", true],
+      ["_score", true],
+      ["_relevance_score", false],
+    ],
+  );
   const none = gatherRows([first, second], [], { ...column, scores: [] });
   assert.deepEqual([none.numRows, none.schema.fields.length], [0, 4]);
 });
 
 test("types that cannot be joined are errors", () => {
-  const words = arrow.vectorFromArray(["a", "b"], new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32()));
-  const batch = batchOf({ words, _distance: distance(2) });
-  assert.throws(() => gatherRows([batch, batch], [[0, -1]], { ...column, scores: [1] }), {
-    code: "unsupported",
-    message: /the column "words" has the type Dictionary.*; select the other columns/,
+  const dictionary = new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32());
+  for (const [words, type] of [
+    [arrow.vectorFromArray(["a", "b"], dictionary), "Dictionary"],
+    [arrow.vectorFromArray([["a"], ["b"]], new arrow.List(item(dictionary))), "List<Dictionary"],
+  ]) {
+    const batch = batchOf({ words, _distance: distance(2) });
+    assert.throws(() => gatherRows([batch, batch], [[0, -1]], { ...column, scores: [1] }), {
+      code: "unsupported",
+      message: new RegExp(`the column "words" has the type ${type}.*; select the other columns`),
+    });
+  }
+  const bare = batchOf({ id: arrow.vectorFromArray([1, 2], new arrow.Int32()) });
+  assert.throws(() => gatherRows([bare, bare], [[0, -1]], { ...column, scores: [1] }), {
+    message: "the results have none of the columns _score, _distance; select one",
   });
 });

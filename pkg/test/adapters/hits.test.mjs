@@ -124,11 +124,13 @@ test("options of rerank() reach it", async () => {
 
 test("wrong arguments reject with the package's own error", async () => {
   for (const [call, message] of [
-    [() => rerankHits(undefined, QUERY, hits), /undefined has no method "rerank"; give a Reranker/],
+    [() => rerankHits(undefined, QUERY, hits), /the reranker is undefined; give a Reranker/],
     [() => rerankHits(reranker, QUERY, "hits"), /hits is the string "hits"; give an array/],
     [() => rerankHits(reranker, " ", hits, { text }), /the query is empty/],
     [() => rerankHits(reranker, QUERY, hits), /the text of document 0 is undefined; give a string/],
     [() => rerankHits(reranker, QUERY, [null]), /the text of document 0 is undefined/],
+    [() => rerankHits(reranker, QUERY, hits, null), /options is null; give an object/],
+    [() => rerankHits(reranker, QUERY, hits, { score: "score" }), /options.score is the string "score"/],
     [() => rerankHits(reranker, QUERY, hits, { text: "body" }), /options.text is the string "body"/],
     [() => rerankHits(reranker, QUERY, hits, { text, blend: 2 }), /blend is 2; give a number from 0 to 1/],
     [() => rerankHits(reranker, QUERY, hits, { text, blend: NaN }), /blend is NaN/],
