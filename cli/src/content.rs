@@ -65,7 +65,7 @@ fn with_zeros(start: &[u8]) -> String {
 
 /// The error for a file that cannot be read.
 pub fn unreadable(path: &Path, error: std::io::Error) -> CliError {
-    CliError::new("io", format!("cannot read {} ({error})", path.display()))
+    CliError::new("io", format!("{}: cannot be read ({error})", path.display()))
 }
 
 /// The error for a file that is not text. `what` says what it is, and what to do.

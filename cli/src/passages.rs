@@ -39,8 +39,9 @@ pub fn read(file: &Path, text_field: Option<&str>) -> Result<Vec<Passage>, CliEr
     let format = RecordFormat::of_path(file);
     let Some(format) = format.or(text_field.map(|_| RecordFormat::Json)) else {
         let text = input::read_text(file)?;
-        let passage =
-            |(number, line)| Passage::new(file, number, line.to_owned(), Value::from(line));
+        let passage = |(number, line): (usize, &str)| {
+            Passage::new(file, number, line.to_owned(), Value::from(line))
+        };
         return Ok(input::lines(&text).map(passage).collect());
     };
     let field = text_field.unwrap_or(records::TEXT_FIELD);

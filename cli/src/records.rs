@@ -1,9 +1,10 @@
-//! Reads files of records: JSON Lines, JSON arrays, CSV and TSV.
+//! Reads files of records: JSON Lines, JSON arrays, CSV, TSV and notebooks.
 
 use std::path::{Path, PathBuf};
 
 use crossrank::MAX_TEXT_BYTES;
-use serde_json::{Deserializer, Map, Value};
+use serde::Deserialize;
+use serde_json::{Deserializer, Map, Value, json};
 
 use crate::content::{TextReader, unreadable};
 use crate::error::CliError;
@@ -29,6 +30,8 @@ pub enum RecordFormat {
     Csv,
     /// Values with tabs between them, without quotes. The first line names the columns.
     Tsv,
+    /// A Jupyter notebook: the text and the code of its cells, without what the code printed.
+    Notebook,
 }
 
 impl RecordFormat {
@@ -40,12 +43,18 @@ impl RecordFormat {
             "json" => RecordFormat::Json,
             "csv" => RecordFormat::Csv,
             "tsv" | "tab" => RecordFormat::Tsv,
+            "ipynb" => RecordFormat::Notebook,
             _ => return None,
         })
     }
 
-    /// Reads the records of a file. Those of CSV and TSV are objects of strings.
-    /// `text_field` is the column that they must have.
+    /// Whether the whole file must be in memory.
+    pub fn is_read_whole(self) -> bool {
+        matches!(self, RecordFormat::Json | RecordFormat::Notebook)
+    }
+
+    /// Reads the records of a file. Those of CSV and TSV are objects of strings, and there must be a
+    /// column `text_field`.
     pub fn read(self, path: &Path, text_field: &str) -> Result<Records, CliError> {
         match self {
             RecordFormat::JsonLines => Ok(Box::new(jsonl::<Value>(path)?)),
@@ -55,6 +64,7 @@ impl RecordFormat {
             }
             RecordFormat::Csv => table(path, open(path)?, None, text_field),
             RecordFormat::Tsv => table(path, open(path)?, Some(b'\t'), text_field),
+            RecordFormat::Notebook => notebook(path, text_field),
         }
     }
 }
@@ -252,7 +262,7 @@ fn bad_row(path: &Path, line: u64, error: &csv::Error) -> CliError {
     };
     match error.kind() {
         csv::ErrorKind::Io(error) => {
-            CliError::new("io", format!("cannot read {} ({error})", path.display()))
+            CliError::new("io", format!("{}: cannot be read ({error})", path.display()))
         }
         csv::ErrorKind::Utf8 { pos, .. } => not_utf8(path, place(pos)),
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
@@ -262,4 +272,42 @@ fn bad_row(path: &Path, line: u64, error: &csv::Error) -> CliError {
         }
         _ => bad_line(path, line as usize, error),
     }
+}
+
+#[derive(Deserialize)]
+struct Notebook {
+    cells: Vec<Cell>,
+}
+
+#[derive(Deserialize)]
+struct Cell {
+    cell_type: String,
+    source: Source,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected a source that is a string or an array of strings")]
+enum Source {
+    Text(String),
+    Lines(Vec<String>),
+}
+
+fn notebook(path: &Path, text_field: &str) -> Result<Records, CliError> {
+    let text = read_text(path)?;
+    let Notebook { cells } = serde_json::from_str(&text).map_err(|e| bad_json(path, 1, &e))?;
+    // A string of JSON cannot hold this key with its quotes, so each place is that of a cell.
+    let places: Vec<usize> = text.match_indices("\"cell_type\"").map(|(i, _)| i).collect();
+    let (mut records, mut line, mut counted) = (Vec::new(), 1, 0);
+    for (cell, place) in cells.into_iter().zip(places) {
+        line += text[counted..place].matches('\n').count();
+        counted = place;
+        let source = match cell.source {
+            Source::Text(text) => text,
+            Source::Lines(lines) => lines.concat(),
+        };
+        if !source.trim().is_empty() {
+            records.push(Ok((line, json!({ "cell_type": cell.cell_type, text_field: source }))));
+        }
+    }
+    Ok(Box::new(records.into_iter()))
 }

@@ -41,11 +41,13 @@ pub fn read<'a>(
         return Err(unfit(file, "empty"));
     }
     match file.format {
-        FileFormat::Records(RecordFormat::Json) => {
-            check_size(file, options, "write JSON Lines")?;
-            read_json(file, options)
-        }
         FileFormat::Records(format) => {
+            if format.is_read_whole() {
+                check_size(file, options, "write JSON Lines")?;
+            }
+            if format == RecordFormat::Json {
+                return read_json(file, options);
+            }
             let records = format.read(&file.path, options.text_field)?;
             Ok(documents(file, records, options))
         }
