@@ -52,13 +52,19 @@ pub fn decode(path: &Path, mut reader: TextReader) -> Result<TextReader, CliErro
     }
 }
 
-/// What a file with zero bytes is. In UTF-16, every second byte of European text is zero.
+/// What a file with zero bytes is. In UTF-16, at least every second character of European text is
+/// one of the first 256, whose other byte is zero.
 fn with_zeros(start: &[u8]) -> String {
-    let zeros = |parity: usize| start.iter().skip(parity).step_by(2).filter(|&&b| b == 0).count();
-    let encoding = match (zeros(0), zeros(1)) {
-        (0, little) if little * 4 >= start.len() => "UTF-16LE",
-        (big, 0) if big * 4 >= start.len() => "UTF-16BE",
-        _ => return "binary".to_owned(),
+    let (units, _) = start.as_chunks::<2>();
+    let is_utf16 = |decode_unit: fn([u8; 2]) -> u16| {
+        let is_latin = |unit: &u16| (0x09..0x0e).contains(unit) || (0x20..0x100).contains(unit);
+        let latin = units.iter().map(|&unit| decode_unit(unit)).filter(is_latin).count();
+        latin * 2 > units.len() && !units.contains(&[0, 0])
+    };
+    let encoding = match () {
+        () if is_utf16(u16::from_le_bytes) => "UTF-16LE",
+        () if is_utf16(u16::from_be_bytes) => "UTF-16BE",
+        () => return "binary".to_owned(),
     };
     format!("UTF-16 without a byte order mark; convert it with iconv -f {encoding} -t UTF-8")
 }

@@ -123,7 +123,7 @@ impl JsonLines {
             if text.trim().is_empty() {
                 continue;
             }
-            let value = serde_json::from_str(text);
+            let value = serde_json::from_str(text.trim_end());
             let value = value.map_err(|e| bad_json(&self.path, self.line, &e))?;
             return Ok(Some((self.line, value)));
         }

@@ -8,7 +8,9 @@ fn index(library: &Library, more: &[&str]) -> (i32, String) {
     let arguments = ["index", files.to_str().unwrap(), "-o", &index, "--text-only"];
     let output = crossrank(&[&arguments[..], more].concat(), b"");
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    (output.status.code().unwrap(), text.replace(files.to_str().unwrap(), ""))
+    let folder = files.to_str().unwrap();
+    let text = text.replace(folder, "").replace(folder.trim_end_matches('/'), "FILES");
+    (output.status.code().unwrap(), text)
 }
 
 fn places(found: &[Value]) -> Vec<String> {
@@ -144,7 +146,7 @@ fn a_run_that_can_index_nothing_fails_and_says_why() {
             crossrank: a.jsonl:2: an array; give an object or a string, or in a .json file one array \
             of them\n";
         assert!(text.starts_with(said), "{text}");
-        assert!(text.ends_with("could be indexed of : 2 problems\n"), "{text}");
+        assert!(text.ends_with("could be indexed of FILES: 2 problems\n"), "{text}");
         assert_eq!(code, 2);
     }
     let (code, text) = index(&library, &["--text-field", "body"]);
@@ -164,7 +166,7 @@ fn a_run_that_can_index_nothing_fails_and_says_why() {
     let (code, text) = index(&library, &[]);
     assert_eq!(code, 2);
     assert!(text.contains("crossrank: c.txt.gz: compressed; gunzip it\n"), "{text}");
-    let said = "crossrank: invalid-input: nothing could be indexed of : 1 problems, 2 files left out: \
+    let said = "crossrank: invalid-input: nothing could be indexed of FILES: 1 problems, 2 files left out: \
         1 .js, 1 of data in JSON; --all-files indexes them\n";
     assert!(text.ends_with(said), "{text}");
     fs::remove_dir_all(library.path("")).unwrap();
