@@ -1,5 +1,6 @@
 //! Recognizes files that are not text, and reads UTF-16.
 
+use std::fmt::Display;
 use std::io::{BufRead, Cursor, Read};
 use std::path::Path;
 
@@ -70,7 +71,7 @@ fn with_zeros(start: &[u8]) -> String {
 }
 
 /// The error for a file that cannot be read.
-pub fn unreadable(path: &Path, error: std::io::Error) -> CliError {
+pub fn unreadable(path: &Path, error: impl Display) -> CliError {
     CliError::new("io", format!("{}: cannot be read ({error})", path.display()))
 }
 

@@ -42,7 +42,7 @@ pub fn read<'a>(
     }
     match file.format {
         FileFormat::Records(format) => {
-            if format.is_read_whole() {
+            if matches!(format, RecordFormat::Json | RecordFormat::Notebook) {
                 check_size(file, options, "write JSON Lines")?;
             }
             if format == RecordFormat::Json {

@@ -127,6 +127,11 @@ fn bad_records_are_named_by_their_lines() {
             "id,text\n1,a\n\n2,\"b\nc\"\n3\n",
             ":6: 1 values, and the first line names 2 columns".into(),
         ),
+        (
+            "a.csv",
+            "id,text\n1,a\n2,\"b\n3,c\n4,d\n",
+            ":3: a quote is not closed, and the rest of the file was read as one value".into(),
+        ),
         ("a.ipynb", "{}", ":1: not the JSON expected (missing field `cells` at column 2)".into()),
     ] {
         assert_eq!(folder.refused(name, content, &[], "invalid-input"), said, "{content}");
