@@ -1,6 +1,8 @@
 //! The `crossrank` command. It prints tables or JSON; an error is one line and the exit code 2.
 
 #![deny(unsafe_code)]
+// Output passes through the module of that name, which escapes control characters.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 #![allow(
     rustdoc::bare_urls,
     rustdoc::broken_intra_doc_links,
@@ -10,6 +12,7 @@
 #![recursion_limit = "256"]
 
 mod args;
+mod content;
 mod device;
 mod embed;
 mod embedding;
@@ -25,6 +28,7 @@ mod output;
 mod passages;
 mod prepare;
 mod pull;
+mod records;
 mod remote;
 mod replace;
 mod rerank;
@@ -51,7 +55,7 @@ struct Cli {
 enum Command {
     /// Rerank the passages of a file or of standard input
     Rerank(rerank::RerankArgs),
-    /// Create or update an index of text, Markdown, HTML and JSON Lines files
+    /// Create or update an index of text, Markdown, HTML and record files
     #[cfg(feature = "search")]
     Index(index::IndexArgs),
     /// Search an index, and rerank the passages found
@@ -86,7 +90,7 @@ fn main() -> ExitCode {
     match outcome.and_then(|text| output::print(&text)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError { code, message }) => {
-            eprintln!("crossrank: {code}: {message}");
+            output::message(format_args!("{code}: {message}"));
             ExitCode::from(2)
         }
     }

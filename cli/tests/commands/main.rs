@@ -6,8 +6,10 @@ mod common;
 #[cfg(feature = "gpu")]
 mod devices;
 mod hub;
+mod inputs;
 mod jsonl;
 mod output;
 mod prepare;
 #[cfg(feature = "search")]
 mod search;
+mod terminal;
