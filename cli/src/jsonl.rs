@@ -21,7 +21,7 @@ use crate::output::is_read;
 #[derive(Args)]
 pub struct BulkArgs {
     /// Read queries with their documents from JSON Lines, {id, query, documents: [text or
-    /// {id, text}]}, and print a line for each, {id, results: [{index, id, score, logit, truncated,
+    /// {id?, text}]}, and print a line for each, {id, results: [{index, id, score, logit, truncated,
     /// span}], queryTruncated}; a result has a span if its document was split, see --json
     #[arg(long, conflicts_with_all = ["query", "text_field", "json"])]
     jsonl: bool,
@@ -56,22 +56,22 @@ impl fmt::Display for Id {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected documents that are strings or {\"id\", \"text\"}")]
+#[serde(untagged, expecting = "expected documents that are strings or {\"text\"}, with or without \"id\"")]
 enum Candidate {
     Text(String),
-    Named { id: Id, text: String },
+    Object { id: Option<Id>, text: String },
 }
 
 impl Candidate {
     fn text(&self) -> &str {
-        let (Candidate::Text(text) | Candidate::Named { text, .. }) = self;
+        let (Candidate::Text(text) | Candidate::Object { text, .. }) = self;
         text
     }
 
     fn id(&self) -> Option<&Id> {
         match self {
             Candidate::Text(_) => None,
-            Candidate::Named { id, .. } => Some(id),
+            Candidate::Object { id, .. } => id.as_ref(),
         }
     }
 }

@@ -46,7 +46,16 @@ pub struct ServeArgs {
     /// Another name of a model
     #[arg(long, value_name = "ALIAS=NAME")]
     alias: Vec<String>,
-    /// File with one bearer token on each line; requests must carry one of them
+    /// Take an unknown model name as the first model, for programs that always send the name of a
+    /// hosted one
+    #[arg(long)]
+    pub accept_any_model: bool,
+    /// Path such as /rerankers below which the routes answer too, for a proxy that does not remove
+    /// it
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
+    pub path_prefix: String,
+    /// File with one token on each line; requests must carry one of them, as a bearer token or in
+    /// the header x-api-key or api-key
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Listen on an address other than loopback without a token
@@ -79,6 +88,9 @@ pub struct ServeArgs {
     /// Largest number of documents in a request
     #[arg(long, value_name = "N", default_value_t = Limits::default().documents)]
     pub max_documents: usize,
+    /// Largest number of texts to embed in a request
+    #[arg(long, value_name = "N", default_value_t = Limits::default().texts)]
+    pub max_texts: usize,
     /// Largest number of windows of a document, for requests that give none [default: 32]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_windows: Option<i64>,

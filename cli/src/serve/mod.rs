@@ -38,11 +38,14 @@ pub fn run(args: &ServeArgs) -> Result<String, CliError> {
     let mut options = Options::default();
     options.limits.body = args.max_body;
     options.limits.documents = args.max_documents;
+    options.limits.texts = args.max_texts;
     options.limits.tokens = args.max_tokens;
     options.max_windows = args.max_windows()?;
     options.embedders = load::embedders(args)?;
     options.tokens = tokens;
     options.aliases = args.aliases()?;
+    options.accept_any_model = args.accept_any_model;
+    options.path_prefix = args.path_prefix.clone();
     options.cache = cache;
     #[cfg(feature = "search")]
     if let Some(index) = &args.index {

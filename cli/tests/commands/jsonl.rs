@@ -46,6 +46,11 @@ fn each_line_gets_the_result_of_a_run_of_its_own() {
     assert_eq!(lines[1]["results"][0]["logit"], alone[0]["logit"]);
     assert_eq!(lines[2], json!({ "id": -1, "results": [], "queryTruncated": false }));
     assert_eq!(lines.len(), 3);
+
+    let objects = documents.map(|text| json!({ "text": text, "title": "of no use" }));
+    let unnamed = json!({ "id": "q", "query": "what is a vector database", "documents": objects });
+    let lines_of_objects = stdout(&bulk(&["--top-k", "2"]), unnamed.to_string().as_bytes());
+    assert_eq!(values(&lines_of_objects)[0], lines[0], "the server's form of documents");
 }
 
 #[test]
@@ -55,7 +60,7 @@ fn a_bad_line_ends_the_run_after_the_lines_before_it() {
         ("{", "invalid-input"),
         (r#"{"query": "x", "documents": []}"#, "invalid-input"),
         (r#"{"id": null, "query": "x", "documents": []}"#, "invalid-input"),
-        (r#"{"id": 2, "query": "x", "documents": [{"text": "no id"}]}"#, "invalid-input"),
+        (r#"{"id": 2, "query": "x", "documents": [{"content": "no text"}]}"#, "invalid-input"),
         (r#"{"id": 2, "query": " ", "documents": ["y"]}"#, "invalid-argument"),
     ] {
         let output = crossrank(&bulk(&[]), format!("{good}\n{bad}\n{good}\n").as_bytes());
