@@ -56,7 +56,10 @@ impl fmt::Display for Id {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected documents that are strings or {\"text\"}, with or without \"id\"")]
+#[serde(
+    untagged,
+    expecting = "expected documents that are strings or {\"text\"}, with or without \"id\""
+)]
 enum Candidate {
     Text(String),
     Object { id: Option<Id>, text: String },

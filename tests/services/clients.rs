@@ -110,6 +110,20 @@ fn documents_at_the_root_get_results_with_model_and_usage() {
 }
 
 #[test]
+fn open_webui_and_librechat_find_their_fields() {
+    let expected = results(json!({}));
+    let open_webui = json!({ "model": "minilm-l6-en", "top_n": 3 });
+    assert_eq!(post("/v1/rerank", with(open_webui))["results"], expected);
+    let libre_chat =
+        json!({ "model": "jina-reranker-v1-turbo-en", "top_n": 2, "return_documents": true });
+    let answer = post("/jina/v1/rerank", with(libre_chat));
+    for (result, index) in answer["results"].as_array().unwrap().iter().zip([2, 0]) {
+        assert_eq!(result["document"]["text"], DOCUMENTS[index]);
+        assert!(result["relevance_score"].is_f64(), "{result}");
+    }
+}
+
+#[test]
 fn ragflow_reads_tokens_of_xinference() {
     let flags =
         json!({ "model": "minilm-l6-en", "return_documents": "true", "return_len": "true" });
