@@ -19,6 +19,8 @@ mod eval;
 mod index;
 mod input;
 mod jsonl;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod model;
 mod models;
 mod output;
@@ -28,6 +30,8 @@ mod pull;
 mod remote;
 mod replace;
 mod rerank;
+#[cfg(any(feature = "mcp", feature = "serve"))]
+mod routes;
 #[cfg(feature = "search")]
 mod search;
 #[cfg(feature = "serve")]
@@ -75,6 +79,10 @@ enum Command {
     /// Answer HTTP requests in the formats of Cohere, Jina, Voyage, OpenAI and Text Embeddings Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Offer reranking and search to agents, as tools of the Model Context Protocol on standard
+    /// input and output
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::McpArgs),
 }
 
 fn main() -> ExitCode {
@@ -119,5 +127,7 @@ fn run() -> Result<String, CliError> {
         Command::Devices(args) => device::gpu::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::run(&args),
     }
 }

@@ -70,7 +70,7 @@ static ROUTES: &[Route] = &[
         Endpoint::Embed(&OpenAi),
     ),
     post(&["/embed"], Endpoint::Embed(&Tei)),
-    get(&["/v1/models", "/models", "/infinity/models", "/infinity/v1/models"], Endpoint::Models),
+    get(&["/v1/models", "/models"], Endpoint::Models),
     get(&["/v1/models/{model}", "/models/{model}"], Endpoint::Model),
     get(&["/info", "/meta"], Endpoint::Info),
     get(&["/health"], Endpoint::Health),
