@@ -85,8 +85,7 @@ impl RoutesArgs {
         options.aliases = self.aliases()?;
         options.accept_any_model = self.accept_any_model;
         options.threads = self.threads()?;
-        options.cache =
-            (self.cache_mb > 0).then(|| Arc::new(ScoreCache::new(self.cache_mb << 20)));
+        options.cache = (self.cache_mb > 0).then(|| Arc::new(ScoreCache::new(self.cache_mb << 20)));
         let models = self.models(&options, reporter)?;
         #[cfg(feature = "search")]
         if let Some(index) = &self.index {

@@ -29,10 +29,8 @@ pub fn run(args: &ServeArgs) -> Result<String, CliError> {
     let cors = args.cors()?;
     start_log(args.log_format);
 
-    let reporter = Reporter {
-        info: |text| tracing::info!("{text}"),
-        warn: |text| tracing::warn!("{text}"),
-    };
+    let reporter =
+        Reporter { info: |text| tracing::info!("{text}"), warn: |text| tracing::warn!("{text}") };
     let (models, mut options) = args.routes.load(reporter)?;
     for Model { name, reranker } in &models {
         tracing::info!(model = name, kernel = reranker.current().kernel(), "loaded");

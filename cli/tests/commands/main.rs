@@ -7,6 +7,8 @@ mod common;
 mod devices;
 mod hub;
 mod jsonl;
+#[cfg(all(feature = "mcp", feature = "search"))]
+mod mcp;
 mod output;
 mod prepare;
 #[cfg(feature = "search")]
