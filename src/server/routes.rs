@@ -69,7 +69,7 @@ static ROUTES: &[Route] = &[
         &["/v1/embeddings", "/embeddings", "/infinity/embeddings", "/infinity/v1/embeddings"],
         Endpoint::Embed(&OpenAi),
     ),
-    post(&["/embed"], Endpoint::Embed(&Tei)),
+    post(&["/embed", "/"], Endpoint::Embed(&Tei)),
     get(&["/v1/models", "/models"], Endpoint::Models),
     get(&["/v1/models/{model}", "/models/{model}"], Endpoint::Model),
     get(&["/info", "/meta"], Endpoint::Info),
@@ -259,13 +259,14 @@ impl Server {
 }
 
 fn find(path: &str) -> Option<Match> {
+    let path = if path.is_empty() { "/" } else { path };
     ROUTES.iter().find_map(|route| {
         let model = percent_decode_str(route.model(path)?).decode_utf8_lossy().into_owned();
         Some(Match { route, model })
     })
 }
 
-/// The parts of a path with one slash before each.
+/// The parts of a path with one slash before each; empty for the root.
 fn joined(path: &str) -> String {
     path.split('/').filter(|part| !part.is_empty()).flat_map(|part| ["/", part]).collect()
 }

@@ -18,6 +18,7 @@ import httpx
 import infinity_client
 import litellm
 import openai
+from huggingface_hub import InferenceClient
 from infinity_client.api.default import embeddings as infinity_embeddings
 from infinity_client.api.default import rerank as infinity_rerank
 from infinity_client.models import OpenAIEmbeddingInputText, RerankInput
@@ -175,6 +176,11 @@ def litellm_rerank():
         same_vectors(f"LiteLLM, {model}", [item["embedding"] for item in answer.data])
 
 
+def hugging_face():
+    client = InferenceClient(model=URL)
+    same_vectors("huggingface_hub", client.feature_extraction(PASSAGES).tolist())
+
+
 def xinference():
     client = RESTfulClient(base_url=URL)
     answer = client.get_model("minilm-l6-en").rerank(
@@ -281,6 +287,7 @@ for test in (
     langchain_openai,
     infinity,
     litellm_rerank,
+    hugging_face,
     xinference,
     llama_index,
     llama_index_tei,

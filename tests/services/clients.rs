@@ -271,7 +271,12 @@ fn paths_are_joined_carelessly() {
         assert!(server().needs_model(&request("POST", path, "")));
     }
     assert_eq!(get("/info/"), get("/info"));
-    for path in ["", "/", "//", "/v1", "/v1/rerank/x", "/v1 /rerank", "/v1/models/"] {
+    // Hugging Face's client sends texts to the address itself.
+    let embedded = post("/embed", json!({ "inputs": "a river" }));
+    for path in ["", "/", "//"] {
+        assert_eq!(post(path, json!({ "inputs": "a river" })), embedded, "{path:?}");
+    }
+    for path in ["/v1", "/v1/rerank/x", "/v1 /rerank", "/v1/models/"] {
         let status = server().respond(request("POST", path, body().to_string())).status;
         assert!([404, 405].contains(&status), "{path}: {status}");
     }
@@ -295,9 +300,9 @@ fn routes_answer_below_a_prefix_too() {
         assert_eq!(server.label(path), "/v1/rerank");
     }
     assert_eq!(server.respond(request("GET", "/rerankers/health", "")).status, 200);
-    for path in
-        ["/rerankersv1/rerank", "/rerankers", "/other/v1/rerank", "/rerankers/rerankers/v1/rerank"]
-    {
+    let embed = request("POST", "/rerankers", r#"{"inputs":"a"}"#);
+    assert_eq!(server.respond(embed).status, 200);
+    for path in ["/rerankersv1/rerank", "/other/v1/rerank", "/rerankers/rerankers/v1/rerank"] {
         assert_eq!(server.respond(request("POST", path, "{}")).status, 404, "{path}");
     }
     let document = json_of(&server.respond(request("GET", "/rerankers/openapi.json", "")));

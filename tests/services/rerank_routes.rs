@@ -437,7 +437,7 @@ fn bad_requests_get_the_status_and_the_error_format_of_their_api() {
 
 #[test]
 fn routes_and_methods_are_checked() {
-    for path in ["/", "/v3/rerank", "/v2/rerank/no", "/v1/chat"] {
+    for path in ["/v3/rerank", "/v2/rerank/no", "/v1/chat"] {
         let response = call("POST", path, "{}");
         assert_eq!(response.status, 404, "{path}");
         assert!(json_of(&response)["message"].as_str().unwrap().contains(path));
