@@ -22,6 +22,8 @@ mod eval;
 mod index;
 mod input;
 mod jsonl;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod model;
 mod models;
 mod output;
@@ -32,6 +34,8 @@ mod records;
 mod remote;
 mod replace;
 mod rerank;
+#[cfg(any(feature = "mcp", feature = "serve"))]
+mod routes;
 #[cfg(feature = "search")]
 mod search;
 #[cfg(feature = "serve")]
@@ -79,6 +83,10 @@ enum Command {
     /// Answer HTTP requests in the formats of Cohere, Jina, Voyage, OpenAI and Text Embeddings Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Offer reranking and search to agents, as tools of the Model Context Protocol on standard
+    /// input and output
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::McpArgs),
 }
 
 fn main() -> ExitCode {
@@ -123,5 +131,7 @@ fn run() -> Result<String, CliError> {
         Command::Devices(args) => device::gpu::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::run(&args),
     }
 }

@@ -8,6 +8,8 @@ mod devices;
 mod hub;
 mod inputs;
 mod jsonl;
+#[cfg(all(feature = "mcp", feature = "search"))]
+mod mcp;
 mod output;
 mod prepare;
 #[cfg(feature = "search")]
