@@ -119,6 +119,7 @@ pub mod hub;
 #[cfg(all(feature = "index", not(target_arch = "wasm32")))]
 pub mod index;
 mod kernels;
+mod mistake;
 mod model;
 #[cfg(not(target_arch = "wasm32"))]
 mod model_dir;

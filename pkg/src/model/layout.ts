@@ -20,6 +20,7 @@ export const BASE_FILES: Record<"onnx" | "tokenizer" | "config" | "tokenizerConf
       "onnx/model_qint8_avx512.onnx",
       "onnx/model_quint8_avx2.onnx",
       "onnx/model_qint8_arm64.onnx",
+      "onnx/model_uint8.onnx",
       "onnx/model.onnx",
       "onnx/model_fp16.onnx",
       "model_quantized.onnx",

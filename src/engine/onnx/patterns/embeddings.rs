@@ -5,13 +5,13 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::rules::Rules;
 use crate::engine::onnx::graph::attribute;
-use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
 use crate::model::{PositionScheme, Table, Weights};
 
 /// The tables, by what their rows stand for.
 pub(super) struct Tables {
     pub tokens: Table,
     pub positions: Table,
+    pub position_scheme: PositionScheme,
     pub token_types: Option<Table>,
 }
 
@@ -51,27 +51,24 @@ impl<'a> Rules<'a> {
     }
 
     /// The tables of tokens, positions and token types of an encoder that is `hidden` wide and reads
-    /// `max_length` tokens. They are told apart by the row numbers that the graph computes for a few
-    /// sequences.
+    /// at most `max_length` tokens. They are told apart by the row numbers that the graph computes for
+    /// a few sequences.
     pub(super) fn embeddings(
         &self,
         terms: Vec<(Table, &'a str)>,
-        scheme: PositionScheme,
         max_length: usize,
         hidden: usize,
     ) -> Result<Tables> {
-        let rows = terms.iter().map(|(table, _)| table.rows).max().unwrap_or(0);
-        ensure!(
-            max_length <= rows,
-            "its tables have {rows} rows, and config.json says {max_length} tokens"
-        );
-        let probes = [1, 9, max_length].map(|length| Probe::new(length, scheme));
-        let mut evaluators = probes.each_ref().map(|Probe { ids, type_ids }| {
-            let integers = |numbers: &[u32]| -> Vec<i64> {
-                numbers.iter().map(|&number| number.into()).collect()
-            };
-            IntegerEvaluator::new(&self.graph, &integers(ids), &integers(type_ids))
+        // The ids fall, so that they are not taken for positions.
+        let mut evaluator = self.evaluator(&[11, 9], &[0, 0]);
+        let found = terms.iter().find_map(|(table, name)| {
+            Some((table.rows, PositionScheme::of_rows(&evaluator.evaluate(name)?)?))
         });
+        let (rows, scheme) = found.context("its positions are numbered in an unknown way")?;
+        let longest = rows.saturating_sub(scheme.reserved()).min(max_length);
+        let probes = [1, 9.min(longest), longest].map(|length| Probe::new(length, scheme));
+        let mut evaluators =
+            probes.each_ref().map(|Probe { ids, type_ids }| self.evaluator(ids, type_ids));
         let [mut tokens, mut positions, mut token_types] = [const { None }; 3];
         for (table, name) in terms {
             let numbers: Option<Vec<Vec<i64>>> =
@@ -94,7 +91,7 @@ impl<'a> Rules<'a> {
                 let row = first_row(&table, hidden).context("its token types have no row")?;
                 (&mut token_types, row)
             } else {
-                bail!("its positions are not numbered as config.json says");
+                bail!("its positions are numbered in an unknown way");
             };
             ensure!(
                 slot.replace(table).is_none(),
@@ -104,6 +101,7 @@ impl<'a> Rules<'a> {
         Ok(Tables {
             tokens: tokens.context("it has no embeddings of tokens")?,
             positions: positions.context("it has no embeddings of positions")?,
+            position_scheme: scheme,
             token_types,
         })
     }
