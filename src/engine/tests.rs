@@ -185,7 +185,7 @@ fn logits_agree_with_the_exporters_runtime() {
         match graph.cases[0].logits.float_activations {
             // ONNX Runtime computes in f16, and the engine in f32.
             None if graph.name.contains("half") => {
-                assert!(from_graph < 0.02 && from_torch < 0.02, "{}: {from_graph}", graph.name);
+                assert!(from_graph < 0.02 && from_torch < 0.1, "{}: {from_graph}", graph.name);
             }
             // int8 weights alone.
             None if graph.name.starts_with("int8") => assert!(from_graph < 1e-4, "{from_graph}"),

@@ -28,9 +28,7 @@ impl BoundedTokenizer {
         let input = if pairs { "a pair of texts" } else { "a text" };
         catch_panic(ErrorKind::TokenizerMismatch, "tokenizer.json cannot be used", || {
             let inner = subword::Tokenizer::load(json).map_err(|error| match mistake(json) {
-                Some(mistake) => {
-                    Error::new(error.kind(), format!("tokenizer.json {mistake}"))
-                }
+                Some(mistake) => Error::new(error.kind(), format!("tokenizer.json {mistake}")),
                 None => error,
             })?;
             let texts = if pairs { 2 } else { 1 };

@@ -202,9 +202,9 @@ export function missingFileError(urls: URL[]): CrossrankError {
   const url = urls[0]!;
   return new CrossrankError(
     url.protocol === "file:" ? "io" : "fetch-failed",
-    urls.length === 1
-      ? `there is no ${url.href}; check the address`
-      : `there is no ${url.href}, and no graph in any other place of the Hugging Face layout`,
+    urls.length > 2
+      ? `there is no ${url.href}, and no graph in any other place of the Hugging Face layout`
+      : `there is no ${urls.map(({ href }) => href).join(" and no ")}; check the address`,
   );
 }
 

@@ -5,6 +5,7 @@ import type { GpuFiles, Platform } from "../core/platform.js";
 import { checkOption, describeValue, invalidArgument, isObject, resolveUrl } from "../core/validate.js";
 import type { ModelSource } from "../model/files.js";
 import { findModel } from "../model/hub.js";
+import { GRAPH_EXTENSION } from "../model/layout.js";
 import type { RegisteredModel } from "../model/registry.js";
 
 /** More workers than this take more memory than most pages can spare. */
@@ -49,7 +50,9 @@ function checkLoadOptions<O extends CommonLoadOptions>(options: O): O {
     const given = describeValue(options);
     throw invalidArgument(`load() was given ${given}; give options, as in load({ model })`);
   }
-  const { signal, onProgress } = options;
+  const { signal, onProgress, graph } = options;
+  const isGraph = typeof graph === "string" && graph.endsWith(GRAPH_EXTENSION);
+  checkOption("graph", graph, 'the path of a graph, such as "onnx/model_fp16.onnx"', isGraph);
   checkOption("signal", signal, "an AbortSignal", signal instanceof AbortSignal);
   checkOption("onProgress", onProgress, "a function", typeof onProgress === "function");
   return options;

@@ -42,7 +42,7 @@ export function createLoader(platform: Platform): LoadModel {
   const modulesOf = wasmModulesOf(platform);
 
   return async <T extends Task>({ options, model }: LoadArguments<CommonLoadOptions>, kind: ModelKind<T>) => {
-    const { wasm, onProgress, signal } = options;
+    const { wasm, onProgress, signal, graph } = options;
     const gpuFiles = gpuFilesOf(options, platform);
     signal?.throwIfAborted();
     const storage = new BrowserFileStorage(options.storage);
@@ -50,7 +50,7 @@ export function createLoader(platform: Platform): LoadModel {
     const script = workerScriptOf(options, platform);
     const cpu: ExecutionTarget = { workers, modules: modulesOf(wasm, storage) };
     const source = model === undefined ? await kind.defaultModel() : model;
-    const load = new Load({ platform, kind, source, storage, script, cpu, gpuFiles });
+    const load = new Load({ platform, kind, source, graph, storage, script, cpu, gpuFiles });
     return abortable(signal, () => load.start({ onProgress, signal }));
   };
 }
@@ -67,6 +67,8 @@ interface LoadContext<T extends Task> {
   platform: Platform;
   kind: ModelKind<T>;
   source: ModelSource;
+  /** The path of the graph, if the caller named it. */
+  graph: string | undefined;
   storage: FileStorage;
   /** The script of the workers; undefined for the package's own. */
   script: URL | undefined;
@@ -243,8 +245,8 @@ class Load<T extends Task> {
   }
 
   #read(storage: FileStorage, options: ReadOptions): Promise<ReadModel> {
-    const { kind, source, platform } = this.#context;
-    return readModel(kind.name, source, platform, storage, options);
+    const { kind, source, graph, platform } = this.#context;
+    return readModel(kind.name, source, platform, storage, { ...options, graph });
   }
 
   #readAgain(): Promise<ModelFiles> {

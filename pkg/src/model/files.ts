@@ -9,7 +9,13 @@ import type { ReportBytes } from "../io/download.js";
 import { canHash, sha256 } from "../io/hash.js";
 import { type FolderFile, type HashedFile, type OpenFile, openFile } from "../io/read.js";
 import { HubModel } from "./hub.js";
-import { candidatesOf, isExternalData, type TaskName } from "./layout.js";
+import {
+  candidatesOf,
+  type FileCandidates,
+  GRAPH_EXTENSION,
+  isExternalData,
+  type TaskName,
+} from "./layout.js";
 import { PREPARED_EXTENSION, readPreparedHash, verifyPrepared } from "./prepared.js";
 
 /** The content of a model's files. Other keys are the names of files with external weights. */
@@ -38,25 +44,32 @@ export type ModelSource = Exclude<LoadOptions["model"], undefined> | HubModel;
 
 export type ReadOptions = Pick<LoadOptions, "onProgress" | "signal">;
 
-/** Reads all files of a model at once. The first failure stops the other reads. */
+/**
+ * Reads all files of a model at once. The first failure stops the other reads. `graph` is the path of the
+ * graph, if the caller named it.
+ */
 export async function readModel(
   kind: TaskName,
   source: ModelSource,
   platform: Platform,
   storage: FileStorage,
-  { onProgress, signal }: ReadOptions,
+  { onProgress, signal, graph }: ReadOptions & { graph: string | undefined },
 ): Promise<ReadModel> {
   signal?.throwIfAborted();
+  if (graph !== undefined && (isBytes(source) || isPackage(source))) {
+    throw invalidArgument("graph is for a model in a folder or on a hub; leave it out");
+  }
   if (isBytes(source)) return startVerifying(filesFromBytes(source));
+  const candidates = candidatesOf(kind, graph);
   const controller = new LinkedAbortController(signal);
   try {
     const context = { platform, storage, signal: controller.signal };
     const files: Record<string, HashedFile | FolderFile> =
       source instanceof HubModel
-        ? await source.files(candidatesOf(kind), context)
+        ? await source.files(candidates, context)
         : isPackage(source)
           ? filesOfPackage(source, kind, platform)
-          : filesInFolder(source, kind, platform);
+          : filesInFolder(source, candidates, platform);
     const opened = await Promise.all(
       Object.entries(files).map(async ([key, file]) => [key, await openFile(file, context)] as const),
     );
@@ -176,7 +189,12 @@ function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform)
   return files;
 }
 
-function filesInFolder(model: unknown, kind: TaskName, platform: Platform): Record<string, FolderFile> {
+/** The files of a folder. Those of a graph's address are beside it, or in the folder above. */
+function filesInFolder(
+  model: unknown,
+  candidates: Record<string, FileCandidates>,
+  platform: Platform,
+): Record<string, FolderFile> {
   if (!(model instanceof URL) && (typeof model !== "string" || model === "")) {
     const expected = "give a model package, a URL, a folder, a prepared model or bytes";
     throw invalidArgument(`model is ${describeValue(model)}; ${expected}`);
@@ -186,13 +204,25 @@ function filesInFolder(model: unknown, kind: TaskName, platform: Platform): Reco
     const slot = `${folder.origin}${folder.pathname}`;
     return { onnx: { slot, urls: [folder], optional: false } };
   }
-  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
+  const isGraph = folder.pathname.endsWith(GRAPH_EXTENSION);
+  if (!isGraph && !folder.pathname.endsWith("/")) folder.pathname += "/";
   const files: Record<string, FolderFile> = {};
-  for (const [key, { paths, optional = false }] of Object.entries(candidatesOf(kind))) {
+  for (const [key, { paths, optional = false, named }] of Object.entries(candidates)) {
+    if (isGraph && named) throw invalidArgument("model and graph both name a graph; leave one out");
     const slot = `${folder.origin}${folder.pathname} ${key}`;
-    files[key] = { slot, urls: paths.map((path) => urlInFolder(folder, path)), optional };
+    let urls = paths.map((path) => urlInFolder(folder, path));
+    if (isGraph) urls = key === "onnx" ? [folder] : [...urlsAround(folder, paths)];
+    files[key] = { slot, urls, optional };
   }
   return files;
+}
+
+function* urlsAround(graph: URL, paths: string[]): Iterable<URL> {
+  for (const folder of [".", ".."]) {
+    const around = new URL(folder, graph);
+    around.search = graph.search;
+    for (const path of paths) yield urlInFolder(around, path);
+  }
 }
 
 /**

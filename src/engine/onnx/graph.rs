@@ -68,7 +68,6 @@ impl<'a> Graph<'a> {
     }
 
     /// The names of the inputs, without constants, which ONNX IR 3 lists among them.
-    #[cfg(feature = "general")]
     pub fn inputs(&self) -> impl Iterator<Item = &'a str> {
         let names = self.graph.input.iter().map(|input| input.name.as_str());
         names.filter(|name| !self.constants.contains_key(name))

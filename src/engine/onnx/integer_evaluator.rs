@@ -43,7 +43,10 @@ impl<'g, 'a> IntegerEvaluator<'g, 'a> {
             ("token_type_ids", input(type_ids)),
             ("position_ids", input(positions)),
         ];
-        IntegerEvaluator { graph, known: known.into(), total: 0 }
+        // Other values may have these names too.
+        let is_input = |name: &str| graph.inputs().any(|input| input == name);
+        let known = known.into_iter().filter(|(name, _)| is_input(name)).collect();
+        IntegerEvaluator { graph, known, total: 0 }
     }
 
     /// The numbers of a value. `None` if they are not integers, or if an operator is not one that is

@@ -50,6 +50,7 @@ fn is_plain(node: &NodeProto) -> bool {
         && node.domain.is_empty()
         && node.input.len() >= 3
         && node.input.iter().skip(4).all(String::is_empty)
+        && node.output.first().is_some_and(|name| !name.is_empty())
         && node.output.iter().skip(1).all(String::is_empty)
         && ["is_causal", "softcap", "q_num_heads", "kv_num_heads"].into_iter().all(zero)
 }
@@ -62,9 +63,8 @@ fn is_boolean(name: &str, producers: &HashMap<&str, &NodeProto>, depth: usize) -
     let (Some(node), Some(depth)) = (producers.get(name), depth.checked_sub(1)) else {
         return false;
     };
-    let of = |input: usize| {
-        node.input.get(input).is_some_and(|name| is_boolean(name, producers, depth))
-    };
+    let of =
+        |input: usize| node.input.get(input).is_some_and(|name| is_boolean(name, producers, depth));
     match node.op_type.as_str() {
         "Cast" => {
             let to = node.attribute.iter().find(|attribute| attribute.name == "to");
@@ -83,19 +83,20 @@ fn is_boolean(name: &str, producers: &HashMap<&str, &NodeProto>, depth: usize) -
 fn expand(node: &NodeProto, mask: Mask, graph: &mut GraphProto) {
     let output = node.output[0].clone();
     let [query, key, value] = [0, 1, 2].map(|input: usize| node.input[input].clone());
-    let mut add = |op_type: &str, part: &str, input: Vec<String>, attribute: Vec<AttributeProto>| {
-        let output = vec![format!("{output}{part}")];
-        let name = output[0].clone();
-        graph.node.push(NodeProto {
-            name: name.clone(),
-            input,
-            output,
-            op_type: op_type.into(),
-            attribute,
-            ..Default::default()
-        });
-        name
-    };
+    let mut add =
+        |op_type: &str, part: &str, input: Vec<String>, attribute: Vec<AttributeProto>| {
+            let output = vec![format!("{output}{part}")];
+            let name = output[0].clone();
+            graph.node.push(NodeProto {
+                name: name.clone(),
+                input,
+                output,
+                op_type: op_type.into(),
+                attribute,
+                ..Default::default()
+            });
+            name
+        };
     let axes = AttributeProto {
         name: "perm".into(),
         r#type: AttributeType::Ints as i32,

@@ -2,10 +2,10 @@
 //! padding.
 
 mod attention;
-mod cumsum;
 mod dequantize;
 mod half;
 mod inline_if;
+mod sizes;
 
 use anyhow::Result as AnyResult;
 use prost::Message;
@@ -71,7 +71,8 @@ impl Tract {
             model.analyse(false)?;
             inline_if::resolve(&mut proto, |name| condition(&model, name))?;
         }
-        cumsum::in_floats(&mut proto);
+        sizes::sums(&mut proto);
+        sizes::indices(&mut proto);
         dequantize::products(&mut proto)?;
         let model = inference_model(&proto, output_index)?;
         let types = (0..inputs.len()).map(|index| input_type(&model, index));

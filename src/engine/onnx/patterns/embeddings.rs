@@ -35,7 +35,7 @@ impl Probe {
 }
 
 impl<'a> Rules<'a> {
-    /// A sum of two or three embeddings, each as its table and the name of the row numbers.
+    /// A sum of two to four embeddings, each as its table and the name of the row numbers.
     pub(super) fn table_rows(&self, sum: &'a str) -> Option<Vec<(Table, &'a str)>> {
         let (mut open, mut tables) = (vec![sum], Vec::new());
         while let Some(name) = open.pop() {
@@ -43,7 +43,7 @@ impl<'a> Rules<'a> {
                 Some(table) => tables.push(table),
                 None => open.extend(self.graph.pair_of(self.same(name), "Add")?),
             }
-            if open.len() + tables.len() > 3 {
+            if open.len() + tables.len() > 4 {
                 return None;
             }
         }
@@ -70,6 +70,7 @@ impl<'a> Rules<'a> {
         let mut evaluators =
             probes.each_ref().map(|Probe { ids, type_ids }| self.evaluator(ids, type_ids));
         let [mut tokens, mut positions, mut token_types] = [const { None }; 3];
+        let mut of_all = Vec::new();
         for (table, name) in terms {
             let numbers: Option<Vec<Vec<i64>>> =
                 evaluators.iter_mut().map(|evaluator| evaluator.evaluate(name)).collect();
@@ -81,15 +82,15 @@ impl<'a> Rules<'a> {
                     .zip(expected)
                     .all(|(a, b)| a.iter().copied().eq(b.into_iter().map(i64::from)))
             };
-            let (slot, table) = if are(&|probe| probe.ids.clone()) {
-                (&mut tokens, table)
+            let slot = if are(&|probe| probe.ids.clone()) {
+                &mut tokens
             } else if are(&|probe| scheme.rows(&probe.ids)) {
-                (&mut positions, table)
+                &mut positions
             } else if are(&|probe| probe.type_ids.clone()) {
-                (&mut token_types, table)
+                &mut token_types
             } else if are(&|probe| vec![0; probe.ids.len()]) {
-                let row = first_row(&table, hidden).context("its token types have no row")?;
-                (&mut token_types, row)
+                of_all.push(first_row(&table, hidden).context("its token types have no row")?);
+                continue;
             } else {
                 bail!("its positions are numbered in an unknown way");
             };
@@ -97,6 +98,9 @@ impl<'a> Rules<'a> {
                 slot.replace(table).is_none(),
                 "two of its embeddings use the same row numbers"
             );
+        }
+        for row in of_all {
+            token_types = Some(plus(token_types, &row));
         }
         Ok(Tables {
             tokens: tokens.context("it has no embeddings of tokens")?,
@@ -127,12 +131,22 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// A table of the first row alone.
-fn first_row(table: &Table, width: usize) -> Option<Table> {
+/// The first row of a table.
+fn first_row(table: &Table, width: usize) -> Option<Vec<f32>> {
     let mut row = Vec::new();
     if !table.values.fit(table.rows, width) || table.rows == 0 {
         return None;
     }
     table.values.extend_row(0, width, &mut row);
-    Some(Table { rows: 1, values: Weights::Float(row.into()) })
+    Some(row)
+}
+
+/// A table whose rows are those of `table` plus `row`. Without a table, all tokens have that row.
+fn plus(table: Option<Table>, row: &[f32]) -> Table {
+    let (rows, mut sum) = match table {
+        Some(Table { rows, values }) => (rows, values.to_f32(row.len())),
+        None => (1, vec![0.0; row.len()]),
+    };
+    sum.chunks_mut(row.len()).flatten().zip(row.iter().cycle()).for_each(|(sum, x)| *sum += x);
+    Table { rows, values: Weights::Float(sum.into()) }
 }

@@ -18,7 +18,7 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         }
         Output::Logit => rules.head(end)?,
         Output::Embedding(_) if rules.head(end).is_ok() => {
-            return Err(config.wrong_output("a logit").into());
+            return Err(config.wrong_output("what a head makes of the first token").into());
         }
         Output::Embedding(_) => (end, Vec::new()),
     };
