@@ -82,9 +82,9 @@ impl Embedder {
 
         let tokenizer = files.tokenizer.clone();
         let runner = Runner::load(files, &config, options.threads)?;
-        let limit = runner.max_length(config.max_length, None)?;
+        let limit = runner.max_length(&config, None)?;
         let usual = settings.max_length.map_or(limit, |length| length.min(limit));
-        let length = runner.max_length(limit, options.max_length.or(Some(usual)))?;
+        let length = runner.max_length(&config, options.max_length.or(Some(usual)))?;
         let mut fingerprint = fingerprint.part(&(length as u64).to_le_bytes());
         if let Some(dimensions) = settings.dimensions {
             fingerprint = fingerprint.part(&(dimensions as u64).to_le_bytes());

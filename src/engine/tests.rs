@@ -143,8 +143,8 @@ fn the_graph_shows_how_positions_are_numbered() {
         let config = Config::reranker(&graph.files).unwrap();
         let others = [PositionScheme::FromZero, PositionScheme::AfterPadding(2)];
         for position_scheme in [config.position_scheme, others[0], others[1]] {
-            for max_length in [32, config.max_length, 1000] {
-                let config = Config { position_scheme, max_length, ..config.clone() };
+            for max_positions in [32, config.max_positions, 1000] {
+                let config = Config { position_scheme, max_positions, ..config.clone() };
                 let onnx = Onnx::read(&graph.files).unwrap();
                 let encoder = onnx.recognize(&config).unwrap();
                 assert_eq!((encoder.position_scheme, encoder.max_length()), (scheme, 64), "{name}");

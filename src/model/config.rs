@@ -12,8 +12,10 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) struct Config {
     /// The number of rows of the token embedding table, if it is given.
     pub vocab_size: Option<usize>,
-    /// The maximum number of tokens in a sequence.
+    /// The maximum number of tokens in a sequence, if positions are numbered by `position_scheme`.
     pub max_length: usize,
+    /// The maximum number of tokens in a sequence, if no row of the positions is reserved.
+    pub max_positions: usize,
     /// The number of attention heads in a layer, if it is given.
     pub heads: Option<usize>,
     /// Whether tokens attend only to the tokens before them.
@@ -168,13 +170,15 @@ impl Config {
             true => PositionScheme::AfterPadding(padding.unwrap_or(ROBERTA_PADDING)),
             false => PositionScheme::FromZero,
         };
-        let reserved = position_scheme.reserved();
-        let positions = config.max_position_embeddings.map(|n| n.saturating_sub(reserved));
-        let positions = positions.unwrap_or(DEFAULT_MAX_LENGTH);
-        let max_length = match tokenizer_config.model_max_length {
-            Some(limit) if limit >= 1.0 => positions.min(limit as usize),
-            _ => positions,
-        };
+        let rows = config.max_position_embeddings;
+        let free = rows.map(|rows| rows.saturating_sub(position_scheme.reserved()));
+        let [max_length, max_positions] = [free, rows].map(|positions| {
+            let positions = positions.unwrap_or(DEFAULT_MAX_LENGTH);
+            match tokenizer_config.model_max_length {
+                Some(limit) if limit >= 1.0 => positions.min(limit as usize),
+                _ => positions,
+            }
+        });
         let ConfigFile { vocab_size, num_attention_heads, n_heads, crossrank, .. } = config;
         let heads = num_attention_heads.or(n_heads);
         let is_decoder = config.is_decoder == Some(true);
@@ -182,6 +186,7 @@ impl Config {
         Ok(Config {
             vocab_size,
             max_length,
+            max_positions,
             heads,
             is_decoder,
             position_scheme,

@@ -67,7 +67,7 @@ impl ModelFiles {
         out: impl Write + Seek,
     ) -> Result<Quantized> {
         let (mut config, floats) = reranker_or_embedder(self)?;
-        config.max_length = config.max_length.min(floats.max_length());
+        config.max_length = config.max_positions.min(floats.max_length());
         let rounded = floats.clone().quantize_on_read(bits.limit()).map_err(|error| match error {
             QuantizeError::AlreadyInt8 => Error::new(
                 ErrorKind::UnsupportedModel,

@@ -101,7 +101,7 @@ impl Parts {
     /// cannot give back, and the tokenizer fits there.
     fn into_reranker(self, runner: Runner) -> Result<Reranker> {
         let Parts { config, tokenizer, cache, options } = self;
-        let max_length = runner.max_length(config.max_length, options.max_length)?;
+        let max_length = runner.max_length(&config, options.max_length)?;
         let cache = cache.map(|(cache, model)| {
             // Caches outlive a program, so the version is part of the key.
             let model = model.part(&(max_length as u64).to_le_bytes());

@@ -43,13 +43,13 @@ impl Runner {
         Runner { plan: Arc::new(gpu), threads: 1 }
     }
 
-    /// The maximum number of tokens in a sequence: `requested`, or what the model reads. Its
-    /// configuration says `configured`.
+    /// The maximum number of tokens in a sequence: `requested`, or what the model reads.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if more are requested than the model reads.
-    pub fn max_length(&self, configured: usize, requested: Option<usize>) -> Result<usize> {
-        let model = self.plan.max_length().map_or(configured, |graph| graph.min(configured));
+    pub fn max_length(&self, config: &Config, requested: Option<usize>) -> Result<usize> {
+        let shown = self.plan.max_length().map(|rows| rows.min(config.max_positions));
+        let model = shown.unwrap_or(config.max_length);
         match requested {
             Some(requested) if requested > model => Err(Error::new(
                 ErrorKind::InvalidArgument,

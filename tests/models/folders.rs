@@ -13,12 +13,15 @@ fn graph_of(model: &str) -> Vec<u8> {
     fs::read(paths.find(|path| path.extension().unwrap() == "onnx").unwrap()).unwrap()
 }
 
+/// Graphs by their paths in a folder.
+type Graphs<'a> = &'a [(&'a str, &'a [u8])];
+
 /// A folder with the tokenizer and the configuration of a BERT, and graphs of test models.
-fn folder(graphs: &[(&str, &[u8])]) -> tempfile::TempDir {
+fn folder(graphs: Graphs) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("onnx")).unwrap();
     for name in ["config.json", "tokenizer.json"] {
-        fs::copy(graph("torchscript-14").join(name), folder.path().join(name)).unwrap();
+        fs::copy(graph("torchscript-17").join(name), folder.path().join(name)).unwrap();
     }
     for (name, content) in graphs {
         fs::write(folder.path().join(name), content).unwrap();
@@ -42,7 +45,7 @@ fn the_graph_that_runs_fastest_is_read() {
     let (general, ort) = (graph_of("general-silu-int8-attention"), graph_of("other-fused-for-ort"));
     let first = "onnx/model_quantized.onnx";
     let last = "onnx/model.onnx";
-    let cases: [(&[(&str, &[u8])], &[u8]); 7] = [
+    let cases: [(Graphs, &[u8]); 7] = [
         (&[(first, &int8), (last, &floats)], &int8),
         (&[(first, &general), (last, &floats)], &floats),
         (&[(first, &general), (last, &ort)], &general),

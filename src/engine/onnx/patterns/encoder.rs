@@ -44,7 +44,7 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
     };
     layers.reverse();
     let Tables { tokens, positions, position_scheme, token_types } =
-        rules.embeddings(terms, config.max_length, embedding_norm.gamma.len())?;
+        rules.embeddings(terms, config.max_positions, embedding_norm.gamma.len())?;
     let encoder = Encoder {
         heads,
         token_embeddings: tokens,
