@@ -7,7 +7,7 @@ import { copyToWasm, type Pieces, toPieces, type WasmFiles } from "../core/conte
 import { packageUrl } from "../core/package-url.js";
 import { lastPanic } from "../core/panic.js";
 import { isLocation, toUint8Array } from "../core/realm.js";
-import { ANY, checkOptions, describeValue, isObject, type OptionRules } from "../core/validate.js";
+import { ANY, checkOptions, describeValue, FLAG, isObject, type OptionRules } from "../core/validate.js";
 import { ReceivedBytes } from "../io/download.js";
 import { BASE_FILES } from "../model/layout.js";
 import { type Bindings, bind, type RawResponse, type Routes } from "./bindings.js";
@@ -35,7 +35,7 @@ const RULES: OptionRules<EdgeOptions<never>> = {
   tokens: ANY,
   name: ["a string", (value) => typeof value === "string"],
   pathPrefix: ["a string", (value) => typeof value === "string"],
-  acceptAnyModel: ["true or false", (value) => typeof value === "boolean"],
+  acceptAnyModel: FLAG,
   cors: ["an origin or a list of origins", (value) => [value].flat().every((one) => typeof one === "string")],
 };
 
