@@ -1,10 +1,11 @@
 // Reranks the hits of any search.
 
 import type { HitOptions, HitRanking, HitReranker, RankedHit } from "../../types/hits.js";
-import type { CallOptions, Ranking } from "../../types/index.js";
+import type { CallOptions, Ranking, WithText } from "../../types/index.js";
 import { abortable, LinkedAbortController, MAX_TIMER_MS } from "../core/abort.js";
 import { toError } from "../core/errors.js";
-import { describeValue, isObject, isPositiveInteger } from "../core/validate.js";
+import { isSignal } from "../core/realm.js";
+import { checkOption, describeValue, isObject, isPositiveInteger } from "../core/validate.js";
 import { checkModel, invalidArgument } from "./source.js";
 
 export async function rerankHits<H>(
@@ -17,9 +18,7 @@ export async function rerankHits<H>(
   if (!Array.isArray(hits)) throw invalidArgument(`hits is ${describeValue(hits)}; give an array`);
   if (!isObject(options)) throw invalidArgument(`options is ${describeValue(options)}; give an object`);
   const { signal, latest = false } = options;
-  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
-    throw invalidArgument(`options.signal is ${describeValue(signal)}; give an AbortSignal`);
-  }
+  checkOption("signal", signal, "an AbortSignal", isSignal(signal));
   const call = new HitCall(reranker, query, [...hits], options);
   const controller = new LinkedAbortController(signal);
   const end = latest === false ? () => {} : takeTurn(reranker, latest, controller);
@@ -94,7 +93,7 @@ class HitCall<H> {
     if (!texts) return this.#unscored();
     signal.throwIfAborted();
     const rest = limit !== undefined && { timeoutMs: Math.max(0, limit - (performance.now() - start)) };
-    const callOptions: CallOptions<object> = {
+    const callOptions: WithText<object, CallOptions<object>> = {
       ...(this.#options as CallOptions<object>),
       ...rest,
       signal,

@@ -2,7 +2,7 @@
 // A hook that reranks in React.
 
 import { useEffect, useRef, useState } from "react";
-import type { CallOptions, Document, Ranking } from "../../types/index.js";
+import type { CallOptions, Document, Ranking, WithText } from "../../types/index.js";
 import type { UseRerankOptions, UseRerankState } from "../../types/react.js";
 import { abortable } from "../core/abort.js";
 import { toError } from "../core/errors.js";
@@ -116,9 +116,9 @@ class RerankTask<D> implements PromiseLike<Ranking<D>> {
         ? { results: [], queryTruncated: false, partial: false }
         : await (await abortable(signal, modelOf(reranker, "rerank"))).rerank(
             this.#query,
-            this.#documents as readonly (D & Document)[],
+            this.#documents as readonly (D & object)[],
             topK,
-            { ...(callOptions as CallOptions<D & Document>), signal },
+            { ...(callOptions as WithText<D & object, CallOptions<D & object>>), signal },
           );
       settle(() => this.#resolve(ranking));
     } catch (error) {
