@@ -1,6 +1,7 @@
 // Runs every example of docs/adapters.md. A new example needs a check, and a check needs an example.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import "./dom.mjs";
 import { act, createElement as h } from "react";
@@ -225,6 +226,21 @@ before(async () => {
   prelude = await import("./prelude.mjs");
 });
 after(() => prelude?.close());
+
+test("the table names the versions that are installed", () => {
+  const read = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url)));
+  const { dependencies } = read("package.json");
+  const installed = { ...dependencies, "ai-6": read("node_modules/ai-6/package.json").version };
+  const rows = [
+    ...readFileSync(new URL("adapters.md", import.meta.url), "utf8").matchAll(/^\| \[`crossrank.*$/gm),
+  ];
+  const named = rows.flatMap(([row]) => [...row.matchAll(/`([^`]+)` (\d[\d.]*)(?: and (\d[\d.]*))?/g)]);
+  assert.equal(named.length, rows.length - 1);
+  for (const [, name, version, older] of named) {
+    assert.equal(version, installed[name], name);
+    if (older) assert.equal(older, installed[`${name}-6`]);
+  }
+});
 
 test("each example has a check, and each check an example", () => {
   assert.deepEqual(Object.keys(examples).sort(), Object.keys(CHECKS).sort());

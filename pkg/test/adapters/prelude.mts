@@ -1,7 +1,7 @@
 // What the examples of docs/adapters.md use without making it. The clients of services are the official
 // ones; a server on this machine answers them in the documented shapes.
 
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -118,4 +118,5 @@ export async function close(): Promise<void> {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
   await Promise.all([reranker.dispose(), embedder.dispose()]);
+  rmSync(folder, { recursive: true });
 }

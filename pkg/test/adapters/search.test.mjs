@@ -10,7 +10,7 @@ import { pluginCrossrank, rerankResults } from "crossrank/orama";
 import { Document, Index } from "flexsearch";
 import Fuse from "fuse.js";
 import MiniSearch from "minisearch";
-import { failing, failure, hanging, reranker, spy } from "./model.mjs";
+import { embedder, failing, failure, hanging, reranker, spy } from "./model.mjs";
 
 const QUERY = "how does a vector database search";
 const BODIES = [
@@ -232,12 +232,40 @@ test("Orama: the plugin reranks what a search finds", async () => {
   assert.deepEqual(page.hits.map(idOf).sort(), plain.hits.slice(2).map(idOf).sort());
 });
 
-test("Orama: a blend with its scores, of BM25 and of both stages together", async () => {
+test("Orama: a blend with its scores", async () => {
   const { hits } = await search(await createOrama(), { term: QUERY, limit: 4 });
   const scores = new Map(hits.map(({ id, score }) => [id, score]));
   const db = await createOrama([pluginCrossrank({ reranker, text, blend: 0.4 })]);
   const results = await search(db, { term: QUERY, limit: 4 });
   assertClose(ranked(results), blended(await expected(hits, idOf), scores, 0.4));
+});
+
+test("Orama: searches by vectors, and by words and vectors", async () => {
+  const vectors = await embedder.embed(BODIES);
+  const createVectors = async (plugins) => {
+    const schema = { body: "string", vector: `vector[${embedder.dimensions}]` };
+    const db = create({ schema, plugins });
+    await insertMultiple(
+      db,
+      articles.map(({ id, body }, i) => ({ id, body, vector: Array.from(vectors[i]) })),
+    );
+    return db;
+  };
+  const [plain, db] = [await createVectors([]), await createVectors([pluginCrossrank({ reranker, text })])];
+  const vector = { value: Array.from(await embedder.embedQuery(QUERY)), property: "vector" };
+  for (const mode of ["vector", "hybrid"]) {
+    const params = { mode, term: QUERY, vector, similarity: -1, limit: 5 };
+    const { hits } = await search(plain, params);
+    const { results } = await reranker.rerank(QUERY, hits, undefined, { text });
+    assert.equal(hits.length, 5);
+    assert.deepEqual(
+      ranked(await search(db, params)),
+      results.map(({ document, score }) => [document.id, score]),
+      mode,
+    );
+  }
+  const byVectorOnly = { mode: "vector", vector, similarity: -1, limit: 5 };
+  assert.deepEqual((await search(db, byVectorOnly)).hits, (await search(plain, byVectorOnly)).hits);
 });
 
 test("Orama: a search without a term stays as it is", async () => {
