@@ -98,7 +98,7 @@ fn tools_answer_like_the_commands_and_errors_are_results() {
     assert!(found[0]["path"].as_str().unwrap().ends_with("passages.txt"), "{found}");
 
     for (id, part) in
-        [(4, "documents"), (5, "rank_fields"), (6, "magic"), (7, "minilm-l6-en"), (9, "query")]
+        [(4, "documents"), (5, "rank_fields"), (6, "hybrid"), (7, "minilm-l6-en"), (9, "query")]
     {
         let result = answer(id)["result"].clone();
         let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{result}"));
@@ -123,7 +123,7 @@ fn without_an_index_there_is_no_search_and_bad_input_is_survived() {
     assert_eq!(answer(3)["result"]["structuredContent"]["results"][0]["index"], 0);
 
     fails(&["mcp", "--index", "no-such-file"], b"", "io");
-    fails(&["mcp", "--model", "no/such-folder"], b"", "io");
+    fails(&["mcp", "--model", "no-such-folder"], b"", "io");
     // A client that goes away before the handshake.
     assert_eq!(crossrank(&["mcp"], b"").stdout, b"");
 }
