@@ -215,7 +215,8 @@ fn every_kernel_gives_the_same_bits() {
     let bits = |plan: Arc<dyn Plan>, pairs: &[&Encoding]| -> Vec<u32> {
         run(&plan, pairs).unwrap().into_iter().map(f32::to_bits).collect()
     };
-    for graph in graphs() {
+    // The operators of tract use none of the kernels.
+    for graph in graphs().into_iter().filter(Graph::is_fused) {
         let encodings: Vec<Encoding> = graph.cases.iter().map(Case::encoding).collect();
         let pairs: Vec<&Encoding> = encodings.iter().collect();
         let scalar = bits(graph.plan(Kernel::SCALAR), &pairs);
