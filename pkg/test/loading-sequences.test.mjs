@@ -23,7 +23,7 @@ import {
 
 const FIRST_SEED = Number(process.env.CROSSRANK_SEED ?? 1);
 /** Firefox's driver fails at times where tabs open and close at once. */
-const SEQUENCES = { chromium: { count: 40, atOnce: 4 }, firefox: { count: 8, atOnce: 1 } };
+const SEQUENCES = { chromium: { count: 32, atOnce: 2 }, firefox: { count: 8, atOnce: 1 } };
 const MAX_FAULTY_VISITS = 4;
 /** Nothing takes this long, so that a load which has not ended by then never will. */
 const HANG_MS = 60_000;
