@@ -25,11 +25,12 @@ const BROWSERS = {
 };
 
 /**
- * A headless browser, with further options of puppeteer. Its profile and its temporary files are removed
- * with it. With `webgpu`, Chromium has an adapter, in software if there is no GPU.
+ * A headless browser, with further flags, and options of puppeteer. Its profile and its temporary files
+ * are removed with it. With `webgpu`, Chromium has an adapter, in software if there is no GPU.
  */
-export async function launch(name, { webgpu = false, ...options } = {}) {
-  const args = (BROWSERS[name].args ?? []).filter((flag) => !webgpu || flag !== "--disable-gpu");
+export async function launch(name, { webgpu = false, flags = [], ...options } = {}) {
+  const own = (BROWSERS[name].args ?? []).filter((flag) => !webgpu || flag !== "--disable-gpu");
+  const args = [...own, ...flags];
   const home = await mkdtemp(join(tmpdir(), `crossrank-${name}-`));
   const browser = await launchBrowser({
     ...BROWSERS[name],

@@ -102,8 +102,8 @@ for (const [name, bundler] of Object.entries({ webpack, rspack })) {
   test(`${name}: a program for node reranks`, async () => {
     const output = { path: join(scratch, name), filename: "program.cjs" };
     const entry = "./program.js";
-    const performance = { hints: false };
-    const options = { mode: "production", target: "node", context: project, entry, output, performance };
+    const rest = { optimization: { minimize: false }, performance: { hints: false } };
+    const options = { mode: "production", target: "node", context: project, entry, output, ...rest };
     const stats = await new Promise((resolve, reject) =>
       bundler(options, (error, stats) => (error ? reject(error) : resolve(stats))),
     );

@@ -121,8 +121,8 @@ async function built(bundler, folder, page = "app") {
 }
 
 /** Opens a page that believes that there is a GPU, and calls `use` with its `rank`. */
-async function visit(url, use) {
-  const page = await browser.newPage();
+async function visit(url, use, inBrowser = browser) {
+  const page = await inBrowser.newPage();
   try {
     await pretendGpu(page);
     await page.goto(url);
@@ -210,6 +210,14 @@ test("esbuild: an app in one classic script, with the files as bytes, reranks at
     ["in-thread", { workers: 0 }],
   ];
   await visit(pathToFileURL(join(out, "index.html")).href, (rank) => assertRanks(rank, backends));
+});
+
+test("vite: an app reranks at a file: URL, in a shell that lets its pages read files", async (t) => {
+  // Electron allows this to its pages by default.
+  const shell = await launch("chromium", { flags: ["--allow-file-access-from-files"] });
+  t.after(() => shell.close());
+  const file = await built("vite", project);
+  await visit(pathToFileURL(file).href, assertRanksEverywhere, shell);
 });
 
 test("vite's dev server: an app reranks", async (t) => {
