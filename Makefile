@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-gpu test-bundlers test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build test test-native test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -28,6 +28,10 @@ test-gpu:
 # Builds apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
 test-bundlers: build
 	pkg/scripts/test.sh bundlers hosts
+
+# Runs the npm package's adapters with their frameworks and searches; test-js does so too.
+test-adapters: build
+	pkg/scripts/test.sh adapters
 
 # Runs other people's clients against `crossrank serve`.
 test-clients:

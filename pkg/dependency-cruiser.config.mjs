@@ -1,10 +1,13 @@
 // The import rules of src. Imports of types count.
 
 /** Each folder may import from those after it. */
-const FOLDERS = ["api", "load", "backends", "runtime", "edge", "model", "io", "core"];
+const FOLDERS = ["adapters", "api", "load", "backends", "runtime", "edge", "model", "io", "core"];
 
 /** The files at the top of src. */
 const ENTRY = "^src/[^/]+$";
+
+/** What the adapters import of other packages, and the main entry by its name. */
+const FRAMEWORKS = "^(crossrank|react|@(lancedb|langchain|llamaindex)/.+)$";
 
 export default {
   options: {
@@ -28,6 +31,18 @@ export default {
       to: {},
     },
     {
+      name: "no-import-of-adapters",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/adapters/" },
+      to: { path: "^src/adapters/" },
+    },
+    {
+      name: "frameworks-in-adapters",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/adapters/" },
+      to: { path: FRAMEWORKS },
+    },
+    {
       name: "node-in-node-files",
       severity: "error",
       from: { path: "^src/", pathNot: "node\\.ts$" },
@@ -37,7 +52,7 @@ export default {
       name: "imports-resolve",
       severity: "error",
       from: { path: "^src/" },
-      to: { couldNotResolve: true, pathNot: ["\\.wasm$", "^crossrank-"] },
+      to: { couldNotResolve: true, pathNot: ["\\.wasm$", "^crossrank-", FRAMEWORKS] },
     },
   ],
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side with the packed packages, which are installed in an empty project.
 # Arguments name tests: sources, kernels, node, tokenizers, hub, package, types, bundlers, serve, browser,
-# loading, page, gpu and edge (the default is all of these), and hosts, which installs 1.4 GB.
+# loading, page, gpu, edge and adapters (the default is all of these), and hosts, which installs 1.4 GB.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -51,8 +51,19 @@ prepare_hosts() {
     --prefix "$CROSSRANK_HOSTS" "$scratch"/crossrank-*.tgz
 }
 
+prepare_adapters() {
+  adapters=$scratch/adapters
+  cp -r pkg/test/adapters "$adapters"
+  cp docs/adapters.md examples/custom-element/crossrank-results.js "$adapters"
+  # Two packages are replaced by a small one (see overrides): LanceDB would install a runtime for models.
+  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$adapters"
+  npm install --silent --offline --no-save --no-package-lock --no-audit --no-fund \
+    --prefix "$adapters" "$scratch"/crossrank-*.tgz
+  export CROSSRANK_TSC=$PWD/pkg/node_modules/.bin/tsc CROSSRANK_ESBUILD=$PWD/pkg/node_modules/esbuild/lib/main.js
+}
+
 files=()
-for name in "${@:-sources kernels node tokenizers hub package types bundlers serve browser loading page gpu edge}"; do
+for name in "${@:-sources kernels node tokenizers hub package types bundlers serve browser loading page gpu edge adapters}"; do
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
@@ -61,6 +72,7 @@ for name in "${@:-sources kernels node tokenizers hub package types bundlers ser
       bundlers) files+=(pkg/test/bundlers.test.mjs pkg/test/bundlers-node.test.mjs) ;;
       sources | kernels | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
+      adapters) prepare_adapters; files+=("$adapters"/{docs,types,hits,ai-sdk,langchain,llamaindex,search,arrow,lancedb,react,element}.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac

@@ -77,6 +77,13 @@ for (const [what, path, text, rule] of [
   ],
   ["an import of an entry", "src/io/hash.ts", 'import "../web.js";', "no-import-of-entries"],
   ["node's modules in a file for browsers", "src/io/read.ts", 'import "node:fs";', "node-in-node-files"],
+  [
+    "an adapter in the main entry",
+    "src/web.ts",
+    'export { rerankHits } from "./adapters/hits.js";',
+    "no-import-of-adapters",
+  ],
+  ["a framework outside of the adapters", "src/io/read.ts", 'import "react";', "frameworks-in-adapters"],
   ["an import of nothing", "src/io/read.ts", 'import "./nowhere.js";', "imports-resolve"],
   ["a folder without a place in the order", "src/other/a.ts", 'import "../core/task.js";', "no-other-folder"],
 ]) {
@@ -119,6 +126,7 @@ for (const [what, path, old, replacement] of [
   ["an export that is not declared", "src/web.ts", "const api =", "export const api ="],
   ["another field of an error", "src/core/errors.ts", "readonly code: ErrorCode;", "readonly code: string;"],
   ["another handler", "src/edge/handler.ts", "return { fetch };", "return { handle: fetch };"],
+  ["another adapter", "src/adapters/fuse.ts", "fuse: { search(query: string,", "fuse: { find(query: string,"],
 ]) {
   test(`${what} does not compile`, (t) => {
     const { replace, run } = copySources(t);
