@@ -96,8 +96,8 @@
 //! # Limits
 //!
 //! Cross-encoders with one label, bi-encoders with mean or CLS pooling, and texts of at most
-//! [`MAX_TEXT_BYTES`]. Encoders of BERT's family (`model_type` `bert`, `distilbert`, `roberta`,
-//! `xlm-roberta` or `camembert`) run fused. Other graphs with BERT's inputs run on general operators,
+//! [`MAX_TEXT_BYTES`]. Encoders of BERT's family, such as BERT, DistilBERT, RoBERTa, XLM-RoBERTa and
+//! ELECTRA, run fused, whatever their `model_type`. Other graphs with BERT's inputs run on general operators,
 //! and [`Reranker::warning`] says so. Without the feature `general`, those graphs are refused with
 //! [`ErrorKind::NeedsGeneral`], and so are tokenizers other than BERT's and XLM-RoBERTa's. Models that
 //! write text are refused.
@@ -119,6 +119,7 @@ pub mod hub;
 #[cfg(all(feature = "index", not(target_arch = "wasm32")))]
 pub mod index;
 mod kernels;
+mod mistake;
 mod model;
 #[cfg(not(target_arch = "wasm32"))]
 mod model_dir;

@@ -3,30 +3,35 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Error as IoError, ErrorKind as IoErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::engine::external_names;
+use crate::engine::{Fitness, external_names, fitness};
 use crate::error::{Error, ErrorKind, Result};
+use crate::mistake::mistake;
 use crate::model::ModelFiles;
 use crate::model::mmap;
 
 /// The names of the graph in a folder, in the order of preference: graphs in 8 bits, by the names of
 /// Transformers.js and of sentence-transformers, then graphs in floats. `onnx/model_O2.onnx` and the
 /// like are left out, because they have operators that only ONNX Runtime knows.
-pub(crate) const GRAPHS: [&str; 10] = [
+pub(crate) const GRAPHS: [&str; 11] = [
     "onnx/model_quantized.onnx",
     "onnx/model_int8.onnx",
     "onnx/model_qint8_avx512_vnni.onnx",
     "onnx/model_qint8_avx512.onnx",
     "onnx/model_quint8_avx2.onnx",
     "onnx/model_qint8_arm64.onnx",
+    "onnx/model_uint8.onnx",
     "onnx/model.onnx",
     "onnx/model_fp16.onnx",
     "model_quantized.onnx",
     "model.onnx",
 ];
+
+/// The files that are beside a graph or in the folder above it.
+const REQUIRED: [&str; 2] = ["tokenizer.json", "config.json"];
 
 impl ModelFiles {
     /// Reads a prepared model, or a folder in the Hugging Face layout. Such a folder contains
@@ -35,6 +40,11 @@ impl ModelFiles {
     ///   folder `onnx`, and beside it the files that hold its external weights (`model.onnx_data`);
     /// - `tokenizer.json` and `config.json`;
     /// - optionally `tokenizer_config.json`, and the files of [`ModelFiles::EMBEDDING`].
+    ///
+    /// Of several graphs with usual names, the one that runs fastest is read: one in 8 bits before one
+    /// in floats, and one that the engine recognizes before one that runs on general operators. To
+    /// choose another one, name its file (`FOLDER/onnx/model_fp16.onnx`), or put its path in the folder
+    /// after a colon (`FOLDER:onnx/model_fp16.onnx`).
     ///
     /// Graphs and prepared models are mapped into memory. They must not be written to while these files,
     /// or a model that was loaded from them, are in use. If such a file is truncated, the process ends
@@ -45,31 +55,34 @@ impl ModelFiles {
     /// [`ErrorKind::Io`] if a file is missing or cannot be read, and those of
     /// [`ModelFiles::from_prepared`].
     pub fn read(path: impl AsRef<Path>) -> Result<ModelFiles> {
-        let folder = path.as_ref();
-        if folder.is_file() {
-            return ModelFiles::from_prepared(map_file(folder)?);
+        let path = path.as_ref();
+        if path.is_dir() {
+            return read_fastest(path);
         }
-        if !folder.is_dir() {
-            return Err(Error::new(
-                ErrorKind::Io,
-                format!(
-                    "{} does not exist; name a model folder or a prepared model",
-                    folder.display()
-                ),
-            ));
+        if let Some((folder, graph)) = split_at_colon(path) {
+            return ModelFiles::read_folder(folder, graph);
         }
-        let Some(graph) = GRAPHS.iter().find(|name| folder.join(name).is_file()) else {
-            return Err(Error::new(
-                ErrorKind::Io,
-                format!("{} contains none of {}", folder.display(), GRAPHS.join(", ")),
-            ));
-        };
-        ModelFiles::read_folder(folder, graph)
+        let is_graph = path.extension().is_some_and(|extension| extension == "onnx");
+        if path.is_file() && !is_graph {
+            let files = ModelFiles::from_prepared(map_file(path)?);
+            return files.map_err(|error| error.at(path.display()));
+        }
+        if is_graph && let Some((folder, graph)) = split_at_folder(path)? {
+            return ModelFiles::read_folder(&folder, &graph);
+        }
+        let message = format!(
+            "{} does not exist; name a model folder, a graph or a prepared model",
+            path.display()
+        );
+        Err(Error::new(ErrorKind::Io, message))
     }
 
     /// Reads a folder with the graph of that name.
     pub(crate) fn read_folder(folder: &Path, graph: &str) -> Result<ModelFiles> {
-        let graph = folder.join(graph);
+        let path = folder.join(graph);
+        if !path.is_file() {
+            return Err(no_graph(folder, &format!("no {graph}")));
+        }
         let optional = |name: &str| {
             let path = folder.join(name);
             path.exists().then(|| read_file(&path)).transpose()
@@ -78,19 +91,122 @@ impl ModelFiles {
         for name in ModelFiles::EMBEDDING {
             embedding.extend(optional(name)?.map(|file| (name.to_owned(), file)));
         }
+        let [tokenizer, config] = REQUIRED.map(|name| folder.join(name));
         let mut files = ModelFiles {
-            onnx: map_file(&graph)?,
+            onnx: checked(&path, map_file(&path)?)?,
             external: BTreeMap::new(),
-            tokenizer: read_file(&folder.join("tokenizer.json"))?,
-            config: read_file(&folder.join("config.json"))?,
+            tokenizer: checked(&tokenizer, read_file(&tokenizer)?)?,
+            config: checked(&config, read_file(&config)?)?,
             tokenizer_config: optional("tokenizer_config.json")?,
             embedding,
         };
-        for name in external_names(&files.onnx)? {
-            let file = map_file(&graph.with_file_name(&name))?;
+        let names = external_names(&files.onnx).map_err(|error| error.at(path.display()))?;
+        for name in names {
+            let file = map_file(&path.with_file_name(&name))?;
             files.external.insert(name, file);
         }
         Ok(files)
+    }
+}
+
+/// Reads a folder with the graph that runs fastest. Among those that run equally well, the order of
+/// [`GRAPHS`] decides. A single graph may have any name.
+fn read_fastest(folder: &Path) -> Result<ModelFiles> {
+    let present = graphs(folder);
+    let usual: Vec<&str> =
+        GRAPHS.into_iter().filter(|name| present.iter().any(|graph| graph == name)).collect();
+    let candidates = match (&usual[..], &present[..]) {
+        ([], [only]) => vec![only.as_str()],
+        _ => usual,
+    };
+    let mut best: Option<(Fitness, Result<ModelFiles>)> = None;
+    for graph in &candidates {
+        let files = ModelFiles::read_folder(folder, graph);
+        if candidates.len() == 1 {
+            return files;
+        }
+        let fits = files.as_ref().map_or(Fitness::Refused, fitness);
+        if best.as_ref().is_none_or(|(before, _)| fits > *before) {
+            best = Some((fits, files));
+        }
+        if fits == Fitness::Fused {
+            break;
+        }
+    }
+    match best {
+        Some((_, files)) => files,
+        None => Err(no_graph(folder, &format!("none of {}", GRAPHS.join(", ")))),
+    }
+}
+
+/// The paths of the graphs in a folder with the Hugging Face layout.
+pub(crate) fn graphs(folder: &Path) -> Vec<String> {
+    let mut graphs = Vec::new();
+    for prefix in ["onnx/", ""] {
+        let entries = fs::read_dir(folder.join(prefix)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let names = names.filter(|name| name.ends_with(".onnx"));
+        graphs.extend(names.map(|name| format!("{prefix}{name}")));
+    }
+    // The target of a link may be gone.
+    graphs.retain(|graph| folder.join(graph).is_file());
+    graphs.sort();
+    graphs
+}
+
+/// `FOLDER:GRAPH` as its two parts.
+fn split_at_colon(path: &Path) -> Option<(&Path, &str)> {
+    let (folder, graph) = path.to_str()?.rsplit_once(':')?;
+    let folder = Path::new(folder);
+    (graph.ends_with(".onnx") && folder.is_dir()).then_some((folder, graph))
+}
+
+/// The path of a graph as the folder of its model, which has the other files, and the rest. `None` if
+/// there is no such folder.
+fn split_at_folder(path: &Path) -> Result<Option<(PathBuf, String)>> {
+    let whole = std::path::absolute(path).map_err(|e| not_read(path, e))?;
+    let (Some(folder), Some(name)) = (whole.parent(), whole.file_name()) else { return Ok(None) };
+    let name = name.to_string_lossy().into_owned();
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let is_model = |folder: &Path| REQUIRED.iter().all(|name| folder.join(name).is_file());
+    if is_model(folder) {
+        return Ok(Some((folder.to_owned(), name)));
+    }
+    match (folder.parent(), folder.file_name()) {
+        (Some(above), Some(last)) if is_model(above) => {
+            Ok(Some((above.to_owned(), format!("{}/{name}", last.to_string_lossy()))))
+        }
+        _ if !whole.is_file() => Ok(None),
+        _ => Err(Error::new(
+            ErrorKind::Io,
+            format!(
+                "neither {} nor the folder above it has {}; put them there",
+                folder.display(),
+                REQUIRED.join(" and ")
+            ),
+        )),
+    }
+}
+
+fn no_graph(folder: &Path, what: &str) -> Error {
+    let others = match &graphs(folder)[..] {
+        [] => "no graph; export the model, for example with `optimum-cli export onnx`".to_owned(),
+        graphs => format!("{}; name one as FOLDER:GRAPH", graphs.join(", ")),
+    };
+    let message = format!("{} has {what}; it has {others}", folder.display());
+    Error::new(ErrorKind::Io, message)
+}
+
+/// The content of a file, unless it is one that is there by mistake.
+fn checked(path: &Path, content: Bytes) -> Result<Bytes> {
+    match mistake(&content) {
+        None => Ok(content),
+        Some(mistake) => {
+            let message = format!("{} {mistake}", path.display());
+            Err(Error::new(ErrorKind::InvalidModel, message))
+        }
     }
 }
 
@@ -111,4 +227,19 @@ fn not_read(path: &Path, error: IoError) -> Error {
     };
     let message = format!("{what} {} ({error})", path.display());
     Error::new(ErrorKind::Io, message).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The npm package looks for the same graphs in the same order.
+    #[test]
+    fn the_npm_package_prefers_the_same_graphs() {
+        let layout = Path::new(env!("CARGO_MANIFEST_DIR")).join("pkg/src/model/layout.ts");
+        let layout = fs::read_to_string(layout).unwrap();
+        let literals = layout.split('"').skip(1).step_by(2);
+        let graphs = literals.filter(|text| text.ends_with(".onnx") && *text != ".onnx");
+        assert_eq!(graphs.collect::<Vec<_>>(), GRAPHS);
+    }
 }

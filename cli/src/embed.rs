@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::args::at_least_one;
 use crate::embedding;
 use crate::error::CliError;
-use crate::output::{is_read, progress_bar};
+use crate::output::{is_read, json_line, progress_bar};
 use crate::passages::{self, Passage};
 
 /// The number of texts whose vectors are in memory at the same time.
@@ -21,12 +21,14 @@ pub struct EmbedArgs {
     /// The texts are queries, for which some models have a special prefix
     #[arg(long)]
     query: bool,
-    /// Read JSON Lines, and take the text from this field [default for .jsonl files: text]
+    /// Take the text from this field or column, and read JSON from files without an extension of
+    /// records [default for records: text]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
     #[command(flatten)]
     model: EmbedderArgs,
-    /// Texts, one per line, or JSON Lines; - is standard input
+    /// Texts, one per line, or records: .jsonl, .ndjson, .json (an array), .csv, .tsv; - is standard
+    /// input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 }
@@ -95,16 +97,14 @@ fn write(
         options.kind = if args.query { TextKind::Query } else { TextKind::Document };
         options.progress = Some(&progress);
         let embeddings = embedder.embed_with(chunk, &options)?;
-        let lines = embeddings.iter().zip(start..).map(|(embedding, index)| Line {
-            index,
-            tokens: embedding.tokens,
-            truncated: embedding.truncated,
-            embedding: &embedding.vector,
-        });
-        let written = lines.map(|line| {
-            let line = serde_json::to_string(&line).expect("vectors are finite numbers");
-            writeln!(out, "{line}")
-        });
+        let lines =
+            embeddings.iter().zip(chunk).zip(start..).map(|((embedding, text), index)| Line {
+                index,
+                tokens: embedding.tokens,
+                truncated: embedding.truncated || text.truncated,
+                embedding: &embedding.vector,
+            });
+        let written = lines.map(|line| out.write_all(json_line(&line).as_bytes()));
         let written = written.collect::<std::io::Result<()>>().and_then(|()| out.flush());
         if !is_read(written, "the result")? {
             break;

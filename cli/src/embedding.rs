@@ -7,6 +7,7 @@ use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 
 use crate::error::CliError;
 use crate::model;
+use crate::output::message;
 
 /// Loads the model with a path or a name, or the bundled one. Prints its warning, if there is one.
 pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, CliError> {
@@ -16,7 +17,7 @@ pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, 
     };
     let embedder = Embedder::from_files(&files, options)?;
     if let Some(warning) = embedder.warning() {
-        eprintln!("crossrank: warning: {warning}");
+        message(format_args!("warning: {warning}"));
     }
     Ok(embedder)
 }

@@ -4,45 +4,47 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::content::{TextReader, decode, not_text, unreadable};
 use crate::error::CliError;
 
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+/// What some programs put before a text in UTF-8.
+pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// A document or a query in the BEIR layout.
-#[derive(Deserialize)]
-pub struct Record {
-    #[serde(rename = "_id")]
-    pub id: String,
-    #[serde(default)]
-    pub title: String,
-    pub text: String,
+/// Opens a text file, or standard input for `-`, to read it in UTF-8.
+pub fn open(path: &Path) -> Result<TextReader, CliError> {
+    decode(path, open_bytes(path)?)
 }
 
-/// Opens a file, or standard input for `-`.
-fn open(path: &Path) -> Result<Box<dyn Read>, CliError> {
-    if path.as_os_str() == "-" {
-        return Ok(Box::new(std::io::stdin()));
-    }
-    let file = File::open(path).map_err(|e| unreadable(path, e))?;
-    Ok(Box::new(file))
+fn open_bytes(path: &Path) -> Result<TextReader, CliError> {
+    Ok(match path.as_os_str() == "-" {
+        true => Box::new(BufReader::new(std::io::stdin())),
+        false => Box::new(BufReader::new(File::open(path).map_err(|e| unreadable(path, e))?)),
+    })
 }
 
 /// Reads a whole text, without its byte order mark.
 pub fn read_text(path: &Path) -> Result<String, CliError> {
+    let mut text = read_whole(path)?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(text)
+}
+
+/// Reads a whole text with its byte order mark, so that all bytes of UTF-8 keep their offsets.
+pub fn read_whole(path: &Path) -> Result<String, CliError> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes).map_err(|e| unreadable(path, e))?;
-    let text = utf8(path, bytes)?;
-    Ok(match text.strip_prefix(BYTE_ORDER_MARK) {
-        Some(rest) => rest.to_owned(),
-        None => text,
-    })
+    if bytes.contains(&0) {
+        return Err(not_text(path, "binary"));
+    }
+    utf8(path, bytes)
 }
 
 /// The text of a file's bytes.
-pub fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
+fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, CliError> {
     String::from_utf8(bytes).map_err(|e| {
         let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
         not_utf8(path, 1 + before.iter().filter(|&&b| b == b'\n').count())
@@ -59,14 +61,20 @@ pub fn bad_line(path: &Path, line: usize, problem: impl std::fmt::Display) -> Cl
     CliError::new("invalid-input", format!("{}:{line}: {problem}", path.display()))
 }
 
-fn unreadable(path: &Path, error: std::io::Error) -> CliError {
-    CliError::new("io", format!("cannot read {} ({error})", path.display()))
-}
-
-fn not_utf8(path: &Path, line: usize) -> CliError {
+/// The error for a line that is not UTF-8.
+pub fn not_utf8(path: &Path, line: usize) -> CliError {
     let message =
         format!("{}:{line}: not UTF-8; convert the file, for example with iconv", path.display());
     CliError::new("invalid-text", message)
+}
+
+/// The error for a line that is not the JSON expected. It leaves out the line that `error` names,
+/// which counts from the value's first one.
+pub fn bad_json(path: &Path, line: usize, error: &serde_json::Error) -> CliError {
+    let text = error.to_string();
+    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+    let (column, line) = (error.column(), line + error.line().saturating_sub(1));
+    bad_line(path, line, format_args!("not the JSON expected ({reason} at column {column})"))
 }
 
 /// Lines of at least this many bytes are refused, which bounds the memory for any input.
@@ -76,20 +84,27 @@ const MAX_LINE_BYTES: u64 = 64 << 20;
 /// bad one can still be read. After an `io` error the iterator ends.
 pub fn jsonl<T: DeserializeOwned>(
     path: &Path,
-) -> Result<impl Iterator<Item = Result<(usize, T), CliError>>, CliError> {
-    let mut lines =
-        JsonLines { reader: BufReader::new(open(path)?), path: path.to_owned(), line: 0 };
+) -> Result<impl Iterator<Item = Result<(usize, T), CliError>> + use<T>, CliError> {
+    let reader = open_bytes(path)?;
+    let mut lines = JsonLines { reader, is_decoded: false, path: path.to_owned(), line: 0 };
     Ok(std::iter::from_fn(move || lines.next().transpose()))
 }
 
 struct JsonLines {
-    reader: BufReader<Box<dyn Read>>,
+    reader: TextReader,
+    /// Whether the beginning was looked at, which waits for it where the input is a pipe.
+    is_decoded: bool,
     path: PathBuf,
     line: usize,
 }
 
 impl JsonLines {
     fn next<T: DeserializeOwned>(&mut self) -> Result<Option<(usize, T)>, CliError> {
+        if !self.is_decoded {
+            let bytes = std::mem::replace(&mut self.reader, Box::new(std::io::empty()));
+            self.is_decoded = true;
+            self.reader = decode(&self.path, bytes)?;
+        }
         loop {
             let mut bytes = Vec::new();
             let mut limited = self.reader.by_ref().take(MAX_LINE_BYTES);
@@ -108,10 +123,8 @@ impl JsonLines {
             if text.trim().is_empty() {
                 continue;
             }
-            let value = serde_json::from_str(text);
-            let value = value.map_err(|e| {
-                bad_line(&self.path, self.line, format_args!("not the JSON expected ({e})"))
-            })?;
+            let value = serde_json::from_str(text.trim_end());
+            let value = value.map_err(|e| bad_json(&self.path, self.line, &e))?;
             return Ok(Some((self.line, value)));
         }
     }

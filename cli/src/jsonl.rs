@@ -16,11 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{CliError, io};
 use crate::input;
-use crate::output::is_read;
+use crate::output::{is_read, json_line};
+use crate::records::readable;
 
 #[derive(Args)]
 pub struct BulkArgs {
-    /// Read queries with their documents from JSON Lines, {id, query, documents: [text or
+    /// Read queries with their documents from JSON Lines, {id, query, documents: [text or {text} or
     /// {id, text}]}, and print a line for each, {id, results: [{index, id, score, logit, truncated,
     /// span}], queryTruncated}; a result has a span if its document was split, see --json
     #[arg(long, conflicts_with_all = ["query", "text_field", "json"])]
@@ -56,22 +57,25 @@ impl fmt::Display for Id {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected documents that are strings or {\"id\", \"text\"}")]
+#[serde(
+    untagged,
+    expecting = "expected documents that are strings or {\"text\"} or {\"id\", \"text\"}"
+)]
 enum Candidate {
     Text(String),
-    Named { id: Id, text: String },
+    Object { id: Option<Id>, text: String },
 }
 
 impl Candidate {
     fn text(&self) -> &str {
-        let (Candidate::Text(text) | Candidate::Named { text, .. }) = self;
+        let (Candidate::Text(text) | Candidate::Object { text, .. }) = self;
         text
     }
 
     fn id(&self) -> Option<&Id> {
         match self {
             Candidate::Text(_) => None,
-            Candidate::Named { id, .. } => Some(id),
+            Candidate::Object { id, .. } => id.as_ref(),
         }
     }
 }
@@ -105,6 +109,12 @@ struct DoneItem {
 }
 
 impl Job {
+    fn result(&self, ranking: Ranking) -> Line<'_> {
+        let Ranking { results, query_truncated, .. } = ranking;
+        let item = |result: RankedDocument| Item { id: self.documents[result.index].id(), result };
+        Line { id: &self.id, results: results.into_iter().map(item).collect(), query_truncated }
+    }
+
     /// Why a line that an earlier run wrote cannot be the result of this job. `line` is the job's
     /// line of the input.
     fn mismatch(&self, done: &DoneLine, line: usize, top_k: usize) -> Option<String> {
@@ -122,8 +132,8 @@ impl Job {
 
     /// Whether an incomplete line may be the start of this job's result.
     fn may_begin(&self, incomplete: &[u8]) -> bool {
-        let id = serde_json::to_string(&self.id).expect("a string or a number");
-        let start = format!("{{\"id\":{id},\"results\":[");
+        let id = json_line(&self.id);
+        let start = format!("{{\"id\":{},\"results\":[", id.trim_end());
         start.bytes().zip(incomplete).all(|(expected, byte)| expected == *byte)
     }
 }
@@ -142,26 +152,22 @@ pub fn run(
     let reranker = load()?;
     for job in jobs {
         let (line, job) = job?;
-        let documents: Vec<&str> = job.documents.iter().map(Candidate::text).collect();
-        let ranking = reranker.rerank(&job.query, &documents, top_k).map_err(|e| {
+        let texts = job.documents.iter().map(|document| readable(file, line, document.text()));
+        let documents: Vec<&str> = texts.collect();
+        let mut ranking = reranker.rerank(&job.query, &documents, top_k).map_err(|e| {
             CliError::new(e.kind().code(), format!("{}:{line}: {e}", file.display()))
         })?;
-        let written = out.write_all(&result(&job, ranking)).and_then(|()| out.flush());
+        for result in &mut ranking.results {
+            let whole = job.documents[result.index].text();
+            result.truncated |= documents[result.index].len() < whole.len();
+        }
+        let line = json_line(&job.result(ranking));
+        let written = out.write_all(line.as_bytes()).and_then(|()| out.flush());
         if !is_read(written, &name)? {
             break;
         }
     }
     Ok(String::new())
-}
-
-fn result(job: &Job, ranking: Ranking) -> Vec<u8> {
-    let item = |result: RankedDocument| Item { id: job.documents[result.index].id(), result };
-    let Ranking { results, query_truncated, .. } = ranking;
-    let line =
-        Line { id: &job.id, results: results.into_iter().map(item).collect(), query_truncated };
-    let mut bytes = serde_json::to_vec(&line).expect("a result has only text keys and numbers");
-    bytes.push(b'\n');
-    bytes
 }
 
 /// Opens an output at its end, and skips as many jobs as it has lines.

@@ -1,6 +1,8 @@
 //! The `crossrank` command. It prints tables or JSON; an error is one line and the exit code 2.
 
 #![deny(unsafe_code)]
+// Output passes through the module of that name, which escapes control characters.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 #![allow(
     rustdoc::bare_urls,
     rustdoc::broken_intra_doc_links,
@@ -10,6 +12,7 @@
 #![recursion_limit = "256"]
 
 mod args;
+mod content;
 mod device;
 mod embed;
 mod embedding;
@@ -19,15 +22,20 @@ mod eval;
 mod index;
 mod input;
 mod jsonl;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod model;
 mod models;
 mod output;
 mod passages;
 mod prepare;
 mod pull;
+mod records;
 mod remote;
 mod replace;
 mod rerank;
+#[cfg(any(feature = "mcp", feature = "serve"))]
+mod routes;
 #[cfg(feature = "search")]
 mod search;
 #[cfg(feature = "serve")]
@@ -51,7 +59,7 @@ struct Cli {
 enum Command {
     /// Rerank the passages of a file or of standard input
     Rerank(rerank::RerankArgs),
-    /// Create or update an index of text, Markdown, HTML and JSON Lines files
+    /// Create or update an index of text, Markdown, HTML and record files
     #[cfg(feature = "search")]
     Index(index::IndexArgs),
     /// Search an index, and rerank the passages found
@@ -75,6 +83,10 @@ enum Command {
     /// Answer HTTP requests in the formats of Cohere, Jina, Voyage, OpenAI and Text Embeddings Inference
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Offer reranking and search to agents, as tools of the Model Context Protocol on standard
+    /// input and output
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::McpArgs),
 }
 
 fn main() -> ExitCode {
@@ -86,7 +98,7 @@ fn main() -> ExitCode {
     match outcome.and_then(|text| output::print(&text)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(CliError { code, message }) => {
-            eprintln!("crossrank: {code}: {message}");
+            output::message(format_args!("{code}: {message}"));
             ExitCode::from(2)
         }
     }
@@ -119,5 +131,7 @@ fn run() -> Result<String, CliError> {
         Command::Devices(args) => device::gpu::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::run(&args),
     }
 }

@@ -12,8 +12,9 @@ use crate::error::CliError;
 
 #[derive(Args)]
 pub struct ModelArgs {
-    /// Model folder in the Hugging Face layout, prepared model, or name of a model that crossrank
-    /// pull has downloaded: NAME[@REVISION][:GRAPH] [default: the bundled model]
+    /// Model folder in the Hugging Face layout, also as DIR:GRAPH; graph (.onnx) in such a folder;
+    /// prepared model; or name of a model that crossrank pull has downloaded:
+    /// NAME[@REVISION][:GRAPH] [default: the bundled model]
     #[arg(long, value_name = "PATH|NAME")]
     model: Option<PathBuf>,
     /// Threads that share the documents [default: one per core]
@@ -73,17 +74,27 @@ impl LongDocumentsArgs {
     }
 }
 
-/// Reads a model folder or a prepared model. If there is no such path, reads the downloaded model of
+/// Reads a model folder, a graph in one, or a prepared model. If there is no such path, reads the downloaded model of
 /// this name: `NAME[@REVISION][:GRAPH]`.
 pub fn read(given: &Path) -> Result<ModelFiles, CliError> {
     let name = given.to_str().map(ModelName::parse).filter(|parsed| hub::is_name(parsed.name));
-    let Some(ModelName { name, revision, graph }) = name.filter(|_| !given.exists()) else {
+    let Some(ModelName { name, revision, graph }) = name.filter(|_| !is_path(given)) else {
         return Ok(ModelFiles::read(given)?);
     };
     let mut options = HubOptions::from_env();
     options.revision = revision.map_or(options.revision, str::to_owned);
     options.file = graph.map(str::to_owned);
     Ok(hub::read(name, &options)?)
+}
+
+/// Whether a file or a folder is named: it exists, or is `FOLDER:GRAPH` with a folder that exists, or
+/// is the path of a graph.
+fn is_path(given: &Path) -> bool {
+    let text = given.to_string_lossy();
+    match text.rsplit_once(':') {
+        Some((folder, graph)) if graph.ends_with(".onnx") => Path::new(folder).is_dir(),
+        _ => given.exists() || text.ends_with(".onnx"),
+    }
 }
 
 struct ModelName<'a> {

@@ -6,13 +6,24 @@ use serde_json::Value;
 
 use crate::error::CliError;
 use crate::input;
+use crate::records::{self, RecordFormat};
 
-/// The passage of a line.
+/// A passage of a file.
 pub struct Passage {
     /// What the model reads.
     pub text: String,
-    /// The whole line, to print with the result.
+    /// Whether the text is only the beginning of the passage.
+    pub truncated: bool,
+    /// The whole line or record, to print with the result.
     pub document: Value,
+}
+
+impl Passage {
+    fn new(file: &Path, line: usize, mut text: String, document: Value) -> Passage {
+        let (size, read) = (text.len(), records::readable(file, line, &text).len());
+        text.truncate(read);
+        Passage { text, truncated: read < size, document }
+    }
 }
 
 impl AsRef<str> for Passage {
@@ -21,31 +32,23 @@ impl AsRef<str> for Passage {
     }
 }
 
-/// Reads passages, one per line, or JSON Lines with the passage in a field. A .jsonl file has it in
-/// `text`, unless another field is given.
+/// Reads passages: the records of a file whose extension names such a format, otherwise one from each
+/// line. `text_field` is the field of the text, `text` by default; if it is given, any other file
+/// holds JSON.
 pub fn read(file: &Path, text_field: Option<&str>) -> Result<Vec<Passage>, CliError> {
-    let is_jsonl = |path: &Path| path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
-    let field = match text_field {
-        Some(field) => field,
-        None if is_jsonl(file) => "text",
-        None => {
-            let text = input::read_text(file)?;
-            let passage = |(_, line): (usize, &str)| Passage {
-                text: line.to_owned(),
-                document: Value::from(line),
-            };
-            return Ok(input::lines(&text).map(passage).collect());
-        }
+    let format = RecordFormat::of_path(file);
+    let Some(format) = format.or(text_field.map(|_| RecordFormat::Json)) else {
+        let text = input::read_text(file)?;
+        let passage = |(number, line): (usize, &str)| {
+            Passage::new(file, number, line.to_owned(), Value::from(line))
+        };
+        return Ok(input::lines(&text).map(passage).collect());
     };
-    input::read_jsonl::<Value>(file)?
-        .into_iter()
-        .map(|(line, document)| match document.get(field).and_then(Value::as_str) {
-            Some(text) => Ok(Passage { text: text.to_owned(), document }),
-            None => Err(input::bad_line(
-                file,
-                line,
-                format_args!("no text in field \"{field}\"; name it with --text-field"),
-            )),
-        })
-        .collect()
+    let field = text_field.unwrap_or(records::TEXT_FIELD);
+    let passage = |record: Result<(usize, Value), CliError>| {
+        let (line, document) = record?;
+        let text = records::text(&document, field).map_err(|e| input::bad_line(file, line, e))?;
+        Ok(Passage::new(file, line, text.to_owned(), document))
+    };
+    format.read(file, field)?.map(passage).collect()
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::error::{CliError, io};
 use crate::input::read_jsonl;
 use crate::model;
+use crate::output::line;
 use crate::replace::replace;
 
 #[derive(Args)]
@@ -46,7 +47,7 @@ struct Pair {
 pub fn prepare(PrepareArgs { model, output }: &PrepareArgs) -> Result<String, CliError> {
     let files = model::read(model)?;
     let (bytes, ()) = write(output, |file| files.prepare_to(file))?;
-    Ok(format!("{}: {:.1} MB\n", output.display(), bytes as f64 / 1e6))
+    Ok(line(&format!("{}: {:.1} MB", output.display(), bytes as f64 / 1e6)))
 }
 
 pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
@@ -68,13 +69,10 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
         true => "|logit - logit of floats|",
         false => "1 - cosine with the vector of floats",
     };
+    let file = line(&format!("{}: {:.1} MB", output.display(), bytes as f64 / 1e6));
     Ok(format!(
-        "{}: {:.1} MB\n{error} of {} pairs: mean {:.4}, largest {:.4}\n",
-        output.display(),
-        bytes as f64 / 1e6,
-        quantized.pairs,
-        quantized.mean,
-        quantized.largest
+        "{file}{error} of {} pairs: mean {:.4}, largest {:.4}\n",
+        quantized.pairs, quantized.mean, quantized.largest
     ))
 }
 

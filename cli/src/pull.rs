@@ -4,6 +4,7 @@ use clap::Args;
 use crossrank::hub::{self, HubOptions, Progress};
 
 use crate::error::{CliError, io};
+use crate::output::{line, one_line};
 
 #[derive(Args)]
 pub struct PullArgs {
@@ -32,8 +33,8 @@ pub fn run(args: &PullArgs) -> Result<String, CliError> {
     let progress = |Progress { file, loaded, total, .. }: Progress| {
         bar.set_length(total);
         bar.set_position(loaded);
-        if bar.message() != file {
-            bar.set_message(file.to_owned());
+        if bar.message() != one_line(file) {
+            bar.set_message(one_line(file).into_owned());
         }
     };
     let mut options = HubOptions::from_env();
@@ -47,11 +48,11 @@ pub fn run(args: &PullArgs) -> Result<String, CliError> {
     let graph = snapshot.folder.join(&snapshot.graph);
     let size =
         std::fs::metadata(&graph).map_err(io(format!("cannot read {}", graph.display())))?.len();
-    Ok(format!(
-        "{}: {}, {:.1} MB, in {}\n",
+    Ok(line(&format!(
+        "{}: {}, {:.1} MB, in {}",
         args.name,
         snapshot.graph,
         size as f64 / 1e6,
         snapshot.folder.display()
-    ))
+    )))
 }

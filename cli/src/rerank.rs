@@ -36,7 +36,8 @@ pub struct RerankArgs {
     /// Stop scoring after this time, and print the passages without a score after the others
     #[arg(long, value_name = "MS", conflicts_with_all = ["jsonl", "remote"])]
     timeout_ms: Option<u64>,
-    /// Read JSON Lines, and take the passage from this field [default for .jsonl files: text]
+    /// Take the passage from this field or column, and read JSON from files without an extension of
+    /// records [default for records: text]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
     /// Print a JSON array of {index, score, logit, truncated, span, document}; the span is the part of
@@ -49,7 +50,8 @@ pub struct RerankArgs {
     model: ModelArgs,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// Passages, one per line, or JSON Lines; - is standard input
+    /// Passages, one per line, or records: .jsonl, .ndjson, .json (an array), .csv, .tsv; - is
+    /// standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
 }
@@ -74,7 +76,7 @@ pub fn run(args: &RerankArgs) -> Result<String, CliError> {
         return jsonl::run(&args.bulk, &args.file, top_k, reranker);
     };
     let passages = passages::read(&args.file, args.text_field.as_deref())?;
-    let (ranking, max_length) = match args.remote.open()? {
+    let (mut ranking, max_length) = match args.remote.open()? {
         Some(remote) => {
             let mut ranking = remote.rerank(query, &passages, top_k)?;
             let min_score = args.min_score.unwrap_or(f32::NEG_INFINITY);
@@ -96,11 +98,14 @@ pub fn run(args: &RerankArgs) -> Result<String, CliError> {
         }
     };
 
+    for result in &mut ranking.results {
+        result.truncated |= passages[result.index].truncated;
+    }
     if ranking.partial {
-        eprintln!("crossrank: the time ran out before all passages were scored");
+        output::message("the time ran out before all passages were scored");
     }
     if ranking.query_truncated {
-        eprintln!("crossrank: the query was truncated to fit the model; shorten it");
+        output::message("the query was truncated to fit the model; shorten it");
     }
     if args.json {
         Ok(json(&ranking, &passages))

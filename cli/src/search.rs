@@ -15,7 +15,7 @@ use crate::args::at_least_one;
 use crate::embedding::EmbeddingArgs;
 use crate::error::CliError;
 use crate::model::ModelArgs;
-use crate::output::{excerpt, json};
+use crate::output::{excerpt, json, message, one_line};
 
 #[derive(Args)]
 pub struct SearchArgs {
@@ -36,8 +36,8 @@ pub struct SearchArgs {
     #[arg(long, value_name = "WEIGHTS", num_args = 0..=1, require_equals = true)]
     fuse: Option<Option<FusionWeights>>,
     /// Print a JSON array of {path, id, line, start, end, title, passage, score, firstStageScore,
-    /// textScore, vectorScore, rerankScore}; id is the _id of JSON lines, and start and end are bytes
-    /// of the file, or of title and text
+    /// textScore, vectorScore, rerankScore}; id is that of a record, and start and end are bytes of
+    /// the file's text in UTF-8, or of a record's title and text
     #[arg(long)]
     json: bool,
     /// Print the time of each stage on standard error
@@ -171,7 +171,7 @@ impl SearchArgs {
 
     fn print_time(&self, stage: &str, time: Duration) {
         if self.verbose {
-            eprintln!("crossrank: {stage}: {:.1} ms", time.as_secs_f64() * 1e3);
+            message(format_args!("{stage}: {:.1} ms", time.as_secs_f64() * 1e3));
         }
     }
 }
@@ -193,7 +193,7 @@ fn rerank(args: &SearchArgs, hits: &[Hit]) -> Result<Ranking, CliError> {
         Ok(reranker.call(|model| model.rerank_with(&args.query, hits, &options))?)
     })?;
     if ranking.query_truncated {
-        eprintln!("crossrank: the query was truncated to fit the model; shorten it");
+        message("the query was truncated to fit the model; shorten it");
     }
     Ok(ranking)
 }
@@ -243,12 +243,13 @@ fn table(results: &[SearchResult]) -> String {
 
 /// The id of a record, or the file and the line. A path in the current folder is relative to it.
 fn place(result: &SearchResult, folder: &Path) -> String {
-    match result.id {
+    let place = match result.id {
         Some(id) => id.to_owned(),
         None => {
             let path = Path::new(result.path);
             let path = path.strip_prefix(folder).unwrap_or(path);
             format!("{}:{}", path.display(), result.line)
         }
-    }
+    };
+    one_line(&place).into_owned()
 }

@@ -253,17 +253,48 @@ test("in node an option that does not exist is refused, and a secret that is not
   assert.match(said.join("\n"), /^the option model is undefined.*\nthe option model is.*\ntokens is empty/);
 });
 
-test("in node a request after a crash gets a new instance", async (t) => {
+/** A handler in this process. */
+async function nodeHandler(options) {
   const entry = pathToFileURL(join(project, "node_modules/crossrank/dist/edge-node.js"));
   const { createHandler } = await import(entry);
   const bytes = (name) => readFileSync(join(model, name));
-  const handler = createHandler({
-    model: {
-      onnx: bytes("onnx/model_quantized.onnx"),
-      tokenizer: bytes("tokenizer.json"),
-      config: bytes("config.json"),
-    },
-  });
+  const files = {
+    onnx: bytes("onnx/model_quantized.onnx"),
+    tokenizer: bytes("tokenizer.json"),
+    config: bytes("config.json"),
+  };
+  return createHandler({ model: files, ...options });
+}
+
+test("keys, compressed bodies, paths and model names are taken as clients send them", async () => {
+  const options = { tokens: "none", pathPrefix: "/rerankers", acceptAnyModel: true };
+  const handler = await nodeHandler(options);
+  const send = (path, init) => handler.fetch(new Request(`http://node${path}`, init));
+  const body = JSON.stringify({ model: "any-name", query, documents });
+  const init = { method: "POST", body, headers: { "x-api-key": "none" } };
+  const expected = await (await send("/v1/rerank", init)).json();
+  assert.deepEqual(rows(expected.results), rows(JSON.parse(cli(query, passages))));
+  assert.equal(expected.model, "any-name");
+  for (const path of ["/rerankers/v1/rerank", "//v1/rerank/", "/rerank"]) {
+    assert.deepEqual((await (await send(path, init)).json()).results, expected.results, path);
+  }
+  const compressed = { "api-key": "none", "content-encoding": "gzip" };
+  const packed = await send("/v1/rerank", { ...init, body: gzipSync(body), headers: compressed });
+  assert.deepEqual((await packed.json()).results, expected.results);
+  const unknown = { ...compressed, "content-encoding": "br" };
+  assert.equal((await send("/v1/rerank", { ...init, headers: unknown })).status, 415);
+  const bomb = gzipSync(new Uint8Array(64 << 20));
+  assert.equal((await send("/v1/rerank", { ...init, body: bomb, headers: compressed })).status, 413);
+  const head = await send("/health", { method: "HEAD" });
+  assert.deepEqual([head.status, head.body], [200, null]);
+  const ready = await send("/.well-known/ready");
+  assert.deepEqual([ready.status, ready.body], [204, null]);
+  const list = await send("/v1/models", { headers: { "api-key": "none" } });
+  assert.equal((await list.json()).data[0].id, "minilm-l6-en");
+});
+
+test("in node a request after a crash gets a new instance", async (t) => {
+  const handler = await nodeHandler();
   const { error } = console;
   console.error = () => {};
   t.after(() => (console.error = error));

@@ -62,6 +62,14 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       );
     },
 
+    async "loads the graph of a repository that is named"() {
+      const { baseUrl } = await scripted();
+      const graph = "onnx/model_quantized.onnx";
+      equal(await logitOf(await load("owner/tiny", { baseUrl, graph })), await expected());
+      const missing = /holds no onnx\/no\.onnx \(but onnx\/model_quantized\.onnx\)/;
+      await rejects("unsupported-model", "owner/tiny", { baseUrl, graph: "onnx/no.onnx" }, missing);
+    },
+
     async "loads a registered model from its repository with ONNX files"() {
       const { baseUrl, log } = await scripted();
       for (const name of ["cross-encoder/ms-marco-MiniLM-L-6-v2", "ms-marco-MiniLM-L6-v2"]) {

@@ -224,6 +224,48 @@ export function tests(context) {
       }
     },
 
+    async "loads the graph of a folder that is named"() {
+      const folder = new URL("./", model.files.config.url);
+      const graph = "onnx/model_quantized.onnx";
+      for (const options of [{ model: folder, graph }, { model: new URL(graph, folder) }]) {
+        const other = await loadModel(options);
+        equal(await other.rerank(query, documents), firstRanking);
+        await other.dispose();
+      }
+      const load = (options) => () => loadModel({ model: folder, ...options });
+      const code = folder.protocol === "file:" ? "io" : "fetch-failed";
+      const none = "onnx/no.onnx";
+      await rejects(code, load({ graph: none }), /there is no .*onnx\/no\.onnx; check/);
+      await rejects(code, load({ model: new URL(none, folder) }), /there is no .*onnx\/no\.onnx; check/);
+      await rejects("invalid-argument", load({ graph: "model" }), /graph is "model"/);
+      await rejects("invalid-argument", load({ model, graph }), /leave it out/);
+      await rejects("invalid-argument", load({ model: new URL(graph, folder), graph }), /leave one out/);
+    },
+
+    async "names what a file holds by mistake"() {
+      const files = await bytesOf(model);
+      for (const [text, what] of [
+        [
+          "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
+          /is a pointer of Git LFS; run/,
+        ],
+        ["<!doctype html><html></html>", /is a web page/],
+        ["PK\x03\x04", /is a zip archive/],
+      ]) {
+        const bytes = new TextEncoder().encode(text);
+        const load = (change) => () => loadModel({ model: { ...files, ...change } });
+        await rejects("invalid-model", load({ onnx: bytes }), what);
+        await rejects("tokenizer-mismatch", load({ tokenizer: bytes }), what);
+        await rejects("invalid-model", load({ config: bytes }), what);
+        await rejects("invalid-model", () => loadModel({ model: bytes }), what);
+      }
+    },
+
+    async "says that an embedder is not a reranker"() {
+      const { pooling, ...files } = await bytesOf(context.embedding.model);
+      await rejects("unsupported-model", () => loadModel({ model: files }), /makes vectors; .*embedder/);
+    },
+
     async "loads a prepared model from bytes and from its URL"() {
       for (const source of [prepared.url, prepared.bytes, prepared.bytes.buffer]) {
         const other = await loadModel({ model: source });

@@ -27,11 +27,19 @@ export interface EdgeOptions<Env> {
   /** The name of the model in requests. Default: `minilm-l6-en`. */
   name?: string | undefined;
   /**
-   * Bearer tokens. A request has to carry one of them. A single string holds one token per line.
+   * Tokens. A request has to carry one of them, as a bearer token or in the header `x-api-key` or
+   * `api-key`. A single string holds one token per line.
    * Without this option, everybody may ask. If it is given but empty or `undefined`, as with a secret
    * that is not set, every request fails.
    */
   tokens?: string | string[] | undefined | ((env: Env) => string | string[] | undefined);
+  /**
+   * Take an unknown model name as the model, for programs that always send the name of a hosted one.
+   * Default: false, which answers it by 404.
+   */
+  acceptAnyModel?: boolean | undefined;
+  /** A path such as `/rerankers`, below which the routes answer too. Default: none. */
+  pathPrefix?: string | undefined;
   /** The origins whose web pages may send requests; `*` allows all. Default: none. */
   cors?: string | string[] | undefined;
 }

@@ -244,14 +244,20 @@ export interface LoadOptions {
   /**
    * One of these:
    * - a model package (`import * as model from "crossrank-minilm-l6-en"`);
-   * - the URL of a folder in the Hugging Face layout, or of a prepared model, whose name ends in
-   *   `.crossrank` (`crossrank prepare` makes one). It is a `URL` or a string, which in browsers is
-   *   relative to the page, and in node may also be a path;
+   * - the URL of a folder in the Hugging Face layout, of a graph in such a folder, whose name ends in
+   *   `.onnx`, or of a prepared model, whose name ends in `.crossrank` (`crossrank prepare` makes one).
+   *   It is a `URL` or a string, which in browsers is relative to the page, and in node may also be a
+   *   path;
    * - the bytes of a folder's files, or of a prepared model.
    *
    * Default: the package `crossrank-minilm-l6-en`.
    */
   model?: ModelPackage | UrlLike | string | ModelBytes | Bytes | undefined;
+  /**
+   * The path of the graph in the folder or the repository, such as `"onnx/model_fp16.onnx"`. Default: the
+   * first one with a usual name; graphs in 8 bits come before others.
+   */
+  graph?: string;
   /**
    * The WebAssembly file: its URL, its bytes or the compiled module. Name one if your bundler does not
    * keep the package's own. Default: the files beside the package's own code. Of these,

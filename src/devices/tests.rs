@@ -128,7 +128,7 @@ fn a_server_answers_by_the_cpu_when_it_loses_its_gpu() {
     let request = Request {
         method: "POST".into(),
         path: "/v1/rerank".into(),
-        authorization: None,
+        headers: Vec::new(),
         id: "x".into(),
         body: serde_json::to_vec(&body).unwrap(),
     };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::options::{EmbedOptions, EmbedderOptions, Embedding, TextKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, EmbeddingSettings, ModelFiles, hexadecimal};
-use crate::runner::{Runner, cancelled, max_length};
+use crate::runner::{Runner, cancelled};
 use crate::tokenizer::{Encoding, TextTokenizer, Truncation};
 
 /// A loaded bi-encoder (Reimers and Gurevych 2019, arXiv:1908.10084). Loading takes a moment: keep
@@ -71,8 +71,6 @@ impl Embedder {
     pub fn from_owned_files(files: ModelFiles, options: EmbedderOptions) -> Result<Embedder> {
         let mut settings = EmbeddingSettings::parse(&files)?;
         let config = Config::embedder(&files, settings.pooling)?;
-        let usual = settings.max_length.unwrap_or(config.max_length).min(config.max_length);
-        let length = max_length(config.max_length, options.max_length.or(Some(usual)))?;
         settings.query_prefix = options.query_prefix.unwrap_or(settings.query_prefix);
         settings.document_prefix = options.document_prefix.unwrap_or(settings.document_prefix);
         let fingerprint = files
@@ -80,12 +78,18 @@ impl Embedder {
             .part(settings.pooling.name().as_bytes())
             .part(&[settings.normalize.into()])
             .part(settings.query_prefix.as_bytes())
-            .part(settings.document_prefix.as_bytes())
-            .part(&(length as u64).to_le_bytes());
-        let fingerprint = hexadecimal(&fingerprint.key());
+            .part(settings.document_prefix.as_bytes());
 
         let tokenizer = files.tokenizer.clone();
         let runner = Runner::load(files, &config, options.threads)?;
+        let limit = runner.max_length(&config, None)?;
+        let usual = settings.max_length.map_or(limit, |length| length.min(limit));
+        let length = runner.max_length(&config, options.max_length.or(Some(usual)))?;
+        let mut fingerprint = fingerprint.part(&(length as u64).to_le_bytes());
+        if let Some(dimensions) = settings.dimensions {
+            fingerprint = fingerprint.part(&(dimensions as u64).to_le_bytes());
+        }
+        let fingerprint = hexadecimal(&fingerprint.key());
         // After the graph. Loading that leaves memory free that WebAssembly cannot give back, and
         // the tokenizer fits there.
         let tokenizer = TextTokenizer::load(&tokenizer, length, config.vocab_size)?;
@@ -212,6 +216,7 @@ impl Embedder {
         options: &EmbedOptions,
     ) -> Result<Embedding> {
         let mut vector = vector.to_vec();
+        vector.truncate(self.settings.dimensions.unwrap_or(usize::MAX));
         // The dimensions are 0 before the first vector.
         if ![0, vector.len()].contains(&self.dimensions) {
             let message =
@@ -221,7 +226,8 @@ impl Embedder {
         if vector.iter().any(|x| !x.is_finite()) {
             return Err(Error::new(
                 ErrorKind::InvalidScore,
-                "the model gave a vector with an element that is not a finite number; its file is damaged",
+                "the model gave a vector with an element that is not a finite number; its weights \
+                 are damaged, or too large for floats of 16 bits: export it again, in f32",
             ));
         }
         if options.normalize.unwrap_or(self.settings.normalize) {

@@ -5,39 +5,66 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::guard::{DAMAGED_GRAPH, guarded};
+use super::guard::{UNREADABLE_GRAPH, guarded};
 use super::onnx::Onnx;
 use crate::error::{Error, ErrorKind, Result, one_line};
-use crate::model::{Config, Encoder, ModelFiles, Output, prepared};
+use crate::model::{Config, EmbeddingSettings, Encoder, ModelFiles, Output, prepared};
 
-/// The encoder in the files of a model. Its weights are read from where they are stored.
+/// The encoder in the files of a reranker or, if they say how vectors are made, of an embedder. The
+/// graph shows which: that of a reranker has a head.
 ///
 /// # Errors
 /// [`ErrorKind::UnsupportedModel`] if the graph is not an encoder that this library recognizes,
 /// [`ErrorKind::InvalidModel`] if it is damaged.
-pub(crate) fn encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
+pub(crate) fn reranker_or_embedder(files: &ModelFiles) -> Result<(Config, Encoder)> {
+    let of = |config: Config| encoder(files, &config).map(|encoder| (config, encoder));
+    let reranker = Config::reranker(files).and_then(of);
+    if reranker.is_ok() || files.embedding.is_empty() {
+        return reranker;
+    }
+    of(Config::embedder(files, EmbeddingSettings::parse(files)?.pooling)?)
+}
+
+/// The encoder in the files of a model. Its weights are read from where they are stored.
+fn encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
     if prepared::is_prepared(&files.onnx) {
         return prepared_encoder(&files.onnx, config);
     }
-    let graph = guarded(DAMAGED_GRAPH, || Onnx::parse(files.onnx.clone(), &files.external))?;
-    guarded(DAMAGED_GRAPH, || Ok(graph.recognize(config)))?.map_err(|reason| {
+    recognize(&Onnx::read(files)?, config)?.map_err(|reason| {
         Error::new(
             ErrorKind::UnsupportedModel,
             format!(
                 "the graph cannot be prepared, because it is not an encoder that this library \
-                 recognizes ({})",
-                one_line(&format!("{reason:#}"))
+                 recognizes ({reason})"
             ),
         )
     })
 }
 
+/// The encoder in a graph, or why it is not recognized.
+///
+/// # Errors
+/// The graph is no model of this kind.
+pub(super) fn recognize(graph: &Onnx, config: &Config) -> Result<Result<Encoder, String>> {
+    match guarded(UNREADABLE_GRAPH, || Ok(graph.recognize(config)))? {
+        Ok(encoder) => Ok(Ok(encoder)),
+        Err(reason) => match reason.downcast() {
+            Ok(error) => Err(error),
+            Err(reason) => Ok(Err(one_line(&format!("{reason:#}")))),
+        },
+    }
+}
+
 /// The encoder in a prepared model.
 pub(super) fn prepared_encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     let mut encoder = prepared::encoder(file, config)?;
-    if let Output::Embedding(_) = config.output {
+    match config.output {
         // The states of the tokens are wanted, not the logit that a head makes of them.
-        encoder.head.clear();
+        Output::Embedding(_) => encoder.head.clear(),
+        Output::Logit if encoder.head.is_empty() => {
+            return Err(config.wrong_output("the states of tokens"));
+        }
+        Output::Logit => {}
     }
     encoder.check().and_then(|()| encoder.check_config(config)).map_err(|e| {
         let message = format!("the parts of the prepared model do not fit together ({e})");
@@ -46,8 +73,29 @@ pub(super) fn prepared_encoder(file: &Bytes, config: &Config) -> Result<Encoder>
     Ok(encoder)
 }
 
+/// How well a graph runs, worst first.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fitness {
+    Refused,
+    General,
+    Fused,
+}
+
+/// How well the graph of a model runs.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn fitness(files: &ModelFiles) -> Fitness {
+    if reranker_or_embedder(files).is_ok() {
+        return Fitness::Fused;
+    }
+    match Onnx::read(files).map(|graph| graph.onnx_runtime_operator().is_some()) {
+        Ok(false) => Fitness::General,
+        _ => Fitness::Refused,
+    }
+}
+
 /// The names of the files that hold weights of a graph. All are in the folder of the graph.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn external_names(onnx: &Bytes) -> Result<BTreeSet<String>> {
-    guarded(DAMAGED_GRAPH, || Onnx::external_names(onnx.clone()))
+    guarded(UNREADABLE_GRAPH, || Onnx::external_names(onnx.clone()))
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::encoder::encoder;
+use super::encoder::reranker_or_embedder;
 use super::plan::{Plan, Run};
 use crate::error::Result;
 #[cfg(target_arch = "wasm32")]
 use crate::error::{Error, ErrorKind};
 use crate::gpu::{Adapter, Gpu, Precision};
-use crate::model::{Config, ModelFiles, Output, Pooling};
+use crate::model::{ModelFiles, Output, Pooling};
 use crate::tokenizer::Encoding;
 
 /// A batch, which the GPU computes in one step.
@@ -27,6 +27,10 @@ impl Plan for Gpu {
             Precision::F16 => "gpu-f16",
             _ => "gpu-f32",
         })
+    }
+
+    fn max_length(&self) -> Option<usize> {
+        Some(Gpu::max_length(self))
     }
 
     fn batch_tokens(&self) -> usize {
@@ -68,8 +72,7 @@ impl ModelFiles {
     /// encoder that this library recognizes, and
     /// [`ErrorKind::InvalidModel`](crate::ErrorKind::InvalidModel) if it is damaged.
     pub async fn load_on_gpu(&self, adapter: &Adapter, precision: Precision) -> Result<Gpu> {
-        let config = Config::reranker_or_embedder(self)?;
-        let encoder = encoder(self, &config)?;
+        let (config, encoder) = reranker_or_embedder(self)?;
         let pooling = match config.output {
             Output::Embedding(pooling) => pooling,
             Output::Logit => Pooling::First,

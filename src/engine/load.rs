@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
-use super::encoder::prepared_encoder;
+use super::encoder::{prepared_encoder, recognize};
 use super::fused::Fused;
-use super::guard::{DAMAGED_GRAPH, guarded};
+use super::guard::{UNREADABLE_GRAPH, guarded};
 use super::onnx::Onnx;
 use super::plan::Plan;
 #[cfg(feature = "general")]
 use super::tract::Tract;
-use crate::error::{Error, ErrorKind, Result, one_line};
+use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Kernel;
 use crate::model::{Config, Encoder, ModelFiles, prepared};
+
+/// What failed when general operators do not run a graph.
+#[cfg(feature = "general")]
+const CANNOT_RUN: &str = "this library cannot run the ONNX graph; export it without optimizations and \
+                          with an opset from 14 to 20";
 
 /// Loads a prepared model or an ONNX graph.
 ///
@@ -29,23 +34,22 @@ pub(super) fn load_for(
     config: &Config,
     kernel: Kernel,
 ) -> Result<Arc<dyn Plan>> {
-    let ModelFiles { onnx, external, .. } = files;
     let fused = |encoder: Encoder| -> Result<Arc<dyn Plan>> {
-        guarded(DAMAGED_GRAPH, || Ok(Arc::new(Fused::new(encoder, &config.output, kernel)) as _))
+        guarded(UNREADABLE_GRAPH, || Ok(Arc::new(Fused::new(encoder, &config.output, kernel)) as _))
     };
-    if prepared::is_prepared(&onnx) {
-        let encoder = prepared_encoder(&onnx, config)?;
-        drop(onnx);
+    if prepared::is_prepared(&files.onnx) {
+        let encoder = prepared_encoder(&files.onnx, config)?;
+        drop(files);
         return fused(encoder);
     }
-    let graph = guarded(DAMAGED_GRAPH, || Onnx::parse(onnx.clone(), &external))?;
-    let reason = match guarded(DAMAGED_GRAPH, || Ok(graph.recognize(config)))? {
+    let graph = Onnx::read(&files)?;
+    let reason = match recognize(&graph, config)? {
         Ok(encoder) => {
             // Memory that packing can use.
-            drop((graph, onnx, external));
+            drop((graph, files));
             return fused(encoder);
         }
-        Err(reason) => one_line(&format!("{reason:#}")),
+        Err(reason) => reason,
     };
     if let Some(operator) = graph.onnx_runtime_operator() {
         return Err(Error::new(
@@ -57,10 +61,10 @@ pub(super) fn load_for(
         ));
     }
     #[cfg(feature = "general")]
-    return guarded(DAMAGED_GRAPH, || {
+    return guarded(CANNOT_RUN, || {
         let (inputs, output) = graph.inputs_and_output(config)?;
         let warning = format!("the model runs on slower, general operators ({reason})");
-        let plan = Tract::new(onnx, external, &inputs, output, config.output.clone(), warning)?;
+        let plan = Tract::new(files, &inputs, output, config, warning)?;
         Ok(Arc::new(plan) as _)
     });
     #[cfg(not(feature = "general"))]

@@ -21,9 +21,9 @@ mod tests;
 #[cfg(feature = "general")]
 mod tract;
 
-pub(crate) use encoder::encoder;
+pub(crate) use encoder::reranker_or_embedder;
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use encoder::external_names;
+pub(crate) use encoder::{Fitness, external_names, fitness};
 pub(crate) use fused::run_once;
 pub(crate) use load::load;
 pub(crate) use plan::{Plan, Run, run};

@@ -22,6 +22,11 @@ pub(crate) trait Plan: Send + Sync {
         None
     }
 
+    /// The maximum number of tokens in a sequence, if the graph shows it.
+    fn max_length(&self) -> Option<usize> {
+        None
+    }
+
     /// The maximum number of tokens of a batch.
     fn batch_tokens(&self) -> usize {
         BATCH_TOKENS

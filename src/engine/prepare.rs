@@ -2,9 +2,9 @@
 
 use std::io::{self, Cursor, Seek, Write};
 
-use super::encoder::encoder;
+use super::encoder::reranker_or_embedder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Config, ModelFiles, prepared};
+use crate::model::{ModelFiles, prepared};
 
 impl ModelFiles {
     /// The model as one file, which loads without a parser of graphs and is checked by a hash. It
@@ -26,9 +26,8 @@ impl ModelFiles {
     /// # Errors
     /// As [`ModelFiles::prepare`], and [`ErrorKind::Io`] if the model cannot be written.
     pub fn prepare_to(&self, out: impl Write + Seek) -> Result<()> {
-        let config = Config::reranker_or_embedder(self)?;
-        let encoder = encoder(self, &config)?;
-        prepared::write(&encoder, self, out).map_err(write_error)
+        let (config, encoder) = reranker_or_embedder(self)?;
+        prepared::write(&encoder, &config, self, out).map_err(write_error)
     }
 }
 

@@ -4,7 +4,6 @@
 #[cfg(feature = "gpu")]
 mod gpu;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -123,28 +122,34 @@ fn known_encoders_are_recognized_and_no_others() {
     }
 }
 
-/// The graph must compute positions as `config.json` says.
+/// Neither the name of an architecture nor the settings that belong to it decide how positions are
+/// numbered, nor how long texts may be.
 #[test]
-fn a_position_scheme_other_than_the_configured_one_is_not_recognized() {
-    let padding = Some(PositionScheme::AfterPadding(1));
+fn the_graph_shows_how_positions_are_numbered() {
+    let padding = PositionScheme::AfterPadding(1);
     let cases = [
-        ("torchscript-14", Some(PositionScheme::FromZero), padding),
-        ("distilbert-tf5-sdpa", Some(PositionScheme::FromZero), padding),
-        ("roberta", padding, Some(PositionScheme::FromZero)),
-        ("roberta-tf5-sdpa", padding, Some(PositionScheme::AfterPadding(0))),
-        ("xlm-roberta-dynamo", padding, Some(PositionScheme::AfterPadding(2))),
-        ("int8-xlm-roberta", padding, None),
+        ("torchscript-14", PositionScheme::FromZero),
+        ("distilbert-tf5-sdpa", PositionScheme::FromZero),
+        ("unnamed-bert", PositionScheme::FromZero),
+        ("roberta", padding),
+        ("roberta-tf5-sdpa", padding),
+        ("xlm-roberta-dynamo", padding),
+        ("int8-xlm-roberta", padding),
+        ("unnamed-roberta", padding),
     ];
     let graphs = graphs();
-    for (name, right, wrong) in cases {
+    for (name, scheme) in cases {
         let graph = graphs.iter().find(|graph| graph.name == name).unwrap();
         let config = Config::reranker(&graph.files).unwrap();
-        assert_eq!(config.position_scheme, right, "{name}");
-        let onnx = Onnx::parse(graph.files.onnx.clone(), &BTreeMap::new()).unwrap();
-        onnx.recognize(&config).unwrap();
-        let wrong = Config { position_scheme: wrong, max_length: 32, ..config };
-        let reason = onnx.recognize(&wrong).err().unwrap().to_string();
-        assert!(reason.contains("config.json") || reason.contains("model_type"), "{reason}");
+        let others = [PositionScheme::FromZero, PositionScheme::AfterPadding(2)];
+        for position_scheme in [config.position_scheme, others[0], others[1]] {
+            for max_positions in [32, config.max_positions, 1000] {
+                let config = Config { position_scheme, max_positions, ..config.clone() };
+                let onnx = Onnx::read(&graph.files).unwrap();
+                let encoder = onnx.recognize(&config).unwrap();
+                assert_eq!((encoder.position_scheme, encoder.max_length()), (scheme, 64), "{name}");
+            }
+        }
     }
 }
 
@@ -156,7 +161,7 @@ fn general_operators_count_positions() {
     for name in ["roberta", "xlm-roberta-dynamo", "xlm-roberta-tf5-sdpa"] {
         let graph = graphs.iter().find(|graph| graph.name == name).unwrap();
         let config = Config::reranker(&graph.files).unwrap();
-        let unknown = Config { position_scheme: None, ..config };
+        let unknown = Config { is_decoder: true, ..config };
         let plan = load(graph.files.clone(), &unknown).unwrap();
         assert!(plan.warning().is_some());
         for case in &graph.cases {
@@ -179,7 +184,9 @@ fn logits_agree_with_the_exporters_runtime() {
         let from_graph = worst(&|case, logit| (logit - case.logits.ort_none).abs());
         match graph.cases[0].logits.float_activations {
             // ONNX Runtime computes in f16, and the engine in f32.
-            None if graph.name == "other-half" => assert!(from_graph < 0.01, "{from_graph}"),
+            None if graph.name.contains("half") => {
+                assert!(from_graph < 0.02 && from_torch < 0.1, "{}: {from_graph}", graph.name);
+            }
             // int8 weights alone.
             None if graph.name.starts_with("int8") => assert!(from_graph < 1e-4, "{from_graph}"),
             // Only the order of sums differs.
@@ -249,7 +256,7 @@ fn every_kernel_gives_the_same_vectors() {
 fn general_operators_give_vectors_too() {
     let files = ModelFiles::bundled_embedder().unwrap();
     let config = Config::embedder(&files, Pooling::Mean).unwrap();
-    let other = Config { position_scheme: None, ..config.clone() };
+    let other = Config { is_decoder: true, ..config.clone() };
     let sequences = [3u32, 12].map(|length| Encoding {
         ids: (0..length).map(|i| 101 + i * 37).collect(),
         type_ids: vec![0; length as usize],

@@ -130,6 +130,11 @@ impl Gpu {
         }
     }
 
+    /// The maximum number of tokens in a sequence.
+    pub(crate) fn max_length(&self) -> usize {
+        self.sizes.position_rows.saturating_sub(self.sizes.position_scheme.reserved())
+    }
+
     /// The maximum number of tokens of a batch.
     pub fn batch_tokens(&self) -> usize {
         self.sizes.tokens

@@ -93,20 +93,6 @@ impl RepositoryCache {
     }
 }
 
-/// The paths of the graphs in a folder with the Hugging Face layout.
-pub(super) fn graphs(folder: &Path) -> Vec<String> {
-    let mut graphs = Vec::new();
-    for prefix in ["onnx/", ""] {
-        let entries = fs::read_dir(folder.join(prefix)).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let names = names.filter(|name| name.ends_with(".onnx"));
-        graphs.extend(names.map(|name| format!("{prefix}{name}")));
-    }
-    // The target of a link may be gone.
-    graphs.retain(|graph| folder.join(graph).is_file());
-    graphs
-}
-
 fn is_complete(path: &Path, file: &RemoteFile) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == file.size)
 }

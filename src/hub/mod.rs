@@ -26,6 +26,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelFiles;
+use crate::model_dir::graphs;
 
 use cache::RepositoryCache;
 use client::Client;
@@ -140,7 +141,7 @@ pub fn cached(name: &str, options: &HubOptions) -> Result<Option<Snapshot>> {
     let cache = RepositoryCache::new(&options.cache, &source.repository);
     let Some(commit) = cache.commit(&options.revision) else { return Ok(None) };
     let folder = cache.snapshot(&commit);
-    let graphs = cache::graphs(&folder);
+    let graphs = graphs(&folder);
     let found = match &options.file {
         Some(file) => graphs.iter().find(|graph| *graph == file).cloned(),
         None => choice::graph(&graphs, source.model)

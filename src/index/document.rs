@@ -7,12 +7,11 @@ use sha2::{Digest, Sha256};
 use super::chunk::{Passage, chunk, truncate_title};
 use super::extract::Format;
 use super::outline::Section;
-use crate::error::{Error, ErrorKind, Result};
 
 /// A document to put into an index with [`FileWriter::add`](super::FileWriter::add).
 #[derive(Clone, Debug)]
 pub struct Document {
-    id: String,
+    id: Option<String>,
     line: usize,
     /// `None` for a record.
     format: Option<Format>,
@@ -29,35 +28,23 @@ impl Document {
     /// The text is that of the whole file, so that [`Hit::start`](super::Hit::start) and
     /// [`Hit::end`](super::Hit::end) are bytes of the file. Titles come from its headings.
     pub fn from_file(format: Format, text: impl Into<String>) -> Document {
-        let (id, title) = (String::new(), String::new());
-        Document { id, line: 1, format: Some(format), title, text: text.into() }
+        let (format, title) = (Some(format), String::new());
+        Document { id: None, line: 1, format, title, text: text.into() }
     }
 
     /// One of the documents of a file, such as a line of JSON. A search finds it at most once, by
     /// its best passage.
     ///
-    /// The title and the text are trimmed. `line` is the line of the file on which the document
-    /// stands, from 1.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the id is empty.
-    pub fn from_record(
-        id: impl Into<String>,
-        title: &str,
-        text: &str,
-        line: usize,
-    ) -> Result<Document> {
-        let id = id.into();
-        if id.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, "_id is empty"));
-        }
+    /// Without an id, or with an empty one, it is known by its file and line. The title and the text
+    /// are trimmed. `line` is the line of the file on which the document stands, from 1.
+    pub fn from_record(id: Option<String>, title: &str, text: &str, line: usize) -> Document {
         let (title, text) = (title.trim().to_owned(), text.trim().to_owned());
-        Ok(Document { id, line, format: None, title, text })
+        Document { id: id.filter(|id| !id.is_empty()), line, format: None, title, text }
     }
 
-    /// The id of a record; empty for a file that is one document.
-    pub fn id(&self) -> &str {
-        &self.id
+    /// The id of a record that has one.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
     }
 
     /// The line of the file on which the document begins, from 1.
@@ -79,6 +66,20 @@ impl Document {
         hash.update(&self.title);
         hash.update(&self.text);
         hash.finalize().into()
+    }
+
+    /// What the index distinguishes the documents of a file by: nothing for a file that is one
+    /// document, the id of a record behind a `=`, or behind a `#` the hash of one without an id.
+    /// Records without an id may move to other lines.
+    pub(super) fn name(&self, hash: &[u8; 32]) -> String {
+        match (self.format, &self.id) {
+            (Some(_), _) => String::new(),
+            (None, Some(id)) => format!("={id}"),
+            (None, None) => {
+                let digits = hash.iter().map(|byte| format!("{byte:02x}"));
+                ["#".to_owned()].into_iter().chain(digits).collect()
+            }
+        }
     }
 
     /// The passages, each with the number of lines between the document's first line and its own.
@@ -120,4 +121,9 @@ impl Document {
         section.push(&self.title, 0..self.title.len());
         chunk(&[section])
     }
+}
+
+/// The id in a [`Document::name`], if it holds one.
+pub(super) fn id_of_name(name: &str) -> Option<String> {
+    name.strip_prefix('=').map(str::to_owned)
 }

@@ -152,18 +152,42 @@ fn push_html(outline: &mut Outline, source: &str, base: usize) {
     let mut emitter = DefaultEmitter::<usize>::new_with_span();
     emitter.naively_switch_states(true);
     let (mut hidden, mut titled): (Option<Vec<u8>>, bool) = (None, false);
+    let mut permalink: Option<Permalink> = None;
     for Ok(token) in Tokenizer::new_with_emitter(source, emitter) {
         let (name, start): (Vec<u8>, bool) = match token {
             Token::String(text) if hidden.is_none() => {
                 let range: Range<usize> = base + text.span.start..base + text.span.end;
-                outline.push(&String::from_utf8_lossy(&text.value.0), range);
+                let text = String::from_utf8_lossy(&text.value.0).into_owned();
+                match &mut permalink {
+                    Some(permalink) if is_mark(&text) => permalink.push((text, range)),
+                    _ => {
+                        keep(outline, permalink.take());
+                        outline.push(&text, range);
+                    }
+                }
                 continue;
             }
-            Token::StartTag(tag) => (tag.name.0, true),
-            Token::EndTag(tag) => (tag.name.0, false),
+            Token::StartTag(tag) => {
+                if *tag.name == *b"a" {
+                    keep(outline, permalink.take());
+                    let target = tag.attributes.get(b"href".as_slice());
+                    let is_place = target.is_some_and(|target| target.value.contains(&b'#'));
+                    permalink = is_place.then(Vec::new);
+                }
+                (tag.name.0, true)
+            }
+            Token::EndTag(tag) => {
+                if *tag.name == *b"a" {
+                    permalink = None;
+                }
+                (tag.name.0, false)
+            }
             _ => continue,
         };
         let is = |names: &[&[u8]]| names.contains(&name.as_slice());
+        if !is(&INLINE) {
+            keep(outline, permalink.take());
+        }
         if hidden.as_ref() == Some(&name) && !start {
             hidden = None;
         } else if is(&HIDDEN) && start {
@@ -184,6 +208,22 @@ fn push_html(outline: &mut Outline, source: &str, base: usize) {
         } else if !is(&INLINE) {
             outline.end_paragraph();
         }
+    }
+    keep(outline, permalink);
+}
+
+/// The texts of a link to a place in a page, with their bytes, as long as they are only marks.
+/// Generators of pages put such links, "¶" for one, beside headings.
+type Permalink = Vec<(String, Range<usize>)>;
+
+fn is_mark(text: &str) -> bool {
+    !text.contains(char::is_alphanumeric)
+}
+
+/// Adds the texts of a link that is no permalink.
+fn keep(outline: &mut Outline, permalink: Option<Permalink>) {
+    for (text, range) in permalink.into_iter().flatten() {
+        outline.push(&text, range);
     }
 }
 
@@ -248,6 +288,25 @@ mod tests {
                 ("Page > Top one > Sub", "x y", "x<li>y"),
             ])
         );
+    }
+
+    #[test]
+    fn links_to_headings_are_no_text() {
+        for heading in [
+            "Queues<a class=headerlink href='#queues' title='Permalink'>¶</a>",
+            "<a class=anchor href='#queues'>§</a>Queues",
+            "Queues <a href='/page/#queues'> # </a>",
+            "Queues<a href='#queues'>\u{200b}</a>",
+            "Queues<a href='#queues'><span aria-hidden=true>&#128279;</span></a>",
+            "<a href='#queues'>Queues</a>",
+        ] {
+            let source = format!("<h1>{heading}</h1><p>text<p>end");
+            let [(title, text, _)] = &all(&source, html(&source))[..] else { panic!("{heading}") };
+            assert_eq!((title.as_str(), text.as_str()), ("Queues", "text end"), "{heading}");
+        }
+        let source = "a <a href='x.html'>*</a> <a href='#f'>f(</a>x<a href='#f'>)</a>, \
+            <dt>g()<a href='#g'>¶</a></dt> <a href='#h'>-<p>h";
+        assert_eq!(all(source, html(source))[0].1, "a * f(x, g() - h");
     }
 
     #[test]

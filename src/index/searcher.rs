@@ -18,7 +18,8 @@ use crate::fusion::StageScores;
 pub struct Hit {
     /// The file, as it was named to [`IndexWriter::file`](super::IndexWriter::file).
     pub path: String,
-    /// The id of the document if it is a record, of which a search finds only the best passage.
+    /// The id of the document if it is a record that has one. A search finds only the best passage
+    /// of a record.
     pub id: Option<String>,
     /// The line of the file on which the passage begins, from 1. For a record, the record's line.
     pub line: usize,
@@ -197,7 +198,7 @@ fn read_hits(store: &Store, ranked: Vec<(Ranked, StageScores)>) -> Result<Vec<Hi
     for (Ranked { passage, score, .. }, stages) in ranked {
         let Some(found) = store.passage(passage)? else { continue };
         hits.push(Hit {
-            id: Some(found.id).filter(|id| !id.is_empty()),
+            id: found.id,
             text: model_text(&found.title, &found.text),
             path: found.path,
             line: found.line,

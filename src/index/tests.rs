@@ -28,7 +28,7 @@ impl Case {
         let mut writer = IndexWriter::open(self.path(), None).unwrap();
         let mut file = writer.file("records");
         let mut add = |(line, (id, text)): (usize, &(&str, &str))| {
-            file.add(&Document::from_record(*id, "", text, line).unwrap()).unwrap()
+            file.add(&Document::from_record(Some(id.to_string()), "", text, line)).unwrap()
         };
         let added = (1..).zip(records).map(&mut add).collect();
         file.finish(FileStamp { size: 1, modified: 2 }).unwrap();
@@ -72,10 +72,32 @@ fn a_file_that_is_not_finished_has_no_stamp_and_keeps_its_documents() {
     case.write(&[("a", "a zebra"), ("b", "a lion")]);
     let mut writer = IndexWriter::open(case.path(), None).unwrap();
     let mut file = writer.file("records");
-    file.add(&Document::from_record("a", "", "a tiger", 1).unwrap()).unwrap();
+    file.add(&Document::from_record(Some("a".into()), "", "a tiger", 1)).unwrap();
     writer.commit().unwrap();
     assert_eq!(writer.files().unwrap()["records"], None);
     assert_eq!(case.search("tiger lion").len(), 2);
+}
+
+#[test]
+fn records_without_an_id_are_known_by_their_lines() {
+    let case = Case::new();
+    let write = |texts: &[&str]| -> Vec<Added> {
+        let mut writer = IndexWriter::open(case.path(), None).unwrap();
+        let mut file = writer.file("records");
+        let mut add = |(line, text): (usize, &&str)| {
+            file.add(&Document::from_record(None, "", text, line)).unwrap()
+        };
+        let added = (1..).zip(texts).map(&mut add).collect();
+        file.finish(FileStamp::default()).unwrap();
+        writer.commit().unwrap();
+        added
+    };
+    let added = write(&["a zebra", "a lion", "a zebra"]);
+    assert_eq!(added, [Added::Indexed(1), Added::Indexed(1), Added::Duplicate]);
+    assert_eq!(write(&["a bear", "a zebra"]), [Added::Indexed(1), Added::Unchanged]);
+    let searcher = Searcher::open(case.path()).unwrap();
+    let hits = searcher.search("zebra lion", &SearchOptions::default()).unwrap();
+    assert_eq!((hits.len(), hits[0].line, &hits[0].id), (1, 2, &None));
 }
 
 #[test]
@@ -103,8 +125,6 @@ fn stages_are_observed_and_bad_searches_are_named() {
     assert_eq!("vector".parse::<SearchMode>().unwrap(), SearchMode::Vector);
     let missing = Searcher::open(case.folder.path().join("missing")).err().unwrap();
     assert_eq!(missing.kind(), ErrorKind::Io);
-    let no_id = Document::from_record("", "", "text", 1).unwrap_err();
-    assert_eq!(no_id.kind(), ErrorKind::InvalidInput);
 }
 
 /// Compared with the bundled model's own tokenizer.

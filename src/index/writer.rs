@@ -47,7 +47,8 @@ pub enum Added {
     Unchanged,
     /// The document is in the index with this number of passages; with 0 if it has no text.
     Indexed(usize),
-    /// The file has another document with the same id; this one was left out.
+    /// The file has another document with the same id, or neither has an id and they are equal; this
+    /// one was left out.
     Duplicate,
 }
 
@@ -82,7 +83,7 @@ impl<'a> IndexWriter<'a> {
 
     /// Begins to write the documents of a file. The path is any string that identifies the file.
     pub fn file(&mut self, path: impl Into<String>) -> FileWriter<'_, 'a> {
-        FileWriter { writer: self, path: path.into(), ids: HashSet::new() }
+        FileWriter { writer: self, path: path.into(), names: HashSet::new() }
     }
 
     /// Removes a file with all its documents.
@@ -152,26 +153,27 @@ impl<'a> IndexWriter<'a> {
 pub struct FileWriter<'w, 'a> {
     writer: &'w mut IndexWriter<'a>,
     path: String,
-    /// The ids of the documents so far.
-    ids: HashSet<String>,
+    /// The names of the documents so far.
+    names: HashSet<String>,
 }
 
 impl FileWriter<'_, '_> {
-    /// Adds a document. It replaces the document of the file that has the same id, unless the two
+    /// Adds a document. It replaces the document that the file had with the same id, unless the two
     /// are equal.
     ///
     /// # Errors
     /// As [`IndexWriter::commit`].
     pub fn add(&mut self, document: &Document) -> Result<Added> {
-        if !self.ids.insert(document.id().to_owned()) {
+        let (path, line) = (self.path.clone(), document.line());
+        let hash = document.hash();
+        let name = document.name(&hash);
+        if !self.names.insert(name.clone()) {
             return Ok(Added::Duplicate);
         }
-        let (path, id, line) = (self.path.clone(), document.id().to_owned(), document.line());
-        let hash = document.hash();
-        match self.writer.store.document(&path, &id)? {
+        match self.writer.store.document(&path, &name)? {
             Some((old, old_line)) if old == hash => {
                 if old_line != line {
-                    self.writer.push(Change::SetLine { path, id, line })?;
+                    self.writer.push(Change::SetLine { path, name, line })?;
                 }
                 Ok(Added::Unchanged)
             }
@@ -182,7 +184,7 @@ impl FileWriter<'_, '_> {
                     .map(|(passage, line)| IndexedPassage { passage, line, vector: None })
                     .collect();
                 let count = passages.len();
-                let document = IndexedDocument { id, hash, line, passages };
+                let document = IndexedDocument { name, hash, line, passages };
                 self.writer.push(Change::Put { path, document })?;
                 Ok(Added::Indexed(count))
             }
@@ -195,7 +197,7 @@ impl FileWriter<'_, '_> {
     /// # Errors
     /// As [`IndexWriter::commit`].
     pub fn finish(self, stamp: FileStamp) -> Result<()> {
-        let FileWriter { writer, path, ids } = self;
-        writer.push(Change::Complete { path, stamp, ids })
+        let FileWriter { writer, path, names } = self;
+        writer.push(Change::Complete { path, stamp, names })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::embedding::{EmbeddingSettings, Pooling};
+use super::embedding::Pooling;
 use super::files::{ModelFiles, parse_json};
 use super::positions::PositionScheme;
 use crate::error::{Error, ErrorKind, Result};
@@ -10,18 +10,20 @@ use crate::error::{Error, ErrorKind, Result};
 /// The contents of `config.json` and `tokenizer_config.json`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// The name of the architecture in transformers, such as `bert`.
-    pub model_type: String,
     /// The number of rows of the token embedding table, if it is given.
     pub vocab_size: Option<usize>,
-    /// The maximum number of tokens in a sequence.
+    /// The maximum number of tokens in a sequence, if positions are numbered by `position_scheme`.
     pub max_length: usize,
+    /// The maximum number of tokens in a sequence, if no row of the positions is reserved.
+    pub max_positions: usize,
     /// The number of attention heads in a layer, if it is given.
     pub heads: Option<usize>,
     /// Whether tokens attend only to the tokens before them.
     pub is_decoder: bool,
-    /// How positions are numbered, or `None` if the architecture is unknown.
-    pub position_scheme: Option<PositionScheme>,
+    /// How the models of this name number positions. A graph shows it by what it computes.
+    pub position_scheme: PositionScheme,
+    /// Whether an architecture is named that has a head for labels.
+    pub is_classifier: bool,
     /// The maximum number of tokens in the pairs of the training data, if it is given.
     pub trained_tokens: Option<usize>,
     /// The revision of the weights, if it is given.
@@ -82,11 +84,19 @@ struct TokenizerConfigFile {
 /// The endings of the names of generative architectures in transformers.
 const GENERATORS: [&str; 2] = ["ForCausalLM", "ForConditionalGeneration"];
 
+/// Parts of the names of the model types that number positions as RoBERTa does.
+const LIKE_ROBERTA: [&str; 6] = ["roberta", "camembert", "mpnet", "data2vec-text", "ibert", "xmod"];
+
 /// RoBERTa's padding token id, used if the configuration gives none.
 const ROBERTA_PADDING: u32 = 1;
 
 /// BERT's limit, used if the configuration gives none.
 const DEFAULT_MAX_LENGTH: usize = 512;
+
+/// Whether the name of an architecture is that of a model with a head for labels.
+fn classifies(architecture: &str) -> bool {
+    architecture.ends_with("ForSequenceClassification")
+}
 
 impl Config {
     /// Parses the configuration of a reranker.
@@ -107,35 +117,42 @@ impl Config {
                 ),
             ));
         }
-        // transformers writes id2label if a model has labels, and leaves out the default number of 2.
+        // Without either, the graph shows the number: transformers leaves out its default of 2, and
+        // encoders without a head.
         let id2label = config.id2label.as_ref().map(|labels| labels.len());
-        let labels = config.num_labels.or(id2label).unwrap_or(2);
-        if labels != 1 {
-            return Err(Error::new(
-                ErrorKind::UnsupportedModel,
-                format!(
-                    "the model has {labels} labels, and a reranker has one; use a cross-encoder \
-                     that was trained for ranking"
-                ),
-            ));
+        if let Some(labels) = config.num_labels.or(id2label).filter(|&labels| labels != 1) {
+            return Err(Config::wrong_labels(labels));
         }
         Config::new(config, files, Output::Logit)
     }
 
-    /// Parses the configuration of a reranker, or, if there are files that say how vectors are made, of
-    /// an embedder.
-    pub fn reranker_or_embedder(files: &ModelFiles) -> Result<Config> {
-        let embedder = || Config::embedder(files, EmbeddingSettings::parse(files)?.pooling);
-        if files.embedding.is_empty() {
-            return Config::reranker(files);
-        }
-        // The configuration of an encoder may have one label although there is no head for it.
-        let config: ConfigFile = parse_json("config.json", &files.config)?;
-        let classifies = |name: &String| name.ends_with("ForSequenceClassification");
-        match config.architectures.iter().flatten().any(classifies) {
-            true => Config::reranker(files).or_else(|_| embedder()),
-            false => embedder(),
-        }
+    /// The error for a reranker with this number of labels.
+    pub fn wrong_labels(labels: usize) -> Error {
+        let message = format!(
+            "the model has {labels} labels, and a reranker has one; use a cross-encoder that was \
+             trained for ranking"
+        );
+        Error::new(ErrorKind::UnsupportedModel, message)
+    }
+
+    /// The error for a graph that gives `found` and not the output of a model of this kind.
+    pub fn wrong_output(&self, found: &str) -> Error {
+        let message = match self.output {
+            Output::Logit if self.is_classifier => format!(
+                "the graph gives {found} and no logit: it was exported without the head of its \
+                 model; export it with `optimum-cli export onnx --task text-classification`"
+            ),
+            Output::Logit => format!(
+                "the graph gives {found} and no logit, so the model makes vectors; load it as an \
+                 embedder (`crossrank embed`), or use a cross-encoder"
+            ),
+            Output::Embedding(_) => format!(
+                "the graph gives {found} and not the states of tokens, of which vectors are made; \
+                 load a cross-encoder as a reranker (`crossrank rerank`), and export an embedding \
+                 model with `optimum-cli export onnx --task feature-extraction`"
+            ),
+        };
+        Error::new(ErrorKind::UnsupportedModel, message)
     }
 
     /// Parses the configuration of an embedder.
@@ -150,36 +167,33 @@ impl Config {
             None => TokenizerConfigFile::default(),
         };
         let model_type = config.model_type.unwrap_or_default();
+        let is_classifier = config.architectures.iter().flatten().any(|name| classifies(name));
         let padding = config.pad_token_id.and_then(|id| u32::try_from(id).ok());
-        let like_roberta = PositionScheme::AfterPadding(padding.unwrap_or(ROBERTA_PADDING));
-        let position_scheme = match model_type.as_str() {
-            "bert" | "distilbert" => Some(PositionScheme::FromZero),
-            "roberta" | "xlm-roberta" | "camembert" => Some(like_roberta),
-            _ => None,
+        let position_scheme = match LIKE_ROBERTA.iter().any(|name| model_type.contains(name)) {
+            true => PositionScheme::AfterPadding(padding.unwrap_or(ROBERTA_PADDING)),
+            false => PositionScheme::FromZero,
         };
-        let reserved = match position_scheme {
-            Some(position_scheme) => position_scheme.reserved(),
-            // Related architectures that the engine does not know, such as xlm-roberta-xl.
-            None if model_type.contains("roberta") => like_roberta.reserved(),
-            None => 0,
-        };
-        let positions = config.max_position_embeddings.map(|n| n.saturating_sub(reserved));
-        let positions = positions.unwrap_or(DEFAULT_MAX_LENGTH);
-        let max_length = match tokenizer_config.model_max_length {
-            Some(limit) if limit >= 1.0 => positions.min(limit as usize),
-            _ => positions,
-        };
+        let rows = config.max_position_embeddings;
+        let free = rows.map(|rows| rows.saturating_sub(position_scheme.reserved()));
+        let [max_length, max_positions] = [free, rows].map(|positions| {
+            let positions = positions.unwrap_or(DEFAULT_MAX_LENGTH);
+            match tokenizer_config.model_max_length {
+                Some(limit) if limit >= 1.0 => positions.min(limit as usize),
+                _ => positions,
+            }
+        });
         let ConfigFile { vocab_size, num_attention_heads, n_heads, crossrank, .. } = config;
         let heads = num_attention_heads.or(n_heads);
         let is_decoder = config.is_decoder == Some(true);
         let CrossrankConfig { trained_tokens, revision } = crossrank;
         Ok(Config {
-            model_type,
             vocab_size,
             max_length,
+            max_positions,
             heads,
             is_decoder,
             position_scheme,
+            is_classifier,
             trained_tokens,
             revision,
             output,

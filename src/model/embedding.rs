@@ -35,6 +35,8 @@ pub(crate) struct EmbeddingSettings {
     pub normalize: bool,
     /// The maximum number of tokens in a text, if it is given.
     pub max_length: Option<usize>,
+    /// The number of elements to which vectors are truncated before they are normalized, if they are.
+    pub dimensions: Option<usize>,
     pub query_prefix: String,
     pub document_prefix: String,
 }
@@ -83,6 +85,7 @@ struct PromptConfig {
     #[serde(default)]
     prompts: Prompts,
     default_prompt_name: Option<String>,
+    truncate_dim: Option<usize>,
 }
 
 impl EmbeddingSettings {
@@ -95,6 +98,7 @@ impl EmbeddingSettings {
                 pooling: pooling_by_name(&settings.pooling)?,
                 normalize: settings.normalize.unwrap_or(true),
                 max_length: settings.max_seq_length,
+                dimensions: None,
                 query_prefix: prefix(&settings.prompts, &["query"]),
                 document_prefix: prefix(&settings.prompts, &["document"]),
             });
@@ -140,12 +144,16 @@ fn from_modules(
             "it converts texts to lower case before its tokenizer does".into(),
         ));
     }
-    let PromptConfig { prompts, default_prompt_name } = optional(files, prompts)?;
+    let PromptConfig { prompts, default_prompt_name, truncate_dim } = optional(files, prompts)?;
+    if truncate_dim == Some(0) {
+        return Err(unsupported("it truncates vectors to 0 elements".into()));
+    }
     let default = default_prompt_name.as_deref().unwrap_or("");
     let settings = EmbeddingSettings {
         pooling: pooling.mode()?,
         normalize,
         max_length: max_seq_length,
+        dimensions: truncate_dim,
         query_prefix: prefix(&prompts, &["query", default]),
         document_prefix: prefix(&prompts, &["document", "passage", "corpus", default]),
     };

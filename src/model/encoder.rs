@@ -6,7 +6,7 @@
 //! `hidden` is the width of a token's state. Matrices are `[inputs, outputs]`, row-major, so a layer
 //! computes `x w + b`.
 
-use super::config::{Config, Output};
+use super::config::Config;
 use super::positions::PositionScheme;
 use super::quantize_on_read::QuantizeOnRead;
 use super::weights::Weights;
@@ -89,6 +89,9 @@ impl Encoder {
         if hidden == 0 || self.heads == 0 || !hidden.is_multiple_of(self.heads) {
             return Err(format!("{} heads do not divide {hidden} elements", self.heads));
         }
+        if self.max_length() == 0 {
+            return Err("its table of positions has no rows for tokens".into());
+        }
         let token_types = self.token_type_embeddings.as_ref();
         let tables = [Some(&self.token_embeddings), Some(&self.position_embeddings), token_types];
         if tables.iter().flatten().any(|t| t.rows == 0 || !t.values.fit(t.rows, hidden)) {
@@ -126,22 +129,20 @@ impl Encoder {
         Ok(())
     }
 
-    /// Checks that the encoder has what a configuration promises.
+    /// Checks that the encoder has the tokens that a configuration promises.
     pub fn check_config(&self, config: &Config) -> Result<(), String> {
-        let (tokens, positions) = (self.token_embeddings.rows, self.position_embeddings.rows);
-        let max_length = positions.saturating_sub(self.position_scheme.reserved());
-        if config.vocab_size.is_some_and(|size| size > tokens) || config.max_length > max_length {
-            return Err(format!(
-                "its tables have {tokens} tokens and {positions} positions, fewer than config.json \
-                 says"
-            ));
-        }
-        match config.output {
-            Output::Logit if self.head.is_empty() => {
-                Err("it has no head that gives a logit".into())
+        let tokens = self.token_embeddings.rows;
+        match config.vocab_size {
+            Some(size) if size > tokens => {
+                Err(format!("it has {tokens} tokens, and config.json says {size}"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// The maximum number of tokens in a sequence.
+    pub fn max_length(&self) -> usize {
+        self.position_embeddings.rows.saturating_sub(self.position_scheme.reserved())
     }
 
     /// Quantizes the token embeddings and the matrices of the layers to int8. Each is quantized when it

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::mistake::mistake;
 
 /// The files of a model, as Hugging Face repositories hold them.
 ///
@@ -118,7 +119,11 @@ fn not_installed(package: &str) -> Error {
 /// Parses a JSON file of the model.
 pub(super) fn parse_json<T: for<'a> Deserialize<'a>>(name: &str, json: &[u8]) -> Result<T> {
     serde_json::from_slice(json).map_err(|e| {
-        let message = format!("{name} is not in the format of Hugging Face's libraries ({e})");
+        let message = match mistake(json) {
+            Some(mistake) => format!("{name} {mistake}"),
+            None if e.is_eof() => format!("{name} is cut short ({e}); download it again"),
+            None => format!("{name} is not in the format of Hugging Face's libraries ({e})"),
+        };
         Error::new(ErrorKind::InvalidModel, message).with_source(e)
     })
 }

@@ -11,6 +11,31 @@ pub(crate) enum PositionScheme {
 }
 
 impl PositionScheme {
+    /// The scheme by which the first two tokens of a sequence, neither of which is the padding, have
+    /// these rows.
+    pub fn of_rows(rows: &[i64]) -> Option<PositionScheme> {
+        match *rows {
+            [0, 1] => Some(PositionScheme::FromZero),
+            [first, second] if second.checked_sub(first) == Some(1) => {
+                Some(PositionScheme::AfterPadding(first.checked_sub(1)?.try_into().ok()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// The padding's id, or -1 if positions do not depend on it.
+    pub fn padding(self) -> i32 {
+        match self {
+            PositionScheme::FromZero => -1,
+            PositionScheme::AfterPadding(padding) => padding.try_into().unwrap_or(i32::MAX),
+        }
+    }
+
+    /// The scheme of a [`PositionScheme::padding`].
+    pub fn of_padding(padding: i32) -> PositionScheme {
+        padding.try_into().map_or(PositionScheme::FromZero, PositionScheme::AfterPadding)
+    }
+
     /// The rows of a sequence's tokens.
     pub fn rows(self, ids: &[u32]) -> Vec<u32> {
         match self {

@@ -23,7 +23,8 @@
 //! `NAME.eps`, F32 `[1]`.
 //!
 //! The number of attention heads and the numbering of positions (from 0, or from the padding's id as in
-//! RoBERTa) follow from `config.json`.
+//! RoBERTa) follow from `config.json`. If the model numbers positions differently, `embeddings.padding`,
+//! I32 `[1]`, is the padding's id, or -1 for positions from 0.
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
@@ -35,6 +36,7 @@ use super::encoder::{Activation, Encoder, Layer, Linear, Norm, Table};
 use super::files::ModelFiles;
 use super::floats::Floats;
 use super::int8::Int8;
+use super::positions::PositionScheme;
 pub(crate) use super::safetensors::is_prepared;
 use super::safetensors::{DataType, Tensors, Writer, check_hash, damaged};
 use super::weights::Weights;
@@ -71,15 +73,22 @@ impl ModelFiles {
     }
 }
 
+/// The name of the padding after which positions are numbered.
+const PADDING: &str = "embeddings.padding";
+
 /// Writes an encoder and the other files of its model. Only a piece of each matrix is in memory at a
 /// time.
 pub(crate) fn write(
     encoder: &Encoder,
+    config: &Config,
     files: &ModelFiles,
     out: impl Write + Seek,
 ) -> io::Result<()> {
     let mut writer = Writer::default();
     writer.encoder(encoder);
+    if encoder.position_scheme != config.position_scheme {
+        writer.integers(PADDING.into(), &[encoder.position_scheme.padding()]);
+    }
     let required = [("config.json", &files.config), ("tokenizer.json", &files.tokenizer)];
     let tokenizer_config = files.tokenizer_config.iter().map(|f| ("tokenizer_config.json", f));
     let embedding = files.embedding.iter().map(|(name, file)| (name.as_str(), file));
@@ -142,9 +151,13 @@ impl<'a> Writer<'a> {
 pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     let tensors = Tensors::parse(file)?;
     let heads = config.heads.ok_or_else(|| damaged("config.json lacks num_attention_heads"))?;
-    let position_scheme = config.position_scheme.ok_or_else(|| {
-        damaged(&format!("config.json has the model_type \"{}\"", config.model_type))
-    })?;
+    let position_scheme = match tensors.contains(PADDING) {
+        true => match tensors.integers(PADDING)?[..] {
+            [padding] => PositionScheme::of_padding(padding),
+            _ => return Err(damaged(&format!("{PADDING} is not one number"))),
+        },
+        false => config.position_scheme,
+    };
     let has_weight = |name: &str| tensors.contains(&format!("{name}.weight"));
     let layers = (0..).take_while(|i| has_weight(&format!("layers.{i}.query")));
     let head = (0..).map(|i| format!("head.{i}")).take_while(|name| has_weight(name));

@@ -27,6 +27,7 @@ use super::floats::to_bytes;
 use super::hash::{digest, hexadecimal};
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mistake::mistake;
 
 /// The beginning of the header in every version.
 const START: &str = r#"{"__metadata__":{"crossrank":""#;
@@ -113,8 +114,12 @@ impl<'a> Writer<'a> {
         let shape = if by_row { vec![rows, 1] } else { vec![scales.len()] };
         let bytes = to_bytes(scales).into();
         self.bytes(format!("{name}.scale"), DataType::F32, shape, bytes);
-        let bytes = zero_points.iter().flat_map(|z| z.to_le_bytes()).collect();
-        self.bytes(format!("{name}.zero_point"), DataType::I32, vec![zero_points.len()], bytes);
+        self.integers(format!("{name}.zero_point"), zero_points);
+    }
+
+    pub fn integers(&mut self, name: String, values: &[i32]) {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.bytes(name, DataType::I32, vec![values.len()], bytes);
     }
 
     pub fn floats(&mut self, name: String, values: &[f32]) {
@@ -183,10 +188,10 @@ impl Tensors {
     /// version.
     pub fn parse(file: &Bytes) -> Result<Tensors> {
         if !is_prepared(file) {
-            return Err(Error::new(
-                ErrorKind::InvalidModel,
-                "the file is not a prepared model; `crossrank prepare` makes one of a model folder",
-            ));
+            let what = mistake(file).unwrap_or(
+                "is not a prepared model; `crossrank prepare` makes one of a model folder",
+            );
+            return Err(Error::new(ErrorKind::InvalidModel, format!("the file {what}")));
         }
         let after = &file[8 + START.len()..];
         let version = after.split(|&byte| byte == b'"').next().unwrap_or_default();

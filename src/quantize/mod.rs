@@ -4,7 +4,7 @@ mod sample;
 
 use std::io::{Seek, Write};
 
-use crate::engine::{encoder, run_once, write_error};
+use crate::engine::{reranker_or_embedder, run_once, write_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, Encoder, ModelFiles, Output, QuantizeError, prepared};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer, TextTokenizer, Truncation};
@@ -66,8 +66,8 @@ impl ModelFiles {
         sample: &[(impl AsRef<str>, impl AsRef<str>)],
         out: impl Write + Seek,
     ) -> Result<Quantized> {
-        let config = Config::reranker_or_embedder(self)?;
-        let floats = encoder(self, &config)?;
+        let (mut config, floats) = reranker_or_embedder(self)?;
+        config.max_length = config.max_positions.min(floats.max_length());
         let rounded = floats.clone().quantize_on_read(bits.limit()).map_err(|error| match error {
             QuantizeError::AlreadyInt8 => Error::new(
                 ErrorKind::UnsupportedModel,
@@ -89,7 +89,7 @@ impl ModelFiles {
         };
         let (exact, found) = (outputs(&floats)?, outputs(&rounded)?);
         drop(floats);
-        prepared::write(&rounded, self, out).map_err(write_error)?;
+        prepared::write(&rounded, &config, self, out).map_err(write_error)?;
 
         let width = exact.len() / sequences.len().max(1);
         let pairs = exact.chunks(width.max(1)).zip(found.chunks(width.max(1)));

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "gpu")]
 use crate::gpu::{Adapter, Gpu, Precision};
 use crate::model::{Config, Hasher, ModelFiles};
-use crate::runner::{Runner, max_length};
+use crate::runner::Runner;
 use crate::tokenizer::PairTokenizer;
 
 impl Reranker {
@@ -84,7 +84,6 @@ impl Reranker {
 struct Parts {
     config: Config,
     tokenizer: Bytes,
-    max_length: usize,
     /// The cache, and the key of the model so far.
     cache: Option<(Arc<ScoreCache>, Hasher)>,
     options: LoadOptions,
@@ -93,21 +92,20 @@ struct Parts {
 impl Parts {
     fn new(files: &ModelFiles, mut options: LoadOptions) -> Result<Parts> {
         let config = Config::reranker(files)?;
-        let max_length = max_length(config.max_length, options.max_length)?;
-        let cache = options.cache.take().map(|cache| {
-            let key = files.hasher(options.fingerprint.as_deref());
-            // Caches outlive a program, so the version is part of the key.
-            let key = key.part(&(max_length as u64).to_le_bytes());
-            (cache, key.part(env!("CARGO_PKG_VERSION").as_bytes()))
-        });
-        Ok(Parts { config, tokenizer: files.tokenizer.clone(), max_length, cache, options })
+        let key = |cache| (cache, files.hasher(options.fingerprint.as_deref()));
+        let cache = options.cache.take().map(key);
+        Ok(Parts { config, tokenizer: files.tokenizer.clone(), cache, options })
     }
 
     /// Loads the tokenizer, after the graph. Loading a graph leaves memory free that WebAssembly
     /// cannot give back, and the tokenizer fits there.
     fn into_reranker(self, runner: Runner) -> Result<Reranker> {
-        let Parts { config, tokenizer, max_length, cache, options } = self;
+        let Parts { config, tokenizer, cache, options } = self;
+        let max_length = runner.max_length(&config, options.max_length)?;
         let cache = cache.map(|(cache, model)| {
+            // Caches outlive a program, so the version is part of the key.
+            let model = model.part(&(max_length as u64).to_le_bytes());
+            let model = model.part(env!("CARGO_PKG_VERSION").as_bytes());
             let kernel = runner.plan().kernel().unwrap_or("general");
             let key = model.part(kernel.as_bytes());
             // Drivers round differently.
@@ -139,6 +137,9 @@ fn check_logit(logit: f32) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::InvalidModel,
-        format!("the model gives {logit} for a plain pair; its file is damaged"),
+        format!(
+            "the model gives {logit} for a plain pair; its weights are damaged, or too large for \
+             floats of 16 bits: export it again, in f32"
+        ),
     ))
 }

@@ -6,4 +6,4 @@ mod threads;
 
 pub(crate) use incremental::{IncrementalRun, SequenceOutput};
 pub(crate) use stop::{StopConditions, cancelled};
-pub(crate) use threads::{Runner, max_length};
+pub(crate) use threads::Runner;

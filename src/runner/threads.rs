@@ -43,6 +43,22 @@ impl Runner {
         Runner { plan: Arc::new(gpu), threads: 1 }
     }
 
+    /// The maximum number of tokens in a sequence: `requested`, or what the model reads.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if more are requested than the model reads.
+    pub fn max_length(&self, config: &Config, requested: Option<usize>) -> Result<usize> {
+        let shown = self.plan.max_length().map(|rows| rows.min(config.max_positions));
+        let model = shown.unwrap_or(config.max_length);
+        match requested {
+            Some(requested) if requested > model => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("max_length is {requested}, and the model reads at most {model} tokens"),
+            )),
+            _ => Ok(requested.unwrap_or(model)),
+        }
+    }
+
     /// The loaded model.
     pub fn plan(&self) -> &Arc<dyn Plan> {
         &self.plan
@@ -138,19 +154,5 @@ impl Runner {
                 return Ok(Some(outputs));
             }
         }
-    }
-}
-
-/// The maximum number of tokens in a sequence: `requested`, or what the model reads.
-///
-/// # Errors
-/// [`ErrorKind::InvalidArgument`] if more are requested than the model reads.
-pub(crate) fn max_length(model: usize, requested: Option<usize>) -> Result<usize> {
-    match requested {
-        Some(requested) if requested > model => Err(Error::new(
-            ErrorKind::InvalidArgument,
-            format!("max_length is {requested}, and the model reads at most {model} tokens"),
-        )),
-        _ => Ok(requested.unwrap_or(model)),
     }
 }

@@ -1,7 +1,9 @@
-//! Bearer tokens, compared in constant time.
+//! Tokens that give access, compared in constant time.
 
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
+
+use super::request::Request;
 
 /// The tokens that give access. Without any, requests need none.
 ///
@@ -22,24 +24,34 @@ impl Tokens {
         self.0.is_empty()
     }
 
-    /// Checks the header `Authorization`. The error says what to send.
-    pub(super) fn check(&self, authorization: Option<&str>) -> Result<(), &'static str> {
+    /// Checks the tokens that a request has in `Authorization`, `x-api-key` and `api-key`, of which
+    /// one must be right. The error says what to send.
+    pub(super) fn check(&self, request: &Request) -> Result<(), &'static str> {
         if self.is_empty() {
             return Ok(());
         }
-        let header = authorization.unwrap_or_default();
-        let token = match header.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            _ => {
-                return Err(
-                    "the request has no token; send the header Authorization: Bearer <token>",
-                );
-            }
-        };
-        let sent = hash(token);
-        let equal = self.0.iter().fold(Choice::from(0), |found, t| found | t.ct_eq(&sent));
+        let bearer = request.header("authorization").and_then(bearer_token);
+        let sent = [bearer, request.header("x-api-key"), request.header("api-key")];
+        if sent.iter().all(Option::is_none) {
+            return Err(
+                "the request has no token; send the header Authorization: Bearer <token>, \
+                        or x-api-key: <token>",
+            );
+        }
+        let sent = sent.into_iter().flatten().map(|token| self.contains(token.trim()));
+        let equal = sent.fold(Choice::from(0), |found, equal| found | equal);
         if equal.into() { Ok(()) } else { Err("invalid api token") }
     }
+
+    fn contains(&self, token: &str) -> Choice {
+        let sent = hash(token);
+        self.0.iter().fold(Choice::from(0), |found, token| found | token.ct_eq(&sent))
+    }
+}
+
+fn bearer_token(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 fn hash(token: &str) -> [u8; 32] {

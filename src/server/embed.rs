@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::embedder::{EmbedOptions, Embedding, TextKind};
 use crate::tokenizer::{Encoding, Truncation};
 
+use super::body;
 use super::error::{ApiError, ApiErrorKind, ErrorFormat};
 use super::metrics::Metrics;
 use super::models::{EmbeddingModel, Models};
@@ -17,7 +18,7 @@ use super::request::{Request, Response};
 /// The requests and responses of one embedding API.
 pub(super) trait EmbedDialect: Sync {
     /// Reads a body.
-    fn parse(&self, body: &[u8]) -> Result<EmbedBody, ApiError>;
+    fn parse(&self, body: &str) -> Result<EmbedBody, ApiError>;
 
     /// Writes the response.
     fn render(&self, answer: EmbedAnswer) -> Response;
@@ -33,6 +34,8 @@ pub(super) struct EmbedBody {
     pub kind: TextKind,
     pub truncation: Truncation,
     pub normalize: Option<bool>,
+    /// The number of elements that a vector must have.
+    pub dimensions: Option<usize>,
     pub encoding: VectorEncoding,
 }
 
@@ -77,8 +80,9 @@ impl Texts {
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum InputType {
+    #[serde(alias = "search_query")]
     Query,
-    #[serde(alias = "passage")]
+    #[serde(alias = "passage", alias = "search_document")]
     Document,
 }
 
@@ -110,14 +114,23 @@ impl ParsedEmbed {
         options: &Options,
     ) -> Result<ParsedEmbed, ApiError> {
         let limits = options.limits;
-        let body = dialect.parse(&request.body)?;
+        let mut body = body::read(request, limits.body, |text| dialect.parse(text))?;
+        body.model = body.model.filter(|name| !name.is_empty());
         let model = models.embedder(body.model.as_deref())?.clone();
+        let dimensions = model.embedder.dimensions();
+        if let Some(other) = body.dimensions.filter(|&other| other != dimensions) {
+            return Err(ApiError::bad(format!(
+                "dimensions is {other}, and the vectors of {} have {dimensions} and cannot be \
+                 shortened; leave it out",
+                model.name
+            )));
+        }
         let count = body.texts.len();
-        if count > limits.documents {
+        if count > limits.texts {
             let message = format!(
                 "too many texts: the request has {count}, and the limit is {}; send several \
                  requests",
-                limits.documents
+                limits.texts
             );
             return Err(ApiError::new(ApiErrorKind::TooLong, message));
         }

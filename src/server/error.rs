@@ -25,6 +25,8 @@ pub enum ApiErrorKind {
     TooLong,
     /// The body has more bytes than the server takes.
     BodyTooLarge,
+    /// The body is compressed in a way that the server does not know.
+    UnsupportedEncoding,
     /// The token is missing or wrong.
     Unauthorized,
     /// The path is unknown.
@@ -84,6 +86,7 @@ impl ApiError {
         match self.kind {
             ApiErrorKind::Unauthorized => response.with("www-authenticate", "Bearer"),
             ApiErrorKind::Overloaded => response.with("retry-after", "1"),
+            ApiErrorKind::UnsupportedEncoding => response.with("accept-encoding", "gzip, deflate"),
             _ => response,
         }
     }
@@ -99,6 +102,7 @@ impl ApiErrorKind {
             ApiErrorKind::MethodNotAllowed => 405,
             ApiErrorKind::BodyTimeout => 408,
             ApiErrorKind::BodyTooLarge => 413,
+            ApiErrorKind::UnsupportedEncoding => 415,
             ApiErrorKind::Overloaded => 429,
             ApiErrorKind::Internal => 500,
             ApiErrorKind::Deadline => 504,

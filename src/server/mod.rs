@@ -13,16 +13,23 @@
 //!
 //! | Route | API |
 //! |---|---|
-//! | `POST /v1/rerank`, `POST /v2/rerank` | Cohere's rerank |
+//! | `POST /v1/rerank`, `POST /v2/rerank` | Cohere's rerank, with the `model` and `usage` of vLLM |
 //! | `POST /jina/v1/rerank` | Jina's rerank |
 //! | `POST /voyage/v1/rerank` | Voyage's rerank |
-//! | `POST /rerank`, `GET /info`, `GET /health` | Text Embeddings Inference |
+//! | `POST /rerank` | by the body's fields: Text Embeddings Inference (`texts`), Cohere's version 1 (`documents`), Weaviate (`documents` and `property`) |
+//! | `POST /infinity/rerank` | infinity's rerank |
+//! | `GET /info`, `GET /health` | Text Embeddings Inference |
+//! | `GET /.well-known/ready`, `GET /.well-known/live` | Weaviate |
 //! | `POST /v1/rerank/batch` | several queries in one call |
 //! | `POST /search` | passages of an index, reranked |
 //! | `POST /v1/embeddings` | OpenAI's embeddings |
+//! | `GET /v1/models`, `GET /v1/models/{model}` | OpenAI's lists of models |
 //! | `POST /embed` | Text Embeddings Inference |
 //! | `GET /openapi.json` | the description of these routes |
 //! | `GET /metrics` | counters for Prometheus |
+//!
+//! Some routes have other paths too, which `openapi.json` names. A path may have doubled slashes
+//! and one at its end. `HEAD` is understood wherever `GET` is.
 //!
 //! To add an API, write one file in `api`, which implements the trait for rerank or embedding
 //! dialects, and add one line to the table in `routes`. A test asks for its description in
@@ -42,6 +49,7 @@ mod prepared;
 mod request;
 mod rerank;
 mod routes;
+mod scalar;
 
 pub use auth::Tokens;
 pub use error::{ApiError, ApiErrorKind};

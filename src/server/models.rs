@@ -34,6 +34,9 @@ struct KnownNames {
     hosted: &'static [&'static str],
 }
 
+/// What infinity's client sends where its caller names no model.
+const UNSPECIFIED: &str = "default/not-specified";
+
 /// Hosted multilingual models are left out: a small English model would answer badly in their
 /// place, and nobody would notice.
 const RERANKER_NAMES: KnownNames = KnownNames {
@@ -60,6 +63,7 @@ const RERANKER_NAMES: KnownNames = KnownNames {
         "rerank-2-lite",
         "rerank-2.5",
         "rerank-2.5-lite",
+        UNSPECIFIED,
     ],
 };
 
@@ -71,7 +75,12 @@ const EMBEDDER_NAMES: KnownNames = KnownNames {
         "all-MiniLM-L6-v2",
         "crossrank-all-minilm-l6-v2",
     ],
-    hosted: &["text-embedding-ada-002", "text-embedding-3-small", "text-embedding-3-large"],
+    hosted: &[
+        "text-embedding-ada-002",
+        "text-embedding-3-small",
+        "text-embedding-3-large",
+        UNSPECIFIED,
+    ],
 };
 
 /// The models of a server. There is at least one reranker.
@@ -80,6 +89,14 @@ pub(super) struct Models {
     embedders: Vec<Arc<EmbeddingModel>>,
     /// `(alias, name)`
     aliases: Vec<(String, String)>,
+    /// Whether an unknown name means the first model.
+    accept_any: bool,
+}
+
+/// A loaded model that a name means.
+pub(super) enum NamedModel<'a> {
+    Reranker(&'a Arc<Model>),
+    Embedder(&'a Arc<EmbeddingModel>),
 }
 
 impl Models {
@@ -92,6 +109,7 @@ impl Models {
         rerankers: Vec<Model>,
         embedders: Vec<EmbeddingModel>,
         aliases: Vec<(String, String)>,
+        accept_any: bool,
     ) -> Result<Models> {
         let invalid = |message| Err(Error::new(ErrorKind::InvalidArgument, message));
         if rerankers.is_empty() {
@@ -110,6 +128,7 @@ impl Models {
             rerankers: rerankers.into_iter().map(Arc::new).collect(),
             embedders: embedders.into_iter().map(Arc::new).collect(),
             aliases,
+            accept_any,
         })
     }
 
@@ -118,13 +137,13 @@ impl Models {
         &self.rerankers[0]
     }
 
-    /// The reranker that a request names.
+    /// The reranker that a request names; the first for a request that names none.
     pub fn reranker(&self, name: Option<&str>) -> std::result::Result<&Arc<Model>, ApiError> {
         let Some(name) = name else { return Ok(self.first_reranker()) };
-        let loaded: Vec<&str> = self.rerankers.iter().map(|m| m.name.as_str()).collect();
-        let found = self.find(&RERANKER_NAMES, &loaded, name).map(|i| &self.rerankers[i]);
-        found.ok_or_else(|| {
+        let any = || self.accept_any.then(|| self.first_reranker());
+        self.find_reranker(name).or_else(any).ok_or_else(|| {
             let KnownNames { bundled, checkpoints, hosted } = RERANKER_NAMES;
+            let loaded = self.reranker_names();
             let mut names = loaded.clone();
             names.extend(self.aliases.iter().map(|(alias, _)| alias.as_str()));
             names.extend(checkpoints.iter().filter(|_| loaded.contains(&bundled)));
@@ -143,9 +162,40 @@ impl Models {
             return Err(ApiError::new(ApiErrorKind::NoModel, message));
         };
         let Some(name) = name else { return Ok(first) };
-        let loaded: Vec<&str> = self.embedders.iter().map(|m| m.name.as_str()).collect();
-        let found = self.find(&EMBEDDER_NAMES, &loaded, name).map(|i| &self.embedders[i]);
-        found.ok_or_else(|| not_found(name, &loaded))
+        let any = || self.accept_any.then_some(first);
+        let found = self.find_embedder(name).or_else(any);
+        found.ok_or_else(|| not_found(name, &self.embedder_names()))
+    }
+
+    /// The names of all models and the aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let aliases = self.aliases.iter().map(|(alias, _)| alias.as_str());
+        self.reranker_names().into_iter().chain(self.embedder_names()).chain(aliases)
+    }
+
+    /// The model of any kind that a name means.
+    pub fn named(&self, name: &str) -> std::result::Result<NamedModel<'_>, ApiError> {
+        let reranker = self.find_reranker(name).map(NamedModel::Reranker);
+        let found = reranker.or_else(|| self.find_embedder(name).map(NamedModel::Embedder));
+        found.ok_or_else(|| not_found(name, &self.names().collect::<Vec<_>>()))
+    }
+
+    fn find_reranker(&self, name: &str) -> Option<&Arc<Model>> {
+        let position = self.find(&RERANKER_NAMES, &self.reranker_names(), name);
+        position.map(|i| &self.rerankers[i])
+    }
+
+    fn find_embedder(&self, name: &str) -> Option<&Arc<EmbeddingModel>> {
+        let position = self.find(&EMBEDDER_NAMES, &self.embedder_names(), name);
+        position.and_then(|i| self.embedders.get(i))
+    }
+
+    fn reranker_names(&self) -> Vec<&str> {
+        self.rerankers.iter().map(|model| model.name.as_str()).collect()
+    }
+
+    fn embedder_names(&self) -> Vec<&str> {
+        self.embedders.iter().map(|model| model.name.as_str()).collect()
     }
 
     /// The position in `loaded` of the model that a name means.

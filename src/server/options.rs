@@ -14,8 +14,10 @@ use super::models::EmbeddingModel;
 pub struct Limits {
     /// Bytes of the body.
     pub body: usize,
-    /// Documents over all queries of the request, or texts to embed.
+    /// Documents over all queries of the request.
     pub documents: usize,
+    /// Texts to embed.
+    pub texts: usize,
     /// Tokens of the request. The query counts once for each document. Documents in windows are
     /// cut where the windows have more tokens than this.
     pub tokens: usize,
@@ -23,7 +25,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { body: 8 << 20, documents: 1000, tokens: 300_000 }
+        Limits { body: 8 << 20, documents: 1000, texts: 2048, tokens: 300_000 }
     }
 }
 
@@ -42,6 +44,11 @@ pub struct Options {
     pub tokens: Tokens,
     /// Additional names of models: `(alias, name)`.
     pub aliases: Vec<(String, String)>,
+    /// Whether an unknown model name means the first model, for programs that always send the name
+    /// of a hosted one. Default: it is an error.
+    pub accept_any_model: bool,
+    /// A path such as `/rerankers`, below which the routes answer too. Default: none.
+    pub path_prefix: String,
     /// The cache that the models share, for `/metrics`.
     pub cache: Option<Arc<ScoreCache>>,
     /// The index behind `/search`.

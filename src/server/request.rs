@@ -9,11 +9,12 @@ pub struct Request {
     pub method: String,
     /// The path, without a query string.
     pub path: String,
-    /// The header `Authorization`.
-    pub authorization: Option<String>,
+    /// The headers as pairs of name and value, with lower-case names. The routes read
+    /// [`Request::HEADERS`].
+    pub headers: Vec<(String, String)>,
     /// The identifier of the request in its response and in logs, such as a UUID.
     pub id: String,
-    /// The body.
+    /// The body, as it was sent.
     pub body: Vec<u8>,
 }
 
@@ -24,16 +25,24 @@ pub struct Response {
     pub status: u16,
     /// The headers, with lower-case names.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// The body. What answers a `HEAD` request has to leave it out.
     pub body: Vec<u8>,
 }
 
 impl Request {
+    /// The headers that the routes read. The caller may leave out all others.
+    pub const HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "content-encoding"];
+
     /// Whether a client's own `x-request-id` may become the request's id: at most 64 letters,
     /// digits and `-_.`, all of ASCII.
     pub fn is_plain_id(id: &str) -> bool {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         !id.is_empty() && id.len() <= 64 && id.bytes().all(is_plain)
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(given, _)| given == name);
+        header.map(|(_, value)| value.as_str())
     }
 }
 

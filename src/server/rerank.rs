@@ -10,6 +10,7 @@ use crate::reranker::{
 };
 use crate::tokenizer::Truncation;
 
+use super::body;
 use super::error::{ApiError, ApiErrorKind, ErrorFormat};
 use super::index::SearchHit;
 use super::metrics::Metrics;
@@ -21,7 +22,7 @@ use super::request::{Request, Response};
 /// The requests and responses of one rerank API.
 pub(super) trait RerankDialect: Sync {
     /// Reads a body.
-    fn parse(&self, body: &[u8], options: &Options) -> Result<RerankBody, ApiError>;
+    fn parse(&self, body: &str, options: &Options) -> Result<RerankBody, ApiError>;
 
     /// Writes the response.
     fn render(&self, answer: RerankAnswer) -> Result<Response, ApiError>;
@@ -45,6 +46,8 @@ pub(super) struct RerankBody {
     pub model: Option<String>,
     pub lists: Vec<DocumentList>,
     pub settings: RerankSettings,
+    /// The dialect of the response, where it depends on the body.
+    pub reply: Option<&'static dyn RerankDialect>,
 }
 
 /// A query and its documents.
@@ -91,6 +94,7 @@ pub(super) struct RerankAnswer {
 /// A list with its ranking.
 #[derive(Default)]
 pub(super) struct RankedList {
+    pub query: String,
     pub documents: Vec<Document>,
     /// Best first; empty where the documents were not scored.
     pub results: Vec<RankedDocument>,
@@ -103,6 +107,7 @@ pub(super) struct RankedList {
 /// A request whose body was read.
 pub(super) struct ParsedRerank {
     dialect: &'static dyn RerankDialect,
+    error_format: &'static dyn ErrorFormat,
     id: String,
     model: Arc<Model>,
     model_name: String,
@@ -129,11 +134,23 @@ impl RerankBody {
         settings: RerankSettings,
     ) -> RerankBody {
         let documents = documents.into_iter().collect();
-        RerankBody { model, lists: vec![DocumentList { query, documents }], settings }
+        RerankBody { model, lists: vec![DocumentList { query, documents }], settings, reply: None }
+    }
+}
+
+impl RerankSettings {
+    /// The score of a result as the request wants it.
+    pub fn score(&self, result: &RankedDocument) -> f32 {
+        if self.raw_scores { result.logit } else { result.score }
     }
 }
 
 impl RerankAnswer {
+    /// The number of tokens that the model read.
+    pub fn tokens(&self) -> usize {
+        self.lists.iter().map(|list| list.tokens).sum()
+    }
+
     /// The list of a request with one query.
     pub fn list(&self) -> &RankedList {
         &self.lists[0]
@@ -149,8 +166,11 @@ impl ParsedRerank {
         options: &Options,
     ) -> Result<ParsedRerank, ApiError> {
         let limits = options.limits;
-        let RerankBody { model: name, lists, mut settings } =
-            dialect.parse(&request.body, options)?;
+        let RerankBody { model: name, lists, mut settings, reply } =
+            body::read(request, limits.body, |text| dialect.parse(text, options))?;
+        let error_format = dialect.error_format();
+        let dialect = reply.unwrap_or(dialect);
+        let name = name.filter(|name| !name.is_empty());
         settings.max_windows = settings.max_windows.or(options.max_windows);
         let model = models.reranker(name.as_deref())?.clone();
         let documents: usize = lists.iter().map(|list| list.documents.len()).sum();
@@ -170,7 +190,16 @@ impl ParsedRerank {
         }
         let model_name = name.unwrap_or_else(|| model.name.clone());
         let (id, max_tokens) = (request.id.clone(), limits.tokens);
-        Ok(ParsedRerank { dialect, id, model, model_name, lists, settings, max_tokens })
+        Ok(ParsedRerank {
+            dialect,
+            error_format,
+            id,
+            model,
+            model_name,
+            lists,
+            settings,
+            max_tokens,
+        })
     }
 
     /// Asks the cache and tokenizes. `cancelled` is called between texts.
@@ -187,7 +216,7 @@ impl ParsedRerank {
         let metrics = metrics.clone();
         Ok(PreparedRequest {
             id: self.id.clone(),
-            error_format: self.dialect.error_format(),
+            error_format: self.error_format,
             model: LoadedModel::Reranker(self.model.clone(), reranker.clone()),
             sequences: lists.iter().map(|pending| pending.encodings().clone()).collect(),
             finish: Box::new(move |logits| {
@@ -260,14 +289,14 @@ impl ParsedRerank {
         // Fusion may put any document first, so the dialect cuts the list afterwards.
         let top_k = settings.top_k.filter(|_| settings.fusion.is_none()).unwrap_or(usize::MAX);
         let mut scored = scored.into_iter();
-        let lists = self.lists.into_iter().map(|DocumentList { documents, .. }| {
+        let lists = self.lists.into_iter().map(|DocumentList { query, documents }| {
             let Some(scored) = scored.next() else {
-                return Ok(RankedList { documents, ..RankedList::default() });
+                return Ok(RankedList { query, documents, ..RankedList::default() });
             };
             let (truncated, tokens) = (scored.truncated(), scored.tokens());
             let Ranking { results, query_truncated, .. } =
                 scored.rank(top_k, settings.min_score)?;
-            Ok(RankedList { documents, results, query_truncated, truncated, tokens })
+            Ok(RankedList { query, documents, results, query_truncated, truncated, tokens })
         });
         let lists = lists.collect::<Result<Vec<RankedList>, ApiError>>()?;
         self.dialect.render(RerankAnswer { id: self.id, model: self.model_name, lists, settings })

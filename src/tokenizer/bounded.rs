@@ -3,6 +3,7 @@
 use super::subword;
 use super::types::{MAX_TEXT_BYTES, Truncation};
 use crate::error::{Error, ErrorKind, Result, catch_panic};
+use crate::mistake::mistake;
 
 /// The tokenizer of a `tokenizer.json`, with a maximum length.
 ///
@@ -26,7 +27,10 @@ impl BoundedTokenizer {
     ) -> Result<BoundedTokenizer> {
         let input = if pairs { "a pair of texts" } else { "a text" };
         catch_panic(ErrorKind::TokenizerMismatch, "tokenizer.json cannot be used", || {
-            let inner = subword::Tokenizer::load(json)?;
+            let inner = subword::Tokenizer::load(json).map_err(|error| match mistake(json) {
+                Some(mistake) => Error::new(error.kind(), format!("tokenizer.json {mistake}")),
+                None => error,
+            })?;
             let texts = if pairs { 2 } else { 1 };
             let special_tokens = inner.special_tokens(texts);
             if special_tokens == 0 {

@@ -18,13 +18,25 @@ pub struct Routes(Server);
 impl Routes {
     /// Loads the model. `tokens` holds one bearer token on each line.
     #[wasm_bindgen(constructor)]
-    pub fn new(files: Files, name: String, tokens: &str) -> Result<Routes, JsError> {
+    pub fn new(
+        files: Files,
+        name: String,
+        tokens: &str,
+        path_prefix: String,
+        accept_any_model: bool,
+    ) -> Result<Routes, JsError> {
         panic::record_panics();
         let model = files.into_model(false)?;
         let reranker = Reranker::from_owned_files(model, LoadOptions::default())?;
         // There is one thread, which scores one request at a time.
-        let options =
-            Options { tokens: Tokens::parse(tokens), queue: 1, threads: 1, ..Options::default() };
+        let options = Options {
+            tokens: Tokens::parse(tokens),
+            path_prefix,
+            accept_any_model,
+            queue: 1,
+            threads: 1,
+            ..Options::default()
+        };
         Ok(Routes(Server::new(vec![Model { name, reranker: reranker.into() }], options)?))
     }
 
@@ -35,14 +47,15 @@ impl Routes {
     }
 
     /// The response to a request that is refused before its body is read, otherwise `undefined`.
+    /// `headers` are names and values in turn.
     pub fn refusal(
         &self,
         method: String,
         path: String,
-        authorization: Option<String>,
+        headers: Vec<String>,
         id: String,
     ) -> Option<Array> {
-        let request = Request { method, path, authorization, id, body: Vec::new() };
+        let request = Request { method, path, headers: pairs(headers), id, body: Vec::new() };
         self.0.admit(&request).err().map(to_js)
     }
 
@@ -51,11 +64,11 @@ impl Routes {
         &self,
         method: String,
         path: String,
-        authorization: Option<String>,
+        headers: Vec<String>,
         id: String,
         body: Vec<u8>,
     ) -> Array {
-        to_js(self.0.respond(Request { method, path, authorization, id, body }))
+        to_js(self.0.respond(Request { method, path, headers: pairs(headers), id, body }))
     }
 }
 
@@ -63,6 +76,10 @@ impl Routes {
 #[wasm_bindgen(js_name = isPlainId)]
 pub fn is_plain_id(id: &str) -> bool {
     Request::is_plain_id(id)
+}
+
+fn pairs(headers: Vec<String>) -> Vec<(String, String)> {
+    headers.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
 }
 
 /// `[status, [[name, value], ...], body]`.

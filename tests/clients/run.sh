@@ -10,7 +10,9 @@ venv=$root/target/clients-venv
 npm ci --silent --ignore-scripts --no-audit --no-fund
 
 scratch=$(mktemp -d)
-"$crossrank" serve --port 0 > "$scratch/address" 2> "$scratch/log" &
+passages=$root/examples/passages.txt
+"$crossrank" index "$passages" -o "$scratch/index" 2> "$scratch/log"
+"$crossrank" serve --port 0 --index "$scratch/index" > "$scratch/address" 2> "$scratch/log" &
 server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$scratch"' EXIT
 for _ in $(seq 100); do
@@ -21,10 +23,10 @@ url=$(sed -n 's/^crossrank serves //p' "$scratch/address")
 [ -n "$url" ] || { cat "$scratch/log" >&2; exit 1; }
 
 query="what is a vector database"
-passages=$root/examples/passages.txt
 "$crossrank" rerank --query "$query" --top-k 1000 --json "$passages" > "$scratch/expected.json"
 "$crossrank" embed "$passages" > "$scratch/vectors.jsonl"
 export CROSSRANK_URL=$url CROSSRANK_QUERY=$query CROSSRANK_EXPECTED=$scratch/expected.json
-export CROSSRANK_VECTORS=$scratch/vectors.jsonl
+export CROSSRANK_VECTORS=$scratch/vectors.jsonl CROSSRANK=$crossrank CROSSRANK_INDEX=$scratch/index
 "$venv/bin/python" clients.py "$passages"
 node clients.mjs "$passages"
+node mcp.mjs "$passages"

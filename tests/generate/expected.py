@@ -70,6 +70,8 @@ def write(folder, model, tokenizer, names, graph):
             "attention_mask": np.array([encoding.attention_mask], np.int64),
             "token_type_ids": np.array([encoding.type_ids], np.int64),
         }
+        if "position_ids" in names:
+            feed["position_ids"] = model.rows(torch.from_numpy(feed["input_ids"])).numpy()
         feed = {name: feed[name] for name in names}
         with torch.no_grad():
             output = model(**{name: torch.from_numpy(value) for name, value in feed.items()})
@@ -100,7 +102,8 @@ def session(graph, level):
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     opened = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return lambda feed: opened.run(None, feed)[0]
+    narrow = {value.name for value in opened.get_inputs() if value.type == "tensor(int32)"}
+    return lambda feed: opened.run(None, {k: v.astype(np.int32) if k in narrow else v for k, v in feed.items()})[0]
 
 
 def plain(value):

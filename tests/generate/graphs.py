@@ -101,6 +101,11 @@ def half(path):
     onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
 
 
+def attention_too(weight_type, **options):
+    """Dynamic quantization as optimum and sentence-transformers do it: attention's products of two activations too."""
+    return dynamic_int8(weight_type, extra_options={"MatMulConstBOnly": False}, **options)
+
+
 INT8, UINT8 = QuantType.QInt8, QuantType.QUInt8
 BASIC = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
 CHANNEL_REDUCED = dict(per_channel=True, reduce_range=True)
@@ -124,10 +129,14 @@ def positions_from_one(model):
 # model_type: (tokenizer, whether its models distinguish segments)
 ARCHITECTURES = {
     "bert": (tiny.wordpiece, True),
+    "electra": (tiny.wordpiece, True),
+    "ernie": (tiny.wordpiece, True),
     "mean-pooled": (tiny.wordpiece, True),
     "distilbert": (tiny.wordpiece, False),
     "xlm-roberta": (tiny.unigram, False),
     "roberta": (tiny.byte_pairs, False),
+    "mpnet": (tiny.unigram, False),
+    "deberta": (tiny.byte_pairs, False),
     "deberta-v2": (tiny.deberta_unigram, False),
     "modernbert": (tiny.byte_pairs, False),
 }
@@ -159,6 +168,14 @@ VARIANTS = {
     "int8-odd-sizes": (4, lambda: tiny.bert(tiny.ODD), torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
     "int8-weights-only": (4, small, torchscript(14), [on_model(rewrite.weights_only_int8)], "model_int8"),
     "int8-xlm-roberta": (4, tiny.xlm_roberta, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    # Attention's products of two activations in int8 too
+    "int8-attention": (4, tiny.bert, torchscript(14), [attention_too(INT8, per_channel=True)], "model_qint8_avx512_vnni"),
+    "int8-attention-tensor": (4, small, torchscript(14), [attention_too(INT8)], "model_qint8_arm64"),
+    "uint8-attention": (4, small, torchscript(14), [attention_too(UINT8, per_channel=True)], "model_quint8_avx2"),
+    "uint8-attention-tensor": (4, small, torchscript(17), [attention_too(UINT8, reduce_range=True)], "model_quint8_avx2"),
+    "int8-attention-sdpa": (4, small_sdpa, dynamo(20), [attention_too(INT8, **CHANNEL_REDUCED)], "model_qint8_avx512"),
+    "int8-attention-xlm-roberta": (4, tiny.xlm_roberta, torchscript(14), [attention_too(INT8, per_channel=True)], "model_qint8_avx512_vnni"),
+    "int8-attention-distilbert": (4, tiny.distilbert, torchscript(14), [attention_too(UINT8)], "model_uint8"),
     # Weights in a file beside the graph
     "external-f32": (5, small, torchscript(18), [], "model"),
     "external-int8": (5, tiny.bert, torchscript(18), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
@@ -183,7 +200,28 @@ VARIANTS = {
     "distilbert-tf5-sdpa": (5, lambda: tiny.distilbert(attention="sdpa"), dynamo(20), [], "model"),
     "int8-distilbert": (4, tiny.distilbert, torchscript(14), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
     "int8-tensor-distilbert": (4, tiny.distilbert, torchscript(14), [dynamic_int8(UINT8)], "model_quantized"),
+    # BERT under other names, or with other inputs and operators
+    "electra": (4, tiny.electra, torchscript(14), [], "model"),
+    "ernie": (4, tiny.ernie, torchscript(14), [], "model"),
+    "ernie-task-types": (4, lambda: tiny.ernie(task_types=True), torchscript(14), [], "model"),
+    "unnamed-bert": (4, small, torchscript(14), [], "model"),
+    "unnamed-roberta": (4, tiny.roberta, torchscript(14), [], "model"),
+    "position-ids": (4, lambda: tiny.WithPositions(small(), tiny.positions_from_zero).eval(), torchscript(14), [], "model"),
+    "position-ids-roberta": (4, lambda: tiny.WithPositions(tiny.roberta(), tiny.positions_after_padding).eval(), torchscript(14), [], "model"),
+    "dynamo-23-sdpa": (4, small_sdpa, dynamo(23), [], "model"),
+    "half-unsorted": (4, small, torchscript(17), [on_model(lambda m: rewrite.half_except(m, ["Softmax", "LayerNormalization"]))], "model_fp16"),
     # Other architectures, on the general path
+    "general-mpnet": (4, tiny.mpnet, torchscript(17), [], "model"),
+    "general-mpnet-half": (4, tiny.mpnet, torchscript(17), [half], "model_fp16"),
+    "general-deberta": (4, tiny.deberta, torchscript(17), [], "model"),
+    "general-deberta-v2-half": (4, tiny.deberta_v2, torchscript(17), [half], "model_fp16"),
+    "general-modernbert-half": (4, tiny.modernbert, torchscript(17), [half], "model_fp16"),
+    "general-jina-bert-half": (4, tiny.jina_bert, torchscript(14), [half], "model_fp16"),
+    "general-half-unsorted": (4, tiny.mpnet, torchscript(17), [on_model(lambda m: rewrite.half_except(m, ["Softmax", "LayerNormalization"]))], "model_fp16"),
+    "general-silu-dynamo-23": (4, lambda: tiny.bert(tiny.SMALL, "sdpa", hidden_act="silu"), dynamo(23), [], "model"),
+    "general-silu-int32": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="silu"), torchscript(14), [on_model(rewrite.as_int32)], "model"),
+    "general-silu-position-ids": (4, lambda: tiny.WithPositions(tiny.bert(tiny.SMALL, hidden_act="silu"), tiny.positions_from_zero).eval(), torchscript(14), [], "model"),
+    "general-silu-int8-attention": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="silu"), torchscript(14), [attention_too(INT8, per_channel=True)], "model_qint8_avx512_vnni"),
     "general-deberta-v2": (4, tiny.deberta_v2, torchscript(17), [], "model"),
     "general-deberta-v2-tf5": (5, tiny.deberta_v2, dynamo(20), [], "model"),
     "general-deberta-v2-int8": (4, tiny.deberta_v2, torchscript(17), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
@@ -222,12 +260,18 @@ def write(name, folder):
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config, indent=1) + "\n")
     settings = model.config.to_diff_dict()
     settings.pop("attn_implementation", None)
+    if name.startswith("unnamed-"):
+        for key in ("model_type", "architectures"):
+            settings.pop(key)
     (folder / "config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
 
     reads = inspect.signature(model.forward).parameters
     names = [name for name in INPUTS if name in reads and (segments or name != "token_type_ids")]
+    if isinstance(model, tiny.WithPositions):
+        names = [*INPUTS, "position_ids"]
     ids = torch.randint(5, tiny.VOCAB, (2, 16), generator=torch.Generator().manual_seed(1))
-    inputs = dict(zip(names, (ids, torch.ones_like(ids), (torch.arange(16) > 7).long().expand(2, 16))))
+    rows = tiny.positions_after_padding(ids)
+    inputs = dict(zip(names, (ids, torch.ones_like(ids), (torch.arange(16) > 7).long().expand(2, 16), rows)))
     with tempfile.TemporaryDirectory() as temporary:
         path = pathlib.Path(temporary) / "graph.onnx"
         export(model, inputs, path)
@@ -242,14 +286,14 @@ def write(name, folder):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--only", choices=VARIANTS)
+    arguments.add_argument("--only", choices=VARIANTS, nargs="+")
     arguments.add_argument("--out", type=pathlib.Path, default=HERE.parent / "data" / "graphs")
     options = arguments.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     major = int(transformers.__version__.split(".")[0])
     for name, (needs, *_) in VARIANTS.items():
-        if options.only in (None, name) and needs == major:
+        if needs == major and (options.only is None or name in options.only):
             write(name, options.out / name)
             print(name, flush=True)
 

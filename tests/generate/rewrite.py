@@ -54,6 +54,32 @@ def weights_only_int8(model):
     return replace_nodes(model, nodes)
 
 
+def half_except(model, operators):
+    """Converts to f16 what is not one of the operators. The converter puts casts at the end of the node list."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    converted = convert_float_to_float16(model, keep_io_types=True, op_block_list=operators)
+    nodes = list(converted.graph.node)
+    last = [node for node in nodes if node.op_type == "Cast"]
+    del converted.graph.node[:]
+    converted.graph.node.extend([node for node in nodes if node not in last] + last[::-1])
+    return converted
+
+
+def as_int32(model):
+    """Declares the inputs as int32, which the graph casts to int64."""
+    casts = []
+    for value in model.graph.input:
+        value.type.tensor_type.elem_type = onnx.TensorProto.INT32
+        casts.append(helper.make_node("Cast", [value.name], [value.name + "_int64"], to=onnx.TensorProto.INT64))
+        for node in model.graph.node:
+            for i, name in enumerate(node.input):
+                if name == value.name:
+                    node.input[i] = value.name + "_int64"
+    nodes = casts + list(model.graph.node)
+    return replace_nodes(model, nodes)
+
+
 def mask_constant(model, value):
     """Replaces the lowest float, which masks attention, by the value of exports before transformers 4.21."""
     lowest, changed = np.finfo(np.float32).min, 0
@@ -103,10 +129,13 @@ def float_activations(model):
             quantized, weights, _, zero = node.input
             cast = users[node.output[0]][0]
             scaled = users[cast.output[0]][0]
-            scales = maker[next(name for name in scaled.input if name != cast.output[0])]
-            scale = next(arrays[name] for name in scales.input if name in arrays)
-            factor = weights + "_float"
-            if not any(i.name == factor for i in model.graph.initializer):
+            if weights in maker:
+                factor = maker[weights].input[0]
+            else:
+                scales = maker[next(name for name in scaled.input if name != cast.output[0])]
+                scale = next(arrays[name] for name in scales.input if name in arrays)
+                factor = weights + "_float"
+            if weights in arrays and not any(i.name == factor for i in model.graph.initializer):
                 values = (arrays[weights].astype(np.float32) - arrays[zero].astype(np.float32)) * scale
                 add_initializer(model, factor, values.astype(np.float32))
             product = helper.make_node("MatMul", [maker[quantized].input[0], factor], [scaled.output[0]])

@@ -63,6 +63,44 @@ def roberta_options():
     )
 
 
+def electra():
+    """BERT under another name, with a head of its own."""
+    config = transformers.ElectraConfig(
+        vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS, embedding_size=SMALL["hidden_size"], num_labels=1,
+        attn_implementation="eager", architectures=["ElectraForSequenceClassification"], **SMALL,
+    )
+    return seeded(transformers.ElectraForSequenceClassification(config))
+
+
+def ernie(task_types=False):
+    """BERT under another name; the models for several tasks add an embedding of the task to each token."""
+    config = transformers.ErnieConfig(
+        vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS, num_labels=1, use_task_id=task_types,
+        attn_implementation="eager", architectures=["ErnieForSequenceClassification"], **SMALL,
+    )
+    return seeded(transformers.ErnieForSequenceClassification(config))
+
+
+def mpnet(size=SMALL):
+    """Relative positions in buckets, beside positions that are numbered as in RoBERTa."""
+    config = transformers.MPNetConfig(
+        vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS + 2, num_labels=1, relative_attention_num_buckets=32,
+        pad_token_id=1, bos_token_id=0, eos_token_id=2, attn_implementation="eager",
+        architectures=["MPNetForSequenceClassification"], **size,
+    )
+    return seeded(transformers.MPNetForSequenceClassification(config))
+
+
+def deberta(size=SMALL):
+    """The first DeBERTa: relative positions without buckets, and one projection for queries, keys and values."""
+    config = transformers.DebertaConfig(
+        vocab_size=BYTES_VOCAB, max_position_embeddings=MAX_TOKENS, type_vocab_size=0, num_labels=1,
+        relative_attention=True, pos_att_type=["c2p", "p2c"], position_biased_input=False, pooler_dropout=0,
+        pad_token_id=1, attn_implementation="eager", architectures=["DebertaForSequenceClassification"], **size,
+    )
+    return seeded(transformers.DebertaForSequenceClassification(config))
+
+
 def deberta_v2(size=SMALL, attention="eager"):
     """Like mxbai-rerank and the DeBERTa-v3 cross-encoders: relative positions in logarithmic buckets."""
     config = transformers.DebertaV2Config(
@@ -124,6 +162,29 @@ class With(torch.nn.Module):
 def without_segments():
     """A BERT without segment ids as an input: all tokens belong to the first segment."""
     return With(bert(SMALL), lambda ids: {}).eval()
+
+
+class WithPositions(torch.nn.Module):
+    """A model whose positions are an input."""
+
+    def __init__(self, model, rows):
+        super().__init__()
+        self.model, self.rows, self.config = model, rows, model.config
+
+    def forward(self, input_ids, attention_mask, token_type_ids, position_ids):
+        if self.config.type_vocab_size < 2:
+            token_type_ids = torch.zeros_like(token_type_ids)
+        return self.model(input_ids, attention_mask, token_type_ids, position_ids)
+
+
+def positions_from_zero(ids):
+    return torch.arange(ids.shape[1]).expand(ids.shape)
+
+
+def positions_after_padding(ids):
+    """As transformers numbers them for RoBERTa."""
+    kept = (ids != 1).long()
+    return kept.cumsum(1) * kept + 1
 
 
 def padding_counts():

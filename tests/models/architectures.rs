@@ -36,6 +36,16 @@ fn a_folder_of_each_architecture_gives_the_logits_of_torch() {
         ("roberta", true),
         ("xlm-roberta", true),
         ("distilbert", true),
+        ("electra", true),
+        ("ernie", true),
+        ("ernie-task-types", true),
+        ("unnamed-bert", true),
+        ("unnamed-roberta", true),
+        ("position-ids", true),
+        ("position-ids-roberta", true),
+        ("dynamo-23-sdpa", true),
+        ("general-mpnet", false),
+        ("general-deberta", false),
         ("general-deberta-v2", false),
         ("general-modernbert", false),
         ("general-jina-bert", false),
@@ -99,7 +109,74 @@ fn errors_and_warnings_name_unsupported_models() {
             assert!(message.contains(part), "{message}");
         }
     }
-    files.config = edited("new-bert", "NewBertForSequenceClassification").into();
-    let warning = load(&files).warning().unwrap().to_owned();
-    assert!(warning.contains("\"new-bert\"") && warning.contains("xlm-roberta"), "{warning}");
+}
+
+/// Other names, or none, leave a model fused, and it can be prepared and quantized.
+#[test]
+fn names_do_not_decide_what_runs() {
+    let names = [None, Some("electra"), Some("ernie"), Some("new-bert"), Some("mpnet")];
+    for (name, padded) in [("torchscript-17", false), ("roberta", true), ("unnamed-bert", false)] {
+        let (files, cases) = model(name);
+        for model_type in names {
+            let mut json: Value = serde_json::from_slice(&files.config).unwrap();
+            let config = json.as_object_mut().unwrap();
+            config
+                .retain(|key, _| !["model_type", "architectures", "hidden_act"].contains(&&**key));
+            if let Some(model_type) = model_type {
+                config.insert("model_type".into(), model_type.into());
+                config.insert("architectures".into(), serde_json::json!(["SomeModel"]));
+                config.insert("hidden_act".into(), "silu".into());
+            }
+            let files = ModelFiles {
+                config: json.to_string().into_bytes().into(),
+                // The graph shows how long a text may be.
+                tokenizer_config: None,
+                ..files.clone()
+            };
+            let reranker = load(&files);
+            assert_eq!(reranker.warning(), None, "{name} as {model_type:?}");
+            assert_eq!(reranker.max_length(), 64, "{name} as {model_type:?}");
+            check(name, &reranker, &cases, 1e-4);
+
+            let prepared = ModelFiles::from_prepared(files.prepare().unwrap()).unwrap();
+            check(name, &load(&prepared), &cases, 1e-4);
+            let mut quantized = std::io::Cursor::new(Vec::new());
+            let errors =
+                files.quantize_to(crossrank::Bits::Eight, &crossrank::SAMPLE, &mut quantized);
+            assert!(errors.unwrap().largest < 0.5, "{name} as {model_type:?}");
+            let quantized = ModelFiles::from_prepared(quantized.into_inner()).unwrap();
+            check(name, &load(&quantized), &cases, 0.5);
+        }
+        assert_eq!(padded, cases.iter().any(|case| case.document.contains("<pad>")), "{name}");
+    }
+}
+
+/// Operators and inputs that are not run are named, with what to do instead.
+#[test]
+fn what_a_graph_lacks_is_named() {
+    let refused = |name: &str, old: &str, new: &str| {
+        let (mut files, _) = model(name);
+        let (old, new) = (old.as_bytes(), new.as_bytes());
+        assert_eq!(old.len(), new.len());
+        let mut bytes = files.onnx.to_vec();
+        let offsets: Vec<usize> =
+            (0..bytes.len() - old.len()).filter(|&at| bytes[at..].starts_with(old)).collect();
+        assert!(!offsets.is_empty());
+        for at in offsets {
+            bytes[at..at + new.len()].copy_from_slice(new);
+        }
+        files.onnx = bytes.into();
+        let error = Reranker::from_files(&files, LoadOptions::default()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedModel, "{error}");
+        error.to_string()
+    };
+    let operator = refused("general-silu-dynamo-23", "Sigmoid", "Sigmoyd");
+    for part in ["the operator Sigmoyd (opset 23)", "opset from 14 to 20"] {
+        assert!(operator.contains(part) && !operator.contains("damaged"), "{operator}");
+    }
+    let input = refused("other-silu", "token_type_ids", "pixel_values_x");
+    assert!(
+        input.contains("the input pixel_values_x") && input.contains("position_ids"),
+        "{input}"
+    );
 }

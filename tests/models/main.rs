@@ -6,6 +6,12 @@ mod bad_models;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(feature = "bundled-embedder")]
+mod embedders;
+#[cfg(feature = "general")]
+mod folders;
+#[cfg(feature = "general")]
+mod mistakes;
+#[cfg(feature = "bundled-embedder")]
 mod prepared;
 #[cfg(feature = "bundled-embedder")]
 mod quantize;

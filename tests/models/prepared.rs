@@ -120,7 +120,7 @@ fn a_file_that_is_truncated_or_not_a_prepared_model() {
         assert!(refused(&whole[..length]).contains("damaged"), "the first {length} bytes");
     }
     assert!(refused(&[whole, b"x"].concat()).contains("damaged"));
-    for bytes in [&b""[..], b"PK\x03\x04", &whole[..20], &bundled_files().onnx[..1000]] {
+    for bytes in [b"{}", &whole[..20], &bundled_files().onnx[..1000]] {
         assert!(refused(bytes).contains("not a prepared model"));
     }
 }

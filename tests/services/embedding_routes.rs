@@ -23,7 +23,8 @@ fn server() -> &'static Server {
         let named = |name: &str, embedder| EmbeddingModel { name: name.into(), embedder };
         let mut options = Options::default();
         options.embedders = vec![named("all-minilm-l6-v2", plain), named("raw", raw)];
-        options.limits.documents = 100;
+        options.limits.documents = 10;
+        options.limits.texts = 100;
         options.limits.tokens = 1000;
         options.aliases = vec![("house".into(), "raw".into())];
         Server::new(vec![reranker()], options).unwrap()
@@ -119,7 +120,7 @@ fn openai_errors_have_their_own_format() {
     refused(json!({ "input": [] }), 400, none.clone(), "no text");
     refused(json!({ "model": "raw" }), 400, none.clone(), "input");
     refused(json!({ "input": [[1, 2]] }), 400, none.clone(), "token ids");
-    refused(json!({ "input": "a", "dimensions": 64 }), 400, none.clone(), "dimensions");
+    refused(json!({ "input": "a", "dimensions": 64 }), 400, none.clone(), "have 384");
     refused(
         json!({ "input": "a", "encoding_format": "int8" }),
         400,

@@ -1,5 +1,7 @@
 //! Both sides of HTTP: the server's routes without a socket, and reranking by a remote service.
 
+#[cfg(all(feature = "server", feature = "bundled-embedder"))]
+mod clients;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(all(feature = "server", feature = "bundled-embedder"))]

@@ -1,5 +1,7 @@
 //! How a command reports on devices.
 
+use crate::output::message;
+
 #[derive(Clone, Copy)]
 pub struct Reporter {
     /// Says which device was chosen, and why.
@@ -15,7 +17,7 @@ pub struct Reporter {
 impl Reporter {
     /// For commands that run in a terminal.
     pub const STDERR: Reporter = Reporter {
-        info: |text| eprintln!("crossrank: {text}"),
-        warn: |text| eprintln!("crossrank: warning: {text}"),
+        info: |text| message(text),
+        warn: |text| message(format_args!("warning: {text}")),
     };
 }

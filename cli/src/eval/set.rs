@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::error::CliError;
 use crate::input;
+use crate::records::{Record, RecordFormat, TEXT_FIELD, readable};
 
 /// An evaluation set.
 pub struct Set {
@@ -42,8 +45,15 @@ impl Set {
 }
 
 fn read_records(path: &Path) -> Result<HashMap<String, String>, CliError> {
-    let records = input::read_jsonl::<input::Record>(path)?.into_iter();
-    Ok(records.map(|(_, r)| (r.id, format!("{} {}", r.title, r.text).trim().to_owned())).collect())
+    let record = |record: Result<(usize, Value), CliError>| {
+        let (line, value) = record?;
+        let bad = |problem: String| input::bad_line(path, line, problem);
+        let Record { id, title, text } = Record::new(value, TEXT_FIELD).map_err(bad)?;
+        let id = id.ok_or_else(|| bad("no _id".into()))?;
+        let text = format!("{title} {text}");
+        Ok((id, readable(path, line, text.trim()).to_owned()))
+    };
+    RecordFormat::JsonLines.read(path, TEXT_FIELD)?.map(record).collect()
 }
 
 /// A line of the first stage's run.

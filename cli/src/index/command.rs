@@ -9,12 +9,13 @@ use crossrank::index::{Added, FileWriter, IndexCounts, IndexWriter};
 use indicatif::ProgressBar;
 
 use super::diagnostics::Diagnostics;
-use super::documents;
-use super::files::{self, SourceFile};
+use super::documents::{self, Content, ReadOptions};
+use super::files::{self, FileFormat, SourceFile};
 use crate::args::at_least_one;
 use crate::embedding::EmbeddingArgs;
 use crate::error::CliError;
-use crate::output::progress_bar;
+use crate::output::{line, progress_bar};
+use crate::records::TEXT_FIELD;
 
 #[derive(Args)]
 pub struct IndexArgs {
@@ -29,11 +30,18 @@ pub struct IndexArgs {
     /// Threads that make vectors [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<i64>,
-    /// Maximum size of a file that is one document; JSON Lines files may have any size
+    /// Maximum size of a file that is read as a whole; JSON Lines, CSV and TSV files may have any size
     #[arg(long, value_name = "MB", default_value_t = 16, allow_negative_numbers = true)]
     max_file_mb: i64,
-    /// Folder of text, Markdown, HTML and JSON Lines files, or one such file; JSON lines are
-    /// {_id, title, text}, as in BEIR
+    /// The field or column of a record's text [default: text]
+    #[arg(long, value_name = "FIELD")]
+    text_field: Option<String>,
+    /// Index scripts, style sheets, images in text, minified files and data in JSON too, and
+    /// Sphinx's copies of the sources of pages
+    #[arg(long)]
+    all_files: bool,
+    /// Folder of text, Markdown, HTML and record files, or one such file. Records are {_id or id,
+    /// title, text}: JSON Lines, a JSON array, CSV and TSV with names of columns
     #[arg(value_name = "DIR|FILE")]
     source: PathBuf,
 }
@@ -44,20 +52,30 @@ struct Summary {
     indexed: usize,
     unchanged: usize,
     removed: usize,
+    /// Whether any document is in the index.
+    has_documents: bool,
 }
 
 /// What became of a file.
 enum Outcome {
-    Indexed,
+    Indexed {
+        has_documents: bool,
+    },
     Unchanged,
     /// The file cannot be read now. What the index holds of it stays.
     Unreadable,
     /// The file is not text. What the index holds of it is removed.
     Unfit,
+    /// The file is text of a kind that is not for readers. What the index holds of it is removed.
+    LeftOut(&'static str),
 }
 
 pub fn run(args: &IndexArgs) -> Result<String, CliError> {
-    let max_bytes = (at_least_one("--max-file-mb", args.max_file_mb)? as u64) << 20;
+    let options = ReadOptions {
+        max_bytes: (at_least_one("--max-file-mb", args.max_file_mb)? as u64) << 20,
+        text_field: args.text_field.as_deref().unwrap_or(TEXT_FIELD),
+        all_files: args.all_files,
+    };
     let start = Instant::now();
     let root = files::canonical(&args.source)?;
     let threads = args.threads.map(|n| at_least_one("--threads", n)).transpose()?;
@@ -67,7 +85,8 @@ pub fn run(args: &IndexArgs) -> Result<String, CliError> {
     };
     let mut writer = IndexWriter::open(&args.output, embedder.as_ref())?;
     let mut diagnostics = Diagnostics::new();
-    let tree = files::walk(&root, &files::canonical(&args.output)?, &mut diagnostics);
+    let index = files::canonical(&args.output)?;
+    let mut tree = files::walk(&root, &index, args.all_files, &mut diagnostics);
 
     let known = writer.files()?;
     let mut summary = Summary::default();
@@ -77,17 +96,30 @@ pub fn run(args: &IndexArgs) -> Result<String, CliError> {
     let mut kept: HashSet<String> = HashSet::new();
     for file in &tree.files {
         let path = file.path.to_str().expect("files with other names are left out").to_owned();
-        let is_unchanged = file.stamp.modified != 0 && known.get(&path) == Some(&Some(file.stamp));
+        // With another field, the same records are other documents.
+        let may_differ = args.text_field.is_some() && matches!(file.format, FileFormat::Records(_));
+        let is_unchanged =
+            file.stamp.modified != 0 && known.get(&path) == Some(&Some(file.stamp)) && !may_differ;
         let outcome = match is_unchanged {
             true => Outcome::Unchanged,
-            false => add_file(writer.file(&path), file, max_bytes, &progress, &mut diagnostics)?,
+            false => add_file(writer.file(&path), file, &options, &progress, &mut diagnostics)?,
         };
         progress.bytes += file.stamp.size;
         match outcome {
-            Outcome::Indexed => summary.indexed += 1,
-            Outcome::Unchanged => summary.unchanged += 1,
+            Outcome::Indexed { has_documents } => {
+                summary.indexed += 1;
+                summary.has_documents |= has_documents;
+            }
+            Outcome::Unchanged => {
+                summary.unchanged += 1;
+                summary.has_documents = true;
+            }
             Outcome::Unreadable => (),
             Outcome::Unfit => continue,
+            Outcome::LeftOut(kind) => {
+                tree.left_out.add(kind);
+                continue;
+            }
         }
         kept.insert(path);
     }
@@ -101,17 +133,36 @@ pub fn run(args: &IndexArgs) -> Result<String, CliError> {
     writer.commit()?;
     progress.bar.finish_and_clear();
 
+    let left_out = match tree.left_out.count() {
+        0 => String::new(),
+        count => format!("{count} files left out: {}; --all-files indexes them", tree.left_out),
+    };
+    if !summary.has_documents && (diagnostics.count > 0 || !left_out.is_empty()) {
+        let more = if left_out.is_empty() { String::new() } else { format!(", {left_out}") };
+        let message = format!(
+            "nothing could be indexed of {}: {} problems{more}",
+            root.display(),
+            diagnostics.count
+        );
+        return Err(CliError::new("invalid-input", message));
+    }
     let IndexCounts { files, documents, passages } = writer.counts()?;
-    Ok(format!(
-        "{} files indexed, {} unchanged, {} removed, {} problems, {:.1} s\n\
-         {} holds {passages} passages of {documents} documents in {files} files\n",
+    let mut report = line(&format!(
+        "{} files indexed, {} unchanged, {} removed, {} problems, {:.1} s",
         summary.indexed,
         summary.unchanged,
         summary.removed,
         diagnostics.count,
         start.elapsed().as_secs_f64(),
-        args.output.display(),
-    ))
+    ));
+    if !left_out.is_empty() {
+        report += &line(&left_out);
+    }
+    let output = args.output.display();
+    report += &line(&format!(
+        "{output} holds {passages} passages of {documents} documents in {files} files"
+    ));
+    Ok(report)
 }
 
 /// The progress of a run.
@@ -125,13 +176,14 @@ struct Progress {
 fn add_file(
     mut writer: FileWriter,
     file: &SourceFile,
-    max_bytes: u64,
+    options: &ReadOptions,
     progress: &Progress,
     diagnostics: &mut Diagnostics,
 ) -> Result<Outcome, CliError> {
     let path = file.path.display();
-    let documents = match documents::read(file, max_bytes) {
-        Ok(documents) => documents,
+    let documents = match documents::read(file, options) {
+        Ok(Content::Documents(documents)) => documents,
+        Ok(Content::NoDocument(kind)) => return Ok(Outcome::LeftOut(kind)),
         Err(error) => {
             diagnostics.report(&error.message);
             diagnostics.end_file(&file.path);
@@ -139,12 +191,14 @@ fn add_file(
             return Ok(if is_unreadable { Outcome::Unreadable } else { Outcome::Unfit });
         }
     };
-    let mut bytes = 0;
+    let (mut bytes, mut has_documents, mut stamp) = (0, false, file.stamp);
     for document in documents {
         let document = match document {
             Ok(document) => document,
             Err(error) => {
                 diagnostics.report(&error.message);
+                // The next run reads the file again, perhaps with other options.
+                stamp.modified = 0;
                 if error.code == "io" {
                     diagnostics.end_file(&file.path);
                     return Ok(Outcome::Unreadable);
@@ -154,15 +208,19 @@ fn add_file(
         };
         bytes += document.size() as u64;
         progress.bar.set_position((progress.bytes + bytes.min(file.stamp.size)) / 1024);
-        let (line, id) = (document.line(), document.id());
+        let line = document.line();
         match writer.add(&document)? {
-            Added::Duplicate => diagnostics
-                .report(format_args!("{path}:{line}: an earlier document already has the id {id}")),
+            Added::Duplicate => match document.id() {
+                Some(id) => diagnostics.report(format_args!(
+                    "{path}:{line}: an earlier document already has the id {id}"
+                )),
+                None => diagnostics.report(format_args!("{path}:{line}: equal to an earlier one")),
+            },
             Added::Indexed(0) => diagnostics.report(format_args!("{path}:{line}: no text")),
-            Added::Unchanged | Added::Indexed(_) => (),
+            Added::Unchanged | Added::Indexed(_) => has_documents = true,
         }
     }
     diagnostics.end_file(&file.path);
-    writer.finish(file.stamp)?;
-    Ok(Outcome::Indexed)
+    writer.finish(stamp)?;
+    Ok(Outcome::Indexed { has_documents })
 }

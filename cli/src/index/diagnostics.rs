@@ -5,6 +5,8 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 
+use crate::output::message;
+
 /// The largest number of lines about one file.
 const MAX_LINES: usize = 20;
 
@@ -53,6 +55,6 @@ impl Diagnostics {
 
     fn print(&mut self, line: impl Display) {
         self.count += 1;
-        self.bar.suspend(|| eprintln!("crossrank: {line}"));
+        self.bar.suspend(|| message(line));
     }
 }

@@ -1,64 +1,136 @@
 //! Reads the documents of a file, one at a time.
 
-use std::fs;
-
 use crossrank::index::{Document, Format};
+use serde_json::Value;
 
 use super::files::{FileFormat, SourceFile};
 use crate::error::CliError;
 use crate::input;
+use crate::records::{Record, RecordFormat, text};
 
-/// An iterator over the documents of a file, or the problems of its lines.
-pub type Documents<'a> = Box<dyn Iterator<Item = Result<Document, CliError>> + 'a>;
+/// How to read files.
+pub struct ReadOptions<'a> {
+    /// The largest size of a file that is read as a whole.
+    pub max_bytes: u64,
+    /// The field or column of a record's text.
+    pub text_field: &'a str,
+    /// Whether every text is a document, whatever its kind.
+    pub all_files: bool,
+}
 
-/// Reads the documents of a file. A file that is one document may have `max_bytes` bytes.
-pub fn read(file: &SourceFile, max_bytes: u64) -> Result<Documents<'_>, CliError> {
+/// What a file holds.
+pub enum Content<'a> {
+    /// Documents, or the problems of their lines.
+    Documents(Box<dyn Iterator<Item = Result<Document, CliError>> + 'a>),
+    /// Text that is not for readers, with the name of its kind.
+    NoDocument(&'static str),
+}
+
+impl<'a> Content<'a> {
+    fn one(document: Document) -> Content<'a> {
+        Content::Documents(Box::new(std::iter::once(Ok(document))))
+    }
+}
+
+/// Reads the documents of a file.
+pub fn read<'a>(
+    file: &'a SourceFile,
+    options: &'a ReadOptions<'a>,
+) -> Result<Content<'a>, CliError> {
     if file.stamp.size == 0 {
         return Err(unfit(file, "empty"));
     }
     match file.format {
-        FileFormat::JsonLines => read_records(file),
+        FileFormat::Records(format) => {
+            if matches!(format, RecordFormat::Json | RecordFormat::Notebook) {
+                check_size(file, options, "write JSON Lines")?;
+            }
+            if format == RecordFormat::Json {
+                return read_json(file, options);
+            }
+            let records = format.read(&file.path, options.text_field)?;
+            Ok(documents(file, records, options))
+        }
         FileFormat::Document(format) => {
-            let document = read_document(file, format, max_bytes)?;
-            Ok(Box::new(std::iter::once(Ok(document))))
+            check_size(file, options, "split it")?;
+            let text = read_text(file)?;
+            match format {
+                Format::Text if !options.all_files && is_minified(&text) => {
+                    Ok(Content::NoDocument("minified"))
+                }
+                _ => Ok(Content::one(Document::from_file(format, text))),
+            }
         }
     }
 }
 
-fn read_records(file: &SourceFile) -> Result<Documents<'_>, CliError> {
-    let records = input::jsonl::<input::Record>(&file.path)?;
-    Ok(Box::new(records.map(|record| {
-        let (line, record) = record?;
-        let document = Document::from_record(record.id, &record.title, &record.text, line);
-        document.map_err(|e| input::bad_line(&file.path, line, e))
-    })))
+/// Reads the records of a JSON file. A file that is one object without a text holds settings or
+/// other data of programs.
+fn read_json<'a>(
+    file: &'a SourceFile,
+    options: &'a ReadOptions<'a>,
+) -> Result<Content<'a>, CliError> {
+    let mut records = RecordFormat::Json.read(&file.path, options.text_field)?;
+    let start: Vec<_> = records.by_ref().take(2).collect();
+    match &start[..] {
+        [Ok((_, record @ Value::Object(_)))] if text(record, options.text_field).is_err() => {
+            match options.all_files {
+                true => Ok(Content::one(Document::from_file(Format::Text, read_text(file)?))),
+                false => Ok(Content::NoDocument("of data in JSON")),
+            }
+        }
+        _ => Ok(documents(file, start.into_iter().chain(records), options)),
+    }
 }
 
-fn read_document(file: &SourceFile, format: Format, max_bytes: u64) -> Result<Document, CliError> {
-    if file.stamp.size > max_bytes {
-        let megabytes = max_bytes >> 20;
-        let problem = format!("larger than {megabytes} MB; split it, or raise --max-file-mb");
-        return Err(unfit(file, &problem));
-    }
-    let text = read_text(file)?;
-    if text.trim().is_empty() {
-        return Err(unfit(file, "empty"));
-    }
-    Ok(Document::from_file(format, text))
+fn documents<'a>(
+    file: &'a SourceFile,
+    records: impl Iterator<Item = Result<(usize, Value), CliError>> + 'a,
+    options: &'a ReadOptions<'a>,
+) -> Content<'a> {
+    Content::Documents(Box::new(records.map(|record| {
+        let (line, record) = record?;
+        let record = Record::new(record, options.text_field);
+        let Record { id, title, text } =
+            record.map_err(|problem| input::bad_line(&file.path, line, problem))?;
+        Ok(Document::from_record(id, &title, &text, line))
+    })))
 }
 
 /// The text of a file. A byte order mark becomes spaces, so that all bytes keep their offsets.
 fn read_text(file: &SourceFile) -> Result<String, CliError> {
-    let mut bytes = fs::read(&file.path).map_err(|e| {
-        CliError::new("io", format!("{}: cannot be read ({e})", file.path.display()))
-    })?;
-    if bytes.contains(&0) {
-        return Err(unfit(file, "binary"));
+    let text = input::read_whole(&file.path)?;
+    let text = match text.strip_prefix(input::BYTE_ORDER_MARK) {
+        Some(rest) => format!("{:1$}{rest}", "", input::BYTE_ORDER_MARK.len()),
+        None => text,
+    };
+    match text.trim().is_empty() {
+        true => Err(unfit(file, "empty")),
+        false => Ok(text),
     }
-    if bytes.starts_with("\u{feff}".as_bytes()) {
-        bytes[..3].fill(b' ');
+}
+
+/// Whether a text consists mostly of long lines with few spaces, as tools write programs and data.
+/// Scripts that put no spaces between words are not in ASCII.
+fn is_minified(text: &str) -> bool {
+    let is_dense = |line: &&str| {
+        let count = |is: fn(&u8) -> bool| line.bytes().filter(is).count();
+        let spaces = count(u8::is_ascii_whitespace);
+        line.len() > 1000 && spaces * 12 < line.len() && count(u8::is_ascii) * 10 > line.len() * 9
+    };
+    let dense: usize = text.lines().filter(is_dense).map(str::len).sum();
+    dense * 2 > text.len()
+}
+
+fn check_size(file: &SourceFile, options: &ReadOptions, instead: &str) -> Result<(), CliError> {
+    let megabytes = options.max_bytes >> 20;
+    match file.stamp.size > options.max_bytes {
+        true => {
+            let problem = format!("larger than {megabytes} MB; {instead}, or raise --max-file-mb");
+            Err(unfit(file, &problem))
+        }
+        false => Ok(()),
     }
-    input::utf8(&file.path, bytes)
 }
 
 fn unfit(file: &SourceFile, problem: &str) -> CliError {

@@ -1,5 +1,8 @@
 //! Finds the files to index.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,15 +12,27 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::diagnostics::Diagnostics;
 use crate::error::{CliError, io};
+use crate::records::RecordFormat;
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFormat {
     /// The file is one document.
     Document(Format),
-    /// Each line is a document.
-    JsonLines,
+    /// Each record is a document.
+    Records(RecordFormat),
 }
+
+/// Extensions of files that hold no text for readers: scripts, style sheets and what tools make of
+/// them, lists of versions and of names, images, fonts, sounds and films.
+const NO_DOCUMENT: [&str; 38] = [
+    "js", "mjs", "cjs", "css", "scss", "less", "map", "wasm", "lock", "inv", "svg", "png", "jpg",
+    "jpeg", "gif", "webp", "avif", "bmp", "ico", "tif", "tiff", "woff", "woff2", "ttf", "otf",
+    "eot", "mp3", "ogg", "wav", "flac", "mp4", "webm", "mov", "avi", "pyc", "so", "dll", "exe",
+];
+
+/// Sphinx's copies of the texts from which it made the pages.
+const PAGE_SOURCES: &str = "_sources";
 
 /// A file to index.
 pub struct SourceFile {
@@ -33,12 +48,47 @@ pub struct SourceTree {
     pub files: Vec<SourceFile>,
     /// Folders and files that could not be read. What the index holds of them stays.
     pub unreadable: Vec<PathBuf>,
+    /// The kinds of the files that were left out because they hold no text for readers.
+    pub left_out: LeftOut,
 }
 
-/// Finds the files under `root` in the order of their names, without hidden files and without the
-/// index itself. `root` and `index` are absolute paths without links.
-pub fn walk(root: &Path, index: &Path, diagnostics: &mut Diagnostics) -> SourceTree {
-    let mut tree = SourceTree { files: Vec::new(), unreadable: Vec::new() };
+/// How many files of which kind were left out.
+#[derive(Default)]
+pub struct LeftOut(BTreeMap<String, usize>);
+
+impl LeftOut {
+    /// Counts a file of a kind.
+    pub fn add(&mut self, kind: impl Into<String>) {
+        *self.0.entry(kind.into()).or_default() += 1;
+    }
+
+    /// The number of files.
+    pub fn count(&self) -> usize {
+        self.0.values().sum()
+    }
+}
+
+impl Display for LeftOut {
+    /// The kinds, the most frequent ones first.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kinds: Vec<(&String, &usize)> = self.0.iter().collect();
+        kinds.sort_by_key(|&(_, count)| Reverse(count));
+        let kinds = kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
+        f.write_str(&kinds.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Finds the files under `root` in the order of their names, without hidden files, without the index
+/// itself, and unless `all_files` without files whose name says that they hold no text for readers.
+/// `root` and `index` are absolute paths without links.
+pub fn walk(
+    root: &Path,
+    index: &Path,
+    all_files: bool,
+    diagnostics: &mut Diagnostics,
+) -> SourceTree {
+    let (files, unreadable, left_out) = (Vec::new(), Vec::new(), LeftOut::default());
+    let mut tree = SourceTree { files, unreadable, left_out };
     let journal = PathBuf::from(format!("{}-journal", index.display()));
     let is_index = |path: &Path| path == index || path == journal;
     let mut entries = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
@@ -61,7 +111,9 @@ pub fn walk(root: &Path, index: &Path, diagnostics: &mut Diagnostics) -> SourceT
         if entry.file_type().is_dir() || is_index(entry.path()) {
             continue;
         }
+        let kind = if all_files { None } else { kind_without_document(&entry, root) };
         match entry.metadata() {
+            _ if kind.is_some() => tree.left_out.add(kind.unwrap_or_default()),
             _ if entry.path().to_str().is_none() => {
                 diagnostics.report_path(entry.path(), "its name is not UTF-8; rename it");
             }
@@ -83,13 +135,24 @@ pub fn canonical(path: &Path) -> Result<PathBuf, CliError> {
     path.canonicalize().map_err(io(format!("cannot read {}", path.display())))
 }
 
+/// The kind of a file that its name says to hold no text for readers. A file that is named to the
+/// command is always read.
+fn kind_without_document(entry: &DirEntry, root: &Path) -> Option<String> {
+    let inside = entry.path().strip_prefix(root).ok()?;
+    let folder = inside.parent()?;
+    if folder.iter().any(|name| name == PAGE_SOURCES) {
+        return Some(format!("in {PAGE_SOURCES}"));
+    }
+    let extension = inside.extension()?.to_str()?.to_ascii_lowercase();
+    NO_DOCUMENT.contains(&extension.as_str()).then(|| format!(".{extension}"))
+}
+
 fn source_file(path: PathBuf, metadata: &Metadata) -> SourceFile {
     /// File systems keep times with a resolution of up to two seconds.
     const CLOCK_RESOLUTION: Duration = Duration::from_secs(2);
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    let format = match extension.to_ascii_lowercase().as_str() {
-        "jsonl" | "ndjson" => FileFormat::JsonLines,
-        _ => FileFormat::Document(Format::of_path(&path)),
+    let format = match RecordFormat::of_path(&path) {
+        Some(format) => FileFormat::Records(format),
+        None => FileFormat::Document(Format::of_path(&path)),
     };
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
     let age = SystemTime::now().duration_since(modified);

@@ -1,7 +1,7 @@
 //! The command's arguments.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -9,11 +9,10 @@ use clap::{Args, ValueEnum};
 use crossrank::server::{Limits, Tokens};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::args::{at_least_one, cores};
-use crate::device::DeviceArgs;
+use crate::args::at_least_one;
 use crate::error::{CliError, io};
 use crate::input;
-use crate::model::LongDocumentsArgs;
+use crate::routes::RoutesArgs;
 
 #[derive(Args)]
 pub struct ServeArgs {
@@ -23,30 +22,18 @@ pub struct ServeArgs {
     /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 8787)]
     port: u16,
-    /// Model folder in the Hugging Face layout, prepared model, or name of a model that crossrank
-    /// pull has downloaded; may be given several times, and requests without a model name get the
-    /// first [default: the bundled model]
-    #[arg(long, value_name = "[NAME=]PATH|NAME")]
-    pub model: Vec<String>,
-    /// The same for an embedding model, or `bundled` [default: the bundled one, unless --model is
+    #[command(flatten)]
+    pub routes: RoutesArgs,
+    /// The same as --model for an embedding model, or `bundled` [default: the bundled one, unless --model is
     /// given]
     #[arg(long, value_name = "[NAME=]PATH|NAME")]
     pub embedder: Vec<String>,
-    #[command(flatten)]
-    pub long: LongDocumentsArgs,
-    #[command(flatten)]
-    pub device: DeviceArgs,
-    /// File that crossrank index made, for POST /search
-    #[cfg(feature = "search")]
-    #[arg(long, value_name = "INDEX")]
-    pub index: Option<PathBuf>,
-    #[cfg(feature = "search")]
-    #[command(flatten)]
-    pub embedding: crate::embedding::EmbeddingArgs,
-    /// Another name of a model
-    #[arg(long, value_name = "ALIAS=NAME")]
-    alias: Vec<String>,
-    /// File with one bearer token on each line; requests must carry one of them
+    /// Path such as /rerankers below which the routes answer too, for a proxy that does not remove
+    /// it
+    #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
+    pub path_prefix: String,
+    /// File with one token on each line; requests must carry one of them, as a bearer token or in
+    /// the header x-api-key or api-key
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Listen on an address other than loopback without a token
@@ -55,12 +42,6 @@ pub struct ServeArgs {
     /// Origin of web pages that may send requests; * allows every page
     #[arg(long, value_name = "ORIGIN")]
     cors_origin: Vec<String>,
-    /// Threads that score [default: one per core]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    threads: Option<i64>,
-    /// Memory for the scores of earlier requests; 0 computes every score
-    #[arg(long, value_name = "MB", default_value_t = 64)]
-    pub cache_mb: usize,
     /// Requests that may wait or be scored at one time; others get 429
     #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     queue: i64,
@@ -76,16 +57,9 @@ pub struct ServeArgs {
     /// Largest body of a request
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body)]
     pub max_body: usize,
-    /// Largest number of documents in a request
-    #[arg(long, value_name = "N", default_value_t = Limits::default().documents)]
-    pub max_documents: usize,
-    /// Largest number of windows of a document, for requests that give none [default: 32]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    max_windows: Option<i64>,
-    /// Largest number of tokens in a request, with the query counted once for each document;
-    /// documents in windows are cut where the windows have more
-    #[arg(long, value_name = "N", default_value_t = Limits::default().tokens)]
-    pub max_tokens: usize,
+    /// Largest number of texts to embed in a request
+    #[arg(long, value_name = "N", default_value_t = Limits::default().texts)]
+    pub max_texts: usize,
     /// Format of the log, which goes to standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -104,14 +78,6 @@ impl ServeArgs {
 
     pub fn connections(&self) -> Result<usize, CliError> {
         at_least_one("--connections", self.connections)
-    }
-
-    pub fn threads(&self) -> Result<usize, CliError> {
-        self.threads.map_or(Ok(cores()), |threads| at_least_one("--threads", threads))
-    }
-
-    pub fn max_windows(&self) -> Result<Option<usize>, CliError> {
-        self.max_windows.map(|n| at_least_one("--max-windows", n)).transpose()
     }
 
     pub fn tokens(&self) -> Result<Tokens, CliError> {
@@ -145,18 +111,6 @@ impl ServeArgs {
         Ok(address)
     }
 
-    /// `(alias, name)`
-    pub fn aliases(&self) -> Result<Vec<(String, String)>, CliError> {
-        let alias = |text: &String| {
-            let (alias, name) = text.split_once('=').ok_or_else(|| {
-                let message = format!("--alias {text} does not have the form ALIAS=NAME");
-                CliError::new("invalid-argument", message)
-            })?;
-            Ok((alias.to_owned(), name.to_owned()))
-        };
-        self.alias.iter().map(alias).collect()
-    }
-
     /// Lets pages of the given origins send requests. Without this layer, browsers refuse every
     /// page of another origin.
     pub fn cors(&self) -> Result<Option<CorsLayer>, CliError> {
@@ -180,20 +134,6 @@ impl ServeArgs {
             .expose_headers([HeaderName::from_static("x-request-id"), header::RETRY_AFTER]);
         Ok(Some(layer))
     }
-}
-
-/// The parts of `NAME=PATH`. A path without a name gets the name of its file or folder, and a model
-/// of the hub the name that was given.
-pub fn name_and_path(given: &str) -> (String, &Path) {
-    if let Some((name, path)) = given.split_once('=') {
-        return (name.to_owned(), Path::new(path));
-    }
-    let path = Path::new(given);
-    let name = match path.canonicalize() {
-        Ok(whole) => whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        Err(_) => given.to_owned(),
-    };
-    (name, path)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -30,11 +30,14 @@ pub async fn handle(
     request: axum::extract::Request,
 ) -> axum::response::Response {
     let (parts, body) = request.into_parts();
-    let authorization = parts.headers.get(header::AUTHORIZATION);
+    let header = |name: &str| {
+        let value = parts.headers.get(name)?.to_str().ok()?;
+        Some((name.to_owned(), value.to_owned()))
+    };
     let head = Request {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
-        authorization: authorization.and_then(|v| v.to_str().ok()).map(str::to_owned),
+        headers: Request::HEADERS.into_iter().filter_map(header).collect(),
         id: request_id(&parts.headers),
         body: Vec::new(),
     };
@@ -161,7 +164,7 @@ impl RequestLog<'_> {
     fn answer(&mut self, response: &Response) {
         self.answered = true;
         let (head, seconds) = (self.head, self.started.elapsed().as_secs_f64());
-        let route = Server::label(&head.path);
+        let route = self.app.server.label(&head.path);
         self.app.server.metrics().answered(route, response.status, seconds);
         tracing::info!(
             id = head.id,
@@ -180,7 +183,7 @@ impl Drop for RequestLog<'_> {
         if !self.answered {
             self.app.server.metrics().dropped();
             let seconds = self.started.elapsed().as_secs_f64();
-            let route = Server::label(&self.head.path);
+            let route = self.app.server.label(&self.head.path);
             tracing::info!(id = self.head.id, route, seconds, "the client disconnected");
         }
     }

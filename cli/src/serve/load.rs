@@ -1,42 +1,12 @@
-//! Loading the models.
+//! Loading the embedders.
 
-use std::sync::Arc;
+use crossrank::server::EmbeddingModel;
+use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 
-use crossrank::server::{EmbeddingModel, Model};
-use crossrank::{Embedder, EmbedderOptions, LoadOptions, ModelFiles, ScoreCache};
-
-use super::args::{ServeArgs, name_and_path};
-use crate::device::Reporter;
+use super::args::ServeArgs;
 use crate::error::CliError;
 use crate::model;
-
-pub fn models(
-    args: &ServeArgs,
-    threads: usize,
-    cache: &Option<Arc<ScoreCache>>,
-) -> Result<Vec<Model>, CliError> {
-    let load = |name: String, files: ModelFiles| {
-        let mut options = LoadOptions::default();
-        options.threads = Some(threads);
-        options.cache = cache.clone();
-        options.long_documents = args.long.chosen();
-        let reporter = Reporter {
-            info: |text| tracing::info!("{text}"),
-            warn: |text| tracing::warn!("{text}"),
-        };
-        let reranker = args.device.load(&files, options, reporter)?;
-        tracing::info!(model = name, kernel = reranker.current().kernel(), "loaded");
-        Ok(Model { name, reranker })
-    };
-    if args.model.is_empty() {
-        return Ok(vec![load("minilm-l6-en".into(), ModelFiles::bundled_reranker()?)?]);
-    }
-    let models = args.model.iter().map(|given| {
-        let (name, path) = name_and_path(given);
-        load(name, model::read(path)?)
-    });
-    models.collect()
-}
+use crate::routes::name_and_path;
 
 pub fn embedders(args: &ServeArgs) -> Result<Vec<EmbeddingModel>, CliError> {
     const BUNDLED: &str = "bundled";
@@ -53,7 +23,7 @@ pub fn embedders(args: &ServeArgs) -> Result<Vec<EmbeddingModel>, CliError> {
         tracing::info!(model = name, kernel, warning, "loaded");
         Ok(EmbeddingModel { name, embedder })
     };
-    if args.embedder.is_empty() && args.model.is_empty() {
+    if args.embedder.is_empty() && !args.routes.has_model() {
         return Ok(vec![load(BUNDLED)?]);
     }
     args.embedder.iter().map(|given| load(given)).collect()

@@ -2,8 +2,6 @@
 
 mod args;
 mod http;
-#[cfg(feature = "search")]
-mod index;
 mod listen;
 mod load;
 mod scorer;
@@ -12,12 +10,10 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use axum::Router;
-use crossrank::ScoreCache;
-#[cfg(feature = "search")]
-use crossrank::index::Searcher;
-use crossrank::server::{Options, Server};
+use crossrank::server::{Model, Server};
 use tokio::sync::Semaphore;
 
+use crate::device::Reporter;
 use crate::error::{CliError, io};
 use args::LogFormat;
 use http::App;
@@ -27,32 +23,24 @@ pub use args::ServeArgs;
 
 pub fn run(args: &ServeArgs) -> Result<String, CliError> {
     let (queue, connections) = (args.queue()?, args.connections()?);
-    let threads = args.threads()?;
+    let threads = args.routes.threads()?;
     let tokens = args.tokens()?;
     let address = args.address(&tokens)?;
     let cors = args.cors()?;
     start_log(args.log_format);
 
-    let cache = (args.cache_mb > 0).then(|| Arc::new(ScoreCache::new(args.cache_mb << 20)));
-    let models = load::models(args, threads, &cache)?;
-    let mut options = Options::default();
+    let reporter =
+        Reporter { info: |text| tracing::info!("{text}"), warn: |text| tracing::warn!("{text}") };
+    let (models, mut options) = args.routes.load(reporter)?;
+    for Model { name, reranker } in &models {
+        tracing::info!(model = name, kernel = reranker.current().kernel(), "loaded");
+    }
     options.limits.body = args.max_body;
-    options.limits.documents = args.max_documents;
-    options.limits.tokens = args.max_tokens;
-    options.max_windows = args.max_windows()?;
+    options.limits.texts = args.max_texts;
     options.embedders = load::embedders(args)?;
     options.tokens = tokens;
-    options.aliases = args.aliases()?;
-    options.cache = cache;
-    #[cfg(feature = "search")]
-    if let Some(index) = &args.index {
-        let mut searcher = Searcher::open(index)?;
-        if searcher.has_vectors() {
-            searcher = searcher.with_embedder(args.embedding.load(Some(threads))?)?;
-        }
-        options.index = Some(Arc::new(index::FileIndex(searcher)));
-    }
-    (options.queue, options.threads) = (queue, threads);
+    options.path_prefix = args.path_prefix.clone();
+    options.queue = queue;
     let server = Arc::new(Server::new(models, options)?);
 
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -37,7 +37,9 @@ fn each_line_gets_the_result_of_a_run_of_its_own() {
         .collect();
     let named = json!({ "id": 7, "query": "what is a vector database", "documents": named });
     let empty = json!({ "id": -1, "query": "x", "documents": [] });
-    let input = format!("\u{feff}{plain}\r\n\n{named}\n{empty}");
+    let unnamed: Vec<Value> = documents.iter().map(|text| json!({ "text": text })).collect();
+    let unnamed = json!({ "id": "s", "query": "what is a vector database", "documents": unnamed });
+    let input = format!("\u{feff}{plain}\r\n\n{named}\n{empty}\n{unnamed}");
     let lines = values(&stdout(&bulk(&["--top-k", "2"]), input.as_bytes()));
 
     assert_eq!(lines[0], json!({ "id": "q", "results": alone, "queryTruncated": false }));
@@ -45,7 +47,27 @@ fn each_line_gets_the_result_of_a_run_of_its_own() {
     assert_eq!(lines[1]["results"][0]["id"], "d1");
     assert_eq!(lines[1]["results"][0]["logit"], alone[0]["logit"]);
     assert_eq!(lines[2], json!({ "id": -1, "results": [], "queryTruncated": false }));
+    assert_eq!(lines[3]["results"], alone, "documents as the server takes them");
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn a_document_over_the_limit_is_named_and_does_not_end_the_run() {
+    let long = json!({ "id": 1, "query": "x", "documents": ["y", "word ".repeat(300_000)] });
+    let short = json!({ "id": 2, "query": "x", "documents": ["y"] });
+    let output = crossrank(&bulk(&[]), format!("{short}\n{long}\n{short}\n").as_bytes());
+    assert!(output.status.success());
+    let lines = values(&String::from_utf8(output.stdout).unwrap());
     assert_eq!(lines.len(), 3);
+    let results = lines[1]["results"].as_array().unwrap();
+    let truncated =
+        |index| results.iter().find(|r| r["index"] == index).unwrap()["truncated"].clone();
+    assert_eq!((truncated(0), truncated(1)), (json!(false), json!(true)));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        stderr,
+        "crossrank: -:2: a text of 1.5 MB, of which the first 1 MiB are read; split it\n"
+    );
 }
 
 #[test]
@@ -55,7 +77,7 @@ fn a_bad_line_ends_the_run_after_the_lines_before_it() {
         ("{", "invalid-input"),
         (r#"{"query": "x", "documents": []}"#, "invalid-input"),
         (r#"{"id": null, "query": "x", "documents": []}"#, "invalid-input"),
-        (r#"{"id": 2, "query": "x", "documents": [{"text": "no id"}]}"#, "invalid-input"),
+        (r#"{"id": 2, "query": "x", "documents": [{"id": "no text"}]}"#, "invalid-input"),
         (r#"{"id": 2, "query": " ", "documents": ["y"]}"#, "invalid-argument"),
     ] {
         let output = crossrank(&bulk(&[]), format!("{good}\n{bad}\n{good}\n").as_bytes());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::command::{fails, stdout};
+use crate::command::{crossrank, fails, stdout};
 use crate::common::stub::Stub;
 use serde_json::Value;
 
@@ -119,10 +119,27 @@ fn bad_files_are_named() {
     assert!(line.contains("no-such-file.txt"), "{line}");
     let line = fails(&rerank(&[]), b"good line\nbad \xff line\n", "invalid-text");
     assert!(line.contains(":2:"), "{line}");
-    let mut huge = b"short\n".to_vec();
+}
+
+#[test]
+fn a_text_over_the_limit_is_named_and_its_start_is_read() {
+    let mut huge = b"a vector database\n\n".to_vec();
     huge.extend(std::iter::repeat_n(b'x', 2 << 20));
-    let line = fails(&rerank(&[]), &huge, "input-too-large");
-    assert!(line.contains("document 1"), "{line}");
+    let output = crossrank(&rerank(&["--json"]), &huge);
+    assert!(output.status.success());
+    let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let truncated = |i: usize| (&results[i]["index"], &results[i]["truncated"]);
+    assert_eq!(truncated(0), (&0.into(), &false.into()));
+    assert_eq!(truncated(1), (&1.into(), &true.into()));
+    assert_eq!(results[1]["document"].as_str().unwrap().len(), 2 << 20);
+    let said = "crossrank: -:3: a text of 2.1 MB, of which the first 1 MiB are read; split it\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
+
+    let output = crossrank(&["embed"], &huge);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[1]["truncated"]), (2, &true.into()));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
 }
 
 #[test]

@@ -303,6 +303,42 @@ fn tokens_origins_and_ids() {
 }
 
 #[test]
+fn clients_that_are_not_exact_are_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    std::fs::write(&file, "s3cret\n").unwrap();
+    let arguments = ["--token-file", file.to_str().unwrap(), "--path-prefix", "/rerankers"];
+    let server = Served::start(&[&arguments[..], &["--accept-any-model"]].concat());
+
+    let [get, head] =
+        ["GET", "HEAD"].map(|method| server.send(method, "/rerankers/health/", "", b""));
+    assert_eq!((get.status, head.status), (200, 200));
+    let key = "api-key: s3cret\r\n";
+    let [get, head] = ["GET", "HEAD"].map(|method| server.send(method, "/info", key, b""));
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(head.header("content-length"), get.header("content-length"));
+    assert_eq!(server.send("HEAD", "/v1/rerank", key, b"").status, 405);
+
+    let body = json!({ "model": "any name", "query": QUERY, "documents": ["a", "b"] }).to_string();
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let compressed = "x-api-key: s3cret\r\ncontent-encoding: gzip\r\n";
+    let send =
+        |headers: &str, body: &[u8]| server.send("POST", "//rerankers/v1/rerank/", headers, body);
+    let answer = send(compressed, &gzip(body.as_bytes()));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.json()["results"], send(key, body.as_bytes()).json()["results"]);
+    assert_eq!(send(compressed, &gzip(&vec![b' '; 100 << 20])).status, 413);
+    assert_eq!(send(&compressed.replace("gzip", "zstd"), body.as_bytes()).status, 415);
+    assert_eq!(send("x-api-key: s3cre\r\n", body.as_bytes()).status, 401);
+    let text = server.send("GET", "/metrics", key, b"").body;
+    assert!(text.contains("route=\"/v1/rerank\",status=\"200\"} 2"), "{text}");
+}
+
+#[test]
 fn bad_arguments_give_an_error_of_one_line() {
     let fails = |arguments: &[&str], code: &str, part: &str| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_crossrank"))
@@ -325,6 +361,7 @@ fn bad_arguments_give_an_error_of_one_line() {
     fails(&["--max-windows", "0"], "invalid-argument", "--max-windows");
     fails(&["--deadline", "-1"], "invalid-argument", "--deadline");
     fails(&["--alias", "a=b"], "invalid-argument", "not loaded");
+    fails(&["--path-prefix", "a b"], "invalid-argument", "path prefix");
     fails(&["--model", "a=no-such-folder"], "io", "no-such-folder");
     let model = common::root().join("models/minilm-l6-en");
     let model = model.to_str().unwrap();

@@ -4,7 +4,8 @@ import type { WasmFiles } from "../core/content.js";
 
 export type RawResponse = [status: number, headers: [string, string][], body: Uint8Array<ArrayBuffer>];
 
-type RequestHead = [method: string, path: string, authorization: string | undefined, id: string];
+/** The headers are names and values in turn. */
+type RequestHead = [method: string, path: string, headers: string[], id: string];
 
 /** The server's routes with a model, inside a WebAssembly instance. */
 export interface Routes {
@@ -18,7 +19,13 @@ export interface Routes {
 export interface Bindings {
   (module: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   Files: new () => WasmFiles;
-  Routes: new (files: WasmFiles, name: string, tokens: string) => Routes;
+  Routes: new (
+    files: WasmFiles,
+    name: string,
+    tokens: string,
+    pathPrefix: string,
+    acceptAnyModel: boolean,
+  ) => Routes;
   isPlainId(id: string): boolean;
   lastPanic(): string | undefined;
 }

@@ -7,7 +7,7 @@ import { copyToWasm, type Pieces, toPieces, type WasmFiles } from "../core/conte
 import { packageUrl } from "../core/package-url.js";
 import { lastPanic } from "../core/panic.js";
 import { isLocation, toUint8Array } from "../core/realm.js";
-import { ANY, checkOptions, describeValue, isObject, type OptionRules } from "../core/validate.js";
+import { ANY, checkOptions, describeValue, FLAG, isObject, type OptionRules } from "../core/validate.js";
 import { ReceivedBytes } from "../io/download.js";
 import { BASE_FILES } from "../model/layout.js";
 import { type Bindings, bind, type RawResponse, type Routes } from "./bindings.js";
@@ -34,6 +34,8 @@ const RULES: OptionRules<EdgeOptions<never>> = {
   model: ANY,
   tokens: ANY,
   name: ["a string", (value) => typeof value === "string"],
+  pathPrefix: ["a string", (value) => typeof value === "string"],
+  acceptAnyModel: FLAG,
   cors: ["an origin or a list of origins", (value) => [value].flat().every((one) => typeof one === "string")],
 };
 
@@ -63,13 +65,13 @@ export function createHandlerFactory(runtime: EdgeRuntime) {
       const { bindings, routes } = await current;
       const givenId = request.headers.get("x-request-id");
       const id = givenId !== null && bindings.isPlainId(givenId) ? givenId : crypto.randomUUID();
-      const authorization = request.headers.get("authorization") ?? undefined;
-      const head = [request.method, new URL(request.url).pathname, authorization, id] as const;
+      const headers = [...request.headers].flat();
+      const head = [request.method, new URL(request.url).pathname, headers, id] as const;
       const refusal = routes.refusal(...head);
-      if (refusal) return toResponse(refusal, id);
+      if (refusal) return toResponse(request, refusal, id);
       const body = await readBody(request, routes.maxBody);
       try {
-        return toResponse(routes.respond(...head, body), id);
+        return toResponse(request, routes.respond(...head, body), id);
       } catch (error) {
         // A trap leaves an instance in an unknown state.
         if (loading === current) loading = undefined;
@@ -106,7 +108,8 @@ async function load<Env>(options: EdgeOptions<Env>, env: Env, runtime: EdgeRunti
   const keys = Object.keys(BASE_FILES) as FileKey[];
   try {
     await Promise.all(keys.map((key) => readInto(files, open, key)));
-    return { bindings, routes: new bindings.Routes(files, options.name ?? "minilm-l6-en", tokens) };
+    const { name = "minilm-l6-en", pathPrefix = "", acceptAnyModel = false } = options;
+    return { bindings, routes: new bindings.Routes(files, name, tokens, pathPrefix, acceptAnyModel) };
   } catch (error) {
     const panic = lastPanic(bindings);
     throw panic === undefined ? error : new Error(`loading crashed (${panic})`, { cause: error });
@@ -229,6 +232,7 @@ async function readBody(request: Request, limit: number): Promise<Uint8Array> {
   return body.join();
 }
 
-function toResponse([status, headers, body]: RawResponse, id: string): Response {
-  return new Response(body, { status, headers: [...headers, ["x-request-id", id]] });
+function toResponse({ method }: Request, [status, headers, body]: RawResponse, id: string): Response {
+  const isEmpty = method === "HEAD" || status === 204;
+  return new Response(isEmpty ? null : body, { status, headers: [...headers, ["x-request-id", id]] });
 }

@@ -266,12 +266,13 @@ function openCopy(url: URL, copy: Content): OpenFile {
 export function missingFileError(urls: URL[], refusal?: RefusedError): CrossrankError {
   const url = urls[0]!;
   if (urls.length === 1 && refusal) return refusal;
+  const places = urls.map(({ href }) => href);
   const {
-    what = `there is no ${url.href}`,
+    what = `there is no ${urls.length === 2 ? places.join(" and no ") : url.href}`,
     advice = "check the address, and whether a bundler left the file out",
   } = refusal ?? {};
   const others =
-    urls.length > 1 ? ", and there is no graph in any other place of the Hugging Face layout" : "";
+    urls.length > 2 ? ", and there is no graph in any other place of the Hugging Face layout" : "";
   return url.protocol === "file:"
     ? new CrossrankError("io", `${what}${others}; ${advice}`)
     : new RefusedError(what + others, advice, url, { status: 404 });

@@ -20,6 +20,7 @@ import {
 } from "../core/validate.js";
 import type { ModelSource } from "../model/files.js";
 import { findModel } from "../model/hub.js";
+import { GRAPH_EXTENSION } from "../model/layout.js";
 import type { RegisteredModel } from "../model/registry.js";
 
 /** More workers than this take more memory than most pages can spare. */
@@ -42,6 +43,10 @@ const COMMON_RULES: OptionRules<Pick<LoadOptions, keyof LoadOptions & keyof Embe
   worker: LOCATION,
   onProgress: FUNCTION,
   signal: SIGNAL,
+  graph: [
+    'the path of a graph, such as "onnx/model_fp16.onnx"',
+    (value) => typeof value === "string" && value.endsWith(GRAPH_EXTENSION),
+  ],
 };
 
 const RULES: Record<RegisteredModel["task"], Record<string, OptionRule>> = {

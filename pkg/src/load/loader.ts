@@ -44,7 +44,7 @@ export function createLoader(platform: Platform): LoadModel {
   const modulesOf = wasmModulesOf(platform);
 
   return async <T extends Task>({ options, model }: LoadArguments<CommonLoadOptions>, kind: ModelKind<T>) => {
-    const { wasm, onProgress } = options;
+    const { wasm, onProgress, graph } = options;
     const gpuFiles = gpuFilesOf(options, platform);
     const storage = new BrowserFileStorage(options.storage);
     const workers = workerCountOf(options, platform);
@@ -54,7 +54,7 @@ export function createLoader(platform: Platform): LoadModel {
     const { signal } = controller;
     const start = async () => {
       const source = model === undefined ? await kind.defaultModel() : model;
-      const load = new Load({ platform, kind, source, storage, script, cpu, gpuFiles });
+      const load = new Load({ platform, kind, source, graph, storage, script, cpu, gpuFiles });
       return load.start({ onProgress, signal });
     };
     return abortable(signal, start).finally(() => controller.unlink());
@@ -73,6 +73,8 @@ interface LoadContext<T extends Task> {
   platform: Platform;
   kind: ModelKind<T>;
   source: ModelSource;
+  /** The path of the graph, if the caller named it. */
+  graph: string | undefined;
   storage: FileStorage;
   /** The script of the workers; undefined for the package's own. */
   script: URL | undefined;
@@ -262,8 +264,8 @@ class Load<T extends Task> {
   }
 
   #read(storage: FileStorage, options: ReadOptions): Promise<ReadModel> {
-    const { kind, source, platform } = this.#context;
-    return readModel(kind.name, source, platform, storage, options);
+    const { kind, source, graph, platform } = this.#context;
+    return readModel(kind.name, source, platform, storage, { ...options, graph });
   }
 
   #readAgain(): Promise<ModelFiles> {

@@ -12,7 +12,13 @@ import { canHash, sha256 } from "../io/hash.js";
 import { inTurn } from "../io/in-turn.js";
 import { type FolderFile, type HashedFile, type OpenFile, openFile, type ReadContext } from "../io/read.js";
 import { HubModel } from "./hub.js";
-import { candidatesOf, isExternalData, type TaskName } from "./layout.js";
+import {
+  candidatesOf,
+  type FileCandidates,
+  GRAPH_EXTENSION,
+  isExternalData,
+  type TaskName,
+} from "./layout.js";
 import { PREPARED_EXTENSION, readPreparedHash, verifyPrepared } from "./prepared.js";
 
 /** The content of a model's files. Other keys are the names of files with external weights. */
@@ -53,25 +59,32 @@ export interface ReadOptions extends Pick<ReadContext, "reload"> {
   signal?: AbortSignal | undefined;
 }
 
-/** Reads all files of a model at once. The first failure stops the other reads. */
+/**
+ * Reads all files of a model at once. The first failure stops the other reads. `graph` is the path of the
+ * graph, if the caller named it.
+ */
 export async function readModel(
   kind: TaskName,
   source: ModelSource,
   platform: Platform,
   storage: FileStorage,
-  { onProgress, signal, reload }: ReadOptions,
+  { onProgress, signal, reload, graph }: ReadOptions & { graph: string | undefined },
 ): Promise<ReadModel> {
   signal?.throwIfAborted();
+  if (graph !== undefined && (hasBytes(source) || isPackage(source))) {
+    throw invalidArgument("graph is for a model in a folder or on a hub; leave it out");
+  }
   if (hasBytes(source)) return startVerifying(filesFromBytes(source));
+  const candidates = candidatesOf(kind, graph);
   const controller = new LinkedAbortController(signal);
   try {
     const context = { platform, storage, signal: controller.signal, reload };
     const files: Files =
       source instanceof HubModel
-        ? await source.files(candidatesOf(kind), context)
+        ? await source.files(candidates, context)
         : isPackage(source)
           ? filesOfPackage(source, kind, platform)
-          : filesInFolder(source, kind, platform);
+          : filesInFolder(source, candidates, platform);
     const read = (onProgress: LoadOptions["onProgress"]) => readFiles(files, context, controller, onProgress);
     if (!storage.isEnabled || (await areStored(files, storage))) return await read(onProgress);
     // One load downloads the files. The others take its copies.
@@ -242,7 +255,12 @@ function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform)
   return files;
 }
 
-function filesInFolder(model: unknown, kind: TaskName, platform: Platform): Record<string, FolderFile> {
+/** The files of a folder. Those of a graph's address are beside it, or in the folder above. */
+function filesInFolder(
+  model: unknown,
+  candidates: Record<string, FileCandidates>,
+  platform: Platform,
+): Record<string, FolderFile> {
   if (!isLocation(model) || model === "") {
     const expected = "give a model package, a URL, a folder, a prepared model or bytes";
     throw invalidArgument(`model is ${describeValue(model)}; ${expected}`);
@@ -252,13 +270,25 @@ function filesInFolder(model: unknown, kind: TaskName, platform: Platform): Reco
     const slot = `${folder.origin}${folder.pathname}`;
     return { onnx: { slot, urls: [folder], optional: false } };
   }
-  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
+  const isGraph = folder.pathname.endsWith(GRAPH_EXTENSION);
+  if (!isGraph && !folder.pathname.endsWith("/")) folder.pathname += "/";
   const files: Record<string, FolderFile> = {};
-  for (const [key, { paths, optional = false }] of Object.entries(candidatesOf(kind))) {
+  for (const [key, { paths, optional = false, named }] of Object.entries(candidates)) {
+    if (isGraph && named) throw invalidArgument("model and graph both name a graph; leave one out");
     const slot = `${folder.origin}${folder.pathname} ${key}`;
-    files[key] = { slot, urls: paths.map((path) => urlInFolder(folder, path)), optional };
+    let urls = paths.map((path) => urlInFolder(folder, path));
+    if (isGraph) urls = key === "onnx" ? [folder] : [...urlsAround(folder, paths)];
+    files[key] = { slot, urls, optional };
   }
   return files;
+}
+
+function* urlsAround(graph: URL, paths: string[]): Iterable<URL> {
+  for (const folder of [".", ".."]) {
+    const around = new URL(folder, graph);
+    around.search = graph.search;
+    for (const path of paths) yield urlInFolder(around, path);
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import { CrossrankError } from "../core/errors.js";
 import { checkOption, describeValue, invalidArgument } from "../core/validate.js";
 import { RefusedError } from "../io/fetch.js";
 import { type FolderFile, type HashedFile, openFile, type ReadContext } from "../io/read.js";
-import type { FileCandidates } from "./layout.js";
+import { type FileCandidates, GRAPH_EXTENSION } from "./layout.js";
 import { REGISTRY, type RegisteredModel } from "./registry.js";
 
 const HUB_URL = "https://huggingface.co";
@@ -96,7 +96,8 @@ export class HubModel {
     const chosen = this.#choose(candidates, [...files.keys()]);
     for (const [key, { paths, optional }] of Object.entries(candidates)) {
       if (chosen[key] === undefined && !optional) {
-        throw key === "onnx" ? this.#missingGraphError(files) : this.#missingError(paths[0]!);
+        const wanted = candidates.onnx?.named ? paths[0] : undefined;
+        throw key === "onnx" ? this.#missingGraphError(files, wanted) : this.#missingError(paths[0]!);
       }
     }
     return mapValues(chosen, (key, path) => {
@@ -110,7 +111,8 @@ export class HubModel {
   #choose(candidates: Record<string, FileCandidates>, paths: string[]): Record<string, string> {
     const chosen: Record<string, string> = {};
     for (const [key, candidate] of Object.entries(candidates)) {
-      const preferred = [...(key === "onnx" ? this.#graphs : []), ...candidate.paths];
+      const known = key === "onnx" && !candidate.named ? this.#graphs : [];
+      const preferred = [...known, ...candidate.paths];
       const path = preferred.find((path) => paths.includes(path));
       if (path !== undefined) chosen[key] = path;
     }
@@ -160,11 +162,11 @@ export class HubModel {
     return new CrossrankError("fetch-failed", text);
   }
 
-  #missingGraphError(files: HashedFiles): CrossrankError {
-    const graphs = [...files.keys()].filter((path) => path.endsWith(".onnx"));
+  #missingGraphError(files: HashedFiles, wanted = "graph in a usual place"): CrossrankError {
+    const graphs = [...files.keys()].filter((path) => path.endsWith(GRAPH_EXTENSION));
     const message =
       graphs.length > 0
-        ? `holds no graph in a usual place (but ${graphs.join(", ")})`
+        ? `holds no ${wanted} (but ${graphs.join(", ")}); name one as the option graph`
         : "holds no ONNX graph; export it by `optimum-cli export onnx` and name that folder";
     return new CrossrankError("unsupported-model", `${this.#repository} ${message}`);
   }

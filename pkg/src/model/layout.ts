@@ -2,12 +2,16 @@
 
 import type { Task } from "../core/task.js";
 
+export const GRAPH_EXTENSION = ".onnx";
+
 export type TaskName = Task["setup"]["kind"];
 
 /** The paths that a folder may hold a file at, in order of preference. */
 export interface FileCandidates {
   paths: string[];
   optional?: boolean;
+  /** Whether the caller named the path, so that no other will do. */
+  named?: boolean;
 }
 
 /** The files of every model, at the paths of src/model_dir.rs. */
@@ -20,6 +24,7 @@ export const BASE_FILES: Record<"onnx" | "tokenizer" | "config" | "tokenizerConf
       "onnx/model_qint8_avx512.onnx",
       "onnx/model_quint8_avx2.onnx",
       "onnx/model_qint8_arm64.onnx",
+      "onnx/model_uint8.onnx",
       "onnx/model.onnx",
       "onnx/model_fp16.onnx",
       "model_quantized.onnx",
@@ -50,11 +55,13 @@ export function isExternalData(key: string): boolean {
   return !(key in BASE_FILES || key in EMBEDDER_FILES);
 }
 
-/** The files that a kind of model consists of. */
-export function candidatesOf(kind: TaskName): Record<string, FileCandidates> {
-  if (kind === "reranker") return BASE_FILES;
+/** The files that a kind of model consists of. `graph` is the path of the graph, if the caller named it. */
+export function candidatesOf(kind: TaskName, graph?: string): Record<string, FileCandidates> {
+  const baseFiles =
+    graph === undefined ? BASE_FILES : { ...BASE_FILES, onnx: { paths: [graph], named: true } };
+  if (kind === "reranker") return baseFiles;
   const embedderFiles = Object.entries(EMBEDDER_FILES).map(
     ([key, path]) => [key, { paths: [path], optional: true }] as const,
   );
-  return { ...BASE_FILES, ...Object.fromEntries(embedderFiles) };
+  return { ...baseFiles, ...Object.fromEntries(embedderFiles) };
 }

@@ -22,6 +22,7 @@ pub(in crate::engine) struct Fused {
     embeddings: Embeddings,
     layers: Vec<Layer>,
     head: Head,
+    max_length: usize,
 }
 
 /// What becomes of the states of the last layer.
@@ -52,12 +53,13 @@ struct FusedRun {
 impl Fused {
     /// Packs the weights of an encoder for `kernel`. The outputs do not depend on which.
     pub fn new(encoder: Encoder, output: &Output, kernel: Kernel) -> Fused {
-        let hidden = encoder.hidden();
-        let dim = hidden / encoder.heads;
+        let max_length = encoder.max_length();
+        let dim = encoder.hidden() / encoder.heads;
         let layers = encoder.layers.into_iter();
         let wanted = Wanted::of_layers(layers.len(), output);
         Fused {
             kernel,
+            max_length,
             heads: Heads { count: encoder.heads, dim, scale: 1.0 / (dim as f32).sqrt() },
             embeddings: Embeddings {
                 tokens: encoder.token_embeddings,
@@ -111,6 +113,10 @@ impl Plan for Fused {
 
     fn kernel(&self) -> Option<&'static str> {
         Some(self.kernel.name())
+    }
+
+    fn max_length(&self) -> Option<usize> {
+        Some(self.max_length)
     }
 }
 

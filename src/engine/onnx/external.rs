@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 
 use super::proto::{DataType, Location, Model, Tensor};
+use crate::mistake::mistake;
 
 /// The files beside the graph, by the names that the graph has for them.
 pub type Files = BTreeMap<String, Bytes>;
@@ -62,8 +63,13 @@ impl<'a> ExternalData<'a> {
             format!("the graph has weights in {file}, which is missing; put it next to the graph")
         })?;
         let end = length.map_or(Some(found.len()), |length| offset.checked_add(length));
-        let end = end.filter(|&end| offset <= end && end <= found.len()).with_context(|| {
-            format!("{file} has {} bytes, fewer than the graph says; copy it again", found.len())
+        let end = end.filter(|&end| offset <= end && end <= found.len());
+        let end = end.with_context(|| match mistake(found) {
+            Some(mistake) => format!("{file} {mistake}"),
+            None => {
+                let bytes = found.len();
+                format!("{file} has {bytes} bytes, fewer than the graph says; copy it again")
+            }
         })?;
         Ok(found.slice(offset..end))
     }

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use half::f16;
 
 use super::proto::{self, Attribute, DataType, Node, Tensor};
-use crate::model::Floats;
+use crate::model::{Config, Floats};
 
 /// Operators that may change the shape or the type of a tensor, but not its numbers or their order.
 const SAME_NUMBERS: [&str; 8] =
@@ -22,8 +22,8 @@ pub(super) struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     /// # Errors
-    /// A node comes before one that it reads, or two values have one name. ONNX forbids both, and
-    /// the rules rely on there being no cycle.
+    /// A node reads a value that nothing gives, or one that is computed after it, or two values have
+    /// one name. ONNX forbids all of these, and the rules rely on there being no cycle.
     pub fn new(model: &'a proto::Model) -> Result<Graph<'a>> {
         let graph = model.graph.as_ref().context("it has no graph")?;
         let mut constants: HashMap<&str, &Tensor> =
@@ -37,10 +37,10 @@ impl<'a> Graph<'a> {
                     || inputs.contains(name)
             };
             for name in node.input.iter().map(String::as_str).filter(|name| !name.is_empty()) {
-                ensure!(is_known(name), "node {} reads {name} before it is computed", node.name);
+                ensure!(is_known(name), "{} reads {name}, which nothing computes", node.label());
             }
             for name in node.output.iter().map(String::as_str).filter(|name| !name.is_empty()) {
-                ensure!(!is_known(name), "node {} defines {name} a second time", node.name);
+                ensure!(!is_known(name), "{} computes {name} a second time", node.label());
             }
             let value = attribute(node, "value").and_then(|a| a.t.as_ref());
             match (node.op_type.as_str(), value) {
@@ -53,20 +53,21 @@ impl<'a> Graph<'a> {
         Ok(Graph { graph, producers, constants })
     }
 
-    /// The name and the index of the only output, or of the first one with a `preferred` name.
-    pub fn output(&self, preferred: &[&str]) -> Result<(&'a str, usize)> {
-        let mut names = self.graph.output.iter().map(|output| output.name.as_str());
+    /// The name and the index of the only output, or of the first one with a name that the output of
+    /// a model usually has.
+    pub fn output(&self, config: &Config) -> Result<(&'a str, usize)> {
+        let names: Vec<&str> = self.graph.output.iter().map(|output| &*output.name).collect();
+        let usual = config.output.names();
         let position = match names.len() {
+            0 => bail!("it has no output"),
             1 => Some(0),
-            _ => names.clone().position(|name| preferred.contains(&name)),
+            _ => names.iter().position(|name| usual.contains(name)),
         };
-        let position = position
-            .with_context(|| format!("none of its {} outputs is {}", names.len(), preferred[0]))?;
-        names.nth(position).map(|name| (name, position)).context("it has no output")
+        let position = position.ok_or_else(|| config.wrong_output(&names.join(", ")))?;
+        Ok((names[position], position))
     }
 
     /// The names of the inputs, without constants, which ONNX IR 3 lists among them.
-    #[cfg(feature = "general")]
     pub fn inputs(&self) -> impl Iterator<Item = &'a str> {
         let names = self.graph.input.iter().map(|input| input.name.as_str());
         names.filter(|name| !self.constants.contains_key(name))

@@ -28,16 +28,25 @@ pub(super) struct IntegerEvaluator<'g, 'a> {
 }
 
 impl<'g, 'a> IntegerEvaluator<'g, 'a> {
-    /// For a sequence with these token ids and token types.
-    pub fn new(graph: &'g Graph<'a>, ids: &[i64], type_ids: &[i64]) -> IntegerEvaluator<'g, 'a> {
-        let input =
-            |values: Vec<i64>| Rc::new(IntegerTensor { shape: vec![1, values.len()], values });
+    /// For a sequence with these token ids, token types and positions.
+    pub fn new(
+        graph: &'g Graph<'a>,
+        [ids, type_ids, positions]: [&[u32]; 3],
+    ) -> IntegerEvaluator<'g, 'a> {
+        let input = |numbers: &[u32]| {
+            let values = numbers.iter().map(|&number| number.into()).collect();
+            Rc::new(IntegerTensor { shape: vec![1, numbers.len()], values })
+        };
         let known = [
-            ("input_ids", input(ids.to_vec())),
-            ("attention_mask", input(vec![1; ids.len()])),
-            ("token_type_ids", input(type_ids.to_vec())),
+            ("input_ids", input(ids)),
+            ("attention_mask", input(&vec![1; ids.len()])),
+            ("token_type_ids", input(type_ids)),
+            ("position_ids", input(positions)),
         ];
-        IntegerEvaluator { graph, known: known.into(), total: 0 }
+        // Other values may have these names too.
+        let is_input = |name: &str| graph.inputs().any(|input| input == name);
+        let known = known.into_iter().filter(|(name, _)| is_input(name)).collect();
+        IntegerEvaluator { graph, known, total: 0 }
     }
 
     /// The numbers of a value. `None` if they are not integers, or if an operator is not one that is

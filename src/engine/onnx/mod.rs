@@ -5,6 +5,7 @@ mod graph;
 mod integer_evaluator;
 mod integer_tensor;
 mod model;
+mod order;
 mod patterns;
 mod proto;
 

@@ -3,31 +3,47 @@
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::BTreeSet;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use prost::Message;
 
 use super::external;
 use super::graph::Graph;
+use super::order;
 use super::patterns;
 use super::proto;
-use crate::model::{Config, Encoder};
+use crate::engine::guard::{UNREADABLE_GRAPH, guarded};
+use crate::error::{Error, ErrorKind, Result as CrateResult};
+use crate::mistake::mistake;
+use crate::model::{Config, Encoder, ModelFiles};
 
 /// A parsed file. Its constants share the bytes of the file, or of the files beside it.
 pub(in crate::engine) struct Onnx(proto::Model);
 
 impl Onnx {
+    /// Parses the graph of a model.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModel`].
+    pub fn read(files: &ModelFiles) -> CrateResult<Onnx> {
+        guarded(UNREADABLE_GRAPH, || Onnx::parse(files.onnx.clone(), &files.external))
+    }
+
     /// Parses a file whose constants may lie in others.
-    pub fn parse(file: Bytes, external: &external::Files) -> Result<Onnx> {
-        let mut model = proto::Model::decode(file)?;
+    fn parse(file: Bytes, external: &external::Files) -> Result<Onnx> {
+        let mut model = decode(file)?;
         external::resolve(&mut model, external)?;
+        if let Some(graph) = &mut model.graph {
+            order::sort(graph)?;
+        }
+        Graph::new(&model)?;
         Ok(Onnx(model))
     }
 
     /// The names of the files beside a graph that its constants lie in.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn external_names(file: Bytes) -> Result<BTreeSet<String>> {
-        external::names(&proto::Model::decode(file)?)
+        external::names(&decode(file)?)
     }
 
     /// The encoder in the graph, or why it is not one that the patterns recognize.
@@ -43,7 +59,7 @@ impl Onnx {
     #[cfg(feature = "general")]
     pub fn inputs_and_output(&self, config: &Config) -> Result<(Vec<&str>, usize)> {
         let graph = Graph::new(&self.0)?;
-        let (_, output) = graph.output(config.output.names())?;
+        let (_, output) = graph.output(config)?;
         Ok((graph.inputs().collect(), output))
     }
 
@@ -53,4 +69,13 @@ impl Onnx {
         let node = nodes.find(|node| node.domain.starts_with("com.microsoft"))?;
         Some(&node.op_type)
     }
+}
+
+fn decode(file: Bytes) -> Result<proto::Model> {
+    if let Some(mistake) = mistake(&file) {
+        let message = format!("the file of the ONNX graph {mistake}");
+        return Err(Error::new(ErrorKind::InvalidModel, message).into());
+    }
+    let decoded = proto::Model::decode(file).ok().filter(|model| model.graph.is_some());
+    decoded.context("it is damaged, cut short or not ONNX; download or export it again")
 }

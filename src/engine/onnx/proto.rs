@@ -43,6 +43,14 @@ pub struct Node {
     pub domain: String,
 }
 
+impl Node {
+    /// Its operator and its name, or that of what it computes, for messages.
+    pub fn label(&self) -> String {
+        let name = Some(&self.name).filter(|name| !name.is_empty()).or(self.output.first());
+        format!("{} {}", self.op_type, name.map_or("without a name", String::as_str))
+    }
+}
+
 /// An attribute of an operator.
 #[derive(Clone, PartialEq, Message)]
 pub struct Attribute {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::encoder::encoder;
+use super::super::encoder::reranker_or_embedder;
 use super::super::fused::Fused;
 use super::super::load::load;
 use super::super::plan::{Plan, run};
@@ -54,7 +54,7 @@ fn adapter() -> Adapter {
 }
 
 fn encoder_of(files: &ModelFiles) -> Encoder {
-    encoder(files, &Config::reranker_or_embedder(files).unwrap()).unwrap()
+    reranker_or_embedder(files).unwrap().1
 }
 
 /// The outputs of a model in each precision of the GPU, each with the tolerance.

@@ -1,12 +1,13 @@
 //! Any graph with the inputs of BERT, on the operators of tract: one sequence at a time, without
 //! padding.
 
-mod cumsum;
+mod attention;
 mod dequantize;
+mod half;
 mod inline_if;
+mod sizes;
 
 use anyhow::Result as AnyResult;
-use bytes::Bytes;
 use prost::Message;
 use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::DataLocation;
@@ -17,15 +18,15 @@ use super::guard::{FAILED_ON_TEXT, guarded};
 use super::onnx::external::{ExternalData, Files};
 use super::plan::{Plan, Run};
 use super::pool::pool_each;
-use crate::error::Result;
-use crate::model::Output;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Config, ModelFiles, Output};
 use crate::tokenizer::Encoding;
 
 /// A graph that tract runs as it is.
 pub(super) struct Tract {
     graph: Arc<TypedRunnableModel>,
-    inputs: Vec<Input>,
-    output: Output,
+    inputs: Vec<(Input, DatumType)>,
+    config: Config,
     warning: String,
 }
 
@@ -35,6 +36,7 @@ enum Input {
     Ids,
     Mask,
     TypeIds,
+    Positions,
 }
 
 /// A batch, one sequence after another.
@@ -47,61 +49,69 @@ struct TractRun {
 
 impl Tract {
     /// Loads a graph with the given inputs, whose output number `output_index` is the one that
-    /// counts. Some of its constants may lie in the files `external`. `warning` says why the graph
-    /// runs here.
+    /// counts. `warning` says why the graph runs here.
     pub fn new(
-        file: Bytes,
-        external: Files,
+        files: ModelFiles,
         inputs: &[&str],
         output_index: usize,
-        output: Output,
+        config: &Config,
         warning: String,
     ) -> TractResult<Tract> {
-        let mut proto = ModelProto::decode(file)?;
+        let mut proto = ModelProto::decode(files.onnx)?;
         if let Some(graph) = &mut proto.graph {
-            read_external_data(graph, &external)?;
+            read_external_data(graph, &files.external)?;
         }
-        drop(external);
-        let inputs =
-            inputs.iter().map(|name| Input::named(name)).collect::<TractResult<Vec<_>>>()?;
+        drop(files.external);
+        let inputs = inputs.iter().map(|name| Input::named(name)).collect::<Result<Vec<_>>>()?;
+        half::to_floats(&mut proto);
+        attention::to_parts(&mut proto);
+        check_operators(&proto)?;
         if proto.graph.iter().flat_map(|graph| &graph.node).any(|node| node.op_type == "If") {
             let mut model = inference_model(&proto, output_index)?;
             model.analyse(false)?;
             inline_if::resolve(&mut proto, |name| condition(&model, name))?;
         }
-        cumsum::in_floats(&mut proto);
+        sizes::sums(&mut proto);
+        sizes::indices(&mut proto);
         dequantize::products(&mut proto)?;
-        let graph = inference_model(&proto, output_index)?.into_optimized()?.into_runnable()?;
-        Ok(Tract { graph, inputs, output, warning })
+        let model = inference_model(&proto, output_index)?;
+        let types = (0..inputs.len()).map(|index| input_type(&model, index));
+        let inputs = inputs.into_iter().zip(types.collect::<TractResult<Vec<_>>>()?).collect();
+        let graph = model.into_optimized()?.into_runnable()?;
+        Ok(Tract { graph, inputs, config: config.clone(), warning })
     }
 
     /// What the model gives for one sequence.
     fn outputs(&self, sequence: &Encoding) -> AnyResult<Vec<f32>> {
         let (shape, values) = self.run_graph(sequence)?;
-        match (&self.output, &shape[..]) {
+        match (&self.config.output, &shape[..]) {
             (Output::Logit, _) if values.len() == 1 => Ok(values),
             (Output::Embedding(pooling), [1, tokens, width]) if tokens * width > 0 => {
                 Ok(pool_each(*pooling, &values, &[0, *tokens]))
             }
-            (Output::Logit, _) => bail!("it gives {shape:?} values for a pair, not one logit"),
-            (Output::Embedding(_), _) => {
-                bail!("it gives {shape:?} values for a text, not one state for each token")
-            }
+            (Output::Logit, [1, labels]) => Err(Config::wrong_labels(*labels).into()),
+            _ => Err(self.config.wrong_output(&format!("{shape:?} numbers")).into()),
         }
     }
 
     /// The shape and the numbers of the output for one sequence.
     fn run_graph(&self, sequence: &Encoding) -> TractResult<(Vec<usize>, Vec<f32>)> {
-        let inputs = self.inputs.iter().map(|input| {
+        let inputs = self.inputs.iter().map(|(input, data_type)| {
             let row: Vec<i64> = match input {
                 Input::Ids => sequence.ids.iter().map(|&id| id.into()).collect(),
                 Input::TypeIds => sequence.type_ids.iter().map(|&id| id.into()).collect(),
                 Input::Mask => vec![1; sequence.ids.len()],
+                Input::Positions => {
+                    let rows = self.config.position_scheme.rows(&sequence.ids);
+                    rows.into_iter().map(i64::from).collect()
+                }
             };
-            Ok(Tensor::from_shape(&[1, row.len()], &row)?.into())
+            let row = Tensor::from_shape(&[1, row.len()], &row)?;
+            Ok(row.cast_to_dt(*data_type)?.into_owned().into())
         });
         let outputs = self.graph.run(inputs.collect::<TractResult<_>>()?)?;
-        let values = outputs[0].try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
+        let values = outputs[0].cast_to::<f32>()?;
+        let values = values.try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
         Ok((outputs[0].shape().to_vec(), values))
     }
 }
@@ -141,9 +151,36 @@ fn inference_model(proto: &ModelProto, output_index: usize) -> TractResult<Infer
     let length = model.symbols.new_with_prefix("length");
     for index in 0..model.inputs.len() {
         let shape = [1.to_dim(), length.to_dim()];
-        model.set_input_fact(index, i64::fact(shape).into())?;
+        let data_type = input_type(&model, index)?;
+        model.set_input_fact(index, data_type.fact(shape).into())?;
     }
     Ok(model)
+}
+
+/// The type that the graph declares for an input.
+fn input_type(model: &InferenceModel, index: usize) -> TractResult<DatumType> {
+    let data_type = model.input_fact(index)?.datum_type.concretize();
+    Ok(data_type.unwrap_or(i64::datum_type()))
+}
+
+/// Checks that tract knows the operators of a graph.
+fn check_operators(proto: &ModelProto) -> Result<()> {
+    let known = reader().op_register.0;
+    let mut nodes = proto.graph.iter().flat_map(|graph| &graph.node);
+    let Some(node) = nodes.find(|node| !known.contains_key(&node.op_type)) else { return Ok(()) };
+    let of = match node.domain.as_str() {
+        "" | "ai.onnx" => {
+            let opsets = proto.opset_import.iter().filter(|opset| opset.domain.is_empty());
+            opsets.map(|opset| format!(" (opset {})", opset.version)).collect()
+        }
+        domain => format!(" of {domain}"),
+    };
+    let message = format!(
+        "the graph has the operator {}{of}, which this library does not run; export it without \
+         optimizations and with an opset from 14 to 20",
+        node.op_type
+    );
+    Err(Error::new(ErrorKind::UnsupportedModel, message))
 }
 
 /// The ONNX reader of tract. Quantized exports have value infos and output shapes that contradict
@@ -176,12 +213,20 @@ fn read_external_data(graph: &mut GraphProto, files: &Files) -> TractResult<()> 
 }
 
 impl Input {
-    fn named(name: &str) -> TractResult<Input> {
+    fn named(name: &str) -> Result<Input> {
         match name {
             "input_ids" => Ok(Input::Ids),
             "attention_mask" => Ok(Input::Mask),
             "token_type_ids" => Ok(Input::TypeIds),
-            _ => bail!("its input \"{name}\" is not one of a BERT encoder"),
+            "position_ids" => Ok(Input::Positions),
+            _ => Err(Error::new(
+                ErrorKind::UnsupportedModel,
+                format!(
+                    "the graph has the input {name}, and this library gives input_ids, \
+                     attention_mask, token_type_ids and position_ids; export the model with these \
+                     inputs"
+                ),
+            )),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 const APPLICATION_ID: i32 = 0x7872_6e6b;
 
 /// The version of the schema, and of the way in which texts are split and analyzed.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 
 /// The page size of a new file. A search reads all vectors, and two vectors of 384 dimensions would
 /// not fit into a page of SQLite's usual 4096 bytes.
@@ -26,7 +26,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// - The ids of documents and passages are never used again. A search reads them in several steps,
 ///   between which another process may remove them.
 /// - The `size` and `modified` of a file are NULL until all its documents are in the index.
-/// - The `name` of a document is the id of a record, and empty for a file that is one document.
+/// - The `name` of a document is unique in its file; see `Document::name`.
 /// - The `line` of a document counts from 1 in its file. The `line` of a passage counts from 0 in
 ///   its document.
 /// - The bytes of a passage in its source begin at `first` and end before `behind`.
@@ -46,7 +46,7 @@ const SCHEMA: &str = "
         passage INTEGER PRIMARY KEY REFERENCES passages, vector BLOB NOT NULL);
     CREATE VIRTUAL TABLE words USING fts5(
         title, text, content='', contentless_delete=1,
-        tokenize='porter unicode61 remove_diacritics 2');
+        tokenize='porter unicode61 remove_diacritics 0');
 ";
 
 /// The space of an embedding model's vectors. Only vectors of the same space can be compared.
@@ -155,9 +155,10 @@ impl Store {
         }
         let version = number("user_version")?;
         if version != VERSION {
+            let age = if version < VERSION { "an older" } else { "a newer" };
             let message = format!(
-                "{name} is an index of version {version}, and this crossrank reads version \
-                 {VERSION}; delete it and run crossrank index again"
+                "{name} was made by {age} crossrank (it is an index of version {version}, and this \
+                 one reads version {VERSION}); delete it and run crossrank index again"
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }

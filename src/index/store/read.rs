@@ -7,6 +7,7 @@ use rusqlite::OptionalExtension;
 use super::database::Store;
 use crate::error::Result;
 use crate::index::analysis::match_any_word;
+use crate::index::document::id_of_name;
 
 /// How much more a word in the title counts than a word in the text.
 const TITLE_WEIGHT: f64 = 1.0;
@@ -24,8 +25,8 @@ pub struct Ranked {
 #[derive(Clone, Debug)]
 pub struct StoredPassage {
     pub path: String,
-    /// The id of a record; empty for a file that is one document.
-    pub id: String,
+    /// The id of a record that has one.
+    pub id: Option<String>,
     pub title: String,
     pub text: String,
     /// The bytes of the file, or for a record of its title, a space, and its text.
@@ -67,7 +68,7 @@ impl Store {
             let passage = |row: &rusqlite::Row| {
                 Ok(StoredPassage {
                     path: row.get(0)?,
-                    id: row.get(1)?,
+                    id: id_of_name(row.get_ref(1)?.as_str()?),
                     title: row.get(2)?,
                     text: row.get(3)?,
                     start: number(row, 4)?,

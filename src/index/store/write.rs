@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, OptionalExtension, Transaction, TransactionBehav
 use super::database::Store;
 use super::vectors::to_blob;
 use crate::error::Result;
-use crate::index::analysis::space_characters;
+use crate::index::analysis::index_text;
 use crate::index::chunk::Passage;
 
 /// What tells whether a file has changed since it was indexed.
@@ -23,8 +23,8 @@ pub struct FileStamp {
 
 /// A document with its passages, as the index stores it.
 pub struct IndexedDocument {
-    /// The id of a record; empty for a file that is one document.
-    pub id: String,
+    /// Its name, which is unique in its file.
+    pub name: String,
     /// The hash of everything that the passages are made of.
     pub hash: [u8; 32],
     /// The line of the file on which it begins, from 1.
@@ -43,12 +43,12 @@ pub struct IndexedPassage {
 
 /// A change of an index.
 pub enum Change {
-    /// Puts a document of a file into the index, in place of the one with the same id.
+    /// Puts a document of a file into the index, in place of the one with the same name.
     Put { path: String, document: IndexedDocument },
     /// Sets the line of a document that is otherwise unchanged.
-    SetLine { path: String, id: String, line: usize },
-    /// Marks a file as complete with the documents `ids`, and removes its other documents.
-    Complete { path: String, stamp: FileStamp, ids: HashSet<String> },
+    SetLine { path: String, name: String, line: usize },
+    /// Marks a file as complete with the documents `names`, and removes its other documents.
+    Complete { path: String, stamp: FileStamp, names: HashSet<String> },
     /// Removes a file.
     Remove { path: String },
 }
@@ -69,14 +69,14 @@ impl Store {
     }
 
     /// The hash and the line of a document, or `None` if it is not in the index.
-    pub fn document(&self, path: &str, id: &str) -> Result<Option<([u8; 32], usize)>> {
+    pub fn document(&self, path: &str, name: &str) -> Result<Option<([u8; 32], usize)>> {
         let read = || {
             let mut statement = self.database.prepare_cached(
                 "SELECT hash, line FROM documents
                  WHERE file = (SELECT id FROM files WHERE path = ?) AND name = ?",
             )?;
             let row = |row: &rusqlite::Row| Ok((row.get(0)?, row.get::<_, i64>(1)? as usize));
-            statement.query_row((path, id), row).optional()
+            statement.query_row((path, name), row).optional()
         };
         read().map_err(|e| self.error(e))
     }
@@ -116,14 +116,14 @@ impl Writer<'_> {
     fn apply(&self, change: &Change) -> rusqlite::Result<()> {
         match change {
             Change::Put { path, document } => self.put(self.file(path)?, document),
-            Change::SetLine { path, id, line } => {
+            Change::SetLine { path, name, line } => {
                 let set_line = "UPDATE documents SET line = ? WHERE file = ? AND name = ?";
-                self.run(set_line, &[&(*line as i64), &self.file(path)?, id])
+                self.run(set_line, &[&(*line as i64), &self.file(path)?, name])
             }
-            Change::Complete { path, stamp, ids } => {
+            Change::Complete { path, stamp, names } => {
                 let file = self.file(path)?;
-                for (document, id) in self.documents(file)? {
-                    if !ids.contains(&id) {
+                for (document, name) in self.documents(file)? {
+                    if !names.contains(&name) {
                         self.remove(document)?;
                     }
                 }
@@ -158,7 +158,7 @@ impl Writer<'_> {
         self.sql("SELECT id FROM files WHERE path = ?")?.query_row([path], |row| row.get(0))
     }
 
-    /// The row ids and the ids of a file's documents.
+    /// The row ids and the names of a file's documents.
     fn documents(&self, file: i64) -> rusqlite::Result<Vec<(i64, String)>> {
         let mut documents = self.sql("SELECT id, name FROM documents WHERE file = ?")?;
         let rows = documents.query_map([file], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -167,13 +167,13 @@ impl Writer<'_> {
 
     fn put(&self, file: i64, document: &IndexedDocument) -> rusqlite::Result<()> {
         let find = "SELECT id FROM documents WHERE file = ? AND name = ?";
-        let old = self.sql(find)?.query_row((file, &document.id), |row| row.get(0)).optional()?;
+        let old = self.sql(find)?.query_row((file, &document.name), |row| row.get(0)).optional()?;
         if let Some(document) = old {
             self.remove(document)?;
         }
         self.run(
             "INSERT INTO documents(file, name, hash, line) VALUES (?, ?, ?, ?)",
-            &[&file, &document.id, &document.hash, &(document.line as i64)],
+            &[&file, &document.name, &document.hash, &(document.line as i64)],
         )?;
         let id = self.transaction.last_insert_rowid();
         for passage in &document.passages {
@@ -192,7 +192,7 @@ impl Writer<'_> {
         let id = self.transaction.last_insert_rowid();
         self.run(
             "INSERT INTO words(rowid, title, text) VALUES (?, ?, ?)",
-            &[&id, &space_characters(title), &space_characters(text)],
+            &[&id, &index_text(title), &index_text(text)],
         )?;
         match vector {
             Some(vector) => {

@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cohere::{CohereErrors, Meta, ResultItem, meta, results};
-use crate::server::body::{at_least_one, from_json};
+use super::cohere::{CohereErrors, Meta, ResultItem, Usage, meta, results};
+use crate::server::body::from_json;
 use crate::server::error::{ApiError, ErrorFormat};
 use crate::server::options::Options;
 use crate::server::request::Response;
 use crate::server::rerank::{
     Document, DocumentList, RerankAnswer, RerankBody, RerankDialect, RerankSettings,
 };
+use crate::server::scalar::{Count, Flag};
 
 /// `POST /v1/rerank/batch`
 pub struct Batch;
@@ -20,9 +21,9 @@ struct Body {
     queries: Vec<String>,
     /// One list for each query.
     documents: Vec<Vec<String>>,
-    top_n: Option<i64>,
-    max_tokens_per_doc: Option<i64>,
-    return_documents: Option<bool>,
+    top_n: Option<Count>,
+    max_tokens_per_doc: Option<Count>,
+    return_documents: Option<Flag>,
     min_score: Option<f32>,
 }
 
@@ -31,11 +32,13 @@ struct Reply {
     id: String,
     /// One list for each query, in the order of the queries.
     results: Vec<Vec<ResultItem>>,
+    model: String,
+    usage: Usage,
     meta: Meta,
 }
 
 impl RerankDialect for Batch {
-    fn parse(&self, body: &[u8], _: &Options) -> Result<RerankBody, ApiError> {
+    fn parse(&self, body: &str, _: &Options) -> Result<RerankBody, ApiError> {
         let body: Body = from_json(body)?;
         if body.queries.is_empty() {
             return Err(ApiError::bad("queries must not be empty"));
@@ -48,9 +51,9 @@ impl RerankDialect for Batch {
             )));
         }
         let settings = RerankSettings {
-            top_k: at_least_one("top_n", body.top_n)?,
-            max_document_tokens: at_least_one("max_tokens_per_doc", body.max_tokens_per_doc)?,
-            return_documents: body.return_documents.unwrap_or(false),
+            top_k: Count::limit("top_n", body.top_n)?,
+            max_document_tokens: Count::limit("max_tokens_per_doc", body.max_tokens_per_doc)?,
+            return_documents: Flag::or(body.return_documents, false),
             min_score: body.min_score,
             ..RerankSettings::default()
         };
@@ -58,14 +61,15 @@ impl RerankDialect for Batch {
             let documents = documents.into_iter().map(Document::Text).collect();
             DocumentList { query, documents }
         });
-        Ok(RerankBody { model: body.model, lists: lists.collect(), settings })
+        Ok(RerankBody { model: body.model, lists: lists.collect(), settings, reply: None })
     }
 
     fn render(&self, answer: RerankAnswer) -> Result<Response, ApiError> {
-        let return_documents = answer.settings.return_documents;
-        let results = answer.lists.iter().map(|list| results(list, return_documents)).collect();
-        let meta = meta(&answer, "1");
-        Ok(Response::json(200, &Reply { id: answer.id, results, meta }))
+        let settings = &answer.settings;
+        let results = answer.lists.iter().map(|list| results(list, settings)).collect();
+        let (usage, meta) = (Usage::of(&answer), meta(&answer, "1"));
+        let reply = Reply { id: answer.id, results, model: answer.model, usage, meta };
+        Ok(Response::json(200, &reply))
     }
 
     fn error_format(&self) -> &'static dyn ErrorFormat {

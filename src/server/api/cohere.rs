@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 
 use crate::error::one_line;
 use crate::reranker::RankedDocument;
-use crate::server::body::{at_least_one, from_json};
+use crate::server::body::from_json;
 use crate::server::error::{ApiError, ErrorFormat};
 use crate::server::options::Options;
 use crate::server::request::Response;
 use crate::server::rerank::{
     Document, RankedList, RerankAnswer, RerankBody, RerankDialect, RerankSettings,
 };
+use crate::server::scalar::{Count, Flag};
 
 /// `POST /v1/rerank`
 pub struct CohereV1;
@@ -27,11 +28,13 @@ struct BodyV1 {
     model: Option<String>,
     query: String,
     documents: Vec<TextOrObject>,
-    top_n: Option<i64>,
+    top_n: Option<Count>,
     rank_fields: Option<Vec<String>>,
-    return_documents: Option<bool>,
-    max_chunks_per_doc: Option<i64>,
-    max_tokens_per_doc: Option<i64>,
+    return_documents: Option<Flag>,
+    max_chunks_per_doc: Option<Count>,
+    max_tokens_per_doc: Option<Count>,
+    /// Cohere has no such field, and infinity has.
+    raw_scores: Option<Flag>,
 }
 
 #[derive(Deserialize)]
@@ -39,8 +42,10 @@ struct BodyV2 {
     model: Option<String>,
     query: String,
     documents: Vec<String>,
-    top_n: Option<i64>,
-    max_tokens_per_doc: Option<i64>,
+    top_n: Option<Count>,
+    max_tokens_per_doc: Option<Count>,
+    /// Version 2 has no such field, and programs that also use version 1 send it.
+    return_documents: Option<Flag>,
 }
 
 #[derive(Deserialize)]
@@ -52,13 +57,14 @@ enum TextOrObject {
 
 impl RerankDialect for CohereV1 {
     /// A chunk is what the model reads at one time. Where long documents are split, it is a window.
-    fn parse(&self, body: &[u8], _: &Options) -> Result<RerankBody, ApiError> {
+    fn parse(&self, body: &str, _: &Options) -> Result<RerankBody, ApiError> {
         let body: BodyV1 = from_json(body)?;
         let settings = RerankSettings {
-            max_windows: at_least_one("max_chunks_per_doc", body.max_chunks_per_doc)?,
-            top_k: at_least_one("top_n", body.top_n)?,
-            max_document_tokens: at_least_one("max_tokens_per_doc", body.max_tokens_per_doc)?,
-            return_documents: body.return_documents.unwrap_or(false),
+            max_windows: Count::limit("max_chunks_per_doc", body.max_chunks_per_doc)?,
+            top_k: Count::limit("top_n", body.top_n)?,
+            max_document_tokens: Count::limit("max_tokens_per_doc", body.max_tokens_per_doc)?,
+            return_documents: Flag::or(body.return_documents, false),
+            raw_scores: Flag::or(body.raw_scores, false),
             ..RerankSettings::default()
         };
         let fields = body.rank_fields.filter(|fields| !fields.is_empty());
@@ -94,14 +100,15 @@ impl RerankDialect for CohereV1 {
 }
 
 impl RerankDialect for CohereV2 {
-    fn parse(&self, body: &[u8], _: &Options) -> Result<RerankBody, ApiError> {
+    fn parse(&self, body: &str, _: &Options) -> Result<RerankBody, ApiError> {
         let body: BodyV2 = from_json(body)?;
         if body.model.is_none() {
             return Err(ApiError::bad("a model parameter is required for this endpoint"));
         }
         let settings = RerankSettings {
-            top_k: at_least_one("top_n", body.top_n)?,
-            max_document_tokens: at_least_one("max_tokens_per_doc", body.max_tokens_per_doc)?,
+            top_k: Count::limit("top_n", body.top_n)?,
+            max_document_tokens: Count::limit("max_tokens_per_doc", body.max_tokens_per_doc)?,
+            return_documents: Flag::or(body.return_documents, false),
             ..RerankSettings::default()
         };
         let documents = body.documents.into_iter().map(Document::Text);
@@ -134,11 +141,20 @@ fn fields_text(object: &Map<String, Value>, fields: &[String]) -> Option<String>
     (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
+/// Cohere's clients ignore `model` and `usage`, which other servers with this route have.
 #[derive(Serialize)]
 struct Body {
     id: String,
     results: Vec<ResultItem>,
+    model: String,
+    usage: Usage,
     meta: Meta,
+}
+
+#[derive(Serialize)]
+pub(super) struct Usage {
+    total_tokens: usize,
+    prompt_tokens: usize,
 }
 
 /// A result with the fields that Cohere and Jina share.
@@ -154,6 +170,7 @@ pub(super) struct ResultItem {
 pub(super) struct Meta {
     api_version: ApiVersion,
     billed_units: BilledUnits,
+    tokens: Tokens,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -169,20 +186,33 @@ struct BilledUnits {
     search_units: usize,
 }
 
+#[derive(Serialize)]
+struct Tokens {
+    input_tokens: usize,
+    output_tokens: usize,
+}
+
 /// Cohere's search unit is one query with up to a hundred documents.
 const DOCUMENTS_PER_UNIT: usize = 100;
 
 fn response(answer: RerankAnswer, version: &'static str) -> Response {
-    let results = results(answer.list(), answer.settings.return_documents);
-    let meta = meta(&answer, version);
-    Response::json(200, &Body { id: answer.id, results, meta })
+    let results = results(answer.list(), &answer.settings);
+    let (usage, meta) = (Usage::of(&answer), meta(&answer, version));
+    Response::json(200, &Body { id: answer.id, results, model: answer.model, usage, meta })
 }
 
-pub(super) fn results(list: &RankedList, return_documents: bool) -> Vec<ResultItem> {
+impl Usage {
+    pub fn of(answer: &RerankAnswer) -> Usage {
+        let tokens = answer.tokens();
+        Usage { total_tokens: tokens, prompt_tokens: tokens }
+    }
+}
+
+pub(super) fn results(list: &RankedList, settings: &RerankSettings) -> Vec<ResultItem> {
     let item = |result: &RankedDocument| ResultItem {
         index: result.index,
-        relevance_score: result.score,
-        document: return_documents.then(|| match &list.documents[result.index] {
+        relevance_score: settings.score(result),
+        document: settings.return_documents.then(|| match &list.documents[result.index] {
             Document::Object(_, object) => object.clone(),
             document => json!({ "text": document.as_ref() }),
         }),
@@ -204,6 +234,7 @@ pub(super) fn meta(answer: &RerankAnswer, version: &'static str) -> Meta {
     Meta {
         api_version: ApiVersion { version, is_experimental: false },
         billed_units: BilledUnits { search_units: units },
+        tokens: Tokens { input_tokens: answer.tokens(), output_tokens: 0 },
         warnings,
     }
 }

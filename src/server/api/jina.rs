@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::cohere::{ResultItem, results};
-use crate::server::body::{at_least_one, from_json};
+use super::cohere::{ResultItem, Usage, results};
+use crate::server::body::from_json;
 use crate::server::error::{ApiError, ApiErrorKind, ErrorFormat};
 use crate::server::options::Options;
 use crate::server::request::Response;
 use crate::server::rerank::{Document, RerankAnswer, RerankBody, RerankDialect, RerankSettings};
+use crate::server::scalar::{Count, Flag};
 
 /// `POST /jina/v1/rerank`
 pub struct Jina;
@@ -18,8 +19,8 @@ struct Body {
     model: String,
     query: Text,
     documents: Vec<Text>,
-    top_n: Option<i64>,
-    return_documents: Option<bool>,
+    top_n: Option<Count>,
+    return_documents: Option<Flag>,
 }
 
 /// A text, plain or in an object. Jina's objects may hold an image instead, which no model here
@@ -47,18 +48,12 @@ struct Reply {
     results: Vec<ResultItem>,
 }
 
-#[derive(Serialize)]
-struct Usage {
-    total_tokens: usize,
-    prompt_tokens: usize,
-}
-
 impl RerankDialect for Jina {
-    fn parse(&self, body: &[u8], _: &Options) -> Result<RerankBody, ApiError> {
+    fn parse(&self, body: &str, _: &Options) -> Result<RerankBody, ApiError> {
         let body: Body = from_json(body)?;
         let settings = RerankSettings {
-            top_k: at_least_one("top_n", body.top_n)?,
-            return_documents: body.return_documents.unwrap_or(true),
+            top_k: Count::limit("top_n", body.top_n)?,
+            return_documents: Flag::or(body.return_documents, true),
             ..RerankSettings::default()
         };
         let documents = body.documents.into_iter().map(|text| Document::Text(text.into()));
@@ -66,9 +61,8 @@ impl RerankDialect for Jina {
     }
 
     fn render(&self, answer: RerankAnswer) -> Result<Response, ApiError> {
-        let results = results(answer.list(), answer.settings.return_documents);
-        let tokens = answer.list().tokens;
-        let usage = Usage { total_tokens: tokens, prompt_tokens: tokens };
+        let results = results(answer.list(), &answer.settings);
+        let usage = Usage::of(&answer);
         Ok(Response::json(200, &Reply { model: answer.model, object: "list", usage, results }))
     }
 

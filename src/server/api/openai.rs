@@ -10,6 +10,7 @@ use crate::server::embed::{
 };
 use crate::server::error::{ApiError, ApiErrorKind, ErrorFormat};
 use crate::server::request::Response;
+use crate::server::scalar::Count;
 use crate::tokenizer::Truncation;
 
 /// `POST /v1/embeddings`
@@ -20,7 +21,7 @@ struct Body {
     input: Texts,
     model: Option<String>,
     encoding_format: Option<EncodingFormat>,
-    dimensions: Option<Value>,
+    dimensions: Option<Count>,
     /// OpenAI has no such field. Other servers take it for models that tell queries from passages.
     input_type: Option<InputType>,
 }
@@ -33,22 +34,18 @@ enum EncodingFormat {
 }
 
 impl EmbedDialect for OpenAi {
-    fn parse(&self, body: &[u8]) -> Result<EmbedBody, ApiError> {
+    fn parse(&self, body: &str) -> Result<EmbedBody, ApiError> {
         let body: Body = from_json(body)?;
         let texts = body
             .input
             .into_vec("input: give a string or an array of strings; token ids are not supported")?;
-        if body.dimensions.is_some_and(|dimensions| !dimensions.is_null()) {
-            return Err(ApiError::bad(
-                "dimensions: the model's vectors cannot be shortened; leave it out",
-            ));
-        }
         Ok(EmbedBody {
             model: body.model,
             texts,
             kind: InputType::text_kind(body.input_type),
             truncation: Truncation::Right,
             normalize: None,
+            dimensions: Count::limit("dimensions", body.dimensions)?,
             encoding: match body.encoding_format {
                 Some(EncodingFormat::Base64) => VectorEncoding::Base64,
                 Some(EncodingFormat::Float) | None => VectorEncoding::Floats,

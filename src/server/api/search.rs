@@ -6,7 +6,7 @@ use super::cohere::CohereErrors;
 use crate::error::one_line;
 use crate::fusion::{FusionWeights, StageScores, fuse};
 use crate::reranker::RankedDocument;
-use crate::server::body::{at_least_one, from_json};
+use crate::server::body::from_json;
 use crate::server::error::{ApiError, ApiErrorKind, ErrorFormat};
 use crate::server::index::SearchHit;
 use crate::server::options::Options;
@@ -14,6 +14,7 @@ use crate::server::request::Response;
 use crate::server::rerank::{
     Document, RankedList, RerankAnswer, RerankBody, RerankDialect, RerankSettings,
 };
+use crate::server::scalar::{Count, Flag};
 
 /// `POST /search`
 pub struct Search;
@@ -23,9 +24,9 @@ struct Body {
     model: Option<String>,
     query: String,
     mode: Option<String>,
-    recall: Option<i64>,
-    top_k: Option<i64>,
-    rerank: Option<bool>,
+    recall: Option<Count>,
+    top_k: Option<Count>,
+    rerank: Option<Flag>,
     fuse: Option<Fuse>,
 }
 
@@ -33,7 +34,7 @@ struct Body {
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected true, false, or weights for text, vector and rerank")]
 enum Fuse {
-    Flag(bool),
+    Flag(Flag),
     Weights(FusionWeights),
 }
 
@@ -72,7 +73,7 @@ struct Item<'a> {
 
 impl RerankDialect for Search {
     /// Asks the index for passages.
-    fn parse(&self, body: &[u8], options: &Options) -> Result<RerankBody, ApiError> {
+    fn parse(&self, body: &str, options: &Options) -> Result<RerankBody, ApiError> {
         let index = options.index.as_ref().ok_or_else(|| {
             let message = "this server has no index; start it with --index, or rerank documents \
                            of your own";
@@ -80,7 +81,8 @@ impl RerankDialect for Search {
         })?;
         let body: Body = from_json(body)?;
         let limit = options.limits.documents;
-        let recall = at_least_one("recall", body.recall)?.unwrap_or(DEFAULT_RECALL.min(limit));
+        let recall =
+            Count::at_least_one("recall", body.recall)?.unwrap_or(DEFAULT_RECALL.min(limit));
         if recall > limit {
             let message = format!("recall is {recall}, and the limit is {limit}");
             return Err(ApiError::new(ApiErrorKind::TooLong, message));
@@ -88,11 +90,11 @@ impl RerankDialect for Search {
         let hits =
             index.find(&body.query, body.mode.as_deref().map(one_line).as_deref(), recall)?;
         let settings = RerankSettings {
-            top_k: Some(at_least_one("top_k", body.top_k)?.unwrap_or(DEFAULT_TOP_K)),
-            skip_scoring: !body.rerank.unwrap_or(true),
+            top_k: Some(Count::at_least_one("top_k", body.top_k)?.unwrap_or(DEFAULT_TOP_K)),
+            skip_scoring: !Flag::or(body.rerank, true),
             fusion: match body.fuse {
-                None | Some(Fuse::Flag(false)) => None,
-                Some(Fuse::Flag(true)) => Some(FusionWeights::default()),
+                None => None,
+                Some(Fuse::Flag(fuse)) => Flag::or(Some(fuse), false).then(FusionWeights::default),
                 Some(Fuse::Weights(weights)) => Some(weights),
             },
             ..RerankSettings::default()

@@ -14,6 +14,7 @@ use crate::server::models::Models;
 use crate::server::options::Options;
 use crate::server::request::Response;
 use crate::server::rerank::{Document, RerankAnswer, RerankBody, RerankDialect, RerankSettings};
+use crate::server::scalar::{Count, Flag};
 use crate::tokenizer::Truncation;
 
 /// `POST /rerank` and `POST /embed`
@@ -23,10 +24,12 @@ pub struct Tei;
 struct RerankRequest {
     query: String,
     texts: Vec<String>,
-    truncate: Option<bool>,
+    truncate: Option<Flag>,
     truncation_direction: Option<Direction>,
-    raw_scores: Option<bool>,
-    return_text: Option<bool>,
+    raw_scores: Option<Flag>,
+    return_text: Option<Flag>,
+    /// Text Embeddings Inference has no such field, and LiteLLM sends it.
+    top_n: Option<Count>,
 }
 
 #[derive(Deserialize)]
@@ -48,21 +51,23 @@ struct Item<'a> {
 #[derive(Deserialize)]
 struct EmbedRequest {
     inputs: Texts,
-    truncate: Option<bool>,
+    truncate: Option<Flag>,
     truncation_direction: Option<Direction>,
-    normalize: Option<bool>,
+    normalize: Option<Flag>,
+    dimensions: Option<Count>,
     prompt_name: Option<InputType>,
 }
 
 impl RerankDialect for Tei {
-    fn parse(&self, body: &[u8], _: &Options) -> Result<RerankBody, ApiError> {
+    fn parse(&self, body: &str, _: &Options) -> Result<RerankBody, ApiError> {
         let body: RerankRequest = from_json(body)?;
         let settings = RerankSettings {
+            top_k: Count::limit("top_n", body.top_n)?,
             truncation: truncation(body.truncate, &body.truncation_direction),
             // A client that gives a direction wants documents to be cut.
             long_documents: body.truncation_direction.map(|_| LongDocuments::Truncate),
-            return_documents: body.return_text.unwrap_or(false),
-            raw_scores: body.raw_scores.unwrap_or(false),
+            return_documents: Flag::or(body.return_text, false),
+            raw_scores: Flag::or(body.raw_scores, false),
             ..RerankSettings::default()
         };
         let documents = body.texts.into_iter().map(Document::Text);
@@ -74,7 +79,7 @@ impl RerankDialect for Tei {
         let item = |result: &RankedDocument| Item {
             index: result.index,
             text: settings.return_documents.then(|| list.documents[result.index].as_ref()),
-            score: if settings.raw_scores { result.logit } else { result.score },
+            score: settings.score(result),
         };
         Ok(Response::json(200, &list.results.iter().map(item).collect::<Vec<_>>()))
     }
@@ -89,7 +94,7 @@ impl RerankDialect for Tei {
 }
 
 impl EmbedDialect for Tei {
-    fn parse(&self, body: &[u8]) -> Result<EmbedBody, ApiError> {
+    fn parse(&self, body: &str) -> Result<EmbedBody, ApiError> {
         let body: EmbedRequest = from_json(body)?;
         let texts = body.inputs.into_vec("inputs: give a string or an array of strings")?;
         Ok(EmbedBody {
@@ -97,7 +102,8 @@ impl EmbedDialect for Tei {
             texts,
             kind: InputType::text_kind(body.prompt_name),
             truncation: truncation(body.truncate, &body.truncation_direction),
-            normalize: Some(body.normalize.unwrap_or(true)),
+            normalize: Some(Flag::or(body.normalize, true)),
+            dimensions: Count::limit("dimensions", body.dimensions)?,
             encoding: VectorEncoding::Floats,
         })
     }
@@ -133,8 +139,8 @@ impl ErrorFormat for Tei {
     }
 }
 
-fn truncation(truncate: Option<bool>, direction: &Option<Direction>) -> Truncation {
-    match (truncate.unwrap_or(false), direction) {
+fn truncation(truncate: Option<Flag>, direction: &Option<Direction>) -> Truncation {
+    match (Flag::or(truncate, false), direction) {
         (false, _) => Truncation::Never,
         (true, Some(Direction::Left)) => Truncation::Left,
         (true, Some(Direction::Right) | None) => Truncation::Right,

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::reranker::RankedDocument;
-use crate::server::body::{at_least_one, from_json};
+use crate::server::body::from_json;
 use crate::server::error::{ApiError, ErrorFormat};
 use crate::server::options::Options;
 use crate::server::request::Response;
 use crate::server::rerank::{Document, RerankAnswer, RerankBody, RerankDialect, RerankSettings};
+use crate::server::scalar::{Count, Flag};
 use crate::tokenizer::Truncation;
 
 /// `POST /voyage/v1/rerank`
@@ -19,9 +20,9 @@ struct Body {
     model: String,
     query: String,
     documents: Vec<String>,
-    top_k: Option<i64>,
-    return_documents: Option<bool>,
-    truncation: Option<bool>,
+    top_k: Option<Count>,
+    return_documents: Option<Flag>,
+    truncation: Option<Flag>,
 }
 
 #[derive(Serialize)]
@@ -46,13 +47,13 @@ struct Usage {
 }
 
 impl RerankDialect for Voyage {
-    fn parse(&self, body: &[u8], _: &Options) -> Result<RerankBody, ApiError> {
+    fn parse(&self, body: &str, _: &Options) -> Result<RerankBody, ApiError> {
         let body: Body = from_json(body)?;
-        let truncate = body.truncation.unwrap_or(true);
+        let truncate = Flag::or(body.truncation, true);
         let settings = RerankSettings {
-            top_k: at_least_one("top_k", body.top_k)?,
+            top_k: Count::limit("top_k", body.top_k)?,
             truncation: if truncate { Truncation::Right } else { Truncation::Never },
-            return_documents: body.return_documents.unwrap_or(false),
+            return_documents: Flag::or(body.return_documents, false),
             ..RerankSettings::default()
         };
         let documents = body.documents.into_iter().map(Document::Text);

@@ -34,18 +34,18 @@ fn finds_what_other_clients_have_downloaded() {
     fs::create_dir_all(case.folder().join("refs")).unwrap();
     fs::write(case.folder().join("refs/main"), COMMIT).unwrap();
     let found = || hub::cached(NAME, &case.options()).unwrap();
-    fs::copy(model().join(GRAPH), folder.join("onnx/model_uint8.onnx")).unwrap();
+    fs::copy(model().join(GRAPH), folder.join("onnx/model_other.onnx")).unwrap();
     assert!(found().is_none(), "without a tokenizer it is no model");
     for name in ["tokenizer.json", "config.json"] {
         fs::copy(model().join(name), folder.join(name)).unwrap();
     }
-    assert_eq!(found().unwrap().graph, "onnx/model_uint8.onnx");
+    assert_eq!(found().unwrap().graph, "onnx/model_other.onnx");
     fs::copy(model().join(GRAPH), folder.join("onnx/model.onnx")).unwrap();
     assert_eq!(found().unwrap().graph, "onnx/model.onnx");
     let mut options = case.options();
     options.revision = COMMIT.into();
     assert!(hub::cached(NAME, &options).unwrap().is_some());
-    options.file = Some("onnx/model_uint8.onnx".into());
+    options.file = Some("onnx/model_other.onnx".into());
     assert!(hub::cached(NAME, &options).unwrap().is_some());
     options.file = Some("onnx/model_q4.onnx".into());
     assert!(hub::cached(NAME, &options).unwrap().is_none());
@@ -111,6 +111,31 @@ fn every_command_reads_models_by_name() {
     assert_eq!(bundled, text_of(rerank("models/minilm-l6-en")));
     complaint(rerank("all-minilm-l6-v2"), "unsupported-model");
     complaint(rerank("no-such-folder"), "io");
+}
+
+/// A folder that looks like the name of a repository is a folder, also where its graph is named.
+#[test]
+fn graphs_of_a_folder_are_named() {
+    let case = Case::new();
+    let folder = "tests/data/graphs/int8-tensor";
+    let rerank = |model: &str| {
+        let query = ["rerank", "--json", "--query", "search query"];
+        case.run(&[&query[..], &["--model", model, "examples/passages.txt"]].concat())
+    };
+    let expected = text_of(rerank(folder));
+    for graph in [format!("{folder}:{GRAPH}"), format!("{folder}/{GRAPH}")] {
+        assert_eq!(text_of(rerank(&graph)), expected);
+        let file = case.cache.path().join("tiny.crossrank");
+        case.stdout(&["prepare", &graph, "-o", file.to_str().unwrap()]);
+    }
+    let missing = [format!("{folder}:onnx/no.onnx"), format!("{folder}/onnx/no.onnx")];
+    for graph in missing {
+        let line = complaint(rerank(&graph), "io");
+        assert!(line.contains("no onnx/no.onnx") && line.contains(GRAPH), "{line}");
+    }
+    complaint(rerank("models/no.onnx"), "io");
+    let line = complaint(rerank("models/minilm-l6-en:onnx/no.onnx"), "io");
+    assert!(line.contains("onnx/model_quantized.onnx"), "{line}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `crossrank index` and `crossrank search`: results and their places, updates, killed runs, and
 //! unusual content.
 
+mod kinds;
 mod unusual;
 mod updates;
 mod vectors;
@@ -179,6 +180,39 @@ fn any_query_is_safe() {
     assert_eq!(names("ЕЩЁ NAIVE"), ["c"]);
     fails(&["search", &library.index(), "  "], b"", "invalid-argument");
     assert_eq!(stdout(&["search", &library.index(), "elephant"], b""), "nothing found\n");
+}
+
+#[test]
+fn words_are_found_in_other_spellings() {
+    let library = Library::new(&[
+        ("a.txt", "벡터 데이터베이스는 임베딩을 저장합니다."),
+        ("b.txt", "국립도서관은 아침에 엽니다."),
+        ("c.txt", "ﾊﾝｶｸ の ﾃﾞｰﾀ"),
+        ("d.txt", "Iğdır ve İstanbul"),
+        ("e.txt", "Die Straße im Süden"),
+        ("f.txt", "Ёжик в тумане"),
+        ("g.txt", "Αθήνα"),
+        ("h.txt", "ＡＢＣ ﬁles"),
+    ]);
+    library.update();
+    for (query, name) in [
+        ("데이터베이스", "a.txt"),
+        ("도서관", "b.txt"),
+        ("ハンカク", "c.txt"),
+        ("データ", "c.txt"),
+        ("ığdır", "d.txt"),
+        ("ISTANBUL", "d.txt"),
+        ("Strasse", "e.txt"),
+        ("STRASSE", "e.txt"),
+        ("ежик", "f.txt"),
+        ("ΑΘΗΝΑ", "g.txt"),
+        ("abc", "h.txt"),
+        ("files", "h.txt"),
+    ] {
+        let found = library.search(query, &FIRST_STAGE);
+        let [result] = &found[..] else { panic!("{query}: {found:?}") };
+        assert!(result["path"].as_str().unwrap().ends_with(name), "{query}: {result}");
+    }
 }
 
 #[test]

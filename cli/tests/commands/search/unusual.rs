@@ -16,7 +16,7 @@ fn unusual_content_is_reported_and_skipped() {
     library.write(
         "bad.jsonl",
         b"{\"_id\": \"1\", \"text\": \"good line\"}\n{\"_id\": \"2\"\nnull\n{\"_id\": \"3\", \"text\": \"\xff\"}\n\
-          {\"_id\": \"1\", \"text\": \"same id\"}\n{\"_id\": \"\", \"text\": \"x\"}\n{\"_id\": \"4\", \"text\": \"\"}\n\
+          {\"_id\": \"1\", \"text\": \"same id\"}\n{\"_id\": [], \"text\": \"x\"}\n{\"_id\": \"4\", \"text\": \"\"}\n\
           {\"_id\": \"5\", \"text\": \"good end\"}\n",
         60,
     );
@@ -42,10 +42,10 @@ fn unusual_content_is_reported_and_skipped() {
         "y: ",
         "sub/up: a link back to ",
         "bad.jsonl:2: not the JSON expected",
-        "bad.jsonl:3: not the JSON expected",
+        "bad.jsonl:3: neither an object nor a string",
         "bad.jsonl:4: not UTF-8",
         "bad.jsonl:5: an earlier document already has the id 1",
-        "bad.jsonl:6: _id is empty",
+        "bad.jsonl:6: the id is neither a string nor a number",
         "bad.jsonl:7: no text",
         "binary.txt: binary",
         "blank.txt: empty",
@@ -92,7 +92,14 @@ fn other_and_damaged_files_are_not_indexes() {
 
     let set = |pragma: &str| Connection::open(&index).unwrap().execute_batch(pragma).unwrap();
     set("PRAGMA user_version = 99");
-    refused("is an index of version 99, and this crossrank reads version 3; delete it");
+    refused(
+        "was made by a newer crossrank (it is an index of version 99, and this one reads version",
+    );
+    // Its words are in another form.
+    set("PRAGMA user_version = 3");
+    refused(
+        "was made by an older crossrank (it is an index of version 3, and this one reads version",
+    );
     set("PRAGMA application_id = 7");
     refused("is not an index of crossrank; name another file");
     fs::write(&index, "plain text, and rather more of it than a header has").unwrap();

@@ -1,38 +1,100 @@
 //! Attention: its three linear layers, its scale and its mask.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
-use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
+use crate::engine::onnx::proto::Node;
 use crate::model::Linear;
+
+/// Queries, keys and values, and the factor of the scores, if the graph has one.
+type Parts<'a> = ([&'a str; 3], Option<f32>);
 
 impl<'a> Rules<'a> {
     /// The linear layers of the queries, the keys and the values, each with its input.
     pub(super) fn attention(&self, context: &'a str) -> Result<[(&'a str, Linear); 3]> {
-        let graph = &self.graph;
         let product = self.untransposed(context).0;
-        let [weights, value] = graph.pair_of(product, "MatMul").context("no attention product")?;
-        let softmax = self.without_nan_guard(self.same(weights));
-        let node = graph.producer(softmax).filter(|n| n.op_type == "Softmax");
-        let node = node.context("attention has no softmax")?;
-        let axis = attribute(node, "axis").map_or(-1, |axis| axis.i);
-        ensure!(axis == -1 || axis == 3, "the softmax is over axis {axis}");
-
-        let (scores, scale) = self.unmasked(&node.input[0]);
-        let [query, key] = graph.pair_of(scores, "MatMul").context("no attention scores")?;
-        let [query, key, value] = [query, key, value].map(|name| self.untransposed(name));
-        let scale = scale * query.1 * key.1;
+        let operator = self.graph.producer(product).filter(|node| node.op_type == "Attention");
+        let (parts, scale) = match operator {
+            Some(node) => self.attention_operator(node)?,
+            None => self.attention_arithmetic(product)?,
+        };
+        let [query, key, value] = parts.map(|name| self.untransposed(name));
         let linear = |(name, _)| self.linear(name).context("attention reads no linear layer");
         let layers = [linear(query)?, linear(key)?, linear(value)?];
 
         let expected = 1.0 / ((layers[0].1.outputs / self.heads) as f32).sqrt();
+        // An operator without a scale has the usual one.
+        let scale = scale.unwrap_or(expected) * query.1 * key.1;
         ensure!(
             (scale - expected).abs() < 1e-3 * expected,
             "attention's scale is {scale}, and {} heads have {expected}",
             self.heads
         );
         Ok(layers)
+    }
+
+    /// The operator of opset 23.
+    fn attention_operator(&self, node: &'a Node) -> Result<Parts<'a>> {
+        let number = |name| attribute(node, name).map_or(0, |attribute| attribute.i);
+        let [query, key, value, rest @ ..] = node.input.as_slice() else {
+            bail!("an Attention lacks inputs");
+        };
+        let mask = rest.iter().filter(|name| !name.is_empty());
+        ensure!(
+            mask.clone().count() < 2 && mask.clone().all(|name| self.is_mask(name)),
+            "an Attention has inputs besides a mask"
+        );
+        ensure!(
+            number("is_causal") == 0 && attribute(node, "softcap").is_none_or(|cap| cap.f == 0.0),
+            "an Attention is causal, or has capped scores"
+        );
+        let heads = ["q_num_heads", "kv_num_heads"].map(number);
+        ensure!(
+            heads.into_iter().all(|heads| heads == 0 || heads == self.heads as i64),
+            "an Attention has other heads than config.json says"
+        );
+        let scale = attribute(node, "scale").map(|scale| scale.f);
+        Ok(([query, key, value], scale))
+    }
+
+    /// `softmax(mask(q k)) v`.
+    fn attention_arithmetic(&self, product: &'a str) -> Result<Parts<'a>> {
+        let [weights, value] = self.product_of_states(product).context("no attention product")?;
+        let softmax = self.without_nan_guard(self.same(weights));
+        let node = self.graph.producer(softmax).filter(|n| n.op_type == "Softmax");
+        let node = node.context("attention has no softmax")?;
+        let axis = attribute(node, "axis").map_or(-1, |axis| axis.i);
+        ensure!(axis == -1 || axis == 3, "the softmax is over axis {axis}");
+
+        let (scores, scale) = self.unmasked(&node.input[0]);
+        let [query, key] = self.product_of_states(scores).context("no attention scores")?;
+        Ok(([query, key, value], Some(scale)))
+    }
+
+    /// The factors of a product of two activations, in floats or in int8.
+    fn product_of_states(&self, name: &'a str) -> Option<[&'a str; 2]> {
+        let int8 = || {
+            let ways = both_orders(self.graph.pair_of(name, "Mul")?);
+            ways.into_iter().find_map(|[product, scales]| {
+                self.int8_product_of_states(self.same(product), self.same(scales))
+            })
+        };
+        self.graph.pair_of(name, "MatMul").or_else(int8)
+    }
+
+    /// `matmul_integer(p, q, p_zero, q_zero) * (p_scale * q_scale)` as `x` and `y`, where
+    /// `p, p_scale, p_zero = dynamic_quantize(x)`, and `q` is made of `y` likewise.
+    fn int8_product_of_states(&self, product: &'a str, scales: &'a str) -> Option<[&'a str; 2]> {
+        let [p, q, zeros @ ..] = self.graph.inputs_of(product, "MatMulInteger")? else {
+            return None;
+        };
+        let nodes = [self.dynamic_quantize(p)?, self.dynamic_quantize(q)?];
+        let output = |index: usize| nodes.map(|node| node.output.get(index).map(String::as_str));
+        let scales = both_orders(self.graph.pair_of(scales, "Mul")?);
+        let fits = zeros.iter().map(|zero| Some(zero.as_str())).eq(output(2))
+            && scales.iter().any(|scales| scales.map(Some) == output(1));
+        fits.then_some(nodes.map(|node| node.input[0].as_str()))
     }
 
     /// The attention scores before their mask, and the factor that they are multiplied by.
@@ -54,10 +116,9 @@ impl<'a> Rules<'a> {
     fn chosen(&self, name: &'a str) -> Option<&'a str> {
         let [masked, x, y] = self.graph.inputs_of(name, "Where")? else { return None };
         // Small ids. One of them is that of the padding in other vocabularies.
-        let ids: Vec<i64> = (0..20).collect();
+        let ids: Vec<u32> = (0..20).collect();
         // `same` gives the condition before it is expanded to the shape of the scores.
-        let masked = IntegerEvaluator::new(&self.graph, &ids, &vec![0; ids.len()])
-            .evaluate(self.same(masked))?;
+        let masked = self.evaluator(&ids, &vec![0; ids.len()]).evaluate(self.same(masked))?;
         let all = |value| masked.len() == ids.len() && masked.iter().all(|&m| m == value);
         if all(0) { Some(y) } else { all(1).then_some(x) }
     }

@@ -5,13 +5,13 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::rules::Rules;
 use crate::engine::onnx::graph::attribute;
-use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
 use crate::model::{PositionScheme, Table, Weights};
 
 /// The tables, by what their rows stand for.
 pub(super) struct Tables {
     pub tokens: Table,
     pub positions: Table,
+    pub position_scheme: PositionScheme,
     pub token_types: Option<Table>,
 }
 
@@ -35,7 +35,7 @@ impl Probe {
 }
 
 impl<'a> Rules<'a> {
-    /// A sum of two or three embeddings, each as its table and the name of the row numbers.
+    /// A sum of two to four embeddings, each as its table and the name of the row numbers.
     pub(super) fn table_rows(&self, sum: &'a str) -> Option<Vec<(Table, &'a str)>> {
         let (mut open, mut tables) = (vec![sum], Vec::new());
         while let Some(name) = open.pop() {
@@ -43,7 +43,7 @@ impl<'a> Rules<'a> {
                 Some(table) => tables.push(table),
                 None => open.extend(self.graph.pair_of(self.same(name), "Add")?),
             }
-            if open.len() + tables.len() > 3 {
+            if open.len() + tables.len() > 4 {
                 return None;
             }
         }
@@ -51,28 +51,26 @@ impl<'a> Rules<'a> {
     }
 
     /// The tables of tokens, positions and token types of an encoder that is `hidden` wide and reads
-    /// `max_length` tokens. They are told apart by the row numbers that the graph computes for a few
-    /// sequences.
+    /// at most `max_length` tokens. They are told apart by the row numbers that the graph computes for
+    /// a few sequences.
     pub(super) fn embeddings(
         &self,
         terms: Vec<(Table, &'a str)>,
-        scheme: PositionScheme,
         max_length: usize,
         hidden: usize,
     ) -> Result<Tables> {
-        let rows = terms.iter().map(|(table, _)| table.rows).max().unwrap_or(0);
-        ensure!(
-            max_length <= rows,
-            "its tables have {rows} rows, and config.json says {max_length} tokens"
-        );
-        let probes = [1, 9, max_length].map(|length| Probe::new(length, scheme));
-        let mut evaluators = probes.each_ref().map(|Probe { ids, type_ids }| {
-            let integers = |numbers: &[u32]| -> Vec<i64> {
-                numbers.iter().map(|&number| number.into()).collect()
-            };
-            IntegerEvaluator::new(&self.graph, &integers(ids), &integers(type_ids))
+        // The ids fall, so that they are not taken for positions.
+        let mut evaluator = self.evaluator(&[11, 9], &[0, 0]);
+        let found = terms.iter().find_map(|(table, name)| {
+            Some((table.rows, PositionScheme::of_rows(&evaluator.evaluate(name)?)?))
         });
+        let (rows, scheme) = found.context("its positions are numbered in an unknown way")?;
+        let longest = rows.saturating_sub(scheme.reserved()).min(max_length);
+        let probes = [1, 9.min(longest), longest].map(|length| Probe::new(length, scheme));
+        let mut evaluators =
+            probes.each_ref().map(|Probe { ids, type_ids }| self.evaluator(ids, type_ids));
         let [mut tokens, mut positions, mut token_types] = [const { None }; 3];
+        let mut of_all = Vec::new();
         for (table, name) in terms {
             let numbers: Option<Vec<Vec<i64>>> =
                 evaluators.iter_mut().map(|evaluator| evaluator.evaluate(name)).collect();
@@ -84,26 +82,30 @@ impl<'a> Rules<'a> {
                     .zip(expected)
                     .all(|(a, b)| a.iter().copied().eq(b.into_iter().map(i64::from)))
             };
-            let (slot, table) = if are(&|probe| probe.ids.clone()) {
-                (&mut tokens, table)
+            let slot = if are(&|probe| probe.ids.clone()) {
+                &mut tokens
             } else if are(&|probe| scheme.rows(&probe.ids)) {
-                (&mut positions, table)
+                &mut positions
             } else if are(&|probe| probe.type_ids.clone()) {
-                (&mut token_types, table)
+                &mut token_types
             } else if are(&|probe| vec![0; probe.ids.len()]) {
-                let row = first_row(&table, hidden).context("its token types have no row")?;
-                (&mut token_types, row)
+                of_all.push(first_row(&table, hidden).context("its token types have no row")?);
+                continue;
             } else {
-                bail!("its positions are not numbered as config.json says");
+                bail!("its positions are numbered in an unknown way");
             };
             ensure!(
                 slot.replace(table).is_none(),
                 "two of its embeddings use the same row numbers"
             );
         }
+        for row in of_all {
+            token_types = Some(plus(token_types, &row));
+        }
         Ok(Tables {
             tokens: tokens.context("it has no embeddings of tokens")?,
             positions: positions.context("it has no embeddings of positions")?,
+            position_scheme: scheme,
             token_types,
         })
     }
@@ -129,12 +131,22 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// A table of the first row alone.
-fn first_row(table: &Table, width: usize) -> Option<Table> {
+/// The first row of a table.
+fn first_row(table: &Table, width: usize) -> Option<Vec<f32>> {
     let mut row = Vec::new();
     if !table.values.fit(table.rows, width) || table.rows == 0 {
         return None;
     }
     table.values.extend_row(0, width, &mut row);
-    Some(Table { rows: 1, values: Weights::Float(row.into()) })
+    Some(row)
+}
+
+/// A table whose rows are those of `table` plus `row`. Without a table, all tokens have that row.
+fn plus(table: Option<Table>, row: &[f32]) -> Table {
+    let (rows, mut sum) = match table {
+        Some(Table { rows, values }) => (rows, values.to_f32(row.len())),
+        None => (1, vec![0.0; row.len()]),
+    };
+    sum.chunks_mut(row.len()).flatten().zip(row.iter().cycle()).for_each(|(sum, x)| *sum += x);
+    Table { rows, values: Weights::Float(sum.into()) }
 }

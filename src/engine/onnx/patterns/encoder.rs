@@ -9,19 +9,22 @@ use crate::model::{Activation, Config, Encoder, Layer, Linear, Norm, Output};
 
 /// The encoder in a graph, or why the rules do not match it.
 pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
-    let scheme = config.position_scheme.with_context(|| {
-        format!(
-            "model_type is \"{}\", and bert, distilbert, roberta, xlm-roberta and camembert are fast",
-            config.model_type
-        )
-    })?;
     let heads = config.heads.context("config.json lacks num_attention_heads")?;
-    let (end, _) = graph.output(config.output.names())?;
-    let rules = Rules { graph, heads };
+    let (end, _) = graph.output(config)?;
+    let rules = Rules { graph, heads, given_positions: config.position_scheme };
     let (mut state, head) = match config.output {
+        Output::Logit if rules.norm(end).is_some() => {
+            return Err(config.wrong_output("the states of tokens").into());
+        }
         Output::Logit => rules.head(end)?,
+        Output::Embedding(_) if rules.head(end).is_ok() => {
+            return Err(config.wrong_output("what a head makes of the first token").into());
+        }
         Output::Embedding(_) => (end, Vec::new()),
     };
+    if let Some(last) = head.last().filter(|last| last.outputs != 1) {
+        return Err(Config::wrong_labels(last.outputs).into());
+    }
 
     let mut layers = Vec::new();
     let (embedding_norm, terms) = loop {
@@ -40,13 +43,13 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         state = input;
     };
     layers.reverse();
-    let Tables { tokens, positions, token_types } =
-        rules.embeddings(terms, scheme, config.max_length, embedding_norm.gamma.len())?;
+    let Tables { tokens, positions, position_scheme, token_types } =
+        rules.embeddings(terms, config.max_positions, embedding_norm.gamma.len())?;
     let encoder = Encoder {
         heads,
         token_embeddings: tokens,
         position_embeddings: positions,
-        position_scheme: scheme,
+        position_scheme,
         token_type_embeddings: token_types,
         embedding_norm,
         layers,

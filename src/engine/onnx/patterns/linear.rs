@@ -50,9 +50,8 @@ impl<'a> Rules<'a> {
     /// `q, q_scale, q_zero = dynamic_quantize(x)`.
     fn int8_product(&self, product: &'a str, scales: &'a str) -> Option<(&'a str, Matrix)> {
         let inputs = self.graph.inputs_of(product, "MatMulInteger")?;
-        let (quantized, weight) = (self.same(inputs.first()?), inputs.get(1)?);
-        let activation =
-            self.graph.producer(quantized).filter(|n| n.op_type == "DynamicQuantizeLinear")?;
+        let (quantized, weight) = (inputs.first()?, inputs.get(1)?);
+        let activation = self.dynamic_quantize(quantized)?;
         if inputs.get(2) != activation.output.get(2) {
             return None;
         }
@@ -60,6 +59,12 @@ impl<'a> Rules<'a> {
         let [_, scale] = scales.into_iter().find(|[of_x, _]| Some(*of_x) == second(activation))?;
         let matrix = self.int8_matrix(weight, scale, inputs.get(3), false)?;
         Some((self.same(&activation.input[0]), matrix))
+    }
+
+    /// The node that quantizes activations.
+    pub(super) fn dynamic_quantize(&self, quantized: &'a str) -> Option<&'a Node> {
+        let node = self.graph.producer(self.same(quantized))?;
+        (node.op_type == "DynamicQuantizeLinear" && !node.input.is_empty()).then_some(node)
     }
 
     /// A constant matrix of floats: as it is, transposed, or dequantized.

@@ -2,14 +2,24 @@
 //! or multiply them by a constant.
 
 use crate::engine::onnx::graph::Graph;
+use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
+use crate::model::PositionScheme;
 
 /// The rules, on one graph.
 pub(super) struct Rules<'a> {
     pub graph: Graph<'a>,
     pub heads: usize,
+    /// How the positions are numbered that the graph is given, if they are an input.
+    pub given_positions: PositionScheme,
 }
 
 impl<'a> Rules<'a> {
+    /// Evaluates the integers of the graph for one sequence.
+    pub fn evaluator(&self, ids: &[u32], type_ids: &[u32]) -> IntegerEvaluator<'_, 'a> {
+        let positions = self.given_positions.rows(ids);
+        IntegerEvaluator::new(&self.graph, [ids, type_ids, &positions])
+    }
+
     /// A value before it is multiplied or divided by scalars, and the product of those.
     pub fn scaled(&self, name: &'a str) -> (&'a str, f32) {
         let (mut name, mut factor) = (self.same(name), 1.0);

@@ -1,7 +1,8 @@
-//! Rewrites cumulative sums of integers into sums of floats, before tract reads the graph.
+//! Passes integers through floats where tract would take them for sizes, before it reads the graph.
 //!
-//! RoBERTa numbers positions by such a sum. tract may take the integers for sizes, and cannot
-//! add those up. Floats count exactly up to 2^24.
+//! RoBERTa numbers positions by a cumulative sum, and tract cannot add up sizes. DeBERTa gathers by
+//! the distances between positions, and tract does not know the values of sizes there. Floats count
+//! exactly up to 2^24.
 
 use std::collections::HashMap;
 
@@ -9,8 +10,23 @@ use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto};
 
+/// Puts casts before the indices of every `GatherElements`.
+pub(super) fn indices(model: &mut ModelProto) {
+    let Some(graph) = &mut model.graph else { return };
+    for mut node in std::mem::take(&mut graph.node) {
+        let (inputs, outputs) = (&mut node.input[..], &node.output[..]);
+        if let ("GatherElements", [_, indices], [output]) = (&*node.op_type, inputs, outputs) {
+            let [floats, integers] = ["floats", "integers"].map(|part| format!("{output}.{part}"));
+            let given = std::mem::replace(indices, integers.clone());
+            graph.node.push(cast(given, floats.clone(), DataType::Float as i64));
+            graph.node.push(cast(floats, integers, DataType::Int64 as i64));
+        }
+        graph.node.push(node);
+    }
+}
+
 /// Puts a cast before and after every `CumSum` of a value that was cast to integers.
-pub(super) fn in_floats(model: &mut ModelProto) {
+pub(super) fn sums(model: &mut ModelProto) {
     let Some(graph) = &mut model.graph else { return };
     let casts = graph.node.iter().filter(|node| node.op_type == "Cast");
     let types: HashMap<String, i64> = casts

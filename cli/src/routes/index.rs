@@ -1,4 +1,4 @@
-//! An index behind `POST /search`.
+//! An index behind the route `/search`.
 
 use crossrank::ErrorKind;
 use crossrank::index::{Hit, SearchMode, SearchOptions, Searcher};
