@@ -237,7 +237,7 @@ export function tests(context) {
       const none = "onnx/no.onnx";
       await rejects(code, load({ graph: none }), /there is no .*onnx\/no\.onnx; check/);
       await rejects(code, load({ model: new URL(none, folder) }), /there is no .*onnx\/no\.onnx; check/);
-      await rejects("invalid-argument", load({ graph: "model" }), /graph is "model"/);
+      await rejects("invalid-argument", load({ graph: "model" }), /graph is the string "model"/);
       await rejects("invalid-argument", load({ model, graph }), /leave it out/);
       await rejects("invalid-argument", load({ model: new URL(graph, folder), graph }), /leave one out/);
     },
