@@ -12,7 +12,7 @@
  * ```
  */
 
-import type { CallOptions, Document, RankedDocument, Ranking } from "./index.js";
+import type { CallOptions, Document, RankedDocument, Ranking, TextDocument, WithText } from "./index.js";
 import type { RerankerSource } from "./source.js";
 
 export type { RerankerSource };
@@ -52,8 +52,14 @@ export interface UseRerankState<D> {
  * Nothing is ranked or loaded for a blank query or without documents: there are no results then. The
  * documents must be the same objects in each render, from `useMemo` or from outside, or strings.
  */
-export function useRerank<D extends Document>(
+export function useRerank<D extends TextDocument>(
   query: string,
   documents: readonly D[],
   options: UseRerankOptions<D>,
+): UseRerankState<D>;
+/** The same for documents whose text only the option `text` can give. */
+export function useRerank<D extends Document>(
+  query: string,
+  documents: readonly D[],
+  options: WithText<D, UseRerankOptions<D>>,
 ): UseRerankState<D>;

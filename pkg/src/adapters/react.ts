@@ -116,9 +116,9 @@ class RerankTask<D> implements PromiseLike<Ranking<D>> {
         ? { results: [], queryTruncated: false, partial: false }
         : await (await abortable(signal, modelOf(reranker, "rerank"))).rerank(
             this.#query,
-            this.#documents as readonly (D & Document)[],
+            this.#documents as readonly (D & object)[],
             topK,
-            { ...(callOptions as WithText<D & Document, CallOptions<D & Document>>), signal },
+            { ...(callOptions as WithText<D & object, CallOptions<D & object>>), signal },
           );
       settle(() => this.#resolve(ranking));
     } catch (error) {
