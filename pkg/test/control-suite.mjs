@@ -277,7 +277,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
 
     async "finds the answer in a long document and gives its span"() {
       // Characters of one to four bytes, and of one and two units.
-      const hay = "The café by the river – 日本 – was old 😀 and cold. ".repeat(40);
+      const hay = "The café by the river – 日本 – was old 😀 and cold. ".repeat(60);
       const text = `${hay}${ANSWER} ${hay}`;
       const { results } = await reranker.rerank(QUERY, [hay + hay, text], 2);
       equal(results[0].index, 1);

@@ -20,9 +20,9 @@ export type SpecificationVersion = "v3" | "v4";
 /** Options of both kinds of model. */
 export interface ModelOptions<V extends SpecificationVersion> {
   /** The model's name in the AI SDK's telemetry. Default: `"default"`. */
-  modelId?: string;
+  modelId?: string | undefined;
   /** Default: `"v4"`. AI SDK 6 needs `"v3"`. */
-  specificationVersion?: V;
+  specificationVersion?: V | undefined;
 }
 
 /** Options of {@link rerankingModel}: those of `Reranker.rerank` that the AI SDK has no options for. */
@@ -33,7 +33,7 @@ export interface RerankingModelOptions<V extends SpecificationVersion>
    * Gives the text of a document that is an object. Default: its JSON, as the AI SDK's model for Cohere
    * has it, with a warning.
    */
-  text?: (document: Record<string, unknown>) => string;
+  text?: ((document: Record<string, unknown>) => string) | undefined;
 }
 
 /** A reranking model of the AI SDK. */

@@ -18,15 +18,15 @@ export interface FlexSearchHit<D> {
   /** The stored document. */
   doc: D | null;
   /** The fields that matched. */
-  field?: string[];
+  field?: string[] | undefined;
 }
 
 /** Options of {@link searchAndRerank}: those of `rerankHits`. */
 export interface FlexSearchOptions<H> extends Omit<HitOptions<H>, "score"> {
   /** The number of hits that are reranked. Default: 50. */
-  candidates?: number;
+  candidates?: number | undefined;
   /** FlexSearch's own options for the search, such as `{ suggest: true }`. */
-  search?: { suggest?: boolean; resolution?: number; context?: boolean; cache?: boolean };
+  search?: { suggest?: boolean; resolution?: number; context?: boolean; cache?: boolean } | undefined;
 }
 
 /**

@@ -26,7 +26,7 @@ export interface FuseHit<T> {
  */
 export interface FuseOptions<H> extends Omit<HitOptions<H>, "score"> {
   /** The number of hits that are reranked. Default: 50. */
-  candidates?: number;
+  candidates?: number | undefined;
 }
 
 /**

@@ -19,20 +19,20 @@ export interface HitOptions<H> extends Omit<CallOptions<never>, "text"> {
    * Gives the text of a hit, or a promise of it. All texts are asked for at once. The time that they
    * take counts towards `timeoutMs`. Default: the hit itself if it is a string, else its field `text`.
    */
-  text?: (hit: H, index: number) => string | PromiseLike<string>;
+  text?: ((hit: H, index: number) => string | PromiseLike<string>) | undefined;
   /** The maximum number of results. Default: all. */
-  topK?: number;
+  topK?: number | undefined;
   /**
    * The weight of the first stage's score, from 0 to 1. Its scores are scaled so that the lowest of the
    * list is 0 and the highest 1; if all are equal, each is 1. The reranker's score has the remaining
    * weight. Default: 0, which ignores the first stage's scores.
    */
-  blend?: number;
+  blend?: number | undefined;
   /**
    * Gives the first stage's score of a hit, higher for better hits. Only `blend` needs it. Default: the
    * hit's field `score`.
    */
-  score?: (hit: H, index: number) => number;
+  score?: ((hit: H, index: number) => number) | undefined;
 }
 
 /** A hit in a ranking. */

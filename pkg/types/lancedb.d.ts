@@ -21,7 +21,7 @@ export interface CrossrankRerankerOptions
   reranker: RerankerSource;
   /** The column with the text, or a function that makes the text of a row. Default: `"text"`. */
   // biome-ignore lint/suspicious/noExplicitAny: rows have this type in LanceDB itself.
-  text?: string | ((row: Record<string, any>) => string);
+  text?: string | ((row: Record<string, any>) => string) | undefined;
 }
 
 type LanceReranker = rerankers.Reranker;

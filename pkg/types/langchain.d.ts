@@ -20,7 +20,7 @@ export type { EmbedderSource, RerankerSource };
 export interface CrossrankRerankFields extends Omit<CallOptions<never>, "text" | "signal"> {
   reranker: RerankerSource;
   /** The maximum number of documents. Default: 3, as in LangChain's CohereRerank. */
-  topN?: number;
+  topN?: number | undefined;
 }
 
 /** Keeps the documents that answer a query best. */

@@ -21,7 +21,7 @@ export type { EmbedderSource, RerankerSource };
 export interface CrossrankRerankOptions extends Omit<CallOptions<never>, "text" | "signal"> {
   reranker: RerankerSource;
   /** The maximum number of nodes. Default: 2, as in LlamaIndex's CohereRerank. */
-  topN?: number;
+  topN?: number | undefined;
 }
 
 /** Keeps the nodes that answer a query best. */

@@ -15,9 +15,9 @@ export type { HitRanking, HitReranker };
 /** Options of {@link searchAndRerank}: those of `rerankHits`. */
 export interface MiniSearchOptions<H, S> extends Omit<HitOptions<H>, "score"> {
   /** The number of hits that are reranked. Default: 50. */
-  candidates?: number;
+  candidates?: number | undefined;
   /** MiniSearch's own options for the search. */
-  search?: S;
+  search?: S | undefined;
 }
 
 /**

@@ -26,7 +26,7 @@ export interface OramaHit {
 /** Options of {@link rerankResults}: those of `rerankHits`. */
 export interface OramaOptions<H extends OramaHit = OramaHit> extends Omit<HitOptions<H>, "text" | "score"> {
   /** Gives the text of a hit, or a promise of it. Default: the field `text` of its document. */
-  text?: (hit: H, index: number) => string | PromiseLike<string>;
+  text?: ((hit: H, index: number) => string | PromiseLike<string>) | undefined;
 }
 
 /** The reranker of {@link pluginCrossrank}, and options for every search. */

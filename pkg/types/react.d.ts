@@ -25,7 +25,7 @@ export interface UseRerankOptions<D> extends Omit<CallOptions<D>, "signal" | "la
    */
   reranker: RerankerSource;
   /** The maximum number of results. Default: all. */
-  topK?: number;
+  topK?: number | undefined;
 }
 
 /** The state of {@link useRerank}. */

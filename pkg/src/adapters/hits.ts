@@ -101,7 +101,7 @@ class HitCall<H> {
     };
     // A blend may lift any hit to the top.
     const topK = this.#blend > 0 ? undefined : this.#topK;
-    const documents = this.#hits.map(() => ({}));
+    const documents = this.#hits.map((): object => ({}));
     return this.#blended(await this.#reranker.rerank(this.#query, documents, topK, callOptions), firstStage);
   }
 

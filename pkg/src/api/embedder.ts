@@ -2,7 +2,7 @@
 
 import type * as declared from "../../types/index.js";
 import type { EmbedCallOptions, EmbedderLoadOptions } from "../../types/index.js";
-import { LinkedAbortController } from "../core/abort.js";
+import { LinkedAbortController, throwIfAborted } from "../core/abort.js";
 import type { Backend } from "../core/backend.js";
 import type { Embedding } from "../core/task.js";
 import { checkText, copyArray } from "../core/validate.js";
@@ -30,6 +30,7 @@ export function createEmbedder(load: LoadModel) {
       const backend = await load(given, embedderKind(given.options));
       try {
         const { dimensions } = await backend.info();
+        throwIfAborted(given.options.signal);
         return new Embedder(backend, dimensions);
       } catch (error) {
         void backend.dispose();

@@ -32,6 +32,11 @@ export function onAbort(signal: AbortSignalLike, listener: () => void): () => vo
   };
 }
 
+export function throwIfAborted(signal: AbortSignalLike | undefined): void {
+  // Signals of older platforms have no reason.
+  if (signal?.aborted) throw signal.reason ?? new DOMException("it was aborted", "AbortError");
+}
+
 /** A controller that aborts when one of the given signals does. Call `unlink` when the work ends. */
 export class LinkedAbortController extends AbortController {
   readonly #unlink: (() => void)[] = [];
