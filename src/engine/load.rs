@@ -1,12 +1,21 @@
 //! Loads a model on the CPU, by the fastest way that its graph allows.
 
+#[cfg(feature = "general")]
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+#[cfg(feature = "general")]
+use bytes::Bytes;
 
 use super::encoder::prepared_encoder;
 use super::fused::Fused;
+#[cfg(feature = "general")]
+use super::guard::FAILED_ON_TEXT;
 use super::guard::{DAMAGED_GRAPH, guarded};
 use super::onnx::Onnx;
 use super::plan::Plan;
+#[cfg(feature = "general")]
+use super::reference::{Verdict, check};
 #[cfg(feature = "general")]
 use super::tract::Tract;
 use crate::error::{Error, ErrorKind, Result, one_line};
@@ -57,12 +66,7 @@ pub(super) fn load_for(
         ));
     }
     #[cfg(feature = "general")]
-    return guarded(DAMAGED_GRAPH, || {
-        let (inputs, output) = graph.inputs_and_output(config)?;
-        let warning = format!("the model runs on slower, general operators ({reason})");
-        let plan = Tract::new(onnx, external, &inputs, output, config.output.clone(), warning)?;
-        Ok(Arc::new(plan) as _)
-    });
+    return general(&graph, onnx, external, config, &reason);
     #[cfg(not(feature = "general"))]
     Err(Error::new(
         ErrorKind::NeedsGeneral,
@@ -71,4 +75,38 @@ pub(super) fn load_for(
              general"
         ),
     ))
+}
+
+/// Loads a graph on the operators of tract, and compares what they give with the reference.
+#[cfg(feature = "general")]
+fn general(
+    onnx: &Onnx,
+    file: Bytes,
+    external: BTreeMap<String, Bytes>,
+    config: &Config,
+    reason: &str,
+) -> Result<Arc<dyn Plan>> {
+    let warning = format!("the model runs on slower, general operators ({reason})");
+    let (mut plan, output) = guarded(DAMAGED_GRAPH, || {
+        let graph = onnx.graph()?;
+        let output = graph.output_value(&config.output)?;
+        Ok((
+            Tract::new(file, external, &graph, &output, config.output.clone(), warning)?,
+            output.name,
+        ))
+    })?;
+    match guarded(FAILED_ON_TEXT, || check(onnx.proto(), &plan, output, config))? {
+        Verdict::Right => {}
+        Verdict::Unchecked(reason) => plan.warn(&format!("its scores are unchecked ({reason})")),
+        Verdict::Wrong(difference) => {
+            return Err(Error::new(
+                ErrorKind::UnsupportedModel,
+                format!(
+                    "the general operators compute this graph wrongly: {difference}; take another \
+                     graph of the model, such as onnx/model.onnx, or a dynamically quantized one"
+                ),
+            ));
+        }
+    }
+    Ok(Arc::new(plan))
 }

@@ -16,6 +16,8 @@ mod onnx;
 mod plan;
 mod pool;
 mod prepare;
+#[cfg(feature = "general")]
+mod reference;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "general")]

@@ -6,18 +6,29 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use half::f16;
 
+use super::dequantize::{FloatConstant, dequantize};
 use super::proto::{self, Attribute, DataType, Node, Tensor};
 use crate::model::Floats;
+#[cfg(feature = "general")]
+use crate::model::Output;
 
 /// Operators that may change the shape or the type of a tensor, but not its numbers or their order.
 const SAME_NUMBERS: [&str; 8] =
     ["Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"];
 
 /// The nodes of a graph by the names of their outputs, and its constants by name.
-pub(super) struct Graph<'a> {
+pub(in crate::engine) struct Graph<'a> {
     graph: &'a proto::Graph,
     producers: HashMap<&'a str, &'a Node>,
     constants: HashMap<&'a str, &'a Tensor>,
+}
+
+/// The value of a graph that is the output of the model.
+#[cfg(feature = "general")]
+pub(in crate::engine) struct OutputValue<'a> {
+    pub name: &'a str,
+    /// Whether it is a probability where the model has a logit.
+    pub is_probability: bool,
 }
 
 impl<'a> Graph<'a> {
@@ -53,16 +64,45 @@ impl<'a> Graph<'a> {
         Ok(Graph { graph, producers, constants })
     }
 
-    /// The name and the index of the only output, or of the first one with a `preferred` name.
-    pub fn output(&self, preferred: &[&str]) -> Result<(&'a str, usize)> {
+    /// The only output, or the first one with a `preferred` name.
+    pub fn output(&self, preferred: &[&str]) -> Result<&'a str> {
         let mut names = self.graph.output.iter().map(|output| output.name.as_str());
-        let position = match names.len() {
-            1 => Some(0),
-            _ => names.clone().position(|name| preferred.contains(&name)),
-        };
-        let position = position
-            .with_context(|| format!("none of its {} outputs is {}", names.len(), preferred[0]))?;
-        names.nth(position).map(|name| (name, position)).context("it has no output")
+        if names.len() == 1 {
+            return names.next().context("it has no output");
+        }
+        let count = names.len();
+        let named = names.find(|name| preferred.contains(name));
+        named.with_context(|| format!("none of its {count} outputs is {}", preferred[0]))
+    }
+
+    /// The value whose sigmoid a value is, or the value itself.
+    pub fn before_sigmoid(&self, name: &'a str) -> &'a str {
+        match self.inputs_of(self.same_numbers(name), "Sigmoid") {
+            Some([logit]) => logit,
+            _ => name,
+        }
+    }
+
+    /// Where the graph gives what the configured model computes.
+    #[cfg(feature = "general")]
+    pub fn output_value(&self, output: &Output) -> Result<OutputValue<'a>> {
+        let name = self.output(output.names())?;
+        if let Output::Embedding(_) = output {
+            return Ok(OutputValue { name, is_probability: false });
+        }
+        let name = self.before_sigmoid(name);
+        // What is taken of probabilities, or rounded, is a probability.
+        let mut source = self.same_numbers(name);
+        while let Some(node) = self.producer(source)
+            && let "Gather" | "Slice" | "Split" | "QuantizeLinear" | "DequantizeLinear" =
+                node.op_type.as_str()
+            && let Some(input) = node.input.first()
+        {
+            source = self.same_numbers(input);
+        }
+        let node = self.producer(source);
+        let is_probability = node.is_some_and(|n| matches!(&n.op_type[..], "Sigmoid" | "Softmax"));
+        Ok(OutputValue { name, is_probability })
     }
 
     /// The names of the inputs, without constants, which ONNX IR 3 lists among them.
@@ -108,14 +148,45 @@ impl<'a> Graph<'a> {
         Constant::new(self.constants.get(self.same_numbers(name))?)
     }
 
-    /// Whether a value is a constant.
+    /// A constant that the graph holds as integers, through operators that leave its numbers as they
+    /// are.
+    pub fn dequantized(&self, name: &'a str) -> Option<FloatConstant> {
+        dequantize(self.dequantizer(name)?, |name| self.constant(name))
+    }
+
+    /// The floats of a constant, or of one that is dequantized, in the shape that the graph gives them.
+    #[cfg(feature = "general")]
+    pub fn float_constant(&self, name: &str) -> Option<FloatConstant> {
+        let constant = |name: &str| Constant::new(self.constants.get(name)?);
+        if let Some(constant) = constant(name) {
+            return Some(FloatConstant { floats: constant.floats()?, shape: constant.shape });
+        }
+        let node = self.producer(name).filter(|node| node.op_type == "DequantizeLinear")?;
+        dequantize(node, constant)
+    }
+
+    /// The type of a constant, as ONNX numbers the types.
+    #[cfg(feature = "general")]
+    pub fn data_type(&self, name: &str) -> Option<i32> {
+        Some(self.constants.get(name)?.data_type)
+    }
+
+    fn dequantizer(&self, name: &'a str) -> Option<&'a Node> {
+        self.producer(self.same_numbers(name)).filter(|node| node.op_type == "DequantizeLinear")
+    }
+
+    /// Whether a value is a constant, of floats or of integers that are dequantized.
     pub fn is_constant(&self, name: &'a str) -> bool {
-        self.constants.contains_key(self.same_numbers(name))
+        let is = |name| self.constants.contains_key(self.same_numbers(name));
+        is(name) || self.dequantizer(name).and_then(|n| n.input.first()).is_some_and(|x| is(x))
     }
 
     /// The numbers of a constant as f32.
     pub fn floats(&self, name: &'a str) -> Option<Vec<f32>> {
-        self.constant(name)?.floats()
+        match self.constant(name) {
+            Some(constant) => constant.floats(),
+            None => Some(self.dequantized(name)?.floats),
+        }
     }
 
     /// A constant of one number.
@@ -147,7 +218,7 @@ impl<'a> Graph<'a> {
 }
 
 /// A constant of the graph.
-pub(super) struct Constant<'a> {
+pub(in crate::engine) struct Constant<'a> {
     pub shape: Vec<usize>,
     length: usize,
     data_type: DataType,
@@ -219,11 +290,26 @@ impl<'a> Constant<'a> {
             DataType::Int64 if is_raw => numbers(raw, |b| i64::from_le_bytes(b) as f32),
             DataType::Int64 => int64_data.iter().map(|&number| number as f32).collect(),
             DataType::Int32 if is_raw => numbers(raw, |b| i32::from_le_bytes(b) as f32),
+            DataType::Int16 if is_raw => numbers(raw, |b| i16::from_le_bytes(b).into()),
+            DataType::Uint16 if is_raw => numbers(raw, |b| u16::from_le_bytes(b).into()),
             DataType::Int8 if is_raw => numbers(raw, |b| i8::from_le_bytes(b).into()),
             DataType::Uint8 | DataType::Bool if is_raw => numbers(raw, |[b]| b.into()),
-            DataType::Int32 | DataType::Int8 | DataType::Uint8 | DataType::Bool => {
-                int32_data.iter().map(|&number| number as f32).collect()
+            DataType::Int4 | DataType::Uint4 => {
+                let stored = int32_data.iter().map(|&number| number as u8);
+                let bytes: Vec<u8> = if is_raw { raw.to_vec() } else { stored.collect() };
+                let halves = bytes.iter().flat_map(|&byte| [byte & 15, byte >> 4]);
+                let number = |half: u8| match self.data_type {
+                    DataType::Int4 if half > 7 => f32::from(half) - 16.0,
+                    _ => half.into(),
+                };
+                halves.take(self.length).map(number).collect()
             }
+            DataType::Int32
+            | DataType::Int16
+            | DataType::Uint16
+            | DataType::Int8
+            | DataType::Uint8
+            | DataType::Bool => int32_data.iter().map(|&number| number as f32).collect(),
             DataType::Undefined => return None,
         };
         (floats.len() == self.length).then_some(floats)

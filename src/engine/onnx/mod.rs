@@ -1,11 +1,16 @@
 //! Reads ONNX files, and takes the parameters out of a graph whose architecture is recognized.
 
+mod dequantize;
 pub(super) mod external;
 mod graph;
 mod integer_evaluator;
 mod integer_tensor;
 mod model;
 mod patterns;
-mod proto;
+pub(super) mod proto;
 
+#[cfg(feature = "general")]
+pub(super) use dequantize::FloatConstant;
+#[cfg(feature = "general")]
+pub(super) use graph::{Graph, OutputValue};
 pub(super) use model::Onnx;

@@ -38,13 +38,16 @@ impl Onnx {
         Ok(encoder)
     }
 
-    /// The names of the graph's inputs, and the index of the output that is the model's. Constants,
-    /// which ONNX IR 3 lists among the inputs, are left out.
+    /// A view of the graph.
     #[cfg(feature = "general")]
-    pub fn inputs_and_output(&self, config: &Config) -> Result<(Vec<&str>, usize)> {
-        let graph = Graph::new(&self.0)?;
-        let (_, output) = graph.output(config.output.names())?;
-        Ok((graph.inputs().collect(), output))
+    pub fn graph(&self) -> Result<Graph<'_>> {
+        Graph::new(&self.0)
+    }
+
+    /// The whole file.
+    #[cfg(feature = "general")]
+    pub fn proto(&self) -> &proto::Model {
+        &self.0
     }
 
     /// The first operator of the graph that only ONNX Runtime has, if there is one.

@@ -2,19 +2,20 @@
 //! padding.
 
 mod cumsum;
-mod dequantize;
 mod inline_if;
+mod quantization;
 
 use anyhow::Result as AnyResult;
 use bytes::Bytes;
 use prost::Message;
 use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::DataLocation;
-use tract_onnx::pb::{GraphProto, ModelProto};
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 use tract_onnx::tract_hir::internal::*;
 
 use super::guard::{FAILED_ON_TEXT, guarded};
 use super::onnx::external::{ExternalData, Files};
+use super::onnx::{Graph, OutputValue};
 use super::plan::{Plan, Run};
 use super::pool::pool_each;
 use crate::error::Result;
@@ -26,6 +27,8 @@ pub(super) struct Tract {
     graph: Arc<TypedRunnableModel>,
     inputs: Vec<Input>,
     output: Output,
+    /// Whether the graph gives a probability for a logit.
+    is_probability: bool,
     warning: String,
 }
 
@@ -46,40 +49,48 @@ struct TractRun {
 }
 
 impl Tract {
-    /// Loads a graph with the given inputs, whose output number `output_index` is the one that
-    /// counts. Some of its constants may lie in the files `external`. `warning` says why the graph
-    /// runs here.
+    /// Loads the graph in `file`, whose constants are also in `graph`. Some of them may lie in the files
+    /// `external`. `value` is the output that counts, and `warning` says why the graph runs here.
     pub fn new(
         file: Bytes,
         external: Files,
-        inputs: &[&str],
-        output_index: usize,
+        graph: &Graph,
+        value: &OutputValue,
         output: Output,
         warning: String,
     ) -> TractResult<Tract> {
         let mut proto = ModelProto::decode(file)?;
         if let Some(graph) = &mut proto.graph {
             read_external_data(graph, &external)?;
+            let name = value.name.to_owned();
+            graph.output = vec![ValueInfoProto { name, ..Default::default() }];
         }
         drop(external);
-        let inputs =
-            inputs.iter().map(|name| Input::named(name)).collect::<TractResult<Vec<_>>>()?;
+        let inputs = graph.inputs().map(Input::named).collect::<TractResult<Vec<_>>>()?;
         if proto.graph.iter().flat_map(|graph| &graph.node).any(|node| node.op_type == "If") {
-            let mut model = inference_model(&proto, output_index)?;
+            let mut model = inference_model(&proto)?;
             model.analyse(false)?;
             inline_if::resolve(&mut proto, |name| condition(&model, name))?;
         }
         cumsum::in_floats(&mut proto);
-        dequantize::products(&mut proto)?;
-        let graph = inference_model(&proto, output_index)?.into_optimized()?.into_runnable()?;
-        Ok(Tract { graph, inputs, output, warning })
+        quantization::in_floats(&mut proto, graph)?;
+        let graph = inference_model(&proto)?.into_optimized()?.into_runnable()?;
+        Ok(Tract { graph, inputs, output, is_probability: value.is_probability, warning })
+    }
+
+    /// Adds a sentence to the warning.
+    pub fn warn(&mut self, sentence: &str) {
+        self.warning = format!("{}; {sentence}", self.warning);
     }
 
     /// What the model gives for one sequence.
     fn outputs(&self, sequence: &Encoding) -> AnyResult<Vec<f32>> {
         let (shape, values) = self.run_graph(sequence)?;
         match (&self.output, &shape[..]) {
-            (Output::Logit, _) if values.len() == 1 => Ok(values),
+            (Output::Logit, _) if values.len() == 1 => match self.is_probability {
+                true => Ok(vec![log_odds(values[0])]),
+                false => Ok(values),
+            },
             (Output::Embedding(pooling), [1, tokens, width]) if tokens * width > 0 => {
                 Ok(pool_each(*pooling, &values, &[0, *tokens]))
             }
@@ -90,14 +101,16 @@ impl Tract {
         }
     }
 
+    /// What the graph reads for one sequence, by the names of its inputs. Each is of shape
+    /// `[1, length]`.
+    pub fn inputs(&self, sequence: &Encoding) -> Vec<(&'static str, Vec<i64>)> {
+        self.inputs.iter().map(|input| (input.name(), input.row(sequence))).collect()
+    }
+
     /// The shape and the numbers of the output for one sequence.
-    fn run_graph(&self, sequence: &Encoding) -> TractResult<(Vec<usize>, Vec<f32>)> {
+    pub fn run_graph(&self, sequence: &Encoding) -> TractResult<(Vec<usize>, Vec<f32>)> {
         let inputs = self.inputs.iter().map(|input| {
-            let row: Vec<i64> = match input {
-                Input::Ids => sequence.ids.iter().map(|&id| id.into()).collect(),
-                Input::TypeIds => sequence.type_ids.iter().map(|&id| id.into()).collect(),
-                Input::Mask => vec![1; sequence.ids.len()],
-            };
+            let row = input.row(sequence);
             Ok(Tensor::from_shape(&[1, row.len()], &row)?.into())
         });
         let outputs = self.graph.run(inputs.collect::<TractResult<_>>()?)?;
@@ -133,11 +146,9 @@ impl Run for TractRun {
     }
 }
 
-/// The graph with one of its outputs, for a sequence of any length.
-fn inference_model(proto: &ModelProto, output_index: usize) -> TractResult<InferenceModel> {
+/// The graph for a sequence of any length.
+fn inference_model(proto: &ModelProto) -> TractResult<InferenceModel> {
     let mut model = reader().model_for_proto_model(proto)?;
-    let output = model.outputs[output_index];
-    model.select_output_outlets(&[output])?;
     let length = model.symbols.new_with_prefix("length");
     for index in 0..model.inputs.len() {
         let shape = [1.to_dim(), length.to_dim()];
@@ -175,13 +186,53 @@ fn read_external_data(graph: &mut GraphProto, files: &Files) -> TractResult<()> 
     Ok(())
 }
 
+/// The logit of a probability. Numbers that are rounded to 0 or 1 give a finite one too.
+fn log_odds(probability: f32) -> f32 {
+    let p =
+        f64::from(probability).clamp(f32::MIN_POSITIVE.into(), 1.0 - f64::from(f32::EPSILON) / 4.0);
+    (p / (1.0 - p)).ln() as f32
+}
+
 impl Input {
+    const ALL: [Input; 3] = [Input::Ids, Input::Mask, Input::TypeIds];
+
     fn named(name: &str) -> TractResult<Input> {
-        match name {
-            "input_ids" => Ok(Input::Ids),
-            "attention_mask" => Ok(Input::Mask),
-            "token_type_ids" => Ok(Input::TypeIds),
-            _ => bail!("its input \"{name}\" is not one of a BERT encoder"),
+        let input = Input::ALL.into_iter().find(|input| input.name() == name);
+        input.with_context(|| format!("its input \"{name}\" is not one of a BERT encoder"))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Input::Ids => "input_ids",
+            Input::Mask => "attention_mask",
+            Input::TypeIds => "token_type_ids",
         }
+    }
+
+    /// The numbers for the tokens of a sequence.
+    fn row(self, sequence: &Encoding) -> Vec<i64> {
+        match self {
+            Input::Ids => sequence.ids.iter().map(|&id| id.into()).collect(),
+            Input::Mask => vec![1; sequence.ids.len()],
+            Input::TypeIds => sequence.type_ids.iter().map(|&id| id.into()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_odds;
+    use crate::kernels::sigmoid;
+
+    #[test]
+    fn the_log_odds_of_any_probability_are_finite_and_in_order() {
+        let probabilities = [0.0, 1e-30, 0.25, 0.5, 0.75, 0.999_999_94, 1.0];
+        let logits = probabilities.map(log_odds);
+        assert!(logits.iter().all(|logit| logit.is_finite()), "{logits:?}");
+        assert!(logits.is_sorted_by(|a, b| a < b), "{logits:?}");
+        for (p, logit) in probabilities.into_iter().zip(logits) {
+            assert!((sigmoid(logit) - p).abs() < 1e-6, "{p}: {logit}");
+        }
+        assert!(log_odds(f32::NAN).is_nan());
     }
 }

@@ -16,10 +16,10 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         )
     })?;
     let heads = config.heads.context("config.json lacks num_attention_heads")?;
-    let (end, _) = graph.output(config.output.names())?;
+    let end = graph.output(config.output.names())?;
     let rules = Rules { graph, heads };
     let (mut state, head) = match config.output {
-        Output::Logit => rules.head(end)?,
+        Output::Logit => rules.head(rules.graph.before_sigmoid(end))?,
         Output::Embedding(_) => (end, Vec::new()),
     };
 

@@ -1,0 +1,18 @@
+//! A reference for graphs on general operators: each operator by itself, as ONNX defines it
+//! (<https://onnx.ai/onnx/operators/>), in plain f32.
+//!
+//! It shares no code with what runs the graph. It is written for clarity, and only short texts are
+//! computed with it.
+
+mod call;
+mod check;
+mod constants;
+mod elementwise;
+mod evaluator;
+mod products;
+mod quantization;
+mod reductions;
+mod shapes;
+mod tensor;
+
+pub(super) use check::{Verdict, check};
