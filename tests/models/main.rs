@@ -5,6 +5,8 @@ mod architectures;
 mod bad_models;
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "general")]
+mod flavours;
 #[cfg(feature = "bundled-embedder")]
 mod prepared;
 #[cfg(feature = "bundled-embedder")]
