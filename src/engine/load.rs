@@ -21,6 +21,8 @@ use super::tract::Tract;
 use crate::error::{Error, ErrorKind, Result, one_line};
 use crate::kernels::Kernel;
 use crate::model::{Config, Encoder, ModelFiles, prepared};
+#[cfg(feature = "general")]
+use crate::tokenizer::Encoding;
 
 /// Loads a prepared model or an ONNX graph.
 ///
@@ -60,8 +62,9 @@ pub(super) fn load_for(
         return Err(Error::new(
             ErrorKind::UnsupportedModel,
             format!(
-                "the graph has ONNX Runtime's own operator {operator}; export it without ONNX \
-                 Runtime's optimizations"
+                "the graph has ONNX Runtime's own operator {operator}; take a graph of the model \
+                 without it, such as onnx/model.onnx, or export it without ONNX Runtime's \
+                 optimizations and not in its format QOperator"
             ),
         ));
     }
@@ -87,26 +90,36 @@ fn general(
     reason: &str,
 ) -> Result<Arc<dyn Plan>> {
     let warning = format!("the model runs on slower, general operators ({reason})");
-    let (mut plan, output) = guarded(DAMAGED_GRAPH, || {
+    let (plan, output) = guarded(DAMAGED_GRAPH, || {
         let graph = onnx.graph()?;
         let output = graph.output_value(&config.output)?;
-        Ok((
-            Tract::new(file, external, &graph, &output, config.output.clone(), warning)?,
-            output.name,
-        ))
+        let plan = Tract::new(file, external, &graph, &output, config.output.clone(), warning)?;
+        Ok((plan, output.name))
     })?;
-    match guarded(FAILED_ON_TEXT, || check(onnx.proto(), &plan, output, config))? {
-        Verdict::Right => {}
-        Verdict::Unchecked(reason) => plan.warn(&format!("its scores are unchecked ({reason})")),
-        Verdict::Wrong(difference) => {
-            return Err(Error::new(
-                ErrorKind::UnsupportedModel,
-                format!(
-                    "the general operators compute this graph wrongly: {difference}; take another \
-                     graph of the model, such as onnx/model.onnx, or a dynamically quantized one"
-                ),
-            ));
+    let verdict = guarded(FAILED_ON_TEXT, || {
+        let run = |sequence: &Encoding| plan.run_graph(sequence);
+        check(onnx.proto(), output, config.vocab_size, |sequence| plan.inputs(sequence), run)
+    })?;
+    Ok(Arc::new(checked(plan, verdict)?))
+}
+
+/// The graph, with the verdict in its warning.
+///
+/// # Errors
+/// [`ErrorKind::UnsupportedModel`] if the graph is wrong.
+#[cfg(feature = "general")]
+pub(super) fn checked(plan: Tract, verdict: Verdict) -> Result<Tract> {
+    match verdict {
+        Verdict::Right => Ok(plan),
+        Verdict::Unchecked(reason) => {
+            Ok(plan.warn(&format!("its scores are unchecked ({reason})")))
         }
+        Verdict::Wrong(difference) => Err(Error::new(
+            ErrorKind::UnsupportedModel,
+            format!(
+                "the general operators compute this graph wrongly ({difference}); take another graph \
+                 of the model, such as onnx/model.onnx"
+            ),
+        )),
     }
-    Ok(Arc::new(plan))
 }

@@ -167,6 +167,7 @@ CHANNEL = static(activation_type=UINT8, weight_type=INT8, per_channel=True)
 SYMMETRIC = static(activation_type=INT8, weight_type=INT8, reduce_range=True,
                    extra_options={"ActivationSymmetric": True, "WeightSymmetric": True})
 ASYMMETRIC = static(activation_type=UINT8, weight_type=UINT8, extra_options={"WeightSymmetric": False})
+FLOAT_WEIGHTS = static(per_channel=True, extra_options={"AddQDQPairToWeight": True})
 SIXTEEN = static(activation_type=UINT16, weight_type=INT8)
 SIXTEEN_MICROSOFT = static(activation_type=UINT16, weight_type=INT8, extra_options={"UseQDQContribOps": True})
 
@@ -189,6 +190,7 @@ VARIANTS = {
     "jina-bert-qdq": ("general-jina-bert", [CHANNEL]),
     # and by its options
     "bert-qdq-channel": ("torchscript-17", [CHANNEL]),
+    "bert-qdq-float-weights": ("torchscript-17", [FLOAT_WEIGHTS]),
     "bert-qdq-symmetric": ("torchscript-17", [SYMMETRIC]),
     "bert-qdq-asymmetric": ("torchscript-17", [ASYMMETRIC]),
     "bert-qdq-softmax": ("torchscript-14", [only("Softmax")]),

@@ -26,7 +26,7 @@ const ROUNDED: f32 = 0.05;
 /// Only the order of sums differs.
 const EXACT: f32 = 1e-3;
 
-const MODELS: [(&str, Expected); 33] = [
+const MODELS: [(&str, Expected); 34] = [
     ("bert-blocks-int4", Fused(EXACT)),
     ("bert-blocks-int4-columns", Fused(EXACT)),
     ("bert-blocks-int8", Fused(EXACT)),
@@ -37,9 +37,10 @@ const MODELS: [(&str, Expected); 33] = [
     ("bert-operator-matmul", General(ROUNDED)),
     ("bert-qdq", General(ROUNDED)),
     ("bert-qdq-16-bits", General(ROUNDED)),
-    ("bert-qdq-16-bits-microsoft", Refused("QuantizeLinear")),
+    ("bert-qdq-16-bits-microsoft", General(ROUNDED)),
     ("bert-qdq-asymmetric", General(ROUNDED)),
     ("bert-qdq-channel", General(ROUNDED)),
+    ("bert-qdq-float-weights", General(ROUNDED)),
     ("bert-qdq-matmul", General(ROUNDED)),
     ("bert-qdq-matmul-add", General(ROUNDED)),
     ("bert-qdq-softmax", General(ROUNDED)),
@@ -56,7 +57,8 @@ const MODELS: [(&str, Expected); 33] = [
     ("deberta-v2-softmax", General(EXACT)),
     ("distilbert-qdq", General(ROUNDED)),
     ("jina-bert-qdq", General(ROUNDED)),
-    ("modernbert-qdq", General(ROUNDED)),
+    // It rounds most often. With sums in f64, even onnx.reference differs from ONNX Runtime here.
+    ("modernbert-qdq", General(0.15)),
     ("roberta-constants-int8-rows", Fused(EXACT)),
     ("roberta-qdq", General(ROUNDED)),
     ("xlm-roberta-dynamo-qdq", General(ROUNDED)),

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use half::f16;
 
-use super::dequantize::{FloatConstant, dequantize};
 use super::proto::{self, Attribute, DataType, Node, Tensor};
+use super::quantization::{FloatConstant, Parameters};
 use crate::model::Floats;
 #[cfg(feature = "general")]
 use crate::model::Output;
@@ -151,34 +151,62 @@ impl<'a> Graph<'a> {
     /// A constant that the graph holds as integers, through operators that leave its numbers as they
     /// are.
     pub fn dequantized(&self, name: &'a str) -> Option<FloatConstant> {
-        dequantize(self.dequantizer(name)?, |name| self.constant(name))
+        let node = self.dequantizer(self.same_numbers(name))?;
+        let constant = |name: &'a str| self.constant(name)?.numbers();
+        constant(node.input.first()?)?.dequantized(&parameters(node, constant)?)
     }
 
-    /// The floats of a constant, or of one that is dequantized, in the shape that the graph gives them.
+    /// The floats of a constant, or of one that is quantized, dequantized or both, in the shape that the
+    /// graph gives them.
     #[cfg(feature = "general")]
     pub fn float_constant(&self, name: &str) -> Option<FloatConstant> {
-        let constant = |name: &str| Constant::new(self.constants.get(name)?);
-        if let Some(constant) = constant(name) {
-            return Some(FloatConstant { floats: constant.floats()?, shape: constant.shape });
-        }
-        let node = self.producer(name).filter(|node| node.op_type == "DequantizeLinear")?;
-        dequantize(node, constant)
+        let constant = |name: &str| Constant::new(self.constants.get(name)?)?.numbers();
+        let stored = |name: &str| {
+            constant(name).or_else(|| {
+                let node = self.producer(name).filter(|node| node.op_type == "QuantizeLinear")?;
+                let x = constant(node.input.first()?)?;
+                let declared = attribute(node, "output_dtype").map(|a| a.i);
+                let integers = self.integers(node.input.get(2), declared)?;
+                x.quantized(&parameters(node, constant)?, integers)
+            })
+        };
+        stored(name).or_else(|| {
+            let node = self.dequantizer(name)?;
+            stored(node.input.first()?)?.dequantized(&parameters(node, constant)?)
+        })
     }
 
-    /// The type of a constant, as ONNX numbers the types.
+    /// The least and the largest integer of the type of a zero point, or of the type that a node
+    /// declares with its attribute `output_dtype`. `None` if they are not integers.
     #[cfg(feature = "general")]
-    pub fn data_type(&self, name: &str) -> Option<i32> {
-        Some(self.constants.get(name)?.data_type)
+    pub fn integers(
+        &self,
+        zero_point: Option<&String>,
+        declared: Option<i64>,
+    ) -> Option<(f32, f32)> {
+        let given = zero_point.and_then(|name| self.constants.get(name.as_str()));
+        let declared =
+            declared.filter(|&data_type| data_type != 0).map(|data_type| data_type as i32);
+        let data_type = given.map(|tensor| tensor.data_type).or(declared);
+        DataType::try_from(data_type.unwrap_or(DataType::Uint8 as i32)).ok()?.integers()
     }
 
-    fn dequantizer(&self, name: &'a str) -> Option<&'a Node> {
-        self.producer(self.same_numbers(name)).filter(|node| node.op_type == "DequantizeLinear")
+    /// Whether a constant is of 16-bit floats.
+    #[cfg(feature = "general")]
+    pub fn is_half(&self, name: &str) -> bool {
+        let half = DataType::Float16 as i32;
+        self.constants.get(name).is_some_and(|tensor| tensor.data_type == half)
+    }
+
+    fn dequantizer(&self, name: &str) -> Option<&'a Node> {
+        self.producer(name).filter(|node| node.op_type == "DequantizeLinear")
     }
 
     /// Whether a value is a constant, of floats or of integers that are dequantized.
     pub fn is_constant(&self, name: &'a str) -> bool {
         let is = |name| self.constants.contains_key(self.same_numbers(name));
-        is(name) || self.dequantizer(name).and_then(|n| n.input.first()).is_some_and(|x| is(x))
+        let dequantizer = self.dequantizer(self.same_numbers(name));
+        is(name) || dequantizer.and_then(|n| n.input.first()).is_some_and(|x| is(x))
     }
 
     /// The numbers of a constant as f32.
@@ -273,6 +301,10 @@ impl<'a> Constant<'a> {
         }
     }
 
+    fn numbers(self) -> Option<FloatConstant> {
+        Some(FloatConstant { floats: self.floats()?, shape: self.shape })
+    }
+
     /// The numbers as f32, whatever type they are stored in.
     pub fn floats(&self) -> Option<Vec<f32>> {
         let Tensor { raw_data: raw, float_data, int32_data, int64_data, double_data, .. } =
@@ -314,6 +346,20 @@ impl<'a> Constant<'a> {
         };
         (floats.len() == self.length).then_some(floats)
     }
+}
+
+/// The scales and the zero points of `QuantizeLinear` or `DequantizeLinear`, if they are constants.
+fn parameters<'a>(
+    node: &'a Node,
+    constant: impl Fn(&'a str) -> Option<FloatConstant>,
+) -> Option<Parameters> {
+    let zero_points = match node.input.get(2).filter(|name| !name.is_empty()) {
+        Some(name) => Some(constant(name)?.floats),
+        None => None,
+    };
+    let int = |name, default| attribute(node, name).map_or(default, |a| a.i);
+    let scales = constant(node.input.get(1)?)?.floats;
+    Some(Parameters { scales, zero_points, axis: int("axis", 1), block: int("block_size", 0) })
 }
 
 /// Numbers that lie one after another.

@@ -1,6 +1,5 @@
 //! Reads ONNX files, and takes the parameters out of a graph whose architecture is recognized.
 
-mod dequantize;
 pub(super) mod external;
 mod graph;
 mod integer_evaluator;
@@ -8,9 +7,10 @@ mod integer_tensor;
 mod model;
 mod patterns;
 pub(super) mod proto;
+mod quantization;
 
-#[cfg(feature = "general")]
-pub(super) use dequantize::FloatConstant;
 #[cfg(feature = "general")]
 pub(super) use graph::{Graph, OutputValue};
 pub(super) use model::Onnx;
+#[cfg(feature = "general")]
+pub(super) use quantization::FloatConstant;

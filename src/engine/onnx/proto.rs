@@ -161,4 +161,18 @@ impl DataType {
             DataType::Undefined | DataType::Uint4 | DataType::Int4 => None,
         }
     }
+
+    /// The least and the largest number, if it is a type that numbers are quantized to.
+    #[cfg(feature = "general")]
+    pub fn integers(self) -> Option<(f32, f32)> {
+        match self {
+            DataType::Uint4 => Some((0.0, 15.0)),
+            DataType::Int4 => Some((-8.0, 7.0)),
+            DataType::Uint8 => Some((0.0, 255.0)),
+            DataType::Int8 => Some((-128.0, 127.0)),
+            DataType::Uint16 => Some((0.0, 65_535.0)),
+            DataType::Int16 => Some((-32_768.0, 32_767.0)),
+            _ => None,
+        }
+    }
 }

@@ -34,13 +34,13 @@ pub(super) fn gather_rows(tensor: &proto::Tensor, rows: &Tensor) -> Result<Tenso
     }
 }
 
-fn shape(tensor: &proto::Tensor) -> Result<Vec<usize>> {
+pub(super) fn shape(tensor: &proto::Tensor) -> Result<Vec<usize>> {
     let sizes = tensor.dims.iter().map(|&size| usize::try_from(size));
     sizes.collect::<Result<_, _>>().context("a size is negative")
 }
 
 /// The numbers in a range of a constant.
-fn numbers(tensor: &proto::Tensor, range: Range<usize>) -> Result<Numbers> {
+pub(super) fn numbers(tensor: &proto::Tensor, range: Range<usize>) -> Result<Numbers> {
     let raw = &tensor.raw_data[..];
     let is_raw = !raw.is_empty();
     let data_type = DataType::try_from(tensor.data_type).ok();

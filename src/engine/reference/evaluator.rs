@@ -11,30 +11,36 @@ use super::tensor::Tensor;
 use super::{elementwise, products, quantization, reductions, shapes};
 use crate::engine::onnx::proto::{self, Graph, Node};
 
-/// The value of `output` for inputs by name.
+/// The value of `output` for each run, which is given as inputs by name. The runs go through the graph
+/// together, so that each constant is decoded once.
 ///
 /// # Errors
 /// An operator is not known here, or its inputs do not fit it.
 pub(super) fn evaluate(
     model: &proto::Model,
-    inputs: Vec<(&str, Tensor)>,
+    runs: Vec<Vec<(&str, Tensor)>>,
     output: &str,
-) -> Result<Tensor> {
+) -> Result<Vec<Tensor>> {
     let graph = model.graph.as_ref().context("there is no graph")?;
     let onnx = model.opset_import.iter().find(|set| matches!(&set.domain[..], "" | "ai.onnx"));
     let opset = onnx.map_or(1, |set| set.version);
-    let values = inputs.into_iter().map(|(name, tensor)| (name, Rc::new(tensor))).collect();
-    let mut scope = Scope { opset, values, constants: HashMap::new() };
+    let values = |run: Vec<(&'_ str, Tensor)>| {
+        run.into_iter().map(|(name, tensor)| (name.to_owned(), Rc::new(tensor))).collect()
+    };
+    let runs = runs.into_iter().map(values).collect();
+    let mut scope = Scope { opset, runs, constants: HashMap::new(), fixed: HashSet::new() };
     scope.run(graph, &[output])?;
-    let value = scope.value(output)?;
-    Ok(Rc::try_unwrap(value).unwrap_or_else(|shared| Tensor::clone(&shared)))
+    (0..scope.runs.len()).map(|run| Ok(Tensor::clone(&*scope.value(run, output)?))).collect()
 }
 
 /// The values that nodes may read.
 struct Scope<'a> {
     opset: i64,
-    values: HashMap<&'a str, Rc<Tensor>>,
+    /// The values of each run.
+    runs: Vec<HashMap<String, Rc<Tensor>>>,
     constants: HashMap<&'a str, &'a proto::Tensor>,
+    /// The values that are computed from constants alone, which all runs share.
+    fixed: HashSet<&'a str>,
 }
 
 impl<'a> Scope<'a> {
@@ -49,72 +55,128 @@ impl<'a> Scope<'a> {
             *uses.entry(name).or_default() += 1;
         }
         for node in nodes {
-            let named = || format!("{} {}", node.op_type, node.name);
             if let ("Constant", Some(value)) = (node.op_type.as_str(), tensor_attribute(node)) {
-                let output = node.output.first().with_context(named)?;
-                self.constants.insert(output, value);
+                self.constants.extend(node.output.first().map(|name| (name.as_str(), value)));
                 continue;
             }
-            let results = self.compute(node).with_context(named)?;
-            for (name, result) in node.output.iter().zip(results) {
-                self.values.insert(name, Rc::new(result));
-            }
+            self.compute(node).with_context(|| format!("{} {}", node.op_type, node.name))?;
             for name in reads(node) {
                 let left = uses.entry(name).or_default();
                 *left = left.saturating_sub(1);
                 if *left == 0 {
-                    self.values.remove(name);
+                    self.runs.iter_mut().for_each(|values| drop(values.remove(name)));
                 }
             }
         }
         Ok(())
     }
 
-    fn value(&self, name: &str) -> Result<Rc<Tensor>> {
-        match (self.values.get(name), self.constants.get(name)) {
+    /// Computes a product with a constant matrix in all runs.
+    fn multiply(&mut self, node: &'a Node, matrix: &'a proto::Tensor) -> Result<()> {
+        let zero_points = match node.input.get(3).filter(|name| !name.is_empty()) {
+            Some(name) => self.value(0, name)?.as_floats().into_owned(),
+            None => Vec::new(),
+        };
+        let call = |run: usize| -> Result<Call> {
+            let inputs = node.input.iter().enumerate().map(|(i, name)| match i {
+                0 | 2 if !name.is_empty() => self.value(run, name).map(Some),
+                _ => Ok(None),
+            });
+            let inputs = inputs.collect::<Result<_>>()?;
+            Ok(Call { node, inputs, types: Vec::new(), opset: self.opset })
+        };
+        let calls = (0..self.runs.len()).map(call).collect::<Result<Vec<_>>>()?;
+        let factors = calls.iter().map(|call| quantization::operand(call, 0, 2));
+        let factors = factors.collect::<Result<Vec<_>>>()?;
+        let products = products::matmul_constant(&factors, matrix, &zero_points)?;
+        for (values, product) in self.runs.iter_mut().zip(products) {
+            values.extend(node.output.first().map(|name| (name.clone(), Rc::new(product))));
+        }
+        Ok(())
+    }
+
+    /// Computes a node in all runs.
+    fn compute(&mut self, node: &'a Node) -> Result<()> {
+        let is_onnx = matches!(&node.domain[..], "" | "ai.onnx")
+            || matches!(&node.op_type[..], "QuantizeLinear" | "DequantizeLinear");
+        ensure!(is_onnx, "it is not ONNX's");
+        let constant = |name: &String| self.constants.get(name.as_str()).copied();
+        if let ("MatMul" | "MatMulInteger", [_, matrix, ..]) = (&node.op_type[..], &node.input[..])
+            && let Some(matrix) = constant(matrix).filter(|matrix| matrix.dims.len() == 2)
+        {
+            return self.multiply(node, matrix);
+        }
+        let types = node.input.iter().map(|name| Some(constant(name)?.data_type)).collect();
+        // Of a large table, only the rows that are read are decoded.
+        let table = match (node.op_type.as_str(), &node.input[..]) {
+            ("Gather", [table, _]) if node.attribute.iter().all(|axis| axis.i == 0) => {
+                constant(table)
+            }
+            _ => None,
+        };
+        let decoded = |name| match (constant(name), table) {
+            (Some(constant), None) => decode(constant).map(Rc::new).map(Some),
+            _ => Ok(None),
+        };
+        let decoded = node.input.iter().map(decoded).collect::<Result<Vec<_>>>()?;
+        let is_fixed = |name| self.constants.contains_key(name) || self.fixed.contains(name);
+        let fixed = reads(node).into_iter().all(is_fixed);
+        let mut call = Call { node, inputs: Vec::new(), types, opset: self.opset };
+        let mut results: Vec<Vec<Rc<Tensor>>> = Vec::new();
+        for run in 0..self.runs.len() {
+            if let (true, Some(first)) = (fixed, results.first()) {
+                results.push(first.clone());
+                continue;
+            }
+            let computed = if node.op_type == "If" {
+                self.branch(run, node)?
+            } else if let Some(table) = table {
+                vec![gather_rows(table, &*self.value(run, &node.input[1])?)?]
+            } else {
+                let inputs = node.input.iter().zip(&decoded).map(|(name, decoded)| {
+                    match (name.is_empty(), decoded) {
+                        (true, _) => Ok(None),
+                        (_, Some(constant)) => Ok(Some(constant.clone())),
+                        _ => self.value(run, name).map(Some),
+                    }
+                });
+                call.inputs = inputs.collect::<Result<_>>()?;
+                apply(&call)?
+            };
+            results.push(computed.into_iter().map(Rc::new).collect());
+        }
+        for (values, results) in self.runs.iter_mut().zip(results) {
+            values.extend(node.output.iter().cloned().zip(results));
+        }
+        if fixed {
+            self.fixed.extend(node.output.iter().map(String::as_str));
+        }
+        Ok(())
+    }
+
+    fn value(&self, run: usize, name: &str) -> Result<Rc<Tensor>> {
+        match (self.runs[run].get(name), self.constants.get(name)) {
             (Some(value), _) => Ok(value.clone()),
             (None, Some(constant)) => Ok(Rc::new(decode(constant)?)),
             (None, None) => bail!("nothing gives {name}"),
         }
     }
 
-    fn compute(&self, node: &'a Node) -> Result<Vec<Tensor>> {
-        ensure!(matches!(&node.domain[..], "" | "ai.onnx"), "it is not ONNX's");
-        if node.op_type == "If" {
-            return self.branch(node);
-        }
-        // Of a large table, only the rows that are read are decoded.
-        if let ("Gather", [table, rows]) = (node.op_type.as_str(), &node.input[..])
-            && let Some(table) = self.constants.get(table.as_str())
-            && node.attribute.iter().all(|attribute| attribute.i == 0)
-        {
-            return Ok(vec![gather_rows(table, &*self.value(rows)?)?]);
-        }
-        let of_constant = |name: &String| Some(self.constants.get(name.as_str())?.data_type);
-        let input = |name: &String| match name.is_empty() {
-            true => Ok(None),
-            false => self.value(name).map(Some),
-        };
-        let call = Call {
-            node,
-            inputs: node.input.iter().map(input).collect::<Result<_>>()?,
-            types: node.input.iter().map(of_constant).collect(),
-            opset: self.opset,
-        };
-        apply(&call)
-    }
-
     /// The outputs of the branch that an `If` takes.
-    fn branch(&self, node: &'a Node) -> Result<Vec<Tensor>> {
-        let condition = self.value(node.input.first().context("it has no condition")?)?;
+    fn branch(&self, run: usize, node: &'a Node) -> Result<Vec<Tensor>> {
+        let condition = self.value(run, node.input.first().context("it has no condition")?)?;
         let name = if condition.integer()? != 0 { "then_branch" } else { "else_branch" };
         let branch = node.attribute.iter().find(|attribute| attribute.name == name);
         let branch = branch.and_then(|attribute| attribute.g.as_deref()).context("no branch")?;
         let outputs: Vec<&str> = branch.output.iter().map(|output| output.name.as_str()).collect();
-        let (values, constants) = (self.values.clone(), self.constants.clone());
-        let mut scope = Scope { opset: self.opset, values, constants };
+        let mut scope = Scope {
+            opset: self.opset,
+            runs: vec![self.runs[run].clone()],
+            constants: self.constants.clone(),
+            fixed: HashSet::new(),
+        };
         scope.run(branch, &outputs)?;
-        outputs.into_iter().map(|name| Ok(Tensor::clone(&*scope.value(name)?))).collect()
+        outputs.into_iter().map(|name| Ok(Tensor::clone(&*scope.value(0, name)?))).collect()
     }
 }
 

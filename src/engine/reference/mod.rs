@@ -14,5 +14,8 @@ mod quantization;
 mod reductions;
 mod shapes;
 mod tensor;
+mod work;
 
-pub(super) use check::{Verdict, check};
+#[cfg(test)]
+pub(super) use check::outputs;
+pub(super) use check::{Numbers, Rows, Verdict, check};

@@ -1,8 +1,9 @@
 //! Quantized numbers, held as floats.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::call::Call;
 use super::tensor::Tensor;
@@ -10,22 +11,13 @@ use crate::engine::onnx::proto::DataType;
 
 /// `saturate(round(x / scale) + zero_point)`.
 pub(super) fn quantize(call: &Call) -> Result<Tensor> {
-    let (x, scale) = (call.input(0)?, call.input(1)?);
-    let at = parameters(call, x, scale)?;
-    let scales = scale.as_floats();
-    let floats = x.as_floats();
-    let divided = floats.iter().zip(&at).map(|(x, &i)| x / scales[i]);
-    quantized(call, 2, &Tensor::floats(x.shape.clone(), divided.collect())?)
+    let range = range(call, 2)?;
+    with_parameters(call, |x, scale, zero_point| round(x / scale, zero_point, &range))
 }
 
 /// `(x - zero_point) * scale`.
 pub(super) fn dequantize(call: &Call) -> Result<Tensor> {
-    let (x, scale) = (call.input(0)?, call.input(1)?);
-    let at = parameters(call, x, scale)?;
-    let (floats, scales) = (x.as_floats(), scale.as_floats());
-    let zeros = zero_points(call, 2, scales.len())?;
-    let floats = floats.iter().zip(&at).map(|(x, &i)| (x - zeros[i]) * scales[i]);
-    Tensor::floats(x.shape.clone(), floats.collect())
+    with_parameters(call, |x, scale, zero_point| (x - zero_point) * scale)
 }
 
 /// `x`, its scale and its zero point for the 8 bits that hold its numbers and 0. The result is not
@@ -48,63 +40,97 @@ pub(super) fn dynamic_quantize(call: &Call) -> Result<Vec<Tensor>> {
 /// Numbers that were divided by their scale, as integers of the type of the zero point, which is the
 /// input at `index`.
 pub(super) fn quantized(call: &Call, index: usize, x: &Tensor) -> Result<Tensor> {
-    let zeros = call.optional(index).map(|zeros| zeros.as_floats().into_owned());
-    let at = match call.input(1) {
-        Ok(scale) if index == 2 => parameters(call, x, scale)?,
-        _ => vec![0; x.len()],
-    };
-    let zeros = zeros.unwrap_or_else(|| vec![0.0]);
-    let zero = |i: usize| if zeros.len() == 1 { Some(zeros[0]) } else { zeros.get(i).copied() };
     let range = range(call, index)?;
-    let round = |(x, &i): (&f32, &usize)| {
-        Some((x.round_ties_even() + zero(i)?).clamp(*range.start(), *range.end()))
+    let zero_point = match call.optional(index).map(|zeros| zeros.as_floats().into_owned()) {
+        None => 0.0,
+        Some(zeros) => match zeros[..] {
+            [zero_point] => zero_point,
+            _ => bail!("it has several zero points"),
+        },
     };
-    let floats = x.as_floats().iter().zip(&at).map(round).collect::<Option<_>>();
-    Tensor::floats(x.shape.clone(), floats.context("it has too few zero points")?)
+    let floats = x.as_floats().iter().map(|&x| round(x, zero_point, &range)).collect();
+    Tensor::floats(x.shape.clone(), floats)
+}
+
+fn round(x: f32, zero_point: f32, range: &RangeInclusive<f32>) -> f32 {
+    (x.round_ties_even() + zero_point).clamp(*range.start(), *range.end())
 }
 
 /// A factor of a product, without its zero point, which is the input at `zero_point`. Several zero
 /// points are those of the columns.
-pub(super) fn operand(call: &Call, index: usize, zero_point: usize) -> Result<Tensor> {
+pub(super) fn operand<'c>(
+    call: &'c Call,
+    index: usize,
+    zero_point: usize,
+) -> Result<Cow<'c, Tensor>> {
     let x = call.input(index)?;
     let zeros = match call.optional(zero_point) {
-        Some(zeros) => zeros.as_floats().into_owned(),
-        None => return Ok(x.clone()),
+        Some(zeros) if zeros.as_floats().iter().any(|&zero| zero != 0.0) => zeros.as_floats(),
+        _ => return Ok(Cow::Borrowed(x)),
     };
-    let columns = x.shape.last().copied().unwrap_or(1);
+    let columns = x.shape.last().copied().unwrap_or(1).max(1);
     ensure!([1, columns].contains(&zeros.len()), "its zero points do not fit its matrix");
     let floats = x.as_floats();
-    let floats = floats.iter().enumerate().map(|(i, x)| x - zeros[i % zeros.len()]);
-    Tensor::floats(x.shape.clone(), floats.collect())
+    let floats = match zeros[..] {
+        [zero] => floats.iter().map(|x| x - zero).collect(),
+        _ => {
+            let rows = floats.chunks(columns);
+            rows.flat_map(|row| row.iter().zip(&zeros[..]).map(|(x, zero)| x - zero)).collect()
+        }
+    };
+    Tensor::floats(x.shape.clone(), floats).map(Cow::Owned)
 }
 
-/// Which scale each number has: the only one, that of its index on an axis, or that of its block.
-fn parameters(call: &Call, x: &Tensor, scale: &Tensor) -> Result<Vec<usize>> {
-    if scale.len() == 1 {
-        return Ok(vec![0; x.len()]);
+/// Applies `f` to each number of the first input, its scale and its zero point: the only ones, those of
+/// its index on an axis, or those of its block.
+fn with_parameters(call: &Call, f: impl Fn(f32, f32, f32) -> f32) -> Result<Tensor> {
+    let (x, scale) = (call.input(0)?, call.input(1)?);
+    let scales = scale.as_floats();
+    let zeros = match call.optional(2) {
+        Some(zeros) => zeros.as_floats(),
+        None => vec![0.0; scales.len()].into(),
+    };
+    ensure!(zeros.len() == scales.len(), "it has not one zero point for each scale");
+    let numbers = x.as_floats();
+    let mut out = Vec::with_capacity(numbers.len());
+    // `place` says which parameters a run of numbers has.
+    let mut apply = |run: usize, place: &dyn Fn(usize) -> usize| {
+        for (i, run) in numbers.chunks(run.max(1)).enumerate() {
+            let (scale, zero_point) = (scales[place(i)], zeros[place(i)]);
+            out.extend(run.iter().map(|&x| f(x, scale, zero_point)));
+        }
+    };
+    if scales.len() == 1 {
+        apply(numbers.len(), &|_| 0);
+        return Tensor::floats(x.shape.clone(), out);
     }
     let axis = x.axis(call.int("axis", 1))?;
-    let block = usize::try_from(call.int("block_size", 0))?;
     let (_, length, inner) = x.around(axis);
-    if block == 0 {
-        ensure!(scale.len() == length, "it has not one scale for each index of axis {axis}");
-        return Ok((0..x.len()).map(|i| i / inner % length).collect());
+    match usize::try_from(call.int("block_size", 0))? {
+        0 => {
+            ensure!(scales.len() == length, "it has not one scale for each index of axis {axis}");
+            if inner == 1 {
+                let parameters = || scales.iter().zip(zeros.iter());
+                let row = |row: &'_ [f32]| -> Vec<f32> {
+                    row.iter().zip(parameters()).map(|(&x, (&s, &z))| f(x, s, z)).collect()
+                };
+                let floats = numbers.chunks(length.max(1)).flat_map(row).collect();
+                return Tensor::floats(x.shape.clone(), floats);
+            }
+            apply(inner, &|i| i % length);
+        }
+        block => {
+            let blocks = length.div_ceil(block);
+            let mut shape = x.shape.clone();
+            shape[axis] = blocks;
+            ensure!(scale.shape == shape, "it has not one scale for each block of axis {axis}");
+            apply(1, &|i| {
+                let (outer, at) = (i / inner / length, i / inner % length);
+                (outer * blocks + at / block) * inner + i % inner
+            });
+        }
     }
-    let blocks = length.div_ceil(block);
-    let mut shape = x.shape.clone();
-    shape[axis] = blocks;
-    ensure!(scale.shape == shape, "it has not one scale for each block of axis {axis}");
-    let place = |i: usize| {
-        let (outer, at, rest) = (i / inner / length, i / inner % length, i % inner);
-        (outer * blocks + at / block) * inner + rest
-    };
-    Ok((0..x.len()).map(place).collect())
-}
-
-fn zero_points(call: &Call, index: usize, count: usize) -> Result<Vec<f32>> {
-    let Some(zeros) = call.optional(index) else { return Ok(vec![0.0; count]) };
-    ensure!(zeros.len() == count, "it has not one zero point for each scale");
-    Ok(zeros.as_floats().into_owned())
+    Tensor::floats(x.shape.clone(), out)
 }
 
 /// The numbers of the type of the zero point at `index`.

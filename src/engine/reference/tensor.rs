@@ -22,6 +22,15 @@ pub(super) enum Numbers {
     Integer(Vec<i64>),
 }
 
+impl Numbers {
+    pub fn into_floats(self) -> Vec<f32> {
+        match self {
+            Numbers::Float(floats) => floats,
+            Numbers::Integer(integers) => integers.into_iter().map(|i| i as f32).collect(),
+        }
+    }
+}
+
 impl Tensor {
     pub fn new(shape: Vec<usize>, numbers: Numbers) -> Result<Tensor> {
         let length = match &numbers {

@@ -4,6 +4,7 @@
 mod cumsum;
 mod inline_if;
 mod quantization;
+mod round;
 
 use anyhow::Result as AnyResult;
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use super::onnx::external::{ExternalData, Files};
 use super::onnx::{Graph, OutputValue};
 use super::plan::{Plan, Run};
 use super::pool::pool_each;
+use super::reference::{Numbers, Rows};
 use crate::error::Result;
 use crate::model::Output;
 use crate::tokenizer::Encoding;
@@ -79,8 +81,9 @@ impl Tract {
     }
 
     /// Adds a sentence to the warning.
-    pub fn warn(&mut self, sentence: &str) {
+    pub fn warn(mut self, sentence: &str) -> Tract {
         self.warning = format!("{}; {sentence}", self.warning);
+        self
     }
 
     /// What the model gives for one sequence.
@@ -103,12 +106,12 @@ impl Tract {
 
     /// What the graph reads for one sequence, by the names of its inputs. Each is of shape
     /// `[1, length]`.
-    pub fn inputs(&self, sequence: &Encoding) -> Vec<(&'static str, Vec<i64>)> {
+    pub fn inputs(&self, sequence: &Encoding) -> Rows {
         self.inputs.iter().map(|input| (input.name(), input.row(sequence))).collect()
     }
 
     /// The shape and the numbers of the output for one sequence.
-    pub fn run_graph(&self, sequence: &Encoding) -> TractResult<(Vec<usize>, Vec<f32>)> {
+    pub fn run_graph(&self, sequence: &Encoding) -> TractResult<Numbers> {
         let inputs = self.inputs.iter().map(|input| {
             let row = input.row(sequence);
             Ok(Tensor::from_shape(&[1, row.len()], &row)?.into())
@@ -160,7 +163,8 @@ fn inference_model(proto: &ModelProto) -> TractResult<InferenceModel> {
 /// The ONNX reader of tract. Quantized exports have value infos and output shapes that contradict
 /// the graph they are in.
 fn reader() -> Onnx {
-    tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true)
+    let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
+    round::register(onnx)
 }
 
 /// The value of a condition, if it is the same for sequences of any length.

@@ -9,7 +9,7 @@
 //! `DynamicQuantizeLinear` does not round: its result is `x` itself, with a scale of 1 and a zero point
 //! of 0. The engine's own kernels quantize activations more finely than the operator, too.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use half::f16;
 use tract_onnx::pb::attribute_proto::AttributeType;
@@ -17,14 +17,20 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::tract_hir::internal::*;
 
+use super::round::ROUND;
 use crate::engine::onnx::{FloatConstant, Graph};
 
 /// Rewrites every quantized operator of the main graph, whose constants are in `constants`.
 pub(super) fn in_floats(model: &mut ModelProto, constants: &Graph) -> TractResult<()> {
     let Some(graph) = &mut model.graph else { return Ok(()) };
     let nodes = std::mem::take(&mut graph.node);
-    let mut rewriter =
-        Rewriter { constants, graph, exact: HashSet::new(), replaced: HashSet::new() };
+    let mut rewriter = Rewriter {
+        constants,
+        graph,
+        exact: HashSet::new(),
+        replaced: HashSet::new(),
+        zero_points: HashMap::new(),
+    };
     for node in nodes {
         let rewritten = match node.op_type.as_str() {
             "DynamicQuantizeLinear" => rewriter.dynamic_quantize(&node),
@@ -50,6 +56,9 @@ struct Rewriter<'g, 'a> {
     exact: HashSet<String>,
     /// The constants that nodes read in integers before they were rewritten.
     replaced: HashSet<String>,
+    /// The zero points of quantized values, which are also in the graph without them, under the names
+    /// that `centred` gives.
+    zero_points: HashMap<String, f32>,
 }
 
 /// A scale or a zero point.
@@ -62,43 +71,62 @@ enum Parameter {
 
 impl Rewriter<'_, '_> {
     fn dynamic_quantize(&mut self, node: &NodeProto) -> TractResult<()> {
-        let [_, scale, zero_point] = node.output.as_slice() else { bail!("an output is missing") };
-        self.identity(input(node, 0)?.clone(), &node.output[0]);
+        let [x, scale, zero_point] = node.output.as_slice() else { bail!("an output is missing") };
+        self.identity(input(node, 0)?.clone(), x);
         let one = float_tensor(scale.clone(), vec![], &[1.0], DataType::Float as i32);
         self.graph.initializer.push(one);
         self.exact.insert(zero_point.clone());
         Ok(())
     }
 
-    /// `clip(round(x / scale) + zero_point)`.
+    /// `clamp(round(x / scale) + zero_point)`.
     fn quantize(&mut self, node: &NodeProto) -> TractResult<()> {
-        let (scale, output) = (input(node, 1)?, &node.output[0]);
-        let float = self.float_type(scale);
-        let x = self.cast(input(node, 0)?.clone(), output, float);
-        let scale = self.parameter(node, scale)?;
-        let x = self.apply("Div", x, &scale, output, float);
-        let x = self.round(x, node, node.input.get(2), float)?;
-        self.identity(x, output);
-        Ok(())
+        if self.is_replaced(node)? {
+            return Ok(());
+        }
+        let Parameter::Known(scales) = self.parameter(node, input(node, 1)?)? else {
+            bail!("its scale is not a constant");
+        };
+        self.round(input(node, 0)?.clone(), &scales, node, node.input.get(2))
+    }
+
+    /// Puts the result of a node in its place, if its inputs are constants.
+    fn is_replaced(&mut self, node: &NodeProto) -> TractResult<bool> {
+        let output = output(node)?;
+        let Some(FloatConstant { shape, floats }) = self.constants.float_constant(output) else {
+            return Ok(false);
+        };
+        let dims = shape.iter().map(|&size| size as i64).collect();
+        let float = self.float_type(input(node, 1)?);
+        self.graph.initializer.push(float_tensor(output.clone(), dims, &floats, float));
+        self.replaced.insert(input(node, 0)?.clone());
+        Ok(true)
     }
 
     /// `(x - zero_point) * scale`.
     fn dequantize(&mut self, node: &NodeProto) -> TractResult<()> {
-        let (values, scale, output) = (input(node, 0)?, input(node, 1)?, &node.output[0]);
-        let float = self.float_type(scale);
-        if self.constants.is_constant(output) {
-            let FloatConstant { shape, floats } = self
-                .constants
-                .float_constant(output)
-                .context("its scales or zero points do not fit its constant")?;
-            let dims = shape.iter().map(|&size| size as i64).collect();
-            self.graph.initializer.push(float_tensor(output.clone(), dims, &floats, float));
-            self.replaced.insert(values.clone());
+        if self.is_replaced(node)? {
             return Ok(());
         }
+        let (values, scale, output) = (input(node, 0)?, input(node, 1)?, output(node)?);
+        let float = self.float_type(scale);
         let scale = self.parameter(node, scale)?;
-        let x = self.cast(values.clone(), output, float);
-        let x = self.less_zero_point(x, node, node.input.get(2), output, float)?;
+        let zeros = self.zero_point(node, node.input.get(2))?;
+        let zero = match &zeros {
+            None => Some(0.0),
+            Some(Parameter::Known(zeros)) if zeros.len() == 1 => Some(zeros[0]),
+            Some(_) => None,
+        };
+        let x = match (self.zero_points.get(values), zeros) {
+            (Some(&of_values), _) if zero == Some(of_values) => centred(values),
+            (_, zeros) => {
+                let x = self.cast(values.clone(), output, float);
+                match zeros {
+                    Some(zeros) => self.apply("Sub", x, &zeros, output, float),
+                    None => x,
+                }
+            }
+        };
         let x = self.apply("Mul", x, &scale, output, float);
         self.identity(x, output);
         Ok(())
@@ -107,12 +135,12 @@ impl Rewriter<'_, '_> {
     fn multiply_integers(&mut self, node: &NodeProto) -> TractResult<()> {
         let a = self.operand(node, 0, 2)?;
         let b = self.operand(node, 1, 3)?;
-        self.graph.node.push(new_node("MatMul", vec![a, b], node.output[0].clone()));
+        self.graph.node.push(new_node("MatMul", vec![a, b], output(node)?.clone()));
         Ok(())
     }
 
     fn multiply_quantized(&mut self, node: &NodeProto) -> TractResult<()> {
-        let (output, float) = (&node.output[0], DataType::Float as i32);
+        let (output, float) = (output(node)?, DataType::Float as i32);
         let a = self.operand(node, 0, 2)?;
         let b = self.operand(node, 3, 5)?;
         let product = format!("{output}.product");
@@ -127,9 +155,7 @@ impl Rewriter<'_, '_> {
         let ([of_a], [of_y]) = (&of_a[..], &of_y[..]) else { bail!("it has scales for rows") };
         factors.iter_mut().for_each(|of_b| *of_b = of_a * *of_b / of_y);
         let x = self.apply("Mul", product, &Parameter::Known(factors), output, float);
-        let x = self.round(x, node, node.input.get(7), float)?;
-        self.identity(x, output);
-        Ok(())
+        self.round(x, &[1.0], node, node.input.get(7))
     }
 
     /// An operand of a product, without its zero point.
@@ -141,10 +167,13 @@ impl Rewriter<'_, '_> {
     ) -> TractResult<String> {
         let (name, zero_point) = (input(node, index)?, node.input.get(zero_point));
         let float = DataType::Float as i32;
-        let output = format!("{}.operand_{index}", node.output[0]);
+        let output = format!("{}.operand_{index}", output(node)?);
         let Some(FloatConstant { shape, mut floats }) = self.constants.float_constant(name) else {
             let x = self.cast(name.clone(), &output, float);
-            return self.less_zero_point(x, node, zero_point, &output, float);
+            return Ok(match self.zero_point(node, zero_point)? {
+                Some(zeros) => self.apply("Sub", x, &zeros, &output, float),
+                None => x,
+            });
         };
         if let Some(Parameter::Known(zeros)) = self.zero_point(node, zero_point)? {
             ensure!(
@@ -161,53 +190,45 @@ impl Rewriter<'_, '_> {
         Ok(output)
     }
 
-    /// The nearest integer, ties to even, plus the zero point, within the range of the type.
+    /// Adds the output of a node: the nearest integer to `x / scale`, ties to even, plus the zero point,
+    /// within the range of its type.
     fn round(
         &mut self,
         x: String,
+        scales: &[f32],
         node: &NodeProto,
         zero_point: Option<&String>,
-        float: i32,
-    ) -> TractResult<String> {
-        let output = &node.output[0];
-        let zeros = self.zero_point(node, zero_point)?;
-        let given = zero_point.and_then(|name| self.constants.data_type(name));
-        let declared = attribute(node, "output_dtype").map(|a| a.i as i32).filter(|&t| t != 0);
-        let (low, high) = match given.or(declared).unwrap_or(DataType::Uint8 as i32) {
-            2 => (0, 255),
-            3 => (-128, 127),
-            4 => (0, 65_535),
-            5 => (-32_768, 32_767),
-            21 => (0, 15),
-            22 => (-8, 7),
-            other => {
-                bail!("it rounds to numbers of ONNX's type {other}, and integers are supported")
+    ) -> TractResult<()> {
+        let output = output(node)?;
+        let zero = match self.zero_point(node, zero_point)? {
+            None => 0.0,
+            Some(Parameter::Known(zeros)) if zeros.len() == 1 => zeros[0],
+            Some(_) => bail!("its zero point is not one constant"),
+        };
+        let [scale] = scales else { bail!("it has a scale for each column of a computed value") };
+        let (low, high) = self
+            .constants
+            .integers(zero_point, attribute(node, "output_dtype").map(|a| a.i))
+            .context("it does not round to integers")?;
+        let mut rounded = new_node(ROUND, vec![x], centred(output));
+        let settings =
+            [("scale", *scale), ("low", low as f32 - zero), ("high", high as f32 - zero)];
+        rounded.attribute.extend(settings.map(|(name, f)| {
+            let r#type = AttributeType::Float as i32;
+            AttributeProto { name: name.into(), r#type, f, ..Default::default() }
+        }));
+        self.graph.node.push(rounded);
+        // Most often only `dequantize` reads the value, and what is added here is not computed.
+        let float = self.float_type(input(node, 1)?);
+        let x = match zero {
+            0.0 => centred(output),
+            zero => {
+                self.apply("Add", centred(output), &Parameter::Known(vec![zero]), output, float)
             }
         };
-        let rounded = format!("{output}.rounded");
-        self.graph.node.push(new_node("Round", vec![x], rounded.clone()));
-        let mut x = rounded;
-        if let Some(zeros) = zeros {
-            x = self.apply("Add", x, &zeros, output, float);
-        }
-        for (operator, limit) in [("Max", low), ("Min", high)] {
-            x = self.apply(operator, x, &Parameter::Known(vec![limit as f32]), output, float);
-        }
-        Ok(x)
-    }
-
-    fn less_zero_point(
-        &mut self,
-        x: String,
-        node: &NodeProto,
-        zero_point: Option<&String>,
-        prefix: &str,
-        float: i32,
-    ) -> TractResult<String> {
-        Ok(match self.zero_point(node, zero_point)? {
-            Some(zeros) => self.apply("Sub", x, &zeros, prefix, float),
-            None => x,
-        })
+        self.identity(x, output);
+        self.zero_points.insert(output.clone(), zero);
+        Ok(())
     }
 
     /// A zero point. `None` if it is 0.
@@ -228,8 +249,9 @@ impl Rewriter<'_, '_> {
         let Some(FloatConstant { floats, .. }) = self.constants.float_constant(name) else {
             return Ok(Parameter::Computed(name.into()));
         };
-        let axis = attribute(node, "axis").map_or(1, |axis| axis.i);
-        let of_columns = !node.op_type.ends_with("QuantizeLinear") || axis == -1;
+        let int = |name, default| attribute(node, name).map_or(default, |a| a.i);
+        let (axis, block) = (int("axis", 1), int("block_size", 0));
+        let of_columns = node.op_type.contains("MatMul") || (axis == -1 && block == 0);
         ensure!(
             floats.len() == 1 || of_columns,
             "it has a scale for each index of axis {axis} of a computed value, which is not supported"
@@ -239,8 +261,8 @@ impl Rewriter<'_, '_> {
 
     /// The type of the floats that a quantized value stands for.
     fn float_type(&self, scale: &str) -> i32 {
-        let half = DataType::Float16 as i32;
-        if self.constants.data_type(scale) == Some(half) { half } else { DataType::Float as i32 }
+        let is_half = self.constants.is_half(scale);
+        (if is_half { DataType::Float16 } else { DataType::Float }) as i32
     }
 
     /// Adds a binary operator, whose result gets a name that begins with `prefix`.
@@ -300,8 +322,17 @@ impl Rewriter<'_, '_> {
     }
 }
 
+/// The name of a quantized value without its zero point.
+fn centred(name: &str) -> String {
+    format!("{name}.centred")
+}
+
 fn input(node: &NodeProto, index: usize) -> TractResult<&String> {
     node.input.get(index).context("an input is missing")
+}
+
+fn output(node: &NodeProto) -> TractResult<&String> {
+    node.output.first().context("it has no output")
 }
 
 fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {

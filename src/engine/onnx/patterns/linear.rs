@@ -1,9 +1,9 @@
 //! Linear layers: products with constant matrices, in f32 or in int8, and their biases.
 
 use super::rules::{Rules, both_orders};
-use crate::engine::onnx::dequantize::FloatConstant;
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
+use crate::engine::onnx::quantization::FloatConstant;
 use crate::model::{Activation, Floats, Int8, Linear, Weights, signed};
 
 impl<'a> Rules<'a> {
