@@ -52,8 +52,9 @@ pub(super) fn quantized(call: &Call, index: usize, x: &Tensor) -> Result<Tensor>
     Tensor::floats(x.shape.clone(), floats)
 }
 
+/// A NaN becomes the lowest number, as in ONNX Runtime.
 fn round(x: f32, zero_point: f32, range: &RangeInclusive<f32>) -> f32 {
-    (x.round_ties_even() + zero_point).clamp(*range.start(), *range.end())
+    (x.round_ties_even() + zero_point).max(*range.start()).min(*range.end())
 }
 
 /// A factor of a product, without its zero point, which is the input at `zero_point`. Several zero

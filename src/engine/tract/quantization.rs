@@ -99,7 +99,7 @@ impl Rewriter<'_, '_> {
         let dims = shape.iter().map(|&size| size as i64).collect();
         let float = self.float_type(input(node, 1)?);
         self.graph.initializer.push(float_tensor(output.clone(), dims, &floats, float));
-        self.replaced.insert(input(node, 0)?.clone());
+        self.replaced.extend(node.input.iter().cloned());
         Ok(true)
     }
 

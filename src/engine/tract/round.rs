@@ -11,7 +11,8 @@ use tract_onnx::tract_hir::tract_core::ops::element_wise::{ElementWiseMiniOp, El
 /// The name of the operator in a graph. Its attributes are `scale`, `low` and `high`.
 pub(super) const ROUND: &str = "RoundToSteps";
 
-/// `clamp(round(x / scale), low, high)`, where ties go to the even number.
+/// `clamp(round(x / scale), low, high)`, where ties go to the even number. A NaN, which no integer is,
+/// becomes the lowest number, as in ONNX Runtime. Masks whose scale is too large give one.
 #[derive(Clone, Debug, PartialEq)]
 struct RoundToSteps {
     scale: f32,
@@ -35,7 +36,7 @@ pub(super) fn register(mut onnx: Onnx) -> Onnx {
 
 impl RoundToSteps {
     fn round(&self, x: f32) -> f32 {
-        (x / self.scale).round_ties_even().clamp(self.low, self.high)
+        (x / self.scale).round_ties_even().max(self.low).min(self.high)
     }
 }
 
