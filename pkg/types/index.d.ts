@@ -412,7 +412,7 @@ export interface Info {
    * depend; or `gpu-f16` or `gpu-f32`, by the number format of the GPU.
    */
   kernel?: string;
-  /** Why the model runs slower than it could. */
+  /** Why the model runs slower than it could, and why its scores are unchecked, if they are. */
   warning?: string;
   /** The maximum number of tokens in a pair. */
   maxLength?: number;
@@ -602,7 +602,7 @@ export interface EmbedderInfo {
   device: "cpu";
   /** The instruction set that computes: `simd128` or `relaxed`. Vectors do not depend on it. */
   kernel?: string;
-  /** Why the model runs slower than it could. */
+  /** Why the model runs slower than it could, and why its scores are unchecked, if they are. */
   warning?: string;
   /** The maximum number of tokens in a text. */
   maxLength: number;

@@ -191,8 +191,8 @@ impl Embedder {
         &self.fingerprint
     }
 
-    /// Why the model runs slower than it could: the library does not recognize its graph. `None` if
-    /// it does.
+    /// Why the model runs slower than it could: the library does not recognize its graph. It also says
+    /// why, if such a graph was not checked when it was loaded. `None` for a recognized graph.
     pub fn warning(&self) -> Option<&str> {
         self.runner.plan().warning()
     }

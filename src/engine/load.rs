@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use super::encoder::{prepared_encoder, recognize};
 use super::fused::Fused;
+#[cfg(feature = "general")]
+use super::guard::FAILED_ON_TEXT;
 use super::guard::{UNREADABLE_GRAPH, guarded};
 use super::onnx::Onnx;
 use super::plan::Plan;
+#[cfg(feature = "general")]
+use super::reference::{Verdict, check};
 #[cfg(feature = "general")]
 use super::tract::Tract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Kernel;
 use crate::model::{Config, Encoder, ModelFiles, prepared};
+#[cfg(feature = "general")]
+use crate::tokenizer::Encoding;
 
 /// What failed when general operators do not run a graph.
 #[cfg(feature = "general")]
@@ -55,18 +61,14 @@ pub(super) fn load_for(
         return Err(Error::new(
             ErrorKind::UnsupportedModel,
             format!(
-                "the graph has ONNX Runtime's own operator {operator}; export it without ONNX \
-                 Runtime's optimizations"
+                "the graph has ONNX Runtime's own operator {operator}; take a graph of the model \
+                 without it, such as onnx/model.onnx, or export it without ONNX Runtime's \
+                 optimizations and not in its format QOperator"
             ),
         ));
     }
     #[cfg(feature = "general")]
-    return guarded(CANNOT_RUN, || {
-        let (inputs, output) = graph.inputs_and_output(config)?;
-        let warning = format!("the model runs on slower, general operators ({reason})");
-        let plan = Tract::new(files, &inputs, output, config, warning)?;
-        Ok(Arc::new(plan) as _)
-    });
+    return general(&graph, files, config, &reason);
     #[cfg(not(feature = "general"))]
     Err(Error::new(
         ErrorKind::NeedsGeneral,
@@ -75,4 +77,41 @@ pub(super) fn load_for(
              general"
         ),
     ))
+}
+
+/// Loads a graph on the operators of tract, and compares what they give with the reference.
+#[cfg(feature = "general")]
+fn general(onnx: &Onnx, files: ModelFiles, config: &Config, reason: &str) -> Result<Arc<dyn Plan>> {
+    let warning = format!("the model runs on slower, general operators ({reason})");
+    let (plan, output) = guarded(CANNOT_RUN, || {
+        let graph = onnx.graph()?;
+        let output = graph.output_value(config)?;
+        Ok((Tract::new(files, &graph, &output, config, warning)?, output.name))
+    })?;
+    let verdict = guarded(FAILED_ON_TEXT, || {
+        let run = |sequence: &Encoding| plan.run_graph(sequence);
+        check(onnx.proto(), output, config.vocab_size, |sequence| plan.inputs(sequence), run)
+    })?;
+    Ok(Arc::new(checked(plan, verdict)?))
+}
+
+/// The graph, with the verdict in its warning.
+///
+/// # Errors
+/// [`ErrorKind::UnsupportedModel`] if the graph is wrong.
+#[cfg(feature = "general")]
+pub(super) fn checked(plan: Tract, verdict: Verdict) -> Result<Tract> {
+    match verdict {
+        Verdict::Right => Ok(plan),
+        Verdict::Unchecked(reason) => {
+            Ok(plan.warn(&format!("its scores are unchecked ({reason})")))
+        }
+        Verdict::Wrong(difference) => Err(Error::new(
+            ErrorKind::UnsupportedModel,
+            format!(
+                "the general operators compute this graph wrongly ({difference}); take another graph \
+                 of the model, such as onnx/model.onnx"
+            ),
+        )),
+    }
 }

@@ -3,8 +3,8 @@
 //! A loaded model is a [`Plan`]. There are three kinds. If the graph is an encoder that
 //! `onnx` recognizes, [`load`] runs it on the crate's own kernels (`fused`), and
 //! `ModelFiles::load_on_gpu` on a GPU (`gpu`). Any other graph runs on the operators of tract
-//! (`tract`), which is slower. A build without the feature `general` has no `tract` and refuses such
-//! a graph.
+//! (`tract`), which is slower, and is compared with a simple computation (`reference`) when it is
+//! loaded. A build without the feature `general` has no `tract` and refuses such a graph.
 
 mod encoder;
 mod fused;
@@ -16,6 +16,8 @@ mod onnx;
 mod plan;
 mod pool;
 mod prepare;
+#[cfg(feature = "general")]
+mod reference;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "general")]

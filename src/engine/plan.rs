@@ -17,7 +17,7 @@ pub(crate) trait Plan: Send + Sync {
     /// model runs on general operators.
     fn kernel(&self) -> Option<&'static str>;
 
-    /// Why the model runs slower than it could, if it does.
+    /// Why the model runs slower than it could, or unchecked, if it does.
     fn warning(&self) -> Option<&str> {
         None
     }

@@ -9,9 +9,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+#[cfg(feature = "general")]
+use super::load::checked;
 use super::load::{load, load_for};
 use super::onnx::Onnx;
 use super::plan::{Plan, run};
+#[cfg(feature = "general")]
+use super::reference::{Rows, Verdict, check, outputs};
+#[cfg(feature = "general")]
+use super::tract::Tract;
 use crate::error::ErrorKind;
 use crate::kernels::Kernel;
 use crate::model::{Config, ModelFiles, Pooling, PositionScheme};
@@ -276,4 +282,93 @@ fn general_operators_give_vectors_too() {
         let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
         assert!(cosine > 0.99, "{cosine}");
     }
+}
+
+/// A graph on the operators of tract, and the file that it was read from.
+#[cfg(feature = "general")]
+fn on_tract(name: &str) -> (Onnx, Tract) {
+    let graph = graphs().into_iter().find(|graph| graph.name == name).unwrap();
+    let onnx = Onnx::read(&graph.files).unwrap();
+    let config = Config::reranker(&graph.files).unwrap();
+    let view = onnx.graph().unwrap();
+    let value = view.output_value(&config).unwrap();
+    let plan = Tract::new(graph.files, &view, &value, &config, String::new()).unwrap();
+    (onnx, plan)
+}
+
+#[cfg(feature = "general")]
+fn verdict(onnx: &Onnx, plan: &Tract) -> Verdict {
+    let rows = |sequence: &Encoding| plan.inputs(sequence);
+    check(onnx.proto(), "logits", None, rows, |sequence| plan.run_graph(sequence)).unwrap()
+}
+
+#[cfg(feature = "general")]
+#[test]
+fn the_reference_gives_the_outputs_of_onnx_runtime() {
+    for graph in graphs() {
+        let onnx = Onnx::read(&graph.files).unwrap();
+        let config = Config::reranker(&graph.files).unwrap();
+        let names: Vec<&str> = onnx.graph().unwrap().inputs().collect();
+        let rows = |case: &Case| -> Rows {
+            let row = |numbers: &[u32]| numbers.iter().map(|&number| number.into()).collect();
+            let all = [
+                ("input_ids", row(&case.input_ids)),
+                ("attention_mask", vec![1; case.input_ids.len()]),
+                ("token_type_ids", row(&case.token_type_ids)),
+                ("position_ids", row(&config.position_scheme.rows(&case.input_ids))),
+            ];
+            all.into_iter().filter(|(name, _)| names.contains(name)).collect()
+        };
+        let given = outputs(onnx.proto(), graph.cases.iter().map(rows), "logits");
+        let given = given.unwrap_or_else(|reason| panic!("{}: {reason:#}", graph.name));
+        for (case, (_, numbers)) in graph.cases.iter().zip(given) {
+            let Logits { ort_none, float_activations, .. } = case.logits;
+            // ONNX Runtime rounds each number to 16 bits, and the reference none.
+            let tolerance = if graph.name == "other-half" { 0.02 } else { 1e-3 };
+            let [logit] = numbers[..] else { panic!("{}: {numbers:?}", graph.name) };
+            let expected = float_activations.unwrap_or(ort_none);
+            assert!((logit - expected).abs() < tolerance, "{}: {logit} {expected}", graph.name);
+        }
+    }
+}
+
+#[cfg(feature = "general")]
+#[test]
+fn a_graph_that_differs_from_the_reference_is_refused() {
+    let (right, plan) = on_tract("other-silu");
+    assert_eq!(verdict(&right, &plan), Verdict::Right);
+    let (other, _) = on_tract("torchscript-17");
+    let wrong = verdict(&other, &plan);
+    let Verdict::Wrong(difference) = &wrong else { panic!("{wrong:?}") };
+    assert!(difference.starts_with("logits is ") && difference.contains("difference of"));
+    let error = checked(plan, wrong).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::UnsupportedModel);
+    assert!(error.to_string().contains("take another graph"), "{error}");
+}
+
+#[cfg(feature = "general")]
+#[test]
+fn an_operator_that_the_reference_does_not_know_is_named_in_the_warning() {
+    let (mut onnx, plan) = on_tract("other-silu");
+    let nodes = &mut onnx.proto_mut().graph.as_mut().unwrap().node;
+    nodes.iter_mut().find(|node| node.op_type == "Softmax").unwrap().op_type = "Hardmax".into();
+    let unchecked = verdict(&onnx, &plan);
+    assert!(matches!(&unchecked, Verdict::Unchecked(reason) if reason.contains("Hardmax")));
+    let warning = checked(plan, unchecked).unwrap().warning().unwrap().to_owned();
+    assert!(warning.contains("unchecked") && warning.contains("Hardmax"), "{warning}");
+}
+
+/// Only the sizes of the constants decide, so that this needs no large file.
+#[cfg(feature = "general")]
+#[test]
+fn a_large_graph_is_not_checked() {
+    let (mut onnx, plan) = on_tract("other-silu");
+    for tensor in &mut onnx.proto_mut().graph.as_mut().unwrap().initializer {
+        // The matrices of the layers, and not the tables.
+        if let [rows @ (16 | 32), columns] = &mut tensor.dims[..] {
+            (*rows, *columns) = (*rows * 256, *columns * 256);
+        }
+    }
+    let unchecked = verdict(&onnx, &plan);
+    assert!(matches!(&unchecked, Verdict::Unchecked(reason) if reason.contains("long")));
 }

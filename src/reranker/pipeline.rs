@@ -58,8 +58,8 @@ impl Reranker {
         self.revision.as_deref()
     }
 
-    /// Why the model runs slower than it could: the library does not recognize its graph. `None` if
-    /// it does.
+    /// Why the model runs slower than it could: the library does not recognize its graph. It also says
+    /// why, if such a graph was not checked when it was loaded. `None` for a recognized graph.
     pub fn warning(&self) -> Option<&str> {
         self.runner.plan().warning()
     }

@@ -8,6 +8,8 @@ mod common;
 #[cfg(feature = "bundled-embedder")]
 mod embedders;
 #[cfg(feature = "general")]
+mod flavours;
+#[cfg(feature = "general")]
 mod folders;
 #[cfg(feature = "general")]
 mod mistakes;

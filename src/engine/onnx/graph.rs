@@ -7,6 +7,9 @@ use bytes::Bytes;
 use half::f16;
 
 use super::proto::{self, Attribute, DataType, Node, Tensor};
+use super::quantization::{FloatConstant, Parameters};
+#[cfg(feature = "general")]
+use crate::model::Output;
 use crate::model::{Config, Floats};
 
 /// Operators that may change the shape or the type of a tensor, but not its numbers or their order.
@@ -14,10 +17,18 @@ const SAME_NUMBERS: [&str; 8] =
     ["Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"];
 
 /// The nodes of a graph by the names of their outputs, and its constants by name.
-pub(super) struct Graph<'a> {
+pub(in crate::engine) struct Graph<'a> {
     graph: &'a proto::Graph,
     producers: HashMap<&'a str, &'a Node>,
     constants: HashMap<&'a str, &'a Tensor>,
+}
+
+/// The value of a graph that is the output of the model.
+#[cfg(feature = "general")]
+pub(in crate::engine) struct OutputValue<'a> {
+    pub name: &'a str,
+    /// Whether it is a probability where the model has a logit.
+    pub is_probability: bool,
 }
 
 impl<'a> Graph<'a> {
@@ -53,18 +64,46 @@ impl<'a> Graph<'a> {
         Ok(Graph { graph, producers, constants })
     }
 
-    /// The name and the index of the only output, or of the first one with a name that the output of
-    /// a model usually has.
-    pub fn output(&self, config: &Config) -> Result<(&'a str, usize)> {
+    /// The only output, or the first one with a name that the output of a model usually has.
+    pub fn output(&self, config: &Config) -> Result<&'a str> {
         let names: Vec<&str> = self.graph.output.iter().map(|output| &*output.name).collect();
         let usual = config.output.names();
-        let position = match names.len() {
-            0 => bail!("it has no output"),
-            1 => Some(0),
-            _ => names.iter().position(|name| usual.contains(name)),
+        let name = match names[..] {
+            [] => bail!("it has no output"),
+            [name] => Some(name),
+            _ => names.iter().copied().find(|name| usual.contains(name)),
         };
-        let position = position.ok_or_else(|| config.wrong_output(&names.join(", ")))?;
-        Ok((names[position], position))
+        Ok(name.ok_or_else(|| config.wrong_output(&names.join(", ")))?)
+    }
+
+    /// The value whose sigmoid a value is, or the value itself.
+    pub fn before_sigmoid(&self, name: &'a str) -> &'a str {
+        match self.inputs_of(self.same_numbers(name), "Sigmoid") {
+            Some([logit]) => logit,
+            _ => name,
+        }
+    }
+
+    /// Where the graph gives what the configured model computes.
+    #[cfg(feature = "general")]
+    pub fn output_value(&self, config: &Config) -> Result<OutputValue<'a>> {
+        let name = self.output(config)?;
+        if let Output::Embedding(_) = config.output {
+            return Ok(OutputValue { name, is_probability: false });
+        }
+        let name = self.before_sigmoid(name);
+        // What is taken of probabilities, or rounded, is a probability.
+        let mut source = self.same_numbers(name);
+        while let Some(node) = self.producer(source)
+            && let "Gather" | "Slice" | "Split" | "QuantizeLinear" | "DequantizeLinear" =
+                node.op_type.as_str()
+            && let Some(input) = node.input.first()
+        {
+            source = self.same_numbers(input);
+        }
+        let node = self.producer(source);
+        let is_probability = node.is_some_and(|n| matches!(&n.op_type[..], "Sigmoid" | "Softmax"));
+        Ok(OutputValue { name, is_probability })
     }
 
     /// The names of the inputs, without constants, which ONNX IR 3 lists among them.
@@ -109,14 +148,73 @@ impl<'a> Graph<'a> {
         Constant::new(self.constants.get(self.same_numbers(name))?)
     }
 
-    /// Whether a value is a constant.
+    /// A constant that the graph holds as integers, through operators that leave its numbers as they
+    /// are.
+    pub fn dequantized(&self, name: &'a str) -> Option<FloatConstant> {
+        let node = self.dequantizer(self.same_numbers(name))?;
+        let constant = |name: &'a str| self.constant(name)?.numbers();
+        constant(node.input.first()?)?.dequantized(&parameters(node, constant)?)
+    }
+
+    /// The floats of a constant, or of one that is quantized, dequantized or both, in the shape that the
+    /// graph gives them.
+    #[cfg(feature = "general")]
+    pub fn float_constant(&self, name: &str) -> Option<FloatConstant> {
+        let constant = |name: &str| Constant::new(self.constants.get(name)?)?.numbers();
+        let stored = |name: &str| {
+            constant(name).or_else(|| {
+                let node = self.producer(name).filter(|node| node.op_type == "QuantizeLinear")?;
+                let x = constant(node.input.first()?)?;
+                let declared = attribute(node, "output_dtype").map(|a| a.i);
+                let integers = self.integers(node.input.get(2), declared)?;
+                x.quantized(&parameters(node, constant)?, integers)
+            })
+        };
+        stored(name).or_else(|| {
+            let node = self.dequantizer(name)?;
+            stored(node.input.first()?)?.dequantized(&parameters(node, constant)?)
+        })
+    }
+
+    /// The least and the largest integer of the type of a zero point, or of the type that a node
+    /// declares with its attribute `output_dtype`. `None` if they are not integers.
+    #[cfg(feature = "general")]
+    pub fn integers(
+        &self,
+        zero_point: Option<&String>,
+        declared: Option<i64>,
+    ) -> Option<(f32, f32)> {
+        let given = zero_point.and_then(|name| self.constants.get(name.as_str()));
+        let declared =
+            declared.filter(|&data_type| data_type != 0).map(|data_type| data_type as i32);
+        let data_type = given.map(|tensor| tensor.data_type).or(declared);
+        DataType::try_from(data_type.unwrap_or(DataType::Uint8 as i32)).ok()?.integers()
+    }
+
+    /// Whether a constant is of 16-bit floats.
+    #[cfg(feature = "general")]
+    pub fn is_half(&self, name: &str) -> bool {
+        let half = DataType::Float16 as i32;
+        self.constants.get(name).is_some_and(|tensor| tensor.data_type == half)
+    }
+
+    fn dequantizer(&self, name: &str) -> Option<&'a Node> {
+        self.producer(name).filter(|node| node.op_type == "DequantizeLinear")
+    }
+
+    /// Whether a value is a constant, of floats or of integers that are dequantized.
     pub fn is_constant(&self, name: &'a str) -> bool {
-        self.constants.contains_key(self.same_numbers(name))
+        let is = |name| self.constants.contains_key(self.same_numbers(name));
+        let dequantizer = self.dequantizer(self.same_numbers(name));
+        is(name) || dequantizer.and_then(|n| n.input.first()).is_some_and(|x| is(x))
     }
 
     /// The numbers of a constant as f32.
     pub fn floats(&self, name: &'a str) -> Option<Vec<f32>> {
-        self.constant(name)?.floats()
+        match self.constant(name) {
+            Some(constant) => constant.floats(),
+            None => Some(self.dequantized(name)?.floats),
+        }
     }
 
     /// A constant of one number.
@@ -148,7 +246,7 @@ impl<'a> Graph<'a> {
 }
 
 /// A constant of the graph.
-pub(super) struct Constant<'a> {
+pub(in crate::engine) struct Constant<'a> {
     pub shape: Vec<usize>,
     length: usize,
     data_type: DataType,
@@ -203,6 +301,10 @@ impl<'a> Constant<'a> {
         }
     }
 
+    fn numbers(self) -> Option<FloatConstant> {
+        Some(FloatConstant { floats: self.floats()?, shape: self.shape })
+    }
+
     /// The numbers as f32, whatever type they are stored in.
     pub fn floats(&self) -> Option<Vec<f32>> {
         let Tensor { raw_data: raw, float_data, int32_data, int64_data, double_data, .. } =
@@ -220,15 +322,44 @@ impl<'a> Constant<'a> {
             DataType::Int64 if is_raw => numbers(raw, |b| i64::from_le_bytes(b) as f32),
             DataType::Int64 => int64_data.iter().map(|&number| number as f32).collect(),
             DataType::Int32 if is_raw => numbers(raw, |b| i32::from_le_bytes(b) as f32),
+            DataType::Int16 if is_raw => numbers(raw, |b| i16::from_le_bytes(b).into()),
+            DataType::Uint16 if is_raw => numbers(raw, |b| u16::from_le_bytes(b).into()),
             DataType::Int8 if is_raw => numbers(raw, |b| i8::from_le_bytes(b).into()),
             DataType::Uint8 | DataType::Bool if is_raw => numbers(raw, |[b]| b.into()),
-            DataType::Int32 | DataType::Int8 | DataType::Uint8 | DataType::Bool => {
-                int32_data.iter().map(|&number| number as f32).collect()
+            DataType::Int4 | DataType::Uint4 => {
+                let stored = int32_data.iter().map(|&number| number as u8);
+                let bytes: Vec<u8> = if is_raw { raw.to_vec() } else { stored.collect() };
+                let halves = bytes.iter().flat_map(|&byte| [byte & 15, byte >> 4]);
+                let number = |half: u8| match self.data_type {
+                    DataType::Int4 if half > 7 => f32::from(half) - 16.0,
+                    _ => half.into(),
+                };
+                halves.take(self.length).map(number).collect()
             }
+            DataType::Int32
+            | DataType::Int16
+            | DataType::Uint16
+            | DataType::Int8
+            | DataType::Uint8
+            | DataType::Bool => int32_data.iter().map(|&number| number as f32).collect(),
             DataType::Undefined => return None,
         };
         (floats.len() == self.length).then_some(floats)
     }
+}
+
+/// The scales and the zero points of `QuantizeLinear` or `DequantizeLinear`, if they are constants.
+fn parameters<'a>(
+    node: &'a Node,
+    constant: impl Fn(&'a str) -> Option<FloatConstant>,
+) -> Option<Parameters> {
+    let zero_points = match node.input.get(2).filter(|name| !name.is_empty()) {
+        Some(name) => Some(constant(name)?.floats),
+        None => None,
+    };
+    let int = |name, default| attribute(node, name).map_or(default, |a| a.i);
+    let scales = constant(node.input.get(1)?)?.floats;
+    Some(Parameters { scales, zero_points, axis: int("axis", 1), block: int("block_size", 0) })
 }
 
 /// Numbers that lie one after another.

@@ -7,6 +7,11 @@ mod integer_tensor;
 mod model;
 mod order;
 mod patterns;
-mod proto;
+pub(super) mod proto;
+mod quantization;
 
+#[cfg(feature = "general")]
+pub(super) use graph::{Graph, OutputValue};
 pub(super) use model::Onnx;
+#[cfg(feature = "general")]
+pub(super) use quantization::FloatConstant;

@@ -3,7 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use prost::Message;
 
@@ -49,25 +49,44 @@ impl Onnx {
     /// The encoder in the graph, or why it is not one that the patterns recognize.
     pub fn recognize(&self, config: &Config) -> Result<Encoder> {
         ensure!(!config.is_decoder, "config.json says that it is a decoder");
+        let rounds = |node: &&proto::Node| node.op_type.starts_with("Q");
+        if let Some(node) = self.nodes().find(rounds) {
+            bail!("it rounds values with {}, as static quantization does", node.op_type);
+        }
         let encoder = patterns::encoder(Graph::new(&self.0)?, config)?;
         encoder.check_config(config).map_err(|e| anyhow!("{e}"))?;
         Ok(encoder)
     }
 
-    /// The names of the graph's inputs, and the index of the output that is the model's. Constants,
-    /// which ONNX IR 3 lists among the inputs, are left out.
+    /// A view of the graph.
     #[cfg(feature = "general")]
-    pub fn inputs_and_output(&self, config: &Config) -> Result<(Vec<&str>, usize)> {
-        let graph = Graph::new(&self.0)?;
-        let (_, output) = graph.output(config)?;
-        Ok((graph.inputs().collect(), output))
+    pub fn graph(&self) -> Result<Graph<'_>> {
+        Graph::new(&self.0)
+    }
+
+    /// The whole file.
+    #[cfg(feature = "general")]
+    pub fn proto(&self) -> &proto::Model {
+        &self.0
     }
 
     /// The first operator of the graph that only ONNX Runtime has, if there is one.
     pub fn onnx_runtime_operator(&self) -> Option<&str> {
-        let mut nodes = self.0.graph.iter().flat_map(|graph| &graph.node);
-        let node = nodes.find(|node| node.domain.starts_with("com.microsoft"))?;
-        Some(&node.op_type)
+        // ONNX Runtime had these for more types before ONNX did. They are the same.
+        let is_own = |node: &&proto::Node| {
+            node.domain.starts_with("com.microsoft")
+                && !matches!(&node.op_type[..], "QuantizeLinear" | "DequantizeLinear")
+        };
+        Some(&self.nodes().find(is_own)?.op_type)
+    }
+
+    #[cfg(all(test, feature = "general"))]
+    pub fn proto_mut(&mut self) -> &mut proto::Model {
+        &mut self.0
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = &proto::Node> {
+        self.0.graph.iter().flat_map(|graph| &graph.node)
     }
 }
 

@@ -11,6 +11,19 @@ use prost::Message;
 pub struct Model {
     #[prost(message, optional, tag = "7")]
     pub graph: Option<Graph>,
+    #[cfg(feature = "general")]
+    #[prost(message, repeated, tag = "8")]
+    pub opset_import: Vec<OperatorSet>,
+}
+
+/// A version of the operators of a domain.
+#[cfg(feature = "general")]
+#[derive(Clone, PartialEq, Message)]
+pub struct OperatorSet {
+    #[prost(string, tag = "1")]
+    pub domain: String,
+    #[prost(int64, tag = "2")]
+    pub version: i64,
 }
 
 /// Nodes in the order in which they are computed, and constants.
@@ -64,6 +77,12 @@ pub struct Attribute {
     pub s: Bytes,
     #[prost(message, optional, tag = "5")]
     pub t: Option<Tensor>,
+    #[cfg(feature = "general")]
+    #[prost(message, optional, boxed, tag = "6")]
+    pub g: Option<Box<Graph>>,
+    #[cfg(feature = "general")]
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
 }
@@ -127,22 +146,41 @@ pub enum DataType {
     Float = 1,
     Uint8 = 2,
     Int8 = 3,
+    Uint16 = 4,
+    Int16 = 5,
     Int32 = 6,
     Int64 = 7,
     Bool = 9,
     Float16 = 10,
     Double = 11,
+    /// Two numbers in a byte, the first in the low bits.
+    Uint4 = 21,
+    Int4 = 22,
 }
 
 impl DataType {
-    /// The size of a number.
+    /// The size of a number, if it is whole bytes.
     pub fn bytes(self) -> Option<usize> {
         match self {
             DataType::Uint8 | DataType::Int8 | DataType::Bool => Some(1),
-            DataType::Float16 => Some(2),
+            DataType::Float16 | DataType::Uint16 | DataType::Int16 => Some(2),
             DataType::Float | DataType::Int32 => Some(4),
             DataType::Int64 | DataType::Double => Some(8),
-            DataType::Undefined => None,
+            DataType::Undefined | DataType::Uint4 | DataType::Int4 => None,
+        }
+    }
+
+    /// The least and the largest number, if it is a type that numbers are quantized to.
+    #[cfg(feature = "general")]
+    pub fn integers(self) -> Option<(f32, f32)> {
+        match self {
+            DataType::Uint4 => Some((0.0, 15.0)),
+            DataType::Int4 => Some((-8.0, 7.0)),
+            DataType::Uint8 => Some((0.0, 255.0)),
+            DataType::Int8 => Some((-128.0, 127.0)),
+            DataType::Uint16 => Some((0.0, 65_535.0)),
+            DataType::Int16 => Some((-32_768.0, 32_767.0)),
+            _ => None,
         }
     }
 }

@@ -2,22 +2,25 @@
 //! padding.
 
 mod attention;
-mod dequantize;
 mod half;
 mod inline_if;
+mod quantization;
+mod round;
 mod sizes;
 
 use anyhow::Result as AnyResult;
 use prost::Message;
 use tract_onnx::Onnx;
 use tract_onnx::pb::tensor_proto::DataLocation;
-use tract_onnx::pb::{GraphProto, ModelProto};
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 use tract_onnx::tract_hir::internal::*;
 
 use super::guard::{FAILED_ON_TEXT, guarded};
 use super::onnx::external::{ExternalData, Files};
+use super::onnx::{Graph, OutputValue};
 use super::plan::{Plan, Run};
 use super::pool::pool_each;
+use super::reference::{Numbers, Rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, ModelFiles, Output};
 use crate::tokenizer::Encoding;
@@ -27,6 +30,8 @@ pub(super) struct Tract {
     graph: Arc<TypedRunnableModel>,
     inputs: Vec<(Input, DatumType)>,
     config: Config,
+    /// Whether the graph gives a probability for a logit.
+    is_probability: bool,
     warning: String,
 }
 
@@ -48,44 +53,56 @@ struct TractRun {
 }
 
 impl Tract {
-    /// Loads a graph with the given inputs, whose output number `output_index` is the one that
-    /// counts. `warning` says why the graph runs here.
+    /// Loads the graph in `files`, whose constants are also in `graph`. `value` is the output that
+    /// counts, and `warning` says why the graph runs here.
     pub fn new(
         files: ModelFiles,
-        inputs: &[&str],
-        output_index: usize,
+        graph: &Graph,
+        value: &OutputValue,
         config: &Config,
         warning: String,
     ) -> TractResult<Tract> {
         let mut proto = ModelProto::decode(files.onnx)?;
         if let Some(graph) = &mut proto.graph {
             read_external_data(graph, &files.external)?;
+            let name = value.name.to_owned();
+            graph.output = vec![ValueInfoProto { name, ..Default::default() }];
         }
         drop(files.external);
-        let inputs = inputs.iter().map(|name| Input::named(name)).collect::<Result<Vec<_>>>()?;
+        let inputs = graph.inputs().map(Input::named).collect::<Result<Vec<_>>>()?;
+        quantization::in_floats(&mut proto, graph)?;
         half::to_floats(&mut proto);
         attention::to_parts(&mut proto);
         check_operators(&proto)?;
         if proto.graph.iter().flat_map(|graph| &graph.node).any(|node| node.op_type == "If") {
-            let mut model = inference_model(&proto, output_index)?;
+            let mut model = inference_model(&proto)?;
             model.analyse(false)?;
             inline_if::resolve(&mut proto, |name| condition(&model, name))?;
         }
         sizes::sums(&mut proto);
         sizes::indices(&mut proto);
-        dequantize::products(&mut proto)?;
-        let model = inference_model(&proto, output_index)?;
+        let model = inference_model(&proto)?;
         let types = (0..inputs.len()).map(|index| input_type(&model, index));
         let inputs = inputs.into_iter().zip(types.collect::<TractResult<Vec<_>>>()?).collect();
         let graph = model.into_optimized()?.into_runnable()?;
-        Ok(Tract { graph, inputs, config: config.clone(), warning })
+        let is_probability = value.is_probability;
+        Ok(Tract { graph, inputs, config: config.clone(), is_probability, warning })
+    }
+
+    /// Adds a sentence to the warning.
+    pub fn warn(mut self, sentence: &str) -> Tract {
+        self.warning = format!("{}; {sentence}", self.warning);
+        self
     }
 
     /// What the model gives for one sequence.
     fn outputs(&self, sequence: &Encoding) -> AnyResult<Vec<f32>> {
         let (shape, values) = self.run_graph(sequence)?;
         match (&self.config.output, &shape[..]) {
-            (Output::Logit, _) if values.len() == 1 => Ok(values),
+            (Output::Logit, _) if values.len() == 1 => match self.is_probability {
+                true => Ok(vec![log_odds(values[0])]),
+                false => Ok(values),
+            },
             (Output::Embedding(pooling), [1, tokens, width]) if tokens * width > 0 => {
                 Ok(pool_each(*pooling, &values, &[0, *tokens]))
             }
@@ -94,18 +111,18 @@ impl Tract {
         }
     }
 
+    /// What the graph reads for one sequence, by the names of its inputs. Each is of shape
+    /// `[1, length]`.
+    pub fn inputs(&self, sequence: &Encoding) -> Rows {
+        let row =
+            |&(input, _): &(Input, DatumType)| (input.name(), input.row(sequence, &self.config));
+        self.inputs.iter().map(row).collect()
+    }
+
     /// The shape and the numbers of the output for one sequence.
-    fn run_graph(&self, sequence: &Encoding) -> TractResult<(Vec<usize>, Vec<f32>)> {
+    pub fn run_graph(&self, sequence: &Encoding) -> TractResult<Numbers> {
         let inputs = self.inputs.iter().map(|(input, data_type)| {
-            let row: Vec<i64> = match input {
-                Input::Ids => sequence.ids.iter().map(|&id| id.into()).collect(),
-                Input::TypeIds => sequence.type_ids.iter().map(|&id| id.into()).collect(),
-                Input::Mask => vec![1; sequence.ids.len()],
-                Input::Positions => {
-                    let rows = self.config.position_scheme.rows(&sequence.ids);
-                    rows.into_iter().map(i64::from).collect()
-                }
-            };
+            let row = input.row(sequence, &self.config);
             let row = Tensor::from_shape(&[1, row.len()], &row)?;
             Ok(row.cast_to_dt(*data_type)?.into_owned().into())
         });
@@ -143,11 +160,9 @@ impl Run for TractRun {
     }
 }
 
-/// The graph with one of its outputs, for a sequence of any length.
-fn inference_model(proto: &ModelProto, output_index: usize) -> TractResult<InferenceModel> {
+/// The graph for a sequence of any length.
+fn inference_model(proto: &ModelProto) -> TractResult<InferenceModel> {
     let mut model = reader().model_for_proto_model(proto)?;
-    let output = model.outputs[output_index];
-    model.select_output_outlets(&[output])?;
     let length = model.symbols.new_with_prefix("length");
     for index in 0..model.inputs.len() {
         let shape = [1.to_dim(), length.to_dim()];
@@ -186,7 +201,8 @@ fn check_operators(proto: &ModelProto) -> Result<()> {
 /// The ONNX reader of tract. Quantized exports have value infos and output shapes that contradict
 /// the graph they are in.
 fn reader() -> Onnx {
-    tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true)
+    let onnx = tract_onnx::onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
+    round::register(onnx)
 }
 
 /// The value of a condition, if it is the same for sequences of any length.
@@ -212,21 +228,64 @@ fn read_external_data(graph: &mut GraphProto, files: &Files) -> TractResult<()> 
     Ok(())
 }
 
+/// The logit of a probability. Numbers that are rounded to 0 or 1 give a finite one too.
+fn log_odds(probability: f32) -> f32 {
+    let p =
+        f64::from(probability).clamp(f32::MIN_POSITIVE.into(), 1.0 - f64::from(f32::EPSILON) / 4.0);
+    (p / (1.0 - p)).ln() as f32
+}
+
 impl Input {
+    const ALL: [Input; 4] = [Input::Ids, Input::Mask, Input::TypeIds, Input::Positions];
+
     fn named(name: &str) -> Result<Input> {
-        match name {
-            "input_ids" => Ok(Input::Ids),
-            "attention_mask" => Ok(Input::Mask),
-            "token_type_ids" => Ok(Input::TypeIds),
-            "position_ids" => Ok(Input::Positions),
-            _ => Err(Error::new(
-                ErrorKind::UnsupportedModel,
-                format!(
-                    "the graph has the input {name}, and this library gives input_ids, \
-                     attention_mask, token_type_ids and position_ids; export the model with these \
-                     inputs"
-                ),
-            )),
+        let input = Input::ALL.into_iter().find(|input| input.name() == name);
+        input.ok_or_else(|| {
+            let given = Input::ALL.map(Input::name).join(", ");
+            let message = format!(
+                "the graph has the input {name}, and this library gives {given}; export the model \
+                 with these inputs"
+            );
+            Error::new(ErrorKind::UnsupportedModel, message)
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Input::Ids => "input_ids",
+            Input::Mask => "attention_mask",
+            Input::TypeIds => "token_type_ids",
+            Input::Positions => "position_ids",
         }
+    }
+
+    /// The numbers for the tokens of a sequence.
+    fn row(self, sequence: &Encoding, config: &Config) -> Vec<i64> {
+        match self {
+            Input::Ids => sequence.ids.iter().map(|&id| id.into()).collect(),
+            Input::Mask => vec![1; sequence.ids.len()],
+            Input::TypeIds => sequence.type_ids.iter().map(|&id| id.into()).collect(),
+            Input::Positions => {
+                config.position_scheme.rows(&sequence.ids).into_iter().map(i64::from).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_odds;
+    use crate::kernels::sigmoid;
+
+    #[test]
+    fn the_log_odds_of_any_probability_are_finite_and_in_order() {
+        let probabilities = [0.0, 1e-30, 0.25, 0.5, 0.75, 0.999_999_94, 1.0];
+        let logits = probabilities.map(log_odds);
+        assert!(logits.iter().all(|logit| logit.is_finite()), "{logits:?}");
+        assert!(logits.is_sorted_by(|a, b| a < b), "{logits:?}");
+        for (p, logit) in probabilities.into_iter().zip(logits) {
+            assert!((sigmoid(logit) - p).abs() < 1e-6, "{p}: {logit}");
+        }
+        assert!(log_odds(f32::NAN).is_nan());
     }
 }

@@ -114,7 +114,11 @@ impl<'a> Rules<'a> {
     fn table(&self, name: &'a str) -> Option<(Table, &'a str)> {
         let name = self.same(name);
         let (gather, scale) = match self.graph.inputs_of(name, "DequantizeLinear") {
-            Some([quantized, scale, zero_point]) => (quantized.as_str(), Some((scale, zero_point))),
+            // The scales of an axis are those of the gathered rows, not of the table.
+            Some([quantized, scale, zero_point]) => {
+                self.graph.scalar(scale)?;
+                (quantized.as_str(), Some((scale, zero_point)))
+            }
             _ => (name, None),
         };
         let node = self.graph.producer(self.same(gather)).filter(|n| n.op_type == "Gather")?;
@@ -124,7 +128,7 @@ impl<'a> Rules<'a> {
             return None;
         };
         let matrix = match scale {
-            Some((scale, zero_point)) => self.int8_matrix(table, scale, Some(zero_point), false)?,
+            Some((scale, zero_point)) => self.int8_matrix(table, scale, Some(zero_point))?,
             None => self.matrix(table)?,
         };
         Some((Table { rows: matrix.rows, values: matrix.values }, index))

@@ -10,13 +10,13 @@ use crate::model::{Activation, Config, Encoder, Layer, Linear, Norm, Output};
 /// The encoder in a graph, or why the rules do not match it.
 pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
     let heads = config.heads.context("config.json lacks num_attention_heads")?;
-    let (end, _) = graph.output(config)?;
+    let end = graph.output(config)?;
     let rules = Rules { graph, heads, given_positions: config.position_scheme };
     let (mut state, head) = match config.output {
         Output::Logit if rules.norm(end).is_some() => {
             return Err(config.wrong_output("the states of tokens").into());
         }
-        Output::Logit => rules.head(end)?,
+        Output::Logit => rules.head(rules.graph.before_sigmoid(end))?,
         Output::Embedding(_) if rules.head(end).is_ok() => {
             return Err(config.wrong_output("what a head makes of the first token").into());
         }

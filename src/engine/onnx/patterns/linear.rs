@@ -1,10 +1,9 @@
 //! Linear layers: products with constant matrices, in f32 or in int8, and their biases.
 
-use bytes::Bytes;
-
 use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
+use crate::engine::onnx::quantization::FloatConstant;
 use crate::model::{Activation, Floats, Int8, Linear, Weights, signed};
 
 impl<'a> Rules<'a> {
@@ -57,7 +56,7 @@ impl<'a> Rules<'a> {
         }
         let scales = both_orders(self.graph.pair_of(scales, "Mul")?);
         let [_, scale] = scales.into_iter().find(|[of_x, _]| Some(*of_x) == second(activation))?;
-        let matrix = self.int8_matrix(weight, scale, inputs.get(3), false)?;
+        let matrix = self.int8_matrix(weight, scale, inputs.get(3))?;
         Some((self.same(&activation.input[0]), matrix))
     }
 
@@ -76,13 +75,9 @@ impl<'a> Rules<'a> {
     }
 
     fn upright_matrix(&self, name: &'a str) -> Option<Matrix> {
-        if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "DequantizeLinear") {
-            let [values, scale] = node.input.first_chunk()?;
-            let axis = attribute(node, "axis").map_or(1, |axis| axis.i);
-            let by_row = matches!(axis, 0 | -2) && self.graph.scalar(scale).is_none();
-            let matrix = self.int8_matrix(values, scale, node.input.get(2), by_row)?;
-            let matrix = if by_row { matrix.transposed() } else { matrix };
-            return Some(matrix.in_floats());
+        if let Some(FloatConstant { shape, floats }) = self.graph.dequantized(name) {
+            let [rows, columns] = sides(&shape)?;
+            return Some(Matrix { rows, columns, values: Weights::Float(floats.into()) });
         }
         let constant = self.graph.constant(name).filter(|constant| constant.is_float())?;
         let [rows, columns] = sides(&constant.shape)?;
@@ -90,21 +85,16 @@ impl<'a> Rules<'a> {
     }
 
     /// A constant int8 or uint8 matrix. It has a scale and a zero point for each column, or one for
-    /// all. If the graph has them for each row (`by_row`), this is the transposed matrix.
+    /// all.
     pub(super) fn int8_matrix(
         &self,
         values: &'a str,
         scale: &'a str,
         zero_point: Option<&'a String>,
-        by_row: bool,
     ) -> Option<Matrix> {
         let constant = self.graph.constant(values)?;
         let (unsigned, bytes) = constant.bytes()?;
         let [rows, columns] = sides(&constant.shape)?;
-        let (rows, columns, bytes) = match by_row {
-            true => (columns, rows, Bytes::from(transpose(&bytes, rows, columns))),
-            false => (rows, columns, bytes),
-        };
         let zero_points = match zero_point.filter(|name| !name.is_empty()) {
             Some(name) => {
                 let (unsigned, zero_points) = self.graph.constant(name)?.bytes()?;
@@ -143,20 +133,11 @@ impl Matrix {
         let values = Weights::Float(floats.transposed(columns));
         Matrix { rows: columns, columns: rows, values }
     }
-
-    fn in_floats(self) -> Matrix {
-        let values = Weights::Float(self.values.to_f32(self.columns).into());
-        Matrix { values, ..self }
-    }
 }
 
 /// The sides of a matrix that has elements. Without any, one side could be of any length.
 fn sides(shape: &[usize]) -> Option<[usize; 2]> {
     <[usize; 2]>::try_from(shape).ok().filter(|sides| !sides.contains(&0))
-}
-
-fn transpose<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
-    (0..columns).flat_map(|c| (0..rows).map(move |r| values[r * columns + c])).collect()
 }
 
 /// The second output of a node.

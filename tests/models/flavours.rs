@@ -1,0 +1,139 @@
+//! Models in the forms in which people publish them: architecture by exporter by element type by style
+//! of quantization. Each gives the scores of ONNX Runtime, or is refused with the cause. `tests/generate`
+//! writes `tests/data/flavours`, a folder for each row of the table.
+
+use std::collections::BTreeSet;
+
+use crate::common::{root, truncate};
+use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
+use serde::Deserialize;
+
+/// What becomes of a model.
+enum Expected {
+    /// The engine recognizes it. Its logits differ from those of ONNX Runtime by no more than this.
+    Fused(f32),
+    /// The same for a model on general operators. All are checked against the reference.
+    General(f32),
+    /// It is refused, and the message has this word.
+    Refused(&'static str),
+}
+
+use Expected::{Fused, General, Refused};
+
+/// A number that differs in its last bit may be rounded to the next step of an 8-bit scale, and the
+/// logits move with it.
+const ROUNDED: f32 = 0.05;
+/// Only the order of sums differs.
+const EXACT: f32 = 1e-3;
+
+const MODELS: [(&str, Expected); 34] = [
+    ("bert-blocks-int4", Fused(EXACT)),
+    ("bert-blocks-int4-columns", Fused(EXACT)),
+    ("bert-blocks-int8", Fused(EXACT)),
+    ("bert-constants-int8", Fused(EXACT)),
+    ("bert-constants-uint8-columns", Fused(EXACT)),
+    ("bert-dynamo-qdq", General(ROUNDED)),
+    ("bert-operator", Refused("QLinearAdd")),
+    ("bert-operator-matmul", General(ROUNDED)),
+    ("bert-qdq", General(ROUNDED)),
+    ("bert-qdq-16-bits", General(ROUNDED)),
+    ("bert-qdq-16-bits-microsoft", General(ROUNDED)),
+    ("bert-qdq-asymmetric", General(ROUNDED)),
+    ("bert-qdq-channel", General(ROUNDED)),
+    ("bert-qdq-float-weights", General(ROUNDED)),
+    ("bert-qdq-matmul", General(ROUNDED)),
+    ("bert-qdq-matmul-add", General(ROUNDED)),
+    ("bert-qdq-softmax", General(ROUNDED)),
+    ("bert-qdq-symmetric", General(ROUNDED)),
+    ("bert-rounded-sigmoid", General(EXACT)),
+    ("bert-sigmoid", Fused(EXACT)),
+    ("bert-sigmoid-qdq", General(ROUNDED)),
+    ("bert-softmax", General(EXACT)),
+    ("bert-tf5-sdpa-qdq", General(ROUNDED)),
+    ("deberta-v2-blocks-int4", General(EXACT)),
+    ("deberta-v2-constants-int8", General(EXACT)),
+    ("deberta-v2-qdq", General(ROUNDED)),
+    ("deberta-v2-sigmoid", General(EXACT)),
+    ("deberta-v2-softmax", General(EXACT)),
+    ("distilbert-qdq", General(ROUNDED)),
+    ("jina-bert-qdq", General(ROUNDED)),
+    // One probability of its attention lies between two steps, and the last bits of `exp` decide.
+    ("modernbert-qdq", General(0.15)),
+    ("roberta-constants-int8-rows", Fused(EXACT)),
+    ("roberta-qdq", General(ROUNDED)),
+    ("xlm-roberta-dynamo-qdq", General(ROUNDED)),
+];
+
+/// What ONNX Runtime gives without graph optimizations.
+#[derive(Deserialize)]
+struct Case {
+    query: String,
+    document: String,
+    output: [f32; 1],
+}
+
+/// An `expected.json`.
+#[derive(Deserialize)]
+struct Outputs {
+    is_probability: bool,
+    cases: Vec<Case>,
+}
+
+fn outputs(name: &str) -> Outputs {
+    let text = std::fs::read(folder().join(name).join("expected.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+fn folder() -> std::path::PathBuf {
+    root().join("tests/data/flavours")
+}
+
+#[test]
+fn every_flavour_is_right_or_refused() {
+    let mut wrong = Vec::new();
+    for (name, expected) in &MODELS {
+        let files = ModelFiles::read(folder().join(name)).unwrap();
+        let loaded = Reranker::from_files(&files, LoadOptions::default());
+        let (reranker, tolerance, fused) = match (loaded, expected) {
+            (Ok(reranker), Fused(tolerance)) => (reranker, tolerance, true),
+            (Ok(reranker), General(tolerance)) => (reranker, tolerance, false),
+            (Err(error), Refused(cause)) => {
+                let refused = error.kind() == ErrorKind::UnsupportedModel;
+                assert!(refused && error.to_string().contains(cause), "{name}: {error}");
+                continue;
+            }
+            (Ok(_), Refused(_)) => {
+                wrong.push(format!("{name} loads"));
+                continue;
+            }
+            (Err(error), _) => {
+                wrong.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
+        let warning = reranker.warning().unwrap_or_default();
+        assert_eq!(reranker.kernel().is_some(), fused, "{name}: {warning}");
+        assert!(!warning.contains("unchecked"), "{name}: {warning}");
+
+        let Outputs { is_probability, cases } = outputs(name);
+        let pairs: Vec<(&str, &str)> =
+            cases.iter().map(|case| (case.query.as_str(), case.document.as_str())).collect();
+        let scores = reranker.score_with(&pairs, &truncate()).unwrap();
+        for (Case { document, output: [output], .. }, score) in cases.iter().zip(scores) {
+            let given = if is_probability { score.score } else { score.logit };
+            let differs = (given - output).abs() > *tolerance || !score.logit.is_finite();
+            if differs || given.is_nan() {
+                wrong.push(format!("{name} {document:?}: {given}, not {output}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_names_every_folder() {
+    let listed: BTreeSet<String> = MODELS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let entries = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    let found: BTreeSet<String> = entries.map(|name| name.into_string().unwrap()).collect();
+    assert_eq!(listed, found);
+}
