@@ -211,8 +211,7 @@ impl Rewriter<'_, '_> {
             .integers(zero_point, attribute(node, "output_dtype").map(|a| a.i))
             .context("it does not round to integers")?;
         let mut rounded = new_node(ROUND, vec![x], centred(output));
-        let settings =
-            [("scale", *scale), ("low", low as f32 - zero), ("high", high as f32 - zero)];
+        let settings = [("scale", *scale), ("low", low - zero), ("high", high - zero)];
         rounded.attribute.extend(settings.map(|(name, f)| {
             let r#type = AttributeType::Float as i32;
             AttributeProto { name: name.into(), r#type, f, ..Default::default() }
