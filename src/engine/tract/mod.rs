@@ -69,6 +69,7 @@ impl Tract {
         }
         drop(external);
         let inputs = graph.inputs().map(Input::named).collect::<TractResult<Vec<_>>>()?;
+        quantization::fold_constants(&mut proto, graph)?;
         if proto.graph.iter().flat_map(|graph| &graph.node).any(|node| node.op_type == "If") {
             let mut model = inference_model(&proto)?;
             model.analyse(false)?;
