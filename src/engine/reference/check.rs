@@ -72,11 +72,10 @@ pub(in crate::engine) fn check(
             )));
         }
         let largest = expected.iter().fold(1.0, |largest: f32, x| largest.max(x.abs()));
-        let differs = |(a, b): &(&f32, &f32)| {
-            let same = (*a - *b).abs() <= tolerance * largest;
-            !same && !(a.is_nan() && b.is_nan())
+        let same = |(a, b): &(&f32, &f32)| {
+            (*a - *b).abs() <= tolerance * largest || a.is_nan() && b.is_nan()
         };
-        if let Some((a, b)) = numbers.iter().zip(&expected).find(differs) {
+        if let Some((a, b)) = numbers.iter().zip(&expected).find(|pair| !same(pair)) {
             let by = (a - b).abs();
             return Ok(Verdict::Wrong(format!(
                 "{output} is {a}, and should be {b}, a difference of {by}"

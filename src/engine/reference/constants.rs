@@ -84,7 +84,7 @@ pub(super) fn numbers(tensor: &proto::Tensor, range: Range<usize>) -> Result<Num
                     true => raw.get(i / 2).copied()?,
                     false => *tensor.int32_data.get(i / 2)? as u8,
                 };
-                let half = if i % 2 == 0 { byte & 15 } else { byte >> 4 };
+                let half = if i.is_multiple_of(2) { byte & 15 } else { byte >> 4 };
                 let wraps = data_type == DataType::Int4 && half > 7;
                 Some(f32::from(half) - if wraps { 16.0 } else { 0.0 })
             };

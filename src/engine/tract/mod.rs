@@ -70,6 +70,7 @@ impl Tract {
         }
         drop(files.external);
         let inputs = graph.inputs().map(Input::named).collect::<Result<Vec<_>>>()?;
+        quantization::fold_constants(&mut proto, graph)?;
         quantization::in_floats(&mut proto, graph)?;
         half::to_floats(&mut proto);
         attention::to_parts(&mut proto);

@@ -20,17 +20,27 @@ use tract_onnx::tract_hir::internal::*;
 use super::round::ROUND;
 use crate::engine::onnx::{FloatConstant, Graph};
 
+/// Replaces quantized and dequantized constants of the main graph by floats. tract does not know all
+/// types of the integers.
+pub(super) fn fold_constants(model: &mut ModelProto, constants: &Graph) -> TractResult<()> {
+    let Some(graph) = &mut model.graph else { return Ok(()) };
+    let nodes = std::mem::take(&mut graph.node);
+    let mut rewriter = Rewriter::new(constants, graph);
+    for node in nodes {
+        let quantizes = matches!(&node.op_type[..], "QuantizeLinear" | "DequantizeLinear");
+        if !quantizes || !rewriter.is_replaced(&node)? {
+            rewriter.graph.node.push(node);
+        }
+    }
+    rewriter.remove_replaced();
+    Ok(())
+}
+
 /// Rewrites every quantized operator of the main graph, whose constants are in `constants`.
 pub(super) fn in_floats(model: &mut ModelProto, constants: &Graph) -> TractResult<()> {
     let Some(graph) = &mut model.graph else { return Ok(()) };
     let nodes = std::mem::take(&mut graph.node);
-    let mut rewriter = Rewriter {
-        constants,
-        graph,
-        exact: HashSet::new(),
-        replaced: HashSet::new(),
-        zero_points: HashMap::new(),
-    };
+    let mut rewriter = Rewriter::new(constants, graph);
     for node in nodes {
         let rewritten = match node.op_type.as_str() {
             "DynamicQuantizeLinear" => rewriter.dynamic_quantize(&node),
@@ -69,7 +79,17 @@ enum Parameter {
     Computed(String),
 }
 
-impl Rewriter<'_, '_> {
+impl<'g, 'a> Rewriter<'g, 'a> {
+    fn new(constants: &'g Graph<'a>, graph: &'g mut GraphProto) -> Rewriter<'g, 'a> {
+        Rewriter {
+            constants,
+            graph,
+            exact: HashSet::new(),
+            replaced: HashSet::new(),
+            zero_points: HashMap::new(),
+        }
+    }
+
     fn dynamic_quantize(&mut self, node: &NodeProto) -> TractResult<()> {
         let [x, scale, zero_point] = node.output.as_slice() else { bail!("an output is missing") };
         self.identity(input(node, 0)?.clone(), x);
@@ -81,9 +101,6 @@ impl Rewriter<'_, '_> {
 
     /// `clamp(round(x / scale) + zero_point)`.
     fn quantize(&mut self, node: &NodeProto) -> TractResult<()> {
-        if self.is_replaced(node)? {
-            return Ok(());
-        }
         let Parameter::Known(scales) = self.parameter(node, input(node, 1)?)? else {
             bail!("its scale is not a constant");
         };
@@ -105,9 +122,6 @@ impl Rewriter<'_, '_> {
 
     /// `(x - zero_point) * scale`.
     fn dequantize(&mut self, node: &NodeProto) -> TractResult<()> {
-        if self.is_replaced(node)? {
-            return Ok(());
-        }
         let (values, scale, output) = (input(node, 0)?, input(node, 1)?, output(node)?);
         let float = self.float_type(scale);
         let scale = self.parameter(node, scale)?;
@@ -211,8 +225,7 @@ impl Rewriter<'_, '_> {
             .integers(zero_point, attribute(node, "output_dtype").map(|a| a.i))
             .context("it does not round to integers")?;
         let mut rounded = new_node(ROUND, vec![x], centred(output));
-        let settings =
-            [("scale", *scale), ("low", low as f32 - zero), ("high", high as f32 - zero)];
+        let settings = [("scale", *scale), ("low", low - zero), ("high", high - zero)];
         rounded.attribute.extend(settings.map(|(name, f)| {
             let r#type = AttributeType::Float as i32;
             AttributeProto { name: name.into(), r#type, f, ..Default::default() }
