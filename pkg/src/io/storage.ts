@@ -14,7 +14,7 @@ const MAX_WAIT_MS = 20_000;
  * exhausted.
  */
 export class BrowserFileStorage implements FileStorage {
-  readonly isEnabled: boolean;
+  isEnabled: boolean;
   #cache: Promise<Cache> | undefined;
 
   constructor(kind: LoadOptions["storage"] = "cache") {
@@ -56,11 +56,13 @@ export class BrowserFileStorage implements FileStorage {
 
   async #attempt<R>(use: (cache: Cache) => Promise<R>): Promise<R | undefined> {
     if (!this.isEnabled) return undefined;
+    const timeoutError = new Error("the storage does not answer");
     try {
-      return await withTimeout(MAX_WAIT_MS, new Error("the storage does not answer"), undefined, async () =>
+      return await withTimeout(MAX_WAIT_MS, timeoutError, undefined, async () =>
         use(await (this.#cache ??= caches.open("crossrank"))),
       );
-    } catch {
+    } catch (error) {
+      if (error === timeoutError) this.isEnabled = false;
       return undefined;
     }
   }
