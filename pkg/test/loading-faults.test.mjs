@@ -374,6 +374,19 @@ tests["a load that is aborted does not abort the others"] = async (t) => {
   assert.equal((await page.evaluate(keys)).length, 5, "an aborted load leaves something in the storage");
 };
 
+tests["a storage that does not answer does not block a load"] = async (t) => {
+  const server = await start(t);
+  const silence = (page) =>
+    page.evaluateOnNewDocument(() => {
+      caches.open = () => new Promise(() => {});
+    });
+  const prepare = async (page) => {
+    await hurried(page);
+    await silence(page);
+  };
+  assert.deepEqual((await visit(server, asPackage, prepare)).logits, expected);
+};
+
 for (const name of ["locks", "BroadcastChannel"]) {
   tests[`loads at the same time succeed in browsers without ${name}`] = async (t) => {
     const server = await start(t, { [ONNX]: () => ({ delay: 200 }) });

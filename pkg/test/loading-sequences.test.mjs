@@ -27,6 +27,7 @@ const SEQUENCES = { chromium: { count: 32, atOnce: 2 }, firefox: { count: 8, atO
 const MAX_FAULTY_VISITS = 4;
 /** Nothing takes this long, so that a load which has not ended by then never will. */
 const HANG_MS = 60_000;
+const PREPARATION_MS = 10_000;
 
 const FILES = [...Object.values(PATHS), ...WASM];
 const contentOf = (path) => contents[path] ?? readFileSync(join(process.env.CROSSRANK_PROJECT, path));
@@ -106,12 +107,15 @@ async function runSequence(t, { open, start }, seed, expected) {
   const hurried = (page) => page.evaluateOnNewDocument(hurry);
   const fail = (what) => assert.fail(`seed ${seed}, ${name}: ${what}\n${events.join("\n")}`);
 
-  async function load(page, more) {
-    const hang = new AbortController();
-    const late = sleep(HANG_MS, undefined, { signal: hang.signal }).then(() => fail("the load hangs"));
-    const seen = await Promise.race([page.evaluate(rank, { ...options, ...more }), late]);
-    hang.abort();
+  async function inTime(promise, what) {
+    const end = new AbortController();
+    const late = sleep(HANG_MS, undefined, { signal: end.signal }).then(() => fail(`${what} hangs`));
     late.catch(() => {});
+    return Promise.race([promise, late]).finally(() => end.abort());
+  }
+
+  async function load(page, more) {
+    const seen = await inTime(page.evaluate(rank, { ...options, ...more }), "the load");
     events.push(seen.logits ? "loaded" : `${seen.code}: ${seen.message}`);
     return seen;
   }
@@ -129,9 +133,13 @@ async function runSequence(t, { open, start }, seed, expected) {
     const faults = pick([0, 0.2, 0.5, 0.9]);
     const end = pick(["to its end", "to its end", "aborted", "closed"]);
     events.push(`visit ${visit}: ${preparation}; faults ${faults}; ${end}`);
-    const page = await open(server, hurried);
+    const page = await inTime(open(server, hurried), "the page");
     const chances = [chance(0.5), chance(0.5), chance(0.5)];
-    await preparations[preparation](page, chances);
+    // If the browser's storage does not answer, the load has to succeed without it.
+    await Promise.race([
+      preparations[preparation](page, chances),
+      sleep(PREPARATION_MS, undefined, { ref: false }),
+    ]);
     faultiness = faults;
     if (end === "closed") {
       page.evaluate(rank, options).catch(() => {});
@@ -154,7 +162,7 @@ async function runSequence(t, { open, start }, seed, expected) {
   }
   for (const healthyVisit of ["a healthy visit", "another one"]) {
     events.push(healthyVisit);
-    const page = await open(server);
+    const page = await inTime(open(server), "the page");
     const { logits } = await load(page);
     if (JSON.stringify(logits) !== JSON.stringify(expected)) fail("the healthy visit fails");
     await page.close();

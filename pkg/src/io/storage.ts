@@ -1,8 +1,12 @@
 // Copies of files in the browser's Cache API, so that a later load needs no network.
 
 import type { LoadOptions } from "../../types/index.js";
+import { withTimeout } from "../core/abort.js";
 import type { FileStorage } from "../core/platform.js";
 import { describeValue, invalidArgument } from "../core/validate.js";
+
+/** A load does without a storage that takes longer than this. */
+const MAX_WAIT_MS = 20_000;
 
 /**
  * Copies save time and let a page work offline, but a load works without them. The storage stays
@@ -10,7 +14,7 @@ import { describeValue, invalidArgument } from "../core/validate.js";
  * exhausted.
  */
 export class BrowserFileStorage implements FileStorage {
-  readonly isEnabled: boolean;
+  isEnabled: boolean;
   #cache: Promise<Cache> | undefined;
 
   constructor(kind: LoadOptions["storage"] = "cache") {
@@ -52,9 +56,13 @@ export class BrowserFileStorage implements FileStorage {
 
   async #attempt<R>(use: (cache: Cache) => Promise<R>): Promise<R | undefined> {
     if (!this.isEnabled) return undefined;
+    const timeoutError = new Error("the storage does not answer");
     try {
-      return await use(await (this.#cache ??= caches.open("crossrank")));
-    } catch {
+      return await withTimeout(MAX_WAIT_MS, timeoutError, undefined, async () =>
+        use(await (this.#cache ??= caches.open("crossrank"))),
+      );
+    } catch (error) {
+      if (error === timeoutError) this.isEnabled = false;
       return undefined;
     }
   }
