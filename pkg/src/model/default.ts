@@ -29,7 +29,7 @@ const NOT_FOUND_CODES: unknown[] = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"];
 const NOT_FOUND = /specifier|could not resolve|cannot find|does not resolve|not a dependency/i;
 
 /** A browser could not fetch a module, or webpack a part of its bundle. */
-const NOT_FETCHED = /(fetch|load)ing? .*(module|chunk)|importing a module script failed/i;
+const NOT_FETCHED = /(fetch|load)(ing)? .*(module|chunk)|importing a module script failed/i;
 
 function importError(name: string, className: string, cause: unknown): CrossrankError {
   const { code, message = String(cause) } = cause as { code?: unknown; message?: string };
