@@ -320,11 +320,16 @@ fn the_reference_gives_the_outputs_of_onnx_runtime() {
             all.into_iter().filter(|(name, _)| names.contains(name)).collect()
         };
         let given = outputs(onnx.proto(), graph.cases.iter().map(rows), "logits");
+        if ["dynamo-23-sdpa", "general-silu-dynamo-23"].contains(&graph.name.as_str()) {
+            let reason = given.err().expect("the reference does not know Attention").to_string();
+            assert!(reason.contains("Attention"), "{reason}");
+            continue;
+        }
         let given = given.unwrap_or_else(|reason| panic!("{}: {reason:#}", graph.name));
         for (case, (_, numbers)) in graph.cases.iter().zip(given) {
             let Logits { ort_none, float_activations, .. } = case.logits;
             // ONNX Runtime rounds each number to 16 bits, and the reference none.
-            let tolerance = if graph.name == "other-half" { 0.02 } else { 1e-3 };
+            let tolerance = if graph.name.contains("half") { 0.02 } else { 1e-3 };
             let [logit] = numbers[..] else { panic!("{}: {numbers:?}", graph.name) };
             let expected = float_activations.unwrap_or(ort_none);
             assert!((logit - expected).abs() < tolerance, "{}: {logit} {expected}", graph.name);

@@ -304,7 +304,7 @@ fn models_that_give_no_vectors_are_refused() {
     // The graph of a reranker gives logits.
     let reranker = ModelFiles { embedding: files().embedding, ..crate::common::bundled_files() };
     let error = Embedder::from_files(&reranker, EmbedderOptions::default()).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
+    assert_eq!(error.kind(), ErrorKind::UnsupportedModel, "{error}");
 }
 
 #[test]

@@ -205,7 +205,8 @@ fn text_embeddings_inference() {
         .collect();
     assert_eq!(post("/rerank", body), json!(logits));
 
-    let text = format!("{} {}", "bananas ".repeat(600), "vector database ".repeat(300));
+    let hay = "The river was cold and the boat was old. ".repeat(60);
+    let text = format!("{hay}A vector database stores vectors and finds the nearest ones.");
     let score = |direction: &str| {
         let body = json!({ "query": QUERY, "texts": [text], "truncate": true,
             "truncation_direction": direction });

@@ -56,7 +56,7 @@ fn shows_the_part_of_a_long_document_that_answers() {
     assert!(cut.get("span").is_none());
     let table = stdout(&rerank(&[]), text.as_bytes());
     assert!(table.contains("    0  …"), "{table}");
-    let longer = format!("{text}{}", hay.repeat(10));
+    let longer = format!("{text}{}", hay.repeat(20));
     let table = stdout(&rerank(&[]), longer.as_bytes());
     assert!(table.contains("[cut]: scored by its first windows"), "{table}");
 }
