@@ -321,7 +321,7 @@ fn the_reference_gives_the_outputs_of_onnx_runtime() {
         };
         let given = outputs(onnx.proto(), graph.cases.iter().map(rows), "logits");
         if ["dynamo-23-sdpa", "general-silu-dynamo-23"].contains(&graph.name.as_str()) {
-            let reason = given.err().expect("the reference does not know Attention").to_string();
+            let reason = given.expect_err("the reference does not know Attention").to_string();
             assert!(reason.contains("Attention"), "{reason}");
             continue;
         }
