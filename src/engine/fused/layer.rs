@@ -108,54 +108,48 @@ impl Layer {
     ) {
         let Scratch { projected, context, middle, attention: attention_scratch, block } = scratch;
         let hidden = heads.count * heads.dim;
-        let context = match &self.first_queries {
-            None => {
-                let context = aligned(context, states.len());
-                for sequences in blocks(offsets) {
-                    let offsets = &offsets[sequences.start..=sequences.end];
-                    let tokens = offsets[0] * hidden..offsets[sequences.len()] * hidden;
-                    let projected = aligned(projected, 3 * tokens.len());
-                    self.projections.apply(&states[tokens.clone()], projected, &mut block.int8);
-                    let inputs = AttentionInputs::of_each_token(projected, hidden);
-                    let context = &mut context[tokens];
-                    attention(kernel, inputs, offsets, offsets, heads, context, attention_scratch);
-                }
-                context
-            }
-            Some(queries) => {
-                let firsts = first_rows(states, offsets, hidden);
-                let query_offsets: Vec<usize> = (0..offsets.len()).collect();
-                let mut projected_queries = vec![0.0; firsts.len()];
-                queries.apply(&firsts, &mut projected_queries, &mut block.int8);
-                let context = aligned(context, firsts.len());
-                for sequences in blocks(offsets) {
-                    let offsets = &offsets[sequences.start..=sequences.end];
-                    let tokens = offsets[0] * hidden..offsets[sequences.len()] * hidden;
-                    let projected = aligned(projected, 2 * tokens.len());
-                    self.projections.apply(&states[tokens], projected, &mut block.int8);
-                    let query_offsets = &query_offsets[sequences.start..=sequences.end];
-                    let firsts = sequences.start * hidden..sequences.end * hidden;
-                    let queries = &projected_queries[firsts.clone()];
-                    let inputs = AttentionInputs {
-                        queries: Columns { matrix: queries, width: hidden, first: 0 },
-                        keys: Columns { matrix: projected, width: 2 * hidden, first: 0 },
-                        values: Columns { matrix: projected, width: 2 * hidden, first: hidden },
-                    };
-                    let context = &mut context[firsts];
-                    attention(
-                        kernel,
-                        inputs,
-                        query_offsets,
-                        offsets,
-                        heads,
-                        context,
-                        attention_scratch,
-                    );
-                }
-                (*states, *offsets) = (firsts, query_offsets);
-                context
-            }
+        let firsts = self.first_queries.as_ref().map(|linear| {
+            let firsts = first_rows(states, offsets, hidden);
+            let mut queries = vec![0.0; firsts.len()];
+            linear.apply(&firsts, &mut queries, &mut block.int8);
+            (firsts, queries)
+        });
+        let query_offsets = match &firsts {
+            None => offsets.clone(),
+            Some(_) => (0..offsets.len()).collect(),
         };
+        let context = aligned(context, query_offsets[query_offsets.len() - 1] * hidden);
+        for sequences in blocks(offsets) {
+            let part = sequences.start..=sequences.end;
+            let (offsets, query_offsets) = (&offsets[part.clone()], &query_offsets[part]);
+            let elements =
+                |offsets: &[usize]| offsets[0] * hidden..offsets[sequences.len()] * hidden;
+            let (tokens, queried) = (elements(offsets), elements(query_offsets));
+            let width = self.projections.outputs();
+            let projected = aligned(projected, tokens.len() / hidden * width);
+            self.projections.apply(&states[tokens], projected, &mut block.int8);
+            let inputs = match &firsts {
+                None => AttentionInputs::of_each_token(projected, hidden),
+                Some((_, queries)) => {
+                    let projected = &*projected;
+                    let of_tokens = |first| Columns { matrix: projected, width, first };
+                    AttentionInputs {
+                        queries: Columns {
+                            matrix: &queries[queried.clone()],
+                            width: hidden,
+                            first: 0,
+                        },
+                        keys: of_tokens(0),
+                        values: of_tokens(hidden),
+                    }
+                }
+            };
+            let context = &mut context[queried];
+            attention(kernel, inputs, query_offsets, offsets, heads, context, attention_scratch);
+        }
+        if let Some((firsts, _)) = firsts {
+            (*states, *offsets) = (firsts, query_offsets);
+        }
         let middle = aligned(middle, states.len());
         self.attention.apply(kernel, context, states, middle, block);
         self.feed_forward.apply(kernel, middle, middle, states, block);

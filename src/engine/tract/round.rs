@@ -49,14 +49,9 @@ impl ElementWiseMiniOp for RoundToSteps {
     }
 
     fn eval_in_place(&self, tensor: &mut Tensor, _: Option<DatumType>) -> TractResult<()> {
-        let is_half = tensor.datum_type() == DatumType::F16;
+        // Floats of 16 bits were widened before tract read the graph.
         let mut numbers = tensor.try_as_plain_ram_mut()?;
-        match is_half {
-            true => numbers.as_slice_mut::<half::f16>()?.iter_mut().for_each(|x| {
-                *x = half::f16::from_f32(self.round(x.to_f32()));
-            }),
-            false => numbers.as_slice_mut::<f32>()?.iter_mut().for_each(|x| *x = self.round(*x)),
-        }
+        numbers.as_slice_mut::<f32>()?.iter_mut().for_each(|x| *x = self.round(*x));
         Ok(())
     }
 }
