@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::encoder::reranker_or_embedder;
 use super::plan::{Plan, Run};
+use super::workers::Workers;
 use crate::error::Result;
 #[cfg(target_arch = "wasm32")]
 use crate::error::{Error, ErrorKind};
@@ -18,7 +19,7 @@ struct GpuRun {
 }
 
 impl Plan for Gpu {
-    fn start(self: Arc<Self>, sequences: &[&Encoding]) -> Box<dyn Run> {
+    fn start(self: Arc<Self>, sequences: &[&Encoding], _: Arc<Workers>) -> Box<dyn Run> {
         Box::new(GpuRun { gpu: self, sequences: sequences.iter().copied().cloned().collect() })
     }
 

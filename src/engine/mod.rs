@@ -22,6 +22,7 @@ mod reference;
 mod tests;
 #[cfg(feature = "general")]
 mod tract;
+mod workers;
 
 pub(crate) use encoder::reranker_or_embedder;
 #[cfg(not(target_arch = "wasm32"))]
@@ -30,3 +31,4 @@ pub(crate) use fused::run_once;
 pub(crate) use load::load;
 pub(crate) use plan::{Plan, Run, run};
 pub(crate) use prepare::write_error;
+pub(crate) use workers::Workers;

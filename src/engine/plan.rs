@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::workers::Workers;
 use crate::batch::BATCH_TOKENS;
 use crate::error::Result;
 #[cfg(feature = "gpu")]
@@ -10,8 +11,8 @@ use crate::tokenizer::Encoding;
 
 /// A loaded model, ready to compute. Many threads may share it.
 pub(crate) trait Plan: Send + Sync {
-    /// Starts a batch of sequences. None of them may be empty.
-    fn start(self: Arc<Self>, sequences: &[&Encoding]) -> Box<dyn Run>;
+    /// Starts a batch of sequences, which `workers` share. None of them may be empty.
+    fn start(self: Arc<Self>, sequences: &[&Encoding], workers: Arc<Workers>) -> Box<dyn Run>;
 
     /// The name of the instruction set, such as `avx2`, or of the GPU's precision. `None` if the
     /// model runs on general operators.
@@ -48,9 +49,13 @@ pub(crate) trait Run: Send + Sync {
     fn step(&mut self) -> Result<Option<Vec<f32>>>;
 }
 
-/// Computes a whole batch on the thread of the caller. See [`Run::step`] for the result.
-pub(crate) fn run(plan: &Arc<dyn Plan>, sequences: &[&Encoding]) -> Result<Vec<f32>> {
-    let mut run = plan.clone().start(sequences);
+/// Computes a whole batch. See [`Run::step`] for the result.
+pub(crate) fn run(
+    plan: &Arc<dyn Plan>,
+    sequences: &[&Encoding],
+    workers: &Arc<Workers>,
+) -> Result<Vec<f32>> {
+    let mut run = plan.clone().start(sequences, workers.clone());
     loop {
         if let Some(outputs) = run.step()? {
             return Ok(outputs);

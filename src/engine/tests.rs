@@ -18,6 +18,7 @@ use super::plan::{Plan, run};
 use super::reference::{Rows, Verdict, check, outputs};
 #[cfg(feature = "general")]
 use super::tract::Tract;
+use super::workers::Workers;
 use crate::error::ErrorKind;
 use crate::kernels::Kernel;
 use crate::model::{Config, ModelFiles, Pooling, PositionScheme};
@@ -36,6 +37,11 @@ const GENERAL: [&str; 6] = [
 
 /// The graphs that are refused.
 const REFUSED: [&str; 2] = ["other-fused-for-ort", "other-two-labels"];
+
+/// The outputs of a batch on one thread.
+fn run_alone(plan: &Arc<dyn Plan>, sequences: &[&Encoding]) -> crate::Result<Vec<f32>> {
+    run(plan, sequences, &Arc::new(Workers::new(1)))
+}
 
 #[derive(Deserialize)]
 struct Expected {
@@ -171,7 +177,7 @@ fn general_operators_count_positions() {
         let plan = load(graph.files.clone(), &unknown).unwrap();
         assert!(plan.warning().is_some());
         for case in &graph.cases {
-            let logit = run(&plan, &[&case.encoding()]).unwrap()[0];
+            let logit = run_alone(&plan, &[&case.encoding()]).unwrap()[0];
             assert!((logit - case.logits.torch).abs() < 1e-3, "{name}: {logit}");
         }
     }
@@ -182,7 +188,7 @@ fn logits_agree_with_the_exporters_runtime() {
     for graph in graphs() {
         let encodings: Vec<Encoding> = graph.cases.iter().map(Case::encoding).collect();
         let pairs: Vec<&Encoding> = encodings.iter().collect();
-        let logits = run(&graph.plan(Kernel::best()), &pairs).unwrap();
+        let logits = run_alone(&graph.plan(Kernel::best()), &pairs).unwrap();
         let worst = |of: &dyn Fn(&Case, f32) -> f32| {
             graph.cases.iter().zip(&logits).map(|(case, &l)| of(case, l)).fold(0.0, f32::max)
         };
@@ -219,7 +225,7 @@ fn logits_agree_with_the_exporters_runtime() {
 #[test]
 fn every_kernel_gives_the_same_bits() {
     let bits = |plan: Arc<dyn Plan>, pairs: &[&Encoding]| -> Vec<u32> {
-        run(&plan, pairs).unwrap().into_iter().map(f32::to_bits).collect()
+        run_alone(&plan, pairs).unwrap().into_iter().map(f32::to_bits).collect()
     };
     // The operators of tract use none of the kernels.
     for graph in graphs().into_iter().filter(Graph::is_fused) {
@@ -232,27 +238,50 @@ fn every_kernel_gives_the_same_bits() {
     }
 }
 
-#[test]
-fn every_kernel_gives_the_same_vectors() {
-    let files = ModelFiles::bundled_embedder().unwrap();
-    let sequence = |length: u32| Encoding {
+fn sequence(length: u32) -> Encoding {
+    Encoding {
         ids: (0..length).map(|i| 101 + i * 37).collect(),
         type_ids: vec![0; length as usize],
         query_truncated: false,
         document_truncated: false,
-    };
+    }
+}
+
+#[test]
+fn every_kernel_gives_the_same_vectors() {
+    let files = ModelFiles::bundled_embedder().unwrap();
     let sequences = [1, 2, 7, 33].map(sequence);
     let sequences: Vec<&Encoding> = sequences.iter().collect();
     for pooling in [Pooling::Mean, Pooling::First] {
         let config = Config::embedder(&files, pooling).unwrap();
         let vectors = |kernel| -> Vec<u32> {
             let plan = load_for(files.clone(), &config, kernel).unwrap();
-            run(&plan, &sequences).unwrap().into_iter().map(f32::to_bits).collect()
+            run_alone(&plan, &sequences).unwrap().into_iter().map(f32::to_bits).collect()
         };
         let scalar = vectors(Kernel::SCALAR);
         assert_eq!(scalar.len(), 4 * 384);
         for kernel in Kernel::all() {
             assert_eq!(vectors(kernel), scalar, "{pooling:?} {kernel:?}");
+        }
+    }
+}
+
+#[test]
+fn threads_that_share_a_batch_change_no_bit() {
+    let files = ModelFiles::bundled_embedder().unwrap();
+    for pooling in [Pooling::Mean, Pooling::First] {
+        let plan = load(files.clone(), &Config::embedder(&files, pooling).unwrap()).unwrap();
+        for lengths in [&[512][..], &[1], &[130, 129, 3], &[70, 60, 50, 40, 30, 20, 10, 5, 2]] {
+            let sequences: Vec<Encoding> = lengths.iter().copied().map(sequence).collect();
+            let sequences: Vec<&Encoding> = sequences.iter().collect();
+            let bits = |threads| -> Vec<u32> {
+                let outputs = run(&plan, &sequences, &Arc::new(Workers::new(threads))).unwrap();
+                outputs.into_iter().map(f32::to_bits).collect()
+            };
+            let alone = bits(1);
+            for threads in [2, 3, 7] {
+                assert_eq!(bits(threads), alone, "{pooling:?} {lengths:?} {threads}");
+            }
         }
     }
 }
@@ -273,7 +302,7 @@ fn general_operators_give_vectors_too() {
     let sequences: Vec<&Encoding> = sequences.iter().collect();
     let vectors = |config| {
         let plan = load(files.clone(), config).unwrap();
-        (plan.warning().is_some(), run(&plan, &sequences).unwrap())
+        (plan.warning().is_some(), run_alone(&plan, &sequences).unwrap())
     };
     let ((general, theirs), (fused, ours)) = (vectors(&other), vectors(&config));
     assert!(general && !fused && theirs.len() == ours.len());

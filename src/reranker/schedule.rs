@@ -47,7 +47,7 @@ impl Reranker {
         Ok(Pending::new(cached, keys, windows))
     }
 
-    /// The second step: the logit of each pair, on the thread of the caller. Pairs of several lists
+    /// The second step: the logit of each pair. Threads that have no work share it. Pairs of several lists
     /// may be scored together; batches of [`crate::BATCH_TOKENS`] tokens are the fastest. A logit
     /// does not depend on the other pairs.
     ///

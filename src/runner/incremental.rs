@@ -96,7 +96,7 @@ impl IncrementalRun {
         }
         self.fill_batch(runner.batch_tokens(), encode)?;
         let sequences: Vec<_> = self.batch.iter().map(|(_, w)| &w.encoding).collect();
-        self.run = (!sequences.is_empty()).then(|| runner.plan().clone().start(&sequences));
+        self.run = (!sequences.is_empty()).then(|| runner.start(&sequences));
         Ok(Vec::new())
     }
 

@@ -1,11 +1,11 @@
 //! The batches of a call, shared by threads.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::stop::{StopConditions, cancelled};
 use crate::batch::{self, Order};
-use crate::engine::{self, Plan};
+use crate::engine::{self, Plan, Run, Workers};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "gpu")]
 use crate::gpu::Gpu;
@@ -15,7 +15,7 @@ use crate::tokenizer::Encoding;
 /// A loaded model, and the number of threads that share its work.
 pub(crate) struct Runner {
     plan: Arc<dyn Plan>,
-    threads: usize,
+    workers: Arc<Workers>,
 }
 
 impl Runner {
@@ -34,13 +34,13 @@ impl Runner {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
-        Ok(Runner { plan: engine::load(files, config)?, threads })
+        Ok(Runner { plan: engine::load(files, config)?, workers: Arc::new(Workers::new(threads)) })
     }
 
     /// A model on a GPU, which one thread keeps busy.
     #[cfg(feature = "gpu")]
     pub fn on_gpu(gpu: Gpu) -> Runner {
-        Runner { plan: Arc::new(gpu), threads: 1 }
+        Runner { plan: Arc::new(gpu), workers: Arc::new(Workers::new(1)) }
     }
 
     /// The maximum number of tokens in a sequence: `requested`, or what the model reads.
@@ -72,13 +72,18 @@ impl Runner {
     /// The number of threads that share the work of a call.
     #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
     pub fn threads(&self) -> usize {
-        self.threads
+        self.workers.count()
     }
 
-    /// The outputs of one batch, on the thread of the caller, one after another. See
+    /// Starts a batch.
+    pub fn start(&self, sequences: &[&Encoding]) -> Box<dyn Run> {
+        self.plan.clone().start(sequences, self.workers.clone())
+    }
+
+    /// The outputs of one batch, one after another, to which threads without work contribute. See
     /// [`engine::Run::step`].
     pub fn run_batch(&self, sequences: &[&Encoding]) -> Result<Vec<f32>> {
-        engine::run(&self.plan, sequences)
+        engine::run(&self.plan, sequences, &self.workers)
     }
 
     /// [`Runner::run_batch`], which waits for a GPU without holding the thread.
@@ -105,30 +110,30 @@ impl Runner {
             None => Order::LongestFirst,
             Some(_) => Order::Given,
         };
-        let batches = batch::plan(sequences, order, self.threads, self.batch_tokens());
+        let batches = batch::plan(sequences, order, self.workers.count(), self.batch_tokens());
         let next = AtomicUsize::new(0);
-        // Every thread takes the next batch until none is left.
-        let work = || -> Result<Vec<(usize, T)>> {
+        let shares = Mutex::new(Vec::new());
+        // Every thread takes the next batch until none is left, and then shares in those of others.
+        let work = |_| {
             let mut outputs = Vec::new();
-            while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let members: Vec<&Encoding> = batch.iter().map(|&i| &sequences[i]).collect();
-                let Some(of_batch) = self.run_batch_until(&members, stop)? else { break };
-                let of_each = of_batch.chunks(of_batch.len() / batch.len()).map(&each);
-                outputs.extend(batch.iter().copied().zip(of_each));
-                done(batch);
-            }
-            Ok(outputs)
+            let mut work = || -> Result<()> {
+                while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let members: Vec<&Encoding> = batch.iter().map(|&i| &sequences[i]).collect();
+                    let Some(of_batch) = self.run_batch_until(&members, stop)? else { break };
+                    let of_each = of_batch.chunks(of_batch.len() / batch.len()).map(&each);
+                    outputs.extend(batch.iter().copied().zip(of_each));
+                    done(batch);
+                }
+                Ok(())
+            };
+            let share = work().map(|()| outputs);
+            shares.lock().unwrap_or_else(PoisonError::into_inner).push(share);
         };
-        let helpers = self.threads.min(batches.len()).saturating_sub(1);
-        let shares: Vec<Result<Vec<(usize, T)>>> = std::thread::scope(|scope| {
-            let helpers: Vec<_> = (0..helpers).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let joined = helpers.into_iter().map(|h| h.join().expect("engine calls catch panics"));
-            std::iter::once(own).chain(joined).collect()
-        });
+        let threads = self.workers.count().min(batches.len());
+        self.workers.install(|| Ok(self.workers.for_each(0..threads, work)))?;
 
         let mut outputs: Vec<Option<T>> = sequences.iter().map(|_| None).collect();
-        for share in shares {
+        for share in shares.into_inner().unwrap_or_else(PoisonError::into_inner) {
             for (index, output) in share? {
                 outputs[index] = Some(output);
             }
@@ -142,7 +147,7 @@ impl Runner {
         sequences: &[&Encoding],
         stop: StopConditions,
     ) -> Result<Option<Vec<f32>>> {
-        let mut run = self.plan.clone().start(sequences);
+        let mut run = self.start(sequences);
         loop {
             if stop.is_cancelled() {
                 return Err(cancelled());

@@ -93,7 +93,7 @@ impl LoadedModel {
         }
     }
 
-    /// Computes one batch on the caller's thread. A sequence's output does not depend on the
+    /// Computes one batch. Threads of the model that have no work take part. A sequence's output does not depend on the
     /// others.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use super::linear::Linear;
 use super::norm::params;
+use super::spares::Spares;
+use crate::engine::workers::Workers;
 use crate::kernels::{
     AttentionInputs, AttentionScratch, Columns, Heads, Int8Scratch, Kernel, add_norm, aligned,
     attention, even,
@@ -47,27 +49,54 @@ struct Residual<const LINEARS: usize> {
     norm: Norm,
 }
 
-/// Buffers that one layer leaves to the next.
+/// The tokens of a batch on their way through the layers.
+#[derive(Default)]
+pub(super) struct States {
+    /// Where each sequence starts and ends, `[sequences + 1]`.
+    pub offsets: Vec<usize>,
+    /// `[tokens, hidden]`.
+    pub rows: Vec<f32>,
+    /// What attention gives for each row.
+    context: Vec<f32>,
+}
+
+/// Buffers for one part of a layer's work.
 #[derive(Default)]
 pub(super) struct Scratch {
     /// What the projections give for a block.
     projected: Vec<f32>,
-    context: Vec<f32>,
-    middle: Vec<f32>,
     attention: AttentionScratch,
-    block: BlockScratch,
-}
-
-#[derive(Default)]
-struct BlockScratch {
+    /// What the linear layers of a residual block give.
     between: [Vec<f32>; 2],
+    /// What the first residual block of a layer gives to the second one.
+    middle: Vec<f32>,
     int8: Int8Scratch,
 }
 
-/// Tokens that pass through the steps of a layer together. The weights of a large layer come from
-/// memory, and more tokens share each pass over them. But the widest activations of the block, which
-/// lie between two steps, must stay in the cache.
+/// The number of tokens that pass through the steps of a layer together. The weights of a large layer
+/// come from memory, and more tokens share each pass over them. But the widest activations of the block,
+/// which lie between two steps, must stay in the cache.
 const BLOCK_TOKENS: usize = 128;
+
+/// The smallest number of tokens for which a thread reads all weights, if there are others for the rest.
+const MIN_SHARE: usize = 32;
+
+/// How a layer computes: by which kernel, on which threads, in which buffers.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    pub kernel: Kernel,
+    pub heads: Heads,
+    pub workers: &'a Workers,
+    pub scratches: &'a Spares<Scratch>,
+}
+
+impl Means<'_> {
+    /// The number of tokens, of `count`, that a thread takes at a time: at most [`BLOCK_TOKENS`].
+    fn share(&self, count: usize) -> usize {
+        let of_each = count.div_ceil(self.workers.count());
+        even(count, of_each.clamp(MIN_SHARE, BLOCK_TOKENS)).max(1)
+    }
+}
 
 impl Layer {
     pub fn new(kernel: Kernel, layer: model::Layer, wanted: Wanted) -> Layer {
@@ -96,64 +125,109 @@ impl Layer {
         }
     }
 
-    /// Replaces `states`, `[tokens, hidden]`, by those that the layer gives, and `offsets` by theirs: if
-    /// only first tokens are wanted, each sequence has one token from here on.
-    pub fn apply(
-        &self,
-        kernel: Kernel,
-        heads: Heads,
-        offsets: &mut Vec<usize>,
-        states: &mut Vec<f32>,
-        scratch: &mut Scratch,
-    ) {
-        let Scratch { projected, context, middle, attention: attention_scratch, block } = scratch;
-        let hidden = heads.count * heads.dim;
+    /// Replaces the states by those that the layer gives. If only first tokens are wanted, each sequence
+    /// has one token from here on.
+    pub fn apply(&self, means: Means, states: &mut States) {
+        let hidden = means.heads.count * means.heads.dim;
+        let States { offsets, rows, context } = states;
         let firsts = self.first_queries.as_ref().map(|linear| {
-            let firsts = first_rows(states, offsets, hidden);
+            let firsts = first_rows(rows, offsets, hidden);
             let mut queries = vec![0.0; firsts.len()];
-            linear.apply(&firsts, &mut queries, &mut block.int8);
+            means.scratches.lend(|scratch| linear.apply(&firsts, &mut queries, &mut scratch.int8));
             (firsts, queries)
         });
         let query_offsets = match &firsts {
             None => offsets.clone(),
             Some(_) => (0..offsets.len()).collect(),
         };
-        let context = aligned(context, query_offsets[query_offsets.len() - 1] * hidden);
-        for sequences in blocks(offsets) {
-            let part = sequences.start..=sequences.end;
+        let [.., tokens] = offsets[..] else { return };
+        let [.., queried] = query_offsets[..] else { return };
+
+        let context = aligned(context, queried * hidden);
+        let share = means.share(tokens);
+        let mut rest = &mut *context;
+        let sequences = blocks(offsets, share).map(|of_block| {
+            let part = of_block.start..=of_block.end;
             let (offsets, query_offsets) = (&offsets[part.clone()], &query_offsets[part]);
-            let elements =
-                |offsets: &[usize]| offsets[0] * hidden..offsets[sequences.len()] * hidden;
-            let (tokens, queried) = (elements(offsets), elements(query_offsets));
-            let width = self.projections.outputs();
-            let projected = aligned(projected, tokens.len() / hidden * width);
-            self.projections.apply(&states[tokens], projected, &mut block.int8);
-            let inputs = match &firsts {
-                None => AttentionInputs::of_each_token(projected, hidden),
-                Some((_, queries)) => {
-                    let projected = &*projected;
-                    let of_tokens = |first| Columns { matrix: projected, width, first };
-                    AttentionInputs {
-                        queries: Columns {
-                            matrix: &queries[queried.clone()],
-                            width: hidden,
-                            first: 0,
-                        },
-                        keys: of_tokens(0),
-                        values: of_tokens(hidden),
-                    }
-                }
-            };
-            let context = &mut context[queried];
-            attention(kernel, inputs, query_offsets, offsets, heads, context, attention_scratch);
-        }
+            let elements = |ends: &[usize]| ends[0] * hidden..ends[of_block.len()] * hidden;
+            let queried = elements(query_offsets);
+            let out = rest.split_off_mut(..queried.len()).expect("a row for each query");
+            let queries = firsts.as_ref().map(|(_, queries)| &queries[queried]);
+            (Sequences { rows: &rows[elements(offsets)], offsets, queries, query_offsets }, out)
+        });
+        means.workers.for_each(sequences, |(sequences, out)| {
+            self.attend(means, share, sequences, out);
+        });
+
         if let Some((firsts, _)) = firsts {
-            (*states, *offsets) = (firsts, query_offsets);
+            rows.clear();
+            rows.extend(firsts);
+            *offsets = query_offsets;
         }
-        let middle = aligned(middle, states.len());
-        self.attention.apply(kernel, context, states, middle, block);
-        self.feed_forward.apply(kernel, middle, middle, states, block);
+        let block = means.share(queried) * hidden;
+        let blocks = context.chunks(block).zip(rows.chunks_mut(block));
+        means.workers.for_each(blocks, |(context, rows)| {
+            means.scratches.lend(|Scratch { between, middle, int8, .. }| {
+                let middle = aligned(middle, rows.len());
+                self.attention.apply(means.kernel, context, rows, middle, between, int8);
+                self.feed_forward.apply(means.kernel, middle, middle, rows, between, int8);
+            });
+        });
     }
+
+    /// The attention of some sequences, before its output projection: `[queries, hidden]`. A sequence
+    /// of more than `share` tokens is divided among the threads.
+    fn attend(&self, means: Means, share: usize, sequences: Sequences, out: &mut [f32]) {
+        let Means { kernel, heads, workers, scratches } = means;
+        let Sequences { rows, offsets, queries, query_offsets } = sequences;
+        let hidden = heads.count * heads.dim;
+        let width = self.projections.outputs();
+        let tokens = rows.len() / hidden;
+        let share = if workers.count() == 1 { tokens } else { share };
+        scratches.lend(|Scratch { projected, attention: attention_scratch, .. }| {
+            let projected = aligned(projected, tokens * width);
+            let parts = rows.chunks(share * hidden).zip(projected.chunks_mut(share * width));
+            workers.for_each(parts, |(rows, projected)| {
+                scratches
+                    .lend(|Scratch { int8, .. }| self.projections.apply(rows, projected, int8));
+            });
+
+            let projected = &*projected;
+            let of_tokens = |first| Columns { matrix: projected, width, first };
+            if let Some(queries) = queries {
+                let inputs = AttentionInputs {
+                    queries: Columns { matrix: queries, width: hidden, first: 0 },
+                    keys: of_tokens(0),
+                    values: of_tokens(hidden),
+                };
+                let scratch = attention_scratch;
+                return attention(kernel, inputs, query_offsets, offsets, heads, out, scratch);
+            }
+            let share = if offsets.len() == 2 { share } else { tokens };
+            let parts = projected.chunks(share * width).zip(out.chunks_mut(share * hidden));
+            workers.for_each(parts, |(queries, out)| {
+                let inputs = AttentionInputs {
+                    queries: Columns { matrix: queries, width, first: 0 },
+                    ..AttentionInputs::of_each_token(projected, hidden)
+                };
+                let of_part = [0, out.len() / hidden];
+                let query_offsets = if offsets.len() == 2 { &of_part } else { offsets };
+                scratches.lend(|Scratch { attention: scratch, .. }| {
+                    attention(kernel, inputs, query_offsets, offsets, heads, out, scratch);
+                });
+            });
+        });
+    }
+}
+
+/// Neighbouring sequences whose attention is computed together.
+struct Sequences<'a> {
+    /// The states of their tokens.
+    rows: &'a [f32],
+    offsets: &'a [usize],
+    /// The queries of their first tokens, if only they are wanted.
+    queries: Option<&'a [f32]>,
+    query_offsets: &'a [usize],
 }
 
 /// The first of the states, `[tokens, hidden]`, of each sequence: `[sequences, hidden]`.
@@ -163,37 +237,32 @@ pub(super) fn first_rows(states: &[f32], offsets: &[usize], hidden: usize) -> Ve
 }
 
 impl<const LINEARS: usize> Residual<LINEARS> {
-    /// Works on one block of tokens at a time. `x`, `residual` and `out` are `[tokens, width]`.
-    fn apply(
+    /// `x`, `residual` and `out` are `[tokens, width]`.
+    fn apply<'a>(
         &self,
         kernel: Kernel,
-        x: &[f32],
+        mut x: &'a [f32],
         residual: &[f32],
         out: &mut [f32],
-        BlockScratch { between, int8 }: &mut BlockScratch,
+        between: &'a mut [Vec<f32>; 2],
+        int8: &mut Int8Scratch,
     ) {
-        let width = self.norm.gamma.len();
-        let block = even(x.len() / width, BLOCK_TOKENS).max(1) * width;
-        let blocks = x.chunks(block).zip(residual.chunks(block)).zip(out.chunks_mut(block));
-        for ((mut x, residual), out) in blocks {
-            let tokens = x.len() / width;
-            for (linear, result) in self.linears.iter().zip(between.iter_mut()) {
-                let result = aligned(result, tokens * linear.outputs());
-                linear.apply(x, result, int8);
-                x = result;
-            }
-            add_norm(kernel, [x, residual], params(&self.norm), out);
+        let tokens = out.len() / self.norm.gamma.len();
+        for (linear, result) in self.linears.iter().zip(between) {
+            let result = aligned(result, tokens * linear.outputs());
+            linear.apply(x, result, int8);
+            x = result;
         }
+        add_norm(kernel, [x, residual], params(&self.norm), out);
     }
 }
 
-/// Divides sequences into blocks of at most [`BLOCK_TOKENS`] tokens. A longer sequence is a block by
-/// itself.
-fn blocks(offsets: &[usize]) -> impl Iterator<Item = Range<usize>> {
+/// Divides sequences into blocks of at most `max` tokens. A longer sequence is a block by itself.
+fn blocks(offsets: &[usize], max: usize) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let (first, ends) = offsets[start..].split_first()?;
-        let fit = ends.iter().take_while(|&end| end - first <= BLOCK_TOKENS).count();
+        let fit = ends.iter().take_while(|&end| end - first <= max).count();
         let sequences = start..start + fit.max(1).min(ends.len());
         start = sequences.end;
         (!sequences.is_empty()).then_some(sequences)
@@ -206,11 +275,25 @@ mod tests {
 
     #[test]
     fn blocks_are_all_sequences_within_the_limit() {
-        let of = |offsets: &[usize]| blocks(offsets).map(|r| (r.start, r.end)).collect::<Vec<_>>();
+        let of =
+            |offsets: &[usize]| blocks(offsets, 128).map(|r| (r.start, r.end)).collect::<Vec<_>>();
         assert!(of(&[0]).is_empty());
         assert_eq!(of(&[0, 128]), [(0, 1)]);
         assert_eq!(of(&[0, 129]), [(0, 1)]);
         assert_eq!(of(&[0, 60, 128, 129]), [(0, 2), (2, 3)]);
         assert_eq!(of(&[0, 512, 513, 700]), [(0, 1), (1, 2), (2, 3)]);
+    }
+
+    #[test]
+    fn a_long_sequence_is_divided_among_all_threads() {
+        let share = |threads, tokens| {
+            let (workers, scratches) = (Workers::new(threads), Spares::default());
+            let heads = Heads { count: 1, dim: 1, scale: 1.0 };
+            let kernel = Kernel::SCALAR;
+            Means { kernel, heads, workers: &workers, scratches: &scratches }.share(tokens)
+        };
+        assert_eq!([1, 2, 4, 8, 100].map(|threads| share(threads, 512)), [128, 128, 128, 64, 32]);
+        assert_eq!([1, 2, 4, 8].map(|threads| share(threads, 100)), [100, 50, 25, 25]);
+        assert_eq!([0, 1, 40].map(|tokens| share(2, tokens)), [1, 1, 20]);
     }
 }

@@ -9,6 +9,7 @@ mod layer;
 mod linear;
 mod norm;
 mod plan;
+mod spares;
 
 pub(super) use plan::Fused;
 pub(crate) use plan::run_once;

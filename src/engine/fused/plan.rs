@@ -5,11 +5,14 @@ use std::sync::Arc;
 use anyhow::Result as AnyResult;
 
 use super::embeddings::Embeddings;
-use super::layer::{Layer, Scratch, Wanted, first_rows};
+use super::layer::{Layer, Means, Scratch, States, Wanted, first_rows};
 use super::linear::Linear;
+use super::spares::Spares;
+use crate::batch::BATCH_TOKENS;
 use crate::engine::guard::{FAILED_ON_TEXT, guarded};
 use crate::engine::plan::{Plan, Run};
 use crate::engine::pool::pool_each;
+use crate::engine::workers::Workers;
 use crate::error::Result;
 use crate::kernels::{Heads, Int8Scratch, Kernel};
 use crate::model::{Encoder, Output, Pooling};
@@ -23,6 +26,9 @@ pub(in crate::engine) struct Fused {
     layers: Vec<Layer>,
     head: Head,
     max_length: usize,
+    /// Buffers that the next batches use.
+    states: Spares<States>,
+    scratches: Spares<Scratch>,
 }
 
 /// What becomes of the states of the last layer.
@@ -33,20 +39,13 @@ enum Head {
     Vector(Pooling),
 }
 
-/// The tokens of a batch, and what the last stage gave for each of them.
-struct Batch {
-    ids: Vec<u32>,
-    type_ids: Vec<u32>,
-    offsets: Vec<usize>,
-    /// `[tokens, hidden]`.
-    states: Vec<f32>,
-    scratch: Scratch,
-}
-
 /// A batch in stages: the embeddings, each layer, and the head.
 struct FusedRun {
     plan: Arc<Fused>,
-    batch: Batch,
+    workers: Arc<Workers>,
+    ids: Vec<u32>,
+    type_ids: Vec<u32>,
+    states: States,
     stage: usize,
 }
 
@@ -75,27 +74,23 @@ impl Fused {
                 }
                 Output::Embedding(pooling) => Head::Vector(pooling),
             },
+            states: Spares::default(),
+            scratches: Spares::default(),
         }
     }
 
-    fn embed(&self, batch: &mut Batch) -> AnyResult<()> {
-        let Batch { ids, type_ids, offsets, states, .. } = batch;
-        *states = self.embeddings.apply(self.kernel, ids, type_ids, offsets)?;
-        Ok(())
-    }
-
-    fn apply(&self, layer: &Layer, batch: &mut Batch) {
-        let Batch { offsets, states, scratch, .. } = batch;
-        layer.apply(self.kernel, self.heads, offsets, states, scratch);
+    fn means<'a>(&'a self, workers: &'a Workers) -> Means<'a> {
+        let Fused { kernel, heads, ref scratches, .. } = *self;
+        Means { kernel, heads, workers, scratches }
     }
 
     /// What the model gives for each sequence.
-    fn outputs(&self, Batch { offsets, states, .. }: &Batch) -> Vec<f32> {
+    fn outputs(&self, States { offsets, rows, .. }: &States) -> Vec<f32> {
         let linears = match &self.head {
             Head::Logit(linears) => linears,
-            Head::Vector(pooling) => return pool_each(*pooling, states, offsets),
+            Head::Vector(pooling) => return pool_each(*pooling, rows, offsets),
         };
-        let mut x = first_rows(states, offsets, self.embeddings.hidden());
+        let mut x = first_rows(rows, offsets, self.embeddings.hidden());
         let mut scratch = Int8Scratch::default();
         for linear in linears {
             let mut out = vec![0.0; (offsets.len() - 1) * linear.outputs()];
@@ -107,8 +102,8 @@ impl Fused {
 }
 
 impl Plan for Fused {
-    fn start(self: Arc<Self>, sequences: &[&Encoding]) -> Box<dyn Run> {
-        Box::new(FusedRun { plan: self, batch: Batch::new(sequences), stage: 0 })
+    fn start(self: Arc<Self>, sequences: &[&Encoding], workers: Arc<Workers>) -> Box<dyn Run> {
+        Box::new(FusedRun::new(self, sequences, workers))
     }
 
     fn kernel(&self) -> Option<&'static str> {
@@ -120,23 +115,8 @@ impl Plan for Fused {
     }
 }
 
-impl Run for FusedRun {
-    fn step(&mut self) -> Result<Option<Vec<f32>>> {
-        guarded(FAILED_ON_TEXT, || {
-            let FusedRun { plan, batch, stage } = self;
-            match stage.checked_sub(1) {
-                None => plan.embed(batch)?,
-                Some(layer) if layer < plan.layers.len() => plan.apply(&plan.layers[layer], batch),
-                Some(_) => return Ok(Some(plan.outputs(batch))),
-            }
-            *stage += 1;
-            Ok(None)
-        })
-    }
-}
-
-impl Batch {
-    fn new(sequences: &[&Encoding]) -> Batch {
+impl FusedRun {
+    fn new(plan: Arc<Fused>, sequences: &[&Encoding], workers: Arc<Workers>) -> FusedRun {
         let flat = |of: fn(&Encoding) -> &[u32]| -> Vec<u32> {
             sequences.iter().flat_map(|sequence| of(sequence)).copied().collect()
         };
@@ -144,12 +124,54 @@ impl Batch {
             *end += sequence.ids.len();
             Some(*end)
         });
-        Batch {
+        let mut states = plan.states.take();
+        states.offsets.clear();
+        states.offsets.extend(std::iter::once(0).chain(ends));
+        FusedRun {
+            workers,
             ids: flat(|sequence| &sequence.ids),
             type_ids: flat(|sequence| &sequence.type_ids),
-            offsets: std::iter::once(0).chain(ends).collect(),
-            states: Vec::new(),
-            scratch: Scratch::default(),
+            states,
+            stage: 0,
+            plan,
+        }
+    }
+
+    fn embed(&mut self) -> AnyResult<()> {
+        let FusedRun { plan, ids, type_ids, states, .. } = self;
+        let States { offsets, rows, .. } = states;
+        plan.embeddings.apply(plan.kernel, ids, type_ids, offsets, rows)
+    }
+}
+
+impl Run for FusedRun {
+    fn step(&mut self) -> Result<Option<Vec<f32>>> {
+        let workers = self.workers.clone();
+        workers.install(|| {
+            guarded(FAILED_ON_TEXT, || {
+                match self.stage.checked_sub(1) {
+                    None => self.embed()?,
+                    Some(layer) if layer < self.plan.layers.len() => {
+                        let means = self.plan.means(&workers);
+                        self.plan.layers[layer].apply(means, &mut self.states);
+                    }
+                    Some(_) => return Ok(Some(self.plan.outputs(&self.states))),
+                }
+                self.stage += 1;
+                Ok(None)
+            })
+        })
+    }
+}
+
+impl Drop for FusedRun {
+    /// Leaves the buffers to the next batch. Those of a longer sequence than a batch has room for
+    /// are not kept.
+    fn drop(&mut self) {
+        if self.ids.len() <= BATCH_TOKENS {
+            self.plan.states.give(std::mem::take(&mut self.states));
+        } else {
+            self.plan.scratches.clear();
         }
     }
 }
@@ -167,13 +189,14 @@ pub(crate) fn run_once(
     guarded(FAILED_ON_TEXT, || {
         let kernel = Kernel::best();
         let layers = std::mem::take(&mut encoder.layers);
-        let fused = Fused::new(encoder, output, kernel);
-        let mut batch = Batch::new(sequences);
-        fused.embed(&mut batch)?;
+        let fused = Arc::new(Fused::new(encoder, output, kernel));
+        let workers = Arc::new(Workers::new(1));
+        let mut run = FusedRun::new(fused.clone(), sequences, workers.clone());
+        run.embed()?;
         let wanted = Wanted::of_layers(layers.len(), output);
         for (layer, wanted) in layers.into_iter().zip(wanted) {
-            fused.apply(&Layer::new(kernel, layer, wanted), &mut batch);
+            Layer::new(kernel, layer, wanted).apply(fused.means(&workers), &mut run.states);
         }
-        Ok(fused.outputs(&batch))
+        Ok(fused.outputs(&run.states))
     })
 }

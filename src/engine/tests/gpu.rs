@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::super::encoder::reranker_or_embedder;
 use super::super::fused::Fused;
 use super::super::load::load;
-use super::super::plan::{Plan, run};
-use super::{Case, Graph, graphs};
+use super::super::plan::Plan;
+use super::{Case, Graph, graphs, run_alone};
 use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
 use crate::model::{Config, Encoder, Linear, ModelFiles, Output, Pooling, Weights};
@@ -100,7 +100,7 @@ fn with_float_activations(
     }
     encoder.head.iter_mut().for_each(dequantize);
     let fused: Arc<dyn Plan> = Arc::new(Fused::new(encoder, &output, Kernel::best()));
-    run(&fused, sequences).unwrap()
+    run_alone(&fused, sequences).unwrap()
 }
 
 /// The largest difference.
@@ -250,7 +250,7 @@ fn ten_queries_have_the_same_top_ten() {
             let apart = (expected[ours] - expected[theirs]).abs();
             assert!(ours == theirs || apart < 0.05, "{query:?}: logits {apart} apart");
         }
-        let rounded = run(&rounding, &sequences).unwrap();
+        let rounded = run_alone(&rounding, &sequences).unwrap();
         println!(
             "{query}: {:.4} from the CPU's logits, {:.3} where that rounds activations",
             distance(&logits, &expected),

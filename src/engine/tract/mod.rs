@@ -21,6 +21,7 @@ use super::onnx::{Graph, OutputValue};
 use super::plan::{Plan, Run};
 use super::pool::pool_each;
 use super::reference::{Numbers, Rows};
+use super::workers::Workers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, ModelFiles, Output};
 use crate::tokenizer::Encoding;
@@ -135,7 +136,7 @@ impl Tract {
 }
 
 impl Plan for Tract {
-    fn start(self: Arc<Self>, sequences: &[&Encoding]) -> Box<dyn Run> {
+    fn start(self: Arc<Self>, sequences: &[&Encoding], _: Arc<Workers>) -> Box<dyn Run> {
         let left = sequences.iter().rev().copied().cloned().collect();
         Box::new(TractRun { plan: self, left, outputs: Vec::new() })
     }
