@@ -85,14 +85,22 @@ train-export: $(TRAIN_DIR)/venv/installed
 test-training: $(TRAIN_DIR)/venv/installed
 	$(TRAIN_PYTHON) -m pytest -p no:cacheprovider training/tests
 
-# Times crossrank against ONNX Runtime and transformers.js, and writes a record. BENCH takes the
+# Times crossrank against ONNX Runtime, rten and transformers.js, and writes a record. BENCH takes the
 # options of run.js.
-bench-peers: build
+bench-peers: build target/minilm-l6-en-f32.onnx
 	cargo build --release --example bench_worker
+	cargo build --release --locked --manifest-path benches/peers/rten/Cargo.toml --target-dir target/rten
 	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
 	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
 	cd benches/peers && node run.js --package ../../target/crossrank-0.1.0.tgz \
 		--package ../../target/crossrank-minilm-l6-en-0.1.0.tgz $(BENCH)
+
+# The weights of the bundled model in f32, which a peer may run faster.
+target/minilm-l6-en-f32.onnx: models/minilm-l6-en/onnx/model_quantized.onnx benches/peers/dequantize.py \
+		benches/peers/requirements.txt tests/generate/rewrite.py
+	python3 -m venv target/peers-venv
+	target/peers-venv/bin/pip install -q -r benches/peers/requirements.txt
+	target/peers-venv/bin/python benches/peers/dequantize.py $< $@
 
 # Times a model with the shape of bge-reranker-large against ONNX Runtime, and writes a record. PYTHON
 # must have the packages of benches/big/requirements.txt. BENCH takes the options of run.py.

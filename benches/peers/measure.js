@@ -1,5 +1,7 @@
 // Round-robin timing: in every round, every peer takes its turn on the same list.
 
+import { SIZES } from "./engines/batches.js";
+
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -14,7 +16,7 @@ const WARM_UP_MS = 6000;
  */
 export async function measure(entries, workload, rounds) {
   const lists = workload.lists();
-  const found = entries.map(({ peer }) => ({ peer, samples: [], logits: [] }));
+  const found = entries.map(({ peer, kernel }) => ({ peer, kernel, samples: [], logits: [] }));
 
   for (const [index, entry] of entries.entries()) {
     const { runtime } = entry;
@@ -26,7 +28,8 @@ export async function measure(entries, workload, rounds) {
     entry.warm = true;
     // Every second pair of the first list: all its lengths at half the cost.
     const sample = lists[0].length > 40 ? lists[0].filter((_, i) => i % 2) : lists[0];
-    found[index].batch = (await runtime.send({ op: "tune", pairs: sample })).batch;
+    const sizes = SIZES.filter((size) => size <= sample.length);
+    found[index].batch = (await runtime.send({ op: "tune", pairs: sample, sizes })).batch;
   }
 
   for (let round = 0; round < (workload.once ? 1 : rounds); round++) {
@@ -34,10 +37,12 @@ export async function measure(entries, workload, rounds) {
       for (let turn = 0; turn < entries.length; turn++) {
         // A different peer begins each time, so that none always follows the same one.
         const index = (turn + round + list) % entries.length;
-        const { runtime } = entries[index];
+        const { peer, runtime } = entries[index];
         await runtime.send({ op: "prepare", pairs });
         for (let again = 0; again < (workload.repeat ?? 1); again++) {
           const { logits, ...times } = await runtime.send({ op: "run" });
+          // Threads that wait may spin, and the time of those that have ended is not known.
+          if (peer.load.threads > 1) delete times.ms_cpu;
           found[index].samples.push({ list, round, again, ...times });
           found[index].logits[list] = logits;
         }

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { logitDistance, pairedRatio } from "./measure.js";
-import { SCALING, TARGETS } from "./peers.js";
+import { SUMMARY } from "./peers.js";
 
 const ms = (value) =>
   Number.isNaN(value) ? "" : value < 10 ? value.toFixed(2) : value.toFixed(value < 100 ? 1 : 0);
@@ -20,30 +20,52 @@ function finder(results) {
 const share = (ours, theirs, key = "ms_total") =>
   ours && theirs ? ours.ms[key] / theirs.ms[key] : undefined;
 
-export function targets(results) {
+/** The rows of `SUMMARY` with what was measured, as medians of paired ratios. */
+export function summary({ about, results }) {
   const find = finder(results);
-  const rows = TARGETS.map((target) => {
-    const { group, workload, ours, theirs, atMost } = target;
-    const measured = share(find(group, workload, ours), find(group, workload, theirs));
-    return { ...target, measured, met: measured === undefined ? undefined : measured <= atMost };
+  // With AVX-VNNI, and with AVX-512 VNNI alone.
+  const column = ["avx_vnni", "avx512_vnni"].findIndex((feature) => about.features.includes(feature));
+  return SUMMARY.map(({ at, atMost: limits, atMostBeside, beside: others, ...row }) => {
+    const both = (names) => names.map((name) => find(...at, name));
+    const paired = ([ours, theirs]) => (ours && theirs ? pairedRatio(ours, theirs) : undefined);
+    const [ours, theirs] = both([row.ours, row.theirs]);
+    const measured = paired([ours, theirs]);
+    const found = others?.map((names) => paired(both(names))).filter((value) => value !== undefined);
+    const beside = found?.length ? Math.min(...found) : undefined;
+    const limit = limits?.[column];
+    const atMost = atMostBeside && limit && beside ? Math.min(limit, beside) : limit;
+    return {
+      ...row,
+      group: at[0],
+      workload: at[1],
+      // Where the package has chosen it.
+      kernel: ours?.peer.alias ? ours.kernel : undefined,
+      beside,
+      atMost,
+      measured,
+      cpu: share(ours, theirs, "ms_cpu"),
+      met: measured === undefined || atMost === undefined ? undefined : measured <= atMost,
+    };
   });
-  const { group, workload } = SCALING;
-  const [ours, theirs] = [SCALING.ours, SCALING.theirs].map((names) =>
-    share(...names.map((n) => find(group, workload, n))),
-  );
-  rows.push({
-    group,
-    workload,
-    ours: "crossrank 2 threads / 1",
-    theirs: "onnxruntime-node 2 threads / 1",
-    atMost: theirs,
-    measured: ours,
-    met: ours === undefined || theirs === undefined ? undefined : ours <= theirs,
-  });
-  return rows;
 }
 
-export function markdown({ about, results }) {
+function summaryTable(record) {
+  const lines = ["| Work | Against | Ratio | At most | | of CPU time |", "|---|---|---|---|---|---|"];
+  for (const row of summary(record)) {
+    const work = row.kernel ? `${row.work} (kernel ${row.kernel})` : row.work;
+    const beside = row.beside ? `; onnxruntime-node's two / one is ${ratio(row.beside)}` : "";
+    const verdict = row.met === undefined ? "" : row.met ? "met" : "MISSED";
+    const atMost = row.atMost === undefined ? "" : ratio(row.atMost);
+    const cpu = row.cpu === undefined ? "" : ratio(row.cpu);
+    lines.push(
+      `| ${work} | ${row.against}${beside} | ${ratio(row.measured)} | ${atMost} | ${verdict} | ${cpu} |`,
+    );
+  }
+  return lines;
+}
+
+export function markdown(record) {
+  const { about, results } = record;
   const lines = [`# crossrank and its peers, ${about.date}, ${about.commit}`, ""];
   lines.push(
     `${about.cpu}, ${about.os}, load average ${about.load.join(" to ")}, node ${about.node}, Chromium ${about.chromium ?? "not used"}; ${about.model}. ` +
@@ -52,7 +74,9 @@ export function markdown({ about, results }) {
         .join(", ")}. ` +
       "One thread unless said, all graph optimizations, warmed, interleaved. Milliseconds: the sum over the workload's " +
       "lists of each list's median. `CPU` is the process's CPU time, steady where other programs share the cores. `score` and `tokenize` are the two parts of `total`. " +
-      "Ratios are ours / theirs; `paired` is the median over turns taken side by side.",
+      "Ratios are ours / theirs; `paired` is the median over turns taken side by side, as are the ratios of the summary.",
+    "",
+    ...summaryTable(record),
     "",
   );
   for (const { group, workload, lists, pairs, rounds, peers } of results) {
@@ -60,7 +84,7 @@ export function markdown({ about, results }) {
       `## ${group}, ${workload}: ${lists} list${lists > 1 ? "s" : ""}, ${pairs} pairs, ${rounds} round${rounds > 1 ? "s" : ""}`,
       "",
     );
-    const ours = peers.filter(({ peer }) => peer.ours);
+    const ours = peers.filter(({ peer }) => peer.ours && !peer.alias);
     const columns = ours.flatMap(({ peer }) => [
       `${peer.name} / this: total`,
       "score",
@@ -73,7 +97,7 @@ export function markdown({ about, results }) {
     lines.push(`| ${head.join(" | ")} |`, `|${head.map(() => "---").join("|")}|`);
     for (const one of peers) {
       const cells = [
-        one.peer.name,
+        one.peer.alias ? `${one.peer.name} (kernel ${one.kernel})` : one.peer.name,
         one.batch,
         ms(one.ms.ms_total),
         ms(one.ms.ms_tokenize),
@@ -104,18 +128,6 @@ export function markdown({ about, results }) {
       );
     }
   }
-  lines.push(
-    "## Targets",
-    "",
-    "| runtime | work | ours | theirs | at most | measured | |",
-    "|---|---|---|---|---|---|---|",
-  );
-  for (const t of targets(results)) {
-    const verdict = t.met === undefined ? "" : t.met ? "met" : "MISSED";
-    lines.push(
-      `| ${t.group} | ${t.workload} | ${t.ours} | ${t.theirs} | ${ratio(t.atMost)} | ${ratio(t.measured)} | ${verdict} |`,
-    );
-  }
   if (about.left_out.length) lines.push("", `Left out: ${about.left_out.join("; ")}.`);
   return `${lines.join("\n")}\n`;
 }
@@ -126,15 +138,16 @@ export function write(folder, record) {
   const text = markdown(record);
   const plain = record.results.map(({ peers, ...rest }) => ({
     ...rest,
-    peers: peers.map(({ peer, batch, ms, samples }) => ({
+    peers: peers.map(({ peer, kernel, batch, ms, samples }) => ({
       name: peer.name,
       what: peer.what,
+      kernel,
       batch,
       ms,
       samples,
     })),
   }));
-  const json = { about: record.about, targets: targets(record.results), results: plain };
+  const json = { about: record.about, summary: summary(record), results: plain };
   writeFileSync(
     join(folder, `${name}.json`),
     `${JSON.stringify(json, (_, v) => (typeof v === "number" ? Number(v.toPrecision(6)) : v), 1)}\n`,

@@ -1,11 +1,12 @@
 // crossrank against its peers on the same model file and pairs. See README.md.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { cpus, loadavg, release, tmpdir, type } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { loadavg, release, tmpdir, type } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { loadTokenizer } from "./engines/tokenizer.js";
+import { cpu, versions } from "./machine.js";
 import { measure } from "./measure.js";
 import { peers as allPeers } from "./peers.js";
 import { write } from "./report.js";
@@ -23,6 +24,8 @@ const { values: options } = parseArgs({
     queries: { type: "string", default: "4" },
     package: { type: "string", multiple: true, default: [] },
     worker: { type: "string", default: join(root, "target/release/examples/bench_worker") },
+    rten: { type: "string", default: join(root, "target/rten/release/rten_worker") },
+    float: { type: "string", default: join(root, "target/minilm-l6-en-f32.onnx") },
     model: { type: "string", default: join(root, "models/minilm-l6-en") },
     chromium: { type: "string", default: process.env.CHROMIUM ?? "/usr/bin/chromium" },
     out: { type: "string", default: join(root, "benches/record") },
@@ -88,7 +91,7 @@ function kindOf(word) {
 const loadBefore = loadavg()[0];
 const installed = install(options.package);
 const tokenizer = await loadTokenizer(options.model);
-const candidates = allPeers({ model: options.model, worker: options.worker, installed });
+const candidates = allPeers({ ...options, installed });
 const leftOut = [
   ...new Set(candidates.filter((p) => p.missing).map((p) => `${p.group} ${p.name} (${p.missing})`)),
 ];
@@ -113,7 +116,11 @@ for (const word of options.only) {
 const chosen = usable.filter((p) => keep("runtime", p.group) && keep("peer", p.name));
 const work = loads.filter((w) => keep("work", w.name));
 
-const runtimes = { node: nodeRuntime(), native: nativeRuntime(options.worker) };
+const runtimes = {
+  node: nodeRuntime(),
+  native: nativeRuntime(options.worker, "tokens"),
+  rten: nativeRuntime(options.rten),
+};
 const results = [];
 let chromium;
 let failure;
@@ -131,11 +138,12 @@ try {
         chromium = runtimes.chromium.version;
       }
       const runtime = await runtimes[peer.runtime].open();
-      await runtime.send({ op: "load", ...peer.load });
-      entries.push({ peer, runtime });
+      const { kernel } = await runtime.send({ op: "load", ...peer.load });
+      entries.push({ peer, kernel, runtime });
     }
     for (const workload of work) {
-      const participants = entries.filter(({ peer }) => !peer.only || peer.only === workload.name);
+      const participants = entries.filter(({ peer }) => !peer.only || peer.only.includes(workload.name));
+      if ((workload.group ?? group) !== group) continue;
       if (!participants.length) continue;
       console.error(`${group}, ${workload.name} ...`);
       const rounds = workload.once ? 1 : Number(options.rounds);
@@ -154,20 +162,16 @@ try {
   if (installed) rmSync(installed, { recursive: true, force: true });
 }
 
-const version = (name) =>
-  JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
 const { text, files } = write(options.out, {
   about: {
     date: new Date().toISOString().slice(0, 10),
     commit: commit(),
-    cpu: `${cpus()[0].model.trim()}, ${cpus().length} cores${vector()}`,
+    ...cpu(),
     os: `${type()} ${release().split("-")[0]}`,
     node: process.version,
     chromium,
     model: "models/minilm-l6-en, int8",
-    packages: Object.fromEntries(
-      ["onnxruntime-node", "onnxruntime-web", "@huggingface/transformers"].map((n) => [n, version(n)]),
-    ),
+    packages: versions(here),
     load: [loadBefore, loadavg()[0]].map((value) => Number(value.toFixed(2))),
     left_out: leftOut,
   },
@@ -176,13 +180,3 @@ const { text, files } = write(options.out, {
 console.log(text);
 console.log(files.join("\n"));
 if (failure) throw failure;
-
-/** The vector instructions that decide the speed of int8 products. */
-function vector() {
-  if (!existsSync("/proc/cpuinfo")) return "";
-  const flags = readFileSync("/proc/cpuinfo", "utf8");
-  const found = ["avx2", "avx512f", "avx512_vnni", "avx_vnni"].filter((flag) =>
-    new RegExp(`\\b${flag}\\b`).test(flags),
-  );
-  return found.length ? ` (${found.join(", ")})` : "";
-}

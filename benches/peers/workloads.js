@@ -58,10 +58,13 @@ function shipped(root) {
   return [alike.map(({ query, passage }) => [query, passage])];
 }
 
+/** With `group`, a work is only for the peers of that group. */
 export function workloads(tokenizer, { root, evalDir, queries }) {
   const all = [
     { name: "1x128", lists: () => [fixed(tokenizer, 1, 128)], repeat: 10 },
     { name: "32x128", lists: () => [fixed(tokenizer, 32, 128)] },
+    // What a second thread does for one long pair.
+    { name: "1x512", lists: () => [fixed(tokenizer, 1, 512)], repeat: 5, group: "native" },
     { name: "8x512", lists: () => [fixed(tokenizer, 8, 512)] },
     { name: "shipped", lists: () => shipped(root) },
   ];

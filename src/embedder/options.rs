@@ -10,7 +10,7 @@ pub struct EmbedderOptions {
     /// The maximum number of tokens in a text. Longer texts are truncated. Default: what the files
     /// of the model say. The upper bound is what the model reads.
     pub max_length: Option<usize>,
-    /// The number of threads that share the texts of a call. Default: one for each core. In
+    /// The number of threads that share the work of a call. Default: one for each core. In
     /// WebAssembly it is always 1. Vectors do not depend on it.
     pub threads: Option<usize>,
     /// The text in front of each query, such as `"query: "`. Default: what the files of the model

@@ -14,7 +14,7 @@ pub struct LoadOptions {
     /// The maximum number of tokens in a pair. Longer documents are truncated. Default: what the
     /// model reads, which is also the upper bound.
     pub max_length: Option<usize>,
-    /// The number of threads that share the documents of a call. Default: one for each core. In
+    /// The number of threads that share the work of a call. Default: one for each core. In
     /// WebAssembly it is always 1. Scores do not depend on it.
     pub threads: Option<usize>,
     /// A cache of scores, which several rerankers may share. Default: every score is computed.

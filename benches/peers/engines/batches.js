@@ -1,5 +1,8 @@
 // The two ways people batch pairs for an engine that needs padding.
 
+/** The batch sizes that a peer chooses from. */
+export const SIZES = [1, 2, 4, 8, 16, 32];
+
 /** Batches of `size`, as index lists: in the order given, or the shortest first. */
 export function batches(lengths, size, sorted) {
   const order = lengths.map((_, index) => index);

@@ -3,9 +3,11 @@
 export async function load({ module, model, wasm }) {
   const { Reranker } = await import(module);
   const reranker = await Reranker.load({ model, workers: 0, scoreCache: false, ...(wasm && { wasm }) });
+  const { kernel } = await reranker.info();
   let pairs = [];
 
   return {
+    kernel,
     tune: () => ({ batch: "tokens" }),
     prepare(given) {
       pairs = given;

@@ -3,21 +3,19 @@
 import { batches, padded } from "./batches.js";
 import { encode, loadTokenizer } from "./tokenizer.js";
 
-const SIZES = [1, 4, 8, 16, 32];
-const FILE = "onnx/model_quantized.onnx";
-
-export async function load({ package: name, model, threads, batching, assets }) {
+export async function load({ package: name, model, graph, threads, spinning = true, batching, assets }) {
   const ort = await import(name);
   if (name === "onnxruntime-web") {
     ort.env.wasm.numThreads = threads;
     ort.env.wasm.proxy = false;
     if (assets) ort.env.wasm.wasmPaths = assets;
   }
-  const session = await ort.InferenceSession.create(`${model}/${FILE}`, {
+  const session = await ort.InferenceSession.create(graph, {
     executionProviders: [name === "onnxruntime-web" ? "wasm" : "cpu"],
     graphOptimizationLevel: "all",
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    ...(!spinning && { extra: { session: { intra_op: { allow_spinning: "0" } } } }),
   });
   const tokenizer = await loadTokenizer(model);
   const sorted = batching === "sorted";
@@ -41,12 +39,12 @@ export async function load({ package: name, model, threads, batching, assets }) 
 
   return {
     /** Chooses the batch size that is fastest on these pairs, if the style leaves it open. */
-    async tune(sample) {
+    async tune(sample, sizes) {
       if (!sorted) return { batch: size };
       const encoding = encode(tokenizer, sample);
-      await score(encoding, 8);
       let best = Infinity;
-      for (const candidate of SIZES.filter((n) => n === 1 || n <= sample.length)) {
+      // Two passes, so that a disturbed turn decides nothing.
+      for (const candidate of [...sizes, ...sizes]) {
         const start = performance.now();
         await score(encoding, candidate);
         const took = performance.now() - start;

@@ -1,7 +1,7 @@
 // One engine behind four requests, which every runtime answers.
 //
-//   {op: "load", engine, ...options} -> {}
-//   {op: "tune", pairs}              -> {batch}
+//   {op: "load", engine, ...options} -> {kernel}, where the engine names it
+//   {op: "tune", pairs, sizes}       -> {batch}
 //   {op: "prepare", pairs}           -> {}
 //   {op: "run"}                      -> {ms_total, ms_tokenize, ms_score, logits}
 
@@ -11,9 +11,9 @@ export function serve() {
     switch (op) {
       case "load":
         loaded = await (await import(`./${rest.engine}.js`)).load(rest);
-        return {};
+        return { kernel: loaded.kernel };
       case "tune":
-        return loaded.tune(rest.pairs);
+        return loaded.tune(rest.pairs, rest.sizes);
       case "prepare":
         loaded.prepare(rest.pairs);
         return {};

@@ -1,10 +1,11 @@
-// Our native build: the example `bench_worker`, JSON lines on standard input and output.
+// A native program with JSON lines on standard input and output: the example `bench_worker`, or rten's.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { withCpuTime } from "./cpu.js";
 
-export function nativeRuntime(executable) {
+/** `batch` is what a program answers to `tune` that plans its own batches. */
+export function nativeRuntime(executable, batch) {
   return {
     async open() {
       const child = spawn(executable, { stdio: ["pipe", "pipe", "inherit"] });
@@ -26,8 +27,7 @@ export function nativeRuntime(executable) {
         });
       return {
         async send(request) {
-          // It plans its own batches.
-          if (request.op === "tune") return { batch: "tokens" };
+          if (request.op === "tune" && batch) return { batch };
           return withCpuTime(child.pid, request, send);
         },
         async close() {
