@@ -265,6 +265,8 @@ macro_rules! contract {
 contract!(scalar);
 #[cfg(target_arch = "x86_64")]
 contract!(avx2 avxvnni avx512);
+#[cfg(target_arch = "aarch64")]
+contract!(neon dotprod i8mm);
 #[cfg(target_arch = "wasm32")]
 contract!(simd128);
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
