@@ -54,8 +54,11 @@ macro_rules! lanewise {
             type Output = Lanes;
             #[inline(always)]
             fn $method(self, other: Lanes) -> Lanes {
+                let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
                 // SAFETY: a `Lanes` exists only where NEON was found.
-                Lanes(from_fn(|i| unsafe { $intrinsic(self.0[i], other.0[i]) }))
+                unsafe {
+                    Lanes([$intrinsic(a, e), $intrinsic(b, f), $intrinsic(c, g), $intrinsic(d, h)])
+                }
             }
         }
     )*};

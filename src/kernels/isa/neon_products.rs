@@ -40,7 +40,7 @@ pub fn pack_signed<const SIDE: usize>(weights: &MatrixI8) -> Packed {
 #[target_feature(enable = "neon")]
 pub fn widening_rows<const ADD: bool>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     let row_bytes = panels.blocks.len() * GROUP;
-    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| widening_tile::<4, ADD>(a, panels, o));
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| widening_tile::<3, ADD>(a, panels, o));
     by_tiles(acts, row_bytes, out, |a, o| widening_tile::<1, ADD>(a, panels, o));
 }
 
@@ -155,7 +155,7 @@ fn sdot<const LANE: i32>(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int3
 #[target_feature(enable = "neon,i8mm")]
 pub fn matrix_rows(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     let row_bytes = panels.blocks.len() * GROUP;
-    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| matrix_tile::<6, 3>(a, panels, o));
+    let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| matrix_tile::<4, 2>(a, panels, o));
     let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| matrix_tile::<2, 1>(a, panels, o));
     by_tiles(acts, row_bytes, out, |a, o| matrix_tile::<1, 1>(a, panels, o));
 }
