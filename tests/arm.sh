@@ -38,7 +38,7 @@ run() { # CPU KERNELS
     ran+=" $(count "kernels::tests::contract::$kernel::") tests of $kernel,"
   done
   ran+=" $(count kernels::tests::contract::kernels_are_found) of the list of kernels,"
-  ran+=" $(count golden::logits) and $(count bits::golden_pairs) of the golden pairs"
+  ran+=" $(count golden::logits) of the golden pairs, $(count bits::golden_pairs) of their bits"
   case $ran in *" 0 "*) echo "arm.sh: some tests did not run: $ran" >&2; exit 1 ;; esac
   summary+=$ran$'\n'
 }

@@ -9,6 +9,9 @@ use crossrank::{LoadOptions, Reranker};
 /// `CROSSRANK_UPDATE=1 cargo test --release --test scoring bits` writes it.
 #[test]
 fn golden_pairs_have_golden_bits() {
+    if let Ok(kernels) = std::env::var("CROSSRANK_EXPECT_KERNELS") {
+        assert_eq!(reranker().kernel(), kernels.split(' ').next_back(), "the fastest one computes");
+    }
     let scored = scored_pairs();
     let pairs: Vec<_> = scored.iter().map(|(_, p)| (&p.query, &p.passage)).collect();
     let scores = reranker().score_with(&pairs, &truncate()).unwrap();
