@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -11,10 +11,14 @@ build:
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
 
-test: test-native test-gpu test-js test-clients test-examples
+test: test-native test-arm test-gpu test-js test-clients test-examples
 
 test-native:
 	cargo test --release --workspace --all-features --no-fail-fast
+
+# Tests the kernels for 64-bit Arm, and golden pairs on them, in an emulator.
+test-arm:
+	tests/arm.sh
 
 test-js: build
 	cargo build --release

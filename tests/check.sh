@@ -22,6 +22,13 @@ print(*sorted(set(found) - {"default"}))' "$package")
   done
 done
 
+# The code for 64-bit Arm, where its target can be installed.
+if rustup target add aarch64-unknown-linux-gnu 2>/dev/null; then
+  lint --package crossrank --lib --tests --target aarch64-unknown-linux-gnu
+else
+  echo "check.sh: the code for Arm was not checked, because its target could not be installed"
+fi
+
 # The code for JavaScript, where the target for WebAssembly can be installed.
 if rustup target add wasm32-unknown-unknown 2>/dev/null; then
   for features in js js,gpu js,general edge; do

@@ -197,8 +197,8 @@ impl Embedder {
         self.runner.plan().warning()
     }
 
-    /// The instruction set that computes, such as `avx2`, `simd128` or `scalar`. `None` if the model
-    /// runs on general operators. Vectors do not depend on it.
+    /// The instruction set that computes, such as `avx2`, `neon`, `simd128` or `scalar`. `None` if
+    /// the model runs on general operators. Vectors do not depend on it.
     pub fn kernel(&self) -> Option<&'static str> {
         self.runner.plan().kernel()
     }

@@ -1,6 +1,8 @@
 //! The choice of an instruction set at run time.
 
 use super::isa::contract::{Isa, Op};
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+use super::isa::neon::Neon;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 use super::isa::relaxed::Relaxed;
 use super::isa::scalar::Scalar;
@@ -35,7 +37,8 @@ macro_rules! instruction_sets {
                 all.into_iter().map(Kernel).collect()
             }
 
-            /// Its name: `scalar`, `avx2`, `avxvnni`, `avx512`, `simd128` or `relaxed`.
+            /// Its name: `scalar`, `avx2`, `avxvnni`, `avx512`, `neon`, `dotprod`, `i8mm`, `simd128` or
+            /// `relaxed`.
             pub fn name(self) -> &'static str {
                 match self.0 {
                     $($(#[$condition])* InstructionSet::$isa(isa) => isa.name(),)+
@@ -69,6 +72,8 @@ instruction_sets! {
     Avx2: Avx2::new(), Avx2::with_vnni();
     #[cfg(target_arch = "x86_64")]
     Avx512: Avx512::new();
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    Neon: Neon::new(), Neon::with_dotprod(), Neon::with_i8mm();
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128: Some(Simd128);
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]

@@ -1,14 +1,16 @@
 //! The layout of an int8 weight matrix in memory.
 //!
-//! A matrix becomes panels of sixteen columns, and a panel becomes blocks of four inputs by
-//! sixteen columns: 64 bytes, one cache line. Within a block, the inputs of a column lie side by
-//! side in fours or in twos, depending on the instruction that multiplies them.
+//! A matrix becomes panels of sixteen columns. In a panel, two, four or eight inputs of a column lie
+//! side by side, depending on the instruction that multiplies them; after them come the same inputs of
+//! the next column, and after those of the last column the next inputs. A panel is divided into blocks
+//! of 64 bytes, one cache line: four inputs by sixteen columns, or, where eight inputs lie side by
+//! side, eight inputs by eight columns.
 
 use core::array::from_fn;
 
 use super::isa::lanes::LANES;
 
-/// Inputs in a block.
+/// The number of inputs for which a panel has one block on average.
 pub(super) const GROUP: usize = 4;
 
 /// The number of inputs is padded with zero weights to a multiple of this, and is at least this.
@@ -58,7 +60,7 @@ impl MatrixI8<'_> {
     }
 }
 
-/// Four inputs by sixteen columns of weights.
+/// A cache line of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(super) struct Block(pub [i8; GROUP * LANES]);
@@ -66,16 +68,9 @@ pub(super) struct Block(pub [i8; GROUP * LANES]);
 impl Block {
     pub const ZERO: Block = Block([0; GROUP * LANES]);
 
-    /// Interleaves inputs: `SIDE` of them for each column, and then the next `SIDE`.
-    fn interleave<const SIDE: usize>(inputs: [[i8; LANES]; GROUP]) -> Block {
-        let mut block = [0; GROUP * LANES];
-        let parts = block.as_chunks_mut::<SIDE>().0.as_chunks_mut::<LANES>().0;
-        for (part, inputs) in parts.iter_mut().zip(inputs.as_chunks::<SIDE>().0) {
-            for (column, weights) in part.iter_mut().enumerate() {
-                *weights = from_fn(|input| inputs[input][column]);
-            }
-        }
-        Block(block)
+    fn flatten(blocks: &mut [Block]) -> &mut [i8] {
+        // SAFETY: a block is its array and has no padding, and every bit pattern is valid in both types.
+        unsafe { core::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast(), size_of_val(blocks)) }
     }
 }
 
@@ -88,7 +83,8 @@ fn lanes(row: &[i8], panel: usize) -> [i8; LANES] {
 /// What packing decided for one panel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PanelShape {
-    /// The number of blocks whose products may be added in 16 bits before they are widened.
+    /// The number of blocks whose products may be added in 16 bits before they are widened; 0 if each
+    /// product must be widened on its own.
     pub depth: usize,
     /// The end of the panel's extra blocks, which begin where those of the previous panel end.
     pub extras_end: usize,
@@ -116,14 +112,14 @@ pub(super) struct Panels<'a> {
     pub blocks: &'a [Block],
     /// The panels after these are needed next and should be prefetched.
     pub prefetch: bool,
-    /// See [`PanelShape`]. Only AVX2 reads it. Extra blocks occur with AVX2 and relaxed SIMD.
+    /// See [`PanelShape`]. AVX2 and NEON read it. Extra blocks occur with AVX2 and relaxed SIMD.
     pub depth: usize,
     pub extras: &'a [Block],
     pub extras_at: &'a [u16],
 }
 
 impl Packed {
-    /// Packs with `SIDE` (2 or 4) inputs of a column side by side.
+    /// Packs with `SIDE` (2, 4 or 8) inputs of a column side by side.
     pub fn interleaved<const SIDE: usize>(weights: &MatrixI8) -> Packed {
         Packed::interleaved_above::<SIDE>(weights, &vec![0; weights.n])
     }
@@ -135,15 +131,18 @@ impl Packed {
         let panels = n.div_ceil(LANES);
         let height = padded(k) / GROUP;
         let mut blocks = vec![Block::ZERO; panels * height];
-        for (at, rows) in values.chunks(GROUP * n.max(1)).enumerate() {
+        let parts = Block::flatten(&mut blocks).as_chunks_mut::<SIDE>().0;
+        let parts = parts.as_chunks_mut::<LANES>().0;
+        for (at, rows) in values.chunks(SIDE * n.max(1)).enumerate() {
             for panel in 0..panels {
                 let low = lanes(low, panel);
-                let mut inputs = [[0; LANES]; GROUP];
+                let mut inputs = [[0; LANES]; SIDE];
                 for (input, row) in inputs.iter_mut().zip(rows.chunks_exact(n)) {
                     let row = lanes(row, panel);
                     *input = from_fn(|column| row[column].wrapping_sub(low[column]));
                 }
-                blocks[panel * height + at] = Block::interleave::<SIDE>(inputs);
+                parts[panel * (height * GROUP / SIDE) + at] =
+                    from_fn(|column| from_fn(|input| inputs[input][column]));
             }
         }
         Packed {

@@ -11,7 +11,8 @@
 //! | `ops/` | the operations, each written once over the traits of `isa/contract` |
 //! | `math` | elementary functions and activations, likewise |
 //! | `isa/contract`, `isa/lanes` | what an instruction set provides: the sixteen virtual lanes, the int8 dot products |
-//! | `isa/scalar`, `avx2`, `avx512`, `simd128`, `relaxed` | the instruction sets |
+//! | `isa/scalar`, `avx2`, `avx512`, `neon`, `simd128`, `relaxed` | the instruction sets |
+//! | `isa/neon_products` | the three ways in which NEON multiplies integers |
 //! | `layout`, `exact_i16` | the layout of packed int8 weights |
 //! | `blocking` | block sizes, and scratch memory that begins at a cache line |
 //! | `tests/` | every kernel against the scalar one, and the scalar one against f64 |
@@ -28,7 +29,7 @@
 //!    instructions, and declare the file in `isa/mod.rs`.
 //! 2. Add the type to the list in `dispatch.rs`.
 //! 3. Add its name to the `contract!` lines in `tests/contract.rs`, which test it against the
-//!    scalar kernel.
+//!    scalar kernel, and its condition to the test `kernels_are_found`.
 
 #![allow(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]

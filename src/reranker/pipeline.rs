@@ -64,9 +64,9 @@ impl Reranker {
         self.runner.plan().warning()
     }
 
-    /// The instruction set that computes, such as `avx2`, `simd128` or `scalar`, on which scores do
-    /// not depend; or `gpu-f16` or `gpu-f32`, on which they do. `None` if the model runs on general
-    /// operators.
+    /// The instruction set that computes, such as `avx2`, `neon`, `simd128` or `scalar`, on which
+    /// scores do not depend; or `gpu-f16` or `gpu-f32`, on which they do. `None` if the model runs on
+    /// general operators.
     pub fn kernel(&self) -> Option<&'static str> {
         self.runner.plan().kernel()
     }

@@ -55,6 +55,17 @@ pub fn golden() -> Golden {
     serde_json::from_str(&text).unwrap()
 }
 
+/// The golden pairs that are scored, with their places in the file: all, or those of at most
+/// `CROSSRANK_GOLDEN_TOKENS` tokens, for machines as slow as an emulator.
+pub fn scored_pairs() -> Vec<(usize, GoldenPair)> {
+    let limit = std::env::var("CROSSRANK_GOLDEN_TOKENS").map(|limit| limit.parse().unwrap());
+    let limit = limit.unwrap_or(usize::MAX);
+    let pairs = golden().pairs.into_iter().enumerate();
+    let pairs: Vec<_> = pairs.filter(|(_, pair)| pair.input_ids.len() <= limit).collect();
+    assert!(pairs.len() >= 25, "only {} golden pairs have {limit} tokens or fewer", pairs.len());
+    pairs
+}
+
 /// A folder of `tests/data/graphs`.
 pub fn graph(name: &str) -> PathBuf {
     root().join("tests/data/graphs").join(name)

@@ -19,18 +19,19 @@ fn token_ids_equal_hugging_face() {
 
 #[test]
 fn logits_are_as_close_to_fp32_as_onnx_runtimes_int8() {
-    let golden = crate::common::golden();
-    let pairs: Vec<_> = golden.pairs.iter().map(|p| (&p.query, &p.passage)).collect();
+    let scored = crate::common::scored_pairs();
+    let golden: Vec<_> = scored.iter().map(|(_, pair)| pair).collect();
+    let pairs: Vec<_> = golden.iter().map(|p| (&p.query, &p.passage)).collect();
     let scores = crate::common::reranker().score_with(&pairs, &crate::common::truncate()).unwrap();
 
     let differences = |logits: &mut dyn Iterator<Item = f32>| -> (f32, f32) {
-        let errors = logits.zip(&golden.pairs).map(|(logit, pair)| (logit - pair.logit_fp32).abs());
+        let errors = logits.zip(&golden).map(|(logit, pair)| (logit - pair.logit_fp32).abs());
         let errors: Vec<f32> = errors.collect();
         let mean = errors.iter().sum::<f32>() / errors.len() as f32;
         (mean, errors.into_iter().fold(0.0, f32::max))
     };
     let ours = differences(&mut scores.iter().map(|s| s.logit));
-    let onnx_runtime = differences(&mut golden.pairs.iter().map(|p| p.logit_int8_onnxruntime));
+    let onnx_runtime = differences(&mut golden.iter().map(|p| p.logit_int8_onnxruntime));
     println!("|logit - fp32 logit|, mean and maximum");
     println!("crossrank         {:.3} {:.3}", ours.0, ours.1);
     println!("ONNX Runtime int8 {:.3} {:.3}", onnx_runtime.0, onnx_runtime.1);

@@ -76,7 +76,7 @@ pub trait Op {
 /// The last group may overlap the one before it. The shared rows then get the same results twice,
 /// which costs less than single rows, because a tile costs little more than a row. If there are fewer
 /// rows than a tile has, they are returned.
-#[cfg(any(target_arch = "x86_64", target_feature = "relaxed-simd"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "relaxed-simd"))]
 #[inline(always)]
 pub fn by_tiles<'a, T, const ROWS: usize>(
     acts: &'a [u8],

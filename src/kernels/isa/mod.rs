@@ -7,6 +7,10 @@ pub mod lanes;
 pub mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub mod avx512;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+pub mod neon;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon_products;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 pub mod relaxed;
 pub mod scalar;

@@ -12,6 +12,8 @@
 //! A row is quantized by its own values alone, so the result for a token never depends on the rest of
 //! the batch.
 
+use core::array::from_fn;
+
 use crate::kernels::blocking::{aligned, even};
 use crate::kernels::dispatch::Kernel;
 use crate::kernels::isa::contract::{Isa, Op};
@@ -227,11 +229,12 @@ impl LinearI8 {
     /// Turns raw sums into `sum q (v - z)`. Intermediate values may wrap, the result does not.
     #[inline(always)]
     fn correct(&self, column: usize, row: &Row, dots: &mut [i32; LANES]) {
-        let factor = &self.packed.sum_factor[column..][..LANES];
-        let offset = &self.packed.offset[column..][..LANES];
-        for ((dot, factor), offset) in dots.iter_mut().zip(factor).zip(offset) {
-            *dot = dot.wrapping_add(factor.wrapping_mul(row.sum)).wrapping_add(*offset);
-        }
+        let [factor, offset] = [&self.packed.sum_factor, &self.packed.offset]
+            .map(|values| values[column..].first_chunk::<LANES>().expect("whole panels"));
+        // All lanes are read before any is written, so that the compiler can use vectors.
+        *dots = from_fn(|i| {
+            dots[i].wrapping_add(factor[i].wrapping_mul(row.sum)).wrapping_add(offset[i])
+        });
     }
 }
 
