@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build test test-native test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -11,7 +11,7 @@ build:
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
 
-test: test-native test-gpu test-js test-clients test-examples
+test: test-native bench-instructions test-gpu test-js test-clients test-examples
 
 test-native:
 	cargo test --release --workspace --all-features --no-fail-fast
@@ -84,6 +84,10 @@ train-export: $(TRAIN_DIR)/venv/installed
 
 test-training: $(TRAIN_DIR)/venv/installed
 	$(TRAIN_PYTHON) -m pytest -p no:cacheprovider training/tests
+
+# Counts instructions under valgrind, and fails if they rose against the baseline, which UPDATE=1 renews.
+bench-instructions:
+	benches/instructions/run.sh $(if $(UPDATE),--update)
 
 # Times crossrank against ONNX Runtime and transformers.js, and writes a record. BENCH takes the
 # options of run.js.
