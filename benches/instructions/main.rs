@@ -5,9 +5,12 @@
 #[path = "../../src/kernels/mod.rs"]
 mod kernels;
 
+mod inputs;
+
 use std::hint::black_box;
 
 use crossrank::{LoadOptions, ModelFiles, Reranker};
+use inputs::{floats, weights};
 use kernels::{
     Activation, AttentionInputs, AttentionScratch, Columns, Heads, Int8Scratch, Kernel, LinearI8,
     NormParams, add_norm, attention, linear_i8,
@@ -79,11 +82,9 @@ fn rows_of_kernel(kernel: Kernel) -> Vec<Row> {
 }
 
 fn linear(kernel: Kernel, rows: usize, columns: usize, activation: Activation) {
-    // Trained weights are distributed like a bell within their range.
-    let weight = |i| ((4 * i..4 * i + 4).map(noise).sum::<f32>() * 18.0).clamp(-64.0, 64.0) as i8;
-    let weights: Vec<i8> = (0..HIDDEN * columns).map(weight).collect();
+    let values = weights(HIDDEN * columns, 7);
     let shape = (HIDDEN, columns);
-    let linear = LinearI8::new(kernel, shape, &weights, &[0.002], &[0], &floats(columns));
+    let linear = LinearI8::new(kernel, shape, &values, &[0.002], &[0], &floats(columns));
     let x = floats(rows * HIDDEN);
     let mut out = vec![0.0; rows * columns];
     let mut scratch = Int8Scratch::default();
@@ -135,15 +136,4 @@ fn tokenize() {
             black_box(reranker.encode(query, passage).expect("the texts are short"));
         }
     });
-}
-
-fn floats(count: usize) -> Vec<f32> {
-    (0..count).map(noise).collect()
-}
-
-/// A pseudo-random float of -1..1.
-fn noise(i: usize) -> f32 {
-    let hash = (i as u32 ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b1);
-    let hash = (hash ^ hash >> 15).wrapping_mul(0x85eb_ca6b);
-    (hash ^ hash >> 13) as f32 / 2_147_483_648.0 - 1.0
 }
