@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -11,7 +11,7 @@ build:
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
 
-test: test-native test-arm test-gpu test-js test-clients test-examples
+test: test-native test-arm bench-instructions test-gpu test-js test-clients test-examples
 
 test-native:
 	cargo test --release --workspace --all-features --no-fail-fast
@@ -20,8 +20,12 @@ test-native:
 test-arm:
 	tests/arm.sh
 
-test-js: build
-	cargo build --release
+# The command for the tests, with the features that test-native selects: with others it would be compiled
+# once more.
+command:
+	cargo build --release --workspace --all-features
+
+test-js: build command
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/test.sh
 	www/test.sh search
 
@@ -38,13 +42,11 @@ test-adapters: build
 	pkg/scripts/test.sh adapters
 
 # Runs other people's clients against `crossrank serve`.
-test-clients:
-	cargo build --release
+test-clients: command
 	tests/clients/run.sh
 
 # Runs the examples with Milvus Lite, Spark and nginx, and compares them with the command's results.
-test-examples:
-	cargo build --release
+test-examples: command
 	examples/test.sh
 
 # Serves the demo's static files in www/dist at http://127.0.0.1:8080/ or another PORT.
@@ -88,6 +90,10 @@ train-export: $(TRAIN_DIR)/venv/installed
 
 test-training: $(TRAIN_DIR)/venv/installed
 	$(TRAIN_PYTHON) -m pytest -p no:cacheprovider training/tests
+
+# Counts instructions under valgrind, and fails if they rose against the baseline, which UPDATE=1 renews.
+bench-instructions:
+	benches/instructions/run.sh $(if $(UPDATE),--update)
 
 # Times crossrank against ONNX Runtime, rten and transformers.js, and writes a record. BENCH takes the
 # options of run.js.

@@ -6,8 +6,12 @@
 #[path = "../src/kernels/mod.rs"]
 mod kernels;
 
+#[path = "instructions/inputs.rs"]
+mod inputs;
+
 use std::time::Instant;
 
+use inputs::{floats, weights};
 use kernels::{
     Activation, AttentionInputs, AttentionScratch, Heads, Int8Scratch, Kernel, LinearI8,
     NormParams, add_norm, attention, linear_i8,
@@ -33,8 +37,6 @@ fn main() {
 
 fn bench(kernel: Kernel, hidden: usize, bits: usize) {
     let tokens = 128;
-    // Trained weights are distributed like a bell within their range.
-    let spread = if bits == 8 { 36.0 } else { 18.0 };
     let mut products = [0.0; 2];
     let mut rest = [0.0; 2];
     for (k, n, activation) in [
@@ -43,13 +45,10 @@ fn bench(kernel: Kernel, hidden: usize, bits: usize) {
         (hidden, 4 * hidden, Activation::Gelu),
         (4 * hidden, hidden, Activation::None),
     ] {
-        let values: Vec<i8> = (0..k * n)
-            .map(|i| ((0..4).map(|j| noise(4 * i + j)).sum::<f32>() * spread) as i8)
-            .map(|v: i8| if bits == 8 { v } else { v.clamp(-64, 64) })
-            .collect();
-        let bias: Vec<f32> = (0..n).map(noise).collect();
+        let values = weights(k * n, bits);
+        let bias = floats(n);
         let linear = LinearI8::new(kernel, (k, n), &values, &[0.002], &[0], &bias);
-        let x: Vec<f32> = (0..tokens * k).map(noise).collect();
+        let x = floats(tokens * k);
         let mut out = vec![0.0; tokens * n];
         let mut scratch = Int8Scratch::default();
         let time = time(|| linear_i8(&x, &linear, activation, &mut out, &mut scratch));
@@ -63,7 +62,7 @@ fn bench(kernel: Kernel, hidden: usize, bits: usize) {
     let dim = if hidden == 384 { HEAD_WIDTH / 2 } else { HEAD_WIDTH };
     for len in [tokens, 512] {
         let heads = Heads { count: hidden / dim, dim, scale: 1.0 / (dim as f32).sqrt() };
-        let qkv: Vec<f32> = (0..len * 3 * hidden).map(noise).collect();
+        let qkv = floats(len * 3 * hidden);
         let mut out = vec![0.0; len * hidden];
         let mut scratch = AttentionScratch::default();
         let inputs = AttentionInputs::of_each_token(&qkv, hidden);
@@ -74,7 +73,7 @@ fn bench(kernel: Kernel, hidden: usize, bits: usize) {
             rest = add(rest, time);
         }
     }
-    let x: Vec<f32> = (0..tokens * hidden).map(noise).collect();
+    let x = floats(tokens * hidden);
     let (gamma, beta) = (&x[..hidden], &x[hidden..2 * hidden]);
     let params = NormParams { gamma, beta, eps: 1e-12 };
     let mut out = vec![0.0; tokens * hidden];
@@ -106,11 +105,4 @@ fn add(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 
 fn ms([median, best]: [f64; 2]) -> String {
     format!("{median:.3} (best {best:.3}) ms")
-}
-
-/// A pseudo-random float of -1..1.
-fn noise(i: usize) -> f32 {
-    let hash = (i as u32 ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b1);
-    let hash = (hash ^ hash >> 15).wrapping_mul(0x85eb_ca6b);
-    (hash ^ hash >> 13) as f32 / 2_147_483_648.0 - 1.0
 }

@@ -29,6 +29,18 @@ else
   echo "check.sh: the code for Arm was not checked, because its target could not be installed"
 fi
 
+# What the command and its tests have in common is compiled once: a dependency of the tests alone must not
+# add features to a dependency of the command, or everything above that is compiled again.
+selected() { cargo tree --prefix none --format '{p} {f}' "$@" | sed 's/ (\*)$//' | grep -vF "($PWD" | sort -u; }
+command=$(selected --edges no-dev)
+tests=$(selected --workspace --all-features)
+twice=$(comm -23 <(echo "$command") <(echo "$tests"))
+if [ -n "$twice" ]; then
+  echo "check.sh: cargo test selects other features than cargo run (see cargo tree --edges features) of"
+  echo "$twice"
+  exit 1
+fi
+
 # The code for JavaScript, where the target for WebAssembly can be installed.
 if rustup target add wasm32-unknown-unknown 2>/dev/null; then
   for features in js js,gpu js,general edge; do

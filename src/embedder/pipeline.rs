@@ -81,7 +81,7 @@ impl Embedder {
             .part(settings.document_prefix.as_bytes());
 
         let tokenizer = files.tokenizer.clone();
-        let runner = Runner::load(files, &config, options.threads)?;
+        let runner = Runner::load(files, &config, options.threads, None)?;
         let limit = runner.max_length(&config, None)?;
         let usual = settings.max_length.map_or(limit, |length| length.min(limit));
         let length = runner.max_length(&config, options.max_length.or(Some(usual)))?;

@@ -31,8 +31,28 @@ const CANNOT_RUN: &str = "this library cannot run the ONNX graph; export it with
 /// `[batch, length, hidden]`.
 ///
 /// Tables stay where they lie in the file. Matrices are read from it one at a time, to be packed.
-pub(crate) fn load(files: ModelFiles, config: &Config) -> Result<Arc<dyn Plan>> {
-    load_for(files, config, Kernel::best())
+///
+/// `kernel` is the name of one, see [`Kernel::name`]. `None` means the fastest.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] if this machine lacks the kernel, and those of a model that cannot
+/// be used.
+pub(crate) fn load(
+    files: ModelFiles,
+    config: &Config,
+    kernel: Option<&str>,
+) -> Result<Arc<dyn Plan>> {
+    let kernel = kernel.map_or_else(|| Ok(Kernel::best()), named)?;
+    load_for(files, config, kernel)
+}
+
+fn named(name: &str) -> Result<Kernel> {
+    Kernel::all().into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = Kernel::all().into_iter().map(Kernel::name).collect();
+        let names = names.join(", ");
+        let message = format!("this machine has no kernel {name}; it has {names}");
+        Error::new(ErrorKind::InvalidArgument, message)
+    })
 }
 
 pub(super) fn load_for(

@@ -113,16 +113,29 @@ fn other_graphs_are_refused() {
     for name in REFUSED {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/graphs").join(name);
         let files = ModelFiles::read(folder).unwrap();
-        let loaded = Config::reranker(&files).and_then(|config| load(files.clone(), &config));
+        let loaded = Config::reranker(&files).and_then(|config| load(files.clone(), &config, None));
         let kind = loaded.err().map(|error| error.kind());
         assert_eq!(kind, Some(ErrorKind::UnsupportedModel), "{name}");
     }
 }
 
 #[test]
+fn a_kernel_can_be_named() {
+    let bundled = ModelFiles::bundled_reranker().unwrap();
+    let config = Config::reranker(&bundled).unwrap();
+    let load = |name| load(bundled.clone(), &config, Some(name));
+    for kernel in Kernel::all() {
+        assert_eq!(load(kernel.name()).unwrap().kernel(), Some(kernel.name()));
+    }
+    let error = load("sse9").err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("no kernel sse9; it has scalar"), "{error}");
+}
+
+#[test]
 fn known_encoders_are_recognized_and_no_others() {
     let bundled = ModelFiles::bundled_reranker().unwrap();
-    let plan = load(bundled.clone(), &Config::reranker(&bundled).unwrap()).unwrap();
+    let plan = load(bundled.clone(), &Config::reranker(&bundled).unwrap(), None).unwrap();
     assert!(plan.kernel().is_some(), "{:?}", plan.warning());
 
     for graph in graphs() {
@@ -174,7 +187,7 @@ fn general_operators_count_positions() {
         let graph = graphs.iter().find(|graph| graph.name == name).unwrap();
         let config = Config::reranker(&graph.files).unwrap();
         let unknown = Config { is_decoder: true, ..config };
-        let plan = load(graph.files.clone(), &unknown).unwrap();
+        let plan = load(graph.files.clone(), &unknown, None).unwrap();
         assert!(plan.warning().is_some());
         for case in &graph.cases {
             let logit = run_alone(&plan, &[&case.encoding()]).unwrap()[0];
@@ -270,7 +283,7 @@ fn every_kernel_gives_the_same_vectors() {
 fn threads_that_share_a_batch_change_no_bit() {
     let files = ModelFiles::bundled_embedder().unwrap();
     for pooling in [Pooling::Mean, Pooling::First] {
-        let plan = load(files.clone(), &Config::embedder(&files, pooling).unwrap()).unwrap();
+        let plan = load(files.clone(), &Config::embedder(&files, pooling).unwrap(), None).unwrap();
         for lengths in [&[512][..], &[1], &[130, 129, 3], &[70, 60, 50, 40, 30, 20, 10, 5, 2]] {
             let sequences: Vec<Encoding> = lengths.iter().copied().map(sequence).collect();
             let sequences: Vec<&Encoding> = sequences.iter().collect();
@@ -301,7 +314,7 @@ fn general_operators_give_vectors_too() {
     });
     let sequences: Vec<&Encoding> = sequences.iter().collect();
     let vectors = |config| {
-        let plan = load(files.clone(), config).unwrap();
+        let plan = load(files.clone(), config, None).unwrap();
         (plan.warning().is_some(), run_alone(&plan, &sequences).unwrap())
     };
     let ((general, theirs), (fused, ours)) = (vectors(&other), vectors(&config));

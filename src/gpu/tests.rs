@@ -137,7 +137,7 @@ fn encoding(random: &mut Random, tokens: usize, words: u64) -> Encoding {
 /// tint too if it is installed.
 #[test]
 fn shaders_are_valid() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     for code in SOURCES {
         for float in [FloatType::F32, FloatType::F16] {
             let code = with_constants(code, float, &[]);

@@ -11,12 +11,12 @@ use crate::error::ErrorKind;
 use crate::reranker::Reranker;
 
 struct Case {
-    folder: tempfile::TempDir,
+    folder: temp_dir::TempDir,
 }
 
 impl Case {
     fn new() -> Case {
-        Case { folder: tempfile::tempdir().unwrap() }
+        Case { folder: temp_dir::TempDir::new().unwrap() }
     }
 
     fn path(&self) -> PathBuf {

@@ -91,14 +91,17 @@ mod files {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use bytes::Bytes;
+    use temp_dir::TempDir;
 
     #[test]
     fn released_bytes_are_read_again() {
         let content: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
-        let mut file = tempfile::tempfile().unwrap();
+        let folder = TempDir::new().unwrap();
+        let mut file = File::create_new(folder.child("content")).unwrap();
         file.write_all(&content).unwrap();
         let mapped: Bytes = super::map(&file).unwrap();
         for range in [0..0, 0..1, 5_000..9_001, 399_999..400_000, 0..400_000] {
@@ -113,6 +116,8 @@ mod tests {
 
     #[test]
     fn an_empty_file_has_no_bytes() {
-        assert!(super::map(&tempfile::tempfile().unwrap()).is_ok_and(|bytes| bytes.is_empty()));
+        let folder = TempDir::new().unwrap();
+        let file = File::create_new(folder.child("empty")).unwrap();
+        assert!(super::map(&file).is_ok_and(|bytes| bytes.is_empty()));
     }
 }

@@ -50,7 +50,8 @@ impl Reranker {
     /// As [`Reranker::from_files`].
     pub fn from_owned_files(files: ModelFiles, options: LoadOptions) -> Result<Reranker> {
         let parts = Parts::new(&files, options)?;
-        let runner = Runner::load(files, &parts.config, parts.options.threads)?;
+        let LoadOptions { threads, kernel, .. } = &parts.options;
+        let runner = Runner::load(files, &parts.config, *threads, kernel.as_deref())?;
         let reranker = parts.into_reranker(runner)?;
         check_logit(reranker.score(&[PLAIN_PAIR])?[0].logit)?;
         Ok(reranker)

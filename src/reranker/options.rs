@@ -26,6 +26,10 @@ pub struct LoadOptions {
     /// What distinguishes the scores of this model from those of others in the cache, such as
     /// hashes of its files. Default: the hashes, which take a moment to compute.
     pub fingerprint: Option<String>,
+    /// The name of the kernel that computes on the CPU. Default: the fastest. It is for measurements:
+    /// scores do not depend on it.
+    #[doc(hidden)]
+    pub kernel: Option<String>,
 }
 
 /// What happens to a document that is longer than the model reads well.

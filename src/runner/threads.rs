@@ -20,11 +20,16 @@ pub(crate) struct Runner {
 
 impl Runner {
     /// Loads a model on the CPU. `threads`: `None` means one for each core. In WebAssembly there
-    /// is always one.
+    /// is always one. `kernel`: see [`engine::load`].
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for 0 threads, and those of [`engine::load`].
-    pub fn load(files: ModelFiles, config: &Config, threads: Option<usize>) -> Result<Runner> {
+    pub fn load(
+        files: ModelFiles,
+        config: &Config,
+        threads: Option<usize>,
+        kernel: Option<&str>,
+    ) -> Result<Runner> {
         let threads = match threads {
             Some(0) => {
                 let message = "threads must be at least 1";
@@ -34,7 +39,8 @@ impl Runner {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
-        Ok(Runner { plan: engine::load(files, config)?, workers: Arc::new(Workers::new(threads)) })
+        let plan = engine::load(files, config, kernel)?;
+        Ok(Runner { plan, workers: Arc::new(Workers::new(threads)) })
     }
 
     /// A model on a GPU, which one thread keeps busy.

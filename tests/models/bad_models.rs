@@ -170,7 +170,7 @@ fn a_configuration_that_does_not_fit() {
 
 #[test]
 fn a_folder_that_is_not_a_model() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let read = |name: &str| ModelFiles::read(folder.path().join(name)).err().unwrap();
     assert_eq!(read("missing").kind(), ErrorKind::Io);
     assert_eq!(read("").kind(), ErrorKind::Io);
@@ -185,9 +185,9 @@ fn a_folder_that_is_not_a_model() {
 }
 
 /// A copy, in a new folder, of a small model with external weights, whose graph is edited.
-fn with_external_data(edit: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
+fn with_external_data(edit: impl FnOnce(&mut Vec<u8>)) -> temp_dir::TempDir {
     let from = crate::common::root().join("tests/data/graphs/external-f32");
-    let to = tempfile::tempdir().unwrap();
+    let to = temp_dir::TempDir::new().unwrap();
     std::fs::create_dir(to.path().join("onnx")).unwrap();
     for name in ["config.json", "tokenizer.json", "onnx/model.onnx_data"] {
         std::fs::copy(from.join(name), to.path().join(name)).unwrap();

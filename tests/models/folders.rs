@@ -17,8 +17,8 @@ fn graph_of(model: &str) -> Vec<u8> {
 type Graphs<'a> = &'a [(&'a str, &'a [u8])];
 
 /// A folder with the tokenizer and the configuration of a BERT, and graphs of test models.
-fn folder(graphs: Graphs) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn folder(graphs: Graphs) -> temp_dir::TempDir {
+    let folder = temp_dir::TempDir::new().unwrap();
     fs::create_dir(folder.path().join("onnx")).unwrap();
     for name in ["config.json", "tokenizer.json"] {
         fs::copy(graph("torchscript-17").join(name), folder.path().join(name)).unwrap();

@@ -74,7 +74,7 @@ fn a_file_that_holds_something_else() {
 fn a_file_of_a_folder_that_holds_something_else() {
     for (content, what) in MISTAKES {
         for name in ["onnx/model.onnx", "tokenizer.json", "config.json"] {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = temp_dir::TempDir::new().unwrap();
             fs::create_dir(folder.path().join("onnx")).unwrap();
             for file in ["onnx/model.onnx", "tokenizer.json", "config.json"] {
                 fs::copy(graph("torchscript-17").join(file), folder.path().join(file)).unwrap();

@@ -33,7 +33,7 @@ fn scores_have_the_bits_of_the_folder() {
         let scores = reranker.score_with(&pairs, &truncate()).unwrap();
         scores.iter().map(|score| score.logit.to_bits()).collect()
     };
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let path = folder.path().join("model.crossrank");
     fs::write(&path, prepared()).unwrap();
     let loaded = Reranker::load(&path).unwrap();

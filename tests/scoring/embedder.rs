@@ -203,7 +203,7 @@ const CLS: &str = r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens"
 fn folders_of_sentence_transformers_are_loaded() {
     let texts = ["Milvus is a vector database.", "a river in winter"];
     let expected = embedder().embed(&texts).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

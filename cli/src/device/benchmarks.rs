@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn measurements_are_remembered() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = temp_dir::TempDir::new().unwrap();
         let file = BenchmarkFile(folder.path().join("new").join("devices.json"));
         assert!(file.load("a").is_none());
         let benchmark = |difference| -> DeviceBenchmark {

@@ -12,7 +12,7 @@ fn rerank<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// Runs the command. Returns its output, and the lines on standard error.
 fn run(environment: &[(&str, &str)], arguments: &[&str]) -> (String, Vec<String>) {
-    let memory = tempfile::tempdir().unwrap();
+    let memory = temp_dir::TempDir::new().unwrap();
     let memory = ("XDG_CACHE_HOME", memory.path().to_str().unwrap());
     let output = crossrank_in(&[environment, &[memory]].concat(), arguments, PASSAGES);
     let stderr = String::from_utf8(output.stderr).unwrap();

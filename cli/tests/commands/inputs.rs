@@ -8,11 +8,11 @@ use crate::command::{fails, stdout};
 
 const QUERY: [&str; 4] = ["rerank", "--json", "--query", "vector database"];
 
-struct Folder(tempfile::TempDir);
+struct Folder(temp_dir::TempDir);
 
 impl Folder {
     fn new() -> Folder {
-        Folder(tempfile::tempdir().unwrap())
+        Folder(temp_dir::TempDir::new().unwrap())
     }
 
     fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {

@@ -101,7 +101,7 @@ fn arguments_that_contradict_each_other_are_refused() {
 
 #[test]
 fn an_output_of_another_input_is_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let path = folder.path().join("out.jsonl");
     let input = br#"{"id": 1, "query": "x", "documents": ["y"]}"#;
     let out = path.to_str().unwrap();
@@ -191,7 +191,7 @@ fn a_killed_run_is_resumed_and_memory_does_not_grow_with_lines() {
             json!({ "id": id, "query": text(1), "documents": documents }).to_string()
         })
         .collect();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let out = folder.path().join("out.jsonl");
 
     let mut killed = Run::start(&out);

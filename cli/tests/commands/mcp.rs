@@ -56,7 +56,7 @@ fn session(arguments: &[&str], requests: &[Value]) -> impl Fn(u32) -> Value + us
 
 #[test]
 fn tools_answer_like_the_commands_and_errors_are_results() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let index = folder.path().join("index");
     let index = index.to_str().unwrap();
     stdout(&["index", "examples/passages.txt", "-o", index], b"");

@@ -175,7 +175,7 @@ fn a_service_ranks_in_place_of_a_model() {
 #[test]
 fn bad_models_are_named() {
     fails(&rerank(&["--model", "no-such-folder"]), b"text", "io");
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -208,7 +208,7 @@ fn write_set(folder: &Path) {
 
 #[test]
 fn eval_measures_both_orders() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     write_set(folder.path());
     let dir = folder.path().to_str().unwrap();
     let report: Value = serde_json::from_str(&stdout(&["eval", dir, "--json"], b"")).unwrap();
@@ -274,7 +274,7 @@ fn embeds_lines_and_json_lines() {
 
 #[test]
 fn a_prepared_model_ranks_as_its_folder() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let path = folder.path().join("minilm.crossrank");
     let path = path.to_str().unwrap();
     assert!(stdout(&["prepare", "models/minilm-l6-en", "-o", path], b"").contains(" MB"));
@@ -295,7 +295,7 @@ fn a_prepared_model_ranks_as_its_folder() {
 
 #[test]
 fn a_model_in_floats_is_quantized() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let path = folder.path().join("small.crossrank");
     let sample = folder.path().join("sample.jsonl");
     let [path, sample] = [&path, &sample].map(|path| path.to_str().unwrap());

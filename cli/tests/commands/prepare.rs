@@ -12,7 +12,7 @@ fn loading_needs_little_more_than_the_file() {
     use std::io::{BufRead, BufReader, Write};
     use std::process::{Command, Stdio};
 
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let path = folder.path().join("model.crossrank");
     let prepared = bundled_files().prepare().unwrap();
     fs::write(&path, &prepared).unwrap();

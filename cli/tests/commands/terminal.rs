@@ -34,7 +34,7 @@ fn tables_json_and_errors_hold_no_control_characters() {
         serde_json::from_str(&plain(&["rerank", "--jsonl"], &job)).unwrap();
     assert_eq!(result["id"], ATTACK);
     // The id is in the output in another spelling than the usual one of JSON.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let out = folder.path().join("out");
     let bulk = ["rerank", "--jsonl", "--output", out.to_str().unwrap()];
     stdout(&bulk, job.as_bytes());
@@ -54,7 +54,7 @@ fn tables_json_and_errors_hold_no_control_characters() {
 #[test]
 #[cfg(all(unix, feature = "search"))]
 fn an_index_holds_names_and_texts_as_they_are_and_tables_do_not() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let files = folder.path().join("files");
     fs::create_dir(&files).unwrap();
     let name = format!("{ATTACK}\nline.txt");

@@ -263,7 +263,7 @@ fn slow_clients_are_cut_off() {
 
 #[test]
 fn tokens_origins_and_ids() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let file = folder.path().join("tokens");
     std::fs::write(&file, "s3cret\n").unwrap();
     let page = "https://example.org";
@@ -304,7 +304,7 @@ fn tokens_origins_and_ids() {
 
 #[test]
 fn clients_that_are_not_exact_are_understood() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let file = folder.path().join("tokens");
     std::fs::write(&file, "s3cret\n").unwrap();
     let arguments = ["--token-file", file.to_str().unwrap(), "--path-prefix", "/rerankers"];
@@ -389,7 +389,7 @@ fn several_models_are_served() {
 #[cfg(feature = "search")]
 #[test]
 fn searches_an_index_while_it_is_renewed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let index = || {
         let arguments = ["index", &path("corpus.jsonl"), "-o", &path("index")];

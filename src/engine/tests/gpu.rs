@@ -230,7 +230,7 @@ fn ten_queries_have_the_same_top_ten() {
     let tokenizer = PairTokenizer::load(&files.tokenizer, config.max_length, None).unwrap();
     let adapter = adapter();
     let gpu = block_on(files.load_on_gpu(&adapter, Precision::Best)).unwrap();
-    let rounding = load(files.clone(), &config).unwrap();
+    let rounding = load(files.clone(), &config, None).unwrap();
     let (queries, candidates) = match adapter.software {
         true if is_quick() => (1, 12),
         true => (10, 12),

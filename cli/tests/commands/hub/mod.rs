@@ -23,12 +23,12 @@ fn model() -> PathBuf {
 /// A hub with a small model, and an empty cache.
 struct Case {
     hub: Hub,
-    cache: tempfile::TempDir,
+    cache: temp_dir::TempDir,
 }
 
 impl Case {
     fn new() -> Case {
-        Case { hub: Hub::start(NAME, &model()), cache: tempfile::tempdir().unwrap() }
+        Case { hub: Hub::start(NAME, &model()), cache: temp_dir::TempDir::new().unwrap() }
     }
 
     fn options(&self) -> HubOptions<'static> {

@@ -54,7 +54,7 @@ fn finds_what_other_clients_have_downloaded() {
 #[test]
 fn the_environment_variables_are_those_of_other_clients() {
     let case = Case::new();
-    let home = tempfile::tempdir().unwrap();
+    let home = temp_dir::TempDir::new().unwrap();
     fs::write(home.path().join("token"), "hf_of_file\n").unwrap();
     let pull = |change: &dyn Fn(&mut Command)| {
         let mut command = case.command(&["pull", NAME]);
@@ -73,7 +73,7 @@ fn the_environment_variables_are_those_of_other_clients() {
         command.env("HF_HUB_OFFLINE", "1");
     }));
     assert_eq!(case.hub.asked("").len(), 0);
-    let xdg = tempfile::tempdir().unwrap();
+    let xdg = temp_dir::TempDir::new().unwrap();
     text_of(pull(&|command| {
         command.env_remove("HF_HOME").env("XDG_CACHE_HOME", xdg.path());
     }));
@@ -150,7 +150,7 @@ fn graphs_and_their_weights_are_chosen() {
     let outside = "onnx/model.onnx_data/../../../../../../outside";
     files.insert(outside.to_owned(), b"evil".to_vec());
     let hub = Hub::of(NAME, files);
-    let case = Case { hub, cache: tempfile::tempdir().unwrap() };
+    let case = Case { hub, cache: temp_dir::TempDir::new().unwrap() };
     assert!(case.stdout(&["pull", NAME]).contains("onnx/model.onnx, "));
     let folder = case.folder().join("snapshots").join(COMMIT);
     assert!(folder.join("onnx/model.onnx_data").is_file());

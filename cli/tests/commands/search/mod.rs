@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 
 /// A folder to index, with the index beside it.
 struct Library {
-    folder: tempfile::TempDir,
+    folder: temp_dir::TempDir,
 }
 
 impl Library {
     fn new(files: &[(&str, &str)]) -> Library {
-        let library = Library { folder: tempfile::tempdir().unwrap() };
+        let library = Library { folder: temp_dir::TempDir::new().unwrap() };
         files.iter().for_each(|(name, text)| library.write(name, text, 60));
         library
     }
@@ -236,7 +236,7 @@ fn an_index_is_searched_while_another_process_writes() {
 fn words_find_what_bm25_finds() {
     let Some(sets) = crate::common::eval_dir("words_find_what_bm25_finds") else { return };
     let set = sets.join("cranfield");
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temp_dir::TempDir::new().unwrap();
     let index = folder.path().join("index").to_str().unwrap().to_owned();
     let corpus = set.join("corpus.jsonl");
     stdout(&["index", corpus.to_str().unwrap(), "-o", &index, "--text-only"], b"");
