@@ -118,3 +118,56 @@ fn cholesky(matrix: &mut [f64], size: usize) {
         of_row[row + 1..].fill(0.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Inputs of four tokens that depend on each other.
+    const X: [f32; 12] = [1.0, 2.0, 3.0, 2.0, 4.1, 5.9, 0.5, -1.0, 0.2, -1.0, 0.3, 0.4];
+
+    #[test]
+    fn the_factors_are_those_of_the_inverse() {
+        let mut correlation = Correlation::new(3);
+        correlation.add(&X[..6]);
+        correlation.add(&X[6..]);
+        let expected = |i: usize, j: usize| (0..4).map(|t| X[3 * t + i] * X[3 * t + j]).sum::<f32>();
+        let mut matrix = Vec::new();
+        for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+            assert!((correlation.sums[3 * i + j] - expected(i, j)).abs() < 1e-4);
+            matrix.push(f64::from(correlation.sums[3 * i + j]));
+        }
+        let factors = inverse_factors(matrix.clone(), 3);
+        for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+            // (U^T U) H is the identity.
+            let inverse = |a: usize, b: usize| -> f64 {
+                (0..3).map(|k| f64::from(factors[3 * k + a]) * f64::from(factors[3 * k + b])).sum()
+            };
+            let product: f64 = (0..3).map(|k| inverse(i, k) * matrix[3 * k + j]).sum();
+            let unit = if i == j { 1.0 } else { 0.0 };
+            assert!((product - unit).abs() < 1e-3, "{i} {j}: {product}");
+            assert!(i <= j || factors[3 * i + j] == 0.0);
+        }
+    }
+
+    #[test]
+    fn errors_make_up_for_each_other() {
+        let mut correlation = Correlation::new(3);
+        correlation.add(&X);
+        let weights = [0.4, 1.3, -0.45, 0.7, 0.3, -1.6];
+        let round = |value: f32| value.round_ties_even();
+        let mut found = [0.0; 6];
+        quantize_rows(&mut weights.clone(), &correlation, |row, wanted| {
+            let rounded: Vec<f32> = wanted.iter().copied().map(round).collect();
+            found[2 * row..][..2].copy_from_slice(&rounded);
+            rounded
+        });
+        let error = |of: &[f32]| -> f32 {
+            let outputs = X.chunks(3).flat_map(|x| {
+                (0..2).map(|c| (0..3).map(|i| x[i] * (of[2 * i + c] - weights[2 * i + c])).sum())
+            });
+            outputs.map(|difference: f32| difference * difference).sum()
+        };
+        assert!(error(&found) < 0.8 * error(&weights.map(round)), "{found:?}");
+    }
+}
