@@ -149,7 +149,7 @@ pub use embedder::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use model::ModelFiles;
-pub use quantize::{Bits, Quantized, SAMPLE};
+pub use quantize::{Bits, QuantizeOptions, Quantized, SAMPLE};
 #[cfg(all(feature = "remote", not(target_arch = "wasm32")))]
 pub use remote::{Api, Backend, Fallback, Remote, RemoteOptions};
 pub use reranker::{

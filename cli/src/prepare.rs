@@ -5,7 +5,9 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crossrank::{Bits, Embedder, EmbedderOptions, LoadOptions, ModelFiles, Reranker, SAMPLE};
+use crossrank::{
+    Bits, Embedder, EmbedderOptions, LoadOptions, ModelFiles, QuantizeOptions, Reranker, SAMPLE,
+};
 use serde::Deserialize;
 
 use crate::error::{CliError, io};
@@ -28,14 +30,17 @@ pub struct PrepareArgs {
 pub struct QuantizeArgs {
     #[command(flatten)]
     prepare: PrepareArgs,
-    /// JSON Lines with "query" and "document", to measure the error of quantization on [default:
-    /// built-in pairs]
+    /// JSON Lines with "query" and "document", to measure the error of quantization on and, with fewer
+    /// than 7 bits, to fit the weights to [default: built-in pairs]
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
-    /// Bits of the layers' weights, 8 or 7: 7 bits are less exact, and faster in web pages and on
-    /// processors without VNNI
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(7..=8))]
+    /// Bits of the layers' weights, 4 to 8: 7 bits are less exact than 8, and faster in web pages and on
+    /// processors without VNNI; with fewer the file is smaller, and the model as fast as with 7
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(4..=8))]
     bits: u8,
+    /// Bits of the token embeddings, 3 to 8 [default: 8, or 4 with --bits 4, 5 or 6]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(3..=8))]
+    table_bits: Option<u8>,
 }
 
 #[derive(Deserialize)]
@@ -63,8 +68,11 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
         return Err(CliError::new("invalid-input", "the sample holds no pairs; give one or more"));
     }
     let files = model::read(model)?;
-    let bits = if args.bits == 7 { Bits::Seven } else { Bits::Eight };
-    let (bytes, quantized) = write(output, |file| files.quantize_to(bits, &sample, file))?;
+    let bits = |count: u8| Bits::from_count(count.into());
+    let mut options = QuantizeOptions::default();
+    options.bits = bits(args.bits).expect("clap has checked it");
+    options.table_bits = args.table_bits.and_then(bits);
+    let (bytes, quantized) = write(output, |file| files.quantize_to(options, &sample, file))?;
     let error = match files.embedding.is_empty() {
         true => "|logit - logit of floats|",
         false => "1 - cosine with the vector of floats",

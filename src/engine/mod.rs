@@ -27,7 +27,7 @@ mod workers;
 pub(crate) use encoder::reranker_or_embedder;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use encoder::{Fitness, external_names, fitness};
-pub(crate) use fused::run_once;
+pub(crate) use fused::{LayerByLayer, Product};
 pub(crate) use load::load;
 pub(crate) use plan::{Plan, Run, run};
 pub(crate) use prepare::write_error;

@@ -167,6 +167,25 @@ impl Encoder {
         quantize(&mut self.token_embeddings.values, hidden, true, i8::MAX)?;
         Ok(self)
     }
+
+    /// Quantizes what [`Encoder::quantize_on_read`] leaves in floats and what is more than vectors: the
+    /// table of positions and the matrices of the head. They get 8 bits. `None` if a weight is not
+    /// finite.
+    pub fn quantize_small_parts(mut self) -> Option<Encoder> {
+        let hidden = self.hidden();
+        let quantize = |values: &mut Weights, columns, by_row| {
+            if let Weights::Float(floats) = &*values {
+                let quantized = QuantizeOnRead::new(floats.clone(), columns, by_row, i8::MAX)?;
+                *values = Weights::QuantizeOnRead(quantized);
+            }
+            Some(())
+        };
+        quantize(&mut self.position_embeddings.values, hidden, true)?;
+        for linear in self.head.iter_mut().filter(|linear| linear.outputs > 1) {
+            quantize(&mut linear.weights, linear.outputs, false)?;
+        }
+        Some(self)
+    }
 }
 
 impl Activation {

@@ -17,7 +17,13 @@
 //! A matrix NAME is `NAME.weight`, row-major, as in the ONNX file. It is F32, or I8 with `NAME.scale`
 //! (F32) and `NAME.zero_point` (I32), which hold one number or one for each column. A weight is then
 //! `scale * (value - zero_point)`. In embeddings, scales may have the shape `[rows, 1]`, with one for
-//! each row. A linear layer NAME, which computes `x weight + bias`, is a matrix `[inputs, outputs]` and
+//! each row.
+//!
+//! A matrix may be stored in fewer bits: instead of `NAME.weight` and `NAME.zero_point`, there are then
+//! `NAME.packing`, I32 `[2]`, the number of columns and the bits B of a code; `NAME.codes`, U8
+//! `[rows, bytes]`, the codes of a row as a stream of bits, lowest first; and `NAME.steps` (U8) and
+//! `NAME.offsets` (I8), `[rows, groups]`, with one for each 32 columns. A value is
+//! `offset + step * code`, and a weight is `scale * value`. A linear layer NAME, which computes `x weight + bias`, is a matrix `[inputs, outputs]` and
 //! `NAME.bias`, F32 `[outputs]`. If it has an activation, `NAME.activation`, U8 `[bytes]`, is `gelu`,
 //! `gelu_tanh`, `relu` or `tanh`. A norm NAME is `NAME.gamma` and `NAME.beta`, F32 `[hidden]`, and
 //! `NAME.eps`, F32 `[1]`.
@@ -36,6 +42,7 @@ use super::encoder::{Activation, Encoder, Layer, Linear, Norm, Table};
 use super::files::ModelFiles;
 use super::floats::Floats;
 use super::int8::Int8;
+use super::packed::PackedInt8;
 use super::positions::PositionScheme;
 pub(crate) use super::safetensors::is_prepared;
 use super::safetensors::{DataType, Tensors, Writer, check_hash, damaged};
@@ -158,7 +165,9 @@ pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
         },
         false => config.position_scheme,
     };
-    let has_weight = |name: &str| tensors.contains(&format!("{name}.weight"));
+    let has_weight = |name: &str| {
+        [".weight", ".packing"].iter().any(|part| tensors.contains(&format!("{name}{part}")))
+    };
     let layers = (0..).take_while(|i| has_weight(&format!("layers.{i}.query")));
     let head = (0..).map(|i| format!("head.{i}")).take_while(|name| has_weight(name));
     let token_types = Some("embeddings.segments").filter(|name| has_weight(name));
@@ -195,7 +204,7 @@ impl Tensors {
         if bias.len() != outputs {
             return Err(damaged(&format!("the length of the bias of {name} is wrong")));
         }
-        if matches!(&weights, Weights::Int8(int8) if int8.by_row) {
+        if weights.quantization().is_some_and(|(.., by_row)| by_row) {
             return Err(damaged(&format!("{name} has a scale for each row")));
         }
         let activation = match self.bytes(&format!("{name}.activation"), DataType::U8) {
@@ -221,15 +230,16 @@ impl Tensors {
     }
 
     fn matrix(&self, name: &str) -> Result<([usize; 2], Weights)> {
+        if self.contains(&format!("{name}.packing")) {
+            return self.packed(name);
+        }
         let weight = format!("{name}.weight");
         let (shape, weights) = match self.bytes(&weight, DataType::F32) {
             Ok((shape, bytes)) => (shape, Weights::Float(Floats::f32(bytes))),
             Err(_) => {
                 let (shape, bytes) = self.bytes(&weight, DataType::I8)?;
                 let zero_points = self.integers(&format!("{name}.zero_point"))?;
-                let scale = format!("{name}.scale");
-                let scales = self.floats(&scale)?;
-                let by_row = self.bytes(&scale, DataType::F32)?.0.len() == 2;
+                let (scales, by_row) = self.scales(name)?;
                 let int8 = Int8 { bytes, unsigned: false, scales, zero_points, by_row };
                 (shape, Weights::Int8(int8))
             }
@@ -238,5 +248,34 @@ impl Tensors {
             [rows, columns] if weights.fit(rows, columns) => Ok(([rows, columns], weights)),
             _ => Err(damaged(&format!("{name} is not a matrix"))),
         }
+    }
+
+    fn packed(&self, name: &str) -> Result<([usize; 2], Weights)> {
+        let part = |part: &str, dtype| {
+            let (shape, bytes) = self.bytes(&format!("{name}.{part}"), dtype)?;
+            Ok((shape.first().copied().unwrap_or(0), bytes))
+        };
+        let (rows, codes) = part("codes", DataType::U8)?;
+        let (_, steps) = part("steps", DataType::U8)?;
+        let (_, offsets) = part("offsets", DataType::I8)?;
+        let (scales, by_row) = self.scales(name)?;
+        let packing = self.integers(&format!("{name}.packing"))?;
+        let &[columns, bits] = &packing[..] else {
+            return Err(damaged(&format!("{name}.packing is not two numbers")));
+        };
+        let [columns, bits] = [columns, bits].map(|n| usize::try_from(n).unwrap_or(0));
+        let weights =
+            Weights::Packed(PackedInt8 { columns, bits, codes, steps, offsets, scales, by_row });
+        match weights.fit(rows, columns) {
+            true => Ok(([rows, columns], weights)),
+            false => Err(damaged(&format!("the packed parts of {name} do not fit together"))),
+        }
+    }
+
+    /// The scales of a matrix, and whether they are those of rows.
+    fn scales(&self, name: &str) -> Result<(Vec<f32>, bool)> {
+        let name = format!("{name}.scale");
+        let by_row = self.bytes(&name, DataType::F32)?.0.len() == 2;
+        Ok((self.floats(&name)?, by_row))
     }
 }

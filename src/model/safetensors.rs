@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 
 use super::floats::to_bytes;
 use super::hash::{digest, hexadecimal};
+use super::packed::PackedInt8;
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mistake::mistake;
@@ -103,18 +104,38 @@ enum Content<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Adds the tensors of a matrix: `NAME.weight`, and in int8 `NAME.scale` and `NAME.zero_point`.
+    /// Adds the tensors of a matrix: `NAME.weight`, in int8 `NAME.scale` and `NAME.zero_point`; or, in
+    /// fewer bits, `NAME.codes` and its like.
     pub fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2], weights: &'a Weights) {
+        if let Weights::Packed(packed) = weights {
+            return self.packed(name, rows, packed);
+        }
         let (shape, weight) = (vec![rows, columns], format!("{name}.weight"));
         let content = Content::Matrix(weights, columns);
         let Some((scales, zero_points, by_row)) = weights.quantization() else {
             return self.0.push((weight, DataType::F32, shape, content));
         };
         self.0.push((weight, DataType::I8, shape, content));
-        let shape = if by_row { vec![rows, 1] } else { vec![scales.len()] };
-        let bytes = to_bytes(scales).into();
-        self.bytes(format!("{name}.scale"), DataType::F32, shape, bytes);
+        self.scales(name, scales, by_row);
         self.integers(format!("{name}.zero_point"), zero_points);
+    }
+
+    fn packed(&mut self, name: &str, rows: usize, packed: &'a PackedInt8) {
+        let PackedInt8 { columns, bits, codes, steps, offsets, scales, by_row } = packed;
+        let mut part = |part, dtype, bytes: &Bytes| {
+            let shape = vec![rows, bytes.len() / rows.max(1)];
+            self.bytes(format!("{name}.{part}"), dtype, shape, bytes.clone());
+        };
+        part("codes", DataType::U8, codes);
+        part("steps", DataType::U8, steps);
+        part("offsets", DataType::I8, offsets);
+        self.integers(format!("{name}.packing"), &[*columns as i32, *bits as i32]);
+        self.scales(name, scales, *by_row);
+    }
+
+    fn scales(&mut self, name: &str, scales: &[f32], by_row: bool) {
+        let shape = if by_row { vec![scales.len(), 1] } else { vec![scales.len()] };
+        self.bytes(format!("{name}.scale"), DataType::F32, shape, to_bytes(scales).into());
     }
 
     pub fn integers(&mut self, name: String, values: &[i32]) {

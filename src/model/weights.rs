@@ -5,6 +5,7 @@ use std::io;
 use super::floats::{Floats, PIECE, to_bytes};
 use super::int8::Int8;
 use super::mmap;
+use super::packed::PackedInt8;
 use super::quantize_on_read::QuantizeOnRead;
 
 /// The weights of a matrix, row-major. Their bytes may be those of a mapped file.
@@ -12,6 +13,8 @@ use super::quantize_on_read::QuantizeOnRead;
 pub(crate) enum Weights {
     Float(Floats),
     Int8(Int8),
+    /// In fewer bits than int8. They are unpacked when they are read.
+    Packed(PackedInt8),
     QuantizeOnRead(QuantizeOnRead),
 }
 
@@ -21,8 +24,9 @@ impl Weights {
         let int8_fits = match self {
             Weights::Float(_) | Weights::QuantizeOnRead(_) => true,
             Weights::Int8(int8) => int8.fits(rows, columns),
+            Weights::Packed(packed) => packed.columns == columns && packed.len().is_some(),
         };
-        Some(self.len()) == rows.checked_mul(columns) && int8_fits
+        int8_fits && Some(self.len()) == rows.checked_mul(columns)
     }
 
     /// For weights in int8: the scales, the zero points, and whether the scales are those of rows.
@@ -32,7 +36,8 @@ impl Weights {
             Weights::Int8(Int8 { scales, zero_points, by_row, .. }) => {
                 Some((scales, zero_points, *by_row))
             }
-            Weights::QuantizeOnRead(QuantizeOnRead { scales, by_row, .. }) => {
+            Weights::Packed(PackedInt8 { scales, by_row, .. })
+            | Weights::QuantizeOnRead(QuantizeOnRead { scales, by_row, .. }) => {
                 Some((scales, &[0], *by_row))
             }
         }
@@ -43,6 +48,7 @@ impl Weights {
             Weights::Float(floats) => floats.len(),
             Weights::QuantizeOnRead(quantized) => quantized.floats.len(),
             Weights::Int8(int8) => int8.bytes.len(),
+            Weights::Packed(packed) => packed.len().unwrap_or(0),
         }
     }
 
@@ -52,6 +58,7 @@ impl Weights {
             Weights::Float(floats) => floats.release(),
             Weights::QuantizeOnRead(quantized) => quantized.floats.release(),
             Weights::Int8(int8) => mmap::release(&int8.bytes),
+            Weights::Packed(packed) => mmap::release(&packed.codes),
         }
     }
 
@@ -69,6 +76,7 @@ impl Weights {
         match self {
             Weights::Float(_) => None,
             Weights::Int8(int8) => Some(int8.clone()),
+            Weights::Packed(packed) => Some(packed.int8(0..self.len() / columns.max(1))),
             Weights::QuantizeOnRead(quantized) => {
                 Some(quantized.int8(0..self.len() / columns.max(1), columns))
             }
@@ -80,6 +88,7 @@ impl Weights {
         match self {
             Weights::Float(floats) => floats.extend(row * width..(row + 1) * width, out),
             Weights::Int8(int8) => int8.extend_row(row, width, out),
+            Weights::Packed(packed) => packed.int8(row..row + 1).extend_row(0, width, out),
             Weights::QuantizeOnRead(quantized) => {
                 quantized.int8(row..row + 1, width).extend_row(0, width, out);
             }
@@ -105,6 +114,7 @@ impl Weights {
                     each(&to_bytes(&numbers))?;
                 }
                 Weights::Int8(int8) => each(&int8.signed(range))?,
+                Weights::Packed(packed) => each(&packed.int8(of).bytes)?,
                 Weights::QuantizeOnRead(quantized) => each(&quantized.int8(of, columns).bytes)?,
             }
             self.release();

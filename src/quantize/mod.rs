@@ -1,10 +1,12 @@
-//! Quantizes float weights to int8, and measures what that changes.
+//! Quantizes float weights to int8 or to fewer bits, and measures what that changes.
 
+mod compensate;
+mod packing;
 mod sample;
 
 use std::io::{Seek, Write};
 
-use crate::engine::{reranker_or_embedder, run_once, write_error};
+use crate::engine::{LayerByLayer, reranker_or_embedder, write_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, Encoder, ModelFiles, Output, QuantizeError, prepared};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer, TextTokenizer, Truncation};
@@ -14,9 +16,20 @@ pub use sample::SAMPLE;
 /// Sequences in a batch. The activations of the longest ones take a quarter of a GB.
 const BATCH_SEQUENCES: usize = 32;
 
-/// How finely the matrices of the layers are quantized.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Of so many sequences of a sample, one measures the errors, if the others determine the weights.
+const MEASURED: usize = 4;
+
+/// How finely weights are quantized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bits {
+    /// Codes of 3 bits, for token embeddings alone.
+    Three,
+    /// Codes of 4 bits, which become int8 when the model is loaded, as those of 3, 5 and 6 bits do.
+    Four,
+    /// Codes of 5 bits.
+    Five,
+    /// Codes of 6 bits.
+    Six,
     /// Integers from -63 to 63. They are a third faster than 8 bits on processors without VNNI and in
     /// browsers, whose instructions add two products in 16 bits. The error is larger by half.
     Seven,
@@ -26,11 +39,41 @@ pub enum Bits {
 }
 
 impl Bits {
+    /// The number of bits.
+    pub fn count(self) -> usize {
+        self as usize + 3
+    }
+
+    /// The variant with a number of bits, from 3 to 8.
+    pub fn from_count(count: usize) -> Option<Bits> {
+        use Bits::*;
+        [Three, Four, Five, Six, Seven, Eight].into_iter().find(|bits| bits.count() == count)
+    }
+
+    /// Whether weights are stored as codes of fewer bits than int8 has.
+    fn are_packed(self) -> bool {
+        self < Bits::Seven
+    }
+
+    /// The largest int8 number of a matrix.
     fn limit(self) -> i8 {
-        match self {
-            Bits::Seven => 63,
-            Bits::Eight => 127,
-        }
+        if self == Bits::Eight { i8::MAX } else { 63 }
+    }
+}
+
+/// How to quantize a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QuantizeOptions {
+    /// The bits of the matrices of the layers, at least 4. Default: 8.
+    pub bits: Bits,
+    /// The bits of the token embeddings. Default: 8, or 4 if the matrices have fewer than 7.
+    pub table_bits: Option<Bits>,
+}
+
+impl From<Bits> for QuantizeOptions {
+    fn from(bits: Bits) -> QuantizeOptions {
+        QuantizeOptions { bits, table_bits: None }
     }
 }
 
@@ -38,7 +81,7 @@ impl Bits {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Quantized {
-    /// The number of pairs in the sample.
+    /// The number of pairs that were measured.
     pub pairs: usize,
     /// The mean error. The error of a pair is |logit in int8 - logit in floats|. For an embedder, it is
     /// 1 minus the cosine of the two vectors of the document.
@@ -48,27 +91,43 @@ pub struct Quantized {
 }
 
 impl ModelFiles {
-    /// Writes a prepared model with int8 weights. The weights of this model must be f32 or f16. The
-    /// result has a quarter or a half of the bytes, and is several times as fast. Returns its errors on
-    /// a sample of queries and documents, such as [`SAMPLE`].
+    /// Writes a prepared model with quantized weights. The weights of this model must be f32 or f16.
+    /// Returns its errors on a sample of queries and documents, such as [`SAMPLE`].
     ///
-    /// The matrices of the layers become symmetric integers of `bits` with one scale for each column.
-    /// The token embeddings become 8-bit integers with one scale for each row. The head, positions,
-    /// norms and biases stay as they are. One matrix at a time is in memory.
+    /// In 7 or 8 bits, the matrices of the layers become symmetric integers with one scale for each
+    /// column, and the token embeddings become 8-bit integers with one scale for each row. Positions,
+    /// norms, biases and the head stay as they are. The file has a quarter or a half of the bytes.
+    ///
+    /// In fewer bits, those integers are stored as codes, with a step and an offset for each 32
+    /// neighbouring weights of a row. The matrices are then chosen so that, for the texts of the sample,
+    /// the errors of their weights make up for each other (GPTQ: Frantar et al. 2023, arXiv:2210.17323).
+    /// That needs a sample of a hundred pairs or more; one in four only measures. Positions and the wide
+    /// matrices of the head become 8-bit integers.
+    ///
+    /// However the weights are stored, the model runs in int8. One matrix at a time is in memory.
     ///
     /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if the matrices should have 3 bits;
     /// [`ErrorKind::UnsupportedModel`] if the model has int8 weights already, or is not one that
     /// [`ModelFiles::prepare`] takes; [`ErrorKind::InvalidModel`] if it is damaged;
     /// [`ErrorKind::Io`] if `out` cannot be written.
     pub fn quantize_to(
         &self,
-        bits: Bits,
+        options: impl Into<QuantizeOptions>,
         sample: &[(impl AsRef<str>, impl AsRef<str>)],
         out: impl Write + Seek,
     ) -> Result<Quantized> {
+        let QuantizeOptions { bits, table_bits } = options.into();
+        if bits == Bits::Three {
+            let message = "matrices in 3 bits give wrong orders; use 4 bits or more";
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        let table_bits =
+            table_bits.unwrap_or(if bits.are_packed() { Bits::Four } else { Bits::Eight });
         let (mut config, floats) = reranker_or_embedder(self)?;
         config.max_length = config.max_positions.min(floats.max_length());
-        let rounded = floats.clone().quantize_on_read(bits.limit()).map_err(|error| match error {
+        let sequences = self.encode(&config, sample)?;
+        let refused = |error| match error {
             QuantizeError::AlreadyInt8 => Error::new(
                 ErrorKind::UnsupportedModel,
                 "the model's weights are in int8 already; use it as it is, or quantize its export in \
@@ -78,20 +137,36 @@ impl ModelFiles {
                 ErrorKind::InvalidModel,
                 "the model has weights that are not finite numbers; export it again",
             ),
-        })?;
-        let sequences = self.encode(&config, sample)?;
-        let outputs = |encoder: &Encoder| -> Result<Vec<f32>> {
-            let groups = sequences.chunks(BATCH_SEQUENCES).map(|group| {
-                let group: Vec<&Encoding> = group.iter().collect();
-                run_once(encoder.clone(), &config.output, &group)
-            });
-            Ok(groups.collect::<Result<Vec<_>>>()?.concat())
         };
-        let (exact, found) = (outputs(&floats)?, outputs(&rounded)?);
-        drop(floats);
-        prepared::write(&rounded, &config, self, out).map_err(write_error)?;
+        let rounded = floats.clone().quantize_on_read(bits.limit()).map_err(refused)?;
+        let (fitted, measured): (Vec<Encoding>, Vec<Encoding>) = match bits.are_packed() {
+            true if sequences.len() >= MEASURED => {
+                let of = |last| {
+                    let numbered = sequences.iter().enumerate();
+                    let chosen =
+                        numbered.filter(move |(i, _)| (i % MEASURED == MEASURED - 1) == last);
+                    chosen.map(|(_, sequence)| sequence.clone()).collect()
+                };
+                (of(false), of(true))
+            }
+            true => (sequences.clone(), sequences),
+            false => (Vec::new(), sequences),
+        };
+        let packed =
+            packing::pack(floats.clone(), rounded, (bits, table_bits), &config.output, &fitted);
+        let packed = packed?.ok_or_else(|| refused(QuantizeError::NotFinite))?;
 
-        let width = exact.len() / sequences.len().max(1);
+        let outputs = |encoder: &Encoder| -> Result<Vec<f32>> {
+            let groups: Vec<&[Encoding]> = measured.chunks(BATCH_SEQUENCES).collect();
+            let mut run = LayerByLayer::start(encoder.clone(), &config.output, &groups)?;
+            encoder.layers.iter().cloned().try_for_each(|layer| run.apply(layer))?;
+            run.outputs()
+        };
+        let (exact, found) = (outputs(&floats)?, outputs(&packed)?);
+        drop(floats);
+        prepared::write(&packed, &config, self, out).map_err(write_error)?;
+
+        let width = exact.len() / measured.len().max(1);
         let pairs = exact.chunks(width.max(1)).zip(found.chunks(width.max(1)));
         let errors = pairs.map(|(exact, found)| match config.output {
             Output::Logit => (found[0] - exact[0]).abs(),

@@ -4,8 +4,8 @@ use std::io::Cursor;
 
 use crate::common::{GraphCase, graph, graph_cases, root};
 use crossrank::{
-    Bits, Embedder, EmbedderOptions, ErrorKind, LoadOptions, ModelFiles, Quantized, Reranker,
-    SAMPLE,
+    Bits, Embedder, EmbedderOptions, ErrorKind, LoadOptions, ModelFiles, QuantizeOptions, Quantized,
+    Reranker, SAMPLE,
 };
 
 fn quantize(files: &ModelFiles, bits: Bits, sample: &[(&str, &str)]) -> (Quantized, Vec<u8>) {
@@ -79,6 +79,44 @@ fn the_error_is_reported_for_every_kind_of_floats() {
             "{name}: the sample changes only the report"
         );
     }
+}
+
+/// Fewer bits make smaller files and larger errors. They are unpacked to int8, so a packed model that is
+/// prepared again is the same, and so are its logits.
+#[test]
+fn fewer_bits_are_smaller_and_less_exact() {
+    let files = ModelFiles::read(graph("torchscript-14")).unwrap();
+    let of = |bits, table_bits| {
+        let mut options = QuantizeOptions::from(bits);
+        options.table_bits = table_bits;
+        let mut file = Cursor::new(Vec::new());
+        let quantized = files.quantize_to(options, &SAMPLE, &mut file).unwrap();
+        (quantized, file.into_inner())
+    };
+    let (eight, whole) = of(Bits::Eight, None);
+    assert_eq!(eight.pairs, SAMPLE.len());
+    let mut larger = whole.len();
+    for bits in [Bits::Six, Bits::Five, Bits::Four] {
+        let (quantized, file) = of(bits, None);
+        assert!(file.len() < larger, "{bits:?}: {} bytes", file.len());
+        larger = file.len();
+        assert_eq!(quantized.pairs, SAMPLE.len() / 4, "the others have determined the weights");
+        assert!(quantized.mean < 0.5, "{bits:?}: {quantized:?}");
+
+        let packed = ModelFiles::from_prepared(file.clone()).unwrap();
+        assert!(packed.prepare().unwrap() == file, "{bits:?}: prepared again");
+        let error = packed.quantize_to(bits, &SAMPLE, Cursor::new(Vec::new())).unwrap_err();
+        assert!(error.to_string().contains("already"), "{error}");
+        let logits = |reranker: &Reranker| -> Vec<u32> {
+            let scores = reranker.score(&SAMPLE).unwrap();
+            scores.iter().map(|score| score.logit.to_bits()).collect()
+        };
+        assert_ne!(logits(&load(&packed)), logits(&load(&files)), "{bits:?}");
+    }
+    let (table, file) = of(Bits::Eight, Some(Bits::Three));
+    assert!(file.len() < whole.len() && table.pairs == SAMPLE.len() && table.mean > eight.mean);
+    let error = files.quantize_to(Bits::Three, &SAMPLE, Cursor::new(Vec::new())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
 }
 
 #[test]

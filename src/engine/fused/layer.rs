@@ -45,12 +45,12 @@ impl Wanted {
 
 /// `norm(last(...first(x)) + residual)`, which ends each half of a layer.
 struct Residual<const LINEARS: usize> {
-    linears: [Linear; LINEARS],
+    linears: [(Product, Linear); LINEARS],
     norm: Norm,
 }
 
 /// The tokens of a batch on their way through the layers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct States {
     /// Where each sequence starts and ends, `[sequences + 1]`.
     pub offsets: Vec<usize>,
@@ -88,6 +88,18 @@ pub(super) struct Means<'a> {
     pub heads: Heads,
     pub workers: &'a Workers,
     pub scratches: &'a Spares<Scratch>,
+    /// Called with the input of each matrix product.
+    pub observe: Option<&'a (dyn Fn(Product, &[f32]) + Sync)>,
+}
+
+/// The matrix products of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Product {
+    /// Queries, keys and values, which have the same input.
+    Projections,
+    AttentionOutput,
+    Intermediate,
+    Output,
 }
 
 impl Means<'_> {
@@ -95,6 +107,12 @@ impl Means<'_> {
     fn share(&self, count: usize) -> usize {
         let of_each = count.div_ceil(self.workers.count());
         even(count, of_each.clamp(MIN_SHARE, BLOCK_TOKENS)).max(1)
+    }
+
+    fn observe(&self, product: Product, input: &[f32]) {
+        if let Some(observe) = self.observe {
+            observe(product, input);
+        }
     }
 }
 
@@ -115,11 +133,14 @@ impl Layer {
             first_queries,
             projections,
             attention: Residual {
-                linears: [linear(&layer.attention_output)],
+                linears: [(Product::AttentionOutput, linear(&layer.attention_output))],
                 norm: layer.attention_norm,
             },
             feed_forward: Residual {
-                linears: [linear(&layer.intermediate), linear(&layer.output)],
+                linears: [
+                    (Product::Intermediate, linear(&layer.intermediate)),
+                    (Product::Output, linear(&layer.output)),
+                ],
                 norm: layer.output_norm,
             },
         }
@@ -169,8 +190,8 @@ impl Layer {
         means.workers.for_each(blocks, |(context, rows)| {
             means.scratches.lend(|Scratch { between, middle, int8, .. }| {
                 let middle = aligned(middle, rows.len());
-                self.attention.apply(means.kernel, context, rows, middle, between, int8);
-                self.feed_forward.apply(means.kernel, middle, middle, rows, between, int8);
+                self.attention.apply(means, context, rows, middle, between, int8);
+                self.feed_forward.apply(means, middle, middle, rows, between, int8);
             });
         });
     }
@@ -178,7 +199,7 @@ impl Layer {
     /// The attention of some sequences, before its output projection: `[queries, hidden]`. A sequence
     /// of more than `share` tokens is divided among the threads.
     fn attend(&self, means: Means, share: usize, sequences: Sequences, out: &mut [f32]) {
-        let Means { kernel, heads, workers, scratches } = means;
+        let Means { kernel, heads, workers, scratches, .. } = means;
         let Sequences { rows, offsets, queries, query_offsets } = sequences;
         let hidden = heads.count * heads.dim;
         let width = self.projections.outputs();
@@ -190,6 +211,7 @@ impl Layer {
             workers.for_each(parts, |(rows, projected)| {
                 scratches
                     .lend(|Scratch { int8, .. }| self.projections.apply(rows, projected, int8));
+                means.observe(Product::Projections, rows);
             });
 
             let projected = &*projected;
@@ -240,7 +262,7 @@ impl<const LINEARS: usize> Residual<LINEARS> {
     /// `x`, `residual` and `out` are `[tokens, width]`.
     fn apply<'a>(
         &self,
-        kernel: Kernel,
+        means: Means,
         mut x: &'a [f32],
         residual: &[f32],
         out: &mut [f32],
@@ -248,12 +270,13 @@ impl<const LINEARS: usize> Residual<LINEARS> {
         int8: &mut Int8Scratch,
     ) {
         let tokens = out.len() / self.norm.gamma.len();
-        for (linear, result) in self.linears.iter().zip(between) {
+        for ((product, linear), result) in self.linears.iter().zip(between) {
+            means.observe(*product, x);
             let result = aligned(result, tokens * linear.outputs());
             linear.apply(x, result, int8);
             x = result;
         }
-        add_norm(kernel, [x, residual], params(&self.norm), out);
+        add_norm(means.kernel, [x, residual], params(&self.norm), out);
     }
 }
 
@@ -290,7 +313,8 @@ mod tests {
             let (workers, scratches) = (Workers::new(threads), Spares::default());
             let heads = Heads { count: 1, dim: 1, scale: 1.0 };
             let kernel = Kernel::SCALAR;
-            Means { kernel, heads, workers: &workers, scratches: &scratches }.share(tokens)
+            Means { kernel, heads, workers: &workers, scratches: &scratches, observe: None }
+                .share(tokens)
         };
         assert_eq!([1, 2, 4, 8, 100].map(|threads| share(threads, 512)), [128, 128, 128, 64, 32]);
         assert_eq!([1, 2, 4, 8].map(|threads| share(threads, 100)), [100, 50, 25, 25]);

@@ -11,5 +11,6 @@ mod norm;
 mod plan;
 mod spares;
 
+pub(crate) use layer::Product;
 pub(super) use plan::Fused;
-pub(crate) use plan::run_once;
+pub(crate) use plan::LayerByLayer;

@@ -1,11 +1,12 @@
 //! A whole encoder, and batches on their way through it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use anyhow::Result as AnyResult;
 
 use super::embeddings::Embeddings;
-use super::layer::{Layer, Means, Scratch, States, Wanted, first_rows};
+use super::layer::{Layer, Means, Product, Scratch, States, Wanted, first_rows};
 use super::linear::Linear;
 use super::spares::Spares;
 use crate::batch::BATCH_TOKENS;
@@ -15,7 +16,7 @@ use crate::engine::pool::pool_each;
 use crate::engine::workers::Workers;
 use crate::error::Result;
 use crate::kernels::{Heads, Int8Scratch, Kernel};
-use crate::model::{Encoder, Output, Pooling};
+use crate::model::{self, Encoder, Output, Pooling};
 use crate::tokenizer::Encoding;
 
 /// An encoder whose weights are packed for a kernel.
@@ -81,7 +82,7 @@ impl Fused {
 
     fn means<'a>(&'a self, workers: &'a Workers) -> Means<'a> {
         let Fused { kernel, heads, ref scratches, .. } = *self;
-        Means { kernel, heads, workers, scratches }
+        Means { kernel, heads, workers, scratches, observe: None }
     }
 
     /// What the model gives for each sequence.
@@ -176,27 +177,73 @@ impl Drop for FusedRun {
     }
 }
 
-/// What an encoder gives for sequences, as [`Run::step`] does, in one batch. Only one layer at a
-/// time is packed, so that an encoder that runs once needs little memory.
-///
-/// # Errors
-/// [`ErrorKind::InvalidModel`](crate::ErrorKind::InvalidModel) if a token is not in its tables.
-pub(crate) fn run_once(
-    mut encoder: Encoder,
-    output: &Output,
-    sequences: &[&Encoding],
-) -> Result<Vec<f32>> {
-    guarded(FAILED_ON_TEXT, || {
-        let kernel = Kernel::best();
-        let layers = std::mem::take(&mut encoder.layers);
-        let fused = Arc::new(Fused::new(encoder, output, kernel));
-        let workers = Arc::new(Workers::new(1));
-        let mut run = FusedRun::new(fused.clone(), sequences, workers.clone());
-        run.embed()?;
-        let wanted = Wanted::of_layers(layers.len(), output);
-        for (layer, wanted) in layers.into_iter().zip(wanted) {
-            Layer::new(kernel, layer, wanted).apply(fused.means(&workers), &mut run.states);
-        }
-        Ok(fused.outputs(&run.states))
-    })
+/// Batches that pass through an encoder layer by layer. Only one layer at a time is packed, so that an
+/// encoder that runs once needs little memory.
+pub(crate) struct LayerByLayer {
+    fused: Arc<Fused>,
+    batches: Vec<FusedRun>,
+    wanted: VecDeque<Wanted>,
+}
+
+impl LayerByLayer {
+    /// The embeddings of `batches`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidModel`](crate::ErrorKind::InvalidModel) if a token is not in the tables.
+    pub fn start(
+        mut encoder: Encoder,
+        output: &Output,
+        batches: &[&[Encoding]],
+    ) -> Result<LayerByLayer> {
+        guarded(FAILED_ON_TEXT, || {
+            let wanted = Wanted::of_layers(encoder.layers.len(), output).collect();
+            encoder.layers.clear();
+            let fused = Arc::new(Fused::new(encoder, output, Kernel::best()));
+            let workers = Arc::new(Workers::new(1));
+            let embedded = |batch: &&[Encoding]| {
+                let sequences: Vec<&Encoding> = batch.iter().collect();
+                let mut run = FusedRun::new(fused.clone(), &sequences, workers.clone());
+                run.embed().map(|()| run)
+            };
+            let batches = batches.iter().map(embedded).collect::<AnyResult<_>>()?;
+            Ok(LayerByLayer { fused: fused.clone(), batches, wanted })
+        })
+    }
+
+    /// Calls `observe` with the input of each matrix product of the next layer, for all tokens.
+    pub fn observe(
+        &self,
+        layer: model::Layer,
+        observe: &(dyn Fn(Product, &[f32]) + Sync),
+    ) -> Result<()> {
+        guarded(FAILED_ON_TEXT, || {
+            let layer = Layer::new(self.fused.kernel, layer, Wanted::EachToken);
+            for batch in &self.batches {
+                let means = Means { observe: Some(observe), ..self.fused.means(&batch.workers) };
+                layer.apply(means, &mut batch.states.clone());
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes the batches through the next layer.
+    pub fn apply(&mut self, layer: model::Layer) -> Result<()> {
+        let LayerByLayer { fused, batches, wanted } = self;
+        guarded(FAILED_ON_TEXT, || {
+            let wanted = wanted.pop_front().unwrap_or(Wanted::EachToken);
+            let layer = Layer::new(fused.kernel, layer, wanted);
+            for batch in batches {
+                layer.apply(fused.means(&batch.workers), &mut batch.states);
+            }
+            Ok(())
+        })
+    }
+
+    /// What the encoder gives for each sequence, as [`Run::step`] does.
+    pub fn outputs(&self) -> Result<Vec<f32>> {
+        guarded(FAILED_ON_TEXT, || {
+            let outputs = self.batches.iter().map(|batch| self.fused.outputs(&batch.states));
+            Ok(outputs.collect::<Vec<_>>().concat())
+        })
+    }
 }
