@@ -131,7 +131,8 @@ mod tests {
         let mut correlation = Correlation::new(3);
         correlation.add(&X[..6]);
         correlation.add(&X[6..]);
-        let expected = |i: usize, j: usize| (0..4).map(|t| X[3 * t + i] * X[3 * t + j]).sum::<f32>();
+        let expected =
+            |i: usize, j: usize| (0..4).map(|t| X[3 * t + i] * X[3 * t + j]).sum::<f32>();
         let mut matrix = Vec::new();
         for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
             assert!((correlation.sums[3 * i + j] - expected(i, j)).abs() < 1e-4);

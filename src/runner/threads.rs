@@ -136,7 +136,10 @@ impl Runner {
             shares.lock().unwrap_or_else(PoisonError::into_inner).push(share);
         };
         let threads = self.workers.count().min(batches.len());
-        self.workers.install(|| Ok(self.workers.for_each(0..threads, work)))?;
+        self.workers.install(|| {
+            self.workers.for_each(0..threads, work);
+            Ok(())
+        })?;
 
         let mut outputs: Vec<Option<T>> = sequences.iter().map(|_| None).collect();
         for share in shares.into_inner().unwrap_or_else(PoisonError::into_inner) {

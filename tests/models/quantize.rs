@@ -4,8 +4,8 @@ use std::io::Cursor;
 
 use crate::common::{GraphCase, graph, graph_cases, root};
 use crossrank::{
-    Bits, Embedder, EmbedderOptions, ErrorKind, LoadOptions, ModelFiles, QuantizeOptions, Quantized,
-    Reranker, SAMPLE,
+    Bits, Embedder, EmbedderOptions, ErrorKind, LoadOptions, ModelFiles, QuantizeOptions,
+    Quantized, Reranker, SAMPLE,
 };
 
 fn quantize(files: &ModelFiles, bits: Bits, sample: &[(&str, &str)]) -> (Quantized, Vec<u8>) {

@@ -89,8 +89,11 @@ pub(super) struct Means<'a> {
     pub workers: &'a Workers,
     pub scratches: &'a Spares<Scratch>,
     /// Called with the input of each matrix product.
-    pub observe: Option<&'a (dyn Fn(Product, &[f32]) + Sync)>,
+    pub observe: Option<&'a Observe<'a>>,
 }
+
+/// Takes the input of a matrix product, `[tokens, inputs]`.
+pub(super) type Observe<'a> = dyn Fn(Product, &[f32]) + Sync + 'a;
 
 /// The matrix products of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result as AnyResult;
 
 use super::embeddings::Embeddings;
-use super::layer::{Layer, Means, Product, Scratch, States, Wanted, first_rows};
+use super::layer::{Layer, Means, Observe, Scratch, States, Wanted, first_rows};
 use super::linear::Linear;
 use super::spares::Spares;
 use crate::batch::BATCH_TOKENS;
@@ -211,11 +211,7 @@ impl LayerByLayer {
     }
 
     /// Calls `observe` with the input of each matrix product of the next layer, for all tokens.
-    pub fn observe(
-        &self,
-        layer: model::Layer,
-        observe: &(dyn Fn(Product, &[f32]) + Sync),
-    ) -> Result<()> {
+    pub fn observe(&self, layer: model::Layer, observe: &Observe) -> Result<()> {
         guarded(FAILED_ON_TEXT, || {
             let layer = Layer::new(self.fused.kernel, layer, Wanted::EachToken);
             for batch in &self.batches {
