@@ -35,7 +35,8 @@ macro_rules! instruction_sets {
                 all.into_iter().map(Kernel).collect()
             }
 
-            /// Its name: `scalar`, `avx2`, `avxvnni`, `avx512`, `simd128` or `relaxed`.
+            /// Its name: `scalar`, `avx2`, `avxvnni`, `avx512`, `simd128`, `relaxed`, `relaxed_maddubs` or
+            /// `relaxed_dpbusd`.
             pub fn name(self) -> &'static str {
                 match self.0 {
                     $($(#[$condition])* InstructionSet::$isa(isa) => isa.name(),)+
@@ -72,7 +73,7 @@ instruction_sets! {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128: Some(Simd128);
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-    Relaxed: Relaxed::new();
+    Relaxed: Relaxed::portable(), Relaxed::maddubs(), Relaxed::dpbusd();
 }
 
 impl Kernel {

@@ -268,7 +268,7 @@ contract!(avx2 avxvnni avx512);
 #[cfg(target_arch = "wasm32")]
 contract!(simd128);
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-contract!(relaxed);
+contract!(relaxed relaxed_maddubs relaxed_dpbusd);
 
 /// The result of [`self_check_hash`] everywhere. It changes when the arithmetic or the check changes.
 const GOLDEN: u64 = 0x02e0_1794_650e_a16b;
@@ -287,9 +287,17 @@ fn kernels_are_found() {
     #[cfg(target_arch = "wasm32")]
     assert!(named("simd128").is_some());
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-    assert!(
-        named("relaxed").is_some(),
-        "run with an engine that computes the relaxed dot product correctly"
-    );
+    {
+        use core::arch::wasm32::*;
+        let portable = named("relaxed").is_some();
+        assert!(portable, "run with an engine that computes the relaxed dot product correctly");
+        let (low, high) = (i8x16_splat(-128), u8x16_splat(255));
+        let words = i16x8_relaxed_dot_i8x16_i7x16(i8x16_splat(-1), high);
+        let maddubs = i16x8_extract_lane::<0>(words) == -255 * 2;
+        assert_eq!(named("relaxed_maddubs").is_some(), maddubs);
+        let sums = i32x4_relaxed_dot_i8x16_i7x16_add(low, high, i32x4_splat(0));
+        let dpbusd = i32x4_extract_lane::<0>(sums) == -128 * 255 * 4;
+        assert_eq!(named("relaxed_dpbusd").is_some(), dpbusd);
+    }
     assert_eq!(Some(&Kernel::best()), Kernel::all().last());
 }
