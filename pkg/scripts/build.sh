@@ -90,6 +90,7 @@ scripts/install.sh
 find dist -name '*.js' ! -name '*bindings.js' -delete
 node_modules/.bin/tsc -p .
 node scripts/registry.mjs > dist/model/registry.js
+node scripts/simd-probe.mjs > dist/runtime/simd-probe.js
 bundle() {
   # Names and line breaks stay for stack traces, and the comments that bundlers look for.
   node_modules/.bin/esbuild "dist/$1.js" --bundle --minify-syntax --format=esm \

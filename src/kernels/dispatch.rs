@@ -49,15 +49,15 @@ macro_rules! instruction_sets {
                 }
             }
 
-            pub(super) fn pack(self, weights: &MatrixI8) -> Packed {
+            fn pack(self, weights: &MatrixI8) -> Packed {
                 match self.0 {
                     $($(#[$condition])* InstructionSet::$isa(isa) => isa.pack(weights),)+
                 }
             }
 
-            fn suits(self, weights: &MatrixI8) -> bool {
+            fn suits(self, packed: &Packed) -> bool {
                 match self.0 {
-                    $($(#[$condition])* InstructionSet::$isa(isa) => isa.suits(weights),)+
+                    $($(#[$condition])* InstructionSet::$isa(isa) => isa.suits(packed),)+
                 }
             }
         }
@@ -85,12 +85,13 @@ impl Kernel {
         *Kernel::all().last().unwrap_or(&Kernel::SCALAR)
     }
 
-    /// The kernel for this matrix: this one, or the next slower one that suits the weights.
-    pub(super) fn for_weights(self, weights: &MatrixI8) -> Kernel {
-        if self.suits(weights) {
-            return self;
+    /// Packs a matrix for this kernel, or for the next slower one that it suits.
+    pub(super) fn pack_suitably(self, weights: &MatrixI8) -> (Kernel, Packed) {
+        let packed = self.pack(weights);
+        if self.suits(&packed) {
+            return (self, packed);
         }
-        let slower = Kernel::all().into_iter().rev().skip_while(|&kernel| kernel != self).skip(1);
-        slower.into_iter().find(|kernel| kernel.suits(weights)).unwrap_or(Kernel::SCALAR)
+        let slower = Kernel::all().into_iter().rev().skip_while(|&kernel| kernel != self).nth(1);
+        slower.unwrap_or(Kernel::SCALAR).pack_suitably(weights)
     }
 }

@@ -102,6 +102,10 @@ impl Relaxed {
 /// x86-64.
 const TILE_ROWS: usize = 4;
 
+/// The number of blocks whose products `Maddubs` adds in 16 bits. Alone, a block takes as long as in the
+/// simd128 kernel; four have too much excess.
+const MADDUBS_DEPTH: usize = 2;
+
 /// The largest weight for which the product is specified.
 const MAX_WEIGHT: u8 = 127;
 
@@ -156,32 +160,17 @@ impl Isa for Relaxed {
         Simd128.to_floats(lanes)
     }
 
-    /// For `Portable`, whether few enough weights are more than [`MAX_WEIGHT`] above the smallest of their
-    /// column. Each of them costs at most two extra blocks, and the simd128 kernel takes about a third
-    /// longer for the whole matrix.
-    fn suits(self, weights: &MatrixI8) -> bool {
-        if self.0 != Dot::Portable {
-            return true;
-        }
-        let low = weights.fold(i8::MAX, i8::min);
-        let high = weights.fold(i8::MIN, i8::max);
-        // Most matrices have none.
-        if low.iter().zip(&high).all(|(low, high)| high.abs_diff(*low) <= MAX_WEIGHT) {
-            return true;
-        }
-        let rows = weights.values.chunks_exact(weights.n.max(1));
-        let above = rows
-            .flat_map(|row| row.iter().zip(&low))
-            .filter(|(v, low)| v.abs_diff(**low) > MAX_WEIGHT);
-        above.count() <= weights.k * weights.n / (GROUP * LANES * 4)
-    }
-
     fn pack(self, weights: &MatrixI8) -> Packed {
         match self.0 {
             Dot::Portable => pack_shifted(weights),
-            Dot::Maddubs => exact_i16::pack(weights),
+            Dot::Maddubs => exact_i16::pack(weights, &[(MADDUBS_DEPTH, 100)]),
             Dot::Dpbusd => Packed::interleaved::<GROUP>(weights),
         }
+    }
+
+    /// Whether there are few extra blocks. Without any, the simd128 kernel takes at least a third longer.
+    fn suits(self, packed: &Packed) -> bool {
+        packed.extras.len() <= packed.blocks.len() / 4
     }
 
     #[inline(always)]
@@ -196,11 +185,10 @@ impl Isa for Relaxed {
 
     #[inline(always)]
     fn dot_panels(self, acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
-        match (self.0, panels.depth) {
-            (Dot::Portable, _) => dot_rows::<Portable, 1>(acts, panels, out),
-            (Dot::Maddubs, 2) => dot_rows::<Maddubs, 2>(acts, panels, out),
-            (Dot::Maddubs, _) => dot_rows::<Maddubs, 1>(acts, panels, out),
-            (Dot::Dpbusd, _) => dot_rows::<Dpbusd, 1>(acts, panels, out),
+        match self.0 {
+            Dot::Portable => dot_rows::<Portable, 1>(acts, panels, out),
+            Dot::Maddubs => dot_rows::<Maddubs, MADDUBS_DEPTH>(acts, panels, out),
+            Dot::Dpbusd => dot_rows::<Dpbusd, 1>(acts, panels, out),
         }
     }
 }
@@ -258,7 +246,7 @@ impl AddProducts for Dpbusd {
 }
 
 /// Multiplies all rows by one panel.
-#[inline(always)]
+#[inline(never)]
 fn dot_rows<A: AddProducts, const DEPTH: usize>(
     acts: &[u8],
     panels: Panels,
