@@ -5,11 +5,13 @@
 
 use core::arch::wasm32::*;
 use core::array::from_fn;
+use core::mem::MaybeUninit;
 use core::ops::{Add, Div, Mul, Sub};
+use core::slice::from_raw_parts;
 
 use super::contract::{Isa, Op};
 use super::lanes::{F32x16, LANES};
-use crate::kernels::layout::{GROUP, MatrixI8, Packed, Panels};
+use crate::kernels::layout::{Block, GROUP, MatrixI8, Packed, Panels};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Simd128;
@@ -90,6 +92,8 @@ impl Isa for Simd128 {
     type F32 = Lanes;
     const TILE_ROWS: usize = 2;
     const ACT_BYTES: usize = 2;
+    /// Twice as many as by default, because the weights are widened again for each group of rows.
+    const ROWS: usize = 128;
 
     fn name(self) -> &'static str {
         "simd128"
@@ -151,18 +155,17 @@ type Pair = [v128; 4];
 /// Multiplies all rows by one panel, [`WIDE_BLOCKS`] at a time.
 fn dot_rows(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     let row_bytes = panels.blocks.len() * GROUP * Simd128::ACT_BYTES;
-    let mut wide: [Pair; 2 * WIDE_BLOCKS] = [[i32x4_splat(0); 4]; 2 * WIDE_BLOCKS];
+    let mut wide = [const { MaybeUninit::<Pair>::uninit() }; 2 * WIDE_BLOCKS];
     out.fill([0; LANES]);
     let mut start = 0;
     for blocks in panels.blocks.chunks(WIDE_BLOCKS) {
         for (wide, block) in wide.as_chunks_mut::<2>().0.iter_mut().zip(blocks) {
-            let parts = block.0.as_chunks::<8>().0;
-            for (wide, part) in wide.as_flattened_mut().iter_mut().zip(parts) {
-                // SAFETY: `part` has the eight bytes that the load, which needs no alignment, reads.
-                *wide = unsafe { i16x8_load_extend_i8x8(part.as_ptr()) };
+            for (pair, wide) in wide.iter_mut().enumerate() {
+                wide.write(widen(block, pair));
             }
         }
-        let wide = &wide[..2 * blocks.len()];
+        // SAFETY: both pairs of each block have just been written.
+        let wide = unsafe { from_raw_parts(wide.as_ptr().cast::<Pair>(), 2 * blocks.len()) };
         let (tiles, rest) = out.as_chunks_mut::<4>();
         for (t, out) in tiles.iter_mut().enumerate() {
             dot_tile(&acts[4 * t * row_bytes + start..], row_bytes, wide, out);
@@ -174,6 +177,16 @@ fn dot_rows(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
         }
         start += blocks.len() * GROUP * Simd128::ACT_BYTES;
     }
+}
+
+/// One of the two pairs of inputs in a block.
+#[inline(always)]
+fn widen(block: &Block, pair: usize) -> Pair {
+    from_fn(|i| {
+        let from = block.0[32 * pair + 8 * i..][..8].as_ptr();
+        // SAFETY: `from` points to the eight bytes that the load, which needs no alignment, reads.
+        unsafe { i16x8_load_extend_i8x8(from) }
+    })
 }
 
 /// Multiplies a tile: `ROWS` rows, `row_bytes` apart, by some of a panel's inputs, eight columns at a
