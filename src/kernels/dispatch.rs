@@ -3,6 +3,7 @@
 use super::isa::contract::{Isa, Op};
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 use super::isa::relaxed::Relaxed;
+#[cfg(any(not(target_feature = "simd128"), test))]
 use super::isa::scalar::Scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::isa::simd128::Simd128;
@@ -65,6 +66,8 @@ macro_rules! instruction_sets {
 }
 
 instruction_sets! {
+    // A page would download it in vain where simd128 is certain.
+    #[cfg(any(not(target_feature = "simd128"), test))]
     Scalar: Some(Scalar);
     #[cfg(target_arch = "x86_64")]
     Avx2: Avx2::new(), Avx2::with_vnni();
@@ -77,12 +80,19 @@ instruction_sets! {
 }
 
 impl Kernel {
-    /// The plain and slow kernel, which every machine has.
+    /// The plain and slow kernel.
+    #[cfg(any(not(target_feature = "simd128"), test))]
     pub const SCALAR: Kernel = Kernel(InstructionSet::Scalar(Scalar));
+
+    /// The kernel that every machine has.
+    #[cfg(not(target_feature = "simd128"))]
+    const BASELINE: Kernel = Kernel::SCALAR;
+    #[cfg(target_feature = "simd128")]
+    const BASELINE: Kernel = Kernel(InstructionSet::Simd128(Simd128));
 
     /// The fastest kernel of this machine.
     pub fn best() -> Kernel {
-        *Kernel::all().last().unwrap_or(&Kernel::SCALAR)
+        *Kernel::all().last().unwrap_or(&Kernel::BASELINE)
     }
 
     /// Packs a matrix for this kernel, or for the next slower one that it suits.
@@ -92,6 +102,6 @@ impl Kernel {
             return (self, packed);
         }
         let slower = Kernel::all().into_iter().rev().skip_while(|&kernel| kernel != self).nth(1);
-        slower.unwrap_or(Kernel::SCALAR).pack_suitably(weights)
+        slower.unwrap_or(Kernel::BASELINE).pack_suitably(weights)
     }
 }

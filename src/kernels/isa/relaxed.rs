@@ -260,6 +260,7 @@ fn dot_rows<A: AddProducts, const DEPTH: usize>(
 }
 
 /// Multiplies a tile: `ROWS` rows by one panel, eight columns and `DEPTH` blocks at a time.
+#[inline(never)]
 fn dot_tile<A: AddProducts, const ROWS: usize, const DEPTH: usize>(
     acts: &[u8],
     panels: Panels,
