@@ -54,12 +54,31 @@ pub(super) fn pack(weights: &MatrixI8, depths: &[(usize, usize)]) -> Packed {
 fn split_panel(blocks: &mut [Block], depth: usize) -> Vec<(u16, Block)> {
     let mut extras = Vec::new();
     for (group, blocks) in blocks.chunks_exact_mut(depth).enumerate() {
+        if !has_excess(blocks) {
+            continue;
+        }
         while let Some(block) = largest_share(blocks) {
             let at = u16::try_from(group * depth + block).expect("asserted by LinearI8::new");
             extras.push((at, move_excess(blocks, block)));
         }
     }
     extras
+}
+
+/// Whether any lane of a group exceeds the limit. Most groups have none, and compilers turn this loop
+/// into vector instructions. The function is not inlined, because browsers optimize small functions with
+/// hot loops first.
+#[inline(never)]
+fn has_excess(blocks: &[Block]) -> bool {
+    let (mut positive, mut negative) = ([0; PAIRS], [0; PAIRS]);
+    for block in blocks {
+        for (pair, &[a, b]) in block.0.as_chunks::<2>().0.iter().enumerate() {
+            positive[pair] += i16::from(a.max(0)) + i16::from(b.max(0));
+            negative[pair] -= i16::from(a.min(0)) + i16::from(b.min(0));
+        }
+    }
+    let largest = positive.into_iter().chain(negative).fold(0, i16::max);
+    i32::from(largest) > LIMIT
 }
 
 /// The block of the group that holds the largest share of the excess, or `None` if there is none.
