@@ -9,7 +9,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 variant=${1:-simd128}
-relaxed=(-- -C target-feature=+relaxed-simd)
+# LLVM's loop strength reduction makes a pointer of each address. Without it, constant offsets stay in the
+# instructions, and 16-bit products take 6 % less time in V8. With it, simd128 is as fast.
+relaxed=(-- -C target-feature=+relaxed-simd -C llvm-args=-disable-lsr)
 case $variant in
   simd128) name=crossrank features=js own=() bindings=runtime/bindings ;;
   relaxed-simd) name=crossrank-relaxed-simd features=js own=("${relaxed[@]}") bindings=runtime/bindings ;;

@@ -303,17 +303,17 @@ unsafe fn add_blocks<A: AddProducts, const ROWS: usize, const DEPTH: usize>(
     half: usize,
 ) {
     let weights: [[v128; DEPTH]; 2] = from_fn(|part| {
-        blocks.each_ref().map(|block| {
-            let from = block.0[32 * half + 16 * part..][..16].as_ptr();
-            // SAFETY: `from` points to the 16 bytes that the load, which needs no alignment, reads.
-            unsafe { v128_load(from.cast()) }
-        })
+        // SAFETY: a block has four vectors, and `2 * half + part` is at most 3.
+        let from = unsafe { blocks.as_ptr().cast::<v128>().add(2 * half + part) };
+        // SAFETY: `d < DEPTH`, and there are `DEPTH` blocks.
+        from_fn(|d| unsafe { v128_load(from.add(4 * d)) })
     });
     for (r, sums) in sums.iter_mut().enumerate() {
+        let row = unsafe { acts.as_ptr().add(r * height + at) };
         let acts: [v128; DEPTH] = from_fn(|d| {
             // SAFETY: `r < ROWS` and `at + d < height`, so the group is within `acts`, as the caller
             // has made sure; the load needs no alignment.
-            unsafe { v128_load32_splat(acts.as_ptr().add(r * height + at + d).cast()) }
+            unsafe { v128_load32_splat(row.add(d).cast()) }
         });
         for (sum, weights) in sums.iter_mut().zip(weights) {
             *sum = A::add(*sum, acts, weights);

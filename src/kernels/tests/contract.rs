@@ -8,7 +8,7 @@ use super::self_check::self_check_hash;
 use super::*;
 use crate::kernels::{Columns, LinearF32, NormParams, add_norm, linear_f32};
 
-/// Sizes below, at and above every edge: tiles of 2, 4, 6, 8 and 12 rows, groups of 12 and 64 rows;
+/// Sizes below, at and above every edge: tiles of 2, 4, 6, 8 and 12 rows, groups of 12, 64 and 128 rows;
 /// blocks of 4 inputs, steps of 16 inputs; one or two panels of 16 columns.
 const ROWS: &[usize] = if cfg!(miri) {
     &[0, 5]
