@@ -9,7 +9,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 variant=${1:-simd128}
-relaxed=(-- -C target-feature=+relaxed-simd)
+# LLVM's loop strength reduction makes a pointer of each address. Without it, constant offsets stay in the
+# instructions, and 16-bit products take 6 % less time in V8. With it, simd128 is as fast.
+relaxed=(-- -C target-feature=+relaxed-simd -C llvm-args=-disable-lsr)
 case $variant in
   simd128) name=crossrank features=js own=() bindings=runtime/bindings ;;
   relaxed-simd) name=crossrank-relaxed-simd features=js own=("${relaxed[@]}") bindings=runtime/bindings ;;
@@ -90,6 +92,7 @@ scripts/install.sh
 find dist -name '*.js' ! -name '*bindings.js' -delete
 node_modules/.bin/tsc -p .
 node scripts/registry.mjs > dist/model/registry.js
+node scripts/simd-probe.mjs > dist/runtime/simd-probe.js
 bundle() {
   # Names and line breaks stay for stack traces, and the comments that bundlers look for.
   node_modules/.bin/esbuild "dist/$1.js" --bundle --minify-syntax --format=esm \

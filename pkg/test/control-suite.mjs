@@ -32,7 +32,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       reranker = await loadModel({ model });
       const info = await reranker.info();
       equal([info.backend, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
-      ok(["simd128", "relaxed"].includes(info.kernel), `kernel ${info.kernel}`);
+      ok(/^(simd128|relaxed(_maddubs|_dpbusd)?)$/.test(info.kernel), `kernel ${info.kernel}`);
       equal([info.maxLength, info.revision], [512, "2"]);
       equal(info.backendReason, `workers is ${workers}`);
       const byDefault = await Reranker.load({ model });

@@ -40,7 +40,7 @@ function assertGpuLogits(logits, expected) {
 /** The CPU's logits; and if there is a reason for the CPU, that reason and at most one warning. */
 function assertOnCpu({ logits, info, warnings }, reason, warned = false) {
   assert.equal(info.device, "cpu");
-  assert.match(info.kernel, /^(simd128|relaxed)$/);
+  assert.match(info.kernel, /^(simd128|relaxed(_maddubs|_dpbusd)?)$/);
   assert.equal(info.gpu, undefined);
   assertCpuLogits(logits, chosen);
   if (reason) assert.match(info.deviceReason, reason);

@@ -124,11 +124,12 @@ export async function rank({ abortAt, abortAfter, ...options } = {}) {
   }
 }
 
-/** Runs on the page. Gives the names of the stored files. */
+/** Runs on the page. Gives the names of the stored files. A browser with relaxed SIMD also has a record. */
 export async function keys() {
   if (!(await caches.has("crossrank"))) return [];
   const requests = await (await caches.open("crossrank")).keys();
-  return requests.map(({ url }) => decodeURIComponent(new URL(url).pathname)).sort();
+  const names = requests.map(({ url }) => decodeURIComponent(new URL(url).pathname));
+  return names.filter((name) => name !== "/crossrank/webassembly variant").sort();
 }
 
 /** Runs on the page. Overwrites each copy with other bytes, of the given length or its own. */

@@ -408,8 +408,9 @@ export interface Info {
   /** The GPU that computes. Most browsers do not tell its name. */
   gpu?: { adapter: string; backend: string; software: boolean };
   /**
-   * The kernel that computes: the instruction set `simd128` or `relaxed`, on which scores do not
-   * depend; or `gpu-f16` or `gpu-f32`, by the number format of the GPU.
+   * The kernel that computes: the instruction set `simd128`, `relaxed`, `relaxed_maddubs` or
+   * `relaxed_dpbusd`, on which scores do not depend; or `gpu-f16` or `gpu-f32`, by the number format
+   * of the GPU.
    */
   kernel?: string;
   /** Why the model runs slower than it could, and why its scores are unchecked, if they are. */
@@ -600,7 +601,10 @@ export interface EmbedderInfo {
   workers: number;
   /** The device that computes. */
   device: "cpu";
-  /** The instruction set that computes: `simd128` or `relaxed`. Vectors do not depend on it. */
+  /**
+   * The instruction set that computes: `simd128`, `relaxed`, `relaxed_maddubs` or `relaxed_dpbusd`.
+   * Vectors do not depend on it.
+   */
   kernel?: string;
   /** Why the model runs slower than it could, and why its scores are unchecked, if they are. */
   warning?: string;

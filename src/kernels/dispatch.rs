@@ -5,6 +5,7 @@ use super::isa::contract::{Isa, Op};
 use super::isa::neon::Neon;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 use super::isa::relaxed::Relaxed;
+#[cfg(any(not(target_feature = "simd128"), test))]
 use super::isa::scalar::Scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::isa::simd128::Simd128;
@@ -37,8 +38,8 @@ macro_rules! instruction_sets {
                 all.into_iter().map(Kernel).collect()
             }
 
-            /// Its name: `scalar`, `avx2`, `avxvnni`, `avx512`, `neon`, `dotprod`, `i8mm`, `simd128` or
-            /// `relaxed`.
+            /// Its name: `scalar`, `avx2`, `avxvnni`, `avx512`, `neon`, `dotprod`, `i8mm`, `simd128`,
+            /// `relaxed`, `relaxed_maddubs` or `relaxed_dpbusd`.
             pub fn name(self) -> &'static str {
                 match self.0 {
                     $($(#[$condition])* InstructionSet::$isa(isa) => isa.name(),)+
@@ -51,15 +52,15 @@ macro_rules! instruction_sets {
                 }
             }
 
-            pub(super) fn pack(self, weights: &MatrixI8) -> Packed {
+            fn pack(self, weights: &MatrixI8) -> Packed {
                 match self.0 {
                     $($(#[$condition])* InstructionSet::$isa(isa) => isa.pack(weights),)+
                 }
             }
 
-            fn suits(self, weights: &MatrixI8) -> bool {
+            fn suits(self, packed: &Packed) -> bool {
                 match self.0 {
-                    $($(#[$condition])* InstructionSet::$isa(isa) => isa.suits(weights),)+
+                    $($(#[$condition])* InstructionSet::$isa(isa) => isa.suits(packed),)+
                 }
             }
         }
@@ -67,6 +68,8 @@ macro_rules! instruction_sets {
 }
 
 instruction_sets! {
+    // A page would download it in vain where simd128 is certain.
+    #[cfg(any(not(target_feature = "simd128"), test))]
     Scalar: Some(Scalar);
     #[cfg(target_arch = "x86_64")]
     Avx2: Avx2::new(), Avx2::with_vnni();
@@ -77,24 +80,32 @@ instruction_sets! {
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128: Some(Simd128);
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-    Relaxed: Relaxed::new();
+    Relaxed: Relaxed::portable(), Relaxed::maddubs(), Relaxed::dpbusd();
 }
 
 impl Kernel {
-    /// The plain and slow kernel, which every machine has.
+    /// The plain and slow kernel.
+    #[cfg(any(not(target_feature = "simd128"), test))]
     pub const SCALAR: Kernel = Kernel(InstructionSet::Scalar(Scalar));
+
+    /// The kernel that every machine has.
+    #[cfg(not(target_feature = "simd128"))]
+    const BASELINE: Kernel = Kernel::SCALAR;
+    #[cfg(target_feature = "simd128")]
+    const BASELINE: Kernel = Kernel(InstructionSet::Simd128(Simd128));
 
     /// The fastest kernel of this machine.
     pub fn best() -> Kernel {
-        *Kernel::all().last().unwrap_or(&Kernel::SCALAR)
+        *Kernel::all().last().unwrap_or(&Kernel::BASELINE)
     }
 
-    /// The kernel for this matrix: this one, or the next slower one that suits the weights.
-    pub(super) fn for_weights(self, weights: &MatrixI8) -> Kernel {
-        if self.suits(weights) {
-            return self;
+    /// Packs a matrix for this kernel, or for the next slower one that it suits.
+    pub(super) fn pack_suitably(self, weights: &MatrixI8) -> (Kernel, Packed) {
+        let packed = self.pack(weights);
+        if self.suits(&packed) {
+            return (self, packed);
         }
-        let slower = Kernel::all().into_iter().rev().skip_while(|&kernel| kernel != self).skip(1);
-        slower.into_iter().find(|kernel| kernel.suits(weights)).unwrap_or(Kernel::SCALAR)
+        let slower = Kernel::all().into_iter().rev().skip_while(|&kernel| kernel != self).nth(1);
+        slower.unwrap_or(Kernel::BASELINE).pack_suitably(weights)
     }
 }

@@ -20,21 +20,17 @@ const LIMIT: i32 = 128;
 /// Lanes of 16 bits in a block. Each holds a pair of inputs of a column.
 const PAIRS: usize = LANES * GROUP / 2;
 
-/// How many blocks may share a 16-bit sum, and the cost of a block then, in hundredths of its cost
-/// alone. Measured on AMD Zen 3.
-const DEPTHS: [(usize, usize); 2] = [(1, 100), (2, 88)];
-
 /// The cost of an extra block, in the same unit.
 const EXTRA_COST: usize = 105;
 
 /// Packs a matrix: chooses the cheapest depth of each panel, and moves the excess at that depth to
-/// extra blocks.
-pub(super) fn pack(weights: &MatrixI8) -> Packed {
+/// extra blocks. `depths` gives for each depth the cost of a block, in hundredths of its cost alone.
+pub(super) fn pack(weights: &MatrixI8, depths: &[(usize, usize)]) -> Packed {
     let mut packed = Packed::interleaved::<GROUP>(weights);
     let height = packed.height();
     for panel in 0..packed.shapes.len() {
         let blocks = &mut packed.blocks[panel * height..][..height];
-        let (_, depth, kept, extras) = DEPTHS
+        let (_, depth, kept, extras) = depths
             .iter()
             .map(|&(depth, cost)| {
                 let mut kept = blocks.to_vec();
@@ -42,7 +38,7 @@ pub(super) fn pack(weights: &MatrixI8) -> Packed {
                 (height * cost + extras.len() * EXTRA_COST, depth, kept, extras)
             })
             .min_by_key(|&(cost, ..)| cost)
-            .expect("DEPTHS is not empty");
+            .expect("there is a depth");
         blocks.copy_from_slice(&kept);
         for (at, block) in extras {
             packed.extras_at.push(at);
@@ -58,12 +54,31 @@ pub(super) fn pack(weights: &MatrixI8) -> Packed {
 fn split_panel(blocks: &mut [Block], depth: usize) -> Vec<(u16, Block)> {
     let mut extras = Vec::new();
     for (group, blocks) in blocks.chunks_exact_mut(depth).enumerate() {
+        if !has_excess(blocks) {
+            continue;
+        }
         while let Some(block) = largest_share(blocks) {
             let at = u16::try_from(group * depth + block).expect("asserted by LinearI8::new");
             extras.push((at, move_excess(blocks, block)));
         }
     }
     extras
+}
+
+/// Whether any lane of a group exceeds the limit. Most groups have none, and compilers turn this loop
+/// into vector instructions. The function is not inlined, because browsers optimize small functions with
+/// hot loops first.
+#[inline(never)]
+fn has_excess(blocks: &[Block]) -> bool {
+    let (mut positive, mut negative) = ([0; PAIRS], [0; PAIRS]);
+    for block in blocks {
+        for (pair, &[a, b]) in block.0.as_chunks::<2>().0.iter().enumerate() {
+            positive[pair] += i16::from(a.max(0)) + i16::from(b.max(0));
+            negative[pair] -= i16::from(a.min(0)) + i16::from(b.min(0));
+        }
+    }
+    let largest = positive.into_iter().chain(negative).fold(0, i16::max);
+    i32::from(largest) > LIMIT
 }
 
 /// The block of the group that holds the largest share of the excess, or `None` if there is none.

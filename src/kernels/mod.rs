@@ -36,7 +36,7 @@
 
 mod blocking;
 mod dispatch;
-#[cfg(any(target_arch = "x86_64", test))]
+#[cfg(any(target_arch = "x86_64", target_feature = "relaxed-simd", test))]
 mod exact_i16;
 mod isa;
 mod layout;

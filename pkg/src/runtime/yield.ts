@@ -12,7 +12,7 @@ const now = /* @__PURE__ */ performance.now.bind(performance);
  * `setImmediate`. Node handles up to 1000 messages of one channel in one task, and so each pause has
  * its own.
  */
-function nextTask(): Promise<void> {
+export function nextTask(): Promise<void> {
   // jsdom has none.
   if (!globalThis.MessageChannel) return new Promise((resolve) => setTimeout(resolve));
   const { port1, port2 } = new MessageChannel();

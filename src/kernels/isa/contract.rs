@@ -40,14 +40,14 @@ pub trait Isa: Copy {
         }
     }
 
-    /// Whether this instruction set multiplies such weights fast. If not, a slower one takes the
-    /// matrix.
-    fn suits(self, _weights: &MatrixI8) -> bool {
-        true
-    }
-
     /// Arranges a matrix's panels for [`Isa::dot_panels`].
     fn pack(self, weights: &MatrixI8) -> Packed;
+
+    /// Whether this instruction set multiplies a matrix that it has packed fast. If not, a slower one
+    /// takes it.
+    fn suits(self, _packed: &Packed) -> bool {
+        true
+    }
 
     /// Writes sixteen activations in the layout that [`Isa::dot_panels`] reads. `q` holds the
     /// integers `0..=255`, to which [`super::lanes::ROUND_MAGIC`] was added. `out` has

@@ -1,8 +1,16 @@
-//! WebAssembly's relaxed SIMD: the 8-bit dot product.
+//! WebAssembly's relaxed SIMD: the 8-bit dot products.
 //!
-//! `i32x4.relaxed_dot_i8x16_i7x16_add` gives the same result everywhere only if its second operand is
-//! within `0..=127`. So the weights of a column are shifted to that range, and activations are
-//! shifted to `-128..=127`:
+//! They give the same result everywhere only if their second operand is within `0..=127`. For other
+//! values the specification names several results, of which an engine always gives the same one. So
+//! there are three ways to multiply, and a test of the engine tells which of them it computes exactly:
+//!
+//! | [`Dot`] | Weights | Activations | Exact |
+//! |---|---|---|---|
+//! | `Portable` | shifted to `0..=127` | shifted to `-128..=127` | everywhere |
+//! | `Maddubs` | as in [`exact_i16`] | as they are | where the 16-bit product is x86-64's `pmaddubsw` |
+//! | `Dpbusd` | as they are | as they are | where the 32-bit product is AVX-VNNI's `vpdpbusd` |
+//!
+//! The shifts of `Portable` add two terms:
 //!
 //! ```text
 //! sum q v  =  sum (q - 128) (v - low)  +  low * sum q  +  128 * sum (v - low)
@@ -13,51 +21,90 @@
 //! float operations this kernel shares.
 
 use core::arch::wasm32::*;
-use core::array::from_fn;
+use core::array::{from_fn, from_ref};
 use std::sync::OnceLock;
 
 use super::contract::{Isa, Op, by_tiles};
-use super::lanes::LANES;
+use super::lanes::{LANES, ROUND_MAGIC};
 use super::simd128::{Lanes, Simd128, store_half};
-use crate::kernels::layout::{Block, GROUP, MatrixI8, Packed, Panels};
+use crate::kernels::exact_i16;
+use crate::kernels::layout::{Block, GROUP, K_STEP, MatrixI8, Packed, Panels};
 
-/// A value exists only if the engine computes the relaxed dot product as specified.
+/// A value exists only if the engine computes this dot product exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relaxed(());
+pub struct Relaxed(Dot);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dot {
+    Portable,
+    Maddubs,
+    Dpbusd,
+}
 
 impl Relaxed {
-    /// The baseline compilers of some engines get the instruction wrong, and the optimizing compiler
+    pub fn portable() -> Option<Relaxed> {
+        static EXACT: OnceLock<bool> = OnceLock::new();
+        Relaxed(Dot::Portable).if_exact(&EXACT)
+    }
+
+    pub fn maddubs() -> Option<Relaxed> {
+        static EXACT: OnceLock<bool> = OnceLock::new();
+        Relaxed(Dot::Maddubs).if_exact(&EXACT)
+    }
+
+    pub fn dpbusd() -> Option<Relaxed> {
+        static EXACT: OnceLock<bool> = OnceLock::new();
+        Relaxed(Dot::Dpbusd).if_exact(&EXACT)
+    }
+
+    /// The baseline compilers of some engines get the instructions wrong, and the optimizing compiler
     /// later replaces their code with correct code. The result of the first test is kept: a later
     /// test could pass while other code that has not run often is still wrong.
-    pub fn new() -> Option<Relaxed> {
-        static CORRECT: OnceLock<bool> = OnceLock::new();
-        CORRECT.get_or_init(self_test).then_some(Relaxed(()))
+    fn if_exact(self, known: &OnceLock<bool>) -> Option<Relaxed> {
+        known.get_or_init(|| self.is_exact()).then_some(self)
+    }
+
+    /// Whether extreme and mixed values are multiplied exactly: one panel of weights from the whole
+    /// range and one of small weights, each by a tile of rows and by a single row.
+    fn is_exact(self) -> bool {
+        const ACTS: [u8; 11] = [0, 255, 255, 255, 255, 1, 128, 127, 90, 200, 255];
+        const WEIGHTS: [i8; 8] = [127, 127, -128, -128, 0, -1, 64, 99];
+        const COLUMNS: usize = 2 * LANES;
+        let acts: [u8; K_STEP] = from_fn(|i| ACTS[i % ACTS.len()]);
+        let values: [i8; K_STEP * COLUMNS] = from_fn(|at| {
+            let (input, column) = (at / COLUMNS, at % COLUMNS);
+            let value = WEIGHTS[(input + column / 2) % WEIGHTS.len()];
+            if column < LANES { value } else { value / 4 }
+        });
+        let packed = self.pack(&MatrixI8 { k: K_STEP, n: COLUMNS, values: &values });
+        let mut row = [0; K_STEP];
+        self.store_acts(self.load(&acts.map(|q| f32::from(q) + ROUND_MAGIC)), &mut row);
+        let sum: i32 = acts.iter().map(|&q| i32::from(q)).sum();
+        let mut out = [[0; LANES]; TILE_ROWS + 1];
+        (0..COLUMNS / LANES).all(|panel| {
+            let (tile, single) = out.split_at_mut(TILE_ROWS);
+            let panels = packed.panels(panel, 1);
+            self.dot_panels([row; TILE_ROWS].as_flattened(), panels, tile);
+            self.dot_panels(&row, panels, single);
+            (0..LANES).all(|lane| {
+                let column = panel * LANES + lane;
+                let weights = values.iter().skip(column).step_by(COLUMNS);
+                let products = acts.iter().zip(weights).map(|(&q, &v)| i32::from(q) * i32::from(v));
+                let rest = packed.sum_factor[column] * sum + packed.offset[column];
+                let expected = products.sum::<i32>() - rest;
+                out.iter().all(|sums| sums[lane] == expected)
+            })
+        })
     }
 }
 
-/// Whether a tile of extreme and mixed values is multiplied correctly.
-fn self_test() -> bool {
-    let acts: [u8; 16] = from_fn(|i| [0x80, 0x7f, 0xff, 0x01, 0x55, 0xd3, 0x00, 0x91][i % 8]);
-    let block: [i8; 64] = from_fn(|i| [127, 127, 0, 64, 1, 99, 127, 126][(i * 5 + i / 16) % 8]);
-    let blocks = [Block(block); 4];
-    let panels = Panels {
-        count: 1,
-        blocks: &blocks,
-        prefetch: false,
-        depth: 1,
-        extras: &[],
-        extras_at: &[],
-    };
-    let mut out = [[0; LANES]];
-    dot_tile::<1>(&acts, panels, &mut out);
-    (0..LANES).all(|column| {
-        let expected = acts
-            .iter()
-            .enumerate()
-            .map(|(i, &q)| i32::from(q as i8) * i32::from(block[column * GROUP + i % GROUP]));
-        out[0][column] == expected.sum::<i32>()
-    })
-}
+/// Rows of a tile of integers. Their sums and two registers of weights fit the sixteen registers of
+/// x86-64.
+const TILE_ROWS: usize = 4;
+
+/// The number of blocks whose products `Maddubs` adds in 16 bits. Alone, a block takes as long as in the
+/// simd128 kernel; four have too much excess.
+const MADDUBS_DEPTH: usize = 2;
 
 /// The largest weight for which the product is specified.
 const MAX_WEIGHT: u8 = 127;
@@ -86,7 +133,11 @@ impl Isa for Relaxed {
     const TILE_ROWS: usize = Simd128::TILE_ROWS;
 
     fn name(self) -> &'static str {
-        "relaxed"
+        match self.0 {
+            Dot::Portable => "relaxed",
+            Dot::Maddubs => "relaxed_maddubs",
+            Dot::Dpbusd => "relaxed_dpbusd",
+        }
     }
 
     #[inline(never)]
@@ -109,87 +160,163 @@ impl Isa for Relaxed {
         Simd128.to_floats(lanes)
     }
 
-    /// Whether few enough weights are more than [`MAX_WEIGHT`] above the smallest of their column. Each
-    /// of them costs at most two extra blocks, and the simd128 kernel takes about a third longer for the
-    /// whole matrix.
-    fn suits(self, weights: &MatrixI8) -> bool {
-        let low = weights.fold(i8::MAX, i8::min);
-        let high = weights.fold(i8::MIN, i8::max);
-        // Most matrices have none.
-        if low.iter().zip(&high).all(|(low, high)| high.abs_diff(*low) <= MAX_WEIGHT) {
-            return true;
-        }
-        let rows = weights.values.chunks_exact(weights.n.max(1));
-        let above = rows
-            .flat_map(|row| row.iter().zip(&low))
-            .filter(|(v, low)| v.abs_diff(**low) > MAX_WEIGHT);
-        above.count() <= weights.k * weights.n / (GROUP * LANES * 4)
-    }
-
-    /// Packs weights that it [suits](Isa::suits).
     fn pack(self, weights: &MatrixI8) -> Packed {
-        let low = weights.fold(i8::MAX, i8::min);
-        let mut packed = Packed::interleaved_above::<GROUP>(weights, &low);
-        for (column, (low, sum)) in low.into_iter().zip(weights.sums()).enumerate() {
-            let low = i32::from(low);
-            packed.sum_factor[column] = low;
-            packed.offset[column] = 128 * (sum - low * weights.k as i32);
+        match self.0 {
+            Dot::Portable => pack_shifted(weights),
+            Dot::Maddubs => exact_i16::pack(weights, &[(MADDUBS_DEPTH, 100)]),
+            Dot::Dpbusd => Packed::interleaved::<GROUP>(weights),
         }
-        move_excess(&mut packed);
-        packed
     }
 
-    /// Each activation is shifted to `-128..=127`.
+    /// Whether there are few extra blocks. Without any, the simd128 kernel takes at least a third longer.
+    fn suits(self, packed: &Packed) -> bool {
+        packed.extras.len() <= packed.blocks.len() / 4
+    }
+
     #[inline(always)]
     fn store_acts(self, q: Lanes, out: &mut [u8]) {
         let out: &mut [u8; LANES] = out.try_into().expect("a byte for each activation");
         let [low, high] = q.words();
-        let shifted = v128_xor(u8x16_narrow_i16x8(low, high), i8x16_splat(-128));
+        let shift = if self.0 == Dot::Portable { -128 } else { 0 };
+        let acts = v128_xor(u8x16_narrow_i16x8(low, high), i8x16_splat(shift));
         // SAFETY: `out` has the 16 bytes that the store, which needs no alignment, writes.
-        unsafe { v128_store(out.as_mut_ptr().cast(), shifted) };
+        unsafe { v128_store(out.as_mut_ptr().cast(), acts) };
     }
 
     #[inline(always)]
     fn dot_panels(self, acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
-        let row_bytes = panels.blocks.len() * GROUP;
-        let (acts, out) = by_tiles(acts, row_bytes, out, |a, o| dot_tile::<4>(a, panels, o));
-        by_tiles(acts, row_bytes, out, |a, o| dot_tile::<1>(a, panels, o));
+        match self.0 {
+            Dot::Portable => dot_rows::<Portable, 1>(acts, panels, out),
+            Dot::Maddubs => dot_rows::<Maddubs, MADDUBS_DEPTH>(acts, panels, out),
+            Dot::Dpbusd => dot_rows::<Dpbusd, 1>(acts, panels, out),
+        }
     }
 }
 
-/// Multiplies a tile: `ROWS` rows by one panel, eight columns at a time.
-fn dot_tile<const ROWS: usize>(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]; ROWS]) {
+/// Packs with each column's weights shifted to begin at 0. See the module's description.
+fn pack_shifted(weights: &MatrixI8) -> Packed {
+    let low = weights.fold(i8::MAX, i8::min);
+    let mut packed = Packed::interleaved_above::<GROUP>(weights, &low);
+    for (column, (low, sum)) in low.into_iter().zip(weights.sums()).enumerate() {
+        let low = i32::from(low);
+        packed.sum_factor[column] = low;
+        packed.offset[column] = 128 * (sum - low * weights.k as i32);
+    }
+    move_excess(&mut packed);
+    packed
+}
+
+/// How the products of `DEPTH` groups of inputs with four columns are added to sums of 32 bits.
+trait AddProducts {
+    fn add<const DEPTH: usize>(sum: v128, acts: [v128; DEPTH], weights: [v128; DEPTH]) -> v128;
+}
+
+struct Portable;
+
+impl AddProducts for Portable {
+    #[inline(always)]
+    fn add<const DEPTH: usize>(sum: v128, acts: [v128; DEPTH], weights: [v128; DEPTH]) -> v128 {
+        acts.into_iter()
+            .zip(weights)
+            .fold(sum, |sum, (acts, weights)| i32x4_relaxed_dot_i8x16_i7x16_add(acts, weights, sum))
+    }
+}
+
+struct Maddubs;
+
+impl AddProducts for Maddubs {
+    /// [`exact_i16`] has made sure that the 16-bit sums cannot overflow.
+    #[inline(always)]
+    fn add<const DEPTH: usize>(sum: v128, acts: [v128; DEPTH], weights: [v128; DEPTH]) -> v128 {
+        let products: [v128; DEPTH] =
+            from_fn(|i| i16x8_relaxed_dot_i8x16_i7x16(weights[i], acts[i]));
+        let products =
+            products.into_iter().reduce(|a, b| i16x8_add(a, b)).unwrap_or(i16x8_splat(0));
+        i32x4_add(sum, i32x4_extadd_pairwise_i16x8(products))
+    }
+}
+
+struct Dpbusd;
+
+impl AddProducts for Dpbusd {
+    #[inline(always)]
+    fn add<const DEPTH: usize>(sum: v128, acts: [v128; DEPTH], weights: [v128; DEPTH]) -> v128 {
+        Portable::add(sum, weights, acts)
+    }
+}
+
+/// Multiplies all rows by one panel.
+#[inline(never)]
+fn dot_rows<A: AddProducts, const DEPTH: usize>(
+    acts: &[u8],
+    panels: Panels,
+    out: &mut [[i32; LANES]],
+) {
+    let row_bytes = panels.blocks.len() * GROUP;
+    let (acts, out) = by_tiles(acts, row_bytes, out, |acts, out| {
+        dot_tile::<A, TILE_ROWS, DEPTH>(acts, panels, out);
+    });
+    by_tiles(acts, row_bytes, out, |acts, out| dot_tile::<A, 1, DEPTH>(acts, panels, out));
+}
+
+/// Multiplies a tile: `ROWS` rows by one panel, eight columns and `DEPTH` blocks at a time.
+#[inline(never)]
+fn dot_tile<A: AddProducts, const ROWS: usize, const DEPTH: usize>(
+    acts: &[u8],
+    panels: Panels,
+    out: &mut [[i32; LANES]; ROWS],
+) {
     let height = panels.blocks.len();
-    let acts = acts.as_chunks::<GROUP>().0;
-    assert_eq!(acts.len(), ROWS * height);
+    let acts = acts.as_chunks().0;
+    assert!(acts.len() == ROWS * height && height.is_multiple_of(DEPTH));
     for half in 0..2 {
         let mut sums = [[i32x4_splat(0); 2]; ROWS];
-        let mut add = |block: &Block, at: usize| {
-            // SAFETY: the offset is at most 32, and a block has 64 bytes: the two loads, which
-            // need no alignment, read the 32 that begin there.
-            let weights = unsafe {
-                let from = block.0.as_ptr().add(32 * half);
-                [v128_load(from.cast()), v128_load(from.add(16).cast())]
+        for (g, blocks) in panels.blocks.as_chunks::<DEPTH>().0.iter().enumerate() {
+            // SAFETY: there are `height` blocks, and as many groups in each row, as asserted above.
+            unsafe {
+                add_blocks::<A, ROWS, DEPTH>(&mut sums, acts, height, g * DEPTH, blocks, half)
             };
-            for (r, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: both callers below pass an `at` below `height`, so the group is within
-                // `acts`; the load needs no alignment.
-                let q = unsafe { v128_load32_splat(acts.as_ptr().add(r * height + at).cast()) };
-                for (sum, weights) in sums.iter_mut().zip(weights) {
-                    *sum = i32x4_relaxed_dot_i8x16_i7x16_add(q, weights, *sum);
-                }
-            }
-        };
-        for (at, block) in panels.blocks.iter().enumerate() {
-            add(block, at);
         }
         for (block, &at) in panels.extras.iter().zip(panels.extras_at) {
             let at = usize::from(at);
             assert!(at < height);
-            add(block, at);
+            // SAFETY: `at` is below `height`, as asserted above.
+            unsafe { add_blocks::<A, ROWS, 1>(&mut sums, acts, height, at, from_ref(block), half) };
         }
         for (out, sums) in out.iter_mut().zip(sums) {
             store_half(sums, half, out);
+        }
+    }
+}
+
+/// Adds the products of some blocks with the groups of inputs from `at` on, of each row.
+///
+/// # Safety
+/// `acts` must have `ROWS` rows of `height` groups, and `at + DEPTH` must be at most `height`.
+#[inline(always)]
+unsafe fn add_blocks<A: AddProducts, const ROWS: usize, const DEPTH: usize>(
+    sums: &mut [[v128; 2]; ROWS],
+    acts: &[[u8; GROUP]],
+    height: usize,
+    at: usize,
+    blocks: &[Block; DEPTH],
+    half: usize,
+) {
+    let weights: [[v128; DEPTH]; 2] = from_fn(|part| {
+        // SAFETY: a block has four vectors, and `2 * half + part` is at most 3.
+        let from = unsafe { blocks.as_ptr().cast::<v128>().add(2 * half + part) };
+        // SAFETY: `d < DEPTH`, and there are `DEPTH` blocks.
+        from_fn(|d| unsafe { v128_load(from.add(4 * d)) })
+    });
+    for (r, sums) in sums.iter_mut().enumerate() {
+        let row = unsafe { acts.as_ptr().add(r * height + at) };
+        let acts: [v128; DEPTH] = from_fn(|d| {
+            // SAFETY: `r < ROWS` and `at + d < height`, so the group is within `acts`, as the caller
+            // has made sure; the load needs no alignment.
+            unsafe { v128_load32_splat(row.add(d).cast()) }
+        });
+        for (sum, weights) in sums.iter_mut().zip(weights) {
+            *sum = A::add(*sum, acts, weights);
         }
     }
 }

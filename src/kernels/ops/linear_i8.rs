@@ -70,8 +70,7 @@ impl LinearI8 {
         assert_eq!(bias.len(), n, "one bias for each column");
 
         let columns = MatrixI8 { k, n, values };
-        let kernel = kernel.for_weights(&columns);
-        let mut packed = kernel.pack(&columns);
+        let (kernel, mut packed) = kernel.pack_suitably(&columns);
         let width = n.next_multiple_of(LANES);
         let mut padded = [(); 3].map(|()| vec![0.0; width]);
         let sums = columns.sums();

@@ -10,7 +10,7 @@ use super::self_check::self_check_hash;
 use super::*;
 use crate::kernels::{Columns, LinearF32, NormParams, add_norm, linear_f32};
 
-/// Sizes below, at and above every edge: tiles of 2, 3, 4, 6, 8 and 12 rows, groups of 12 and 64 rows;
+/// Sizes below, at and above every edge: tiles of 2, 3, 4, 6, 8 and 12 rows, groups of 12, 64 and 128 rows;
 /// blocks of 4 inputs, steps of 16 inputs; one or two panels of 16 columns.
 const ROWS: &[usize] = if cfg!(miri) {
     &[0, 5]
@@ -274,7 +274,7 @@ contract!(scalar avx2 avxvnni avx512);
 #[cfg(target_arch = "aarch64")]
 contract!(scalar neon dotprod i8mm);
 #[cfg(target_arch = "wasm32")]
-contract!(scalar simd128 relaxed);
+contract!(scalar simd128 relaxed relaxed_maddubs relaxed_dpbusd);
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")))]
 contract!(scalar);
 
@@ -303,7 +303,27 @@ fn kernels_are_found() {
     ];
     // With relaxed SIMD, run with an engine that computes the relaxed dot product correctly.
     #[cfg(target_arch = "wasm32")]
-    let sets = [("simd128", true), ("relaxed", cfg!(target_feature = "relaxed-simd"))];
+    let sets = {
+        #[cfg(target_feature = "relaxed-simd")]
+        let [maddubs, dpbusd] = {
+            use core::arch::wasm32::*;
+            let (low, high) = (i8x16_splat(-128), u8x16_splat(255));
+            let words = i16x8_relaxed_dot_i8x16_i7x16(i8x16_splat(-1), high);
+            let sums = i32x4_relaxed_dot_i8x16_i7x16_add(low, high, i32x4_splat(0));
+            [
+                i16x8_extract_lane::<0>(words) == -255 * 2,
+                i32x4_extract_lane::<0>(sums) == -128 * 255 * 4,
+            ]
+        };
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        let [maddubs, dpbusd] = [false; 2];
+        [
+            ("simd128", true),
+            ("relaxed", cfg!(target_feature = "relaxed-simd")),
+            ("relaxed_maddubs", maddubs),
+            ("relaxed_dpbusd", dpbusd),
+        ]
+    };
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")))]
     let sets = [];
 

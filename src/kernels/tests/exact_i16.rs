@@ -14,7 +14,7 @@ fn extra_blocks_keep_every_weight_and_the_limit() {
         let values: Vec<i8> = values.collect();
         let matrix = MatrixI8 { k, n, values: &values };
         let whole = Packed::interleaved::<GROUP>(&matrix);
-        let split = exact_i16::pack(&matrix);
+        let split = exact_i16::pack(&matrix, &[(1, 100), (2, 88)]);
         for index in 0..2 {
             let (panel, whole) = (split.panels(index, 1), whole.panels(index, 1));
             let mut sums: Vec<[i32; 64]> =
