@@ -7,8 +7,8 @@
 //! | [`Dot`] | Weights | Activations | Exact |
 //! |---|---|---|---|
 //! | `Portable` | shifted to `0..=127` | shifted to `-128..=127` | everywhere |
-//! | `Maddubs` | as in [`exact_i16`] | as they are | where the 16-bit product is x86-64's `pmaddubsw` |
-//! | `Dpbusd` | as they are | as they are | where the 32-bit product is AVX-VNNI's `vpdpbusd` |
+//! | `Maddubs` | as in [`exact_i16`] | as they are | where both dot products rest on x86-64's `pmaddubsw` |
+//! | `Dpbusd` | as they are | as they are | where the 32-bit one is AVX-VNNI's `vpdpbusd` |
 //!
 //! The shifts of `Portable` add two terms:
 //!
@@ -49,7 +49,11 @@ impl Relaxed {
 
     pub fn maddubs() -> Option<Relaxed> {
         static EXACT: OnceLock<bool> = OnceLock::new();
-        Relaxed(Dot::Maddubs).if_exact(&EXACT)
+        // Where the 32-bit product does not saturate, it is a single instruction and faster.
+        let dot = i32x4_relaxed_dot_i8x16_i7x16_add;
+        let extreme = dot(i8x16_splat(i8::MIN), u8x16_splat(u8::MAX), i32x4_splat(0));
+        let saturates = i32x4_extract_lane::<0>(extreme) == 2 * i32::from(i16::MIN);
+        if saturates { Relaxed(Dot::Maddubs).if_exact(&EXACT) } else { None }
     }
 
     pub fn dpbusd() -> Option<Relaxed> {

@@ -310,10 +310,8 @@ fn kernels_are_found() {
             let (low, high) = (i8x16_splat(-128), u8x16_splat(255));
             let words = i16x8_relaxed_dot_i8x16_i7x16(i8x16_splat(-1), high);
             let sums = i32x4_relaxed_dot_i8x16_i7x16_add(low, high, i32x4_splat(0));
-            [
-                i16x8_extract_lane::<0>(words) == -255 * 2,
-                i32x4_extract_lane::<0>(sums) == -128 * 255 * 4,
-            ]
+            let (word, sum) = (i16x8_extract_lane::<0>(words), i32x4_extract_lane::<0>(sums));
+            [word == -255 * 2 && sum == -32768 * 2, sum == -128 * 255 * 4]
         };
         #[cfg(not(target_feature = "relaxed-simd"))]
         let [maddubs, dpbusd] = [false; 2];
