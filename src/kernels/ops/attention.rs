@@ -219,9 +219,16 @@ fn transpose<'a>(mut rows: impl Iterator<Item = &'a [f32]>, to: &mut [[f32; LANE
     all[1..].iter_mut().zip(rows).for_each(|(lane, row)| *lane = row);
     // Four rows at a time: the first-level cache has room for as many, whatever their distance.
     for (four, rows) in all.as_chunks::<4>().0.iter().enumerate() {
-        let rows = rows.map(|row| &row[..to.len()]);
-        for (i, to) in to.iter_mut().enumerate() {
-            to[4 * four..][..4].copy_from_slice(&rows.map(|row| row[i]));
+        let rows = rows.map(|row| row[..to.len()].as_chunks::<4>());
+        let (blocks, rest) = to.as_chunks_mut::<4>();
+        for (i, to) in blocks.iter_mut().enumerate() {
+            let block = rows.map(|(row, _)| row[i]);
+            for (column, to) in to.iter_mut().enumerate() {
+                to[4 * four..][..4].copy_from_slice(&block.map(|row| row[column]));
+            }
+        }
+        for (i, to) in rest.iter_mut().enumerate() {
+            to[4 * four..][..4].copy_from_slice(&rows.map(|(_, row)| row[i]));
         }
     }
 }
