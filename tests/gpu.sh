@@ -5,16 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-missing=()
-for package in libvulkan1 mesa-vulkan-drivers; do
-  dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get install -qy --no-install-recommends "${missing[@]}" ||
-    { $sudo apt-get update -q && $sudo apt-get install -qy --no-install-recommends "${missing[@]}"; }
-fi
+tests/apt.sh libvulkan1 mesa-vulkan-drivers
 pkg/scripts/browsers.sh chromium
 
 # Mesa prints a warning without this folder.

@@ -4,12 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-if ! command -v valgrind >/dev/null; then
-  sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get install -qy --no-install-recommends valgrind ||
-    { $sudo apt-get update -q && $sudo apt-get install -qy --no-install-recommends valgrind; }
-fi
+tests/apt.sh valgrind
 
 # With symbols, because valgrind is told the name of the function to count. In one unit, because how the
 # compiler divides the program decides what it inlines.

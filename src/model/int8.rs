@@ -19,6 +19,12 @@ pub(crate) struct Int8 {
 }
 
 impl Int8 {
+    /// Signed weights with the zero point 0.
+    pub(super) fn symmetric(bytes: Vec<u8>, scales: &[f32], by_row: bool) -> Int8 {
+        let (bytes, scales) = (bytes.into(), scales.to_vec());
+        Int8 { bytes, unsigned: false, scales, zero_points: vec![0], by_row }
+    }
+
     /// Whether this is a matrix of `rows` by `columns`, apart from the number of its bytes.
     pub(super) fn fits(&self, rows: usize, columns: usize) -> bool {
         let one_or = |length: usize, each: usize| length == 1 || length == each;

@@ -73,13 +73,7 @@ impl PackedInt8 {
             }));
         }
         let scales = if self.by_row { &self.scales[rows] } else { &self.scales[..] };
-        Int8 {
-            bytes: bytes.into(),
-            unsigned: false,
-            scales: scales.to_vec(),
-            zero_points: vec![0],
-            by_row: self.by_row,
-        }
+        Int8::symmetric(bytes, scales, self.by_row)
     }
 }
 

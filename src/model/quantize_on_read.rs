@@ -48,13 +48,7 @@ impl QuantizeOnRead {
             self.extend_row(row, width, &mut numbers, &mut bytes);
         }
         let scales = if self.by_row { &self.scales[rows] } else { &self.scales[..] };
-        Int8 {
-            bytes: bytes.into(),
-            unsigned: false,
-            scales: scales.to_vec(),
-            zero_points: vec![0],
-            by_row: self.by_row,
-        }
+        Int8::symmetric(bytes, scales, self.by_row)
     }
 
     /// Appends the quantized values of a row. `numbers` is a buffer.
