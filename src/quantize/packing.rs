@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::compensate::{Correlation, quantize_rows};
-use super::{BATCH_SEQUENCES, Bits};
+use super::options::{BATCH_SEQUENCES, Bits};
 use crate::engine::{LayerByLayer, Product};
 use crate::error::Result;
 use crate::model::{

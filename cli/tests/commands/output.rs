@@ -309,7 +309,10 @@ fn a_model_in_floats_is_quantized() {
 
     let int8 = ["quantize", "models/minilm-l6-en", "-o", path];
     assert!(fails(&int8, b"", "unsupported-model").contains("already"));
-    fails(&["quantize", model, "-o", path, "--bits", "6"], b"", "invalid-argument");
+    fails(&["quantize", model, "-o", path, "--bits", "3"], b"", "invalid-argument");
+    let told = stdout(&["quantize", model, "-o", path, "--bits", "4", "--table-bits", "3"], b"");
+    assert!(told.contains("of 3 pairs"), "{told}");
+    stdout(&rerank(&["--model", path, "examples/passages.txt"]), b"");
     fails(&["quantize", model, "-o", path, "--sample", "missing"], b"", "io");
     std::fs::write(sample, "{\"query\": \"a\"}\n").unwrap();
     fails(&["quantize", model, "-o", path, "--sample", sample], b"", "invalid-input");
