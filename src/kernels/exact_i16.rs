@@ -20,7 +20,7 @@ const LIMIT: i32 = 128;
 /// Lanes of 16 bits in a block. Each holds a pair of inputs of a column.
 const PAIRS: usize = LANES * GROUP / 2;
 
-/// The cost of an extra block, in the same unit.
+/// The cost of an extra block, in hundredths of that of a block alone.
 const EXTRA_COST: usize = 105;
 
 /// Packs a matrix: chooses the cheapest depth of each panel, and moves the excess at that depth to

@@ -22,7 +22,9 @@ pub(super) fn pack(
     sequences: &[Encoding],
 ) -> Result<Option<Encoder>> {
     if table_bits.are_packed() {
-        rounded.token_embeddings = table(&floats.token_embeddings, floats.hidden(), table_bits);
+        let scales = scales_of(&rounded.token_embeddings.values);
+        rounded.token_embeddings =
+            table(&floats.token_embeddings, floats.hidden(), scales, table_bits);
     }
     if !bits.are_packed() {
         return Ok(Some(rounded));
@@ -33,31 +35,33 @@ pub(super) fn pack(
     let batches: Vec<&[Encoding]> = sequences.chunks(BATCH_SEQUENCES).collect();
     let mut run = LayerByLayer::start(rounded.clone(), output, &batches)?;
     for (layer, packed) in layers.into_iter().zip(&mut rounded.layers) {
-        *packed = pack_layer(layer, bits, &run)?;
+        *packed = pack_layer(layer, packed, bits, &run)?;
         run.apply(packed.clone())?;
     }
     Ok(Some(rounded))
 }
 
-/// A table whose rows are packed one by one, with a scale for each.
-fn table(table: &Table, columns: usize, bits: Bits) -> Table {
-    let mut scales = Vec::with_capacity(table.rows);
-    let mut packer = Packer::new(PackedInt8::new(columns, bits.count(), true, Vec::new()));
-    let mut row = Vec::new();
-    for i in 0..table.rows {
-        row.clear();
-        table.values.extend_row(i, columns, &mut row);
-        let scale = scale_of(row.iter().copied(), i8::MAX);
-        row.iter_mut().for_each(|value| *value = in_units(*value, scale));
-        packer.push(&groups(&row, bits, i8::MAX));
-        scales.push(scale);
-    }
-    table.values.release();
-    let packed = PackedInt8 { scales, ..packer.finish() };
-    Table { rows: table.rows, values: Weights::Packed(packed) }
+/// The scales of a matrix that is quantized when it is read. They are those of the packed one too.
+fn scales_of(rounded: &Weights) -> Vec<f32> {
+    let (scales, ..) = rounded.quantization().expect("the matrix is quantized");
+    scales.to_vec()
 }
 
-fn pack_layer(layer: Layer, bits: Bits, run: &LayerByLayer) -> Result<Layer> {
+/// A table whose rows are packed one by one, with a scale for each.
+fn table(table: &Table, columns: usize, scales: Vec<f32>, bits: Bits) -> Table {
+    let mut packer = Packer::new(PackedInt8::new(columns, bits.count(), true, scales.clone()));
+    let mut row = Vec::new();
+    for (i, scale) in scales.into_iter().enumerate() {
+        row.clear();
+        table.values.extend_row(i, columns, &mut row);
+        row.iter_mut().for_each(|value| *value = in_units(*value, scale));
+        packer.push(&groups(&row, bits, i8::MAX));
+    }
+    table.values.release();
+    Table { rows: table.rows, values: Weights::Packed(packer.finish()) }
+}
+
+fn pack_layer(layer: Layer, rounded: &Layer, bits: Bits, run: &LayerByLayer) -> Result<Layer> {
     let Layer { query, key, value, attention_output, intermediate, output, .. } = &layer;
     let inputs_of = |product| match product {
         Product::Projections => query.inputs,
@@ -74,24 +78,24 @@ fn pack_layer(layer: Layer, bits: Bits, run: &LayerByLayer) -> Result<Layer> {
     })?;
     let [projections, attention_outputs, intermediates, outputs] =
         correlations.map(|correlation| correlation.into_inner().expect("no thread panics"));
-    let pack = |linear: &Linear, correlation| pack_linear(linear, bits, correlation);
+    let pack = |linear: &Linear, rounded: &Linear, correlation| {
+        pack_linear(linear, scales_of(&rounded.weights), bits, correlation)
+    };
     Ok(Layer {
-        query: pack(query, &projections),
-        key: pack(key, &projections),
-        value: pack(value, &projections),
-        attention_output: pack(attention_output, &attention_outputs),
-        intermediate: pack(intermediate, &intermediates),
-        output: pack(output, &outputs),
+        query: pack(query, &rounded.query, &projections),
+        key: pack(key, &rounded.key, &projections),
+        value: pack(value, &rounded.value, &projections),
+        attention_output: pack(attention_output, &rounded.attention_output, &attention_outputs),
+        intermediate: pack(intermediate, &rounded.intermediate, &intermediates),
+        output: pack(output, &rounded.output, &outputs),
         ..layer
     })
 }
 
-fn pack_linear(linear: &Linear, bits: Bits, correlation: &Correlation) -> Linear {
+fn pack_linear(linear: &Linear, scales: Vec<f32>, bits: Bits, correlation: &Correlation) -> Linear {
     let (inputs, outputs) = (linear.inputs, linear.outputs);
     let mut weights = linear.weights.to_f32(outputs);
     let limit = bits.limit();
-    let column = |column: usize| weights.iter().skip(column).step_by(outputs).copied();
-    let scales: Vec<f32> = (0..outputs).map(|c| scale_of(column(c), limit)).collect();
     for row in weights.chunks_exact_mut(outputs) {
         row.iter_mut().zip(&scales).for_each(|(value, scale)| *value = in_units(*value, *scale));
     }
@@ -107,11 +111,6 @@ fn pack_linear(linear: &Linear, bits: Bits, correlation: &Correlation) -> Linear
 
 fn groups(values: &[f32], bits: Bits, limit: i8) -> Vec<PackedGroup> {
     values.chunks(GROUP).map(|values| PackedGroup::nearest(values, bits.count(), limit)).collect()
-}
-
-/// The scale that maps the largest magnitude to `limit`.
-fn scale_of(values: impl Iterator<Item = f32>, limit: i8) -> f32 {
-    values.fold(0.0, |largest: f32, value| largest.max(value.abs())) / f32::from(limit)
 }
 
 /// A weight divided by its scale, which is 0 if all its weights are.

@@ -150,8 +150,8 @@ fn sdot<const LANE: i32>(mut sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int3
     sum
 }
 
-/// Multiplies all rows by one panel that holds the inputs of a column in eights. Three pairs of rows by
-/// eight registers of sums, and six of activations, leave two for the weights.
+/// Multiplies all rows by one panel that holds the inputs of a column in eights. Two pairs of rows take
+/// sixteen registers of sums; with three pairs, LLVM copies registers.
 #[target_feature(enable = "neon,i8mm")]
 pub fn matrix_rows(acts: &[u8], panels: Panels, out: &mut [[i32; LANES]]) {
     let row_bytes = panels.blocks.len() * GROUP;

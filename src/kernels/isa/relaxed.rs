@@ -313,6 +313,7 @@ unsafe fn add_blocks<A: AddProducts, const ROWS: usize, const DEPTH: usize>(
         from_fn(|d| unsafe { v128_load(from.add(4 * d)) })
     });
     for (r, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: `r < ROWS` and `at < height`, so the group is within `acts`.
         let row = unsafe { acts.as_ptr().add(r * height + at) };
         let acts: [v128; DEPTH] = from_fn(|d| {
             // SAFETY: `r < ROWS` and `at + d < height`, so the group is within `acts`, as the caller
