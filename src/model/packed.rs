@@ -59,21 +59,31 @@ impl PackedInt8 {
     /// The weights of some rows in int8. A number outside the range of int8 becomes its nearest end.
     pub fn int8(&self, rows: Range<usize>) -> Int8 {
         let mut bytes = Vec::with_capacity(rows.len() * self.columns);
-        for row in rows.clone() {
-            let codes = &self.codes[row * self.row_bytes()..][..self.row_bytes()];
-            let of_row = row * self.groups()..(row + 1) * self.groups();
-            let (steps, offsets) = (&self.steps[of_row.clone()], &self.offsets[of_row]);
-            bytes.extend((0..self.columns).map(|column| {
-                let bit = column * self.bits;
-                let two = [codes[bit / 8], codes.get(bit / 8 + 1).copied().unwrap_or(0)];
-                let code = u16::from_le_bytes(two) >> (bit % 8) & ((1 << self.bits) - 1);
-                let group = column / GROUP;
-                let (step, offset) = (i32::from(steps[group]), i32::from(offsets[group] as i8));
-                (offset + step * i32::from(code)).clamp(-128, 127) as i8 as u8
-            }));
-        }
+        bytes.extend(rows.clone().flat_map(|row| self.row(row)).map(|weight| weight as u8));
         let scales = if self.by_row { &self.scales[rows] } else { &self.scales[..] };
         Int8::symmetric(bytes, scales, self.by_row)
+    }
+
+    /// Appends the weights of a row, as floats.
+    pub fn extend_row(&self, row: usize, out: &mut Vec<f32>) {
+        out.extend(self.row(row).enumerate().map(|(column, weight)| {
+            self.scales[if self.by_row { row } else { column }] * f32::from(weight)
+        }));
+    }
+
+    /// The weights of a row in int8.
+    fn row(&self, row: usize) -> impl Iterator<Item = i8> {
+        let codes = &self.codes[row * self.row_bytes()..][..self.row_bytes()];
+        let of_row = row * self.groups()..(row + 1) * self.groups();
+        let (steps, offsets) = (&self.steps[of_row.clone()], &self.offsets[of_row]);
+        (0..self.columns).map(move |column| {
+            let bit = column * self.bits;
+            let two = [codes[bit / 8], codes.get(bit / 8 + 1).copied().unwrap_or(0)];
+            let code = u16::from_le_bytes(two) >> (bit % 8) & ((1 << self.bits) - 1);
+            let group = column / GROUP;
+            let (step, offset) = (i32::from(steps[group]), i32::from(offsets[group] as i8));
+            (offset + step * i32::from(code)).clamp(-128, 127) as i8
+        })
     }
 }
 
@@ -200,6 +210,11 @@ mod tests {
                 assert_eq!(packed.int8(0..3).bytes, expected);
                 assert_eq!(packed.int8(1..2).bytes, expected[columns..2 * columns]);
                 assert_eq!(packed.int8(1..2).scales, [0.5]);
+                let mut floats = vec![1.0];
+                packed.extend_row(1, &mut floats);
+                let row = &expected[columns..2 * columns];
+                let numbers = row.iter().map(|&byte| 0.5 * f32::from(byte as i8));
+                assert_eq!(floats, [1.0].into_iter().chain(numbers).collect::<Vec<_>>());
             }
         }
     }

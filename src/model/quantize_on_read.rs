@@ -45,22 +45,37 @@ impl QuantizeOnRead {
     pub(super) fn int8(&self, rows: Range<usize>, width: usize) -> Int8 {
         let (mut numbers, mut bytes) = (Vec::new(), Vec::with_capacity(rows.len() * width));
         for row in rows.clone() {
-            self.extend_row(row, width, &mut numbers, &mut bytes);
+            numbers.clear();
+            self.floats.extend(row * width..(row + 1) * width, &mut numbers);
+            bytes.extend(
+                numbers
+                    .iter()
+                    .enumerate()
+                    .map(|(column, &number)| self.quantize(number, self.scale(row, column)) as u8),
+            );
         }
         let scales = if self.by_row { &self.scales[rows] } else { &self.scales[..] };
         Int8::symmetric(bytes, scales, self.by_row)
     }
 
-    /// Appends the quantized values of a row. `numbers` is a buffer.
-    fn extend_row(&self, row: usize, width: usize, numbers: &mut Vec<f32>, out: &mut Vec<u8>) {
-        numbers.clear();
-        self.floats.extend(row * width..(row + 1) * width, numbers);
-        out.extend(numbers.iter().enumerate().map(|(column, number)| {
-            let scale = self.scales[if self.by_row { row } else { column }];
-            // A scale is 0 if all its numbers are 0, and not exact if they are subnormal.
-            let quotient = if scale > 0.0 { number / scale } else { 0.0 };
-            let limit = f32::from(self.limit);
-            quotient.round_ties_even().clamp(-limit, limit) as i8 as u8
-        }));
+    /// Appends the `width` weights of a row, quantized, as floats.
+    pub(super) fn extend_row(&self, row: usize, width: usize, out: &mut Vec<f32>) {
+        let start = out.len();
+        self.floats.extend(row * width..(row + 1) * width, out);
+        for (column, number) in out[start..].iter_mut().enumerate() {
+            let scale = self.scale(row, column);
+            *number = scale * f32::from(self.quantize(*number, scale));
+        }
+    }
+
+    fn scale(&self, row: usize, column: usize) -> f32 {
+        self.scales[if self.by_row { row } else { column }]
+    }
+
+    fn quantize(&self, number: f32, scale: f32) -> i8 {
+        // A scale is 0 if all its numbers are 0, and not exact if they are subnormal.
+        let quotient = if scale > 0.0 { number / scale } else { 0.0 };
+        let limit = f32::from(self.limit);
+        quotient.round_ties_even().clamp(-limit, limit) as i8
     }
 }

@@ -88,10 +88,8 @@ impl Weights {
         match self {
             Weights::Float(floats) => floats.extend(row * width..(row + 1) * width, out),
             Weights::Int8(int8) => int8.extend_row(row, width, out),
-            Weights::Packed(packed) => packed.int8(row..row + 1).extend_row(0, width, out),
-            Weights::QuantizeOnRead(quantized) => {
-                quantized.int8(row..row + 1, width).extend_row(0, width, out);
-            }
+            Weights::Packed(packed) => packed.extend_row(row, out),
+            Weights::QuantizeOnRead(quantized) => quantized.extend_row(row, width, out),
         }
     }
 
