@@ -1,4 +1,4 @@
-// Runs every example of docs/adapters.md. A new example needs a check, and a check needs an example.
+// Runs every example of docs/guides/adapters.md. A new example needs a check, and a check needs an example.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
