@@ -33,7 +33,7 @@ test-js: build command
 test-gpu:
 	tests/gpu.sh
 
-# Builds apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
+# Builds apps with every bundler, framework and runtime of docs/guides/bundlers.md; test-js has the lighter ones.
 test-bundlers: build
 	pkg/scripts/test.sh bundlers hosts
 
@@ -134,7 +134,7 @@ bench-demo: build
 	node www/test/bench.mjs $(BENCH)
 
 # Measures every order of a two-stage search on the sets in CROSSRANK_EVAL_DIR, and writes a record and
-# the README's plot. EVAL takes the options of run.py.
+# the plot of docs/guides/candidates.md. EVAL takes the options of run.py.
 eval-search:
 	cargo build --release
 	python3 benches/search/run.py --out target/eval-search/orders.md $(EVAL)
@@ -144,6 +144,6 @@ bench-serve:
 	cargo build --release
 	python3 benches/serve/run.py $(BENCH)
 
-# Prints the README's table of what a page downloads.
+# Prints the table of docs/project/sizes.md: what a page downloads.
 sizes: build
 	node pkg/scripts/sizes.mjs

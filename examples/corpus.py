@@ -9,6 +9,13 @@ FILES = [
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "docs/start/server.md",
+    "docs/guides/candidates.md",
+    "docs/guides/latency.md",
+    "docs/guides/long-documents.md",
+    "docs/project/decisions.md",
+    "docs/project/limits.md",
+    "docs/reference/javascript.md",
     "models/minilm-l6-en/MODEL_CARD.md",
     "benches/peers/README.md",
 ]

@@ -1,5 +1,5 @@
-// Prints a Markdown table of what a page downloads for a reranker: the code and the WebAssembly of this
-// package, of onnxruntime-web and of transformers.js. Run `make build` first. The other packages are
+// Prints the table of docs/project/sizes.md, what a page downloads for a reranker: the code and the
+// WebAssembly of this package, of onnxruntime-web and of transformers.js. Run `make build` first. The other packages are
 // fetched from the npm registry into a temporary folder.
 
 import { execFileSync } from "node:child_process";

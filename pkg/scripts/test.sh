@@ -54,7 +54,7 @@ prepare_hosts() {
 prepare_adapters() {
   adapters=$scratch/adapters
   cp -r pkg/test/adapters "$adapters"
-  cp docs/adapters.md examples/custom-element/crossrank-results.js "$adapters"
+  cp docs/guides/adapters.md examples/custom-element/crossrank-results.js "$adapters"
   # Two packages are replaced by a small one (see overrides): LanceDB would install a runtime for models.
   npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$adapters"
   npm install --silent --offline --no-save --no-package-lock --no-audit --no-fund \

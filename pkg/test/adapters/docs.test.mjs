@@ -1,4 +1,4 @@
-// Runs every example of docs/adapters.md. A new example needs a check, and a check needs an example.
+// Runs every example of docs/guides/adapters.md. A new example needs a check, and a check needs an example.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -43,7 +43,7 @@ const CHECKS = {
     assert.equal(cosines.indexOf(Math.max(...cosines)), 2);
     assert.equal(registry.rerankingModel("crossrank:local").provider, "crossrank");
   },
-  "LangChain.js 1": async ({ compressed, vectors }) => {
+  "LangChain 1": async ({ compressed, vectors }) => {
     assert.deepEqual(
       compressed.map(({ metadata }) => metadata.id),
       (await reference()).slice(0, 3),
@@ -51,7 +51,7 @@ const CHECKS = {
     assert.ok(compressed[0].metadata.relevanceScore > compressed[1].metadata.relevanceScore);
     assert.deepEqual([vectors.length, vectors[0].length], [5, 384]);
   },
-  "LlamaIndex.TS 1": async ({ best, vector }) => {
+  "LlamaIndex 1": async ({ best, vector }) => {
     assert.deepEqual(
       best.map(({ node }) => node.id_),
       (await reference()).slice(0, 3),
@@ -75,7 +75,7 @@ const CHECKS = {
     assert.ok(results.every(({ hit }) => typeof hit.title === "string"));
   },
   "FlexSearch 1": async ({ results }) => assertSubset(await idsOf(results), titleAndText, 3),
-  "Fuse.js 1": async ({ results }) => assert.equal((await idsOf(results))[0], "3"),
+  "Fuse 1": async ({ results }) => assert.equal((await idsOf(results))[0], "3"),
   "LanceDB 1": async ({ best }) =>
     assert.deepEqual(
       best.map(({ id }) => id),

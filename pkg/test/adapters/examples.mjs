@@ -1,4 +1,4 @@
-// Extracts the examples of docs/adapters.md, in the folder `examples`: as TypeScript for the compiler and as
+// Extracts the examples of docs/guides/adapters.md, in the folder `examples`: as TypeScript for the compiler and as
 // modules to run.
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// What the examples of docs/adapters.md use without making it. The clients of services are the official
+// What the examples of docs/guides/adapters.md use without making it. The clients of services are the official
 // ones; a server on this machine answers them in the documented shapes.
 
 import { mkdtempSync, rmSync } from "node:fs";
