@@ -67,12 +67,13 @@ const withoutIndent = (text, indent) => {
 function setupOf(comment) {
   if (!/^\s*<!--\s*setup:/.test(comment[0].text)) return [];
   return comment.map(({ text, line }) => ({
-    text: text.replace(/^\s*<!--\s*setup:/, "").replace(/-->.*$/, ""),
+    text: text.replace(/^\s*<!--\s*setup:\s*/, "").replace(/\s*-->.*$/, ""),
     line,
   }));
 }
 
 function finished({ line, section, language, words, setup, code }, blocks) {
+  if (code.length === 0) throw Object.assign(new Error("this block is empty"), { line });
   let before = [];
   if (words.includes("continues")) {
     const continued = blocks.findLast((block) => block.language === language);

@@ -42,16 +42,16 @@ export async function checkPages(files, { root, scratch, program }) {
     }
   });
   for (const block of blocks.filter(({ language }) => !LANGUAGES.includes(language))) {
-    const message = `no check is known for ${block.language}; there are some for ${LANGUAGES.join(", ")}`;
+    const message = `no check is known for ${block.language}; there are some for ${LANGUAGES.filter(Boolean).join(", ")}`;
     problems.push({ block, line: block.line, message });
   }
   const server = new Server(program, join(scratch, "documents.idx"), join(root, "examples/passages.txt"));
   try {
     const context = { root, scratch, startServer: () => server.start() };
-    const checks = CHECKS.map(([languages, check]) =>
-      check(blocks.filter(({ language }) => languages.includes(language)), context),
-    );
-    problems.push(...(await Promise.all(checks)).flat());
+    for (const [languages, check] of CHECKS) {
+      const own = blocks.filter(({ language }) => languages.includes(language));
+      problems.push(...(await check(own, context)));
+    }
   } finally {
     server.stop();
   }

@@ -25,10 +25,11 @@ const PARSERS = {
   },
 };
 
+/** The first error alone, which often leads to others. */
 export function jsonErrors(text, options) {
   const errors = [];
   parseJson(text, errors, options);
-  return errors.map(({ error, offset }) => [lineOf(text, offset), printParseErrorCode(error)]);
+  return errors.slice(0, 1).map(({ error, offset }) => [lineOf(text, offset), printParseErrorCode(error)]);
 }
 
 /** The problems of blocks, as `{ block, line, message }`. */

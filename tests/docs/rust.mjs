@@ -3,8 +3,9 @@
 
 import { execFile } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
+import { textOf } from "./blocks.mjs";
 
 /** The problems of blocks, as `{ block, line, message }`. */
 export async function checkRust(blocks, { root, scratch }) {
@@ -27,7 +28,7 @@ export async function checkRust(blocks, { root, scratch }) {
   for (const [name, path] of externs) given.push("--extern", `${name}=${path}`);
   const options = { cwd: folder, maxBuffer: 1 << 26 };
   const output = await promisify(execFile)("rustdoc", given, options).catch((error) => error);
-  const problems = problemsOf(output.stdout, blocks);
+  const problems = problemsOf(output.stdout, blocks, folder);
   if (output.code && problems.length === 0) throw new Error(output.stdout + output.stderr);
   return problems;
 }
@@ -40,13 +41,20 @@ function documentationOf(blocks) {
   const put = (line, text) => {
     lines[line - 1] = `//! ${text}`;
   };
-  for (const { line, source } of blocks) {
-    put(line, "```no_run");
+  for (const { source } of blocks.filter((block) => !isContinued(block, blocks))) {
+    put(source[0].line - 1, "```no_run");
     for (const { text, line } of source) put(line, text);
-    put(source.length > 0 ? source.at(-1).line + 1 : line + 1, "```");
+    const result = needsResult(textOf(source)) ? ["Ok::<(), Box<dyn std::error::Error>>(())"] : [];
+    for (const [index, text] of [...result, "```"].entries()) put(source.at(-1).line + 1 + index, text);
   }
   return `${Array.from(lines, (line) => line ?? "//!").join("\n")}\n`;
 }
+
+/** Whether `?` stands outside of a function, and the block leaves out what makes it a function for that. */
+const needsResult = (code) => /\?[;.\s]/.test(code) && !/\bfn main\b|\(\(\)\)\s*$/.test(code);
+
+const isContinued = (block, blocks) =>
+  blocks.some((other) => other !== block && block.source.every((line) => other.source.includes(line)));
 
 /** The library and what the workspace depends on, as `cargo build` compiles them. */
 async function libraries(root) {
@@ -64,12 +72,11 @@ async function libraries(root) {
 }
 
 /** Reads the errors of rustc, such as `error[E0425]: cannot find value...\n --> README.md.rs:7:5`. */
-function problemsOf(stdout, blocks) {
+function problemsOf(stdout, blocks, folder) {
   const found = [];
   for (const [, message, file, line] of stdout.matchAll(/^error(?:\[E\d+\])?: (.*)\n *--> (.*?):(\d+):/gm)) {
-    const block = blocks.findLast(
-      ({ page, line: start }) => file.endsWith(moduleOf(page)) && start <= line,
-    );
+    const path = relative(folder, resolve(folder, file));
+    const block = blocks.findLast((block) => moduleOf(block.page) === path && block.line <= line);
     if (block) found.push({ block, line: Number(line), message });
   }
   return found;

@@ -133,5 +133,8 @@ async function refused(lines, root, scratch) {
     env: { ...process.env, CROSSRANK_COMMAND_LINES: file, CROSSRANK_ANSWERS: answers },
   });
   const errors = JSON.parse(readFileSync(answers, "utf8"));
-  return lines.flatMap(({ block, line }, i) => (errors[i] === null ? [] : [{ block, line, message: errors[i] }]));
+  return lines.flatMap(({ block, line }, i) => {
+    if (errors[i] === null) return [];
+    return [{ block, line, message: `crossrank: ${errors[i].split("\n")[0]}` }];
+  });
 }
