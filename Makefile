@@ -33,9 +33,11 @@ test-js: build command
 test-gpu:
 	tests/gpu.sh
 
-# Builds apps with every bundler, framework and runtime of the README; test-js has the lighter ones.
-test-bundlers: build
+# Builds apps with every bundler, framework and runtime of the README, and the heavier example apps; test-js
+# and test-examples have the lighter ones.
+test-bundlers: pack
 	pkg/scripts/test.sh bundlers hosts
+	tests/examples/run.sh nextjs rust-service
 
 # Runs the npm package's adapters with their frameworks and searches; test-js does so too.
 test-adapters: build
@@ -45,9 +47,11 @@ test-adapters: build
 test-clients: command
 	tests/clients/run.sh
 
-# Runs the examples with Milvus Lite, Spark and nginx, and compares them with the command's results.
-test-examples: command
+# Runs the examples with Milvus Lite, Spark and nginx, and compares them with the command's results. Builds
+# and uses the example apps for the web.
+test-examples: pack command
 	examples/test.sh
+	tests/examples/run.sh vite-react express hono-workers file-page
 
 # Checks the code blocks of README.md, docs/ and the packages, or of the pages that PAGES names.
 test-docs: pack command

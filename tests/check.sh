@@ -8,6 +8,7 @@ lint() { echo "== cargo clippy $*"; cargo clippy --quiet "$@" -- -D warnings; }
 
 cargo fmt --all --check
 cargo fmt --manifest-path benches/peers/rten/Cargo.toml --check
+cargo fmt --manifest-path examples/rust-service/Cargo.toml --check
 lint --workspace --all-targets --all-features
 lint --package crossrank
 for package in crossrank crossrank-cli; do

@@ -17,5 +17,8 @@ export async function search(query, signal) {
   const found = hits.slice(0, 20).map(({ id }) => byId.get(id));
   const text = (document) => `${document.title}. ${document.text}`;
   const { results } = await reranker.rerank(query, found, 10, { text, signal });
-  return { byWords: found.slice(0, 10), reranked: results.map(({ document, score }) => ({ ...document, score })) };
+  return {
+    byWords: found.slice(0, 10),
+    reranked: results.map(({ document, score }) => ({ ...document, score })),
+  };
 }

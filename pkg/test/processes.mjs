@@ -23,12 +23,14 @@ export async function startServer(t, { cwd, command, env }) {
   const [program, ...arguments_] = command(String(port));
   const address = { PORT: String(port), HOST: "127.0.0.1", HOSTNAME: "127.0.0.1" };
   // A group of its own: a program such as npm starts the server as a process of its own.
-  const options = { cwd, env: { ...process.env, ...address, ...env }, stdio: "ignore", detached: true };
+  const options = { cwd, env: { ...process.env, ...address, ...env }, detached: true };
   const server = spawn(program, arguments_, options);
+  let output = "";
+  for (const stream of [server.stdout, server.stderr]) stream.on("data", (data) => (output += data));
   t.after(() => server.exitCode ?? process.kill(-server.pid));
   const origin = `http://127.0.0.1:${port}`;
   while (!(await fetch(origin).catch(() => undefined))) {
-    assert.equal(server.exitCode, null, `${program} ${arguments_.join(" ")} has ended`);
+    assert.equal(server.exitCode, null, `${program} ${arguments_.join(" ")} has ended:\n${output}`);
     await sleep(100);
   }
   return origin;

@@ -41,7 +41,16 @@ export function blocksOf(markdown) {
     if (fence) {
       const [language, ...words] = fence[3].trim().split(/[\s,]+/);
       const name = /^[\w-]*/.exec(language)[0];
-      block = { line, section, language: name, words, setup, indent: fence[1].length, fence: fence[2], code: [] };
+      block = {
+        line,
+        section,
+        language: name,
+        words,
+        setup,
+        indent: fence[1].length,
+        fence: fence[2],
+        code: [],
+      };
       setup = [];
     } else if (text.trim() !== "") {
       setup = [];

@@ -31,11 +31,15 @@ const { blocks, problems } = await checkPages(named.length > 0 ? named : documen
   program: process.env.CROSSRANK ?? join(root, "target/release/crossrank"),
 });
 for (const { file, line, message, block } of problems) {
-  console.error(`${file}:${line}: ${message} (in the block at line ${block.line}: ${block.language || "plain"})`);
+  console.error(
+    `${file}:${line}: ${message} (in the block at line ${block.line}: ${block.language || "plain"})`,
+  );
 }
 const counts = {};
 for (const { language } of blocks) counts[language || "plain"] = (counts[language || "plain"] ?? 0) + 1;
 const list = Object.entries(counts).map(([language, count]) => `${count} ${language}`);
 const pages = new Set(blocks.map(({ page }) => page.file));
-console.log(`Checked ${blocks.length} blocks in ${pages.size} files: ${list.join(", ")}. Problems: ${problems.length}.`);
+console.log(
+  `Checked ${blocks.length} blocks in ${pages.size} files: ${list.join(", ")}. Problems: ${problems.length}.`,
+);
 process.exitCode = problems.length > 0 ? 1 : 0;

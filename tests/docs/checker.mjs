@@ -14,7 +14,10 @@ import { checkTypes } from "./typescript.mjs";
 
 /** The languages of each check. Blocks of the last ones are output. */
 const CHECKS = [
-  [["js", "ts", "jsx", "tsx", "html", "vue"], (blocks, { scratch }) => checkTypes(blocks, join(scratch, "modules"))],
+  [
+    ["js", "ts", "jsx", "tsx", "html", "vue"],
+    (blocks, { scratch }) => checkTypes(blocks, join(scratch, "modules")),
+  ],
   [["json", "jsonc", "yaml", "toml"], checkData],
   [["sh"], checkShell],
   [["python"], checkPython],

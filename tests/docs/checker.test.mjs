@@ -19,7 +19,11 @@ const wrongLines = (markdown) =>
 test("a mistake in a block of each language is found in its line", async () => {
   const files = ["broken", "python", "right"].map(page);
   const program = process.env.CROSSRANK ?? join(root, "target/release/crossrank");
-  const { blocks, problems } = await checkPages(files, { root, scratch: join(root, "target/docs-test"), program });
+  const { blocks, problems } = await checkPages(files, {
+    root,
+    scratch: join(root, "target/docs-test"),
+    program,
+  });
   assert.equal(blocks.length, files.flatMap((file) => blocksOf(read(file))).length);
   const found = (file) => problems.filter((problem) => problem.file === file);
   for (const name of ["broken", "python", "right"]) {
@@ -38,7 +42,9 @@ test("a block that is empty, is not closed or continues none is a mistake", () =
 
 test("pages are checked with the packages that the adapters are tested with", () => {
   const { dependencies } = JSON.parse(read("tests/docs/package.json"));
-  for (const [name, version] of Object.entries(JSON.parse(read("pkg/test/adapters/package.json")).dependencies)) {
+  for (const [name, version] of Object.entries(
+    JSON.parse(read("pkg/test/adapters/package.json")).dependencies,
+  )) {
     assert.equal(dependencies[name] ?? version, version, name);
   }
 });

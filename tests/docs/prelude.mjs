@@ -2,7 +2,8 @@
 // `<!-- prelude: PATH -->`: the module at this path of the repository exports them.
 
 /** What a module declares at its top level. */
-const DECLARED = /^(?:export )?(?:declare )?(?:async )?(?:const|let|function|class)\s+(?:\{([^}]*)\}|(\w+))/gm;
+const DECLARED =
+  /^(?:export )?(?:declare )?(?:async )?(?:const|let|function|class)\s+(?:\{([^}]*)\}|(\w+))/gm;
 
 export function declaredBy(code) {
   const declared = [...code.matchAll(DECLARED)].flatMap(([, names, name]) => names?.split(",") ?? [name]);

@@ -25,7 +25,8 @@ export async function checkPython(blocks, { root, scratch, startServer }) {
   const problems = [];
   for (const [index, error] of JSON.parse(stdout).entries()) {
     const block = blocks[index];
-    const found = error ?? (block.page.isRun ? await failure(block, { root, scratch, startServer }) : undefined);
+    const found =
+      error ?? (block.page.isRun ? await failure(block, { root, scratch, startServer }) : undefined);
     if (found) problems.push({ block, line: lineOf(block, found[0]), message: found[1] });
   }
   return problems;

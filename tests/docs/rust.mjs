@@ -61,7 +61,10 @@ async function libraries(root) {
   const given = ["build", "--release", "--workspace", "--all-features", "--message-format=json"];
   const options = { cwd: root, maxBuffer: 1 << 28 };
   const { stdout } = await promisify(execFile)("cargo", given, options);
-  const messages = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  const messages = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
   const externs = new Map();
   for (const { reason, target, filenames } of messages) {
     if (reason !== "compiler-artifact" || !target.kind.some((kind) => /lib|proc-macro/.test(kind))) continue;

@@ -84,7 +84,8 @@ const partOf = (source, first, text) =>
 function scriptsOfHtml(source) {
   const text = textOf(source);
   const errors = [];
-  const onParseError = ({ code, startLine }) => errors.push({ line: source[startLine - 1].line, message: code });
+  const onParseError = ({ code, startLine }) =>
+    errors.push({ line: source[startLine - 1].line, message: code });
   const options = { sourceCodeLocationInfo: true, onParseError };
   const isDocument = /^\s*<!doctype/i.test(text);
   const root = isDocument ? parse(text, options) : parseFragment(text, options);

@@ -21,7 +21,10 @@ const QUIET = { NEXT_TELEMETRY_DISABLED: "1", WRANGLER_SEND_METRICS: "false" };
 
 /** Runs a script of an app's package.json. */
 export const runScript = (app, script) =>
-  promisify(execFile)("npm", ["run", script], { cwd: join(examples, app), env: { ...process.env, ...QUIET } });
+  promisify(execFile)("npm", ["run", script], {
+    cwd: join(examples, app),
+    env: { ...process.env, ...QUIET },
+  });
 
 /** Starts an app by a command until the test ends, and gives its address. */
 export const start = (t, app, command) => startServer(t, { cwd: join(examples, app), command, env: QUIET });
@@ -62,7 +65,8 @@ export function usePages() {
     const errors = [];
     page.on("pageerror", (error) => errors.push(error.message));
     await prepare(page);
-    await page.goto(url);
+    // The scripts run by then.
+    await page.goto(url, { waitUntil: "networkidle0" });
     return { page, errors };
   };
 }

@@ -6,12 +6,17 @@ import { test } from "node:test";
 import { examples, read } from "./apps.mjs";
 
 const APPS = ["express", "file-page", "hono-workers", "nextjs", "rust-service", "vite-react"];
-const files = readdirSync(examples, { recursive: true }).filter((path) => !/node_modules|\/target\//.test(path));
+const files = readdirSync(examples, { recursive: true }).filter(
+  (path) => !/node_modules|\/target\//.test(path),
+);
 const pathsOf = (name) => files.filter((path) => path.endsWith(`/${name}`)).sort();
 
 test("each app searches the same documents", () => {
   const paths = pathsOf("documents.json");
-  assert.deepEqual(paths.map((path) => path.split("/")[0]), APPS);
+  assert.deepEqual(
+    paths.map((path) => path.split("/")[0]),
+    APPS,
+  );
   for (const path of paths) assert.equal(read(path), read(paths[0]), path);
 });
 

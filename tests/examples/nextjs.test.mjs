@@ -22,5 +22,6 @@ test("the built app serves both orders, its page shows them, and shows an error"
 
 test("`npm start` serves it", async (t) => {
   const origin = await start(t, "nextjs", (port) => ["npm", "start", "--", "--port", port]);
-  await assertSearches(await open(t, origin));
+  // Its development server answers pages of no other host.
+  await assertSearches(await open(t, origin.replace("127.0.0.1", "localhost")));
 });

@@ -16,5 +16,5 @@ for app in "$@"; do
     echo "$stamp" > "$installed"
   fi
 done
-# One file at a time: each uses every core.
-node --test --test-concurrency=1 --test-reporter=spec "${tests[@]}"
+# One file at a time: each uses every core. A page that shows nothing must not be waited for all day.
+node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec "${tests[@]}"

@@ -26,6 +26,14 @@ test("the built app reranks while one types, and shows an error", async (t) => {
 });
 
 test("`npm start` serves it", async (t) => {
-  const origin = await start(t, "vite-react", (port) => ["npm", "start", "--", "--host", "127.0.0.1", "--port", port]);
+  const origin = await start(t, "vite-react", (port) => [
+    "npm",
+    "start",
+    "--",
+    "--host",
+    "127.0.0.1",
+    "--port",
+    port,
+  ]);
   await assertSearches(await open(t, origin));
 });
