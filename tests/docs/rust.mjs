@@ -22,9 +22,9 @@ export async function checkRust(blocks, { root, scratch }) {
   const modules = pages.map((page, i) => `#[path = "${moduleOf(page)}"]\nmod page${i};\n`);
   writeFileSync(join(folder, "pages.rs"), modules.join(""));
 
-  const { externs, folders } = await libraries(root);
+  const externs = await libraries(root);
   const given = ["--test", "--edition", "2024", "--crate-name", "pages", join(folder, "pages.rs")];
-  for (const path of folders) given.push("-L", `dependency=${path}`);
+  for (const path of new Set([...externs.values()].map(dirname))) given.push("-L", `dependency=${path}`);
   for (const [name, path] of externs) given.push("--extern", `${name}=${path}`);
   const options = { cwd: folder, maxBuffer: 1 << 26 };
   const output = await promisify(execFile)("rustdoc", given, options).catch((error) => error);
@@ -56,7 +56,7 @@ const needsResult = (code) => /\?[;.\s]/.test(code) && !/\bfn main\b|\(\(\)\)\s*
 const isContinued = (block, blocks) =>
   blocks.some((other) => other !== block && block.source.every((line) => other.source.includes(line)));
 
-/** The library and what the workspace depends on, as `cargo build` compiles them. */
+/** The files of the library and of what the workspace depends on, as `cargo build` compiles them, by name. */
 async function libraries(root) {
   const given = ["build", "--release", "--workspace", "--all-features", "--message-format=json"];
   const options = { cwd: root, maxBuffer: 1 << 28 };
@@ -71,7 +71,7 @@ async function libraries(root) {
     const file = filenames.find((name) => /\.(rlib|so|dylib|dll)$/.test(name));
     if (file) externs.set(target.name.replaceAll("-", "_"), file);
   }
-  return { externs, folders: [join(root, "target/release/deps")] };
+  return externs;
 }
 
 /** Reads the errors of rustc, such as `error[E0425]: cannot find value...\n --> README.md.rs:7:5`. */

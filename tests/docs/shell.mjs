@@ -74,10 +74,13 @@ function* commandsOf({ source }) {
   }
 }
 
-const isInQuotes = (text) => /['"]/.test(text.replaceAll(/#.*$|\\.|'[^']*'|"(?:\\.|[^"\\])*"/gms, quoted));
-const quoted = (match) => (match.startsWith("#") ? match : "");
+/** Whether a quotation is open at the end of a text. */
+const isInQuotes = (text) =>
+  /['"]/.test(text.replaceAll(/(?<=^|\s)#[^\n]*|\\[\s\S]|'[^']*'|"(?:\\[\s\S]|[^"\\])*"/g, ""));
 
-function* simpleCommands(text) {
+function* simpleCommands(line) {
+  // The parser takes the number of a file in `2> log` for a word.
+  const text = line.replaceAll(/(?<=\s)\d(?=[<>])/g, "");
   let words = [];
   let isTarget = false;
   for (const token of [...parse(text, (name) => `$${name}`), { op: ";" }]) {
@@ -100,8 +103,9 @@ function* simpleCommands(text) {
 function crossrankArguments(program, given) {
   if (basename(program) === "crossrank") return given;
   const isOther = given.some((word) => ["--example", "--manifest-path", "--package", "-p"].includes(word));
-  if (program !== "cargo" || given[0] !== "run" || isOther) return;
-  return given.includes("--") ? given.slice(given.indexOf("--") + 1) : [];
+  if (program === "cargo" && given[0] === "run" && given.includes("--") && !isOther) {
+    return given.slice(given.indexOf("--") + 1);
+  }
 }
 
 function makeTargets(makefile) {
