@@ -17,30 +17,34 @@ export const QUESTIONS = [
   { question: "how do I repair a flat tire", byWords: "Worn tyres", reranked: "Fixing a puncture" },
   { question: "how much air should I put in my tires", byWords: "Storage", reranked: "Tyre pressure" },
 ];
-const QUIET = { NEXT_TELEMETRY_DISABLED: "1", WRANGLER_SEND_METRICS: "false" };
+const SETTINGS = {
+  NEXT_TELEMETRY_DISABLED: "1",
+  WRANGLER_SEND_METRICS: "false",
+  CARGO_TARGET_DIR: fileURLToPath(new URL("../../target/rust-service", import.meta.url)),
+};
 
 /** Runs a script of an app's package.json. */
 export const runScript = (app, script) =>
   promisify(execFile)("npm", ["run", script], {
     cwd: join(examples, app),
-    env: { ...process.env, ...QUIET },
+    env: { ...process.env, ...SETTINGS },
   });
 
 /** Starts an app by a command until the test ends, and gives its address. */
-export const start = (t, app, command) => startServer(t, { cwd: join(examples, app), command, env: QUIET });
+export const start = (t, app, command) => startServer(t, { cwd: join(examples, app), command, env: SETTINGS });
 
 export const read = (path) => readFileSync(join(examples, path), "utf8");
 
 /** Asks a server `${url}?q=...`, and checks its answers and its errors. */
-export async function assertServes(url, firstByWords = QUESTIONS.map(({ byWords }) => byWords)) {
+export async function assertServes(url) {
   const ask = (question, options) => fetch(`${url}?q=${encodeURIComponent(question)}`, options);
-  for (const [i, { question, reranked }] of QUESTIONS.entries()) {
+  for (const { question, byWords, reranked } of QUESTIONS) {
     const stop = new AbortController();
     const aborted = ask(question, { signal: stop.signal });
     stop.abort();
     await assert.rejects(aborted, { name: "AbortError" });
     const answer = await (await ask(question)).json();
-    assert.equal(answer.byWords[0].title, firstByWords[i]);
+    assert.equal(answer.byWords[0].title, byWords);
     assert.equal(answer.reranked[0].title, reranked);
     assert.ok(answer.reranked[0].score > answer.reranked[1].score);
     assert.equal(answer.reranked.length, 10);

@@ -39,9 +39,9 @@ async fn answer(
     let cancelled = Arc::new(AtomicBool::new(false));
     let _guard = CancelOnDrop(cancelled.clone());
     // Ranking takes too long for a thread that serves requests.
-    let ranked = tokio::task::spawn_blocking(move || {
+    let ranked = tokio::task::spawn_blocking(move || -> crossrank::Result<Response> {
         let results = search.search(&q, &|| cancelled.load(Ordering::Relaxed))?;
-        crossrank::Result::Ok(Json(results).into_response())
+        Ok(Json(results).into_response())
     });
     match ranked.await {
         Ok(Ok(response)) => response,

@@ -49,7 +49,9 @@ impl Search {
             .iter()
             .map(|Document { title, text, .. }| format!("{title}. {text}"))
             .collect();
-        let index = SearchEngineBuilder::with_tokenizer_and_corpus(Words, texts.clone()).build();
+        let builder =
+            SearchEngineBuilder::<u32, u32, Words>::with_tokenizer_and_corpus(Words, texts.clone());
+        let index = builder.build();
         Ok(Self { documents, texts, index, reranker: Reranker::bundled()? })
     }
 
@@ -59,7 +61,7 @@ impl Search {
         query: &str,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> crossrank::Result<Results<'_>> {
-        let hits = self.index.search(query, 20);
+        let hits = self.index.search(query, 30);
         let found: Vec<usize> = hits.iter().map(|hit| hit.document.id as usize).collect();
         let texts: Vec<&str> = found.iter().map(|&i| self.texts[i].as_str()).collect();
         let mut options = RerankOptions::default();
