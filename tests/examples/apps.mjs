@@ -31,7 +31,8 @@ export const runScript = (app, script) =>
   });
 
 /** Starts an app by a command until the test ends, and gives its address. */
-export const start = (t, app, command) => startServer(t, { cwd: join(examples, app), command, env: SETTINGS });
+export const start = (t, app, command) =>
+  startServer(t, { cwd: join(examples, app), command, env: SETTINGS });
 
 export const read = (path) => readFileSync(join(examples, path), "utf8");
 
