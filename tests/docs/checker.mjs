@@ -12,7 +12,7 @@ import { checkRust } from "./rust.mjs";
 import { checkShell } from "./shell.mjs";
 import { checkTypes } from "./typescript.mjs";
 
-/** The languages of each check. Blocks of the last ones are output. */
+/** The languages of each check. Nothing checks output and comparisons, which come last. */
 const CHECKS = [
   [
     ["js", "ts", "jsx", "tsx", "html", "vue"],
@@ -22,7 +22,7 @@ const CHECKS = [
   [["sh"], checkShell],
   [["python"], checkPython],
   [["rust"], checkRust],
-  [["text", "csv", ""], () => []],
+  [["text", "csv", "diff", ""], () => []],
 ];
 const LANGUAGES = CHECKS.flatMap(([languages]) => languages);
 
