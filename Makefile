@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -11,7 +11,7 @@ build:
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
 
-test: test-native test-arm bench-instructions test-gpu test-js test-clients test-examples
+test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples
 
 test-native:
 	cargo test --release --workspace --all-features --no-fail-fast
@@ -33,9 +33,11 @@ test-js: build command
 test-gpu:
 	tests/gpu.sh
 
-# Builds apps with every bundler, framework and runtime of docs/guides/bundlers.md; test-js has the lighter ones.
-test-bundlers: build
+# Builds apps with every bundler, framework and runtime of docs/guides/bundlers.md, and the heavier example
+# apps; test-js and test-examples have the lighter ones.
+test-bundlers: pack
 	pkg/scripts/test.sh bundlers hosts
+	tests/examples/run.sh nextjs rust-service
 
 # Runs the npm package's adapters with their frameworks and searches; test-js does so too.
 test-adapters: build
@@ -45,9 +47,20 @@ test-adapters: build
 test-clients: command
 	tests/clients/run.sh
 
-# Runs the examples with Milvus Lite, Spark and nginx, and compares them with the command's results.
-test-examples: command
+# Runs the examples with Milvus Lite, Spark and nginx, and compares them with the command's results. Builds
+# and uses the example apps for the web.
+test-examples: pack command
 	examples/test.sh
+	tests/examples/run.sh vite-react express hono-workers file-page
+
+# Checks the code blocks of README.md, docs/ and the packages, or of the pages that PAGES names.
+test-docs: pack command
+	CROSSRANK=$(CURDIR)/target/release/crossrank tests/docs/run.sh $(PAGES)
+
+# The npm packages as tarballs, in target/npm.
+pack: build
+	mkdir -p target/npm
+	npm pack --silent --pack-destination target/npm ./pkg ./models/minilm-l6-en ./models/all-minilm-l6-v2
 
 # Serves the demo's static files in www/dist at http://127.0.0.1:8080/ or another PORT.
 demo: build

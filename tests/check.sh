@@ -8,7 +8,9 @@ lint() { echo "== cargo clippy $*"; cargo clippy --quiet "$@" -- -D warnings; }
 
 cargo fmt --all --check
 cargo fmt --manifest-path benches/peers/rten/Cargo.toml --check
+cargo fmt --manifest-path examples/rust-service/Cargo.toml --check
 lint --workspace --all-targets --all-features
+lint --manifest-path examples/rust-service/Cargo.toml --target-dir target/rust-service
 lint --package crossrank
 for package in crossrank crossrank-cli; do
   features=$(cargo metadata --no-deps --format-version 1 | python3 -c '

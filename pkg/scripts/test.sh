@@ -55,6 +55,8 @@ prepare_adapters() {
   adapters=$scratch/adapters
   cp -r pkg/test/adapters "$adapters"
   cp docs/guides/adapters.md examples/custom-element/crossrank-results.js "$adapters"
+  mkdir "$adapters/docs"
+  cp tests/docs/{blocks,prelude}.mjs "$adapters/docs"
   # Two packages are replaced by a small one (see overrides): LanceDB would install a runtime for models.
   npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$adapters"
   npm install --silent --offline --no-save --no-package-lock --no-audit --no-fund \

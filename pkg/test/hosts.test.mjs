@@ -2,16 +2,15 @@
 // that bundlers/ pins. Runs on a copy of that folder with the packages installed (CROSSRANK_HOSTS).
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { cpSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { promisify, stripVTControlCharacters } from "node:util";
 import { launch } from "./browsers.mjs";
 import { assertFindsGpuFiles, assertRanks, pairs, pretendGpu, rankOf } from "./golden.mjs";
+import { startServer } from "./processes.mjs";
 import { assertEdgeAnswers, assertTestRanks, rankOfProgram } from "./programs.mjs";
 import { serve } from "./server.mjs";
 
@@ -57,30 +56,7 @@ async function build(folder, [program, ...arguments_], { env, allowed = /^$/ } =
   );
 }
 
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-/** Starts a server, which `command(port)` names or which takes the port from PORT, until the test ends. */
-async function start(t, cwd, command, env = {}) {
-  const port = await freePort();
-  const [program, ...arguments_] = command(String(port));
-  const address = { PORT: String(port), HOST: "127.0.0.1", HOSTNAME: "127.0.0.1" };
-  const options = { cwd, env: { ...process.env, ...QUIET, ...address, ...env }, stdio: "ignore" };
-  const server = spawn(program, arguments_, options);
-  t.after(() => server.kill());
-  const origin = `http://127.0.0.1:${port}`;
-  while (!(await fetch(origin).catch(() => undefined))) {
-    assert.equal(server.exitCode, null, `${program} ${arguments_.join(" ")} has ended`);
-    await sleep(100);
-  }
-  return origin;
-}
+const start = (t, cwd, command) => startServer(t, { cwd, command, env: QUIET });
 
 const rankOfServer = (origin) => async (pairs, options) => {
   const body = JSON.stringify({ pairs, options });

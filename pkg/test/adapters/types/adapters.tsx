@@ -1,10 +1,10 @@
 // What the adapters' types promise to programs with the frameworks' own types. The compiler is the test.
 
-import { type Table } from "@lancedb/lancedb";
-import { BaseDocumentCompressor } from "@langchain/core/retrievers/document_compressors";
+import type { Table } from "@lancedb/lancedb";
 import { Document as LangChainDocument } from "@langchain/core/documents";
 import type { EmbeddingsInterface } from "@langchain/core/embeddings";
-import { BaseEmbedding } from "@llamaindex/core/embeddings";
+import type { BaseDocumentCompressor } from "@langchain/core/retrievers/document_compressors";
+import type { BaseEmbedding } from "@llamaindex/core/embeddings";
 import type { BaseNodePostprocessor } from "@llamaindex/core/postprocessor";
 import type { NodeWithScore } from "@llamaindex/core/schema";
 import { create, type OramaPlugin, search } from "@orama/orama";
@@ -41,11 +41,18 @@ const same = <A, B>(_: Same<A, B>) => {};
 
 // --- Hits --------------------------------------------------------------------------------------
 
-const ranking = await rerankHits(reranker, query, articles, { text: async (hit) => hit.body, topK: 3, blend: 0.2 });
+const ranking = await rerankHits(reranker, query, articles, {
+  text: async (hit) => hit.body,
+  topK: 3,
+  blend: 0.2,
+});
 same<typeof ranking, HitRanking<Article>>(true);
 same<(typeof ranking.results)[number]["hit"], Article>(true);
 await rerankHits({ rerank }, query, ["a"] as const);
-await rerankHits(reranker, query, [1, 2], { text: (hit, index) => articles[hit + index]!.body, latest: "field" });
+await rerankHits(reranker, query, [1, 2], {
+  text: (hit, index) => articles[hit + index]!.body,
+  latest: "field",
+});
 // @ts-expect-error: a text is a string
 await rerankHits(reranker, query, articles, { text: () => 7 });
 // @ts-expect-error: a reranker is needed
@@ -72,7 +79,9 @@ rerankingModel(reranker, { signal: AbortSignal.timeout(1) });
 const compressor: BaseDocumentCompressor = new CrossrankRerank({ reranker, topN: 2, maxWindows: 3 });
 const compressed = await compressor.compressDocuments([new LangChainDocument({ pageContent: "a" })], query);
 same<(typeof compressed)[number]["pageContent"], string>(true);
-const places = await new CrossrankRerank({ reranker }).rerank(["a"], query, { signal: AbortSignal.timeout(1) });
+const places = await new CrossrankRerank({ reranker }).rerank(["a"], query, {
+  signal: AbortSignal.timeout(1),
+});
 same<typeof places, { index: number; relevanceScore: number }[]>(true);
 const embeddings: EmbeddingsInterface = new CrossrankEmbeddings({ embedder, maxConcurrency: 2 });
 // @ts-expect-error: a reranker is needed
@@ -97,15 +106,21 @@ same<typeof miniRanking, HitRanking<SearchResult>>(true);
 await mini.searchAndRerank(reranker, miniSearch, query, { search: { prefixes: true } });
 
 const fuse = new Fuse(articles, { keys: ["body"], includeScore: true });
-const fuseRanking = await fuseAdapter.searchAndRerank(reranker, fuse, query, { text: ({ item }) => item.body });
+const fuseRanking = await fuseAdapter.searchAndRerank(reranker, fuse, query, {
+  text: ({ item }) => item.body,
+});
 same<typeof fuseRanking, HitRanking<FuseResult<Article>>>(true);
 
 type FlexArticle = { id: string; body: string };
 const flexDocument = new FlexDocument<FlexArticle>({ document: { id: "id", index: ["body"], store: true } });
-const flexRanking = await flex.searchAndRerank(reranker, flexDocument, query, { text: ({ doc }) => doc!.body });
+const flexRanking = await flex.searchAndRerank(reranker, flexDocument, query, {
+  text: ({ doc }) => doc!.body,
+});
 same<(typeof flexRanking.results)[number]["hit"]["doc"], FlexArticle | null>(true);
 const flexIndex = new FlexIndex();
-const idRanking = await flex.searchAndRerank(reranker, flexIndex, query, { text: (id) => articles[Number(id)]!.body });
+const idRanking = await flex.searchAndRerank(reranker, flexIndex, query, {
+  text: (id) => articles[Number(id)]!.body,
+});
 same<(typeof idRanking.results)[number]["hit"], string | number>(true);
 // @ts-expect-error: the text of an id is needed
 await flex.searchAndRerank(reranker, flexIndex, query);
@@ -130,10 +145,19 @@ const rows = await table
 
 function List({ promise }: { promise: PromiseLike<Ranking<Article>> }) {
   const { results } = use(promise);
-  return <ol>{results.map(({ document }) => <li key={document.id}>{document.title}</li>)}</ol>;
+  return (
+    <ol>
+      {results.map(({ document }) => (
+        <li key={document.id}>{document.title}</li>
+      ))}
+    </ol>
+  );
 }
 export function Page({ query }: { query: string }) {
-  const { results, error, isPending, promise } = useRerank(query, articles, { reranker, text: ({ body }) => body });
+  const { results, error, isPending, promise } = useRerank(query, articles, {
+    reranker,
+    text: ({ body }) => body,
+  });
   same<(typeof results)[number]["document"], Article>(true);
   same<typeof error, Error | undefined>(true);
   same<typeof isPending, boolean>(true);
