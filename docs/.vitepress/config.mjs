@@ -1,0 +1,55 @@
+import { slug } from "github-slugger";
+import { defineConfig } from "vitepress";
+import { finish } from "./build/finish.mjs";
+import { configureMarkdown } from "./markdown.mjs";
+import { MODEL_BYTES, REPOSITORY, VERSION } from "./package.mjs";
+import { sidebar } from "./sidebar.mjs";
+
+const base = process.env.CROSSRANK_DOCS_BASE ?? "/";
+
+export default defineConfig({
+  base,
+  lang: "en",
+  title: "crossrank",
+  description: "Reranks search results in web pages, node, Rust and on servers, with one score everywhere.",
+  head: [
+    ["link", { rel: "icon", href: `${base}icon.svg`, type: "image/svg+xml" }],
+    ["meta", { name: "color-scheme", content: "light dark" }],
+  ],
+  srcExclude: ["README.md", "test/**"],
+  ignoreDeadLinks: ["localhostLinks"],
+  // The policy that the build writes into each page allows no style elements, with which the theme would
+  // suppress transitions.
+  appearance: { disableTransition: false },
+  metaChunk: true,
+  markdown: {
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+    // Anchors are those of GitHub, where the pages are read too.
+    anchor: { slugify: (text) => slug(text) },
+    config: configureMarkdown,
+  },
+  themeConfig: {
+    logo: "/icon.svg",
+    repository: REPOSITORY,
+    modelBytes: MODEL_BYTES,
+    nav: [
+      { text: "Start", link: "/start/html", activeMatch: "/start/" },
+      { text: "Guides", link: "/guides/models", activeMatch: "/guides/" },
+      { text: "Reference", link: "/reference/javascript", activeMatch: "/reference/" },
+      { text: "Playground", link: "/playground" },
+      { text: `v${VERSION}`, items: [{ text: "Changes", link: `${REPOSITORY}/blob/main/CHANGELOG.md` }] },
+    ],
+    sidebar,
+    outline: [2, 3],
+    socialLinks: [{ icon: "github", link: REPOSITORY }],
+    footer: { message: `crossrank ${VERSION}. MIT or Apache-2.0.` },
+  },
+  vite: {
+    // The policy allows no `data:` URLs for files that scripts fetch.
+    build: { assetsInlineLimit: 0 },
+    worker: { format: "es" },
+    ssr: { external: ["crossrank", "crossrank-minilm-l6-en"] },
+    optimizeDeps: { exclude: ["crossrank", "crossrank-minilm-l6-en"] },
+  },
+  buildEnd: finish,
+});

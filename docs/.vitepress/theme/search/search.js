@@ -1,0 +1,48 @@
+// The search of the site: MiniSearch finds passages by words, and crossrank puts those first that answer
+// the query.
+
+import { searchAndRerank } from "crossrank/minisearch";
+import MiniSearch from "minisearch";
+import { OPTIONS } from "./options.js";
+
+const CANDIDATES = 30;
+const SHOWN = 10;
+
+const textOf = ({ trail, title, text }) => [trail, title, text].filter(Boolean).join(". ");
+
+/** Loads the index, whose address the page names. */
+export async function loadIndex() {
+  const response = await fetch(document.querySelector("meta[name=crossrank-search]").content);
+  if (!response.ok) throw new Error(`the index could not be loaded (status ${response.status})`);
+  return MiniSearch.loadJSONAsync(await response.text(), OPTIONS);
+}
+
+/** Sections in the order of MiniSearch. */
+export const findByWords = (index, query) => sections(index.search(query).slice(0, CANDIDATES));
+
+/** The same sections in crossrank's order. A later call ends this one, which rejects with an `AbortError`. */
+export async function findByMeaning(index, query, reranker) {
+  const options = { candidates: CANDIDATES, text: textOf, latest: "search" };
+  const { results } = await searchAndRerank(reranker, index, query, options);
+  return sections(results.map(({ hit }) => hit));
+}
+
+/** One result for each section, with its best passage. */
+function sections(hits) {
+  const found = new Map();
+  for (const { url, trail, title, text, terms } of hits) {
+    if (!found.has(url)) found.set(url, { url, trail, title, parts: excerpt(text, terms) });
+  }
+  return [...found.values()].slice(0, SHOWN);
+}
+
+/** About 160 characters of a text, from shortly before the first found term: `[{ text, marked }]`. */
+function excerpt(text, terms) {
+  const alternatives = terms.map((term) => term.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+  const pattern = new RegExp(`(${alternatives})`, "giu");
+  const first = Math.max(0, text.search(pattern));
+  const start = first < 60 ? 0 : text.indexOf(" ", first - 50) + 1;
+  const cut = text.slice(start, start + 160);
+  const shown = `${start > 0 ? "… " : ""}${cut}${start + 160 < text.length ? "…" : ""}`;
+  return shown.split(pattern).map((part, i) => ({ text: part, marked: i % 2 === 1 }));
+}
