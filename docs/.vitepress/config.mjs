@@ -7,6 +7,10 @@ import { sidebar } from "./sidebar.mjs";
 
 const base = process.env.CROSSRANK_DOCS_BASE ?? "/";
 
+const SOURCE_ICON =
+  '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round">' +
+  '<path d="m8 6-6 6 6 6M16 6l6 6-6 6M14 4l-4 16"/></svg>';
+
 export default defineConfig({
   base,
   lang: "en",
@@ -41,7 +45,14 @@ export default defineConfig({
     ],
     sidebar,
     outline: [2, 3],
-    socialLinks: [{ icon: "github", link: REPOSITORY }],
+    // An icon by name is one that pages may ask other hosts for.
+    socialLinks: [{ icon: { svg: SOURCE_ICON }, link: REPOSITORY, ariaLabel: "Source code" }],
+    notFound: {
+      title: "This page does not exist",
+      quote: "The search finds the pages of this version.",
+      linkText: "Go to the first page",
+      linkLabel: "Go to the first page",
+    },
     footer: { message: `crossrank ${VERSION}. MIT or Apache-2.0.` },
   },
   vite: {

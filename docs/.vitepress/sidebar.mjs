@@ -42,7 +42,6 @@ export const sidebar = [
       }),
       {
         text: "Migrate from",
-        collapsed: false,
         items: pages("guides", {
           "migrate-cohere": "Cohere",
           "migrate-transformersjs": "transformers.js",

@@ -13,8 +13,8 @@ addEventListener("activate", (event) => event.waitUntil(takeOver()));
 addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || !request.url.startsWith(registration.scope)) return;
-  if (request.mode === "navigate") event.respondWith(page(request));
-  else if (new URL(request.url).pathname.includes("/assets/")) event.respondWith(asset(request));
+  const path = request.url.slice(registration.scope.length);
+  event.respondWith(path.startsWith("assets/") ? asset(request) : page(request));
 });
 
 async function keep() {
@@ -29,6 +29,7 @@ async function takeOver() {
   await clients.claim();
 }
 
+/** A page, or another file whose content may change under its name. */
 async function page(request) {
   try {
     return await fetch(request);
@@ -40,6 +41,7 @@ async function page(request) {
   }
 }
 
+/** A file whose name changes with its content. */
 async function asset(request) {
   const cache = await caches.open(NAME);
   return (await cache.match(request)) ?? fetch(request);

@@ -13,7 +13,10 @@ import { policyOf } from "./policy.mjs";
 
 /** Files that are not kept for offline use: the package keeps models, and few readers need the others. */
 const NOT_KEPT =
-  /\.(onnx|lean\.js|map)$|^(404\.html|sw\.js)$|crossrank-(general|gpu)|gpu-bindings|^assets\/(tokenizer|config|special)[^/]*\.json$/;
+  /\.onnx$|^(404\.html|sw\.js)$|crossrank-(general|gpu)|gpu-bindings|^assets\/(tokenizer|config|special)[^/]*\.json$/;
+
+/** Pages that only lead to others. */
+const UNSEARCHED = /^(404|index)\.html$/;
 
 const hashOf = (content) => createHash("sha256").update(content).digest("hex").slice(0, 12);
 
@@ -43,15 +46,23 @@ export function finish({ outDir, site: { base } }) {
       `<meta http-equiv="Content-Security-Policy" content="${policyOf(scripts)}">`,
       `<meta name="crossrank-search" content="${base}${indexFile}">`,
     ];
-    writeFileSync(join(outDir, name), read(name).replace(head[0], () => head.join("\n    ")));
+    writeFileSync(
+      join(outDir, name),
+      read(name).replace(head[0], () => head.join("\n    ")),
+    );
   }
-  writeServiceWorker(outDir, files().filter((name) => !NOT_KEPT.test(name)));
+  writeServiceWorker(
+    outDir,
+    files().filter((name) => !NOT_KEPT.test(name)),
+  );
 }
 
 function searchIndex(pages) {
   const passages = [...pages].flatMap(([name, root]) => {
-    const content = root.querySelector(".vp-doc > div") ?? root.querySelector(".vp-doc");
-    if (!content || name === "404.html") return [];
+    const content = root.querySelector(".vp-doc > div");
+    if (!content || UNSEARCHED.test(name)) return [];
+    // A component's own texts, such as the playground's documents, are not those of the page.
+    for (const component of content.querySelectorAll(".playground")) component.remove();
     const page = name.replace(/(^|\/)index\.html$/, "$1");
     return passagesOf(content).map(({ anchor, ...passage }) => ({
       ...passage,
@@ -71,5 +82,7 @@ function writeServiceWorker(outDir, names) {
     files: names.map((name) => name.replace(/(^|\/)index\.html$/, "$1") || "./"),
   };
   const file = join(outDir, "sw.js");
+  const bytes = names.reduce((sum, name) => sum + statSync(join(outDir, name)).size, 0);
+  console.log(`for offline use: ${names.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
   writeFileSync(file, `self.KEPT = ${JSON.stringify(kept)};\n${readFileSync(file, "utf8")}`);
 }

@@ -36,7 +36,10 @@ rmSync(api, { recursive: true, force: true });
 const scratch = mkdtempSync(join(import.meta.dirname, "types-"));
 try {
   const modules = declareModules(scratch);
-  await generateApi(modules.map(({ file }) => file), scratch);
+  await generateApi(
+    modules.map(({ file }) => file),
+    scratch,
+  );
   const rows = modules.map(({ name, summary }) => `| [\`${name}\`](./${name}.md) | ${summary} |\n`);
   writeFileSync(join(api, "index.md"), ENTRY + rows.join(""));
 } finally {
@@ -54,7 +57,7 @@ function declareModules(folder) {
       const file = join(folder, basename(types));
       const source = readFileSync(file, "utf8");
       writeFileSync(file, source.replace("\n */", `\n *\n * @module ${name}\n */`));
-      const summary = /^\/\*\*\s*\* ([^]*?\.)\s/.exec(source)[1].replace(/\n \* /g, " ");
+      const summary = /^\/\*\*\s*\* ([\s\S]*?\.)\s/.exec(source)[1].replace(/\n \* /g, " ");
       return { name, file, summary };
     });
 }
@@ -63,7 +66,14 @@ async function generateApi(entryPoints, folder) {
   const tsconfig = join(folder, "tsconfig.json");
   const lib = ["es2022", "dom", "dom.iterable", "esnext.disposable"];
   const compilerOptions = {
- target: "es2022", module: "nodenext", lib, types: [], strict: true, skipLibCheck: true, noEmit: true };
+    target: "es2022",
+    module: "nodenext",
+    lib,
+    types: [],
+    strict: true,
+    skipLibCheck: true,
+    noEmit: true,
+  };
   writeFileSync(tsconfig, JSON.stringify({ compilerOptions, include: ["."] }));
   const application = await Application.bootstrapWithPlugins({
     plugin: ["typedoc-plugin-markdown"],

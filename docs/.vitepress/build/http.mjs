@@ -4,44 +4,67 @@
 const NAME = "#/components/schemas/";
 
 /** Vue reads `{{` and `<` in Markdown, and a cell of a table ends at `|`. */
-const escape = (text) =>
+const inline = (text) =>
   text.replaceAll("|", "\\|").replaceAll("<", "&lt;").replaceAll("{{", "&#123;&#123;").replace(/\s+/g, " ");
 
 const linkTo = (name) => `[${name}](#${name.toLowerCase()})`;
 
 export function renderHttp({ info, paths, components }) {
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, route]) => ({ method, path, ...route })),
+  );
   return [
     "---\noutline: [2, 3]\n---\n\n# HTTP API",
-    `\`crossrank serve\` answers on these routes. ${escape(info.description)}`,
-    "The server describes itself at `/openapi.json`. Every route but `/health`, `/.well-known/ready` and those two " +
-      "may ask for a token, in the header `authorization: Bearer TOKEN`, `x-api-key` or `api-key`.",
+    `\`crossrank serve\` answers on these routes. ${inline(info.description)}`,
+    "The server describes itself at `/openapi.json`, from which this page is made. Where a server has tokens, a " +
+      "request carries one in the header `authorization: Bearer TOKEN`, `x-api-key` or `api-key`.",
     "## Routes",
-    ...Object.entries(paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, route]) => renderRoute(method, path, route)),
-    ),
+    ...routes.map(renderRoute),
+    "## Statuses",
+    renderStatuses(routes),
     "## Schemas",
-    "In the tables, a field with an asterisk is required.",
+    "A field with an asterisk is required.",
     ...Object.entries(components.schemas).map(([name, schema]) => renderSchema(name, schema)),
     "",
   ].join("\n\n");
 }
 
-function renderRoute(method, path, { summary, description, requestBody, parameters = [], responses }) {
+function renderRoute({ method, path, summary, description, requestBody, parameters = [], responses }) {
   const body = contentOf(requestBody);
-  const answers = Object.entries(responses).map(([status, response]) => {
-    return `| ${status} | ${escape(response.description)} | ${contentOf(response) ?? ""} |`;
-  });
+  const isError = ([status]) => Number(status) >= 400;
+  const errors = Object.entries(responses).filter(isError);
+  const bodies = new Set(errors.map(([, response]) => contentOf(response)));
   return [
     `### \`${method.toUpperCase()} ${path}\``,
-    `${escape(summary ?? "")}. ${description ? escape(description) : ""}`.trim(),
+    [summary && `${inline(summary)}.`, description && inline(description)].filter(Boolean).join(" "),
     ...parameters.map(({ name, in: place, description = "" }) => {
-      return `Parameter \`${name}\` (in the ${place}). ${escape(description)}`;
+      return `Parameter \`${name}\` in the ${place}. ${inline(description)}`;
     }),
     body && `Request: ${body}`,
-    ["| Status | Meaning | Body |", "|---|---|---|", ...answers].join("\n"),
+    ...Object.entries(responses)
+      .filter((entry) => !isError(entry))
+      .map(([status, response]) => {
+        const type = contentOf(response);
+        return `Response ${status}: ${type ? `${type}. ` : ""}${inline(response.description)}.`;
+      }),
+    errors.length > 0 &&
+      `Errors: ${errors.map(([status]) => status).join(", ")}, with ${[...bodies].filter(Boolean).join(" or ") || "a text"}.`,
   ]
     .filter(Boolean)
     .join("\n\n");
+}
+
+/** What each status means. A route may have its own meaning for one. */
+function renderStatuses(routes) {
+  const meanings = new Map();
+  for (const { responses } of routes) {
+    for (const [status, { description }] of Object.entries(responses)) {
+      if (Number(status) < 400) continue;
+      meanings.set(status, (meanings.get(status) ?? new Set()).add(inline(description)));
+    }
+  }
+  const rows = [...meanings].sort().map(([status, texts]) => `| ${status} | ${[...texts].join(". Or: ")} |`);
+  return ["| Status | Meaning |", "|---|---|", ...rows].join("\n");
 }
 
 /** The types of a body, for each media type. */
@@ -57,12 +80,12 @@ function contentOf(body) {
 
 function renderSchema(name, schema) {
   const heading = `### ${name}`;
-  const description = schema.description && escape(schema.description);
+  const description = schema.description && inline(schema.description);
   const alternatives = schema.oneOf ?? schema.anyOf;
   const fields = schema.properties ?? (schema.items?.properties && schema.items.properties);
   const { required = [] } = schema.properties ? schema : (schema.items ?? {});
   const rows = Object.entries(fields ?? {}).map(([field, type]) => {
-    const notes = [type.description && escape(type.description), ...limitsOf(type)].filter(Boolean);
+    const notes = [type.description && inline(type.description), ...limitsOf(type)].filter(Boolean);
     return `| \`${field}\`${required.includes(field) ? " \\*" : ""} | ${typeOf(type)} | ${notes.join(" ")} |`;
   });
   return [
@@ -70,7 +93,7 @@ function renderSchema(name, schema) {
     description,
     !schema.properties && schema.items?.properties && "An array of objects:",
     !fields && (alternatives ? `One of ${alternatives.map(typeOf).join(", ")}` : typeOf(schema)),
-    rows.length > 0 && ["| Field | Type | |", "|---|---|---|", ...rows].join("\n"),
+    rows.length > 0 && ["| Field | Type | Notes |", "|---|---|---|", ...rows].join("\n"),
   ]
     .filter(Boolean)
     .join("\n\n");

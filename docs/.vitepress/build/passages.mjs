@@ -39,7 +39,8 @@ function linesOf(node) {
   const parts = node.querySelectorAll?.("tr, li, pre .line") ?? [];
   if (parts.length === 0) return [textOf(node)].filter(Boolean);
   const cells = (part) => (part.tagName === "TR" ? part.querySelectorAll("th, td") : [part]);
-  return parts.map((part) => cells(part).map(textOf).filter(Boolean).join(", ")).filter(Boolean);
+  const isContent = (text) => text !== "" && text !== "-";
+  return parts.map((part) => cells(part).map(textOf).filter(isContent).join(", ")).filter(isContent);
 }
 
 function pack(lines) {

@@ -46,7 +46,12 @@ export function readRecord({ file, text }) {
 /** The rows of the first table, by the names of its columns. Of columns with one name, the first counts. */
 function tableOf(text) {
   const lines = text.split("\n").filter((line) => line.startsWith("|"));
-  const [names, , ...rows] = lines.map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  const [names, , ...rows] = lines.map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
   return rows.map((cells) => {
     const row = {};
     names.forEach((name, i) => (row[name] ??= cells[i]));

@@ -35,7 +35,8 @@ await reranker.dispose();
 }
 
 function rust({ query, documents, model, name, device }) {
-  const quote = (text) => `"${text.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\t", "\\t")}"`;
+  const quote = (text) =>
+    `"${text.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\t", "\\t")}"`;
   const files = {
     bundled: "",
     local: "",

@@ -31,7 +31,9 @@ export function textOf({ documents, split }) {
 /** The state with a ready set. */
 export function withSet(state, id) {
   const set = SETS.find((set) => set.id === id);
-  return set ? { ...state, set: id, query: set.query, text: textOf(set), split: set.split } : { ...state, set: id };
+  return set
+    ? { ...state, set: id, query: set.query, text: textOf(set), split: set.split }
+    : { ...state, set: id };
 }
 
 /** The documents in a text: its lines, or its parts between blank lines. */

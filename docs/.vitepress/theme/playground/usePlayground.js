@@ -1,7 +1,6 @@
 // The playground's behaviour: loads the model at the first input, and scores the documents as they change.
 
 import { computed, reactive, ref, shallowRef } from "vue";
-import { loadModel } from "./models.js";
 import { documentsIn } from "./state.js";
 
 /** How long after the last key the documents are scored. */
@@ -88,7 +87,10 @@ export function usePlayground(state) {
     const start = performance.now();
     progress.value = { loaded: 0 };
     const onProgress = (step) => signal.aborted || (progress.value = step);
-    const loaded = loadModel({ model, name, device, threads }, files, { onProgress, signal });
+    // VitePress loads with a page what its scripts import, but not what those import.
+    const loaded = import("./models.js").then(({ loadModel }) =>
+      loadModel({ model, name, device, threads }, files, { onProgress, signal }),
+    );
     const giveUp = () => {
       controller.abort();
       loaded.then(
