@@ -37,7 +37,7 @@ export default defineConfig({
     repository: REPOSITORY,
     modelBytes: MODEL_BYTES,
     nav: [
-      { text: "Start", link: "/start/html", activeMatch: "/start/" },
+      { text: "Get started", link: "/start/html", activeMatch: "/start/" },
       { text: "Guides", link: "/guides/models", activeMatch: "/guides/" },
       { text: "Reference", link: "/reference/javascript", activeMatch: "/reference/" },
       { text: "Playground", link: "/playground" },

@@ -39,6 +39,7 @@ export async function takePictures(page, folder, name, { phone = 390, desktop = 
   ]) {
     await page.setViewport({ width, height });
     for (const scheme of ["light", "dark"]) {
+      await page.evaluate(() => scrollTo(0, 0));
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       await new Promise((resolve) => setTimeout(resolve, 400));
       const wide = await page.$eval("html", ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);

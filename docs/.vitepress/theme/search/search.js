@@ -36,13 +36,22 @@ function sections(hits) {
   return [...found.values()].slice(0, SHOWN);
 }
 
-/** About 160 characters of a text, from shortly before the first found term: `[{ text, marked }]`. */
+const EXCERPT_CHARACTERS = 160;
+const WORD = /[\p{L}\p{N}]+/gu;
+
+/** A part of a text, from shortly before the first word that was found: `[{ text, isFound }]`. */
 function excerpt(text, terms) {
-  const alternatives = terms.map((term) => term.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
-  const pattern = new RegExp(`(${alternatives})`, "giu");
-  const first = Math.max(0, text.search(pattern));
+  const found = new Set(terms);
+  const isFound = ([word]) => found.has(word.toLowerCase());
+  const first = [...text.matchAll(WORD)].find(isFound)?.index ?? 0;
   const start = first < 60 ? 0 : text.indexOf(" ", first - 50) + 1;
-  const cut = text.slice(start, start + 160);
-  const shown = `${start > 0 ? "… " : ""}${cut}${start + 160 < text.length ? "…" : ""}`;
-  return shown.split(pattern).map((part, i) => ({ text: part, marked: i % 2 === 1 }));
+  const cut = text.slice(start, start + EXCERPT_CHARACTERS);
+  const parts = [{ text: start > 0 ? "… " : "" }];
+  let end = 0;
+  for (const match of [...cut.matchAll(WORD)].filter(isFound)) {
+    parts.push({ text: cut.slice(end, match.index) }, { text: match[0], isFound: true });
+    end = match.index + match[0].length;
+  }
+  parts.push({ text: cut.slice(end) + (start + EXCERPT_CHARACTERS < text.length ? "…" : "") });
+  return parts.filter(({ text }) => text);
 }
