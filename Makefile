@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -11,7 +11,7 @@ build:
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
 
-test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples
+test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples test-docs-site
 
 test-native:
 	cargo test --release --workspace --all-features --no-fail-fast
@@ -61,6 +61,23 @@ test-docs: pack command
 pack: build
 	mkdir -p target/npm
 	npm pack --silent --pack-destination target/npm ./pkg ./models/minilm-l6-en ./models/all-minilm-l6-v2
+
+# The documentation's static files, in docs/.vitepress/dist. CROSSRANK_DOCS_BASE is the path at which they
+# will be served, such as /docs/.
+docs: build
+	docs/build.sh
+
+# Serves them at http://127.0.0.1:8080/ or another PORT.
+docs-serve: docs
+	node docs/serve.mjs
+
+# Tests the site's search, playground, links and accessibility in Chromium.
+test-docs-site: build command
+	docs/test.sh
+
+# Lighthouse on the site, and pictures in docs/test/pictures.
+test-site-audit: build command
+	docs/test.sh audit
 
 # Serves the demo's static files in www/dist at http://127.0.0.1:8080/ or another PORT.
 demo: build

@@ -1,51 +1,25 @@
 // Lighthouse on both pages, pictures of them, and a run of the bench page.
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import lighthouse, { desktopConfig } from "lighthouse";
+import { assertAudit, audit, DEVICES, MIN_SCORE, takePictures } from "./lighthouse.mjs";
 import { reranked, start, visit } from "./visit.mjs";
 
-const PICTURES = join(import.meta.dirname, "pictures");
-const MIN_SCORE = 95;
+const CATEGORIES = ["accessibility", "best-practices"];
+const pictures = (page, name) => takePictures(page, join(import.meta.dirname, "pictures"), name);
 
 let site;
-before(async () => {
-  site = await start();
-  mkdirSync(PICTURES, { recursive: true });
-});
+before(async () => (site = await start()));
 after(async () => {
   await site.browser.close();
   site.close();
 });
 
-/** Lighthouse's scores from 0 to 100, and the audits that failed. */
-async function audit(url, page, config) {
-  const flags = { onlyCategories: ["accessibility", "best-practices"], output: "json", logLevel: "error" };
-  const { lhr } = await lighthouse(url, flags, config, page);
-  const failed = Object.values(lhr.audits)
-    .filter(({ score, scoreDisplayMode }) => scoreDisplayMode === "binary" && score !== 1)
-    .map(({ id, details }) => `${id} ${JSON.stringify(details?.items?.[0]?.node?.selector ?? "")}`);
-  const scores = Object.values(lhr.categories).map(({ id, score }) => [id, Math.round(score * 100)]);
-  return { scores, failed };
-}
-
 for (const path of ["/", "/bench.html"]) {
-  for (const [device, config] of [
-    ["phone", undefined],
-    ["desktop", desktopConfig],
-  ]) {
+  for (const device of DEVICES) {
     test(`Lighthouse finds ${path} accessible and well built on a ${device}`, async (t) => {
-      const page = await site.browser.newPage();
-      const { scores, failed } = await audit(`${site.origin}${path}`, page, config);
-      await page.close();
-      t.diagnostic(
-        `${scores.map(([id, score]) => `${id} ${score}`).join(", ")}; failed: ${failed.join(", ") || "none"}`,
-      );
-      for (const [id, score] of scores) {
-        assert.ok(score >= MIN_SCORE, `${id} is ${score}: ${failed.join(", ")}`);
-      }
+      await assertAudit(t, site.browser, `${site.origin}${path}`, { device, categories: CATEGORIES });
     });
   }
 }
@@ -58,7 +32,7 @@ test("Lighthouse finds a label that is missing", async () => {
       for (const element of document.querySelectorAll("[lang]")) element.removeAttribute("lang");
     }),
   );
-  const { scores, failed } = await audit(`${site.origin}/`, page, undefined);
+  const { scores, failed } = await audit(`${site.origin}/`, page, { categories: CATEGORIES });
   await page.close();
   assert.ok(
     failed.some((line) => line.startsWith("label")),
@@ -66,25 +40,6 @@ test("Lighthouse finds a label that is missing", async () => {
   );
   assert.ok(Object.fromEntries(scores).accessibility < MIN_SCORE);
 });
-
-/** Takes pictures at both widths and in both color schemes, of the first screen and of the whole page. */
-async function pictures(page, name) {
-  for (const [device, width, height] of [
-    ["desktop", 1280, 900],
-    ["phone", 390, 844],
-  ]) {
-    await page.setViewport({ width, height });
-    for (const scheme of ["light", "dark"]) {
-      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-      await new Promise((resolve) => setTimeout(resolve, 400));
-      const wide = await page.$eval("html", ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
-      assert.ok(wide <= 0, `${name} is ${wide} pixels too wide at ${width}`);
-      const path = join(PICTURES, `${name}-${device}-${scheme}`);
-      await page.screenshot({ path: `${path}.png` });
-      await page.screenshot({ path: `${path}-full.png`, fullPage: true });
-    }
-  }
-}
 
 test("the search page in pictures", async () => {
   const { page, complaints } = await visit(site, "/?q=remove+duplicates+from+a+vector");

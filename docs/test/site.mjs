@@ -1,0 +1,55 @@
+// The built site in Chromium.
+
+import { join } from "node:path";
+import { launch } from "../../pkg/test/browsers.mjs";
+import { serve } from "../../www/serve.mjs";
+
+export const BASE = process.env.CROSSRANK_DOCS_BASE;
+export const DIST = join(import.meta.dirname, "dist");
+
+/** A server of the site, or of another folder, and a browser, for `visit` of the demo's tests. */
+export async function start({ root = DIST } = {}) {
+  const server = await serve(0, { root, base: BASE });
+  const browser = await launch("chromium");
+  return { origin: `${server.origin}${BASE.slice(0, -1)}`, close: server.close, browser };
+}
+
+/** Collects the addresses that a page asks for. */
+export function requestsOf(page) {
+  const addresses = [];
+  page.on("request", (request) => addresses.push(request.url()));
+  return addresses;
+}
+
+/** The files of the model, of the package and of the search. */
+export const IS_HEAVY = /\.(onnx|wasm)$|tokenizer|crossrank-|\/web\.|\/worker-|\/search\.|SearchDialog/;
+
+export const IS_MODEL = /\.(onnx|wasm)$|tokenizer/;
+
+/** Opens the search with the keyboard. */
+export async function openSearch(page) {
+  // Until then the page's scripts do not listen.
+  await page.waitForFunction(() => document.getElementById("app").__vue_app__ !== undefined);
+  await page.keyboard.down("Control");
+  await page.keyboard.press("k");
+  await page.keyboard.up("Control");
+  await page.waitForSelector("dialog[open] [role=combobox]:focus");
+}
+
+/** Waits until every document of the playground has a score, and gives what is shown, best first. */
+export async function scored(page) {
+  const isDone = () => {
+    const list = document.querySelector(".ranking");
+    const scores = list.querySelectorAll("data.score");
+    return list.ariaBusy === "false" && scores.length > 0 && scores.length === list.children.length;
+  };
+  await page.waitForFunction(isDone, { timeout: 120_000 });
+  return page.$$eval(".ranking > li", (items) =>
+    items.map((item) => ({
+      index: Number(item.dataset.index),
+      score: item.querySelector(".score").textContent,
+      logit: item.querySelector(".logit data").value,
+      marked: item.querySelector("mark")?.textContent,
+    })),
+  );
+}
