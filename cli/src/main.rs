@@ -59,8 +59,15 @@ use output::{Color, Text};
 #[derive(Parser)]
 #[command(name = "crossrank", version)]
 struct Cli {
-    /// When output for people has colours; JSON never has
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    /// When to colour output for people. JSON has no colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t = Color::Auto,
+        display_order = 1000
+    )]
     color: Color,
     #[command(subcommand)]
     command: Command,
@@ -117,7 +124,7 @@ enum Command {
     /// Print a script that completes commands and options in a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(manual::CompletionsArgs),
-    /// Write manual pages
+    /// Write manual pages for man, or one page of Markdown
     #[command(after_help = examples::MAN)]
     Man(manual::ManArgs),
 }

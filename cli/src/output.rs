@@ -18,7 +18,7 @@ use crate::error::{self, CliError};
 /// When output for people has colours.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set; everywhere if CLICOLOR_FORCE is set
+    /// On a terminal, and with CLICOLOR_FORCE anywhere, unless NO_COLOR is set
     Auto,
     /// Also in files and pipes
     Always,

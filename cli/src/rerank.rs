@@ -35,9 +35,9 @@ pub struct RerankArgs {
     /// others
     #[arg(long, value_name = "MS", conflicts_with_all = ["jsonl", "remote"])]
     timeout_ms: Option<u64>,
-    /// Print a JSON array of {index, score, logit, truncated, span, line, title, document}: the span
-    /// is the part of a long document that gave the score, in bytes; the line and the title, which are
-    /// the headings above a paragraph, are there with --split
+    /// Print a JSON array of {index, score, logit, truncated, span, line, title, document}: span is the
+    /// part of a long document that gave the score, in bytes; with --split, line is the first line of
+    /// the passage, and title has the headings above a paragraph
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -32,8 +32,8 @@ pub struct SearchArgs {
     /// Keep the order and the scores with which the candidates were found
     #[arg(long)]
     no_rerank: bool,
-    /// Order by the weighted sum of the normalized scores of words, vectors and the cross-encoder
-    /// [default weights: text=0.2,vector=0.5,rerank=0.3]
+    /// Order by the weighted sum of the normalized scores of words, vectors and the cross-encoder.
+    /// Without WEIGHTS, they are text=0.2,vector=0.5,rerank=0.3
     #[arg(long, value_name = "WEIGHTS", num_args = 0..=1, require_equals = true)]
     fuse: Option<Option<FusionWeights>>,
     /// Print a JSON array of {path, id, line, start, end, title, passage, score, firstStageScore,

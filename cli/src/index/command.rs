@@ -43,10 +43,13 @@ pub struct IndexArgs {
     /// copies of the sources of pages
     #[arg(long)]
     all_files: bool,
-    /// Folders of text, Markdown, HTML and record files, or such files. Records are {_id or id, title,
-    /// text}: JSON Lines, a JSON array, or CSV and TSV with names of columns. The index holds absolute
-    /// paths without links. A path that lies in another one is indexed once. A path that is gone is
-    /// removed from the index. Files of the index under none of the paths stay
+    /// Folders of text, Markdown, HTML and record files, or such files.
+    ///
+    /// Records are {_id or id, title, text}: JSON Lines, a JSON array, or CSV and TSV with names of
+    /// columns. The index holds absolute paths without links, whatever the current folder is. A path
+    /// that lies in another one is indexed once. What the index holds of a path that is gone is
+    /// removed; a path that is neither there nor in the index is an error. Files of the index that are
+    /// in none of the paths stay as they are.
     #[arg(value_name = "DIR|FILE", required = true)]
     sources: Vec<PathBuf>,
 }

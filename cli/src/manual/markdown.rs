@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::{Arg, Command};
 
 const INTRODUCTION: &str = "\
-# The command
+# Command reference
 
 All commands of `crossrank`, with their arguments and options. `crossrank COMMAND --help` shows the
 same, `crossrank man DIR` writes it as pages for `man`, and `crossrank completions SHELL` completes it
@@ -90,7 +90,11 @@ fn name(argument: &Arg) -> String {
 /// The help of an argument, its values and its default.
 fn description(argument: &Arg) -> String {
     let help = argument.get_long_help().or_else(|| argument.get_help());
-    let help = help.map(ToString::to_string).unwrap_or_default();
+    let help = match argument.get_id().as_str() {
+        // clap's text is about one of the two forms.
+        "help" => "Print help; -h prints a summary".to_owned(),
+        _ => help.map(ToString::to_string).unwrap_or_default(),
+    };
     // Where the default is no value of the option, the help ends with it.
     let (help, default) =
         match help.strip_suffix(']').and_then(|help| help.rsplit_once(" [default: ")) {
@@ -122,10 +126,18 @@ fn default(argument: &Arg) -> Option<String> {
     (!values.is_empty() && !is_hidden).then(|| format!("`{}`", values.join(",")))
 }
 
-/// A text in which nothing is Markdown or HTML. Shapes of JSON become code.
+/// A text in which nothing is Markdown or HTML. Shapes of JSON and names of options become code.
 fn escape(text: &str) -> String {
-    let (mut escaped, mut depth) = (String::with_capacity(text.len()), 0);
-    for character in text.chars() {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (mut escaped, mut depth, mut in_option) = (String::with_capacity(text.len()), 0, false);
+    for (i, character) in text.char_indices() {
+        if depth == 0 && text[i..].starts_with("--") && !in_option {
+            escaped.push('`');
+            in_option = true;
+        } else if in_option && !character.is_ascii_lowercase() && character != '-' {
+            escaped.push('`');
+            in_option = false;
+        }
         match character {
             '{' => {
                 escaped += if depth == 0 { "`{" } else { "{" };
@@ -135,7 +147,6 @@ fn escape(text: &str) -> String {
                 depth -= 1;
                 escaped += if depth == 0 { "}`" } else { "}" };
             }
-            '\n' => escaped.push(' '),
             '|' => escaped += "\\|",
             '<' if depth == 0 => escaped += "&lt;",
             '*' | '_' | '`' | '[' | ']' if depth == 0 => {
@@ -145,5 +156,25 @@ fn escape(text: &str) -> String {
             _ => escaped.push(character),
         }
     }
+    if in_option {
+        escaped.push('`');
+    }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_is_markup() {
+        for (text, escaped) in [
+            ("a | <b> *c* _d_ [e]", "a \\| &lt;b> \\*c\\* \\_d\\_ \\[e\\]"),
+            ("{id, x: [{a_b}]}: *", "`{id, x: [{a_b}]}`: \\*"),
+            ("with --top-k, or --json", "with `--top-k`, or `--json`"),
+            ("one\n\ntwo - three", "one two - three"),
+        ] {
+            assert_eq!(escape(text), escaped);
+        }
+    }
 }

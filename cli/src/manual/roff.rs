@@ -7,7 +7,8 @@ use clap_mangen::Man;
 pub fn page(command: &Command) -> (String, Vec<u8>) {
     // Lines of examples would be filled like a paragraph.
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let man = Man::new(command.clone());
+    let version = concat!("crossrank ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.clone()).source(version).manual("crossrank");
     let mut text = Vec::new();
     let render = |text: &mut Vec<u8>| {
         man.render_title(text)?;

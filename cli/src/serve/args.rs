@@ -61,7 +61,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = Limits::default().texts)]
     pub max_texts: usize,
     /// Format of the log, which goes to standard error
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 

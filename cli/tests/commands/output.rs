@@ -17,7 +17,7 @@ fn names_itself_and_its_version() {
     assert_eq!(stdout(&["--version"], b""), concat!("crossrank ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = stdout(&["--help"], b"");
     assert!(help.starts_with("Search reranking where the search is: a quantized"), "{help}");
-    assert!(help.contains("Usage: crossrank <COMMAND>"), "{help}");
+    assert!(help.contains("Usage: crossrank [OPTIONS] <COMMAND>"), "{help}");
 }
 
 #[test]
