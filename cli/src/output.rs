@@ -209,14 +209,15 @@ pub fn bytes_bar(total: u64) -> ProgressBar {
     ProgressBar::new(total).with_style(style)
 }
 
-/// The start of a passage, for one line of a terminal.
+/// The start of a passage, for one line of a terminal. Each run of white space is one space.
 pub fn excerpt(text: &str) -> String {
     const MAX_CHARACTERS: usize = 90;
-    let start = match text.char_indices().nth(MAX_CHARACTERS) {
-        Some((end, _)) => format!("{}…", text[..end].trim_end()),
-        None => text.to_owned(),
-    };
-    one_line(&start.replace(['\t', '\n', '\r'], " ")).into_owned()
+    let mut start = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = start.char_indices().nth(MAX_CHARACTERS) {
+        start.truncate(start[..end].trim_end().len());
+        start.push('…');
+    }
+    one_line(&start).into_owned()
 }
 
 #[cfg(test)]
@@ -236,6 +237,7 @@ mod tests {
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
         assert_eq!(one_line("naïve 向量 👩\u{200d}🚀 שלום"), "naïve 向量 👩\u{200d}🚀 שלום");
-        assert_eq!(excerpt("a\tb\u{1b}[2J"), "a b\\u001b[2J");
+        assert_eq!(excerpt(" a\t\n  b\u{1b}[2J"), "a b\\u001b[2J");
+        assert_eq!(excerpt(&"a ".repeat(60)), format!("{}…", "a ".repeat(45).trim_end()));
     }
 }

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn blank_lines_separate_paragraphs() {
         let text = "\n one\r\ntwo\r\n \t\r\n\r\nthree\n\nfour";
-        let expected = [(2, "", "one\r\ntwo"), (5, "", "three"), (7, "", "four")];
+        let expected = [(2, "", "one\r\ntwo"), (6, "", "three"), (8, "", "four")];
         assert_eq!(rows(&paragraphs(text)), expected);
         assert_eq!(paragraphs(" \n\n"), []);
         assert_eq!(paragraphs(""), []);

@@ -76,7 +76,7 @@ fn paragraphs_have_their_lines_and_headings() {
     let table = stdout(&rerank(&["--split", "paragraph", &markdown]), b"");
     assert!(table.starts_with("rank   score   line  passage\n"), "{table}");
     assert!(
-        table.lines().nth(1).unwrap().ends_with("      8  - A vector database   stores vectors."),
+        table.lines().nth(1).unwrap().ends_with("      8  - A vector database stores vectors."),
         "{table}"
     );
 
