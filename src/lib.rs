@@ -158,3 +158,9 @@ pub use reranker::{
 };
 pub use score::Score;
 pub use tokenizer::{Encoding, MAX_TEXT_BYTES, Span, Truncation};
+
+/// The kernels that this machine can run, by their names, the slowest first. Models use the last one
+/// that suits their weights, see [`Reranker::kernel`].
+pub fn kernel_names() -> Vec<&'static str> {
+    kernels::Kernel::all().into_iter().map(kernels::Kernel::name).collect()
+}

@@ -10,7 +10,6 @@ pub fn at_least_one(name: &str, value: i64) -> Result<usize, CliError> {
 }
 
 /// The number of threads that this machine runs at the same time.
-#[cfg(any(feature = "gpu", feature = "mcp", feature = "serve"))]
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }

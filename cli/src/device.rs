@@ -15,16 +15,18 @@ use crate::error::CliError;
 
 #[derive(Args)]
 pub struct DeviceArgs {
-    /// The device that computes: the CPU; the fastest GPU, whose scores differ a little; or the
-    /// faster of the two, which is measured once for a GPU and a model, and remembered
+    /// The device that computes
     #[arg(long, value_enum, value_name = "DEVICE", default_value_t = Device::Cpu)]
     device: Device,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Device {
+    /// The CPU
     Cpu,
+    /// The fastest GPU, whose scores differ a little; the CPU if there is none
     Gpu,
+    /// The faster of the two, which is measured once for each GPU and model, and remembered
     Auto,
 }
 

@@ -11,7 +11,7 @@ use crate::args::at_least_one;
 use crate::embedding;
 use crate::error::CliError;
 use crate::output::{is_read, json_line, progress_bar};
-use crate::passages::{self, Passage};
+use crate::passages::{Passage, PassageArgs};
 
 /// The number of texts whose vectors are in memory at the same time.
 const CHUNK_TEXTS: usize = 1024;
@@ -21,25 +21,19 @@ pub struct EmbedArgs {
     /// The texts are queries, for which some models have a special prefix
     #[arg(long)]
     query: bool,
-    /// Take the text from this field or column, and read JSON from files without an extension of
-    /// records [default for records: text]
-    #[arg(long, value_name = "FIELD")]
-    text_field: Option<String>,
     #[command(flatten)]
     model: EmbedderArgs,
-    /// Texts, one per line, or records: .jsonl, .ndjson, .json (an array), .csv, .tsv; - is standard
-    /// input
-    #[arg(value_name = "FILE", default_value = "-")]
-    file: PathBuf,
+    #[command(flatten)]
+    passages: PassageArgs,
 }
 
 #[derive(Args)]
 pub struct EmbedderArgs {
-    /// Folder of a bi-encoder in the layout of sentence-transformers, or name of a model that
+    /// The model: a folder in the layout of sentence-transformers, or the name of a model that
     /// crossrank pull has downloaded [default: the bundled model]
     #[arg(long, value_name = "PATH|NAME")]
     model: Option<PathBuf>,
-    /// Threads that share the texts [default: one per core]
+    /// Number of threads that compute [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<i64>,
     /// Maximum number of tokens in a text; longer texts are truncated [default: what the model's
@@ -69,13 +63,15 @@ impl EmbedderArgs {
 #[derive(Serialize)]
 struct Line<'a> {
     index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
     tokens: usize,
     truncated: bool,
     embedding: &'a [f32],
 }
 
 pub fn run(args: &EmbedArgs) -> Result<String, CliError> {
-    let texts = passages::read(&args.file, args.text_field.as_deref())?;
+    let texts = args.passages.read()?;
     let embedder = args.model.load()?;
     let bar = progress_bar(texts.len(), "texts");
     let written = write(args, &texts, &embedder, &|done| bar.set_position(done as u64));
@@ -100,6 +96,7 @@ fn write(
         let lines =
             embeddings.iter().zip(chunk).zip(start..).map(|((embedding, text), index)| Line {
                 index,
+                line: args.passages.has_lines().then_some(text.line),
                 tokens: embedding.tokens,
                 truncated: embedding.truncated || text.truncated,
                 embedding: &embedding.vector,

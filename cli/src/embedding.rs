@@ -7,7 +7,7 @@ use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 
 use crate::error::CliError;
 use crate::model;
-use crate::output::message;
+use crate::output;
 
 /// Loads the model with a path or a name, or the bundled one. Prints its warning, if there is one.
 pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, CliError> {
@@ -17,15 +17,15 @@ pub fn load(given: Option<&Path>, options: EmbedderOptions) -> Result<Embedder, 
     };
     let embedder = Embedder::from_files(&files, options)?;
     if let Some(warning) = embedder.warning() {
-        message(format_args!("warning: {warning}"));
+        output::warning(warning);
     }
     Ok(embedder)
 }
 
 #[derive(Args)]
 pub struct EmbeddingArgs {
-    /// Folder of the model that makes vectors, in the layout of sentence-transformers, or name of a
-    /// model that crossrank pull has downloaded [default: the bundled model]
+    /// The model that makes vectors: a folder in the layout of sentence-transformers, or the name of
+    /// a model that crossrank pull has downloaded [default: the bundled model]
     #[arg(long, value_name = "PATH|NAME")]
     embedding_model: Option<PathBuf>,
 }

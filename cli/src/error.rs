@@ -13,6 +13,14 @@ impl CliError {
     pub fn new(code: &'static str, message: impl Into<String>) -> CliError {
         CliError { code, message: message.into() }
     }
+
+    /// Adds what was probably meant, if that is known.
+    pub fn did_you_mean(mut self, name: Option<String>) -> CliError {
+        if let Some(name) = name {
+            self.message += &format!("; did you mean {name}?");
+        }
+        self
+    }
 }
 
 impl From<crossrank::Error> for CliError {

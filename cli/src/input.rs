@@ -1,13 +1,15 @@
 //! Reads text and JSON Lines. Errors name the file and the line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
 use crate::content::{TextReader, decode, not_text, unreadable};
 use crate::error::CliError;
+use crate::suggest::neighbour;
+use crate::units;
 
 /// What some programs put before a text in UTF-8.
 pub const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -20,7 +22,10 @@ pub fn open(path: &Path) -> Result<TextReader, CliError> {
 fn open_bytes(path: &Path) -> Result<TextReader, CliError> {
     Ok(match path.as_os_str() == "-" {
         true => Box::new(BufReader::new(std::io::stdin())),
-        false => Box::new(BufReader::new(File::open(path).map_err(|e| unreadable(path, e))?)),
+        false => Box::new(BufReader::new(File::open(path).map_err(|error| {
+            let is_missing = error.kind() == ErrorKind::NotFound;
+            unreadable(path, error).did_you_mean(is_missing.then(|| neighbour(path)).flatten())
+        })?)),
     })
 }
 
@@ -115,7 +120,8 @@ impl JsonLines {
             self.line += 1;
             if bytes.len() as u64 == MAX_LINE_BYTES {
                 self.reader.skip_until(b'\n').map_err(|e| unreadable(&self.path, e))?;
-                let problem = format_args!("a line of {MAX_LINE_BYTES} bytes or more; split it");
+                let limit = units::size(MAX_LINE_BYTES);
+                let problem = format_args!("a line of {limit} or more; split it");
                 return Err(bad_line(&self.path, self.line, problem));
             }
             let text = std::str::from_utf8(&bytes).map_err(|_| not_utf8(&self.path, self.line))?;

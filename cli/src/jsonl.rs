@@ -24,7 +24,7 @@ pub struct BulkArgs {
     /// Read queries with their documents from JSON Lines, {id, query, documents: [text or {text} or
     /// {id, text}]}, and print a line for each, {id, results: [{index, id, score, logit, truncated,
     /// span}], queryTruncated}; a result has a span if its document was split, see --json
-    #[arg(long, conflicts_with_all = ["query", "text_field", "json"])]
+    #[arg(long, conflicts_with_all = ["query", "text_field", "split", "json"])]
     jsonl: bool,
     /// Write to this file; lines that it already holds are not computed again, and must come from the
     /// same input, model and options

@@ -14,14 +14,17 @@
 mod args;
 mod content;
 mod device;
+mod doctor;
 mod embed;
 mod embedding;
 mod error;
 mod eval;
+mod examples;
 #[cfg(feature = "search")]
 mod index;
 mod input;
 mod jsonl;
+mod manual;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod model;
@@ -40,17 +43,32 @@ mod routes;
 mod search;
 #[cfg(feature = "serve")]
 mod serve;
+mod split;
+mod suggest;
+mod units;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use error::CliError;
+use output::{Color, Text};
 
 /// Search reranking where the search is: a quantized cross-encoder, natively and in WebAssembly
 #[derive(Parser)]
 #[command(name = "crossrank", version)]
 struct Cli {
+    /// When to colour output for people. JSON has no colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t = Color::Auto,
+        display_order = 1000
+    )]
+    color: Color,
     #[command(subcommand)]
     command: Command,
 }
@@ -58,35 +76,57 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Rerank the passages of a file or of standard input
+    #[command(after_help = examples::RERANK)]
     Rerank(rerank::RerankArgs),
     /// Create or update an index of text, Markdown, HTML and record files
     #[cfg(feature = "search")]
+    #[command(after_help = examples::INDEX)]
     Index(index::IndexArgs),
     /// Search an index, and rerank the passages found
     #[cfg(feature = "search")]
+    #[command(after_help = examples::SEARCH)]
     Search(search::SearchArgs),
     /// Make vectors of the texts of a file or of standard input, one JSON line for each
+    #[command(after_help = examples::EMBED)]
     Embed(embed::EmbedArgs),
     /// Measure ranking quality on an evaluation set in the BEIR layout
+    #[command(after_help = examples::EVAL)]
     Eval(eval::EvalArgs),
     /// List the models that are known by name
+    #[command(after_help = examples::MODELS)]
     Models(models::ModelsArgs),
     /// Download a model from the Hugging Face Hub, for --model NAME
+    #[command(after_help = examples::PULL)]
     Pull(pull::PullArgs),
     /// Turn a model folder into one checked file, for --model and for web pages
+    #[command(after_help = examples::PREPARE)]
     Prepare(prepare::PrepareArgs),
     /// Turn a model in f32 or f16 into one checked file with int8 weights
+    #[command(after_help = examples::QUANTIZE)]
     Quantize(prepare::QuantizeArgs),
     /// List the CPU and the GPUs that --device can use
     #[cfg(feature = "gpu")]
+    #[command(after_help = examples::DEVICES)]
     Devices(device::gpu::DevicesArgs),
     /// Answer HTTP requests in the formats of Cohere, Jina, Voyage, OpenAI and Text Embeddings Inference
     #[cfg(feature = "serve")]
+    #[command(after_help = examples::SERVE)]
     Serve(serve::ServeArgs),
     /// Offer reranking and search to agents, as tools of the Model Context Protocol on standard
     /// input and output
     #[cfg(feature = "mcp")]
+    #[command(after_help = examples::MCP)]
     Mcp(mcp::McpArgs),
+    /// Report on this machine, the settings and the models, for bug reports; without network, and
+    /// without keys, tokens and passwords
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(doctor::DoctorArgs),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(manual::CompletionsArgs),
+    /// Write manual pages for man, or one page of Markdown
+    #[command(after_help = examples::MAN)]
+    Man(manual::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -97,42 +137,98 @@ fn main() -> ExitCode {
     });
     match outcome.and_then(|text| output::print(&text)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(CliError { code, message }) => {
-            output::message(format_args!("{code}: {message}"));
+        Err(error) => {
+            output::error(&error);
             ExitCode::from(2)
         }
     }
 }
 
-fn run() -> Result<String, CliError> {
+fn run() -> Result<Text, CliError> {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(help) if !help.use_stderr() => return Ok(help.to_string()),
-        Err(error) => {
+        Err(help) if !help.use_stderr() => return Ok(help.to_string().into()),
+        Err(error) => return Err(usage_error(&error)),
+    };
+    cli.color.apply();
+    Ok(match cli.command {
+        Command::Rerank(args) => rerank::run(&args)?,
+        #[cfg(feature = "search")]
+        Command::Index(args) => index::run(&args)?.into(),
+        #[cfg(feature = "search")]
+        Command::Search(args) => search::run(&args)?,
+        Command::Embed(args) => embed::run(&args)?.into(),
+        Command::Eval(args) => eval::run(&args)?.into(),
+        Command::Models(args) => models::run(&args)?.into(),
+        Command::Pull(args) => pull::run(&args)?.into(),
+        Command::Prepare(args) => prepare::prepare(&args)?.into(),
+        Command::Quantize(args) => prepare::quantize(&args)?.into(),
+        #[cfg(feature = "gpu")]
+        Command::Devices(args) => device::gpu::run(&args)?.into(),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args)?.into(),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::run(&args)?.into(),
+        Command::Doctor(args) => doctor::run(&args)?.into(),
+        Command::Completions(args) => manual::completions(&args, Cli::command())?.into(),
+        Command::Man(args) => manual::man(&args, Cli::command())?.into(),
+    })
+}
+
+/// The error for arguments that clap refuses: its message with values and suggestions, on one line.
+fn usage_error(error: &clap::Error) -> CliError {
+    let command = Cli::command();
+    let named = std::env::args_os()
+        .skip(1)
+        .find_map(|name| Some(command.find_subcommand(name)?.get_name().to_owned()));
+    let help = ["crossrank".to_owned()].into_iter().chain(named).collect::<Vec<_>>().join(" ");
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command is given".to_owned(),
+        _ => {
             let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            let message = format!("{line}; see crossrank --help");
-            return Err(CliError::new("invalid-argument", message));
+            let is_said = |part: &&str| {
+                !part.starts_with("Usage:") && !part.starts_with("For more information")
+            };
+            let parts = text.trim_start_matches("error: ").split("\n\n").filter(is_said);
+            let line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+            parts.map(line).collect::<Vec<_>>().join("; ")
         }
     };
-    match cli.command {
-        Command::Rerank(args) => rerank::run(&args),
-        #[cfg(feature = "search")]
-        Command::Index(args) => index::run(&args),
-        #[cfg(feature = "search")]
-        Command::Search(args) => search::run(&args),
-        Command::Embed(args) => embed::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::Models(args) => models::run(&args),
-        Command::Pull(args) => pull::run(&args),
-        Command::Prepare(args) => prepare::prepare(&args),
-        Command::Quantize(args) => prepare::quantize(&args),
-        #[cfg(feature = "gpu")]
-        Command::Devices(args) => device::gpu::run(&args),
-        #[cfg(feature = "serve")]
-        Command::Serve(args) => serve::run(&args),
-        #[cfg(feature = "mcp")]
-        Command::Mcp(args) => mcp::run(&args),
+    CliError::new("invalid-argument", format!("{what}; see {help} --help"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Splits a line as a shell does that meets double quotes, pipes and redirections.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        for (i, part) in line.split('"').enumerate() {
+            match i % 2 {
+                0 => words.extend(part.split_whitespace().map(str::to_owned)),
+                _ => words.push(part.to_owned()),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_command_has_examples_that_its_parser_accepts() {
+        Cli::command().debug_assert();
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let examples = command.get_after_help().expect(name).to_string();
+            let lines: Vec<&str> = examples.strip_prefix("Examples:\n").unwrap().lines().collect();
+            assert!(lines.iter().any(|line| line.contains(&format!("crossrank {name}"))), "{name}");
+            for line in lines {
+                let line = line.strip_prefix("  ").unwrap();
+                let call = line.split(['|', '>']).find(|call| call.trim().starts_with("crossrank"));
+                if let Err(error) = Cli::try_parse_from(words(call.expect(line))) {
+                    panic!("{line}: {error}");
+                }
+            }
+        }
     }
 }
 

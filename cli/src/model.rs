@@ -9,31 +9,27 @@ use crossrank::{FailoverReranker, LoadOptions, LongDocuments, ModelFiles};
 use crate::args::at_least_one;
 use crate::device::{DeviceArgs, Reporter};
 use crate::error::CliError;
+use crate::suggest;
 
 #[derive(Args)]
 pub struct ModelArgs {
-    /// Model folder in the Hugging Face layout, also as DIR:GRAPH; graph (.onnx) in such a folder;
-    /// prepared model; or name of a model that crossrank pull has downloaded:
+    /// The model: a folder in the Hugging Face layout, also as DIR:GRAPH; a graph (.onnx) in such a
+    /// folder; a prepared model; or the name of a model that crossrank pull has downloaded, as
     /// NAME[@REVISION][:GRAPH] [default: the bundled model]
     #[arg(long, value_name = "PATH|NAME")]
     model: Option<PathBuf>,
-    /// Threads that share the documents [default: one per core]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    threads: Option<i64>,
     /// Maximum number of tokens in a pair; longer documents are truncated [default: the model's
     /// maximum]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_length: Option<i64>,
     #[command(flatten)]
-    long_documents: LongDocumentsArgs,
-    #[command(flatten)]
-    device: DeviceArgs,
+    scoring: ScoringArgs,
 }
 
 impl ModelArgs {
     /// The value of `--threads`.
     pub fn threads(&self) -> Result<Option<usize>, CliError> {
-        self.threads.map(|n| at_least_one("--threads", n)).transpose()
+        self.scoring.threads()
     }
 
     /// Loads the model onto the chosen device.
@@ -43,48 +39,78 @@ impl ModelArgs {
             None => ModelFiles::bundled_reranker()?,
         };
         let mut options = LoadOptions::default();
-        options.threads = self.threads()?;
         options.max_length =
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
-        options.long_documents = self.long_documents.chosen();
-        self.device.load(&files, options, Reporter::STDERR)
+        self.scoring.load(&files, options, Reporter::STDERR)
     }
 }
 
+/// How models score, in every command that scores.
 #[derive(Args)]
-pub struct LongDocumentsArgs {
-    /// How to score long documents: truncated, or split into windows of which the best one counts
-    /// [default: truncated if a maximum length is given, else the model decides]
-    #[arg(long, value_name = "HOW")]
+pub struct ScoringArgs {
+    /// Number of threads that compute [default: one per core]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    threads: Option<i64>,
+    /// How to score long documents [default: truncate if a maximum length is given, else what the
+    /// model's files say]
+    #[arg(long, value_enum, value_name = "HOW")]
     long_documents: Option<LongDocumentsArg>,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum LongDocumentsArg {
+    /// By their beginning, as far as it fits into the model
     Truncate,
+    /// In windows that overlap, of which the best one counts
     Windows,
 }
 
-impl LongDocumentsArgs {
-    pub fn chosen(&self) -> Option<LongDocuments> {
-        self.long_documents.map(|long_documents| match long_documents {
+impl ScoringArgs {
+    /// The value of `--threads`.
+    pub fn threads(&self) -> Result<Option<usize>, CliError> {
+        self.threads.map(|n| at_least_one("--threads", n)).transpose()
+    }
+
+    /// Loads a model onto the chosen device.
+    pub fn load(
+        &self,
+        files: &ModelFiles,
+        mut options: LoadOptions,
+        reporter: Reporter,
+    ) -> Result<FailoverReranker, CliError> {
+        options.threads = self.threads()?;
+        options.long_documents = self.long_documents.map(|how| match how {
             LongDocumentsArg::Truncate => LongDocuments::Truncate,
             LongDocumentsArg::Windows => LongDocuments::Windows,
-        })
+        });
+        self.device.load(files, options, reporter)
     }
 }
 
-/// Reads a model folder, a graph in one, or a prepared model. If there is no such path, reads the downloaded model of
-/// this name: `NAME[@REVISION][:GRAPH]`.
+/// Reads a model folder, a graph in one, or a prepared model. If there is no such path, reads the
+/// downloaded model of this name: `NAME[@REVISION][:GRAPH]`.
 pub fn read(given: &Path) -> Result<ModelFiles, CliError> {
-    let name = given.to_str().map(ModelName::parse).filter(|parsed| hub::is_name(parsed.name));
-    let Some(ModelName { name, revision, graph }) = name.filter(|_| !is_path(given)) else {
-        return Ok(ModelFiles::read(given)?);
+    let parsed = given.to_str().map(ModelName::parse);
+    let similar = || {
+        let model = || suggest::model(parsed.as_ref()?.name);
+        suggest::neighbour(given).or_else(model)
+    };
+    let name = parsed.as_ref().filter(|parsed| hub::is_name(parsed.name) && !is_path(given));
+    let Some(ModelName { name, revision, graph }) = name else {
+        return ModelFiles::read(given).map_err(|error| {
+            let hint = if is_path(given) { None } else { similar() };
+            CliError::from(error).did_you_mean(hint)
+        });
     };
     let mut options = HubOptions::from_env();
     options.revision = revision.map_or(options.revision, str::to_owned);
     options.file = graph.map(str::to_owned);
-    Ok(hub::read(name, &options)?)
+    hub::read(name, &options).map_err(|error| {
+        let hint = if hub::find(name).is_some() { None } else { similar() };
+        CliError::from(error).did_you_mean(hint)
+    })
 }
 
 /// Whether a file or a folder is named: it exists, or is `FOLDER:GRAPH` with a folder that exists, or

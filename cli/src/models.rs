@@ -8,13 +8,15 @@ use serde::Serialize;
 
 use crate::error::CliError;
 use crate::output::json;
+use crate::suggest;
+use crate::units;
 
 #[derive(Args)]
 pub struct ModelsArgs {
-    /// Show everything that is known about this model
+    /// Show all that is known about this model
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Print JSON, with the files in the repository and the sources of the figures
+    /// Print JSON, with the files in the repositories and the sources of the figures
     #[arg(long)]
     json: bool,
 }
@@ -42,21 +44,21 @@ pub fn run(args: &ModelsArgs) -> Result<String, CliError> {
             "{name} is not a known model; crossrank models lists the known ones, and crossrank pull \
              also downloads other repositories"
         );
-        CliError::new("invalid-argument", message)
+        CliError::new("invalid-argument", message).did_you_mean(suggest::model(name))
     })?;
     let listed = listed(model)?;
     Ok(if args.json { json(&listed) } else { details(&listed) })
 }
 
 fn table(all: &[Listed]) -> String {
-    let headings = ["", "name", "parameters", "MB", "tokens", "languages", "licence", "engine"];
+    let headings = ["", "name", "parameters", "size", "tokens", "languages", "licence", "engine"];
     let mut rows = vec![headings.map(str::to_owned)];
     rows.extend(all.iter().map(|Listed { model, available }| {
         [
             if *available { "*" } else { "" }.to_owned(),
             model.name.clone(),
             number(model.million_parameters.map(|n| format!("{n} M"))),
-            number(model.graphs[0].megabytes),
+            model.graphs[0].megabytes.map(size).unwrap_or_default(),
             number(model.max_tokens),
             model.languages.clone(),
             model.license.clone().unwrap_or_default(),
@@ -100,8 +102,8 @@ fn details(Listed { model, available }: &Listed) -> String {
     line("source", model.source.clone());
     line("repository", model.repository.clone().unwrap_or_default());
     for graph in &model.graphs {
-        let size = graph.megabytes.map(|size| format!(", {size} MB")).unwrap_or_default();
-        line("graph", format!("{}{size}", graph.path));
+        let size = graph.megabytes.map(|megabytes| format!(", {}", size(megabytes)));
+        line("graph", format!("{}{}", graph.path, size.unwrap_or_default()));
     }
     line("architecture", model.architecture.clone());
     line("engine", engine(model).to_owned());
@@ -118,6 +120,10 @@ fn details(Listed { model, available }: &Listed) -> String {
 
 fn number(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn size(megabytes: f64) -> String {
+    units::size((megabytes * 1e6) as u64)
 }
 
 fn engine(model: &Model) -> &'static str {

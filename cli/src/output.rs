@@ -8,22 +8,141 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
+use anstream::{AutoStream, ColorChoice};
+use clap::ValueEnum;
+use clap::builder::styling::{self, AnsiColor};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::{self, CliError};
 
+/// When output for people has colours.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Color {
+    /// On a terminal, and with CLICOLOR_FORCE anywhere, unless NO_COLOR is set
+    Auto,
+    /// Also in files and pipes
+    Always,
+    /// Nowhere
+    Never,
+}
+
+impl Color {
+    /// Sets the choice for all that the process prints.
+    pub fn apply(self) {
+        let choice = match self {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+/// Whether standard error has colours.
+#[cfg(feature = "serve")]
+pub fn has_colored_messages() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never
+}
+
+/// What a part of a text is, which decides its colour.
+#[derive(Clone, Copy)]
+pub enum Part {
+    Plain,
+    /// The head of a table, or the name of a figure.
+    Heading,
+    Rank,
+    Score,
+    Path,
+    Warning,
+    Error,
+}
+
+impl Part {
+    fn style(self) -> styling::Style {
+        let color = |color: AnsiColor| color.on_default();
+        match self {
+            Part::Plain => styling::Style::new(),
+            Part::Heading => styling::Style::new().bold(),
+            Part::Rank => styling::Style::new().dimmed(),
+            Part::Score => color(AnsiColor::Green),
+            Part::Path => color(AnsiColor::Cyan),
+            Part::Warning => color(AnsiColor::Yellow).bold(),
+            Part::Error => color(AnsiColor::Red).bold(),
+        }
+    }
+}
+
+/// The result of a command for standard output: its parts one after another.
+#[derive(Default)]
+pub struct Text(Vec<(Part, String)>);
+
+impl Text {
+    /// Adds a part. Line breaks are kept; other control characters are spelled out when it is printed.
+    pub fn push(&mut self, part: Part, text: impl Into<String>) {
+        self.0.push((part, text.into()));
+    }
+
+    /// The text with its colours, and without the control characters of its parts.
+    fn colored(&self) -> String {
+        let mut colored = String::new();
+        for (part, text) in &self.0 {
+            let style = part.style();
+            for (i, line) in text.split('\n').enumerate() {
+                if i > 0 {
+                    colored.push('\n');
+                }
+                match line.is_empty() {
+                    true => (),
+                    false => colored += &format!("{style}{}{style:#}", one_line(line)),
+                }
+            }
+        }
+        colored
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        Text(vec![(Part::Plain, text)])
+    }
+}
+
 /// Prints the result of a command.
-pub fn print(text: &str) -> Result<(), CliError> {
+pub fn print(text: &Text) -> Result<(), CliError> {
+    let mut stdout = anstream::stdout().lock();
+    let written = stdout.write_all(text.colored().as_bytes()).and_then(|()| stdout.flush());
+    is_read(written, "the result").map(|_| ())
+}
+
+/// Prints a script for a program, as it is. Nothing in it may come from strangers.
+pub fn print_script(script: &[u8]) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    let lines = text.split('\n').map(one_line).collect::<Vec<_>>().join("\n");
-    let written = stdout.write_all(lines.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout.write_all(script).and_then(|()| stdout.flush());
     is_read(written, "the result").map(|_| ())
 }
 
 /// Prints one line on standard error.
-#[expect(clippy::print_stderr, reason = "the only place that prints to standard error")]
 pub fn message(text: impl Display) {
-    eprintln!("crossrank: {}", one_line(&text.to_string()));
+    print_line(Part::Plain, "", text);
+}
+
+/// Prints one line on standard error, of something that does not work and does not end the command.
+pub fn warning(text: impl Display) {
+    print_line(Part::Warning, "warning: ", text);
+}
+
+/// Prints the error that ends the command as one line on standard error.
+pub fn error(CliError { code, message }: &CliError) {
+    print_line(Part::Error, &format!("{code}: "), message);
+}
+
+fn print_line(part: Part, label: &str, text: impl Display) {
+    let mut line = Text::from("crossrank: ".to_owned());
+    line.push(part, label);
+    line.push(Part::Plain, one_line(&text.to_string()));
+    line.push(Part::Plain, "\n");
+    // Where standard error is closed, nobody misses the line.
+    let _ = anstream::stderr().write_all(line.colored().as_bytes());
 }
 
 /// A text without line breaks and other control characters, which are spelled as in JSON, such as
@@ -82,14 +201,23 @@ pub fn progress_bar(total: usize, unit: &str) -> ProgressBar {
     ProgressBar::new(total as u64).with_style(style)
 }
 
-/// The start of a passage, for one line of a terminal.
+/// A progress bar for a number of bytes, with a message behind it.
+pub fn bytes_bar(total: u64) -> ProgressBar {
+    let style = "{bar:30} {decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}, \
+                 {eta} left  {msg}";
+    let style = ProgressStyle::with_template(style).expect("the template is valid");
+    ProgressBar::new(total).with_style(style)
+}
+
+/// The start of a passage, for one line of a terminal. Each run of white space is one space.
 pub fn excerpt(text: &str) -> String {
     const MAX_CHARACTERS: usize = 90;
-    let start = match text.char_indices().nth(MAX_CHARACTERS) {
-        Some((end, _)) => format!("{}…", text[..end].trim_end()),
-        None => text.to_owned(),
-    };
-    one_line(&start.replace(['\t', '\n', '\r'], " ")).into_owned()
+    let mut start = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = start.char_indices().nth(MAX_CHARACTERS) {
+        start.truncate(start[..end].trim_end().len());
+        start.push('…');
+    }
+    one_line(&start).into_owned()
 }
 
 #[cfg(test)]
@@ -109,6 +237,7 @@ mod tests {
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
         assert_eq!(one_line("naïve 向量 👩\u{200d}🚀 שלום"), "naïve 向量 👩\u{200d}🚀 שלום");
-        assert_eq!(excerpt("a\tb\u{1b}[2J"), "a b\\u001b[2J");
+        assert_eq!(excerpt(" a\t\n  b\u{1b}[2J"), "a b\\u001b[2J");
+        assert_eq!(excerpt(&"a ".repeat(60)), format!("{}…", "a ".repeat(45).trim_end()));
     }
 }

@@ -15,10 +15,12 @@ use crate::input::read_jsonl;
 use crate::model;
 use crate::output::line;
 use crate::replace::replace;
+use crate::units;
 
 #[derive(Args)]
 pub struct PrepareArgs {
-    /// Model folder in the Hugging Face layout, or name of a model that crossrank pull has downloaded
+    /// The model: a folder in the Hugging Face layout, a graph (.onnx) in such a folder, or the name of
+    /// a model that crossrank pull has downloaded
     #[arg(value_name = "DIR|NAME")]
     model: PathBuf,
     /// The file to write, such as model.crossrank
@@ -30,12 +32,12 @@ pub struct PrepareArgs {
 pub struct QuantizeArgs {
     #[command(flatten)]
     prepare: PrepareArgs,
-    /// JSON Lines with "query" and "document", to measure the error of quantization on and, with fewer
-    /// than 7 bits, to fit the weights to [default: built-in pairs]
+    /// JSON Lines with "query" and "document". The error of quantization is measured on these pairs,
+    /// and with fewer than 7 bits the weights are fitted to them [default: built-in pairs]
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
-    /// Bits of the layers' weights, 4 to 8: 7 bits are less exact than 8, and faster in web pages and on
-    /// processors without VNNI; with fewer the file is smaller, and the model as fast as with 7
+    /// Bits of the layers' weights, 4 to 8. 7 bits are less exact than 8, and faster in web pages and
+    /// on processors without VNNI. Fewer bits make the file smaller, and the model is as fast as with 7
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(4..=8))]
     bits: u8,
     /// Bits of the token embeddings, 3 to 8 [default: 8, or 4 with --bits 4, 5 or 6]
@@ -52,7 +54,7 @@ struct Pair {
 pub fn prepare(PrepareArgs { model, output }: &PrepareArgs) -> Result<String, CliError> {
     let files = model::read(model)?;
     let (bytes, ()) = write(output, |file| files.prepare_to(file))?;
-    Ok(line(&format!("{}: {:.1} MB", output.display(), bytes as f64 / 1e6)))
+    Ok(written(output, bytes))
 }
 
 pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
@@ -77,11 +79,16 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
         true => "|logit - logit of floats|",
         false => "1 - cosine with the vector of floats",
     };
-    let file = line(&format!("{}: {:.1} MB", output.display(), bytes as f64 / 1e6));
+    let file = written(output, bytes);
     Ok(format!(
         "{file}{error} of {} pairs: mean {:.4}, largest {:.4}\n",
         quantized.pairs, quantized.mean, quantized.largest
     ))
+}
+
+/// The line about a file that was written.
+fn written(output: &Path, bytes: u64) -> String {
+    line(&format!("{}: {}", output.display(), units::size(bytes)))
 }
 
 /// Writes a prepared model and checks that it loads. Returns its size in bytes. A file that exists

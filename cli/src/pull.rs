@@ -4,11 +4,13 @@ use clap::Args;
 use crossrank::hub::{self, HubOptions, Progress};
 
 use crate::error::{CliError, io};
-use crate::output::{line, one_line};
+use crate::output::{bytes_bar, line, one_line};
+use crate::suggest;
+use crate::units;
 
 #[derive(Args)]
 pub struct PullArgs {
-    /// The model's name, such as BAAI/bge-reranker-base; crossrank models lists the known ones
+    /// The model's name, such as BAAI/bge-reranker-base. Run crossrank models for the known ones
     #[arg(value_name = "NAME")]
     name: String,
     /// A branch, a tag or a commit
@@ -24,12 +26,7 @@ pub struct PullArgs {
 }
 
 pub fn run(args: &PullArgs) -> Result<String, CliError> {
-    let bar = indicatif::ProgressBar::new(0).with_style(
-        indicatif::ProgressStyle::with_template(
-            "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left  {msg}",
-        )
-        .expect("the template is valid"),
-    );
+    let bar = bytes_bar(0);
     let progress = |Progress { file, loaded, total, .. }: Progress| {
         bar.set_length(total);
         bar.set_position(loaded);
@@ -44,15 +41,19 @@ pub fn run(args: &PullArgs) -> Result<String, CliError> {
     options.progress = Some(&progress);
     let pulled = hub::pull(&args.name, &options);
     bar.finish_and_clear();
-    let snapshot = pulled?;
+    let snapshot = pulled.map_err(|error| {
+        let is_known = hub::find(&args.name).is_some();
+        let hint = if is_known { None } else { suggest::model(&args.name) };
+        CliError::from(error).did_you_mean(hint)
+    })?;
     let graph = snapshot.folder.join(&snapshot.graph);
     let size =
         std::fs::metadata(&graph).map_err(io(format!("cannot read {}", graph.display())))?.len();
     Ok(line(&format!(
-        "{}: {}, {:.1} MB, in {}",
+        "{}: {}, {}, in {}",
         args.name,
         snapshot.graph,
-        size as f64 / 1e6,
+        units::size(size),
         snapshot.folder.display()
     )))
 }

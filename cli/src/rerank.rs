@@ -1,7 +1,5 @@
 //! `crossrank rerank`: ranks passages by how well they answer a query, as a table or JSON.
 
-use std::fmt::Write;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -13,13 +11,13 @@ use crate::args::at_least_one;
 use crate::error::CliError;
 use crate::jsonl::{self, BulkArgs};
 use crate::model::ModelArgs;
-use crate::output::{self, excerpt, progress_bar};
-use crate::passages::{self, Passage};
+use crate::output::{self, Part, Text, excerpt, progress_bar};
+use crate::passages::{Passage, PassageArgs};
 use crate::remote::RemoteArgs;
 
 #[derive(Args)]
 pub struct RerankArgs {
-    /// What the passages should answer
+    /// The query: a question or words to look for
     #[arg(
         long,
         value_name = "TEXT",
@@ -27,21 +25,19 @@ pub struct RerankArgs {
         required_unless_present = "jsonl"
     )]
     query: Option<String>,
-    /// Results to print for each query
+    /// Number of results to print for each query
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     top_k: i64,
     /// Leave out results with a lower score
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true, conflicts_with = "jsonl")]
     min_score: Option<f32>,
-    /// Stop scoring after this time, and print the passages without a score after the others
+    /// Stop scoring after this many milliseconds, and print the passages without a score after the
+    /// others
     #[arg(long, value_name = "MS", conflicts_with_all = ["jsonl", "remote"])]
     timeout_ms: Option<u64>,
-    /// Take the passage from this field or column, and read JSON from files without an extension of
-    /// records [default for records: text]
-    #[arg(long, value_name = "FIELD")]
-    text_field: Option<String>,
-    /// Print a JSON array of {index, score, logit, truncated, span, document}; the span is the part of
-    /// a long document that gave the score
+    /// Print a JSON array of {index, score, logit, truncated, span, line, title, document}: span is the
+    /// part of a long document that gave the score, in bytes; with --split, line is the first line of
+    /// the passage, and title has the headings above a paragraph
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -50,10 +46,8 @@ pub struct RerankArgs {
     model: ModelArgs,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// Passages, one per line, or records: .jsonl, .ndjson, .json (an array), .csv, .tsv; - is
-    /// standard input
-    #[arg(value_name = "FILE", default_value = "-")]
-    file: PathBuf,
+    #[command(flatten)]
+    passages: PassageArgs,
 }
 
 /// A result with its document, as `--json` prints it.
@@ -61,10 +55,14 @@ pub struct RerankArgs {
 struct JsonResult<'a> {
     #[serde(flatten)]
     result: RankedDocument,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    title: &'a str,
     document: &'a Value,
 }
 
-pub fn run(args: &RerankArgs) -> Result<String, CliError> {
+pub fn run(args: &RerankArgs) -> Result<Text, CliError> {
     let top_k = at_least_one("--top-k", args.top_k)?;
     let Some(query) = &args.query else {
         let reranker = || -> Result<Box<dyn Backend>, CliError> {
@@ -73,9 +71,9 @@ pub fn run(args: &RerankArgs) -> Result<String, CliError> {
                 None => Box::new(args.model.load()?),
             })
         };
-        return jsonl::run(&args.bulk, &args.file, top_k, reranker);
+        return jsonl::run(&args.bulk, &args.passages.file, top_k, reranker).map(Text::from);
     };
-    let passages = passages::read(&args.file, args.text_field.as_deref())?;
+    let passages = args.passages.read()?;
     let (mut ranking, max_length) = match args.remote.open()? {
         Some(remote) => {
             let mut ranking = remote.rerank(query, &passages, top_k)?;
@@ -99,7 +97,13 @@ pub fn run(args: &RerankArgs) -> Result<String, CliError> {
     };
 
     for result in &mut ranking.results {
-        result.truncated |= passages[result.index].truncated;
+        let passage = &passages[result.index];
+        result.truncated |= passage.truncated;
+        // The headings that the model read are not a part of the document.
+        if let Some(span) = &mut result.span {
+            span.start = span.start.saturating_sub(passage.heading_bytes);
+            span.end = span.end.saturating_sub(passage.heading_bytes);
+        }
     }
     if ranking.partial {
         output::message("the time ran out before all passages were scored");
@@ -107,35 +111,45 @@ pub fn run(args: &RerankArgs) -> Result<String, CliError> {
     if ranking.query_truncated {
         output::message("the query was truncated to fit the model; shorten it");
     }
-    if args.json {
-        Ok(json(&ranking, &passages))
-    } else {
-        Ok(table(&ranking, &passages, max_length))
-    }
+    let has_lines = args.passages.has_lines();
+    Ok(match args.json {
+        true => json(&ranking, &passages, has_lines).into(),
+        false => table(&ranking, &passages, has_lines, max_length),
+    })
 }
 
-fn json(ranking: &Ranking, passages: &[Passage]) -> String {
-    let results: Vec<_> = ranking
-        .results
-        .iter()
-        .map(|&result| JsonResult { result, document: &passages[result.index].document })
-        .collect();
-    output::json(&results)
+fn json(ranking: &Ranking, passages: &[Passage], has_lines: bool) -> String {
+    let result = |&result: &RankedDocument| {
+        let Passage { line, title, document, .. } = &passages[result.index];
+        JsonResult { result, line: has_lines.then_some(*line), title, document }
+    };
+    output::json(&ranking.results.iter().map(result).collect::<Vec<_>>())
 }
 
-fn table(ranking: &Ranking, passages: &[Passage], max_length: Option<usize>) -> String {
-    let mut text = String::from("rank   score  index  passage\n");
+fn table(
+    ranking: &Ranking,
+    passages: &[Passage],
+    has_lines: bool,
+    max_length: Option<usize>,
+) -> Text {
+    let mut text = Text::default();
+    let place = if has_lines { " line" } else { "index" };
+    text.push(Part::Heading, format!("rank   score  {place}  passage\n"));
     for (rank, result) in ranking.results.iter().enumerate() {
-        let start = result.span.map_or(0, |span| span.start);
-        let passage = excerpt(&passages[result.index].text[start..]);
-        let passage = if start > 0 { format!("…{passage}") } else { passage };
+        let passage = &passages[result.index];
         let score = match result.score {
             score if score.is_nan() => "-".to_owned(),
             score => format!("{score:.4}"),
         };
+        let place = if has_lines { passage.line } else { result.index };
+        let start = result.span.map_or(0, |span| span.start);
+        let shown = excerpt(&passage.own_text()[start..]);
+        let shown = if start > 0 { format!("…{shown}") } else { shown };
         let mark = if result.truncated { " [cut]" } else { "" };
-        writeln!(text, "{:>4}  {score:>6}  {:>5}  {passage}{mark}", rank + 1, result.index)
-            .expect("writing to a string succeeds");
+        text.push(Part::Rank, format!("{:>4}", rank + 1));
+        text.push(Part::Score, format!("  {score:>6}"));
+        text.push(Part::Path, format!("  {place:>5}"));
+        text.push(Part::Plain, format!("  {shown}{mark}\n"));
     }
     // The long documents of a query are either all split or all truncated.
     let truncated = ranking.results.iter().find(|result| result.truncated);
@@ -144,7 +158,7 @@ fn table(ranking: &Ranking, passages: &[Passage], max_length: Option<usize>) -> 
             Some(_) => "its first windows".to_owned(),
             None => format!("what fits into {tokens} tokens"),
         };
-        writeln!(text, "[cut]: scored by {part}").expect("writing to a string succeeds");
+        text.push(Part::Plain, format!("[cut]: scored by {part}\n"));
     }
     text
 }

@@ -1,7 +1,6 @@
 //! `crossrank search`: searches an index, and reranks the hits.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,29 +14,31 @@ use crate::args::at_least_one;
 use crate::embedding::EmbeddingArgs;
 use crate::error::CliError;
 use crate::model::ModelArgs;
-use crate::output::{excerpt, json, message, one_line};
+use crate::output::{Part, Text, excerpt, json, message, one_line};
+use crate::suggest::neighbour;
+use crate::units;
 
 #[derive(Args)]
 pub struct SearchArgs {
-    /// How to find candidates [default: hybrid, or text if the index has words only]
+    /// How to find candidates [default: hybrid, or text if the index has no vectors]
     #[arg(long, value_enum)]
     mode: Option<ModeArg>,
-    /// Candidates to rerank
+    /// Number of candidates to find and to rerank
     #[arg(long, value_name = "N", default_value_t = 100, allow_negative_numbers = true)]
     recall: i64,
-    /// Results to print
+    /// Number of results to print
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     top_k: i64,
     /// Keep the order and the scores with which the candidates were found
     #[arg(long)]
     no_rerank: bool,
-    /// Order by the weighted sum of the normalized scores of words, vectors and cross-encoder
-    /// [default weights: text=0.2,vector=0.5,rerank=0.3]
+    /// Order by the weighted sum of the normalized scores of words, vectors and the cross-encoder.
+    /// Without WEIGHTS, they are text=0.2,vector=0.5,rerank=0.3
     #[arg(long, value_name = "WEIGHTS", num_args = 0..=1, require_equals = true)]
     fuse: Option<Option<FusionWeights>>,
     /// Print a JSON array of {path, id, line, start, end, title, passage, score, firstStageScore,
-    /// textScore, vectorScore, rerankScore}; id is that of a record, and start and end are bytes of
-    /// the file's text in UTF-8, or of a record's title and text
+    /// textScore, vectorScore, rerankScore}: id is that of a record; start and end are bytes of the
+    /// file's text in UTF-8, or of a record's title and text
     #[arg(long)]
     json: bool,
     /// Print the time of each stage on standard error
@@ -47,7 +48,7 @@ pub struct SearchArgs {
     model: ModelArgs,
     #[command(flatten)]
     embedding: EmbeddingArgs,
-    /// An index file made by crossrank index
+    /// An index file that crossrank index made
     #[arg(value_name = "INDEX")]
     index: PathBuf,
     /// What to look for
@@ -57,11 +58,11 @@ pub struct SearchArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ModeArg {
-    /// By the words of the query, with BM25
+    /// By the words of the query (BM25)
     Text,
-    /// By the meaning of the query, with the cosine of vectors
+    /// By the meaning of the query (the cosine of vectors)
     Vector,
-    /// By both, with reciprocal rank fusion
+    /// By both (reciprocal rank fusion)
     Hybrid,
 }
 
@@ -118,7 +119,7 @@ impl SearchResult<'_> {
     }
 }
 
-pub fn run(args: &SearchArgs) -> Result<String, CliError> {
+pub fn run(args: &SearchArgs) -> Result<Text, CliError> {
     let recall = at_least_one("--recall", args.recall)?;
     let top_k = at_least_one("--top-k", args.top_k)?;
     let threads = args.model.threads()?;
@@ -142,12 +143,20 @@ pub fn run(args: &SearchArgs) -> Result<String, CliError> {
         .take(top_k)
         .map(|(i, score)| SearchResult::new(&hits[i], score, rerank_scores.get(&i).copied()))
         .collect();
-    Ok(if args.json { json(&results) } else { table(&results) })
+    Ok(if args.json { json(&results).into() } else { table(&results) })
+}
+
+/// Opens an index. The error for one that does not exist names one that was probably meant.
+pub fn open_index(path: &Path) -> Result<Searcher, CliError> {
+    Searcher::open(path).map_err(|error| {
+        let hint = if path.exists() { None } else { neighbour(path) };
+        CliError::from(error).did_you_mean(hint)
+    })
 }
 
 /// Opens the index, and loads its embedding model if the search needs one.
 fn open(args: &SearchArgs, threads: Option<usize>) -> Result<Searcher, CliError> {
-    let searcher = Searcher::open(&args.index)?;
+    let searcher = open_index(&args.index)?;
     match args.mode {
         None | Some(ModeArg::Vector | ModeArg::Hybrid) if searcher.has_vectors() => {
             Ok(searcher.with_embedder(args.embedding.load(threads)?)?)
@@ -171,7 +180,7 @@ impl SearchArgs {
 
     fn print_time(&self, stage: &str, time: Duration) {
         if self.verbose {
-            message(format_args!("{stage}: {:.1} ms", time.as_secs_f64() * 1e3));
+            message(format_args!("{stage}: {}", units::time(time)));
         }
     }
 }
@@ -219,24 +228,26 @@ fn order(
     })
 }
 
-fn table(results: &[SearchResult]) -> String {
+fn table(results: &[SearchResult]) -> Text {
     if results.is_empty() {
-        return "nothing found\n".into();
+        return String::from("nothing found\n").into();
     }
     let folder = std::env::current_dir().unwrap_or_default();
     let places: Vec<String> = results.iter().map(|result| place(result, &folder)).collect();
     const PLACE: &str = "place";
     let widths = places.iter().map(|place| place.chars().count());
     let width = widths.fold(PLACE.len(), usize::max);
-    let mut text = format!("rank   score  {PLACE:<width$}  passage\n");
+    let mut text = Text::default();
+    text.push(Part::Heading, format!("rank   score  {PLACE:<width$}  passage\n"));
     for ((rank, result), place) in (1..).zip(results).zip(places) {
         let passage = match result.title {
             "" => result.passage.to_owned(),
             title => format!("{title}: {}", result.passage),
         };
-        let passage = excerpt(&passage);
-        writeln!(text, "{rank:>4}  {:>6.4}  {place:<width$}  {passage}", result.score)
-            .expect("writing to a string succeeds");
+        text.push(Part::Rank, format!("{rank:>4}"));
+        text.push(Part::Score, format!("  {:>6.4}", result.score));
+        text.push(Part::Path, format!("  {place:<width$}"));
+        text.push(Part::Plain, format!("  {}\n", excerpt(&passage)));
     }
     text
 }

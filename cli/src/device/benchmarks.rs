@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crossrank::{BenchmarkStore, DeviceBenchmark};
@@ -19,6 +19,11 @@ impl BenchmarkFile {
         let set = env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty());
         let folder = set.map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cache")))?;
         Some(BenchmarkFile(folder.join("crossrank").join("devices.json")))
+    }
+
+    /// Where it is, or will be.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     /// All measurements, or none if the file cannot be read.

@@ -1,5 +1,7 @@
 //! `crossrank devices`, and models on a GPU.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use crossrank::gpu::{Adapter, adapters, block_on};
 use crossrank::{
@@ -14,7 +16,7 @@ use crate::error::CliError;
 
 #[derive(Args)]
 pub struct DevicesArgs {
-    /// Print JSON
+    /// Print JSON: {threads, gpus: [{name, backend, driver, software, f16}]}
     #[arg(long)]
     json: bool,
 }
@@ -27,10 +29,19 @@ struct Devices {
     gpus: Vec<Adapter>,
 }
 
+/// The GPUs that can be used, the fastest first.
+pub fn find() -> Result<Vec<Adapter>, CliError> {
+    Ok(block_on(async { Ok(adapters().await) })?)
+}
+
+/// The folder of the file that remembers how fast devices are.
+pub fn cache_folder() -> Option<PathBuf> {
+    Some(BenchmarkFile::of_user()?.path().parent()?.to_owned())
+}
+
 /// Lists the devices.
 pub fn run(args: &DevicesArgs) -> Result<String, CliError> {
-    let gpus = block_on(async { Ok(adapters().await) })?;
-    let devices = Devices { threads: cores(), gpus };
+    let devices = Devices { threads: cores(), gpus: find()? };
     if args.json {
         return Ok(serde_json::to_string_pretty(&devices).expect("strings and numbers") + "\n");
     }

@@ -1,6 +1,6 @@
 //! How a command reports on devices.
 
-use crate::output::message;
+use crate::output::{message, warning};
 
 #[derive(Clone, Copy)]
 pub struct Reporter {
@@ -16,8 +16,6 @@ pub struct Reporter {
 
 impl Reporter {
     /// For commands that run in a terminal.
-    pub const STDERR: Reporter = Reporter {
-        info: |text| message(text),
-        warn: |text| message(format_args!("warning: {text}")),
-    };
+    pub const STDERR: Reporter =
+        Reporter { info: |text| message(text), warn: |text| warning(text) };
 }

@@ -1,6 +1,6 @@
 //! Runs the evaluation: of the lists of a first stage here, of a whole search elsewhere.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossrank::Backend;
 use serde::Serialize;
@@ -12,6 +12,7 @@ use super::set::Set;
 use crate::args::at_least_one;
 use crate::error::CliError;
 use crate::output::{json, progress_bar};
+use crate::units;
 
 #[derive(Serialize)]
 struct Report {
@@ -56,11 +57,11 @@ pub fn run(args: &EvalArgs) -> Result<String, CliError> {
         format!("{name:<12}  {:>7.4}  {:>6.4}\n", q.ndcg_at_10, q.mrr_at_10)
     };
     Ok(format!(
-        "{:<12}  nDCG@10  MRR@10\n{}{}{} queries, {:.1} s\n",
+        "{:<12}  nDCG@10  MRR@10\n{}{}{} queries, {}\n",
         "",
         line("first stage", report.first_stage),
         line("reranked", report.reranked),
         set.topics.len(),
-        seconds,
+        units::time(Duration::from_secs_f64(seconds)),
     ))
 }

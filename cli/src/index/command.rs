@@ -10,40 +10,48 @@ use indicatif::ProgressBar;
 
 use super::diagnostics::Diagnostics;
 use super::documents::{self, Content, ReadOptions};
-use super::files::{self, FileFormat, SourceFile};
+use super::files::{self, FileFormat, Roots, SourceFile, Vanished};
 use crate::args::at_least_one;
 use crate::embedding::EmbeddingArgs;
 use crate::error::CliError;
-use crate::output::{line, progress_bar};
+use crate::output::{bytes_bar, line, message};
 use crate::records::TEXT_FIELD;
+use crate::units;
 
 #[derive(Args)]
 pub struct IndexArgs {
-    /// The index file: created if there is none, else updated; files that did not change are skipped
+    /// The index file. It is created if there is none, else updated: files that did not change are
+    /// skipped, and those that are gone are removed
     #[arg(short, long, value_name = "INDEX")]
     output: PathBuf,
-    /// Make no vectors: faster, for searches by words only
+    /// Make no vectors. This is faster, and the index can be searched by words only
     #[arg(long, conflicts_with = "embedding_model")]
     text_only: bool,
     #[command(flatten)]
     embedding: EmbeddingArgs,
-    /// Threads that make vectors [default: one per core]
+    /// Number of threads that make vectors [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<i64>,
-    /// Maximum size of a file that is read as a whole; JSON Lines, CSV and TSV files may have any size
+    /// Maximum size of a file that is read as a whole, in MB; JSON Lines, CSV and TSV files may have
+    /// any size
     #[arg(long, value_name = "MB", default_value_t = 16, allow_negative_numbers = true)]
     max_file_mb: i64,
-    /// The field or column of a record's text [default: text]
+    /// Take the text of a record from this field or column [default: text]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
-    /// Index scripts, style sheets, images in text, minified files and data in JSON too, and
-    /// Sphinx's copies of the sources of pages
+    /// Also index scripts, style sheets, SVG images, minified files, data in JSON, and Sphinx's
+    /// copies of the sources of pages
     #[arg(long)]
     all_files: bool,
-    /// Folder of text, Markdown, HTML and record files, or one such file. Records are {_id or id,
-    /// title, text}: JSON Lines, a JSON array, CSV and TSV with names of columns
-    #[arg(value_name = "DIR|FILE")]
-    source: PathBuf,
+    /// Folders of text, Markdown, HTML and record files, or such files.
+    ///
+    /// Records are {_id or id, title, text}: JSON Lines, a JSON array, or CSV and TSV with names of
+    /// columns. The index holds absolute paths without links, whatever the current folder is. A path
+    /// that lies in another one is indexed once. What the index holds of a path that is gone is
+    /// removed; a path that is neither there nor in the index is an error. Files of the index that are
+    /// in none of the paths stay as they are.
+    #[arg(value_name = "DIR|FILE", required = true)]
+    sources: Vec<PathBuf>,
 }
 
 /// What a run did, in numbers of files.
@@ -77,21 +85,28 @@ pub fn run(args: &IndexArgs) -> Result<String, CliError> {
         all_files: args.all_files,
     };
     let start = Instant::now();
-    let root = files::canonical(&args.source)?;
+    let roots = Roots::find(&args.sources)?;
+    if !args.output.exists() {
+        roots.check_vanished([].iter())?;
+    }
     let threads = args.threads.map(|n| at_least_one("--threads", n)).transpose()?;
     let embedder = match args.text_only {
         true => None,
         false => Some(args.embedding.load(threads)?),
     };
     let mut writer = IndexWriter::open(&args.output, embedder.as_ref())?;
+    let known = writer.files()?;
+    roots.check_vanished(known.keys())?;
+    for Vanished { given, .. } in &roots.vanished {
+        message(format_args!("{} is gone, and removed from the index", given.display()));
+    }
     let mut diagnostics = Diagnostics::new();
     let index = files::canonical(&args.output)?;
-    let mut tree = files::walk(&root, &index, args.all_files, &mut diagnostics);
+    let mut tree = files::walk(&roots, &index, args.all_files, &mut diagnostics);
 
-    let known = writer.files()?;
     let mut summary = Summary::default();
     let total: u64 = tree.files.iter().map(|file| file.stamp.size).sum();
-    let mut progress = Progress { bar: progress_bar((total / 1024) as usize, "kB"), bytes: 0 };
+    let mut progress = Progress { bar: bytes_bar(total), bytes: 0 };
     diagnostics.print_above(&progress.bar);
     let mut kept: HashSet<String> = HashSet::new();
     for file in &tree.files {
@@ -125,7 +140,7 @@ pub fn run(args: &IndexArgs) -> Result<String, CliError> {
     }
     let is_unreadable = |path: &Path| tree.unreadable.iter().any(|part| path.starts_with(part));
     for path in known.into_keys().filter(|path| !kept.contains(path)) {
-        if Path::new(&path).starts_with(&root) && !is_unreadable(Path::new(&path)) {
+        if roots.contain(Path::new(&path)) && !is_unreadable(Path::new(&path)) {
             writer.remove(path)?;
             summary.removed += 1;
         }
@@ -139,21 +154,18 @@ pub fn run(args: &IndexArgs) -> Result<String, CliError> {
     };
     if !summary.has_documents && (diagnostics.count > 0 || !left_out.is_empty()) {
         let more = if left_out.is_empty() { String::new() } else { format!(", {left_out}") };
-        let message = format!(
-            "nothing could be indexed of {}: {} problems{more}",
-            root.display(),
-            diagnostics.count
-        );
+        let message =
+            format!("nothing could be indexed of {roots}: {} problems{more}", diagnostics.count);
         return Err(CliError::new("invalid-input", message));
     }
     let IndexCounts { files, documents, passages } = writer.counts()?;
     let mut report = line(&format!(
-        "{} files indexed, {} unchanged, {} removed, {} problems, {:.1} s",
+        "{} files indexed, {} unchanged, {} removed, {} problems, {}",
         summary.indexed,
         summary.unchanged,
         summary.removed,
         diagnostics.count,
-        start.elapsed().as_secs_f64(),
+        units::time(start.elapsed()),
     ));
     if !left_out.is_empty() {
         report += &line(&left_out);
@@ -207,7 +219,7 @@ fn add_file(
             }
         };
         bytes += document.size() as u64;
-        progress.bar.set_position((progress.bytes + bytes.min(file.stamp.size)) / 1024);
+        progress.bar.set_position(progress.bytes + bytes.min(file.stamp.size));
         let line = document.line();
         match writer.add(&document)? {
             Added::Duplicate => match document.id() {

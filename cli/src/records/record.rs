@@ -6,7 +6,8 @@ use crossrank::MAX_TEXT_BYTES;
 use serde_json::Value;
 
 use crate::error::CliError;
-use crate::output::message;
+use crate::output::{excerpt, message};
+use crate::units;
 
 /// The records of a file, each with the line on which it begins, from 1. After an error of one
 /// record, the next ones can still be read.
@@ -57,7 +58,14 @@ pub fn text<'a>(record: &'a Value, field: &str) -> Result<&'a str, String> {
 
 fn no_text(record: &Value, field: &str) -> String {
     match record {
-        Value::Object(_) => format!("no text in field \"{field}\"; name it with --text-field"),
+        Value::Object(fields) => {
+            let texts = fields.iter().filter(|(_, value)| value.is_string());
+            let names: Vec<&str> = texts.map(|(name, _)| name.as_str()).collect();
+            match names.is_empty() {
+                true => format!("no text in field \"{field}\", nor in another field"),
+                false => format!("no text in field \"{field}\"; {}", name_one(&names)),
+            }
+        }
         Value::Array(_) => "an array; give an object or a string, or in a .json file one array of \
                             them"
             .into(),
@@ -65,15 +73,20 @@ fn no_text(record: &Value, field: &str) -> String {
     }
 }
 
+/// What to do where the text is not in the field or column that was meant.
+pub fn name_one(fields: &[&str]) -> String {
+    format!("name one with --text-field: {}", excerpt(&fields.join(", ")))
+}
+
 /// The start of a text that models read. A longer one is reported, and is no error: they read only
 /// its beginning anyway.
 pub fn readable<'a>(path: &Path, line: usize, text: &'a str) -> &'a str {
     if text.len() > MAX_TEXT_BYTES {
         message(format_args!(
-            "{}:{line}: a text of {:.1} MB, of which the first {} MiB are read; split it",
+            "{}:{line}: a text of {}, of which the first {} are read; split it",
             path.display(),
-            text.len() as f64 / 1e6,
-            MAX_TEXT_BYTES >> 20,
+            units::size(text.len() as u64),
+            units::size(MAX_TEXT_BYTES as u64),
         ));
     }
     &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]

@@ -7,11 +7,10 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::record::Records;
+use super::record::{Records, name_one};
 use crate::content::{TextReader, unreadable};
 use crate::error::CliError;
 use crate::input::{bad_line, not_utf8};
-use crate::output::excerpt;
 
 /// The rows of a table as objects. The first line names the columns, of which one must be
 /// `text_field`. `separator`: `None` for commas, or semicolons if the first line has no comma.
@@ -36,10 +35,7 @@ pub fn rows(
     let columns = reader.headers().map_err(|e| bad_row(path, 1, &e))?.clone();
     if !columns.is_empty() && !columns.iter().any(|column| column == text_field) {
         let names: Vec<&str> = columns.iter().collect();
-        let problem = format!(
-            "no column \"{text_field}\"; name one with --text-field: {}",
-            excerpt(&names.join(", "))
-        );
+        let problem = format!("no column \"{text_field}\"; {}", name_one(&names));
         return Err(bad_line(path, 1, problem));
     }
     let path = path.to_owned();

@@ -10,55 +10,49 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-#[cfg(feature = "search")]
-use crossrank::index::Searcher;
 use crossrank::server::{Limits, Model, Options};
 use crossrank::{LoadOptions, ModelFiles, ScoreCache};
 
 use crate::args::{at_least_one, cores};
-use crate::device::{DeviceArgs, Reporter};
+use crate::device::Reporter;
 use crate::error::CliError;
-use crate::model::{self, LongDocumentsArgs};
+use crate::model::{self, ScoringArgs};
+#[cfg(feature = "search")]
+use crate::search::open_index;
 
 #[derive(Args)]
 pub struct RoutesArgs {
-    /// Model folder in the Hugging Face layout, prepared model, or name of a model that crossrank
-    /// pull has downloaded; may be given several times, and requests without a model name get the
-    /// first [default: the bundled model]
+    /// A model, as for crossrank rerank, and the name that requests give it. May be given several
+    /// times; requests that name no model get the first one [default: the bundled model]
     #[arg(long, value_name = "[NAME=]PATH|NAME")]
     model: Vec<String>,
     #[command(flatten)]
-    long: LongDocumentsArgs,
-    #[command(flatten)]
-    device: DeviceArgs,
-    /// File that crossrank index made, to search
+    scoring: ScoringArgs,
+    /// An index file that crossrank index made, to search in
     #[cfg(feature = "search")]
     #[arg(long, value_name = "INDEX")]
     index: Option<PathBuf>,
     #[cfg(feature = "search")]
     #[command(flatten)]
     embedding: crate::embedding::EmbeddingArgs,
-    /// Another name of a model
+    /// Another name of a model. May be given several times
     #[arg(long, value_name = "ALIAS=NAME")]
     alias: Vec<String>,
-    /// Take an unknown model name as the first model, for programs that always send the name of a
-    /// hosted one
+    /// Use the first model where a request names an unknown one, for programs that always send the
+    /// name of a hosted model
     #[arg(long)]
     accept_any_model: bool,
-    /// Threads that score [default: one per core]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    threads: Option<i64>,
-    /// Memory for the scores of earlier requests; 0 computes every score
+    /// Memory for the scores of earlier requests, in MB; with 0, every score is computed
     #[arg(long, value_name = "MB", default_value_t = 64)]
     cache_mb: usize,
-    /// Largest number of documents in a request
+    /// Maximum number of documents in a request
     #[arg(long, value_name = "N", default_value_t = Limits::default().documents)]
     max_documents: usize,
-    /// Largest number of windows of a document, for requests that give none [default: 32]
+    /// Maximum number of windows of a document, for requests that give none [default: 32]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_windows: Option<i64>,
-    /// Largest number of tokens in a request, with the query counted once for each document;
-    /// documents in windows are cut where the windows have more
+    /// Maximum number of tokens in a request. The query counts once for each document. Documents
+    /// whose windows have more tokens are truncated
     #[arg(long, value_name = "N", default_value_t = Limits::default().tokens)]
     max_tokens: usize,
 }
@@ -66,7 +60,7 @@ pub struct RoutesArgs {
 impl RoutesArgs {
     /// The value of `--threads`, or the number of cores.
     pub fn threads(&self) -> Result<usize, CliError> {
-        self.threads.map_or(Ok(cores()), |threads| at_least_one("--threads", threads))
+        Ok(self.scoring.threads()?.unwrap_or_else(cores))
     }
 
     /// Whether a model replaces the bundled one.
@@ -89,7 +83,7 @@ impl RoutesArgs {
         let models = self.models(&options, reporter)?;
         #[cfg(feature = "search")]
         if let Some(index) = &self.index {
-            let mut searcher = Searcher::open(index)?;
+            let mut searcher = open_index(index)?;
             if searcher.has_vectors() {
                 searcher = searcher.with_embedder(self.embedding.load(Some(options.threads))?)?;
             }
@@ -101,10 +95,8 @@ impl RoutesArgs {
     fn models(&self, options: &Options, reporter: Reporter) -> Result<Vec<Model>, CliError> {
         let load = |name: String, files: ModelFiles| {
             let mut load = LoadOptions::default();
-            load.threads = Some(options.threads);
             load.cache = options.cache.clone();
-            load.long_documents = self.long.chosen();
-            Ok(Model { name, reranker: self.device.load(&files, load, reporter)? })
+            Ok(Model { name, reranker: self.scoring.load(&files, load, reporter)? })
         };
         if self.model.is_empty() {
             return Ok(vec![load("minilm-l6-en".into(), ModelFiles::bundled_reranker()?)?]);

@@ -24,50 +24,52 @@ pub struct ServeArgs {
     port: u16,
     #[command(flatten)]
     pub routes: RoutesArgs,
-    /// The same as --model for an embedding model, or `bundled` [default: the bundled one, unless --model is
-    /// given]
+    /// An embedding model, as for --model, or bundled for the bundled one. May be given several times
+    /// [default: bundled, unless --model is given]
     #[arg(long, value_name = "[NAME=]PATH|NAME")]
     pub embedder: Vec<String>,
-    /// Path such as /rerankers below which the routes answer too, for a proxy that does not remove
-    /// it
+    /// A path, such as /rerankers, below which the routes answer too, for a proxy that does not
+    /// remove it
     #[arg(long, value_name = "PATH", default_value = "", hide_default_value = true)]
     pub path_prefix: String,
-    /// File with one token on each line; requests must carry one of them, as a bearer token or in
-    /// the header x-api-key or api-key
+    /// File with one token on each line. Requests must carry one of them, as a bearer token or in the
+    /// header x-api-key or api-key
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Listen on an address other than loopback without a token
     #[arg(long)]
     allow_anonymous: bool,
-    /// Origin of web pages that may send requests; * allows every page
+    /// Origin of web pages that may send requests, or * for all pages. May be given several times
     #[arg(long, value_name = "ORIGIN")]
     cors_origin: Vec<String>,
-    /// Requests that may wait or be scored at one time; others get 429
+    /// Maximum number of requests that wait or are scored at one time; others get the status 429
     #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     queue: i64,
-    /// Connections at one time; others wait
+    /// Maximum number of connections at one time; others wait
     #[arg(long, value_name = "N", default_value_t = 4096, allow_negative_numbers = true)]
     connections: i64,
-    /// Seconds that a request may take
+    /// Time that a request may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
     pub deadline: Duration,
-    /// Seconds in which the head of a request, and then its body, must arrive
+    /// Time in which the head of a request, and then its body, must arrive, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
     pub read_timeout: Duration,
-    /// Largest body of a request
+    /// Maximum size of a request's body, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body)]
     pub max_body: usize,
-    /// Largest number of texts to embed in a request
+    /// Maximum number of texts to embed in a request
     #[arg(long, value_name = "N", default_value_t = Limits::default().texts)]
     pub max_texts: usize,
     /// Format of the log, which goes to standard error
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum LogFormat {
+    /// Lines for people
     Text,
+    /// A JSON object on each line
     Json,
 }
 

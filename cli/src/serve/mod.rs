@@ -6,8 +6,9 @@ mod listen;
 mod load;
 mod scorer;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use crossrank::server::{Model, Server};
@@ -15,6 +16,8 @@ use tokio::sync::Semaphore;
 
 use crate::device::Reporter;
 use crate::error::{CliError, io};
+use crate::output::has_colored_messages;
+use crate::units;
 use args::LogFormat;
 use http::App;
 use scorer::Scorer;
@@ -28,6 +31,7 @@ pub fn run(args: &ServeArgs) -> Result<String, CliError> {
     let address = args.address(&tokens)?;
     let cors = args.cors()?;
     start_log(args.log_format);
+    let start = Instant::now();
 
     let reporter =
         Reporter { info: |text| tracing::info!("{text}"), warn: |text| tracing::warn!("{text}") };
@@ -59,7 +63,8 @@ pub fn run(args: &ServeArgs) -> Result<String, CliError> {
         let mut stdout = std::io::stdout();
         let written = writeln!(stdout, "crossrank serves http://{address}");
         written.and_then(|()| stdout.flush()).map_err(io("cannot write the address"))?;
-        tracing::info!(%address, threads, queue, "listening");
+        let started_in = units::time(start.elapsed());
+        tracing::info!(%address, threads, queue, started_in, "listening");
 
         let app = App {
             scorer: Scorer::new(server.clone(), threads),
@@ -82,7 +87,7 @@ pub fn run(args: &ServeArgs) -> Result<String, CliError> {
 fn start_log(format: LogFormat) {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
     match format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Text => log.with_ansi(has_colored_messages()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     // The panic's own text is left out, because it may quote a document.

@@ -11,6 +11,7 @@ pub fn crossrank(arguments: &[&str], input: &[u8]) -> Output {
 pub fn crossrank_in(environment: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_crossrank"))
         .args(arguments)
+        .env_remove("CLICOLOR_FORCE")
         .envs(environment.iter().copied())
         .current_dir(crate::common::root())
         .env("CROSSRANK_TEST_KEY", "test-key-123")

@@ -93,10 +93,15 @@ fn records_are_read_by_their_format() {
 #[test]
 fn bad_records_are_named_by_their_lines() {
     let folder = Folder::new();
-    let field = "no text in field \"text\"; name it with --text-field";
+    let field = "no text in field \"text\"";
+    let no_text = format!(":1: {field}, nor in another field");
     for (name, content, said) in [
-        ("a.json", "[\n{\"text\": \"a\"},\n{\"body\": \"b\"}]", format!(":3: {field}")),
-        ("a.json", "{\"config\": {}}", format!(":1: {field}")),
+        (
+            "a.json",
+            "[\n{\"text\": \"a\"},\n{\"body\": \"b\"}]",
+            format!(":3: {field}; name one with --text-field: body"),
+        ),
+        ("a.json", "{\"config\": {}}", no_text),
         ("a.json", "[\n\"a\",\n\n7]", ":4: neither an object nor a string".into()),
         (
             "a.json",

@@ -66,7 +66,7 @@ fn a_document_over_the_limit_is_named_and_does_not_end_the_run() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(
         stderr,
-        "crossrank: -:2: a text of 1.5 MB, of which the first 1 MiB are read; split it\n"
+        "crossrank: -:2: a text of 1.5 MB, of which the first 1.0 MB are read; split it\n"
     );
 }
 

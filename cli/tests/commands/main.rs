@@ -5,12 +5,16 @@ mod command;
 mod common;
 #[cfg(feature = "gpu")]
 mod devices;
+mod doctor;
 mod hub;
 mod inputs;
 mod jsonl;
+mod manners;
+mod manual;
 #[cfg(all(feature = "mcp", feature = "search"))]
 mod mcp;
 mod output;
+mod passages;
 mod prepare;
 #[cfg(feature = "search")]
 mod search;

@@ -17,7 +17,7 @@ fn names_itself_and_its_version() {
     assert_eq!(stdout(&["--version"], b""), concat!("crossrank ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = stdout(&["--help"], b"");
     assert!(help.starts_with("Search reranking where the search is: a quantized"), "{help}");
-    assert!(help.contains("Usage: crossrank <COMMAND>"), "{help}");
+    assert!(help.contains("Usage: crossrank [OPTIONS] <COMMAND>"), "{help}");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_text_over_the_limit_is_named_and_its_start_is_read() {
     assert_eq!(truncated(0), (&0.into(), &false.into()));
     assert_eq!(truncated(1), (&1.into(), &true.into()));
     assert_eq!(results[1]["document"].as_str().unwrap().len(), 2 << 20);
-    let said = "crossrank: -:3: a text of 2.1 MB, of which the first 1 MiB are read; split it\n";
+    let said = "crossrank: -:3: a text of 2.1 MB, of which the first 1.0 MB are read; split it\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
 
     let output = crossrank(&["embed"], &huge);

@@ -142,7 +142,7 @@ fn a_run_that_can_index_nothing_fails_and_says_why() {
     let library = Library::new(&[("a.jsonl", "{\"_id\": \"1\", \"body\": \"a vector\"}\n[]\n")]);
     for _ in 0..2 {
         let (code, text) = index(&library, &[]);
-        let said = "crossrank: a.jsonl:1: no text in field \"text\"; name it with --text-field\n\
+        let said = "crossrank: a.jsonl:1: no text in field \"text\"; name one with --text-field: body\n\
             crossrank: a.jsonl:2: an array; give an object or a string, or in a .json file one array \
             of them\n";
         assert!(text.starts_with(said), "{text}");

@@ -2,6 +2,7 @@
 //! unusual content.
 
 mod kinds;
+mod paths;
 mod unusual;
 mod updates;
 mod vectors;

@@ -114,6 +114,6 @@ fn other_and_damaged_files_are_not_indexes() {
 
     let missing = fails(&["search", "no-such-index", "words"], b"", "io");
     assert!(missing.contains("crossrank index DIR -o no-such-index"), "{missing}");
-    fails(&["index", "no-such-folder", "-o", &index], b"", "io");
+    fails(&["index", "no-such-folder", "-o", "no-such-index"], b"", "io");
     fails(&["index", "examples", "-o", "/no/such/folder/index"], b"", "io");
 }
