@@ -7,6 +7,7 @@ folder=target/licences
 inputs=$(cat Cargo.lock Cargo.toml cli/Cargo.toml release/about.* "$0" | git hash-object --stdin)
 [ "$inputs" != "$(cat "$folder/inputs" 2> /dev/null)" ] || exit 0
 release/tools.sh cargo-about
+cargo fetch --locked --quiet
 targets=()
 for target in {x86_64,aarch64}-unknown-linux-musl x86_64-unknown-linux-gnu {x86_64,aarch64}-apple-darwin \
   x86_64-pc-windows-msvc wasm32-unknown-unknown; do
