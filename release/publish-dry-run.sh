@@ -6,12 +6,13 @@ cd "$(dirname "$0")/.."
 version=$(release/version.py --print)
 
 # cargo would compile both packages with all dependencies. The build below has fewer features.
+rm -rf target/package
 cargo publish --workspace --dry-run --locked --no-verify
 folder=target/published
 rm -rf "$folder/src"
 mkdir -p "$folder/src"
 for package in crossrank crossrank-cli; do
-  archive=target/package/$package-$version.crate
+  archive=$(find target/package -name "$package-$version.crate")
   size=$(wc -c < "$archive")
   echo "$package: $size bytes"
   [ "$size" -lt $((10 * 1024 * 1024)) ] || { echo "publish-dry-run.sh: crates.io takes 10 MiB" >&2; exit 1; }
