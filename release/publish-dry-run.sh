@@ -12,7 +12,7 @@ folder=target/published
 rm -rf "$folder/src"
 mkdir -p "$folder/src"
 for package in crossrank crossrank-cli; do
-  archive=$(find target/package -name "$package-$version.crate")
+  archive=$(find target/package -name "$package-$version.crate" -print -quit)
   size=$(wc -c < "$archive")
   echo "$package: $size bytes"
   [ "$size" -lt $((10 * 1024 * 1024)) ] || { echo "publish-dry-run.sh: crates.io takes 10 MiB" >&2; exit 1; }
