@@ -46,7 +46,7 @@ def read(path):
 
 def write(path, text):
     if text != read(path):
-        (ROOT / path).write_text(text, encoding="utf-8")
+        (ROOT / path).write_text(text, encoding="utf-8", newline="\n")
         print(f"wrote {path}")
 
 
@@ -130,6 +130,8 @@ def check_release(tag):
 
 
 def main(arguments):
+    # Scripts read what it prints, on Windows too.
+    sys.stdout.reconfigure(newline="\n")
     match arguments:
         case ["--check"]:
             check()
