@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 mkdir -p target/dist
 features=(--no-default-features --features js,gpu,general,edge)
 release/licences.sh
+trap 'rm -f pkg/dist/LICENSES-CRATES.txt' EXIT
 cp target/licences/crates.txt pkg/dist/LICENSES-CRATES.txt
 release/pack.sh target/dist
-rm pkg/dist/LICENSES-CRATES.txt
 release/sbom.sh Cargo.toml "$target" "target/dist/$name.cdx.json" "${features[@]}"
 pkg/scripts/install.sh
 (cd pkg && npm sbom --sbom-format cyclonedx --omit dev) > "target/dist/crossrank-$version-npm.cdx.json"
