@@ -36,7 +36,7 @@ answer=$($sudo unshare --net bash -euc '
   ip link set lo up
   url=$1
   shift
-  "$@" &
+  "$@" >&2 &
   trap "kill $!" EXIT
   curl --silent --show-error --retry 50 --retry-connrefused --retry-delay 1 --json \
     "{\"query\": \"the capital of France\", \"documents\": [\"Bananas are yellow.\", \"Paris is the capital of France.\"]}" \
