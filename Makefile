@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -57,11 +57,6 @@ test-examples: pack command
 test-docs: pack command
 	CROSSRANK=$(CURDIR)/target/release/crossrank tests/docs/run.sh $(PAGES)
 
-# The npm packages as tarballs, in target/npm.
-pack: build
-	mkdir -p target/npm
-	npm pack --silent --pack-destination target/npm ./pkg ./models/minilm-l6-en ./models/all-minilm-l6-v2
-
 # The documentation's static files, in docs/.vitepress/dist. CROSSRANK_DOCS_BASE is the path at which they
 # will be served, such as /docs/.
 docs: build
@@ -88,14 +83,46 @@ demo: build
 test-demo: build
 	www/test.sh
 
-# Checks what reviewers expect of a commit: format, lints, documentation and import rules.
-check: check-rust check-js
+# Checks what reviewers expect of a commit: format, lints, documentation, import rules, versions and
+# public interfaces.
+check: check-rust check-js check-release check-api
 
 check-rust:
 	tests/check.sh
 
 check-js:
 	pkg/scripts/check.sh
+
+check-release:
+	release/check.sh
+
+check-api:
+	tests/api.sh
+
+# Renews the reports of the public interfaces in tests/api.
+api:
+	tests/api.sh --update
+
+# The npm packages, in target/npm, to be installed in an app before they are published.
+pack: build
+	release/pack.sh target/npm
+
+# Everything that a release uploads, in target/dist.
+dist: build
+	release/dist.sh
+
+# Tests what is in target/dist.
+test-dist:
+	release/test.sh
+
+# Changes the version everywhere: make version V=0.2.0. Without V, writes the version and the repository of
+# Cargo.toml into the other files.
+version:
+	release/version.py $(V)
+
+# Everything that the registries check before they take a package.
+publish-dry-run: build
+	release/publish-dry-run.sh
 
 # The recipe of the bundled model, see training/README.md. CROSSRANK_TRAINING_DATA names the data, and
 # MIRROR the folder with clones of the documentation that train-data reads. TRAIN and EXPORT take the
@@ -127,13 +154,12 @@ bench-instructions:
 
 # Times crossrank against ONNX Runtime, rten and transformers.js, and writes a record. BENCH takes the
 # options of run.js.
-bench-peers: build target/minilm-l6-en-f32.onnx
+bench-peers: pack target/minilm-l6-en-f32.onnx
 	cargo build --release --example bench_worker
 	cargo build --release --locked --manifest-path benches/peers/rten/Cargo.toml --target-dir target/rten
 	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
-	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
-	cd benches/peers && node run.js --package ../../target/crossrank-0.1.0.tgz \
-		--package ../../target/crossrank-minilm-l6-en-0.1.0.tgz $(BENCH)
+	cd benches/peers && node run.js --package ../../target/npm/crossrank-[0-9]*.tgz \
+		--package ../../target/npm/crossrank-minilm-l6-en-*.tgz $(BENCH)
 
 # The weights of the bundled model in f32, which a peer may run faster.
 target/minilm-l6-en-f32.onnx: models/minilm-l6-en/onnx/model_quantized.onnx benches/peers/dequantize.py \
@@ -150,11 +176,10 @@ bench-big:
 	$(PYTHON) benches/big/run.py $(BENCH)
 
 # Times a page with crossrank in a worker and one with transformers.js: opening it, and lists of 100.
-bench-page: build
+bench-page: pack
 	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
-	npm pack --silent --pack-destination target ./pkg ./models/minilm-l6-en
 	npm install --silent --offline --no-audit --no-fund --prefix target/bench-page \
-		./target/crossrank-0.1.0.tgz ./target/crossrank-minilm-l6-en-0.1.0.tgz
+		./target/npm/crossrank-[0-9]*.tgz ./target/npm/crossrank-minilm-l6-en-*.tgz
 	cd benches/peers && node page.js --crossrank ../../target/bench-page $(BENCH)
 
 # Runs the measurements of the demo's bench page. BENCH takes the options of bench.mjs.

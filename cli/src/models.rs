@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use clap::Args;
+use crossrank::ModelFiles;
 use crossrank::hub::{self, Engine, HubOptions, Model, Task};
 use serde::Serialize;
 
@@ -25,14 +26,19 @@ pub struct ModelsArgs {
 struct Listed {
     #[serde(flatten)]
     model: &'static Model,
-    /// Whether the model is bundled or in the cache.
+    /// Whether the model is compiled in or in the cache.
     available: bool,
 }
 
 pub fn run(args: &ModelsArgs) -> Result<String, CliError> {
     let options = HubOptions::from_env();
     let listed = |model: &'static Model| -> Result<Listed, CliError> {
-        let available = model.bundled || hub::cached(&model.name, &options)?.is_some();
+        // Builds from crates.io do not contain the bundled models.
+        let available = match model.task {
+            Task::Embed if model.bundled => ModelFiles::bundled_embedder().is_ok(),
+            _ if model.bundled => ModelFiles::bundled_reranker().is_ok(),
+            _ => hub::cached(&model.name, &options)?.is_some(),
+        };
         Ok(Listed { model, available })
     };
     let Some(name) = &args.name else {

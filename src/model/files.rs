@@ -91,7 +91,11 @@ impl ModelFiles {
         #[cfg(bundled_reranker)]
         return Ok(bundled!("minilm-l6-en",));
         #[cfg(not(bundled_reranker))]
-        Err(not_installed("crossrank-minilm-l6-en"))
+        Err(not_installed(
+            "bundled-reranker",
+            cfg!(feature = "bundled-reranker"),
+            "crossrank-minilm-l6-en",
+        ))
     }
 
     /// The embedder that was compiled into this library.
@@ -102,18 +106,25 @@ impl ModelFiles {
         #[cfg(bundled_embedder)]
         return Ok(bundled!("all-minilm-l6-v2", "pooling.json"));
         #[cfg(not(bundled_embedder))]
-        Err(not_installed("crossrank-all-minilm-l6-v2"))
+        Err(not_installed(
+            "bundled-embedder",
+            cfg!(feature = "bundled-embedder"),
+            "crossrank-all-minilm-l6-v2",
+        ))
     }
 }
 
 #[cfg(not(all(bundled_reranker, bundled_embedder)))]
-fn not_installed(package: &str) -> Error {
-    Error::new(
-        ErrorKind::ModelNotInstalled,
-        format!(
-            "this build contains no model; name a model folder (the npm package {package} is one)"
-        ),
-    )
+fn not_installed(feature: &str, selected: bool, package: &str) -> Error {
+    let cause = if selected {
+        "the package on crates.io has no room for it (the releases' archives of the command have one)"
+    } else {
+        &format!("it is without the feature {feature}")
+    };
+    let message = format!(
+        "this build contains no model: {cause}; name a model folder (the npm package {package} is one)"
+    );
+    Error::new(ErrorKind::ModelNotInstalled, message)
 }
 
 /// Parses a JSON file of the model.

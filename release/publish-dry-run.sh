@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Everything that crates.io and npm check before they take a package, without uploading any. Then builds the
+# command from the packages alone: it contains no model, and must say so. Only committed files are packed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=$(release/version.py --print)
+
+# cargo would compile both packages with all dependencies. The build below has fewer features.
+rm -rf target/package
+cargo publish --workspace --dry-run --locked --no-verify
+folder=target/published
+rm -rf "$folder/src"
+mkdir -p "$folder/src"
+for package in crossrank crossrank-cli; do
+  archive=$(find target/package -name "$package-$version.crate" -print -quit)
+  size=$(wc -c < "$archive")
+  echo "$package: $size bytes"
+  [ "$size" -lt $((10 * 1024 * 1024)) ] || { echo "publish-dry-run.sh: crates.io takes 10 MiB" >&2; exit 1; }
+  tar -xzf "$archive" -C "$folder/src"
+done
+cp Cargo.lock "$folder/src/crossrank-cli-$version"
+cargo build --quiet --manifest-path "$folder/src/crossrank-cli-$version/Cargo.toml" --target-dir "$folder/target" \
+  --no-default-features --config "patch.crates-io.crossrank.path = '$PWD/$folder/src/crossrank-$version'"
+program=$folder/target/debug/crossrank
+said=$(echo passage | "$program" rerank --query query 2>&1) && { echo "publish-dry-run.sh: rerank needs no model" >&2; exit 1; }
+[[ $said = *crates.io*crossrank-minilm-l6-en* ]] || { echo "publish-dry-run.sh: rerank says $said" >&2; exit 1; }
+if "$program" models | grep -E '^\* +(minilm-l6-en|all-minilm-l6-v2) '; then
+  echo "publish-dry-run.sh: crossrank models lists models that it does not contain" >&2
+  exit 1
+fi
+echo passage | "$program" rerank --query query --model models/minilm-l6-en > /dev/null
+
+packed=target/npm-dry-run
+release/pack.sh "$packed"
+for package in "$packed"/*.tgz; do
+  npm publish --dry-run --access public "$package"
+done
