@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-python demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve bench-python eval-search sizes
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -44,6 +44,10 @@ test-adapters: build
 # Runs other people's clients against `crossrank serve`.
 test-clients: command
 	tests/clients/run.sh
+
+# Builds the Python package, and tests it alone and beside LangChain, LlamaIndex and Haystack.
+test-python: command
+	python/test.sh
 
 # Runs the examples with Milvus Lite, Spark and nginx, and compares them with the command's results.
 test-examples: command
@@ -143,6 +147,14 @@ eval-search:
 bench-serve:
 	cargo build --release
 	python3 benches/serve/run.py $(BENCH)
+
+# Compares the Python package with sentence-transformers on torch and on ONNX Runtime, and writes a record.
+# BENCH takes the options of run.py.
+bench-python: target/minilm-l6-en-f32.onnx
+	python3 -m venv target/maturin-venv
+	target/maturin-venv/bin/pip install -q maturin==1.16.0
+	python/build.sh target/maturin-venv
+	python3 benches/python/run.py $(BENCH)
 
 # Prints the README's table of what a page downloads.
 sizes: build

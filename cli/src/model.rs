@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crossrank::hub::{self, HubOptions};
+use crossrank::hub::{self, HubOptions, ModelName};
 use crossrank::{FailoverReranker, LoadOptions, LongDocuments, ModelFiles};
 
 use crate::args::at_least_one;
@@ -77,40 +77,8 @@ impl LongDocumentsArgs {
 /// Reads a model folder, a graph in one, or a prepared model. If there is no such path, reads the downloaded model of
 /// this name: `NAME[@REVISION][:GRAPH]`.
 pub fn read(given: &Path) -> Result<ModelFiles, CliError> {
-    let name = given.to_str().map(ModelName::parse).filter(|parsed| hub::is_name(parsed.name));
-    let Some(ModelName { name, revision, graph }) = name.filter(|_| !is_path(given)) else {
-        return Ok(ModelFiles::read(given)?);
-    };
-    let mut options = HubOptions::from_env();
-    options.revision = revision.map_or(options.revision, str::to_owned);
-    options.file = graph.map(str::to_owned);
-    Ok(hub::read(name, &options)?)
-}
-
-/// Whether a file or a folder is named: it exists, or is `FOLDER:GRAPH` with a folder that exists, or
-/// is the path of a graph.
-fn is_path(given: &Path) -> bool {
-    let text = given.to_string_lossy();
-    match text.rsplit_once(':') {
-        Some((folder, graph)) if graph.ends_with(".onnx") => Path::new(folder).is_dir(),
-        _ => given.exists() || text.ends_with(".onnx"),
-    }
-}
-
-struct ModelName<'a> {
-    name: &'a str,
-    revision: Option<&'a str>,
-    graph: Option<&'a str>,
-}
-
-impl ModelName<'_> {
-    fn parse(given: &str) -> ModelName<'_> {
-        let split = |text, separator| match str::split_once(text, separator) {
-            Some((before, after)) => (before, Some(after)),
-            None => (text, None),
-        };
-        let (rest, graph) = split(given, ':');
-        let (name, revision) = split(rest, '@');
-        ModelName { name, revision, graph }
-    }
+    Ok(match ModelName::parse(given) {
+        Some(model) => hub::read(model.name, &model.options(HubOptions::from_env()))?,
+        None => ModelFiles::read(given)?,
+    })
 }
