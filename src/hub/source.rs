@@ -38,10 +38,10 @@ impl<'a> ModelName<'a> {
         is_name(name).then_some(ModelName { name, revision, graph })
     }
 
-    /// The options with the revision and the graph of this name.
+    /// The options with the revision and the graph of this name, if it has them.
     pub fn options<'o>(&self, mut options: HubOptions<'o>) -> HubOptions<'o> {
         options.revision = self.revision.map_or(options.revision, str::to_owned);
-        options.file = self.graph.map(str::to_owned);
+        options.file = self.graph.map(str::to_owned).or(options.file);
         options
     }
 }
@@ -87,5 +87,38 @@ impl Source {
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         Ok(Source { model, repository: repository.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_paths() {
+        let parse = |given: &'static str| {
+            let parsed = ModelName::parse(Path::new(given));
+            parsed.map(|ModelName { name, revision, graph }| (name, revision, graph))
+        };
+        assert_eq!(parse("owner/model"), Some(("owner/model", None, None)));
+        let whole = parse("owner/model@v1:onnx/model.onnx");
+        assert_eq!(whole, Some(("owner/model", Some("v1"), Some("onnx/model.onnx"))));
+        assert_eq!(parse("minilm-l6-en"), Some(("minilm-l6-en", None, None)));
+        for path in ["models/minilm-l6-en", "owner/model.onnx", "unknown", "a/b/c", "src:x.onnx"] {
+            assert_eq!(parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_sets_the_revision_and_the_graph() {
+        let mut options = HubOptions::from_env();
+        options.revision = "v1".into();
+        options.file = Some("onnx/model.onnx".into());
+        let name = ModelName { name: "owner/model", revision: None, graph: None };
+        let unchanged = name.options(options.clone());
+        assert_eq!((&*unchanged.revision, unchanged.file), ("v1", options.file.clone()));
+        let name = ModelName { revision: Some("v2"), graph: Some("model.onnx"), ..name };
+        let changed = name.options(options);
+        assert_eq!((&*changed.revision, changed.file.as_deref()), ("v2", Some("model.onnx")));
     }
 }
