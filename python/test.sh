@@ -20,5 +20,6 @@ rm -rf "$target/python-alone"
 # Outside this folder, the installed package is the one that is checked.
 cd tests
 "$venv/bin/mypy" --config-file ../pyproject.toml
+"$venv/bin/mypy" --strict typed.py
 "$venv/bin/python" -m mypy.stubtest --concise crossrank._native
 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$@" .

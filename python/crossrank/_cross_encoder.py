@@ -12,7 +12,7 @@ from . import _native
 from ._arguments import at_least_one, check_call, check_compatible, refuse
 from ._batches import parts
 from ._errors import exception
-from ._model import Model, read, warn
+from ._model import Model, StrPath, read, settings, warn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +77,7 @@ class CrossEncoder:
         *,
         default_activation_function: Activation | None = None,
         revision: str | None = None,
-        cache_folder: Model | None = None,
+        cache_folder: StrPath | None = None,
         local_files_only: bool = False,
         token: str | bool | None = None,
         trust_remote_code: bool = False,
@@ -271,14 +271,13 @@ def _is_one_pair(given: Any) -> bool:
 def _of_model(files: _native.ModelFiles) -> Activation:
     """The activation that a model's files name, as sentence-transformers writes it."""
     config = json.loads(files.config)
-    settings = json.loads(files.embedding.get("config_sentence_transformers.json", b"{}"))
     name = (
-        settings.get("activation_fn")
-        or config.get("sentence_transformers", {}).get("activation_fn")
+        settings(files, "config_sentence_transformers.json").get("activation_fn")
+        or (config.get("sentence_transformers") or {}).get("activation_fn")
         or config.get("sbert_ce_default_activation_function")
         or "Sigmoid"
     )
-    known = _KNOWN.get(name.rsplit(".", 1)[-1])
+    known = _KNOWN.get(str(name).rsplit(".", 1)[-1])
     if known is None:
         raise exception(
             "unsupported-model",

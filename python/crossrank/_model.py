@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from . import _native
+from ._errors import exception
 
+StrPath: TypeAlias = "str | os.PathLike[str]"
 Model: TypeAlias = "str | os.PathLike[str]"
 """A folder in the Hugging Face layout, a graph (``.onnx``) in one, a prepared model, or a name."""
 
@@ -18,7 +21,7 @@ def read(
     *,
     graph: str | None = None,
     revision: str | None = None,
-    cache_folder: Model | None = None,
+    cache_folder: StrPath | None = None,
     token: str | bool | None = None,
     local_files_only: bool = False,
 ) -> _native.ModelFiles:
@@ -32,6 +35,15 @@ def read(
         token=token if isinstance(token, str) else None,
         offline=local_files_only,
     )
+
+
+def settings(files: _native.ModelFiles, name: str) -> dict[str, Any]:
+    """The content of a file that says how a model is used, or nothing if there is none."""
+    try:
+        content = json.loads(files.embedding.get(name, b"{}"))
+    except ValueError as error:
+        raise exception("invalid-model", f"{name} is not JSON ({error})") from error
+    return content if isinstance(content, dict) else {}
 
 
 def warn(warning: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from . import _native
 from ._arguments import at_least_one
 from ._embedder import Embedder
-from ._model import Model
+from ._model import StrPath
 from ._reranker import Reranker
 
 Mode = Literal["text", "vector", "hybrid"]
@@ -60,7 +60,7 @@ class Searcher:
 
     def __init__(
         self,
-        index: Model,
+        index: StrPath,
         *,
         reranker: Reranker | Literal["bundled"] | None = "bundled",
         embedder: Embedder | None = None,
@@ -112,7 +112,7 @@ def _result(hit: _native._Hit, score: float) -> SearchResult:
 
 
 def search(
-    index: Model,
+    index: StrPath,
     query: str,
     top_k: int = 10,
     *,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from . import _native
 from ._arguments import at_least_one, check_call, check_compatible
 from ._batches import parts
 from ._errors import exception
-from ._model import Model, read, warn
+from ._model import Model, StrPath, read, settings, warn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +50,7 @@ class SentenceTransformer:
         truncate_dim: int | None = None,
         num_threads: int | None = None,
         revision: str | None = None,
-        cache_folder: Model | None = None,
+        cache_folder: StrPath | None = None,
         local_files_only: bool = False,
         token: str | bool | None = None,
         trust_remote_code: bool = False,
@@ -86,13 +85,15 @@ class SentenceTransformer:
         self._native = _native.Embedder(
             files, max_length=None, threads=num_threads, query_prefix="", document_prefix=""
         )
-        settings = _settings(files)
-        of_files = {name: prompt for name, prompt in (settings.get("prompts") or {}).items() if prompt}
+        # As for the library, pooling.json takes precedence.
+        own = "pooling.json" if "pooling.json" in files.embedding else "config_sentence_transformers.json"
+        given = settings(files, own)
+        of_files = {name: prompt for name, prompt in (given.get("prompts") or {}).items() if prompt}
         self.prompts: dict[str, str] = of_files | (prompts or {})
-        self.default_prompt_name: str | None = default_prompt_name or settings.get("default_prompt_name")
+        self.default_prompt_name: str | None = default_prompt_name or given.get("default_prompt_name")
         if self.default_prompt_name is not None:
             self._prompt(self.default_prompt_name)
-        self.similarity_fn_name: str = similarity_fn_name or settings.get("similarity_fn_name") or "cosine"
+        self.similarity_fn_name: str = similarity_fn_name or given.get("similarity_fn_name") or "cosine"
         if self.similarity_fn_name not in ("cosine", "dot"):
             raise exception(
                 "invalid-argument", f"similarity_fn_name must be cosine or dot, not {self.similarity_fn_name!r}"
@@ -212,14 +213,6 @@ class SentenceTransformer:
             vectors = vectors[:, :dimensions]
             return _normalized(vectors) if normalize else vectors.copy()
         return vectors
-
-
-def _settings(files: _native.ModelFiles) -> dict[str, Any]:
-    """The settings of a model. As for the library, ``pooling.json`` takes precedence."""
-    for name in ("pooling.json", "config_sentence_transformers.json"):
-        if name in files.embedding:
-            return dict(json.loads(files.embedding[name]))
-    return {}
 
 
 def _with_organisation(model: Model | None) -> Model | None:

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from conftest import ROOT
+from test_reranker import LONG
 
 from crossrank import AccessError, CrossEncoder, Error, InputError, ModelError
 
@@ -124,15 +125,19 @@ def test_the_activation_that_the_model_names(tmp_path, golden, place):
     name("torch.nn.modules.activation.Tanh")
     with pytest.raises(ModelError, match="Tanh.*pass activation_fn"):
         CrossEncoder(folder)
+    if place == "settings":
+        (folder / "config_sentence_transformers.json").write_text("{")
+        with pytest.raises(ModelError, match="config_sentence_transformers.json is not JSON"):
+            CrossEncoder(folder)
+        name("torch.nn.modules.activation.Tanh")
     assert CrossEncoder(folder, max_length=512, activation_fn=np.tanh).predict(pairs).tobytes() == np.tanh(logits).tobytes()
 
 
 def test_long_documents(reranker):
-    long = "The moon pulls at the sea. " * 200 + "Foxes hunt at night."
-    pair = ("when do foxes hunt", long)
+    pair = (QUERY, LONG)
     windows, cut = CrossEncoder().predict(pair), CrossEncoder(max_length=512).predict(pair)
     assert windows > cut
-    assert windows == np.float32(reranker.rerank(pair[0], [long]).results[0].score)
+    assert windows == np.float32(reranker.rerank(QUERY, [LONG]).results[0].score)
     assert cut == np.float32(reranker.score([pair], max_length=512)[0].score)
 
 
