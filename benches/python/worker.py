@@ -19,7 +19,6 @@ given = json.load(sys.stdin)
 os.sched_setaffinity(0, {given["core"]})
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-before = peak_megabytes()
 start = time.perf_counter()
 if program == "crossrank":
     from crossrank import CrossEncoder
@@ -59,7 +58,6 @@ json.dump(
         "import": imported - start,
         "load": loaded - imported,
         "rate": rate,
-        "before": before,
         "after_loading": after_loading,
         "peak": peak_megabytes(),
         "golden": golden,
