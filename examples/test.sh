@@ -17,6 +17,6 @@ fi
 venv=$root/target/examples-venv
 "$root/tests/venv.sh" "$venv" requirements.txt
 "$root/python/build.sh" "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --force-reinstall "$root"/target/wheels/*.whl
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --force-reinstall "$root"/target/wheel/*.whl
 "$venv/bin/python" test.py
 "$venv/bin/python" -m pytest -q -p no:cacheprovider -k milvus "$root/python/tests/test_tutorials.py"

@@ -72,7 +72,7 @@ def cpu():
 
 def main():
     arguments = options()
-    wheel = next((ROOT / "target/wheels").glob("crossrank-*.whl"))
+    wheel = next((ROOT / "target/wheel").glob("crossrank-*.whl"))
     ours = environment("crossrank", wheel)
     theirs = arguments.python or environment("sentence-transformers", "-r", HERE / "requirements.txt")
     subprocess.run([theirs, HERE / "weights.py", MODEL, F32, WORK / "torch"], check=True)
