@@ -8,7 +8,7 @@ venv=$target/python-venv
 
 ../tests/venv.sh "$venv" requirements.txt
 ./build.sh "$venv"
-wheel=$(echo "$target"/wheels/crossrank-*-abi3-*.whl)
+wheel=$(echo "$target"/wheel/crossrank-*-abi3-*.whl)
 "$venv/bin/abi3audit" --strict "$wheel"
 
 rm -rf "$target/python-alone"
