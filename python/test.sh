@@ -19,7 +19,7 @@ rm -rf "$target/python-alone"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --force-reinstall "$wheel"
 # Outside this folder, the installed package is the one that is checked.
 cd tests
-"$venv/bin/mypy" --config-file ../pyproject.toml
-"$venv/bin/mypy" --strict typed.py
+"$venv/bin/mypy" --cache-dir "$target/mypy" --config-file ../pyproject.toml
+"$venv/bin/mypy" --cache-dir "$target/mypy" --strict typed.py
 "$venv/bin/python" -m mypy.stubtest --concise crossrank._native
 "$venv/bin/python" -m pytest -q -p no:cacheprovider "$@" .

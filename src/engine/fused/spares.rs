@@ -43,3 +43,21 @@ impl<T: Default> Spares<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_nobody_gives_back_stops_nobody() {
+        let spares = Spares::<Vec<u8>>::default();
+        spares.give(vec![1]);
+        let held = spares.0.lock().unwrap();
+        assert_eq!(spares.take(), []);
+        spares.give(vec![2]);
+        spares.clear();
+        drop(held);
+        assert_eq!(spares.take(), [1]);
+        assert_eq!(spares.take(), []);
+    }
+}
