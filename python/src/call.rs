@@ -28,6 +28,7 @@ impl Cancellation {
         Cancellation::default()
     }
 
+    /// Ends the calls that have this cancellation. They raise `crossrank.Cancelled`.
     fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
