@@ -20,7 +20,11 @@ F32 = ROOT / "target/minilm-l6-en-f32.onnx"
 sys.path.insert(0, str(ROOT / "examples"))
 import corpus
 
-NAMES = {"crossrank": "crossrank", "torch": "sentence-transformers, torch f32", "onnx": "sentence-transformers, ONNX int8"}
+NAMES = {
+    "crossrank": "crossrank",
+    "torch": "sentence-transformers, torch f32",
+    "onnx": "sentence-transformers, ONNX int8",
+}
 
 
 def options():
@@ -37,7 +41,9 @@ def environment(name, *packages):
     folder = WORK / name
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    subprocess.run([folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *packages], check=True)
+    subprocess.run(
+        [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *packages], check=True
+    )
     return folder / "bin/python"
 
 
@@ -61,8 +67,12 @@ print(sum(sizes.values()) / 1e6)
 
 def versions(python):
     names = ["numpy", "sentence-transformers", "transformers", "torch", "optimum-onnx", "onnxruntime"]
-    program = "import importlib.metadata as m, sys; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')"
-    return subprocess.run([python, "-c", program, *names], check=True, capture_output=True, text=True).stdout.strip()
+    program = (
+        "import importlib.metadata as m, sys; print(*(f'{n} {m.version(n)}' for n in sys.argv[1:]), sep=', ')"
+    )
+    return subprocess.run(
+        [python, "-c", program, *names], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def cpu():
@@ -89,7 +99,9 @@ def main():
     for _ in range(arguments.rounds):
         for name in NAMES:
             command = [ours if name == "crossrank" else theirs, HERE / "worker.py", name, folders[name]]
-            done = subprocess.run(command, input=json.dumps(given), check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                command, input=json.dumps(given), check=True, capture_output=True, text=True
+            )
             rounds[name].append(json.loads(done.stdout.splitlines()[-1]))
 
     def size(python, *packages):
@@ -101,7 +113,10 @@ def main():
         "torch": size(theirs, "sentence-transformers"),
         "onnx": size(theirs, "sentence-transformers", "optimum-onnx", "onnxruntime"),
     }
-    best = {name: {key: min(r[key] for r in of) for key in of[0] if key != "golden"} for name, of in rounds.items()}
+    best = {
+        name: {key: min(r[key] for r in of) for key in of[0] if key != "golden"}
+        for name, of in rounds.items()
+    }
     rates = {name: max(r["rate"] for r in of) for name, of in rounds.items()}
     logits = {name: of[0]["golden"] for name, of in rounds.items()}
     fp32 = [pair["logit_fp32"] for pair in golden]
@@ -118,8 +133,14 @@ def main():
         ("peak memory at the end, MB", [f"{best[n]['peak']:.0f}" for n in NAMES]),
         ("pairs a second, one thread", [f"{rates[n]:.0f}" for n in NAMES]),
         ("time for a pair, relative to crossrank", [f"{rates['crossrank'] / rates[n]:.2f}" for n in NAMES]),
-        ("golden pairs: logits beside the f32 model's, mean and largest difference", [difference(n, fp32) for n in NAMES]),
-        ("golden pairs: logits beside torch's with the same weights", [difference(n, logits["torch"]) for n in NAMES]),
+        (
+            "golden pairs: logits beside the f32 model's, mean and largest difference",
+            [difference(n, fp32) for n in NAMES],
+        ),
+        (
+            "golden pairs: logits beside torch's with the same weights",
+            [difference(n, logits["torch"]) for n in NAMES],
+        ),
     ]
     lines = [
         f"`make bench-python`. {cpu()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the end. "
@@ -134,7 +155,9 @@ def main():
     ]
     print(*lines, sep="\n")
     if arguments.out:
-        arguments.out.write_text("# The Python package beside sentence-transformers\n\n" + "\n".join(lines) + "\n")
+        arguments.out.write_text(
+            "# The Python package beside sentence-transformers\n\n" + "\n".join(lines) + "\n"
+        )
 
 
 main()

@@ -35,7 +35,11 @@ else:
 
     session = onnxruntime.SessionOptions()
     session.intra_op_num_threads = 1
-    graph = {"file_name": "onnx/model_quantized.onnx", "provider": "CPUExecutionProvider", "session_options": session}
+    graph = {
+        "file_name": "onnx/model_quantized.onnx",
+        "provider": "CPUExecutionProvider",
+        "session_options": session,
+    }
     options = {"device": "cpu", "backend": "onnx", "model_kwargs": graph}
 model = CrossEncoder(folder, **options)
 model.predict([("a", "b")])

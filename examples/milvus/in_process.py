@@ -23,7 +23,9 @@ def build(path, texts, embedder):
     client = MilvusClient(str(path))
     client.create_collection(COLLECTION, dimension=embedder.dimensions, metric_type="COSINE")
     vectors = embedder.embed(texts)
-    client.insert(COLLECTION, [{"id": i, "vector": v, "text": t} for i, (v, t) in enumerate(zip(vectors, texts))])
+    client.insert(
+        COLLECTION, [{"id": i, "vector": v, "text": t} for i, (v, t) in enumerate(zip(vectors, texts))]
+    )
     return client
 
 

@@ -107,7 +107,11 @@ class CrossEncoder:
             config_kwargs=config_kwargs,
             modules=modules,
         )
-        refuse("a cross-encoder gets the texts as they are", prompts=prompts, default_prompt_name=default_prompt_name)
+        refuse(
+            "a cross-encoder gets the texts as they are",
+            prompts=prompts,
+            default_prompt_name=default_prompt_name,
+        )
         if num_labels not in (None, 1):
             raise exception("invalid-argument", f"num_labels must be 1, not {num_labels}: a reranker has one")
         files = read(
@@ -173,7 +177,9 @@ class CrossEncoder:
         one = _is_one_pair(given)
         pairs = [given] if one else list(given)
         chosen = activation_fn if activation_fn is not None else activation_fct
-        scores = self._scores(pairs, self.activation_fn if chosen is None else _plain(chosen), show_progress_bar)
+        scores = self._scores(
+            pairs, self.activation_fn if chosen is None else _plain(chosen), show_progress_bar
+        )
         if one:
             return scores[0]
         return scores if convert_to_numpy else list(scores)

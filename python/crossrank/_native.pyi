@@ -21,9 +21,7 @@ _Row: TypeAlias = tuple[int, float, float, bool, _Span]
 # Score, logit, truncated, query truncated, tokens, span.
 _ScoreRow: TypeAlias = tuple[float, float, bool, bool, int, _Span]
 # Path, id, line, start, end, title, passage, text, score, score by words, score by vectors.
-_Hit: TypeAlias = tuple[
-    str, str | None, int, int, int, str, str, str, float, float | None, float | None
-]
+_Hit: TypeAlias = tuple[str, str | None, int, int, int, str, str, str, float, float | None, float | None]
 
 class _Required(TypedDict):
     truncation: str

@@ -223,9 +223,7 @@ class Reranker:
             InputError: A text is larger than 1 MiB, or an option is out of range.
             Cancelled: The call was cancelled.
         """
-        at_least_one(
-            max_length=max_length, max_document_tokens=max_document_tokens, max_windows=max_windows
-        )
+        at_least_one(max_length=max_length, max_document_tokens=max_document_tokens, max_windows=max_windows)
         rows = self._native.score(
             pairs,
             {

@@ -96,7 +96,8 @@ class SentenceTransformer:
         self.similarity_fn_name: str = similarity_fn_name or given.get("similarity_fn_name") or "cosine"
         if self.similarity_fn_name not in ("cosine", "dot"):
             raise exception(
-                "invalid-argument", f"similarity_fn_name must be cosine or dot, not {self.similarity_fn_name!r}"
+                "invalid-argument",
+                f"similarity_fn_name must be cosine or dot, not {self.similarity_fn_name!r}",
             )
         self.truncate_dim = truncate_dim
         warn(self._native.warning)
@@ -158,7 +159,9 @@ class SentenceTransformer:
             prompt = None if chosen is None else self._prompt(chosen)
         if prompt:
             texts = [prompt + text for text in texts]
-        vectors = self._vectors(texts, normalize_embeddings, truncate_dim or self.truncate_dim, show_progress_bar)
+        vectors = self._vectors(
+            texts, normalize_embeddings, truncate_dim or self.truncate_dim, show_progress_bar
+        )
         if one:
             return vectors[0]
         return vectors if convert_to_numpy else list(vectors)
@@ -190,7 +193,9 @@ class SentenceTransformer:
         """The maximum number of tokens in a text."""
         return self._native.max_length
 
-    def _encode_as(self, names: tuple[str, ...], sentences: str | Iterable[str], arguments: dict[str, Any]) -> Any:
+    def _encode_as(
+        self, names: tuple[str, ...], sentences: str | Iterable[str], arguments: dict[str, Any]
+    ) -> Any:
         if arguments.get("prompt") is None and arguments.get("prompt_name") is None:
             arguments["prompt_name"] = next((name for name in names if name in self.prompts), None)
         return self.encode(sentences, **arguments)

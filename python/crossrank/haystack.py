@@ -113,4 +113,6 @@ class CrossrankRanker:
 
     def _text(self, document: Document) -> str:
         fields = (document.meta.get(name) for name in self.meta_fields_to_embed)
-        return self.meta_data_separator.join([*(str(field) for field in fields if field), document.content or ""])
+        return self.meta_data_separator.join(
+            [*(str(field) for field in fields if field), document.content or ""]
+        )

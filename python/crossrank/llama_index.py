@@ -79,8 +79,7 @@ class CrossrankRerank(BaseNodePostprocessor):
                 query_bundle.query_str, texts, self.top_n, cancellation=cancellation
             )
             chosen = [
-                NodeWithScore(node=nodes[result.index].node, score=result.score)
-                for result in ranking.results
+                NodeWithScore(node=nodes[result.index].node, score=result.score) for result in ranking.results
             ]
             event.on_end(payload={EventPayload.NODES: chosen})
         _dispatcher.event(ReRankEndEvent(nodes=chosen))

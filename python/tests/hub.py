@@ -50,7 +50,9 @@ def _files(folder):
     for path in folder.rglob("*"):
         if path.is_file():
             content, is_large = path.read_bytes(), path.suffix == ".onnx"
-            digest = hashlib.sha256(content) if is_large else hashlib.sha1(b"blob %d\0" % len(content) + content)
+            digest = (
+                hashlib.sha256(content) if is_large else hashlib.sha1(b"blob %d\0" % len(content) + content)
+            )
             files[path.relative_to(folder).as_posix()] = (content, digest.hexdigest(), is_large)
     return files
 

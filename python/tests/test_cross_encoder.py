@@ -66,7 +66,9 @@ def test_rank(model):
     scores = model.predict([(QUERY, document) for document in DOCUMENTS]).tolist()
     ranked = model.rank(QUERY, DOCUMENTS)
     assert [result["corpus_id"] for result in ranked] == sorted(range(3), key=lambda i: -scores[i])
-    assert all(result == {"corpus_id": i, "score": scores[i]} for result in ranked for i in [result["corpus_id"]])
+    assert all(
+        result == {"corpus_id": i, "score": scores[i]} for result in ranked for i in [result["corpus_id"]]
+    )
     assert type(ranked[0]["score"]) is float
     [best] = model.rank(QUERY, iter(DOCUMENTS), top_k=1, return_documents=True)
     assert best == {"corpus_id": 1, "score": scores[1], "text": DOCUMENTS[1]}
@@ -82,7 +84,10 @@ def test_activations(golden):
     doubled = model.predict(pairs, activation_fn=lambda logits: logits * 2)
     assert doubled.tobytes() == (logits * 2).tobytes()
     assert model.predict(pairs, activation_fct=identity).tobytes() == logits.tobytes()
-    assert CrossEncoder(max_length=512, default_activation_function=identity).predict(pairs).tobytes() == logits.tobytes()
+    assert (
+        CrossEncoder(max_length=512, default_activation_function=identity).predict(pairs).tobytes()
+        == logits.tobytes()
+    )
     with pytest.raises(InputError, match=r"shape \(\).*\(64,\)"):
         model.predict(pairs, activation_fn=np.sum)
     with pytest.raises(ZeroDivisionError):
@@ -114,12 +119,17 @@ def test_the_activation_that_the_model_names(tmp_path, golden, place):
         }
         (folder / "config.json").write_text(json.dumps(config | values[place]))
         if place == "settings":
-            (folder / "config_sentence_transformers.json").write_text(json.dumps({"activation_fn": activation}))
+            (folder / "config_sentence_transformers.json").write_text(
+                json.dumps({"activation_fn": activation})
+            )
 
     pairs, logits = golden
     name("torch.nn.modules.linear.Identity")
     assert CrossEncoder(folder, max_length=512).predict(pairs).tobytes() == logits.tobytes()
-    assert CrossEncoder(str(folder), max_length=512, activation_fn=np.negative).predict(pairs).tobytes() == (-logits).tobytes()
+    assert (
+        CrossEncoder(str(folder), max_length=512, activation_fn=np.negative).predict(pairs).tobytes()
+        == (-logits).tobytes()
+    )
     name("torch.nn.modules.activation.Sigmoid")
     assert 0 < CrossEncoder(folder, max_length=512).predict(pairs).min() < 1
     name("torch.nn.modules.activation.Tanh")
@@ -130,7 +140,10 @@ def test_the_activation_that_the_model_names(tmp_path, golden, place):
         with pytest.raises(ModelError, match="config_sentence_transformers.json is not JSON"):
             CrossEncoder(folder)
         name("torch.nn.modules.activation.Tanh")
-    assert CrossEncoder(folder, max_length=512, activation_fn=np.tanh).predict(pairs).tobytes() == np.tanh(logits).tobytes()
+    assert (
+        CrossEncoder(folder, max_length=512, activation_fn=np.tanh).predict(pairs).tobytes()
+        == np.tanh(logits).tobytes()
+    )
 
 
 def test_long_documents(reranker):
@@ -254,7 +267,10 @@ def test_models_by_name(hub, hub_environment, tmp_path):
     CrossEncoder("owner/tiny", cache_folder=str(tmp_path / "other"), local_files_only=True)
     assert hub.requests == []
     graph = {"file_name": "onnx/model_quantized.onnx"}
-    for model in (CrossEncoder("owner/tiny", model_kwargs=graph), CrossEncoder("owner/tiny:onnx/model_quantized.onnx")):
+    for model in (
+        CrossEncoder("owner/tiny", model_kwargs=graph),
+        CrossEncoder("owner/tiny:onnx/model_quantized.onnx"),
+    ):
         assert model.predict([("a", "b")]).shape == (1,)
     with pytest.raises(ModelError, match="onnx/model_O4.onnx"):
         CrossEncoder("owner/tiny", model_kwargs={"file_name": "onnx/model_O4.onnx"})

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-pytest.importorskip("haystack_integrations.components.rankers.cohere", reason="python/requirements.txt has the frameworks")
+pytest.importorskip(
+    "haystack_integrations.components.rankers.cohere", reason="python/requirements.txt has the frameworks"
+)
 
 from haystack import Document, Pipeline
 from haystack.utils import Secret
@@ -31,7 +33,12 @@ def rows(output):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"top_k": 2}, {"meta_fields_to_embed": ["title", "missing", "empty"]}, {"meta_fields_to_embed": ["title"], "meta_data_separator": " - "}],
+    [
+        {},
+        {"top_k": 2},
+        {"meta_fields_to_embed": ["title", "missing", "empty"]},
+        {"meta_fields_to_embed": ["title"], "meta_data_separator": " - "},
+    ],
 )
 def test_documents(make_theirs, arguments):
     found = CrossrankRanker(**arguments).run(QUERY, DOCUMENTS)
@@ -91,4 +98,6 @@ def test_in_a_pipeline():
     again = Pipeline.loads(text, allowed_modules=["crossrank.haystack"])
     found = again.run({"ranker": {"query": QUERY, "documents": DOCUMENTS}})
     assert found["ranker"]["documents"][0].content == TEXTS[1]
-    assert rows(found["ranker"]) == rows(pipeline.run({"ranker": {"query": QUERY, "documents": DOCUMENTS}})["ranker"])
+    assert rows(found["ranker"]) == rows(
+        pipeline.run({"ranker": {"query": QUERY, "documents": DOCUMENTS}})["ranker"]
+    )

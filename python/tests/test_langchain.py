@@ -34,7 +34,10 @@ def theirs(cohere_url):
 
 def rows(documents):
     return [
-        (d.page_content, {**d.metadata, "relevance_score": pytest.approx(d.metadata["relevance_score"], rel=1e-6)})
+        (
+            d.page_content,
+            {**d.metadata, "relevance_score": pytest.approx(d.metadata["relevance_score"], rel=1e-6)},
+        )
         for d in documents
     ]
 
@@ -57,7 +60,9 @@ def test_top_n(ours, theirs, top_n):
     assert [r["index"] for r in found] == [r["index"] for r in expected]
     assert [r["relevance_score"] for r in found] == pytest.approx([r["relevance_score"] for r in expected])
     assert len(found) == {1: 1, 4: 4, 100: 5, None: 5}.get(top_n, 3)
-    assert len(CrossrankRerank(top_n=top_n).compress_documents(DOCUMENTS, QUERY)) == 5 if top_n is None else True
+    assert (
+        len(CrossrankRerank(top_n=top_n).compress_documents(DOCUMENTS, QUERY)) == 5 if top_n is None else True
+    )
 
 
 def test_objects_and_documents(ours, theirs):
@@ -66,7 +71,9 @@ def test_objects_and_documents(ours, theirs):
         found = ours.rerank(given, QUERY, rank_fields=fields)
         expected = theirs.rerank(given, QUERY, rank_fields=fields)
         assert [r["index"] for r in found] == [r["index"] for r in expected]
-        assert [r["relevance_score"] for r in found] == pytest.approx([r["relevance_score"] for r in expected])
+        assert [r["relevance_score"] for r in found] == pytest.approx(
+            [r["relevance_score"] for r in expected]
+        )
 
 
 def test_empty(ours, theirs):
@@ -81,7 +88,9 @@ def test_empty(ours, theirs):
 
 def test_async(ours, theirs):
     async def both():
-        return await ours.acompress_documents(DOCUMENTS, QUERY), await theirs.acompress_documents(DOCUMENTS, QUERY)
+        return await ours.acompress_documents(DOCUMENTS, QUERY), await theirs.acompress_documents(
+            DOCUMENTS, QUERY
+        )
 
     found, expected = asyncio.run(both())
     assert rows(found) == rows(expected)
@@ -102,7 +111,9 @@ def test_cancelling_the_task_ends_the_call(ours):
 
 
 def test_arguments(reranker):
-    assert CrossrankRerank(client=reranker, top_n=1).compress_documents(DOCUMENTS, QUERY)[0].metadata["at"] == 1
+    assert (
+        CrossrankRerank(client=reranker, top_n=1).compress_documents(DOCUMENTS, QUERY)[0].metadata["at"] == 1
+    )
     for wrong in ({"client": object()}, {"unknown": 1}, {"top_n": "many"}):
         with pytest.raises(ValidationError):
             CrossrankRerank(**wrong)

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-pytest.importorskip("llama_index.postprocessor.cohere_rerank", reason="python/requirements.txt has the frameworks")
+pytest.importorskip(
+    "llama_index.postprocessor.cohere_rerank", reason="python/requirements.txt has the frameworks"
+)
 
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.instrumentation import get_dispatcher
@@ -22,7 +24,10 @@ TEXTS = ["A fox sleeps by day.", "Tides follow the moon.", "Foxes hunt at night.
 
 @pytest.fixture
 def nodes():
-    return [NodeWithScore(node=TextNode(text=t, metadata={"title": f"page {i}"}), score=0.1) for i, t in enumerate(TEXTS)]
+    return [
+        NodeWithScore(node=TextNode(text=t, metadata={"title": f"page {i}"}), score=0.1)
+        for i, t in enumerate(TEXTS)
+    ]
 
 
 @pytest.fixture(scope="module")

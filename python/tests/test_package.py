@@ -34,7 +34,15 @@ def test_a_missing_framework_is_named(module):
 
 def test_the_examples_in_docstrings():
     tested = 0
-    for name in ("", "._reranker", "._embedder", "._cross_encoder", "._sentence_transformer", "._cache", ".langchain"):
+    for name in (
+        "",
+        "._reranker",
+        "._embedder",
+        "._cross_encoder",
+        "._sentence_transformer",
+        "._cache",
+        ".langchain",
+    ):
         module = importlib.import_module(f"crossrank{name}")
         names = {**vars(module), **{name: getattr(crossrank, name) for name in crossrank.__all__}}
         result = doctest.testmod(module, extraglobs=names)
@@ -46,5 +54,11 @@ def test_the_examples_in_docstrings():
 def test_licences_and_stubs_are_in_the_wheel():
     names = {str(file) for file in importlib.metadata.files("crossrank")}
     assert {"crossrank/py.typed", "crossrank/_native.pyi"} <= names
-    for licence in ("LICENSE-MIT", "LICENSE-APACHE", "minilm-l6-en/NOTICE", "all-minilm-l6-v2/NOTICE", "all-minilm-l6-v2/LICENSE"):
+    for licence in (
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "minilm-l6-en/NOTICE",
+        "all-minilm-l6-v2/NOTICE",
+        "all-minilm-l6-v2/LICENSE",
+    ):
         assert any(name.endswith(licence) for name in names), (licence, names)

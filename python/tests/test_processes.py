@@ -139,7 +139,10 @@ def test_a_forked_process_scores(num_threads):
     reranker, embedder = Reranker(num_threads=num_threads, cache=cache), Embedder(num_threads=num_threads)
     ranking, vectors = reranker.rerank(QUERY, DOCUMENTS), embedder.embed(DOCUMENTS)
     assert in_child(lambda: reranker.rerank(QUERY, DOCUMENTS, skip_cache=True)) == ranking
-    assert in_child(lambda: (reranker.rerank(QUERY, DOCUMENTS), cache.stats().hits)) == (ranking, len(DOCUMENTS))
+    assert in_child(lambda: (reranker.rerank(QUERY, DOCUMENTS), cache.stats().hits)) == (
+        ranking,
+        len(DOCUMENTS),
+    )
     assert np.array_equal(in_child(lambda: embedder.embed(DOCUMENTS)), vectors)
     # A child of the child, and the parent afterwards.
     assert in_child(lambda: in_child(lambda: reranker.rerank(QUERY, DOCUMENTS))) == ranking
@@ -207,7 +210,9 @@ def test_a_cancelled_call_raises_in_its_thread(reranker):
 
     def call():
         try:
-            reranker.rerank(QUERY, MANY[:2000], cancellation=cancellation, progress=lambda _: cancellation.cancel())
+            reranker.rerank(
+                QUERY, MANY[:2000], cancellation=cancellation, progress=lambda _: cancellation.cancel()
+            )
         except Cancelled as error:
             raised.append(error.code)
 

@@ -7,12 +7,24 @@ import pytest
 from conftest import PROGRAM
 
 from crossrank import (
-    AccessError, Cancellation, Cancelled, Embedder, InputError, Reranker, ScoreCache, Searcher, search,
+    AccessError,
+    Cancellation,
+    Cancelled,
+    Embedder,
+    InputError,
+    Reranker,
+    ScoreCache,
+    Searcher,
+    search,
 )
 
 QUERY = "what causes tides"
 DOCUMENTS = ["A fox sleeps by day.", "Tides follow the moon.", "Foxes hunt at night."]
-LONG = "The café was closed – all day. " * 80 + "Tides are caused by the moon. " * 8 + "It was a naïve idea. " * 80
+LONG = (
+    "The café was closed – all day. " * 80
+    + "Tides are caused by the moon. " * 8
+    + "It was a naïve idea. " * 80
+)
 
 
 def test_rerank(reranker):
@@ -51,9 +63,9 @@ def test_options_reach_the_library(reranker):
     assert logit(truncation="left") != logit(max_length=512)
     with pytest.raises(InputError, match="truncat"):
         reranker.rerank(QUERY, [LONG], truncation="never", max_length=64)
-    with pytest.raises(InputError, match="truncation must be right, left or never, not \"x\""):
+    with pytest.raises(InputError, match='truncation must be right, left or never, not "x"'):
         reranker.rerank(QUERY, [LONG], truncation="x")
-    with pytest.raises(InputError, match="long_documents must be truncate or windows, not \"x\""):
+    with pytest.raises(InputError, match='long_documents must be truncate or windows, not "x"'):
         reranker.rerank(QUERY, [LONG], long_documents="x")
     short = Reranker(max_length=64, long_documents="windows")
     assert (short.max_length, short.long_documents) == (64, "windows")
@@ -148,7 +160,9 @@ def test_score_cache(reranker):
 def index(tmp_path_factory):
     """An index with vectors, made by the command, and one with words only."""
     folder = tmp_path_factory.mktemp("index")
-    (folder / "animals.md").write_text("# Zebras\n\nA zebra has stripes.\n\n# Foxes\n\nA fox sleeps by day.\n")
+    (folder / "animals.md").write_text(
+        "# Zebras\n\nA zebra has stripes.\n\n# Foxes\n\nA fox sleeps by day.\n"
+    )
     (folder / "sea.md").write_text("# Tides\n\nTides follow the moon, and the sea rises.\n")
     for name, options in [("both", []), ("words", ["--text-only"])]:
         command = [PROGRAM, "index", folder, "-o", folder / name, *options]
@@ -175,7 +189,7 @@ def test_searcher(index):
     assert words.search("the moon")[0].title == "Tides"
     with pytest.raises(InputError, match="words only"):
         words.search("the moon", mode="vector")
-    with pytest.raises(InputError, match="mode must be text, vector or hybrid, not \"x\""):
+    with pytest.raises(InputError, match='mode must be text, vector or hybrid, not "x"'):
         words.search("the moon", mode="x")
     for bad in ({"top_k": 0}, {"recall": 0}):
         with pytest.raises(InputError, match=next(iter(bad))):

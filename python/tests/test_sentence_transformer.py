@@ -106,7 +106,16 @@ def test_the_prompts_of_the_model(tmp_path, own):
     assert model.prompts == prompts
     assert model.encode_query("tides").tobytes() == embedder.embed_query("tides").tobytes()
     assert model.encode_document("tides").tobytes() == embedder.embed(["tides"])[0].tobytes()
-    assert len({model.encode_query("a").tobytes(), model.encode_document("a").tobytes(), model.encode("a").tobytes()}) == 3
+    assert (
+        len(
+            {
+                model.encode_query("a").tobytes(),
+                model.encode_document("a").tobytes(),
+                model.encode("a").tobytes(),
+            }
+        )
+        == 3
+    )
 
 
 def test_the_dimensions_of_the_model():
@@ -174,5 +183,5 @@ def test_embedder():
     assert len(embedder.fingerprint) == 64 and embedder.warning is None
     with pytest.raises(InputError, match="text 0"):
         embedder.embed(["word " * 100], truncation="never")
-    with pytest.raises(InputError, match="kind must be document or query, not \"x\""):
+    with pytest.raises(InputError, match='kind must be document or query, not "x"'):
         embedder.embed(TEXTS, kind="x")

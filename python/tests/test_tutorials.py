@@ -18,7 +18,12 @@ def run(name, folder):
     program = folder / f"{name}.py"
     program.write_text(source.replace(IMPORT, "from crossrank import"))
     done = subprocess.run(
-        [sys.executable, program.name], cwd=folder, env=os.environ, capture_output=True, text=True, timeout=300
+        [sys.executable, program.name],
+        cwd=folder,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return [line.split("  ") for line in done.stdout.splitlines()]
