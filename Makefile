@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -46,6 +46,10 @@ test-adapters: build
 # Runs other people's clients against `crossrank serve`.
 test-clients: command
 	tests/clients/run.sh
+
+# Builds the Python package, and tests it alone and beside LangChain, LlamaIndex and Haystack.
+test-python: command
+	python/test.sh
 
 # Runs the examples with Milvus Lite, Spark and nginx, and compares them with the command's results. Builds
 # and uses the example apps for the web.
@@ -198,6 +202,14 @@ eval-search:
 bench-serve:
 	cargo build --release
 	python3 benches/serve/run.py $(BENCH)
+
+# Compares the Python package with sentence-transformers on torch and on ONNX Runtime, and writes a record.
+# BENCH takes the options of run.py.
+bench-python: target/minilm-l6-en-f32.onnx
+	python3 -m venv target/maturin-venv
+	target/maturin-venv/bin/pip install -q maturin==1.16.0
+	python/build.sh target/maturin-venv
+	python3 benches/python/run.py $(BENCH)
 
 # Prints the table of docs/project/sizes.md: what a page downloads.
 sizes: build

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,29 @@ def test_milvus(url, folder):
     assert moved == len(corpus.QUERIES), "reranking changes nothing for some query"
     client.close()
     print("ok Milvus Lite")
+
+
+def test_milvus_in_process(folder):
+    import in_process
+    from crossrank import Embedder, Reranker
+
+    embedder, reranker = Embedder(), Reranker()
+    client = in_process.build(folder / "vectors.db", corpus.passages(), embedder)
+    moved = 0
+    for query in corpus.QUERIES:
+        recalled = in_process.recall(client, query, embedder)
+        assert len(set(recalled)) == 100
+        ranked = in_process.rerank(query, recalled, reranker)
+        assert ranked == [(as_f32(score), text) for score, text in cli(query, recalled, 10)], query
+        moved += [text for _, text in ranked] != recalled[:10]
+    assert moved > 0, "reranking changes nothing"
+    client.close()
+    print("ok Milvus Lite in one process")
+
+
+def as_f32(number):
+    """The float of 32 bits that the command printed."""
+    return struct.unpack("f", struct.pack("f", number))[0]
 
 
 def test_milvus_ranker(url):
@@ -102,6 +126,29 @@ def test_spark(folder):
     print("ok Spark")
 
 
+def test_spark_in_pandas(folder):
+    texts = corpus.passages()
+    lines = [
+        json.dumps({"id": f"{query} {start}", "query": query, "documents": texts[start : start + 20]})
+        for query in corpus.QUERIES
+        for start in range(0, 60, 20)
+    ]
+    source, target = folder / "rows.jsonl", folder / "ranked"
+    source.write_text("\n".join(lines) + "\n")
+    script = HERE / "spark" / "map_in_pandas.py"
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    done = subprocess.run([sys.executable, script, source, target], env=environment, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [json.loads(line) for part in sorted(target.glob("part-*")) for line in part.read_text().splitlines()]
+    assert len(rows) == 10 * len(lines)
+    for start in range(0, len(rows), 10):
+        query, first = rows[start]["id"].rsplit(" ", 1)
+        expected = cli(query, texts[int(first) : int(first) + 20], 10)
+        found = [(as_f32(row["score"]), row["document"]) for row in rows[start : start + 10]]
+        assert found == [(as_f32(score), text) for score, text in expected]
+    print("ok Spark's mapInPandas")
+
+
 def test_scale_out():
     import measure
 
@@ -113,6 +160,8 @@ def test_scale_out():
 with tempfile.TemporaryDirectory() as scratch:
     url = serve()
     test_milvus(url, Path(scratch))
+    test_milvus_in_process(Path(scratch))
     test_milvus_ranker(url)
     test_spark(Path(scratch))
+    test_spark_in_pandas(Path(scratch))
     test_scale_out()

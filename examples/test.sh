@@ -14,5 +14,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get install -qy "${missing[@]}" || { $sudo apt-get update -q && $sudo apt-get install -qy "${missing[@]}"; }
 fi
-"$root/tests/venv.sh" "$root/target/examples-venv" requirements.txt
-exec "$root/target/examples-venv/bin/python" test.py
+venv=$root/target/examples-venv
+"$root/tests/venv.sh" "$venv" requirements.txt
+"$root/python/build.sh" "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --force-reinstall "$root"/target/wheel/*.whl
+"$venv/bin/python" test.py
+"$venv/bin/python" -m pytest -q -p no:cacheprovider -k milvus "$root/python/tests/test_tutorials.py"

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crossrank::hub::{self, HubOptions};
+use crossrank::hub::{self, HubOptions, ModelName};
 use crossrank::{FailoverReranker, LoadOptions, LongDocuments, ModelFiles};
 
 use crate::args::at_least_one;
@@ -92,51 +92,18 @@ impl ScoringArgs {
 /// Reads a model folder, a graph in one, or a prepared model. If there is no such path, reads the
 /// downloaded model of this name: `NAME[@REVISION][:GRAPH]`.
 pub fn read(given: &Path) -> Result<ModelFiles, CliError> {
-    let parsed = given.to_str().map(ModelName::parse);
-    let similar = || {
-        let model = || suggest::model(parsed.as_ref()?.name);
-        suggest::neighbour(given).or_else(model)
+    let model = ModelName::parse(given);
+    let files = match &model {
+        Some(model) => hub::read(model.name, &model.options(HubOptions::from_env())),
+        None => ModelFiles::read(given),
     };
-    let name = parsed.as_ref().filter(|parsed| hub::is_name(parsed.name) && !is_path(given));
-    let Some(ModelName { name, revision, graph }) = name else {
-        return ModelFiles::read(given).map_err(|error| {
-            let hint = if is_path(given) { None } else { similar() };
-            CliError::from(error).did_you_mean(hint)
-        });
-    };
-    let mut options = HubOptions::from_env();
-    options.revision = revision.map_or(options.revision, str::to_owned);
-    options.file = graph.map(str::to_owned);
-    hub::read(name, &options).map_err(|error| {
-        let hint = if hub::find(name).is_some() { None } else { similar() };
-        CliError::from(error).did_you_mean(hint)
-    })
-}
-
-/// Whether a file or a folder is named: it exists, or is `FOLDER:GRAPH` with a folder that exists, or
-/// is the path of a graph.
-fn is_path(given: &Path) -> bool {
-    let text = given.to_string_lossy();
-    match text.rsplit_once(':') {
-        Some((folder, graph)) if graph.ends_with(".onnx") => Path::new(folder).is_dir(),
-        _ => given.exists() || text.ends_with(".onnx"),
-    }
-}
-
-struct ModelName<'a> {
-    name: &'a str,
-    revision: Option<&'a str>,
-    graph: Option<&'a str>,
-}
-
-impl ModelName<'_> {
-    fn parse(given: &str) -> ModelName<'_> {
-        let split = |text, separator| match str::split_once(text, separator) {
-            Some((before, after)) => (before, Some(after)),
-            None => (text, None),
+    files.map_err(|error| {
+        let is_there = match &model {
+            Some(model) => hub::find(model.name).is_some(),
+            None => given.exists() || given.extension().is_some_and(|end| end == "onnx"),
         };
-        let (rest, graph) = split(given, ':');
-        let (name, revision) = split(rest, '@');
-        ModelName { name, revision, graph }
-    }
+        let name = model.map(|model| model.name).or(given.to_str());
+        let similar = || suggest::neighbour(given).or_else(|| suggest::model(name?));
+        CliError::from(error).did_you_mean(if is_there { None } else { similar() })
+    })
 }

@@ -1,6 +1,10 @@
 //! Threads that share the work of a model.
 
 #[cfg(not(target_arch = "wasm32"))]
+use std::mem;
+#[cfg(not(target_arch = "wasm32"))]
+use std::process;
+#[cfg(not(target_arch = "wasm32"))]
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -12,10 +16,19 @@ use crate::error::{Error, ErrorKind};
 
 /// A number of threads. The first work for them starts them, and then they wait for more. If the number
 /// is one, as always in WebAssembly, the thread of the caller does all the work.
+///
+/// A process that is forked has none of its parent's threads, and starts its own.
 pub(crate) struct Workers {
     count: usize,
     #[cfg(not(target_arch = "wasm32"))]
-    pool: Mutex<Option<Arc<ThreadPool>>>,
+    pool: Mutex<Option<Pool>>,
+}
+
+/// The threads of a process.
+#[cfg(not(target_arch = "wasm32"))]
+struct Pool {
+    process: u32,
+    threads: Arc<ThreadPool>,
 }
 
 impl Workers {
@@ -64,15 +77,19 @@ impl Workers {
     #[cfg(not(target_arch = "wasm32"))]
     fn pool(&self) -> Result<Arc<ThreadPool>> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = &*pool {
-            return Ok(pool.clone());
+        let process = process::id();
+        if let Some(pool) = pool.as_ref().filter(|pool| pool.process == process) {
+            return Ok(pool.threads.clone());
         }
         let builder = ThreadPoolBuilder::new().num_threads(self.count);
         let started = builder.thread_name(|i| format!("crossrank-{i}")).build().map_err(|e| {
             let message = format!("{} threads cannot be started ({e}); set fewer", self.count);
             Error::new(ErrorKind::Io, message).with_source(e)
         })?;
-        Ok(pool.insert(Arc::new(started)).clone())
+        let threads = Arc::new(started);
+        // To drop the parent's would be to wait for locks that its threads may have had.
+        mem::forget(pool.replace(Pool { process, threads: threads.clone() }));
+        Ok(threads)
     }
 }
 

@@ -35,7 +35,7 @@ use source::Source;
 
 pub use options::{HubOptions, Progress};
 pub use registry::{Engine, Graph, Model, Quality, Task, find, models};
-pub use source::is_name;
+pub use source::{ModelName, is_name};
 
 /// A model in the cache.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chunk::model_text;
 use super::combine::{VectorList, combine};
@@ -57,7 +57,7 @@ pub struct Searcher {
     stores: Mutex<Vec<Store>>,
     has_vectors: bool,
     /// The model that made the vectors.
-    embedder: Option<Embedder>,
+    embedder: Option<Arc<Embedder>>,
 }
 
 impl Searcher {
@@ -84,11 +84,11 @@ impl Searcher {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if the index has no vectors, or vectors of another model.
-    pub fn with_embedder(mut self, embedder: Embedder) -> Result<Searcher> {
+    pub fn with_embedder(mut self, embedder: impl Into<Arc<Embedder>>) -> Result<Searcher> {
         if !self.has_vectors {
             return Err(no_vectors());
         }
-        self.embedder = Some(embedder);
+        self.embedder = Some(embedder.into());
         let store = self.take_store()?;
         let store = self.checked(store)?;
         self.return_store(store);
@@ -175,7 +175,7 @@ impl Searcher {
     /// Checks that the vectors are the embedder's. Since the last connection was opened, the file may
     /// have been created again with another model.
     fn checked(&self, store: Store) -> Result<Store> {
-        match self.embedder.as_ref().map(VectorSpace::of) {
+        match self.embedder.as_deref().map(VectorSpace::of) {
             Some(space) if store.space() != Some(&space) => Err(wrong_model(&self.path)),
             _ => Ok(store),
         }
