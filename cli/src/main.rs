@@ -199,6 +199,8 @@ fn usage_error(error: &clap::Error) -> CliError {
 
 #[cfg(test)]
 mod tests {
+    use std::{env, fs};
+
     use super::*;
 
     /// Splits a line as a shell does that meets double quotes, pipes and redirections.
@@ -230,26 +232,21 @@ mod tests {
             }
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
 
     /// `CROSSRANK_COMMAND_LINES` names a JSON file with a list of arguments for each command line. The
     /// answer to each goes into the file `CROSSRANK_ANSWERS`: an error, or null.
     #[test]
     #[ignore = "tests/docs/shell.mjs runs it on the command lines of the documentation"]
     fn command_lines_of_the_documentation() {
-        let path = |name| std::env::var(name).expect(name);
-        let lines = std::fs::read(path("CROSSRANK_COMMAND_LINES")).unwrap();
+        let path = |name| env::var(name).expect(name);
+        let lines = fs::read(path("CROSSRANK_COMMAND_LINES")).unwrap();
         let lines: Vec<Vec<String>> = serde_json::from_slice(&lines).unwrap();
         let error = |line| {
-            let error = super::Cli::try_parse_from(line).err()?;
+            let error = Cli::try_parse_from(line).err()?;
             error.use_stderr().then(|| error.to_string())
         };
         let answers: Vec<Option<String>> = lines.into_iter().map(error).collect();
         let file = path("CROSSRANK_ANSWERS");
-        std::fs::write(file, serde_json::to_string(&answers).unwrap()).unwrap();
+        fs::write(file, serde_json::to_string(&answers).unwrap()).unwrap();
     }
 }
