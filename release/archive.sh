@@ -30,12 +30,13 @@ for model in models/*/; do
 done
 cp "$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html" "$licences/rust.html"
 case $target in
-  *-linux-musl)
+  *-linux-*)
     zig=$(target/tools/release/bin/python -c 'import ziglang; print(*ziglang.__path__)')
-    cp "$zig/lib/libc/musl/COPYRIGHT" "$licences/musl.txt"
+    cp "$zig/LICENSE" "$licences/zig.txt"
     cp "$zig/lib/libunwind/LICENSE.TXT" "$licences/libunwind.txt"
     ;;
 esac
+[[ $target != *-musl ]] || cp "$zig/lib/libc/musl/COPYRIGHT" "$licences/musl.txt"
 
 case $target in
   *-windows-*) archive=target/dist/$name.zip ;;

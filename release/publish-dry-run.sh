@@ -18,9 +18,16 @@ for package in crossrank crossrank-cli; do
   [ "$size" -lt $((10 * 1024 * 1024)) ] || { echo "publish-dry-run.sh: crates.io takes 10 MiB" >&2; exit 1; }
   tar -xzf "$archive" -C "$folder/src"
 done
-cp Cargo.lock "$folder/src/crossrank-cli-$version"
-cargo build --quiet --manifest-path "$folder/src/crossrank-cli-$version/Cargo.toml" --target-dir "$folder/target" \
-  --no-default-features --config "patch.crates-io.crossrank.path = '$PWD/$folder/src/crossrank-$version'"
+cp Cargo.lock "$folder/src"
+cat > "$folder/src/Cargo.toml" <<EOF
+[workspace]
+resolver = "3"
+members = ["*"]
+[patch.crates-io]
+crossrank.path = "crossrank-$version"
+EOF
+cargo build --quiet --manifest-path "$folder/src/Cargo.toml" --target-dir "$folder/target" --package crossrank-cli \
+  --no-default-features
 program=$folder/target/debug/crossrank
 said=$(echo passage | "$program" rerank --query query 2>&1) && { echo "publish-dry-run.sh: rerank needs no model" >&2; exit 1; }
 [[ $said = *crates.io*crossrank-minilm-l6-en* ]] || { echo "publish-dry-run.sh: rerank says $said" >&2; exit 1; }

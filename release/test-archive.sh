@@ -40,6 +40,7 @@ files=(README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE man/crossrank.1 man/cro
   completions/crossrank.bash completions/_crossrank completions/crossrank.fish completions/_crossrank.ps1
   licences/crates.txt licences/rust.html)
 for model in models/*/; do files+=("licences/$(basename "$model")/LICENSE" "licences/$(basename "$model")/NOTICE"); done
+[[ $target != *-linux-* ]] || files+=(licences/zig.txt licences/libunwind.txt)
 [[ $target != *-musl ]] || files+=(licences/musl.txt)
 for file in "${files[@]}"; do
   [ -s "$unpacked/$file" ] || fail "$archive has no $file"

@@ -24,16 +24,16 @@ ADDRESS = r"(https://github\.com/[\w-]+/crossrank)\b"
 # pattern, at least one must have it.
 VERSIONS = [
     ("*Cargo.toml", rf'^(?:crossrank = {{ path = "[^"]*", |name = "{OURS}"\n)version = "({VERSION})"'),
-    ("Cargo.lock", rf'^name = "{OURS}"\nversion = "({VERSION})"$'),
+    ("*Cargo.lock", rf'^name = "{OURS}"\nversion = "({VERSION})"$'),
     ("*package.json *package-lock.json", rf'"name": "{OURS}",\s+"version": "({VERSION})"'),
     ("*package.json *package-lock.json", rf'"{OURS}": "\^({VERSION})"'),
     ("pkg/src/core/version.ts", rf'^export const VERSION = "({VERSION})";$'),
-    ("*.md", rf"\b{OURS}-({VERSION})\.tgz\b"),
+    ("*.md *.mjs *package.json", rf"\b{OURS}-({VERSION})\.tgz\b"),
 ]
 ADDRESSES = [
     ("Cargo.toml", rf'^homepage = "{ADDRESS}"$'),
     ("*package.json", ADDRESS),
-    ("*.md", ADDRESS),
+    ("*.md *.mjs *.ts", ADDRESS),
     ("Dockerfile", ADDRESS),
 ]
 # Programs of tests and measurements are in no release.

@@ -8,11 +8,13 @@ Examples:
   grep -ri timeout notes | crossrank rerank --query \"how do I set a timeout\"
   crossrank rerank --jsonl --output ranked.jsonl queries.jsonl";
 
+#[cfg(feature = "search")]
 pub const INDEX: &str = "\
 Examples:
   crossrank index docs notes.md -o library.index
   crossrank index --text-field body articles.jsonl -o articles.index";
 
+#[cfg(feature = "search")]
 pub const SEARCH: &str = "\
 Examples:
   crossrank search library.index \"how do I set a timeout\"

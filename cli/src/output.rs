@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::ColorChoice;
 use clap::ValueEnum;
 use clap::builder::styling::{self, AnsiColor};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,7 +41,7 @@ impl Color {
 /// Whether standard error has colours.
 #[cfg(feature = "serve")]
 pub fn has_colored_messages() -> bool {
-    AutoStream::choice(&io::stderr()) != ColorChoice::Never
+    anstream::AutoStream::choice(&io::stderr()) != ColorChoice::Never
 }
 
 /// What a part of a text is, which decides its colour.

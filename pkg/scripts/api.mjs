@@ -19,6 +19,7 @@ for (const { types } of Object.values(exports)) {
     configObjectFullPath: undefined,
     configObject: {
       projectFolder: root,
+      newlineKind: "lf",
       mainEntryPointFilePath: `${root}${types}`,
       compiler: { overrideTsconfig: { compilerOptions, files: [types] } },
       apiReport: {

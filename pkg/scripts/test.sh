@@ -20,7 +20,7 @@ install() { # FOLDER TARBALL...
 pack pkg
 pack models/minilm-l6-en
 pack models/all-minilm-l6-v2
-install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-0*.tgz
+install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-[0-9]*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
 cp pkg/test/{{reranker,control,embedder,hub,realm,remote,browser}-suite,suite-worker,assertions,service-stub,hub-server,memory-trap,service-worker,gpu-page,gpu-faults,gpu-worker,fake-timers}.mjs "$CROSSRANK_PROJECT"

@@ -1,8 +1,6 @@
 //! Colours, and errors that say what was probably meant.
 
-use std::fs;
-
-use crate::command::{crossrank, crossrank_in, fails, stdout};
+use crate::command::{crossrank, crossrank_in, fails};
 
 const PASSAGES: &[u8] = b"Bananas are yellow.\nA vector database stores vectors.\n";
 const TABLE: [&str; 3] = ["rerank", "--query", "vector"];
@@ -135,46 +133,4 @@ fn wrong_arguments_get_the_right_ones_named() {
     assert!(!line.contains("did you mean"), "{line}");
     let line = fails(&["rerank", "--query", "x", "no-such-file"], b"", "io");
     assert!(!line.contains("did you mean"), "{line}");
-}
-
-#[test]
-#[cfg(feature = "search")]
-fn an_index_with_a_similar_name_is_named() {
-    let folder = temp_dir::TempDir::new().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    fs::write(path("zebra.txt"), "a zebra").unwrap();
-    let index = path("notes.index");
-    stdout(&["index", &path("zebra.txt"), "-o", &index, "--text-only"], b"");
-    let said = format!("; did you mean {index}?");
-    let line = fails(&["search", &path("note.index"), "zebra"], b"", "io");
-    assert!(line.contains(&said), "{line}");
-    #[cfg(feature = "mcp")]
-    {
-        let line = fails(&["mcp", "--index", &path("note.index")], b"", "io");
-        assert!(line.contains(&said), "{line}");
-    }
-    let line = fails(&["index", &path("zebras.txt"), "-o", &index, "--text-only"], b"", "io");
-    assert!(line.contains(&format!("; did you mean {}?", path("zebra.txt"))), "{line}");
-}
-
-#[test]
-#[cfg(feature = "search")]
-fn times_and_sizes_have_units() {
-    let folder = temp_dir::TempDir::new().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    fs::write(path("a.txt"), "a zebra").unwrap();
-    let index = path("index");
-    let report = stdout(&["index", &path("a.txt"), "-o", &index], b"");
-    let is_time = |text: &str| {
-        let (number, unit) = text.split_once(' ').unwrap();
-        number.parse::<f64>().is_ok() && ["µs", "ms", "s"].contains(&unit)
-    };
-    let time = report.lines().next().unwrap().rsplit_once(", ").unwrap().1;
-    assert!(is_time(time), "{report}");
-    let output = crossrank(&["search", &index, "zebra", "--verbose"], b"");
-    let stages = String::from_utf8(output.stderr).unwrap();
-    assert!(stages.lines().count() >= 5, "{stages}");
-    assert!(stages.lines().all(|line| is_time(line.rsplit_once(": ").unwrap().1)), "{stages}");
-    let models = stdout(&["models"], b"");
-    assert!(models.lines().next().unwrap().contains("size") && models.contains(" MB"), "{models}");
 }

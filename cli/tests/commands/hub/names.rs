@@ -168,6 +168,7 @@ fn known_models_are_listed() {
     let table = case.stdout(&["models"]);
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), hub::models().len() + 2, "a head and a foot");
+    assert!(lines[0].contains(" size ") && table.contains(" 279 MB "), "{table}");
     let of = |table: &str, name: &str| {
         table.lines().find(|line| line.contains(name)).unwrap().starts_with('*')
     };

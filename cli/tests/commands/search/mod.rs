@@ -232,6 +232,25 @@ fn an_index_is_searched_while_another_process_writes() {
     });
 }
 
+#[test]
+fn times_have_units() {
+    let folder = temp_dir::TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("a.txt"), "a zebra").unwrap();
+    let index = path("index");
+    let report = stdout(&["index", &path("a.txt"), "-o", &index], b"");
+    let is_time = |text: &str| {
+        let (number, unit) = text.split_once(' ').unwrap();
+        number.parse::<f64>().is_ok() && ["µs", "ms", "s"].contains(&unit)
+    };
+    let time = report.lines().next().unwrap().rsplit_once(", ").unwrap().1;
+    assert!(is_time(time), "{report}");
+    let output = crossrank(&["search", &index, "zebra", "--verbose"], b"");
+    let stages = String::from_utf8(output.stderr).unwrap();
+    assert!(stages.lines().count() >= 5, "{stages}");
+    assert!(stages.lines().all(|line| is_time(line.rsplit_once(": ").unwrap().1)), "{stages}");
+}
+
 /// Compares with a reference run by bm25s with Lucene's BM25 (nDCG@10 0.3431).
 #[test]
 fn words_find_what_bm25_finds() {

@@ -117,3 +117,22 @@ fn other_and_damaged_files_are_not_indexes() {
     fails(&["index", "no-such-folder", "-o", "no-such-index"], b"", "io");
     fails(&["index", "examples", "-o", "/no/such/folder/index"], b"", "io");
 }
+
+#[test]
+fn an_index_with_a_similar_name_is_named() {
+    let folder = temp_dir::TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("zebra.txt"), "a zebra").unwrap();
+    let index = path("notes.index");
+    stdout(&["index", &path("zebra.txt"), "-o", &index, "--text-only"], b"");
+    let said = format!("; did you mean {index}?");
+    let line = fails(&["search", &path("note.index"), "zebra"], b"", "io");
+    assert!(line.contains(&said), "{line}");
+    #[cfg(feature = "mcp")]
+    {
+        let line = fails(&["mcp", "--index", &path("note.index")], b"", "io");
+        assert!(line.contains(&said), "{line}");
+    }
+    let line = fails(&["index", &path("zebras.txt"), "-o", &index, "--text-only"], b"", "io");
+    assert!(line.contains(&format!("; did you mean {}?", path("zebra.txt"))), "{line}");
+}
