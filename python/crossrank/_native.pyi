@@ -15,6 +15,8 @@ __all__ = [
     "read_model",
 ]
 
+__version__: str
+
 _Span: TypeAlias = tuple[int, int] | None
 # Index, score, logit, truncated, span.
 _Row: TypeAlias = tuple[int, float, float, bool, _Span]
