@@ -11,6 +11,7 @@ __all__ = [
     "Reranker",
     "ScoreCache",
     "Searcher",
+    "__version__",
     "is_bundled",
     "read_model",
 ]
