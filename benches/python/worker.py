@@ -27,7 +27,8 @@ else:
 imported = time.perf_counter()
 options = {}
 if program == "crossrank":
-    options = {"num_threads": 1}
+    # Documents are cut as by the others.
+    options = {"num_threads": 1, "max_length": 512}
 elif program == "torch":
     options = {"device": "cpu"}
 else:

@@ -7,7 +7,6 @@ must not exist yet; it gets a row `{id, index, score, document}` for each result
 package crossrank, which has its model inside.
 """
 
-import functools
 import sys
 
 import pandas as pd
@@ -17,18 +16,14 @@ from pyspark.sql import SparkSession
 SCHEMA = "id string, index int, score float, document string"
 
 
-@functools.cache
-def reranker():
-    """One model for each process of Spark. It has one thread, because Spark starts one process on each core."""
-    return Reranker(num_threads=1)
-
-
 def rerank(batches, top_k=10):
-    """Reranks batches of rows `(id, query, documents)`."""
+    """Reranks batches of rows `(id, query, documents)`. The model has one thread, because Spark starts one
+    process on each core."""
+    reranker = Reranker(num_threads=1)
     for batch in batches:
         rows = []
         for id_, query, documents in batch[["id", "query", "documents"]].itertuples(index=False):
-            for result in reranker().rerank(query, documents, top_k).results:
+            for result in reranker.rerank(query, documents, top_k).results:
                 rows.append((id_, result.index, result.score, documents[result.index]))
         yield pd.DataFrame(rows, columns=["id", "index", "score", "document"])
 

@@ -18,7 +18,7 @@ from ._cache import CacheStats, ScoreCache
 from ._cross_encoder import CrossEncoder
 from ._embedder import Embedder
 from ._errors import AccessError, Cancelled, Error, InputError, ModelError
-from ._native import Cancellation
+from ._native import Cancellation, __version__
 from ._reranker import RankedDocument, Ranking, Reranker, Score
 from ._search import Searcher, SearchResult, search
 from ._sentence_transformer import SentenceTransformer
@@ -41,5 +41,6 @@ __all__ = [
     "SearchResult",
     "Searcher",
     "SentenceTransformer",
+    "__version__",
     "search",
 ]

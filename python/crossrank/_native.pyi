@@ -11,9 +11,12 @@ __all__ = [
     "Reranker",
     "ScoreCache",
     "Searcher",
+    "__version__",
     "is_bundled",
     "read_model",
 ]
+
+__version__: str
 
 _Span: TypeAlias = tuple[int, int] | None
 # Index, score, logit, truncated, span.

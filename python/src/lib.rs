@@ -13,6 +13,10 @@ mod searcher;
 #[pyo3::pymodule]
 mod _native {
     #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_export]
     use crate::cache::ScoreCache;
     #[pymodule_export]
     use crate::call::Cancellation;

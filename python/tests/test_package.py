@@ -12,6 +12,7 @@ import crossrank
 
 def test_numpy_is_the_only_dependency():
     metadata = importlib.metadata.metadata("crossrank")
+    assert crossrank.__version__ == metadata["Version"]
     required = [r for r in metadata.get_all("Requires-Dist") if "extra ==" not in r]
     assert [r.split(">")[0] for r in required] == ["numpy"]
 
