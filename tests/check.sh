@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 lint() { echo "== cargo clippy $*"; cargo clippy --quiet "$@" -- -D warnings; }
 
 cargo fmt --all --check
-cargo fmt --manifest-path benches/peers/rten/Cargo.toml --check
+for manifest in benches/peers/rten tests/api/report; do
+  cargo fmt --manifest-path "$manifest/Cargo.toml" --check
+done
 lint --workspace --all-targets --all-features
 lint --package crossrank
 for package in crossrank crossrank-cli; do
