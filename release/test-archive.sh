@@ -39,7 +39,9 @@ unpacked=$scratch/$name
 files=(README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE man/crossrank.1 man/crossrank-rerank.1
   completions/crossrank.bash completions/_crossrank completions/crossrank.fish completions/_crossrank.ps1
   licences/crates.txt licences/rust.html)
-for model in models/*/; do files+=("licences/$(basename "$model")/LICENSE" "licences/$(basename "$model")/NOTICE"); done
+for model in models/*/; do
+  files+=("licences/$(basename "$model")/LICENSE" "licences/$(basename "$model")/NOTICE")
+done
 [[ $target != *-linux-* ]] || files+=(licences/zig.txt licences/libunwind.txt)
 [[ $target != *-musl ]] || files+=(licences/musl.txt)
 for file in "${files[@]}"; do
@@ -49,7 +51,8 @@ cargo tree --locked --package crossrank-cli "${features[@]}" --target "$target" 
   --format '{p}' | awk '$1 !~ /^crossrank/ { sub("^v", "", $2); print "- " $1 " " $2 }' | sort -u > "$scratch/linked"
 missing=$(grep -oE '^- [^ ,]+ [^ ,]+' "$unpacked/licences/crates.txt" | sort -u | comm -23 "$scratch/linked" -)
 [ -s "$scratch/linked" ] && [ -z "$missing" ] || fail "licences/crates.txt lacks $missing"
-crates=$(python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))["components"]))' "target/dist/$name.cdx.json")
+crates=$(python3 -c 'import json, sys; print(len(json.load(sys.stdin)["components"]))' < "target/dist/$name.cdx.json" |
+  tr -d '\r')
 [ "$crates" -gt 100 ] || fail "its bill of materials lists only $crates crates"
 
 # --- The program -----------------------------------------------------------------------------

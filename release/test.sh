@@ -10,7 +10,7 @@ trap 'rm -rf "$scratch"' EXIT
 fail() { echo "test.sh: $1" >&2; exit 1; }
 
 listed=$(sed 's/^[^ ]* .//' target/dist/SHA256SUMS)
-[ "$listed" = "$(cd target/dist && ls | grep -vx SHA256SUMS)" ] || fail "SHA256SUMS does not list all files of target/dist"
+[ "$listed" = "$(cd target/dist && ls | grep -vx SHA256SUMS)" ] || fail "SHA256SUMS lists other files than there are"
 (cd target/dist && sha256sum --quiet --check SHA256SUMS)
 
 for target in x86_64-unknown-linux-musl aarch64-unknown-linux-musl x86_64-unknown-linux-gnu; do
@@ -28,8 +28,8 @@ architecture=amd64
 cp -r "target/image/$architecture" "$scratch/image"
 chmod 755 "$scratch" "$scratch/image"
 field() { sed -n "s/^$1 //p" Dockerfile; }
-readarray -t command < <(python3 -c 'import json, sys; print(*json.loads(sys.argv[1]), *json.loads(sys.argv[2]), sep="\n")' \
-  "$(field ENTRYPOINT)" "$(field CMD)")
+words() { python3 -c 'import json, sys; print(*json.loads(sys.argv[1]), sep="\n")' "$1"; }
+readarray -t command < <(words "$(field ENTRYPOINT)"; words "$(field CMD)")
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 answer=$($sudo unshare --net bash -euc '
@@ -39,8 +39,7 @@ answer=$($sudo unshare --net bash -euc '
   "$@" >&2 &
   trap "kill $!" EXIT
   curl --silent --show-error --retry 50 --retry-connrefused --retry-delay 1 --json \
-    "{\"query\": \"the capital of France\", \"documents\": [\"Bananas are yellow.\", \"Paris is the capital of France.\"]}" \
-    "$url"
+    "{\"query\": \"capital of France\", \"documents\": [\"Bananas are yellow.\", \"Paris is in France.\"]}" "$url"
   ' bash "http://127.0.0.1:$(field EXPOSE)/v1/rerank" \
   chroot --userspec="$(field USER)" "$scratch/image" "${command[@]}" 2> "$scratch/log") ||
   fail "the image's command does not answer: $(cat "$scratch/log")"
@@ -52,7 +51,7 @@ npm install --silent --offline --no-audit --no-fund --prefix "$scratch/npm" targ
 [ -s "$scratch/npm/node_modules/crossrank/dist/LICENSES-CRATES.txt" ] || fail "the npm package lacks licences"
 cat > "$scratch/npm/rerank.mjs" <<'EOF'
 import { rerank } from "crossrank";
-const { results } = await rerank("the capital of France", ["Bananas are yellow.", "Paris is the capital of France."]);
+const { results } = await rerank("capital of France", ["Bananas are yellow.", "Paris is in France."]);
 process.exit(results[0].index === 1 ? 0 : 1);
 EOF
 node "$scratch/npm/rerank.mjs" || fail "the npm package does not rerank"

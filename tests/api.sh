@@ -50,7 +50,8 @@ tag=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || true)
 base=${tag:-$(git rev-parse --verify --quiet HEAD^ || true)}
 [ -n "$base" ] && git cat-file -e "$base:tests/api" 2>/dev/null || exit 0
 removed=$(git ls-tree -r --name-only "$base" tests/api/crossrank.txt tests/api/npm | while read -r file; do
-  comm -23 <(git show "$base:$file" | sort) <(sort "$file" 2>/dev/null) | grep -vE '^ *(//.*)?$' | sed "s|^|$file: |" || true
+  comm -23 <(git show "$base:$file" | sort) <(sort "$file" 2>/dev/null) | grep -vE '^ *(//.*)?$' |
+    sed "s|^|$file: |" || true
 done)
 [ -n "$removed" ] || exit 0
 echo "api.sh: removed or changed since $(git rev-parse --short "$base")${tag:+, which is $tag}:"

@@ -7,8 +7,9 @@ cd "$(dirname "$0")/.."
 lint() { echo "== cargo clippy $*"; cargo clippy --quiet "$@" -- -D warnings; }
 
 cargo fmt --all --check
-cargo fmt --manifest-path benches/peers/rten/Cargo.toml --check
-cargo fmt --manifest-path examples/rust-service/Cargo.toml --check
+for manifest in benches/peers/rten examples/rust-service tests/api/report; do
+  cargo fmt --manifest-path "$manifest/Cargo.toml" --check
+done
 lint --workspace --all-targets --all-features
 lint --manifest-path examples/rust-service/Cargo.toml --target-dir target/rust-service
 lint --package crossrank
