@@ -26,10 +26,13 @@ export const IS_HEAVY = /\.(onnx|wasm)$|tokenizer|crossrank-|\/web\.|\/worker-|\
 
 export const IS_MODEL = /\.(onnx|wasm)$|tokenizer/;
 
+/** Waits until the page's scripts have taken over its HTML and listen. */
+export const isHydrated = (page) =>
+  page.waitForFunction(() => document.getElementById("app").__vue_app__ !== undefined);
+
 /** Opens the search with the keyboard. */
 export async function openSearch(page) {
-  // Until then the page's scripts do not listen.
-  await page.waitForFunction(() => document.getElementById("app").__vue_app__ !== undefined);
+  await isHydrated(page);
   await page.keyboard.down("Control");
   await page.keyboard.press("k");
   await page.keyboard.up("Control");

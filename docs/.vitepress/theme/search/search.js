@@ -42,7 +42,7 @@ const WORD = /[\p{L}\p{N}]+/gu;
 /** A part of a text, from shortly before the first word that was found: `[{ text, isFound }]`. */
 function excerpt(text, terms) {
   const found = new Set(terms);
-  const isFound = ([word]) => found.has(word.toLowerCase());
+  const isFound = ([word]) => word.length > 1 && found.has(word.toLowerCase());
   const first = [...text.matchAll(WORD)].find(isFound)?.index ?? 0;
   const start = first < 60 ? 0 : text.indexOf(" ", first - 50) + 1;
   const cut = text.slice(start, start + EXCERPT_CHARACTERS);
