@@ -8,9 +8,9 @@ export const BASE = process.env.CROSSRANK_DOCS_BASE;
 export const DIST = join(import.meta.dirname, "dist");
 
 /** A server of the site, or of another folder, and a browser, for `visit` of the demo's tests. */
-export async function start({ root = DIST } = {}) {
+export async function start({ root = DIST, webgpu = false } = {}) {
   const server = await serve(0, { root, base: BASE });
-  const browser = await launch("chromium");
+  const browser = await launch("chromium", { webgpu });
   return { origin: `${server.origin}${BASE.slice(0, -1)}`, close: server.close, browser };
 }
 

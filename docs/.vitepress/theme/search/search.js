@@ -12,7 +12,9 @@ const textOf = ({ trail, title, text }) => [trail, title, text].filter(Boolean).
 
 /** Loads the index, whose address the page names. */
 export async function loadIndex() {
-  const response = await fetch(document.querySelector("meta[name=crossrank-search]").content);
+  const address = document.querySelector("meta[name=crossrank-search]")?.content;
+  if (!address) throw new Error("only the built site has an index");
+  const response = await fetch(address);
   if (!response.ok) throw new Error(`the index could not be loaded (status ${response.status})`);
   return MiniSearch.loadJSONAsync(await response.text(), OPTIONS);
 }
