@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests the site in Chromium. Without arguments: what is quick. `audit`: Lighthouse, and pictures in
-# test/pictures. CROSSRANK names the command that scores are compared with.
+# Tests the site in Chromium. Without arguments: what is quick. `audit`: Lighthouse, pictures in
+# test/pictures, and a GPU in software. CROSSRANK names the command that scores are compared with.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -10,7 +10,7 @@ export CROSSRANK
 files=(test/{pages,code,search,playground,accessibility}.test.mjs)
 if [ "${1:-}" = audit ]; then
   ../www/install.sh ../www/test
-  files=(test/audit.test.mjs)
+  files=(test/{audit,gpu}.test.mjs)
 fi
 # The site works at any path.
 export CROSSRANK_DOCS_BASE=/under/a/path/

@@ -21,7 +21,7 @@ export default defineConfig({
     ["meta", { name: "color-scheme", content: "light dark" }],
   ],
   srcExclude: ["README.md", "test/**"],
-  ignoreDeadLinks: ["localhostLinks"],
+  ignoreDeadLinks: "localhostLinks",
   // The policy that the build writes into each page allows no style elements, with which the theme would
   // suppress transitions.
   appearance: { disableTransition: false },
@@ -47,12 +47,6 @@ export default defineConfig({
     outline: [2, 3],
     // An icon by name is one that pages may ask other hosts for.
     socialLinks: [{ icon: { svg: SOURCE_ICON }, link: REPOSITORY, ariaLabel: "Source code" }],
-    notFound: {
-      title: "This page does not exist",
-      quote: "The search finds the pages of this version.",
-      linkText: "Go to the first page",
-      linkLabel: "Go to the first page",
-    },
     footer: { message: `crossrank ${VERSION}. MIT or Apache-2.0.` },
   },
   vite: {

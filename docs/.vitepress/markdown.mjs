@@ -11,7 +11,9 @@ const SOURCES = { "project/architecture.md": "ARCHITECTURE.md" };
 
 export function configureMarkdown(md) {
   md.core.ruler.push("crossrank", ({ tokens, env }) => {
-    for (const token of tokens) {
+    for (const [i, token] of tokens.entries()) {
+      // A heading without a text is none.
+      if (token.type === "th_open" && tokens[i + 1].content === "") token.tag = tokens[i + 2].tag = "td";
       if (token.type === "fence" && /^rust\b/.test(token.info)) token.content = visibleRust(token.content);
       for (const child of token.children ?? []) {
         if (child.type === "link_open") child.attrSet("href", siteLink(child.attrGet("href"), env));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { assertAudit, DEVICES, takePictures } from "../../www/test/lighthouse.mjs";
 import { visit } from "../../www/test/visit.mjs";
-import { openSearch, scored, start } from "./site.mjs";
+import { isHydrated, openSearch, scored, start } from "./site.mjs";
 
 const CATEGORIES = ["performance", "accessibility", "best-practices", "seo"];
 const WIDTHS = { phone: 375, desktop: 1280 };
@@ -43,6 +43,7 @@ for (const [name, path] of Object.entries({
 
 test("the playground and the search in pictures", async () => {
   const { page, complaints } = await visit(site, "/playground.html");
+  await isHydrated(page);
   await pictures(page, "playground-before");
   await page.click(".primary");
   await scored(page);

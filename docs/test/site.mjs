@@ -8,9 +8,9 @@ export const BASE = process.env.CROSSRANK_DOCS_BASE;
 export const DIST = join(import.meta.dirname, "dist");
 
 /** A server of the site, or of another folder, and a browser, for `visit` of the demo's tests. */
-export async function start({ root = DIST } = {}) {
+export async function start({ root = DIST, webgpu = false } = {}) {
   const server = await serve(0, { root, base: BASE });
-  const browser = await launch("chromium");
+  const browser = await launch("chromium", { webgpu });
   return { origin: `${server.origin}${BASE.slice(0, -1)}`, close: server.close, browser };
 }
 
@@ -26,10 +26,13 @@ export const IS_HEAVY = /\.(onnx|wasm)$|tokenizer|crossrank-|\/web\.|\/worker-|\
 
 export const IS_MODEL = /\.(onnx|wasm)$|tokenizer/;
 
+/** Waits until the page's scripts have taken over its HTML and listen. */
+export const isHydrated = (page) =>
+  page.waitForFunction(() => document.getElementById("app").__vue_app__ !== undefined);
+
 /** Opens the search with the keyboard. */
 export async function openSearch(page) {
-  // Until then the page's scripts do not listen.
-  await page.waitForFunction(() => document.getElementById("app").__vue_app__ !== undefined);
+  await isHydrated(page);
   await page.keyboard.down("Control");
   await page.keyboard.press("k");
   await page.keyboard.up("Control");

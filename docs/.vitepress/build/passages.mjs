@@ -1,6 +1,6 @@
 // Cuts a built page into the passages that the site's search finds.
 
-const PASSAGE_CHARACTERS = 700;
+const PASSAGE_CHARACTERS = 500;
 
 /** `[{ anchor, title, trail, text }]`: a section of at most PASSAGE_CHARACTERS, or a part of a longer one. */
 export function passagesOf(content) {

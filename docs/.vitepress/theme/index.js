@@ -1,13 +1,18 @@
 import DefaultTheme from "vitepress/theme-without-fonts";
 import { h } from "vue";
 import FrontPage from "./FrontPage.vue";
+import NotFound from "./NotFound.vue";
 import SearchButton from "./search/SearchButton.vue";
 import "./style.css";
 import WidePage from "./WidePage.vue";
 
 export default {
   extends: DefaultTheme,
-  Layout: () => h(DefaultTheme.Layout, null, { "nav-bar-content-before": () => h(SearchButton) }),
+  Layout: () =>
+    h(DefaultTheme.Layout, null, {
+      "nav-bar-content-before": () => h(SearchButton),
+      "not-found": () => h(NotFound),
+    }),
   enhanceApp({ app }) {
     // Layouts that a page names. Those of the default theme have no `main`.
     app.component("front", FrontPage);

@@ -10,7 +10,7 @@ export async function loadModel({ model, name, device, threads }, files, { onPro
   const { Reranker } = await import("crossrank");
   const workers = threads === "auto" ? "auto" : Number(threads);
   const options = { device, workers, onProgress, signal };
-  if (model === "hub") return { reranker: await Reranker.load(name, options), isShared: false };
+  if (model === "hub") return { reranker: await Reranker.load(name.trim(), options), isShared: false };
   const source = model === "local" ? await bytesOf(files) : await import("crossrank-minilm-l6-en");
   return { reranker: await Reranker.load({ ...options, model: source }), isShared: false };
 }

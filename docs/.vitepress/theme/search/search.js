@@ -12,7 +12,9 @@ const textOf = ({ trail, title, text }) => [trail, title, text].filter(Boolean).
 
 /** Loads the index, whose address the page names. */
 export async function loadIndex() {
-  const response = await fetch(document.querySelector("meta[name=crossrank-search]").content);
+  const address = document.querySelector("meta[name=crossrank-search]")?.content;
+  if (!address) throw new Error("only the built site has an index");
+  const response = await fetch(address);
   if (!response.ok) throw new Error(`the index could not be loaded (status ${response.status})`);
   return MiniSearch.loadJSONAsync(await response.text(), OPTIONS);
 }
@@ -42,7 +44,7 @@ const WORD = /[\p{L}\p{N}]+/gu;
 /** A part of a text, from shortly before the first word that was found: `[{ text, isFound }]`. */
 function excerpt(text, terms) {
   const found = new Set(terms);
-  const isFound = ([word]) => found.has(word.toLowerCase());
+  const isFound = ([word]) => word.length > 1 && found.has(word.toLowerCase());
   const first = [...text.matchAll(WORD)].find(isFound)?.index ?? 0;
   const start = first < 60 ? 0 : text.indexOf(" ", first - 50) + 1;
   const cut = text.slice(start, start + EXCERPT_CHARACTERS);
