@@ -11,6 +11,7 @@ version.py --print     prints the version
 
 import datetime
 import fnmatch
+import os
 import re
 import subprocess
 import sys
@@ -54,24 +55,35 @@ def workspace(field):
     return re.search(rf'^\[workspace\.package\](?:\n.+)*?\n{field} = "(.*)"$', read("Cargo.toml"), re.M)
 
 
-def files(globs, tracked):
-    for path in tracked:
+def files(globs, paths):
+    for path in paths:
         if any(fnmatch.fnmatchcase(path, glob) for glob in globs.split()):
             if not any(fnmatch.fnmatchcase(path, glob) for glob in APART) and (ROOT / path).is_file():
                 yield path
 
 
+def sources():
+    """The paths of all files, except those that Git ignores."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode == 0:
+        return listed.stdout.splitlines()
+    # A copy of the sources, without the repository.
+    paths = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in ("node_modules", "target", "dist")]
+        paths += [(Path(folder) / name).relative_to(ROOT).as_posix() for name in names]
+    return paths
+
+
 def places():
     """Each place that names the version or the address: the file, the span, what is there, what should be."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.splitlines()  # fmt: skip
+    paths = sources()
     for patterns, field in (VERSIONS, "version"), (ADDRESSES, "repository"):
         wanted = workspace(field)[1]
         for globs, pattern in patterns:
             found = False
-            for path in files(globs, tracked):
+            for path in files(globs, paths):
                 for match in re.finditer(pattern, read(path), re.M):
                     found = True
                     yield path, match.span(1), match[1], wanted
@@ -106,7 +118,7 @@ def set_version(version):
 
 def section(version):
     """What the changelog says about a version, or None."""
-    found = re.search(rf"^## \[{re.escape(version)}\] - .*\n((?:(?!## ).*\n)*)", read("CHANGELOG.md"), re.M)
+    found = re.search(rf"^## \[{re.escape(version)}\] - .*\n((?:(?!## |\[).*\n)*)", read("CHANGELOG.md"), re.M)
     return found and found[1].strip()
 
 

@@ -47,7 +47,7 @@ done
 compatible() { case $1 in 0.*) echo "${1%.*}" ;; *) echo "${1%%.*}" ;; esac; }
 
 tag=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || true)
-base=${tag:-$(git rev-parse --verify --quiet HEAD^ || true)}
+base=${tag:-$(git rev-parse --verify --quiet HEAD^ 2>/dev/null || true)}
 [ -n "$base" ] && git cat-file -e "$base:tests/api" 2>/dev/null || exit 0
 removed=$(git ls-tree -r --name-only "$base" tests/api/crossrank.txt tests/api/npm | while read -r file; do
   comm -23 <(git show "$base:$file" | sort) <(sort "$file" 2>/dev/null) | grep -vE '^ *(//.*)?$' |
