@@ -3,7 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . release/target.sh site
-if [ ! -d docs/.vitepress ]; then echo "site.sh: there is no site" >&2; exit; fi
 make docs
 folder=target/archives/$name
 rm -rf "$folder"

@@ -2,7 +2,6 @@
 # Builds the Python package's wheels: on Linux for two processors, elsewhere for the own one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-if [ ! -d python ]; then echo "wheel.sh: there is no Python package" >&2; exit; fi
 mkdir -p target/dist
 build=(python3 -m maturin build --release --locked --manifest-path python/Cargo.toml --out target/dist)
 case $(uname -s) in
