@@ -11,7 +11,7 @@ build:
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
 
-test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples test-docs-site
+test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples test-docs-site test-python
 
 test-native:
 	cargo test --release --workspace --all-features --no-fail-fast
@@ -38,6 +38,7 @@ test-gpu:
 test-bundlers: pack
 	pkg/scripts/test.sh bundlers hosts
 	tests/examples/run.sh nextjs rust-service
+	cargo clippy --quiet --manifest-path examples/rust-service/Cargo.toml --target-dir target/rust-service -- -D warnings
 
 # Runs the npm package's adapters with their frameworks and searches; test-js does so too.
 test-adapters: build

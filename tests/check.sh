@@ -11,7 +11,6 @@ for manifest in benches/peers/rten examples/rust-service tests/api/report; do
   cargo fmt --manifest-path "$manifest/Cargo.toml" --check
 done
 lint --workspace --all-targets --all-features
-lint --manifest-path examples/rust-service/Cargo.toml --target-dir target/rust-service
 lint --package crossrank
 for package in crossrank crossrank-cli; do
   features=$(cargo metadata --no-deps --format-version 1 | python3 -c '
