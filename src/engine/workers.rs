@@ -2,7 +2,6 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::mem;
-#[cfg(not(target_arch = "wasm32"))]
 use std::process;
 #[cfg(not(target_arch = "wasm32"))]
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +12,12 @@ use rayon_core::{ThreadPool, ThreadPoolBuilder};
 use crate::error::Result;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::error::{Error, ErrorKind};
+
+/// The number of this process, which a fork changes.
+pub(super) fn process_id() -> u32 {
+    // WebAssembly has no processes.
+    if cfg!(target_arch = "wasm32") { 0 } else { process::id() }
+}
 
 /// A number of threads. The first work for them starts them, and then they wait for more. If the number
 /// is one, as always in WebAssembly, the thread of the caller does all the work.
@@ -77,7 +82,7 @@ impl Workers {
     #[cfg(not(target_arch = "wasm32"))]
     fn pool(&self) -> Result<Arc<ThreadPool>> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        let process = process::id();
+        let process = process_id();
         if let Some(pool) = pool.as_ref().filter(|pool| pool.process == process) {
             return Ok(pool.threads.clone());
         }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
+use crate::engine::workers::process_id;
+
 /// Buffers that nobody uses at the moment. Each batch would otherwise take memory from the system, which
 /// clears every page of it first: a tenth of the time of a batch.
 ///
@@ -18,11 +20,6 @@ impl<T> Default for Spares<T> {
     fn default() -> Spares<T> {
         Spares { buffers: Mutex::default(), process: AtomicU32::new(process_id()) }
     }
-}
-
-fn process_id() -> u32 {
-    // WebAssembly has no processes.
-    if cfg!(target_arch = "wasm32") { 0 } else { std::process::id() }
 }
 
 impl<T: Default> Spares<T> {
