@@ -11,7 +11,7 @@ npm ci --silent --ignore-scripts --no-audit --no-fund
 
 scratch=$(mktemp -d)
 passages=$root/examples/passages.txt
-"$crossrank" index "$root/docs" -o "$scratch/index" > "$scratch/log" 2>&1
+"$crossrank" index "$root/docs/start" -o "$scratch/index" > "$scratch/log" 2>&1
 "$crossrank" serve --port 0 --index "$scratch/index" > "$scratch/address" 2> "$scratch/log" &
 server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$scratch"' EXIT
