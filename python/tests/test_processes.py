@@ -70,6 +70,8 @@ calls = {
     "embed": lambda: embedder.embed(texts),
 }
 main = threading.get_ident()
+# A shell starts programs in the background with the signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def interrupt():
     while sys._current_frames()[main].f_code.co_name != sys.argv[1]:
@@ -98,7 +100,12 @@ def test_ctrl_c_ends_a_download(hub, hub_environment):
     """The hub takes the request and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         hub_environment["HF_ENDPOINT"] = f"http://127.0.0.1:{server.getsockname()[1]}"
-        command = [sys.executable, "-c", "import crossrank; crossrank.CrossEncoder('owner/tiny')"]
+        # A shell starts programs in the background with the signal ignored.
+        program = (
+            "import crossrank, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "crossrank.CrossEncoder('owner/tiny')"
+        )
+        command = [sys.executable, "-c", program]
         process = subprocess.Popen(command, env=hub_environment, stderr=subprocess.PIPE, text=True)
         try:
             connection, _ = server.accept()
