@@ -37,7 +37,7 @@ test-gpu:
 # apps; test-js and test-examples have the lighter ones.
 test-bundlers: pack
 	pkg/scripts/test.sh bundlers hosts
-	tests/examples/run.sh nextjs rust-service
+	tests/examples/run.sh nextjs hono-workers rust-service
 	cargo clippy --quiet --manifest-path examples/rust-service/Cargo.toml --target-dir target/rust-service -- -D warnings
 
 # Runs the npm package's adapters with their frameworks and searches; test-js does so too.
@@ -56,7 +56,7 @@ test-python: command
 # and uses the example apps for the web.
 test-examples: pack command
 	examples/test.sh
-	tests/examples/run.sh vite-react express hono-workers file-page
+	tests/examples/run.sh vite-react express file-page
 
 # Checks the code blocks of README.md, docs/ and the packages, or of the pages that PAGES names.
 test-docs: pack command
