@@ -59,11 +59,13 @@ test("scores are those of the command, and change as one types", async () => {
   const [shop, moon, long] = SETS;
   assertSame(await scored(page), rankedByCommand(shop.query, shop.documents));
 
-  /** Waits until the command's first document is the first, and compares all. */
+  /** Waits until the command's first document is the first and the list before has gone, and compares all. */
   async function assertRanking(query, documents) {
     const expected = rankedByCommand(query, documents);
-    const isShown = (logit) => Number(document.querySelector(".logit data")?.value) === logit;
-    await page.waitForFunction(isShown, {}, Math.fround(expected[0].logit));
+    const isShown = (logit, count) =>
+      Number(document.querySelector(".logit data")?.value) === logit &&
+      document.querySelectorAll(".ranking > li").length === count;
+    await page.waitForFunction(isShown, {}, Math.fround(expected[0].logit), expected.length);
     assertSame(await scored(page), expected);
   }
   await setQuery(page, "the parcel arrived broken");
