@@ -59,7 +59,7 @@ test-examples: pack command
 	tests/examples/run.sh vite-react express file-page
 
 # Checks the code blocks of README.md, docs/ and the packages, or of the pages that PAGES names.
-test-docs: pack command
+test-docs: build command
 	CROSSRANK=$(CURDIR)/target/release/crossrank tests/docs/run.sh $(PAGES)
 
 # The documentation's static files, in docs/.vitepress/dist. CROSSRANK_DOCS_BASE is the path at which they
@@ -207,9 +207,8 @@ bench-serve:
 # Compares the Python package with sentence-transformers on torch and on ONNX Runtime, and writes a record.
 # BENCH takes the options of run.py.
 bench-python: target/minilm-l6-en-f32.onnx
-	python3 -m venv target/maturin-venv
-	target/maturin-venv/bin/pip install -q maturin==1.16.0
-	python/build.sh target/maturin-venv
+	tests/venv.sh target/python-venv python/requirements.txt
+	python/build.sh target/python-venv
 	python3 benches/python/run.py $(BENCH)
 
 # Prints the table of docs/project/sizes.md: what a page downloads.

@@ -66,17 +66,23 @@ test("a page loads neither the model nor the index before the search is used", a
   }
 });
 
-test("results by words are shown at once, then reranked ones, and announced once", async () => {
-  const { words, reranked } = await expectedOrders();
-  assert.notDeepEqual(words, reranked);
-  const { page, complaints } = await visit(site, "/guides/gpu.html");
-  await page.setRequestInterception(true);
+/** Holds the request for the model back until the function that it gives is called. */
+async function holdModel(page) {
   let letGo;
   const mayLoad = new Promise((resolve) => (letGo = resolve));
+  await page.setRequestInterception(true);
   page.on("request", async (request) => {
     if (request.url().endsWith(".onnx")) await mayLoad;
     request.continue();
   });
+  return letGo;
+}
+
+test("results by words are shown at once, then reranked ones, and announced once", async () => {
+  const { words, reranked } = await expectedOrders();
+  assert.notDeepEqual(words, reranked);
+  const { page, complaints } = await visit(site, "/guides/gpu.html");
+  const letGo = await holdModel(page);
   await openSearch(page);
   assert.match(await stateOf(page), /a model of 24 MB/);
   await page.evaluate(() => {
@@ -119,13 +125,7 @@ test("the order does not change while the reader is choosing", async () => {
   const { words, reranked } = await expectedOrders();
   for (const choose of ["keyboard", "pointer"]) {
     const { page } = await visit(site, "/");
-    await page.setRequestInterception(true);
-    let letGo;
-    const mayLoad = new Promise((resolve) => (letGo = resolve));
-    page.on("request", async (request) => {
-      if (request.url().endsWith(".onnx")) await mayLoad;
-      request.continue();
-    });
+    const letGo = await holdModel(page);
     // Copies of an earlier visit would not be asked for.
     await page.evaluate(() => caches.delete("crossrank"));
     await openSearch(page);
