@@ -167,7 +167,7 @@ bench-peers: pack target/minilm-l6-en-f32.onnx
 		--package ../../target/npm/crossrank-minilm-l6-en-*.tgz $(BENCH)
 
 # The weights of the bundled model in f32, which a peer may run faster.
-target/minilm-l6-en-f32.onnx: models/minilm-l6-en/onnx/model_quantized.onnx benches/peers/dequantize.py \
+target/minilm-l6-en-f32.onnx: benches/model/minilm-l6-en/onnx/model_quantized.onnx benches/peers/dequantize.py \
 		benches/peers/requirements.txt tests/generate/rewrite.py
 	python3 -m venv target/peers-venv
 	target/peers-venv/bin/pip install -q -r benches/peers/requirements.txt

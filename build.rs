@@ -1,5 +1,5 @@
 //! Tells the library which bundled models are in the source tree. The package on crates.io does not
-//! contain them (23 MB each, with a limit of 10 MiB), and must build without them.
+//! contain them (14 MB and more, with a limit of 10 MiB), and must build without them.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ fn main() {
         ("bundled_embedder", "BUNDLED_EMBEDDER", "all-minilm-l6-v2"),
     ];
     for (cfg, feature, folder) in models {
-        let graph = format!("models/{folder}/onnx/model_quantized.onnx");
+        let file = format!("models/{folder}/model.crossrank");
         println!("cargo::rustc-check-cfg=cfg({cfg})");
-        println!("cargo::rerun-if-changed={graph}");
+        println!("cargo::rerun-if-changed={file}");
         let wanted = std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
-        if wanted && Path::new(&graph).exists() {
+        if wanted && Path::new(&file).exists() {
             println!("cargo::rustc-cfg={cfg}");
         }
     }

@@ -29,8 +29,8 @@
 //!
 //! | Feature | Adds | Brings |
 //! |---|---|---|
-//! | `bundled-reranker` | [`Reranker::bundled`]: `models/minilm-l6-en` in the binary (24 MB) | |
-//! | `bundled-embedder` | [`Embedder::bundled`]: `models/all-minilm-l6-v2` in the binary (24 MB) | |
+//! | `bundled-reranker` | [`Reranker::bundled`]: `models/minilm-l6-en` in the binary (14 MB) | |
+//! | `bundled-embedder` | [`Embedder::bundled`]: `models/all-minilm-l6-v2` in the binary (16 MB) | |
 //! | `general` | graphs that the engine does not know, and any tokenizer that the crate `tokenizers` reads | tract, tokenizers |
 //! | `gpu` | `Reranker::on_gpu` and `gpu`: Vulkan, Metal, Direct3D 12, WebGPU | wgpu |
 //! | `hub` | `hub`: models by name, downloaded from the Hugging Face Hub | ureq |

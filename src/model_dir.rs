@@ -30,11 +30,15 @@ pub(crate) const GRAPHS: [&str; 11] = [
     "model.onnx",
 ];
 
+/// The usual name of a prepared model in a folder.
+const PREPARED: &str = "model.crossrank";
+
 /// The files that are beside a graph or in the folder above it.
 const REQUIRED: [&str; 2] = ["tokenizer.json", "config.json"];
 
 impl ModelFiles {
-    /// Reads a prepared model, or a folder in the Hugging Face layout. Such a folder contains
+    /// Reads a prepared model, a folder with one that is called `model.crossrank`, or a folder in the
+    /// Hugging Face layout. Such a folder contains
     ///
     /// - the graph, `onnx/model_quantized.onnx` or `onnx/model.onnx`, or either of them without the
     ///   folder `onnx`, and beside it the files that hold its external weights (`model.onnx_data`);
@@ -57,15 +61,18 @@ impl ModelFiles {
     pub fn read(path: impl AsRef<Path>) -> Result<ModelFiles> {
         let path = path.as_ref();
         if path.is_dir() {
-            return read_fastest(path);
+            let prepared = path.join(PREPARED);
+            return match prepared.is_file() {
+                true => read_prepared(&prepared),
+                false => read_fastest(path),
+            };
         }
         if let Some((folder, graph)) = split_at_colon(path) {
             return ModelFiles::read_folder(folder, graph);
         }
         let is_graph = path.extension().is_some_and(|extension| extension == "onnx");
         if path.is_file() && !is_graph {
-            let files = ModelFiles::from_prepared(map_file(path)?);
-            return files.map_err(|error| error.at(path.display()));
+            return read_prepared(path);
         }
         if is_graph && let Some((folder, graph)) = split_at_folder(path)? {
             return ModelFiles::read_folder(&folder, &graph);
@@ -107,6 +114,10 @@ impl ModelFiles {
         }
         Ok(files)
     }
+}
+
+fn read_prepared(path: &Path) -> Result<ModelFiles> {
+    ModelFiles::from_prepared(map_file(path)?).map_err(|error| error.at(path.display()))
 }
 
 /// Reads a folder with the graph that runs fastest. Among those that run equally well, the order of

@@ -11,7 +11,7 @@ use crate::tokenizer::{Encoding, Span};
 /// # fn main() -> crossrank::Result<()> {
 /// # if crossrank::ModelFiles::bundled_reranker().is_err() { return Ok(()) }
 /// let reranker = crossrank::Reranker::bundled()?;
-/// let document = "A vector database stores embeddings and finds the nearest neighbours of a query.";
+/// let document = "A vector database is a database that stores vectors and finds the nearest ones.";
 /// let score = reranker.score(&[("what is a vector database", document)])?[0];
 /// assert!(score.score > 0.5 && score.logit > 0.0);
 /// assert!(!score.truncated && score.span.is_none());

@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = ROOT / "target/bench-python"
-MODEL = ROOT / "models/minilm-l6-en"
+MODEL = ROOT / "benches/model/minilm-l6-en"
 F32 = ROOT / "target/minilm-l6-en-f32.onnx"
 sys.path.insert(0, str(ROOT / "examples"))
 import corpus

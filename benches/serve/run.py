@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 WORK = ROOT / "target" / "bench-serve"
-MODEL = ROOT / "models" / "minilm-l6-en"
+MODEL = ROOT / "benches" / "model" / "minilm-l6-en"
 NAME = "rerank-english-v3.0"
 QUEUE = 64
 

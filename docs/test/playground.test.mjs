@@ -106,7 +106,7 @@ test("the model is loaded at the first input, and a shared address shows the sam
   await page.type("textarea", " For seven minutes.");
   const [first] = await scored(page);
   assert.equal(first.index, 1);
-  assert.ok(requests.some((address) => address.endsWith(".onnx")));
+  assert.ok(requests.some((address) => address.endsWith(".crossrank")));
   await page.waitForFunction(() => location.hash.includes("seven+minutes"));
   await page.click("#code-tab-command");
   assert.match(
@@ -171,7 +171,7 @@ test("a model that cannot be loaded is reported, and another choice works", asyn
   await page.waitForSelector(".playground .failure");
   assert.equal((await page.$$(".ranking data")).length, 0);
   await page.select(".options select", "local");
-  const model = join(import.meta.dirname, "../../models/minilm-l6-en");
+  const model = join(import.meta.dirname, "../../benches/model/minilm-l6-en");
   const files = await page.$(".options input[type=file]");
   await files.uploadFile(join(model, "onnx/model_quantized.onnx"), join(model, "config.json"));
   await page.waitForFunction(() =>

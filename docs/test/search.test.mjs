@@ -72,7 +72,7 @@ async function holdModel(page) {
   const mayLoad = new Promise((resolve) => (letGo = resolve));
   await page.setRequestInterception(true);
   page.on("request", async (request) => {
-    if (request.url().endsWith(".onnx")) await mayLoad;
+    if (request.url().endsWith(".crossrank")) await mayLoad;
     request.continue();
   });
   return letGo;
@@ -190,7 +190,7 @@ test("if the model cannot be loaded, the results by words stay and the search sa
   await page.setRequestInterception(true);
   page.on("request", (request) => {
     // The package asks once more, past copies, with a query.
-    if (request.url().includes(".onnx")) request.respond({ status: 404 });
+    if (request.url().includes(".crossrank")) request.respond({ status: 404 });
     else request.continue();
   });
   await openSearch(page);

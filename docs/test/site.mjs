@@ -22,9 +22,9 @@ export function requestsOf(page) {
 }
 
 /** The files of the model, of the package and of the search. */
-export const IS_HEAVY = /\.(onnx|wasm)$|tokenizer|crossrank-|\/web\.|\/worker-|\/search\.|SearchDialog/;
+export const IS_HEAVY = /\.(crossrank|wasm)$|crossrank-|\/web\.|\/worker-|\/search\.|SearchDialog/;
 
-export const IS_MODEL = /\.(onnx|wasm)$|tokenizer/;
+export const IS_MODEL = /\.(crossrank|wasm)$/;
 
 /** Waits until the page's scripts have taken over its HTML and listen. */
 export const isHydrated = (page) =>

@@ -1,12 +1,9 @@
-// A page at a `file:` URL can neither fetch files nor start workers. The script holds the files of the
-// model as bytes, and the model runs on the page's thread, which stays free between its layers.
+// A page at a `file:` URL can neither fetch files nor start workers. The script holds the model as
+// bytes, and the model runs on the page's thread, which stays free between its layers.
 
 import { Reranker } from "crossrank";
 import wasm from "crossrank/crossrank.wasm";
-import config from "crossrank-minilm-l6-en/config.json";
-import onnx from "crossrank-minilm-l6-en/onnx/model_quantized.onnx";
-import tokenizer from "crossrank-minilm-l6-en/tokenizer.json";
-import tokenizerConfig from "crossrank-minilm-l6-en/tokenizer_config.json";
+import model from "crossrank-minilm-l6-en/model.crossrank";
 import MiniSearch from "minisearch";
 import documentsJson from "./documents.json";
 
@@ -21,7 +18,7 @@ const status = document.querySelector("[role=status]");
 const alert = document.querySelector("[role=alert]");
 const [byWords, reranked] = document.querySelectorAll("ol");
 
-const loading = Reranker.load({ wasm, model: { onnx, tokenizer, config, tokenizerConfig }, workers: 0 });
+const loading = Reranker.load({ wasm, model, workers: 0 });
 let controller = new AbortController();
 
 async function search() {

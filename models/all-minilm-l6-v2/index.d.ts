@@ -10,15 +10,8 @@ export interface ModelFile {
 /** The package's name. */
 export const name: "crossrank-all-minilm-l6-v2";
 
-/** The model's files. */
-export const files: {
-  onnx: ModelFile;
-  tokenizer: ModelFile;
-  config: ModelFile;
-  tokenizerConfig: ModelFile;
-  /** How the tokens' states are pooled into a vector. */
-  pooling: ModelFile;
-};
+/** The model, which is one prepared file. */
+export const files: { prepared: ModelFile };
 
 declare const model: { name: typeof name; files: typeof files };
 export default model;

@@ -10,13 +10,8 @@ export interface ModelFile {
 /** The package's name. */
 export const name: "crossrank-minilm-l6-en";
 
-/** The model's files. */
-export const files: {
-  onnx: ModelFile;
-  tokenizer: ModelFile;
-  config: ModelFile;
-  tokenizerConfig: ModelFile;
-};
+/** The model, which is one prepared file. */
+export const files: { prepared: ModelFile };
 
 declare const model: { name: typeof name; files: typeof files };
 export default model;

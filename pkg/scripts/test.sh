@@ -25,12 +25,16 @@ install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
 cp pkg/test/{{reranker,control,embedder,hub,realm,remote,browser}-suite,suite-worker,assertions,service-stub,hub-server,memory-trap,service-worker,gpu-page,gpu-faults,gpu-worker,fake-timers}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/{node,tokenizers,hub,serve}.test.mjs pkg/test/page.html "$CROSSRANK_PROJECT"
-cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
+cp -r tests/data/{golden.json,logit-bits.json,int8-logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"
 cp -r tests/data/graphs/{other-silu,int8-tensor,external-int8} "$CROSSRANK_PROJECT/graphs"
-program=${CROSSRANK_SERVE:-target/release/crossrank}
-[ -x "$program" ] || cargo build --release
-"$program" prepare models/minilm-l6-en --output "$CROSSRANK_PROJECT/model.crossrank"
+# Model packages of separate files.
+mkdir "$CROSSRANK_PROJECT/separate"
+cp -r benches/model/minilm-l6-en "$CROSSRANK_PROJECT/separate/reranker"
+cp -r benches/model/all-minilm-l6-v2 "$CROSSRANK_PROJECT/separate/embedder"
+for name in reranker embedder; do
+  node pkg/scripts/describe-model.mjs "$CROSSRANK_PROJECT/separate/$name" "separate-$name"
+done
 
 prepare_edge() {
   export CROSSRANK_EDGE=$scratch/edge

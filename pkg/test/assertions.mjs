@@ -23,7 +23,7 @@ export function equal(actual, expected, what = "value") {
   }
 }
 
-/** The files of a model package. */
+/** The files of a model package with separate files. */
 export async function bytesOf(model) {
   const read = async ({ url }) => {
     if (url.protocol !== "file:") return new Uint8Array(await (await fetch(url)).arrayBuffer());

@@ -3,6 +3,8 @@
 import * as crossrank from "crossrank";
 import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
+import * as separateEmbedder from "./separate/embedder/index.js";
+import * as separateReranker from "./separate/reranker/index.js";
 import { runAll } from "./reranker-suite.mjs";
 
 const read = async (name) => (await fetch(new URL(name, import.meta.url))).json();
@@ -40,8 +42,12 @@ export async function runHere(report, { stub, hub }, workers) {
     remote[name] = await read(`remote/${name}.json`);
   }
   const url = (name) => new URL(name, import.meta.url);
-  const file = await (await fetch(url("model.crossrank"))).arrayBuffer();
-  const prepared = { url: url("model.crossrank"), bytes: new Uint8Array(file) };
+  const separate = {
+    reranker: separateReranker,
+    embedder: separateEmbedder,
+    bits: await read("int8-logit-bits.json"),
+  };
+  const prepared = new Uint8Array(await (await fetch(model.files.prepared.url)).arrayBuffer());
   const general = {
     folder: url("graphs/other-silu/"),
     small: url("node_modules/crossrank/dist/crossrank.wasm"),
@@ -50,6 +56,7 @@ export async function runHere(report, { stub, hub }, workers) {
   const context = {
     crossrank,
     model,
+    separate,
     golden: golden.pairs,
     bits,
     embedding,

@@ -70,7 +70,7 @@ test("esbuild: a program with the files beside it reranks", async () => {
   const { folder, warnings, rank } = await bundleWithEsbuild("esm");
   assert.deepEqual(warnings, []);
   await assert.rejects(rank(pairs, {}), { code: "io", message: /there is no .*left the file out/ });
-  copy("crossrank-minilm-l6-en", folder, (name) => /(\.json|^onnx)$/.test(name));
+  copy("crossrank-minilm-l6-en", folder, (name) => name === "model.crossrank");
   await assert.rejects(rank(pairs, {}), { code: "io", message: /\.wasm could not be read.*left it out/ });
   copy("crossrank/dist", folder, (name) => /(\.wasm|^worker-node\.js)$/.test(name));
   await assertRanks(rank);
@@ -80,7 +80,7 @@ test("esbuild: a program in CommonJS reranks with the files that it names, or sa
   const { warnings, rank } = await bundleWithEsbuild("cjs");
   assert.deepEqual(warnings, []);
   const installed = join(project, "node_modules");
-  const model = join(installed, "crossrank-minilm-l6-en");
+  const model = join(installed, "crossrank-minilm-l6-en/model.crossrank");
   const wasm = join(installed, "crossrank/dist/crossrank.wasm");
   const unknown = { code: "runtime-failed", message: /out of the bundle, or name the files/ };
   await assert.rejects(rank(pairs, {}), unknown);

@@ -99,7 +99,7 @@ async function bundleWithEsbuild(folder, out, options) {
 
 const copyRuntime = (out) =>
   copy("crossrank/dist", out, (name) => /(\.wasm|^worker\.js|^gpu-bindings\.js)$/.test(name));
-const copyModel = (out) => copy("crossrank-minilm-l6-en", out, (name) => /(\.json|^onnx)$/.test(name));
+const copyModel = (out) => copy("crossrank-minilm-l6-en", out, (name) => name === "model.crossrank");
 
 /** Copies the selected files from a folder of an installed package. */
 function copy(path, out, isWanted) {
@@ -195,7 +195,7 @@ test("esbuild: an app that names its files reranks, under a strict policy", asyn
 
 test("esbuild: an app in one classic script, with the files as bytes, reranks at a file: URL", async () => {
   const out = join(project, "file");
-  const loader = { ".wasm": "binary", ".onnx": "binary", ".json": "binary" };
+  const loader = { ".wasm": "binary", ".crossrank": "binary" };
   cpSync(join(APPS, "binary-app.js"), join(project, "binary-app.js"));
   await bundleWithEsbuild(project, out, {
     entryPoints: { app: join(project, "binary-app.js") },

@@ -416,7 +416,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       },
 
       async "fails with a clear error if its script is missing"() {
-        const script = new URL("no-worker-here.js", model.files.config.url);
+        const script = new URL("no-worker-here.js", model.files.prepared.url);
         const load = () => loadModel({ model, worker: script });
         equal((await rejection(load)).code, "runtime-failed");
         const { warn } = console;

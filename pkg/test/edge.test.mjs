@@ -20,6 +20,8 @@ const { Miniflare } = createRequire(require.resolve("wrangler"))("miniflare");
 const project = process.env.CROSSRANK_EDGE;
 const model = join(project, "node_modules/crossrank-minilm-l6-en");
 const root = fileURLToPath(new URL("../../", import.meta.url));
+/** A model in separate files. */
+const separate = join(root, "benches/model/minilm-l6-en");
 const program = process.env.CROSSRANK_SERVE;
 assert.ok(program, "CROSSRANK_SERVE must name the program crossrank; `make test-js` does");
 
@@ -106,8 +108,8 @@ async function post(url, path, body, headers = token) {
 }
 
 /** The results of the command line for a query on a file of passages. */
-function cli(query, passages) {
-  const options = ["rerank", "--query", query, "--top-k", "1000", "--json", passages];
+function cli(query, passages, folder = model) {
+  const options = ["rerank", "--model", folder, "--query", query, "--top-k", "1000", "--json", passages];
   return execFileSync(program, options, { encoding: "utf8" });
 }
 
@@ -161,8 +163,7 @@ test("concurrent first requests load once, and each gets its own answer", async 
     assert.deepEqual(rows(body.results), rows(JSON.parse(cli(queries[i], passages))), queries[i]);
   });
   assert.deepEqual(rows((await ask(query)).body.results), rows(answers[0].body.results));
-  const files = ["/config.json", "/onnx/model_quantized.onnx", "/tokenizer.json", "/tokenizer_config.json"];
-  assert.deepEqual(paths.sort(), files);
+  assert.deepEqual(paths, ["/model.crossrank"]);
 });
 
 test("the routes, their refusals and their ids are those of the server", async (t) => {
@@ -203,7 +204,7 @@ test("without its secret a worker answers nobody, and after a failed load it tri
   assert.equal((await post(unset.url, "/v1/rerank", { query, documents })).status, 500);
 
   let damaged = true;
-  const read = (path) => (damaged && path.endsWith("tokenizer.json") ? passages : path);
+  const read = (path) => (damaged && path.endsWith("model.crossrank") ? passages : path);
   const { url } = await start(t, { ...worker, ...assets(read), bindings: { TOKENS: "none" } });
   const failed = await post(url, "/v1/rerank", { query, documents });
   assert.equal(failed.status, 500);
@@ -211,18 +212,18 @@ test("without its secret a worker answers nobody, and after a failed load it tri
   damaged = false;
   assert.equal((await post(url, "/v1/rerank", { query, documents })).status, 200);
   assert.match(errors.join(""), /tokens is empty/);
-  assert.match(errors.join(""), /tokenizer\.json/);
+  assert.match(errors.join(""), /not a prepared model/);
 });
 
 test("a model in R2, and pages of one origin", async (t) => {
   const { url, miniflare } = await start(t, { ...modulesOf(bundle("src/plain.js")), r2Buckets: ["BUCKET"] });
   const bucket = await miniflare.getR2Bucket("BUCKET");
   for (const path of ["config.json", "tokenizer.json", "onnx/model_quantized.onnx"]) {
-    await bucket.put(path, new Uint8Array(readFileSync(join(model, path))).buffer);
+    await bucket.put(path, new Uint8Array(readFileSync(join(separate, path))).buffer);
   }
   const page = { origin: "https://page.example" };
   const answer = await post(url, "/v1/rerank", { query, documents }, page);
-  assert.deepEqual(rows(answer.body.results), rows(JSON.parse(cli(query, passages))));
+  assert.deepEqual(rows(answer.body.results), rows(JSON.parse(cli(query, passages, separate))));
   assert.equal(answer.headers.get("access-control-allow-origin"), page.origin);
   assert.match(answer.headers.get("access-control-expose-headers"), /retry-after/);
 
@@ -265,13 +266,7 @@ test("in node an option that does not exist is refused, and a secret that is not
 async function nodeHandler(options) {
   const entry = pathToFileURL(join(project, "node_modules/crossrank/dist/edge-node.js"));
   const { createHandler } = await import(entry);
-  const bytes = (name) => readFileSync(join(model, name));
-  const files = {
-    onnx: bytes("onnx/model_quantized.onnx"),
-    tokenizer: bytes("tokenizer.json"),
-    config: bytes("config.json"),
-  };
-  return createHandler({ model: files, ...options });
+  return createHandler({ model: readFileSync(join(model, "model.crossrank")), ...options });
 }
 
 test("keys, compressed bodies, paths and model names are taken as clients send them", async () => {
@@ -334,10 +329,19 @@ test("in node a model is a package, the URL or the path of a folder, or what a f
     pathToFileURL(model),
     pathToFileURL(model).href,
     model,
+    join(model, "model.crossrank"),
     async () => model,
   ]) {
     assert.deepEqual(await ask(given), expected);
   }
+  const bytes = (name) => readFileSync(join(separate, name));
+  const files = {
+    onnx: bytes("onnx/model_quantized.onnx"),
+    tokenizer: bytes("tokenizer.json"),
+    config: bytes("config.json"),
+  };
+  const fromFiles = { status: 200, rows: rows(JSON.parse(cli(query, passages, separate))) };
+  for (const given of [separate, files]) assert.deepEqual(await ask(given), fromFiles);
   const { error } = console;
   const said = [];
   console.error = (_, { message }) => said.push(message);

@@ -13,7 +13,7 @@ function hash(vector) {
   return bits.reduce((hash, word) => Math.imul(hash ^ word, 0x01000193) >>> 0, 0x811c9dc5);
 }
 
-export function embedderTests({ crossrank, embedding, workers }) {
+export function embedderTests({ crossrank, embedding, separate, workers }) {
   const { CrossrankError, Embedder } = crossrank;
   const { model, golden, bits } = embedding;
   const texts = golden.map(({ text }) => text);
@@ -74,25 +74,35 @@ export function embedderTests({ crossrank, embedding, workers }) {
     },
 
     async "follows the files and the options"() {
-      const { onnx, tokenizer, config } = await bytesOf(model);
+      const { onnx, tokenizer, config } = await bytesOf(separate.embedder);
+      const plain = await loadModel({ model: separate.embedder });
       const own = { pooling: "mean", normalize: false, prompts: { query: "query: " } };
       const pooling = new TextEncoder().encode(JSON.stringify(own));
       const options = { model: { onnx, tokenizer, config, pooling }, documentPrefix: "passage: " };
       const raw = await loadModel({ ...options, maxLength: 128 });
       equal((await raw.info()).maxLength, 128);
-      ok((await raw.info()).fingerprint !== bits.fingerprint, "the fingerprint is the bundled model's");
-      const [query, passage] = await embedder.embed(["query: a river", "passage: a river"]);
+      const fingerprints = await Promise.all([raw, plain].map(async (one) => (await one.info()).fingerprint));
+      ok(fingerprints[0] !== fingerprints[1], "the fingerprints are the same");
+      const [query, passage] = await plain.embed(["query: a river", "passage: a river"]);
       same(await raw.embedQuery("a river", { normalize: true }), query);
       same((await raw.embed(["a river"], { normalize: true }))[0], passage);
       const [vector] = await raw.embed(["a river"]);
       ok(Math.abs(dot(vector, vector) - 1) > 0.1, "the vector has length 1");
       await raw.dispose();
+      await plain.dispose();
       const none = { onnx, tokenizer, config };
       await rejects("unsupported-model", () => loadModel({ model: none }), /pooling.json/);
     },
 
-    async "loads from the URL of a folder"() {
-      const other = await loadModel({ model: new URL("./", model.files.config.url) });
+    async "loads from the URL of a folder, or of a prepared model"() {
+      const folder = await loadModel({ model: new URL("./", separate.embedder.files.config.url) });
+      const files = await loadModel({ model: separate.embedder });
+      same((await folder.embed([texts[0]]))[0], (await files.embed([texts[0]]))[0]);
+      const { fingerprint } = await folder.info();
+      equal(fingerprint, (await files.info()).fingerprint);
+      ok(fingerprint !== bits.fingerprint, "the fingerprint is the bundled model's");
+      await Promise.all([folder.dispose(), files.dispose()]);
+      const other = await loadModel({ model: model.files.prepared.url });
       equal(hash((await other.embed([texts[0]]))[0]), bits.hashes[0]);
       equal((await other.info()).fingerprint, bits.fingerprint);
       await other.dispose();

@@ -16,6 +16,8 @@ import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
 import { tinyHub } from "./hub-server.mjs";
 import { tests } from "./reranker-suite.mjs";
+import * as separateEmbedder from "./separate/embedder/index.js";
+import * as separateReranker from "./separate/reranker/index.js";
 import { startStub } from "./service-stub.mjs";
 
 const read = async (name) => JSON.parse(await readFile(new URL(name, import.meta.url), "utf8"));
@@ -32,10 +34,13 @@ for (const name of ["cohere", "jina", "voyage", "tei", "failures"]) {
 }
 
 const url = (name) => new URL(name, import.meta.url);
-const prepared = {
-  url: url("model.crossrank"),
-  bytes: new Uint8Array(await readFile(url("model.crossrank"))),
+const separate = {
+  reranker: separateReranker,
+  embedder: separateEmbedder,
+  bits: await read("int8-logit-bits.json"),
 };
+// A buffer of its own, because small files share one.
+const prepared = new Uint8Array(await readFile(model.files.prepared.url));
 const general = {
   folder: url("graphs/other-silu/"),
   small: new URL(import.meta.resolve("crossrank/crossrank.wasm")),
@@ -90,7 +95,8 @@ process.on("warning", ({ message }) => warnings.push(message));
 for (const workers of [0, 2]) {
   test(workers === 0 ? "node, in-thread" : "node, workers", async (t) => {
     const own = { stub: stub.origin, hub: hub.origin, tiny, workers, startedWorkers, otherRealm };
-    const context = { crossrank, model, golden, bits, embedding, remote, prepared, general, ...own };
+    const models = { model, separate, prepared, general, embedding };
+    const context = { crossrank, golden, bits, remote, ...models, ...own };
     for (const [name, run] of Object.entries(tests(context))) {
       await t.test(name, async (t) => {
         const note = await run();

@@ -9,13 +9,14 @@ import { bytesOf, equal, ok, rejection } from "./assertions.mjs";
 const query = "what is a vector database";
 const documents = ["Bananas are rich in potassium.", "A vector database stores embeddings."];
 
-export function realmTests({ crossrank, model, workers, otherRealm }) {
+export function realmTests({ crossrank, model, separate, workers, otherRealm }) {
   const { Embedder, Reranker } = crossrank;
   const loadModel = (options) => Reranker.load({ workers, ...options });
 
-  /** Loads a model, reranks with it, and compares with the bundled model's scores. */
+  /** Loads the model of separate files in another way, and compares the scores. */
   async function givesTheSame(options) {
-    const [one, other] = await Promise.all([loadModel({ model }), loadModel(options)]);
+    const expected = loadModel({ model: separate.reranker });
+    const [one, other] = await Promise.all([expected, loadModel(options)]);
     equal(await other.rerank(query, documents), await one.rerank(query, documents));
     await Promise.all([one.dispose(), other.dispose()]);
   }
@@ -53,12 +54,12 @@ export function realmTests({ crossrank, model, workers, otherRealm }) {
 
       async "takes a model of another realm"() {
         const realm = otherRealm();
-        const { onnx, tokenizer, config } = await bytesOf(model);
+        const { onnx, tokenizer, config } = await bytesOf(separate.reranker);
         const copy = (bytes) => new realm.Uint8Array(bytes);
         await givesTheSame({
           model: { onnx: copy(onnx), tokenizer: copy(tokenizer).buffer, config: copy(config) },
         });
-        await givesTheSame({ model: new realm.URL(new URL("./", model.files.config.url).href) });
+        await givesTheSame({ model: new realm.URL(new URL("./", separate.reranker.files.config.url).href) });
         const noWasm = await rejection(() => loadModel({ model, wasm: new realm.Uint8Array(8) }));
         equal(noWasm.code, "runtime-failed");
         for (const given of [copy(config), copy(config).buffer, new realm.URL("https://example.com/")]) {
@@ -69,7 +70,7 @@ export function realmTests({ crossrank, model, workers, otherRealm }) {
     }),
 
     async "takes bytes in shared and in resizable memory"() {
-      const { onnx, tokenizer, config } = await bytesOf(model);
+      const { onnx, tokenizer, config } = await bytesOf(separate.reranker);
       const shared = (bytes) => {
         const pages = Math.ceil(bytes.length / 65536);
         // Pages that are not isolated have shared memory by this name only.

@@ -3,13 +3,15 @@
 //
 // The context:
 // - crossrank, model: the package and the model package
+// - separate: { reranker, embedder, bits }, model packages with the graphs of benches/model in separate files,
+//   and the bits of that reranker's logits
 // - golden, bits: the pairs of golden.json, and the bits of the native build's logits for them
 // - embedding: the same three for the embedder
 // - stub, hub, tiny, remote: see remote-suite.mjs and hub-suite.mjs
 // - workers: the number of workers to load models with
 // - otherRealm: see realm-suite.mjs
 // - startedWorkers: a function that gives the list of the workers that are started from then on
-// - prepared: the model as a prepared one, { url, bytes }
+// - prepared: the bytes of the model
 // - general: a model that is not a BERT encoder, { folder, small, expected }, with the URL of the
 //   WebAssembly file that is too small for it
 
@@ -22,7 +24,7 @@ import { realmTests } from "./realm-suite.mjs";
 import { remoteTests } from "./remote-suite.mjs";
 
 export function tests(context) {
-  const { crossrank, model, golden, bits, workers, prepared, general } = context;
+  const { crossrank, model, separate, golden, bits, workers, prepared, general } = context;
   const { Reranker, rerank, CrossrankError } = crossrank;
   const loadModel = (options) => Reranker.load({ workers, ...options });
   const query = "what is a vector database";
@@ -67,12 +69,7 @@ export function tests(context) {
         "loaded does not grow",
       );
       equal(seen.at(-1).loaded, total);
-      equal([...new Set(seen.map((p) => p.file))].sort(), [
-        "config.json",
-        "model_quantized.onnx",
-        "tokenizer.json",
-        "tokenizer_config.json",
-      ]);
+      equal([...new Set(seen.map((p) => p.file))], ["model.crossrank"]);
       firstRanking = await reranker.rerank(query, documents);
     },
 
@@ -188,7 +185,7 @@ export function tests(context) {
     },
 
     async "refuses wrong bytes for a model"() {
-      const { onnx, tokenizer, config } = await bytesOf(model);
+      const { onnx, tokenizer, config } = await bytesOf(separate.reranker);
       const noise = new Uint8Array(5000).map((_, i) => (i * 7919) >> 3);
       const load = (bytes) => () => loadModel({ model: bytes });
       await rejects("invalid-model", load({ onnx: noise, tokenizer, config }));
@@ -204,34 +201,43 @@ export function tests(context) {
       await rejects("invalid-argument", load(null), /model is null/);
       await rejects("invalid-argument", load({ name: "empty", files: {} }), /model.files.onnx has no/);
       for (const change of [{ url: undefined }, { bytes: undefined }, { bytes: 1n }, { sha256: null }]) {
-        const files = { ...model.files, config: { ...model.files.config, ...change } };
+        const files = { ...separate.reranker.files, config: { ...separate.reranker.files.config, ...change } };
         await rejects("invalid-argument", load({ name: "broken", files }), /model.files.config/);
+        const one = { prepared: { ...model.files.prepared, ...change } };
+        await rejects("invalid-argument", load({ name: "broken", files: one }), /model.files.prepared/);
       }
       await rejects("invalid-argument", () => loadModel({ model, wasm: 7 }), /wasm is 7/);
-      const url = new URL("./", model.files.config.url);
+      const url = new URL("./", model.files.prepared.url);
       for (const options of ["./model", null, model, url, noise, noise.buffer]) {
         await rejects("invalid-argument", () => Reranker.load(options), /load\(\{ model \}\)/);
       }
       await rejects("invalid-argument", () => loadModel({ model, signal: "soon" }), /signal/);
     },
 
-    async "loads from bytes and from the URL of a folder"() {
-      const folder = new URL("./", model.files.config.url);
-      for (const source of [await bytesOf(model), folder, folder.href]) {
-        const other = await loadModel({ model: source });
-        equal(await other.rerank(query, documents), firstRanking);
+    async "loads separate files: a package, bytes, and the URL of a folder"() {
+      const folder = new URL("./", separate.reranker.files.config.url);
+      const pairs = golden.slice(0, 4).map((pair) => [pair.query, pair.passage]);
+      for (const source of [separate.reranker, await bytesOf(separate.reranker), folder, folder.href]) {
+        const seen = new Set();
+        const other = await loadModel({ model: source, onProgress: ({ file }) => seen.add(file) });
+        const scores = await other.score(pairs, { longDocuments: "truncate" });
+        equal([...new Uint32Array(Float32Array.from(scores, (s) => s.logit).buffer)], separate.bits.slice(0, 4));
+        const names = ["config.json", "model_quantized.onnx", "tokenizer.json", "tokenizer_config.json"];
+        if (!(source.onnx instanceof Uint8Array)) equal([...seen].sort(), names);
         await other.dispose();
       }
     },
 
     async "loads the graph of a folder that is named"() {
-      const folder = new URL("./", model.files.config.url);
+      const folder = new URL("./", separate.reranker.files.config.url);
       const graph = "onnx/model_quantized.onnx";
-      for (const options of [{ model: folder, graph }, { model: new URL(graph, folder) }]) {
+      const rankings = [];
+      for (const options of [{ model: folder }, { model: folder, graph }, { model: new URL(graph, folder) }]) {
         const other = await loadModel(options);
-        equal(await other.rerank(query, documents), firstRanking);
+        rankings.push(await other.rerank(query, documents));
         await other.dispose();
       }
+      for (const ranking of rankings) equal(ranking, rankings[0]);
       const load = (options) => () => loadModel({ model: folder, ...options });
       const code = folder.protocol === "file:" ? "io" : "fetch-failed";
       const none = "onnx/no.onnx";
@@ -243,7 +249,7 @@ export function tests(context) {
     },
 
     async "names what a file holds by mistake"() {
-      const files = await bytesOf(model);
+      const files = await bytesOf(separate.reranker);
       for (const [text, what] of [
         [
           "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
@@ -262,17 +268,19 @@ export function tests(context) {
     },
 
     async "says that an embedder is not a reranker"() {
-      const { pooling, ...files } = await bytesOf(context.embedding.model);
-      await rejects("unsupported-model", () => loadModel({ model: files }), /makes vectors; .*embedder/);
+      for (const other of [await bytesOf(separate.embedder), context.embedding.model]) {
+        await rejects("unsupported-model", () => loadModel({ model: other }), /makes vectors; .*embedder/);
+      }
     },
 
     async "loads a prepared model from bytes and from its URL"() {
-      for (const source of [prepared.url, prepared.bytes, prepared.bytes.buffer]) {
+      const { url } = model.files.prepared;
+      for (const source of [url, url.href, prepared, prepared.buffer]) {
         const other = await loadModel({ model: source });
         equal(await other.rerank(query, documents), firstRanking);
         await other.dispose();
       }
-      const damaged = prepared.bytes.slice();
+      const damaged = prepared.slice();
       damaged[damaged.length >> 1] ^= 1;
       await rejects("invalid-model", () => loadModel({ model: damaged }), /SHA-256/);
       await rejects("invalid-model", () => loadModel({ model: damaged.subarray(0, 1e6) }), /damaged/);
@@ -292,12 +300,14 @@ export function tests(context) {
     },
 
     async "fetches the general module for a tokenizer that is not BERT's"() {
-      const { tokenizer, ...files } = await bytesOf(model);
+      const { tokenizer, ...files } = await bytesOf(separate.reranker);
       const json = JSON.parse(new TextDecoder().decode(tokenizer));
       json.normalizer = { type: "Sequence", normalizers: [json.normalizer] };
       const same = new TextEncoder().encode(JSON.stringify(json));
       const other = await loadModel({ model: { ...files, tokenizer: same } });
-      equal(await other.rerank(query, documents), firstRanking);
+      const plain = await loadModel({ model: separate.reranker });
+      equal(await other.rerank(query, documents), await plain.rerank(query, documents));
+      await plain.dispose();
       equal((await other.info()).kernel, "simd128");
       await other.dispose();
     },
@@ -305,14 +315,14 @@ export function tests(context) {
     async "refuses files that differ from what the model package says"() {
       const file = (change) => ({
         ...model,
-        files: { ...model.files, config: { ...model.files.config, ...change } },
+        files: { prepared: { ...model.files.prepared, ...change } },
       });
       const load = (change) => () => loadModel({ model: file(change) });
       await rejects("integrity", load({ sha256: "0".repeat(64) }), /SHA-256/);
       await rejects("integrity", load({ bytes: 3 }), /bytes/);
-      const url = new URL("missing.json", model.files.config.url);
+      const url = new URL("missing.crossrank", model.files.prepared.url);
       const code = url.protocol === "file:" ? "io" : "fetch-failed";
-      await rejects(code, load({ url }), /missing.json/);
+      await rejects(code, load({ url }), /missing.crossrank/);
     },
 
     async "stops loading when the signal aborts, with its reason"() {

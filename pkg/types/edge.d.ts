@@ -7,7 +7,7 @@
  * ```
  */
 
-import type { ModelBytes, ModelPackage, UrlLike } from "./index.js";
+import type { Bytes, ModelBytes, ModelPackage, UrlLike } from "./index.js";
 
 /** A binding of a Worker that holds the model's folder: static assets or an R2 bucket. */
 export type EdgeBinding =
@@ -15,10 +15,11 @@ export type EdgeBinding =
   | { get(path: string): Promise<{ body: ReadableStream<Uint8Array>; size: number } | null> };
 
 /**
- * A folder in the Hugging Face layout, in a binding or by its URL, which in node, Deno and Bun may be a
- * `file:` URL or a path; or there a model package; or the bytes of the files.
+ * A folder with `model.crossrank` or in the Hugging Face layout, in a binding or by its URL, which in node,
+ * Deno and Bun may be a `file:` URL or a path; or the URL of a prepared model (`.crossrank`); or, in these
+ * three, a model package; or the bytes of the files or of a prepared model.
  */
-export type EdgeModel = UrlLike | string | EdgeBinding | ModelPackage | ModelBytes;
+export type EdgeModel = UrlLike | string | EdgeBinding | ModelPackage | ModelBytes | Bytes;
 
 /** Options of {@link createHandler}. */
 export interface EdgeOptions<Env> {

@@ -186,14 +186,22 @@ export interface ModelFile {
 /** The exports of a model package such as `crossrank-minilm-l6-en`. */
 export interface ModelPackage {
   name: string;
-  files: {
-    onnx: ModelFile;
-    tokenizer: ModelFile;
-    config: ModelFile;
-    tokenizerConfig?: ModelFile | undefined;
-    /** An embedder's `pooling.json`, see {@link ModelBytes.pooling}. */
-    pooling?: ModelFile | undefined;
-  };
+  files: PreparedPackageFiles | SeparatePackageFiles;
+}
+
+/** A prepared model, which is one file, see `crossrank prepare` and `crossrank quantize`. */
+export interface PreparedPackageFiles {
+  prepared: ModelFile;
+}
+
+/** A model in the files of a Hugging Face repository. */
+export interface SeparatePackageFiles {
+  onnx: ModelFile;
+  tokenizer: ModelFile;
+  config: ModelFile;
+  tokenizerConfig?: ModelFile | undefined;
+  /** An embedder's `pooling.json`, see {@link ModelBytes.pooling}. */
+  pooling?: ModelFile | undefined;
 }
 
 /**

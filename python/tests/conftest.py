@@ -26,8 +26,8 @@ def hub():
     """A hub with the bundled models under the names of well-known ones."""
     hub = Hub(
         {
-            "Xenova/ms-marco-MiniLM-L-6-v2": ROOT / "models/minilm-l6-en",
-            "sentence-transformers/all-MiniLM-L6-v2": ROOT / "models/all-minilm-l6-v2",
+            "Xenova/ms-marco-MiniLM-L-6-v2": ROOT / "benches/model/minilm-l6-en",
+            "sentence-transformers/all-MiniLM-L6-v2": ROOT / "benches/model/all-minilm-l6-v2",
             "owner/tiny": ROOT / "tests/data/graphs/int8-tensor",
         }
     )

@@ -108,7 +108,7 @@ def test_activations_of_torch_are_known_by_their_class(golden):
 @pytest.mark.parametrize("place", ["config", "legacy", "settings"])
 def test_the_activation_that_the_model_names(tmp_path, golden, place):
     folder = tmp_path / "model"
-    shutil.copytree(ROOT / "models/minilm-l6-en", folder)
+    shutil.copytree(ROOT / "benches/model/minilm-l6-en", folder)
     config = json.loads((folder / "config.json").read_text())
 
     def name(activation):
@@ -252,7 +252,7 @@ def test_errors_have_codes(model, tmp_path):
         CrossEncoder(tmp_path / "model")
     assert caught.value.code == "invalid-model"
     with pytest.raises(ModelError, match="embed"):
-        CrossEncoder(ROOT / "models/all-minilm-l6-v2")
+        CrossEncoder(ROOT / "benches/model/all-minilm-l6-v2")
 
 
 def test_models_by_name(hub, hub_environment, tmp_path):

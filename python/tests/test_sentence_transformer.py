@@ -169,7 +169,7 @@ def test_names(hub, hub_environment):
     assert any("/api/models/sentence-transformers/all-MiniLM-L6-v2/" in path for path in hub.requests)
     assert model.encode(TEXTS).tobytes() == SentenceTransformer("all-minilm-l6-v2").encode(TEXTS).tobytes()
     with pytest.raises(ModelError, match="no file says how the model makes a vector"):
-        SentenceTransformer(ROOT / "models/minilm-l6-en")
+        SentenceTransformer(ROOT / "benches/model/minilm-l6-en")
 
 
 def test_embedder():

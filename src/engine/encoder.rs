@@ -57,14 +57,13 @@ pub(super) fn recognize(graph: &Onnx, config: &Config) -> Result<Result<Encoder,
 
 /// The encoder in a prepared model.
 pub(super) fn prepared_encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
-    let mut encoder = prepared::encoder(file, config)?;
-    match config.output {
-        // The states of the tokens are wanted, not the logit that a head makes of them.
-        Output::Embedding(_) => encoder.head.clear(),
-        Output::Logit if encoder.head.is_empty() => {
-            return Err(config.wrong_output("the states of tokens"));
+    let encoder = prepared::encoder(file, config)?;
+    match (&config.output, encoder.head.is_empty()) {
+        (Output::Embedding(_), true) | (Output::Logit, false) => {}
+        (Output::Embedding(_), false) => {
+            return Err(config.wrong_output("what a head makes of the first token"));
         }
-        Output::Logit => {}
+        (Output::Logit, true) => return Err(config.wrong_output("the states of tokens")),
     }
     encoder.check().and_then(|()| encoder.check_config(config)).map_err(|e| {
         let message = format!("the parts of the prepared model do not fit together ({e})");

@@ -108,6 +108,12 @@ fn graphs() -> Vec<Graph> {
     names.into_iter().filter(|name| !REFUSED.contains(&name.as_str())).map(read).collect()
 }
 
+/// A bundled model as an int8 graph.
+fn int8_graph(name: &str) -> ModelFiles {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/model").join(name);
+    ModelFiles::read(folder).unwrap()
+}
+
 #[test]
 fn other_graphs_are_refused() {
     for name in REFUSED {
@@ -134,8 +140,8 @@ fn a_kernel_can_be_named() {
 
 #[test]
 fn known_encoders_are_recognized_and_no_others() {
-    let bundled = ModelFiles::bundled_reranker().unwrap();
-    let plan = load(bundled.clone(), &Config::reranker(&bundled).unwrap(), None).unwrap();
+    let int8 = int8_graph("minilm-l6-en");
+    let plan = load(int8.clone(), &Config::reranker(&int8).unwrap(), None).unwrap();
     assert!(plan.kernel().is_some(), "{:?}", plan.warning());
 
     for graph in graphs() {
@@ -303,7 +309,7 @@ fn threads_that_share_a_batch_change_no_bit() {
 #[cfg(feature = "general")]
 #[test]
 fn general_operators_give_vectors_too() {
-    let files = ModelFiles::bundled_embedder().unwrap();
+    let files = int8_graph("all-minilm-l6-v2");
     let config = Config::embedder(&files, Pooling::Mean).unwrap();
     let other = Config { is_decoder: true, ..config.clone() };
     let sequences = [3u32, 12].map(|length| Encoding {

@@ -47,24 +47,16 @@ pub struct ModelFiles {
     pub embedding: BTreeMap<String, Bytes>,
 }
 
-/// The files of a folder of `models`, with one more file if it is given.
+/// The prepared model in a folder of `models`. The compiler has read it, so its hash is not compared.
 #[cfg(any(bundled_reranker, bundled_embedder))]
 macro_rules! bundled {
-    ($folder:literal, $($more:literal)?) => {{
-        macro_rules! file {
-            ($path:literal) => {
-                Bytes::from_static(include_bytes!(concat!("../../models/", $folder, "/", $path)))
-            };
-        }
-        ModelFiles {
-            onnx: file!("onnx/model_quantized.onnx"),
-            external: BTreeMap::new(),
-            tokenizer: file!("tokenizer.json"),
-            config: file!("config.json"),
-            tokenizer_config: Some(file!("tokenizer_config.json")),
-            embedding: [$(($more.to_owned(), file!($more)))?].into(),
-        }
-    }};
+    ($folder:literal) => {
+        ModelFiles::from_checked(Bytes::from_static(include_bytes!(concat!(
+            "../../models/",
+            $folder,
+            "/model.crossrank"
+        ))))
+    };
 }
 
 impl ModelFiles {
@@ -89,7 +81,7 @@ impl ModelFiles {
     /// `bundled-reranker`, or from the crates.io package, which has no room for a model.
     pub fn bundled_reranker() -> Result<ModelFiles> {
         #[cfg(bundled_reranker)]
-        return Ok(bundled!("minilm-l6-en",));
+        return bundled!("minilm-l6-en");
         #[cfg(not(bundled_reranker))]
         Err(not_installed(
             "bundled-reranker",
@@ -104,7 +96,7 @@ impl ModelFiles {
     /// As [`ModelFiles::bundled_reranker`], with the feature `bundled-embedder`.
     pub fn bundled_embedder() -> Result<ModelFiles> {
         #[cfg(bundled_embedder)]
-        return Ok(bundled!("all-minilm-l6-v2", "pooling.json"));
+        return bundled!("all-minilm-l6-v2");
         #[cfg(not(bundled_embedder))]
         Err(not_installed(
             "bundled-embedder",

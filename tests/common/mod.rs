@@ -33,6 +33,11 @@ pub fn bundled_files() -> ModelFiles {
     ModelFiles::bundled_reranker().expect("the source tree holds the model")
 }
 
+/// The bundled model as an int8 graph in the Hugging Face layout.
+pub fn int8_files() -> ModelFiles {
+    ModelFiles::read(root().join("benches/model/minilm-l6-en")).unwrap()
+}
+
 /// `tests/data/golden.json`: pairs with the results of Hugging Face tokenizers and ONNX Runtime.
 #[derive(Deserialize)]
 pub struct Golden {

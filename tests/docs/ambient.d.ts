@@ -6,7 +6,7 @@ declare module "*.vue" {
   export default component;
 }
 declare module "*.wasm";
-declare module "*.onnx";
+declare module "*.crossrank";
 declare module "*?url" {
   const url: string;
   export default url;

@@ -9,7 +9,7 @@ test("the built app reranks while one types, and shows an error", async (t) => {
   await runScript("vite-react", "build");
   let isBroken = false;
   const server = await serve(join(examples, "vite-react/dist"), (path) =>
-    isBroken && path.endsWith(".onnx") ? { status: 404 } : {},
+    isBroken && path.endsWith(".crossrank") ? { status: 404 } : {},
   );
   t.after(() => server.close());
   await assertSearches(await open(t, `${server.origin}/index.html`));

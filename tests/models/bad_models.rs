@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use crate::common::{Random, bundled_files};
+use crate::common::{Random, int8_files};
 use crossrank::{Bytes, ErrorKind, LoadOptions, ModelFiles, Reranker};
 
 fn kind(files: &ModelFiles) -> ErrorKind {
@@ -24,7 +24,7 @@ fn edited(json: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Bytes {
 
 #[test]
 fn a_file_that_is_not_onnx() {
-    let mut files = bundled_files();
+    let mut files = int8_files();
     for bytes in [&b""[..], b"PK\x03\x04", b"<html>404</html>", &[0xff; 4096]] {
         files.onnx = bytes.to_vec().into();
         assert_eq!(kind(&files), ErrorKind::InvalidModel, "{bytes:?}");
@@ -57,7 +57,7 @@ fn graphs_with_a_cycle() {
         ],
         vec![node("Identity", &["input_ids"], "a"), node("Transpose", &["a"], "a"), end(12, "a")],
     ];
-    let mut files = bundled_files();
+    let mut files = int8_files();
     for nodes in graphs {
         let graph = [nodes.concat(), end(11, "input_ids")].concat();
         let length = graph.len();
@@ -79,7 +79,7 @@ fn a_cycle_of_nodes_is_named() {
         end(12, "behind"),
     ];
     let graph = [nodes.concat(), end(11, "input_ids")].concat();
-    let mut files = bundled_files();
+    let mut files = int8_files();
     files.onnx = [&[7 << 3 | 2, graph.len() as u8 | 0x80, (graph.len() >> 7) as u8], &graph[..]]
         .concat()
         .into();
@@ -90,8 +90,8 @@ fn a_cycle_of_nodes_is_named() {
 
 #[test]
 fn a_truncated_file() {
-    let whole = bundled_files().onnx;
-    let mut files = bundled_files();
+    let whole = int8_files().onnx;
+    let mut files = int8_files();
     for length in [1, 100, 10_000, whole.len() / 2, whole.len() - 1] {
         files.onnx = whole[..length].to_vec().into();
         assert_eq!(kind(&files), ErrorKind::InvalidModel, "the first {length} bytes");
@@ -129,7 +129,7 @@ fn mutated_files() {
 
 #[test]
 fn a_tokenizer_that_does_not_fit() {
-    let mut files = bundled_files();
+    let mut files = int8_files();
     let tokenizer = files.tokenizer.clone();
     files.tokenizer = edited(&tokenizer, |json| {
         json["model"]["vocab"]["one-token-too-many"] = 30522.into();
@@ -153,7 +153,7 @@ fn a_tokenizer_that_does_not_fit() {
 
 #[test]
 fn a_configuration_that_does_not_fit() {
-    let mut files = bundled_files();
+    let mut files = int8_files();
     let config = files.config.clone();
     files.config = edited(&config, |json| {
         json["id2label"] = serde_json::json!({"0": "NO", "1": "YES"});

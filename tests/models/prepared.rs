@@ -3,15 +3,14 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use crate::common::{Random, bundled_files, golden, reranker, root, truncate};
+use crate::common::{Random, golden, int8_files, root, truncate};
 use crossrank::{Embedder, EmbedderOptions, Error, ErrorKind, LoadOptions, ModelFiles, Reranker};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The bundled model.
 fn prepared() -> &'static [u8] {
     static PREPARED: OnceLock<Vec<u8>> = OnceLock::new();
-    PREPARED.get_or_init(|| bundled_files().prepare().unwrap())
+    PREPARED.get_or_init(|| int8_files().prepare().unwrap())
 }
 
 fn load(file: &[u8]) -> Result<Reranker, Error> {
@@ -37,13 +36,16 @@ fn scores_have_the_bits_of_the_folder() {
     let path = folder.path().join("model.crossrank");
     fs::write(&path, prepared()).unwrap();
     let loaded = Reranker::load(&path).unwrap();
-    assert_eq!(bits(&loaded), bits(reranker()));
-    assert_eq!(loaded.long_documents(), reranker().long_documents());
+    let graph = Reranker::from_files(&int8_files(), LoadOptions::default()).unwrap();
+    assert_eq!(bits(&loaded), bits(&graph));
+    assert_eq!(loaded.long_documents(), graph.long_documents());
+    let in_folder = ModelFiles::read(folder.path()).unwrap();
+    assert_eq!(in_folder.onnx, prepared(), "a folder may hold it");
 }
 
 #[test]
 fn an_embedder_gives_the_vectors_of_the_folder() {
-    let files = ModelFiles::bundled_embedder().unwrap();
+    let files = ModelFiles::read(root().join("benches/model/all-minilm-l6-v2")).unwrap();
     let load =
         |files: &ModelFiles| Embedder::from_files(files, EmbedderOptions::default()).unwrap();
     let prepared = ModelFiles::from_prepared(files.prepare().unwrap()).unwrap();
@@ -108,7 +110,7 @@ fn the_file_is_laid_out_as_safetensors() {
     }
     assert_eq!(end, data.len());
     let Entry { data_offsets: [start, end], .. } = entry(&header["tokenizer.json"]);
-    assert_eq!(data[start..end], *bundled_files().tokenizer);
+    assert_eq!(data[start..end], *int8_files().tokenizer);
     let words = entry(&header["embeddings.words.weight"]);
     assert_eq!((words.dtype.as_str(), &words.shape[..]), ("I8", &[30522, 384][..]));
 }
@@ -120,7 +122,7 @@ fn a_file_that_is_truncated_or_not_a_prepared_model() {
         assert!(refused(&whole[..length]).contains("damaged"), "the first {length} bytes");
     }
     assert!(refused(&[whole, b"x"].concat()).contains("damaged"));
-    for bytes in [b"{}", &whole[..20], &bundled_files().onnx[..1000]] {
+    for bytes in [b"{}", &whole[..20], &int8_files().onnx[..1000]] {
         assert!(refused(bytes).contains("not a prepared model"));
     }
 }

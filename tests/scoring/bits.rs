@@ -1,30 +1,33 @@
 //! The logit of a pair has the same bits alone, in any batch, in any order, with any number of threads,
 //! and on every platform.
 
-use crate::common::{Random, bundled_files, golden, reranker, root, scored_pairs, truncate};
+use crate::common::{Random, bundled_files, golden, int8_files, reranker, root, scored_pairs, truncate};
 use crossrank::{LoadOptions, Reranker};
 
-/// `data/logit-bits.json` contains the logits of the golden pairs. The JavaScript tests compare Node.js
-/// and browsers with the same file. Only a change of the model or of the arithmetic may change it:
-/// `CROSSRANK_UPDATE=1 cargo test --release --test scoring bits` writes it.
+/// `data/logit-bits.json` contains the logits of the golden pairs by the bundled model, and
+/// `data/int8-logit-bits.json` those by its int8 graph. The JavaScript tests compare Node.js and browsers
+/// with the same files. Only a change of the model or of the arithmetic may change them:
+/// `CROSSRANK_UPDATE=1 cargo test --release --test scoring bits` writes them.
 #[test]
 fn golden_pairs_have_golden_bits() {
     if let Ok(kernels) = std::env::var("CROSSRANK_EXPECT_KERNELS") {
         assert_eq!(reranker().kernel(), kernels.split(' ').next_back(), "the fastest one computes");
     }
+    let int8 = Reranker::from_files(&int8_files(), LoadOptions::default()).unwrap();
     let scored = scored_pairs();
     let pairs: Vec<_> = scored.iter().map(|(_, p)| (&p.query, &p.passage)).collect();
-    let scores = reranker().score_with(&pairs, &truncate()).unwrap();
-    let bits: Vec<u32> = scores.iter().map(|score| score.logit.to_bits()).collect();
-
-    let path = root().join("tests/data/logit-bits.json");
-    if std::env::var_os("CROSSRANK_UPDATE").is_some() {
-        assert_eq!(bits.len(), golden().pairs.len(), "the file holds the bits of every pair");
-        std::fs::write(&path, serde_json::to_string(&bits).unwrap() + "\n").unwrap();
+    for (reranker, file) in [(reranker(), "logit-bits.json"), (&int8, "int8-logit-bits.json")] {
+        let scores = reranker.score_with(&pairs, &truncate()).unwrap();
+        let bits: Vec<u32> = scores.iter().map(|score| score.logit.to_bits()).collect();
+        let path = root().join("tests/data").join(file);
+        if std::env::var_os("CROSSRANK_UPDATE").is_some() {
+            assert_eq!(bits.len(), golden().pairs.len(), "the file holds the bits of every pair");
+            std::fs::write(&path, serde_json::to_string(&bits).unwrap() + "\n").unwrap();
+        }
+        let all: Vec<u32> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(all.len(), golden().pairs.len());
+        assert_eq!(bits, scored.iter().map(|&(at, _)| all[at]).collect::<Vec<_>>(), "{file}");
     }
-    let all: Vec<u32> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(all.len(), golden().pairs.len());
-    assert_eq!(bits, scored.iter().map(|&(at, _)| all[at]).collect::<Vec<_>>());
 }
 
 #[test]

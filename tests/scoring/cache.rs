@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{bundled_files, reranker};
+use crate::common::{bundled_files, int8_files, reranker};
 use crossrank::{
     ErrorKind, LoadOptions, ModelFiles, RerankOptions, Reranker, ScoreCache, Truncation,
 };
@@ -63,7 +63,7 @@ fn cached_scores_cost_nothing_and_have_the_same_bits() {
 #[test]
 fn other_models_and_other_options_do_not_share_scores() {
     let cache = Arc::new(ScoreCache::new(1 << 20));
-    let mut files = bundled_files();
+    let mut files = int8_files();
     let one = cached(&files, &cache);
     one.rerank(QUERY, &DOCUMENTS, 10).unwrap();
     assert_eq!(cost(&cached(&files, &cache), QUERY, &DOCUMENTS, &RerankOptions::default()), 0);

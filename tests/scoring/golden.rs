@@ -1,5 +1,8 @@
 //! Token ids and logits against Hugging Face tokenizers and ONNX Runtime (`data/golden.json`).
 
+use crate::common::{int8_files, reranker, scored_pairs, truncate};
+use crossrank::{LoadOptions, Reranker};
+
 #[test]
 fn token_ids_equal_hugging_face() {
     let golden = crate::common::golden();
@@ -19,10 +22,10 @@ fn token_ids_equal_hugging_face() {
 
 #[test]
 fn logits_are_as_close_to_fp32_as_onnx_runtimes_int8() {
-    let scored = crate::common::scored_pairs();
+    let int8 = Reranker::from_files(&int8_files(), LoadOptions::default()).unwrap();
+    let scored = scored_pairs();
     let golden: Vec<_> = scored.iter().map(|(_, pair)| pair).collect();
     let pairs: Vec<_> = golden.iter().map(|p| (&p.query, &p.passage)).collect();
-    let scores = crate::common::reranker().score_with(&pairs, &crate::common::truncate()).unwrap();
 
     let differences = |logits: &mut dyn Iterator<Item = f32>| -> (f32, f32) {
         let errors = logits.zip(&golden).map(|(logit, pair)| (logit - pair.logit_fp32).abs());
@@ -30,10 +33,17 @@ fn logits_are_as_close_to_fp32_as_onnx_runtimes_int8() {
         let mean = errors.iter().sum::<f32>() / errors.len() as f32;
         (mean, errors.into_iter().fold(0.0, f32::max))
     };
-    let ours = differences(&mut scores.iter().map(|s| s.logit));
+    let ours = |reranker: &Reranker| {
+        let scores = reranker.score_with(&pairs, &truncate()).unwrap();
+        differences(&mut scores.iter().map(|s| s.logit))
+    };
+    let (int8, bundled) = (ours(&int8), ours(reranker()));
     let onnx_runtime = differences(&mut golden.iter().map(|p| p.logit_int8_onnxruntime));
     println!("|logit - fp32 logit|, mean and maximum");
-    println!("crossrank         {:.3} {:.3}", ours.0, ours.1);
+    println!("crossrank int8    {:.3} {:.3}", int8.0, int8.1);
+    println!("crossrank bundled {:.3} {:.3}", bundled.0, bundled.1);
     println!("ONNX Runtime int8 {:.3} {:.3}", onnx_runtime.0, onnx_runtime.1);
-    assert!(ours.0 <= onnx_runtime.0 && ours.1 <= onnx_runtime.1);
+    assert!(int8.0 <= onnx_runtime.0 && int8.1 <= onnx_runtime.1);
+    // Its weights have four bits.
+    assert!(bundled.0 <= 0.3 && bundled.1 <= 1.5);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::common::{bundled_files, reranker, truncate};
+use crate::common::{bundled_files, int8_files, reranker, truncate};
 use crossrank::{
     ErrorKind, LoadOptions, LongDocuments, MAX_TEXT_BYTES, Ranking, RerankOptions, Reranker,
     Truncation,
@@ -158,7 +158,7 @@ fn the_best_window_of_a_long_document_is_its_score() {
     assert!(!result.truncated);
     // The window alone has the same tokens, and so the same bits.
     let tokens = reranker().encode(QUERY, window).unwrap().ids.len();
-    assert!((280..=340).contains(&tokens), "{tokens} tokens");
+    assert!((420..=512).contains(&tokens), "{tokens} tokens");
     let alone = reranker().score(&[(QUERY, window)]).unwrap()[0];
     assert_eq!(alone.logit.to_bits(), result.logit.to_bits());
     let cut = reranker().rerank_with(QUERY, &[&text], &truncate()).unwrap().results[0];
@@ -170,10 +170,17 @@ fn the_best_window_of_a_long_document_is_its_score() {
     assert_eq!((pair.logit, pair.span), (result.logit, result.span));
 }
 
+/// Options that score windows of at most 340 tokens.
+fn windows_of_340() -> RerankOptions<'static> {
+    let mut options = RerankOptions::default();
+    (options.max_length, options.long_documents) = (Some(340), Some(LongDocuments::Windows));
+    options
+}
+
 #[test]
 fn windows_cover_a_document_up_to_their_maximum_number() {
     let text = haystack();
-    let mut options = RerankOptions::default();
+    let mut options = windows_of_340();
     let all = reranker().prepare(QUERY, &[&text], &options).unwrap().encodings().len();
     // There are about 1220 tokens, and about 320 in a window, a quarter of which is shared.
     assert!((4..=6).contains(&all), "{all} windows");
@@ -186,14 +193,27 @@ fn windows_cover_a_document_up_to_their_maximum_number() {
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
+/// The bundled model reads pairs as long as those that it was trained on. The other one reads longer
+/// ones, so that its windows grow with the query.
 #[test]
 fn a_query_that_leaves_no_room_for_windows_has_its_documents_cut() {
+    let mut files = int8_files();
+    let mut config: serde_json::Value = serde_json::from_slice(&files.config).unwrap();
+    config["crossrank"]["trained_tokens"] = 340.into();
+    files.config = config.to_string().into();
+    let longer = Reranker::from_files(&files, LoadOptions::default()).unwrap();
     let text = haystack();
-    let options = RerankOptions::default();
-    for (words, windows) in [(120, 7..=9), (330, 9..=11), (350, 1..=1), (600, 1..=1)] {
+    let windows = |reranker: &Reranker, words| {
         let query = "word ".repeat(words);
-        let count = reranker().prepare(&query, &[&text], &options).unwrap().encodings().len();
-        assert!(windows.contains(&count), "{words} words: {count} windows");
+        reranker.prepare(&query, &[&text], &RerankOptions::default()).unwrap().encodings().len()
+    };
+    for (words, expected) in [(120, 4..=5), (250, 6..=8), (260, 1..=1), (600, 1..=1)] {
+        let count = windows(reranker(), words);
+        assert!(expected.contains(&count), "{words} words: {count} windows");
+    }
+    for (words, expected) in [(120, 7..=9), (330, 9..=11), (350, 1..=1), (600, 1..=1)] {
+        let count = windows(&longer, words);
+        assert!(expected.contains(&count), "{words} words, read longer: {count} windows");
     }
 }
 

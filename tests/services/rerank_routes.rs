@@ -220,7 +220,7 @@ fn text_embeddings_inference() {
     );
 
     let info = json_of(&call("GET", "/info", ""));
-    assert_eq!(info["model_revision"], "2");
+    assert_eq!(info["model_revision"], "3");
     assert_eq!(
         (&info["model_id"], &info["max_input_length"]),
         (&json!("minilm-l6-en"), &json!(512))

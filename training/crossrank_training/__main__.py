@@ -94,6 +94,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace) -> None:
     from . import export as stage
+    from .sample import write_sample
 
     given = files.training_data()
     golden = REPOSITORY / "tests" / "data" / "golden.json"
@@ -102,6 +103,15 @@ def export(arguments: argparse.Namespace) -> None:
         weights(arguments), given / "checkpoint.safetensors", arguments.model, given / "dev", into,
         arguments.trained_tokens, golden, arguments.as_trained,
     )
+    write_sample(given / "data", into / "sample.jsonl")
+
+
+def shrink(arguments: argparse.Namespace) -> None:
+    from . import model
+    from . import shrink as stage
+
+    encoder = model.load(weights(arguments), files.training_data() / "checkpoint.safetensors", shape(arguments))
+    stage.build(encoder, arguments.model, [int(layer) for layer in arguments.layers.split(",")], arguments.into)
 
 
 def shape(arguments: argparse.Namespace):
@@ -129,18 +139,21 @@ def main() -> None:
         (mix, "make all lists anew with the student as a further teacher"),
         (train, "train, or go on training"),
         (evaluate, "score the development sets"),
+        (shrink, "write a model with some of the layers, for a run of its own"),
         (export, "write the files of the model"),
     ):
         stage = parsers[do.__name__] = stages.add_parser(do.__name__, help=help, description=help)
         stage.set_defaults(do=do)
-        stage.add_argument("--model", type=Path, default=REPOSITORY / "models" / "minilm-l6-en",
+        stage.add_argument("--model", type=Path, default=REPOSITORY / "benches" / "model" / "minilm-l6-en",
                            help="folder of config.json and the tokenizer")
-    for name in ("mix", "train", "evaluate", "export"):
+    for name in ("mix", "train", "evaluate", "shrink", "export"):
         parsers[name].add_argument("--run", default="run", help="name of the run's folder in CROSSRANK_TRAIN_DIR")
-    for name in ("mix", "evaluate", "export"):
+    for name in ("mix", "evaluate", "shrink", "export"):
         parsers[name].add_argument("--checkpoint", type=Path, help="weights (the run's best)")
     parsers["pool"].add_argument("--mirror", type=Path, required=True, help="folder of clones named OWNER+NAME")
     parsers["mix"].add_argument("--share", type=float, default=0.3, help="the student's share of the targets")
+    parsers["shrink"].add_argument("--layers", default="0,2,5", help="the layers that are kept, counted from 0")
+    parsers["shrink"].add_argument("--into", type=Path, required=True, help="folder to write to")
     parsers["train"].add_argument("--data", type=Path, action="append",
                                   help="folder of passages and lists; may be repeated (all that were made)")
     parsers["train"].add_argument("--start", type=Path, help="weights to start from (the given checkpoint)")

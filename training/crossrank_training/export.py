@@ -83,7 +83,7 @@ def build(
     if not as_trained:
         calibrated(encoder, fitted.scale, fitted.bias)
     (into / "onnx").mkdir(parents=True, exist_ok=True)
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "quantize_config.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         if (given / name).exists():
             shutil.copyfile(given / name, into / name)
     write_config(given / "config.json", into / "config.json", trained_tokens)

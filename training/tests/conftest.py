@@ -15,7 +15,7 @@ from safetensors.torch import save_file  # noqa: E402
 
 from crossrank_training import files, model  # noqa: E402
 
-MODEL = ROOT / "models" / "minilm-l6-en"
+MODEL = ROOT / "benches" / "model" / "minilm-l6-en"
 SHAPE = model.Shape(hidden=16, layers=2, heads=2, feed_forward=32)
 TOPICS = ("rivers carry water", "bread needs flour", "stars emit light", "bees make honey", "iron rusts slowly")
 

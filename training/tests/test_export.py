@@ -5,8 +5,9 @@ import onnxruntime
 import torch
 from conftest import SHAPE
 
-from crossrank_training import export, model
+from crossrank_training import export, files, model
 from crossrank_training.pairs import logits_of
+from crossrank_training.sample import write_sample
 
 PAIRS = [
     {"id": 0, "source": "toy", "query": "What is bread?", "passage": "Bread needs flour."},
@@ -63,3 +64,13 @@ def test_graphs_take_padded_batches(toy):
     both = session.run(None, dict(zip(export.INPUTS, (ids, mask, types))))[0]
     alone = session.run(None, dict(zip(export.INPUTS, (ids[1:, :3], mask[1:, :3], types[1:, :3]))))[0]
     np.testing.assert_allclose(both[1], alone[0], atol=1e-5)
+
+
+def test_the_sample_has_pairs_of_all_lists(toy):
+    write_sample(toy / "data", toy / "sample.jsonl", count=6)
+    pairs = [json.loads(line) for line in (toy / "sample.jsonl").read_text().splitlines()]
+    lists = list(files.read_lines(toy / "data" / "lists.jsonl.gz"))
+    texts = [record["text"] for record in files.read_lines(toy / "data" / "passages.jsonl.gz")]
+    assert [pair["query"] for pair in pairs] == [each["query"] for each in lists[::2]]
+    places = [texts.index(pair["document"]) for pair in pairs]
+    assert places == [each["passages"][number % 5] for number, each in enumerate(lists[::2])]

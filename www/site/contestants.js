@@ -1,13 +1,13 @@
 // The libraries that the bench page times. A contestant scores a list in one call and gives its logits.
 
 import { Reranker } from "crossrank";
-import * as crossrankModel from "crossrank-minilm-l6-en";
 
 const PACKAGES = new URL("packages/", import.meta.url);
-const MODEL = "crossrank-minilm-l6-en";
+const MODELS = new URL("models/", import.meta.url);
+const MODEL = "minilm-l6-en";
 
 async function crossrank(workers) {
-  const reranker = await Reranker.load({ model: crossrankModel, workers, scoreCache: false });
+  const reranker = await Reranker.load({ model: new URL(`${MODEL}/`, MODELS), workers, scoreCache: false });
   const info = await reranker.info();
   const count = info.workers === 1 ? "one worker" : `${info.workers} workers`;
   return {
@@ -29,7 +29,7 @@ async function transformers() {
   );
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
-  env.localModelPath = PACKAGES.pathname;
+  env.localModelPath = MODELS.pathname;
   env.backends.onnx.wasm.wasmPaths = new URL("onnxruntime-web/dist/", PACKAGES).href;
   const tokenizer = await AutoTokenizer.from_pretrained(MODEL);
   const model = await AutoModelForSequenceClassification.from_pretrained(MODEL, {

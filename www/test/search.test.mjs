@@ -210,7 +210,7 @@ test("if the model cannot be loaded, the first stage stays and the page says why
     const page = await away.browser.newPage();
     await page.setRequestInterception(true);
     page.on("request", (request) => {
-      if (new URL(request.url()).pathname.endsWith(".onnx")) request.respond({ status: 404 });
+      if (new URL(request.url()).pathname.endsWith(".crossrank")) request.respond({ status: 404 });
       else request.continue();
     });
     await page.goto(`${away.origin}/?q=catch+a+panic`);

@@ -39,8 +39,8 @@ pub struct IndexArgs {
     /// Take the text of a record from this field or column [default: text]
     #[arg(long, value_name = "FIELD")]
     text_field: Option<String>,
-    /// Also index scripts, style sheets, SVG images, minified files, data in JSON, and Sphinx's
-    /// copies of the sources of pages
+    /// Also index scripts, style sheets, SVG images, minified files, data in JSON, Sphinx's copies of
+    /// the sources of pages, and folders node_modules
     #[arg(long)]
     all_files: bool,
     /// Folders of text, Markdown, HTML and record files, or such files.
@@ -148,9 +148,9 @@ pub fn run(args: &IndexArgs) -> Result<String, CliError> {
     writer.commit()?;
     progress.bar.finish_and_clear();
 
-    let left_out = match tree.left_out.count() {
-        0 => String::new(),
-        count => format!("{count} files left out: {}; --all-files indexes them", tree.left_out),
+    let left_out = match tree.left_out.is_empty() {
+        true => String::new(),
+        false => format!("left out: {}; --all-files indexes them", tree.left_out),
     };
     if !summary.has_documents && (diagnostics.count > 0 || !left_out.is_empty()) {
         let more = if left_out.is_empty() { String::new() } else { format!(", {left_out}") };

@@ -36,6 +36,9 @@ const NO_DOCUMENT: [&str; 38] = [
 /// Sphinx's copies of the texts from which it made the pages.
 const PAGE_SOURCES: &str = "_sources";
 
+/// The folder of the packages that a project depends on.
+const DEPENDENCIES: &str = "node_modules";
+
 /// A file to index.
 pub struct SourceFile {
     pub path: PathBuf,
@@ -114,23 +117,22 @@ pub struct SourceTree {
     pub files: Vec<SourceFile>,
     /// Folders and files that could not be read. What the index holds of them stays.
     pub unreadable: Vec<PathBuf>,
-    /// The kinds of the files that were left out because they hold no text for readers.
+    /// The kinds of what was left out because it holds no text for readers.
     pub left_out: LeftOut,
 }
 
-/// How many files of which kind were left out.
+/// How many files of which kind were left out, and folders of dependencies.
 #[derive(Default)]
 pub struct LeftOut(BTreeMap<String, usize>);
 
 impl LeftOut {
-    /// Counts a file of a kind.
+    /// Counts a file of a kind, or a folder.
     pub fn add(&mut self, kind: impl Into<String>) {
         *self.0.entry(kind.into()).or_default() += 1;
     }
 
-    /// The number of files.
-    pub fn count(&self) -> usize {
-        self.0.values().sum()
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -145,8 +147,8 @@ impl Display for LeftOut {
 }
 
 /// Finds the files under each root in the order of their names, without hidden files, without the
-/// index itself, and unless `all_files` without files whose name says that they hold no text for
-/// readers. A root that lies in another one is read once, as one that was named. `index` is an
+/// index itself, and unless `all_files` without folders of dependencies and without files whose name
+/// says that they hold no text for readers. A root that lies in another one is read once, as one that was named. `index` is an
 /// absolute path without links.
 pub fn walk(
     roots: &Roots,
@@ -195,6 +197,10 @@ impl SourceTree {
                 continue;
             }
             if entry.file_type().is_dir() || is_index(entry.path()) {
+                if entry.depth() > 0 && entry.file_name() == DEPENDENCIES && !all_files {
+                    self.left_out.add(format!("folder {DEPENDENCIES}"));
+                    entries.skip_current_dir();
+                }
                 continue;
             }
             let kind = if all_files { None } else { kind_without_document(&entry, root) };

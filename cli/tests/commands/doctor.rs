@@ -90,7 +90,7 @@ fn a_sound_machine_is_described() {
     assert_eq!(kernels, crossrank::kernel_names());
     let kernel = crate::common::reranker().kernel().unwrap();
     assert!(row("self-test").contains(&format!("the expected score, by {kernel} in ")), "{report}");
-    assert!(report.contains("bundled     minilm-l6-en, revision 2\n"), "{report}");
+    assert!(report.contains("bundled     minilm-l6-en, revision 3\n"), "{report}");
     let cache =
         if cfg!(windows) { "model cache " } else { "model cache ~/hub: 0 B, can be written" };
     assert!(report.contains(cache), "{report}");

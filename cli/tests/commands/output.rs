@@ -64,7 +64,7 @@ fn shows_the_part_of_a_long_document_that_answers() {
 #[test]
 fn leaves_out_low_scores_and_stops_at_the_timeout() {
     let passages = b"Bananas are yellow.\nA vector database stores vectors.\n";
-    let some = stdout(&rerank(&["--min-score", "0.5", "-"]), passages);
+    let some = stdout(&rerank(&["--min-score", "0.1", "-"]), passages);
     assert!(some.contains("vector database") && !some.contains("Bananas"), "{some}");
     assert_eq!(stdout(&rerank(&["--min-score", "-1", "-"]), passages).lines().count(), 3);
     let none = stdout(&rerank(&["--timeout-ms", "0", "-"]), passages);
@@ -181,7 +181,7 @@ fn bad_models_are_named() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     };
-    let files = crate::common::bundled_files();
+    let files = crate::common::int8_files();
     write("tokenizer.json", &files.tokenizer);
     write("config.json", &files.config);
     write("onnx/model.onnx", &files.onnx[..files.onnx.len() / 3]);
@@ -277,10 +277,11 @@ fn a_prepared_model_ranks_as_its_folder() {
     let folder = temp_dir::TempDir::new().unwrap();
     let path = folder.path().join("minilm.crossrank");
     let path = path.to_str().unwrap();
-    assert!(stdout(&["prepare", "models/minilm-l6-en", "-o", path], b"").contains(" MB"));
+    assert!(stdout(&["prepare", "benches/model/minilm-l6-en", "-o", path], b"").contains(" MB"));
     let passages = ["--json", "examples/passages.txt"];
     let prepared = stdout(&rerank(&[&["--model", path][..], &passages].concat()), b"");
-    assert_eq!(prepared, stdout(&rerank(&passages), b""));
+    let graph = ["--model", "benches/model/minilm-l6-en"];
+    assert_eq!(prepared, stdout(&rerank(&[&graph[..], &passages].concat()), b""));
 
     let other = ["prepare", "tests/data/graphs/other-silu", "-o", path];
     assert!(
@@ -288,7 +289,7 @@ fn a_prepared_model_ranks_as_its_folder() {
             .contains("it is not an encoder that this library recognizes")
     );
     fails(&["prepare", "no-such-folder", "-o", path], b"", "io");
-    fails(&["prepare", "models/minilm-l6-en", "-o", "missing/model.crossrank"], b"", "io");
+    fails(&["prepare", "benches/model/minilm-l6-en", "-o", "missing/model.crossrank"], b"", "io");
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 1, "a command that fails leaves nothing behind");
 }
@@ -307,7 +308,7 @@ fn a_model_in_floats_is_quantized() {
     assert!(told.contains("of 1 pairs"), "{told}");
     stdout(&rerank(&["--model", path, "examples/passages.txt"]), b"");
 
-    let int8 = ["quantize", "models/minilm-l6-en", "-o", path];
+    let int8 = ["quantize", "benches/model/minilm-l6-en", "-o", path];
     assert!(fails(&int8, b"", "unsupported-model").contains("already"));
     fails(&["quantize", model, "-o", path, "--bits", "3"], b"", "invalid-argument");
     let told = stdout(&["quantize", model, "-o", path, "--bits", "4", "--table-bits", "3"], b"");

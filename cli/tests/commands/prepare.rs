@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use crate::common::bundled_files;
+use crate::common::int8_files;
 
 /// A process that loads a prepared model and scores a pair holds little more than the file in memory.
 #[test]
@@ -14,7 +14,7 @@ fn loading_needs_little_more_than_the_file() {
 
     let folder = temp_dir::TempDir::new().unwrap();
     let path = folder.path().join("model.crossrank");
-    let prepared = bundled_files().prepare().unwrap();
+    let prepared = int8_files().prepare().unwrap();
     fs::write(&path, &prepared).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_crossrank"))
         .args(["rerank", "--jsonl", "-", "--threads", "1", "--model"])

@@ -13,7 +13,7 @@ import { policyOf } from "./policy.mjs";
 
 /** Files that are not kept for offline use: the package keeps models, and few readers need the others. */
 const NOT_KEPT =
-  /\.onnx$|^(404\.html|sw\.js)$|crossrank-(general|gpu)|gpu-bindings|^assets\/(tokenizer|config|special)[^/]*\.json$/;
+  /\.crossrank$|^(404\.html|sw\.js)$|crossrank-(general|gpu)|gpu-bindings/;
 
 /** Pages that only lead to others. */
 const UNSEARCHED = /^(404|index)\.html$/;

@@ -2,14 +2,15 @@
 // file brings the model into the instance, keeps the instance, and handles CORS.
 
 import type { EdgeHandler, EdgeModel, EdgeOptions } from "../../types/edge.js";
-import type { ModelBytes, ModelPackage } from "../../types/index.js";
+import type { ModelFile } from "../../types/index.js";
 import { copyToWasm, type Pieces, toPieces, type WasmFiles } from "../core/content.js";
 import { packageUrl } from "../core/package-url.js";
 import { lastPanic } from "../core/panic.js";
-import { isLocation, toUint8Array } from "../core/realm.js";
+import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
 import { ANY, checkOptions, describeValue, FLAG, isObject, type OptionRules } from "../core/validate.js";
 import { ReceivedBytes } from "../io/download.js";
 import { BASE_FILES } from "../model/layout.js";
+import { PREPARED_EXTENSION, PREPARED_FILE } from "../model/prepared.js";
 import { type Bindings, bind, type RawResponse, type Routes } from "./bindings.js";
 import { preflightResponse, withCors } from "./cors.js";
 
@@ -105,9 +106,8 @@ async function load<Env>(options: EdgeOptions<Env>, env: Env, runtime: EdgeRunti
   const model = await (typeof options.model === "function" ? options.model(env) : options.model);
   const open = openerOf(model, runtime);
   const files = new bindings.Files();
-  const keys = Object.keys(BASE_FILES) as FileKey[];
   try {
-    await Promise.all(keys.map((key) => readInto(files, open, key)));
+    await readModel(files, open);
     const { name = "minilm-l6-en", pathPrefix = "", acceptAnyModel = false } = options;
     return { bindings, routes: new bindings.Routes(files, name, tokens, pathPrefix, acceptAnyModel) };
   } catch (error) {
@@ -129,7 +129,15 @@ function tokensOf<Env>(options: EdgeOptions<Env>, env: Env): string {
 }
 
 /** Opens a file of a model; undefined if the model does not have it. */
-type OpenFile = (key: FileKey) => Promise<Pieces | undefined>;
+type OpenFile = (key: FileKey | "prepared") => Promise<Pieces | undefined>;
+
+async function readModel(files: WasmFiles, open: OpenFile): Promise<void> {
+  const prepared = await open("prepared");
+  // Within WebAssembly, a prepared model takes the place of the graph.
+  if (prepared) return copyToWasm(files, "onnx", prepared);
+  const keys = Object.keys(BASE_FILES) as FileKey[];
+  await Promise.all(keys.map((key) => readInto(files, open, key)));
+}
 
 async function readInto(files: WasmFiles, open: OpenFile, key: FileKey): Promise<void> {
   const { paths, optional = false } = BASE_FILES[key];
@@ -144,9 +152,11 @@ async function readInto(files: WasmFiles, open: OpenFile, key: FileKey): Promise
 function openerOf(model: EdgeModel, { resolveUrl, openFile }: EdgeRuntime): OpenFile {
   if (isLocation(model)) {
     const folder = resolveUrl(typeof model === "string" ? model : model.href);
+    if (folder.pathname.endsWith(PREPARED_EXTENSION)) return onlyPrepared(() => openFile(folder));
     if (!folder.pathname.endsWith("/")) folder.pathname += "/";
     return inFolder((path) => openFile(new URL(path, folder)));
   }
+  if (isBytes(model)) return onlyPrepared(async () => toPieces(toUint8Array(model)));
   if (!isObject(model)) {
     const expected = "give a binding, a model package, the URL of a folder or bytes";
     throw new Error(`the option model is ${describeValue(model)}; ${expected}`);
@@ -162,22 +172,26 @@ function openerOf(model: EdgeModel, { resolveUrl, openFile }: EdgeRuntime): Open
     });
   }
   if ("files" in model) {
-    const { files }: ModelPackage = model;
+    const files: Record<string, ModelFile | undefined> = { ...model.files };
     return async (key) => {
       const file = files[key];
       return file && openFile(resolveUrl(String(packageUrl(() => file.url))));
     };
   }
   return async (key) => {
-    const bytes = (model as ModelBytes)[key];
+    const bytes = key === "prepared" ? undefined : model[key];
     return bytes && toPieces(toUint8Array(bytes));
   };
+}
+
+function onlyPrepared(open: () => Promise<Pieces | undefined>): OpenFile {
+  return async (key) => (key === "prepared" ? open() : undefined);
 }
 
 /** Opens the first of a file's paths that exists. */
 function inFolder(openPath: (path: string) => Promise<Pieces | undefined>): OpenFile {
   return async (key) => {
-    for (const path of BASE_FILES[key].paths) {
+    for (const path of key === "prepared" ? [PREPARED_FILE] : BASE_FILES[key].paths) {
       const pieces = await openPath(path);
       if (pieces) return pieces;
     }

@@ -176,7 +176,7 @@ export async function fingerprintOf(
   source: ModelSource,
   files: ModelFiles,
 ): Promise<{ fingerprint?: string }> {
-  if (!hasBytes(source) && isPackage(source)) {
+  if (!hasBytes(source) && isPackage(source) && "onnx" in source.files) {
     const { onnx, tokenizer, config } = source.files;
     return { fingerprint: [onnx, tokenizer, config].map(({ sha256 }) => sha256).join(" ") };
   }
@@ -238,11 +238,9 @@ function filesFromBytes(model: ModelBytes | Bytes): ModelFiles {
 }
 
 function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform): Record<string, HashedFile> {
-  const files: Record<string, HashedFile> = {};
-  for (const [name, { optional }] of Object.entries(candidatesOf(kind))) {
-    const key = name as keyof ModelPackage["files"];
-    const file: ModelFile | undefined = model.files[key];
-    if (optional && !file) continue;
+  const given: Record<string, ModelFile | undefined> = { ...model.files };
+  const find = (key: string): HashedFile => {
+    const file = given[key];
     if (!isObject(file) || !Number.isInteger(file.bytes) || typeof file.sha256 !== "string") {
       const message = `model.files.${key} has no bytes and sha256; give a whole model package`;
       throw invalidArgument(message);
@@ -250,9 +248,12 @@ function filesOfPackage(model: ModelPackage, kind: TaskName, platform: Platform)
     const { bytes, sha256 } = file;
     const location = packageUrl(() => file.url);
     const url = resolveUrl(platform, location, `model.files.${key}.url`);
-    files[key] = { slot: `${model.name} ${key}`, url, bytes, hash: sha256 };
-  }
-  return files;
+    return { slot: `${model.name} ${key}`, url, bytes, hash: sha256 };
+  };
+  if ("prepared" in model.files) return { onnx: find("prepared") };
+  const candidates = Object.entries(candidatesOf(kind));
+  const existing = candidates.filter(([key, { optional }]) => !optional || given[key]);
+  return Object.fromEntries(existing.map(([key]) => [key, find(key)]));
 }
 
 /** The files of a folder. Those of a graph's address are beside it, or in the folder above. */

@@ -7,6 +7,9 @@ import { canHash, sha256 } from "../io/hash.js";
 /** The extension of a prepared model, which is a file and not a folder. */
 export const PREPARED_EXTENSION = ".crossrank";
 
+/** The usual name of a prepared model in a folder. */
+export const PREPARED_FILE = `model${PREPARED_EXTENSION}`;
+
 const LENGTH_BYTES = 8;
 const MAX_HEADER_BYTES = 200;
 

@@ -134,7 +134,7 @@ fn graphs_of_a_folder_are_named() {
         assert!(line.contains("no onnx/no.onnx") && line.contains(GRAPH), "{line}");
     }
     complaint(rerank("models/no.onnx"), "io");
-    let line = complaint(rerank("models/minilm-l6-en:onnx/no.onnx"), "io");
+    let line = complaint(rerank("benches/model/minilm-l6-en:onnx/no.onnx"), "io");
     assert!(line.contains("onnx/model_quantized.onnx"), "{line}");
 }
 
@@ -191,9 +191,9 @@ fn known_models_are_listed() {
     assert!(sheet.contains("nDCG@10 74.3 on TREC DL 19"), "{sheet}");
     let bundled = crossrank::Reranker::bundled().unwrap();
     assert_eq!(hub::find("minilm-l6-en").unwrap().revision.as_deref(), bundled.revision());
-    assert_eq!(bundled.revision(), Some("2"));
+    assert_eq!(bundled.revision(), Some("3"));
     let sheet = case.stdout(&["models", "minilm-l6-en"]);
-    assert!(sheet.contains("revision      2\n"), "{sheet}");
+    assert!(sheet.contains("revision      3\n"), "{sheet}");
     complaint(case.run(&["models", "owner/unknown"]), "invalid-argument");
 }
 

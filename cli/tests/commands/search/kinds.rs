@@ -37,6 +37,7 @@ fn scripts_and_generated_files_are_left_out() {
         ("_static/app.js.map", "{\"timeout\": 1}"),
         ("_static/logo.png", "\u{89}PNG\0"),
         ("_sources/task.rst.txt", "A timeout ends."),
+        ("app/node_modules/left-pad/README.md", "A timeout of a dependency."),
         ("bundle.txt", &minified),
         ("package.json", "{\"name\": \"timeout\"}"),
         ("search.py", "def search(timeout): pass"),
@@ -47,7 +48,7 @@ fn scripts_and_generated_files_are_left_out() {
     let (code, text) = index(&library, &[]);
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("5 files indexed, 0 unchanged, 0 removed, 0 problems, "), "{text}");
-    let left_out = "\n8 files left out: 1 .css, 1 .js, 1 .map, 1 .png, 1 .svg, 1 in _sources, \
+    let left_out = "\nleft out: 1 .css, 1 .js, 1 .map, 1 .png, 1 .svg, 1 folder node_modules, 1 in _sources, \
         1 minified, 1 of data in JSON; --all-files indexes them\n";
     assert!(text.contains(left_out), "{text}");
     let found = library.search("timeout", &["--no-rerank", "--top-k", "99"]);
@@ -60,11 +61,11 @@ fn scripts_and_generated_files_are_left_out() {
 
     let (code, text) = index(&library, &["--all-files"]);
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("7 files indexed, 5 unchanged, 0 removed, 1 problems, "), "{text}");
+    assert!(text.contains("8 files indexed, 5 unchanged, 0 removed, 1 problems, "), "{text}");
     assert!(text.contains("_static/logo.png: binary"), "{text}");
     assert!(!text.contains("left out"), "{text}");
     let (_, text) = index(&library, &[]);
-    assert!(text.contains("5 removed"), "{text}");
+    assert!(text.contains("6 removed"), "{text}");
 
     // A file that is named is read.
     let (file, other) = (library.path("searchindex.js"), library.path("../other"));
@@ -166,7 +167,7 @@ fn a_run_that_can_index_nothing_fails_and_says_why() {
     let (code, text) = index(&library, &[]);
     assert_eq!(code, 2);
     assert!(text.contains("crossrank: c.txt.gz: compressed; gunzip it\n"), "{text}");
-    let said = "crossrank: invalid-input: nothing could be indexed of FILES: 1 problems, 2 files left out: \
+    let said = "crossrank: invalid-input: nothing could be indexed of FILES: 1 problems, left out: \
         1 .js, 1 of data in JSON; --all-files indexes them\n";
     assert!(text.ends_with(said), "{text}");
     fs::remove_dir_all(library.path("")).unwrap();

@@ -111,7 +111,7 @@ fn an_index_keeps_to_its_embedding_model() {
     let files = files.to_str().unwrap();
     // The same files with another prefix are another model.
     let model = library.folder.path().join("model");
-    let bundled = crate::common::root().join("models/all-minilm-l6-v2");
+    let bundled = crate::common::root().join("benches/model/all-minilm-l6-v2");
     fs::create_dir_all(model.join("onnx")).unwrap();
     for name in ["onnx/model_quantized.onnx", "tokenizer.json", "config.json"] {
         fs::copy(bundled.join(name), model.join(name)).unwrap();

@@ -41,7 +41,7 @@ fn small(normalizer: &str, words: &[&str]) -> String {
 
 fn bundled() -> String {
     let root = env!("CARGO_MANIFEST_DIR");
-    std::fs::read_to_string(format!("{root}/models/minilm-l6-en/tokenizer.json")).unwrap()
+    std::fs::read_to_string(format!("{root}/benches/model/minilm-l6-en/tokenizer.json")).unwrap()
 }
 
 /// Tokenizers with every combination of the normalizer's options, and with letters of all kinds.
