@@ -84,7 +84,7 @@ test("results by words are shown at once, then reranked ones, and announced once
   const { page, complaints } = await visit(site, "/guides/gpu.html");
   const letGo = await holdModel(page);
   await openSearch(page);
-  assert.match(await stateOf(page), /a model of 24 MB/);
+  assert.match(await stateOf(page), /a model of 14 MB/);
   await page.evaluate(() => {
     window.said = [];
     const region = document.querySelector("dialog [role=status]");

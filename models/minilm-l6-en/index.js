@@ -9,7 +9,7 @@ export const files = {
       return new URL("./model.crossrank", import.meta.url);
     },
     bytes: 13984589,
-    sha256: "21938a20c2a9e995a1715a8d67f04142514a23f10de9e26b50d08fbcee40b833",
+    sha256: "edbb3c4b4eedbe42eeb57cde7b497dba9f5f94990e27ccf684c64d2cddf0dd47",
   },
 };
 

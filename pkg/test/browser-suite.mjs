@@ -3,9 +3,9 @@
 import * as crossrank from "crossrank";
 import * as embedder from "crossrank-all-minilm-l6-v2";
 import * as model from "crossrank-minilm-l6-en";
+import { runAll } from "./reranker-suite.mjs";
 import * as separateEmbedder from "./separate/embedder/index.js";
 import * as separateReranker from "./separate/reranker/index.js";
-import { runAll } from "./reranker-suite.mjs";
 
 const read = async (name) => (await fetch(new URL(name, import.meta.url))).json();
 

@@ -201,7 +201,10 @@ export function tests(context) {
       await rejects("invalid-argument", load(null), /model is null/);
       await rejects("invalid-argument", load({ name: "empty", files: {} }), /model.files.onnx has no/);
       for (const change of [{ url: undefined }, { bytes: undefined }, { bytes: 1n }, { sha256: null }]) {
-        const files = { ...separate.reranker.files, config: { ...separate.reranker.files.config, ...change } };
+        const files = {
+          ...separate.reranker.files,
+          config: { ...separate.reranker.files.config, ...change },
+        };
         await rejects("invalid-argument", load({ name: "broken", files }), /model.files.config/);
         const one = { prepared: { ...model.files.prepared, ...change } };
         await rejects("invalid-argument", load({ name: "broken", files: one }), /model.files.prepared/);
@@ -221,7 +224,10 @@ export function tests(context) {
         const seen = new Set();
         const other = await loadModel({ model: source, onProgress: ({ file }) => seen.add(file) });
         const scores = await other.score(pairs, { longDocuments: "truncate" });
-        equal([...new Uint32Array(Float32Array.from(scores, (s) => s.logit).buffer)], separate.bits.slice(0, 4));
+        equal(
+          [...new Uint32Array(Float32Array.from(scores, (s) => s.logit).buffer)],
+          separate.bits.slice(0, 4),
+        );
         const names = ["config.json", "model_quantized.onnx", "tokenizer.json", "tokenizer_config.json"];
         if (!(source.onnx instanceof Uint8Array)) equal([...seen].sort(), names);
         await other.dispose();
@@ -232,7 +238,11 @@ export function tests(context) {
       const folder = new URL("./", separate.reranker.files.config.url);
       const graph = "onnx/model_quantized.onnx";
       const rankings = [];
-      for (const options of [{ model: folder }, { model: folder, graph }, { model: new URL(graph, folder) }]) {
+      for (const options of [
+        { model: folder },
+        { model: folder, graph },
+        { model: new URL(graph, folder) },
+      ]) {
         const other = await loadModel(options);
         rankings.push(await other.rerank(query, documents));
         await other.dispose();

@@ -47,3 +47,33 @@ fn logits_are_as_close_to_fp32_as_onnx_runtimes_int8() {
     // Its weights have four bits.
     assert!(bundled.0 <= 0.3 && bundled.1 <= 1.5);
 }
+
+/// Tables, code, menus, punctuation and other languages (`data/odd.json`) are no answers.
+#[test]
+fn odd_documents_come_after_relevant_ones() {
+    #[derive(serde::Deserialize)]
+    struct Odd {
+        queries: Vec<Query>,
+        documents: Vec<String>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Query {
+        query: String,
+        relevant: String,
+    }
+    let text = std::fs::read_to_string(crate::common::root().join("tests/data/odd.json")).unwrap();
+    let odd: Odd = serde_json::from_str(&text).unwrap();
+    assert_eq!((odd.queries.len(), odd.documents.len()), (10, 40));
+    let mut highest = 0.0f32;
+    for Query { query, relevant } in &odd.queries {
+        let score = |document| reranker().score(&[(query, document)]).unwrap()[0].score;
+        let relevant = score(relevant);
+        for document in &odd.documents {
+            let score = score(document);
+            assert!(score <= 0.2 && score < relevant, "{query}, {document}: {score}, {relevant}");
+            highest = highest.max(score);
+        }
+        println!("{relevant:.3} {query}");
+    }
+    println!("{highest:.3} is the highest score of an odd document");
+}

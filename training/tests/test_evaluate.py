@@ -52,8 +52,12 @@ def test_calibration_finds_scale_and_bias():
     relevant = rng.random(20000) < calibrate.sigmoid(0.5 * logits - 1)
     lists = [evaluate.DevelopmentList("x", [([], [])] * 20000, relevant.astype(int).tolist(), [])]
     fitted = calibrate.fit(lists, [logits])
-    assert fitted.scale == pytest.approx(0.5, abs=0.03) and fitted.bias == pytest.approx(-1, abs=0.05)
+    # Relevant and irrelevant passages weigh the same, whatever their shares are.
+    share = relevant.mean()
+    bias = -1 - np.log(share / (1 - share))
+    assert fitted.scale == pytest.approx(0.5, abs=0.03) and fitted.bias == pytest.approx(bias, abs=0.05)
     assert fitted.error < 0.02 < 0.1 < fitted.error_before
+    assert share < 0.4 and fitted.error_in_lists > 0.05
 
 
 def test_the_student_has_its_share_of_the_targets(toy):

@@ -24,7 +24,7 @@ def build(toy, name: str, **options):
 
 def test_the_same_checkpoint_gives_the_same_bytes(toy, monkeypatch):
     # A random model's logits need not rise with relevance.
-    monkeypatch.setattr(export.calibrate, "fit", lambda *_: export.calibrate.Calibration(0.5, -1.0, 0.2, 0.1))
+    monkeypatch.setattr(export.calibrate, "fit", lambda *_: export.calibrate.Calibration(0.5, -1.0, 0.2, 0.1, 0.1))
     one = build(toy, "one")
     assert one == build(toy, "two")
     assert {str(path) for path in one} == {
@@ -43,7 +43,7 @@ def test_the_same_checkpoint_gives_the_same_bytes(toy, monkeypatch):
 
 
 def test_a_score_can_be_left_as_trained(toy, monkeypatch):
-    monkeypatch.setattr(export.calibrate, "fit", lambda *_: export.calibrate.Calibration(0.5, -1.0, 0.2, 0.1))
+    monkeypatch.setattr(export.calibrate, "fit", lambda *_: export.calibrate.Calibration(0.5, -1.0, 0.2, 0.1, 0.1))
     build(toy, "plain", as_trained=True)
     build(toy, "scaled")
     plain, scaled = (

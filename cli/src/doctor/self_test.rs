@@ -11,7 +11,7 @@ const QUERY: &str = "what keeps bread fresh";
 const DOCUMENT: &str = "Bread stays soft for a day in a tin.";
 
 /// The logit of the bundled model's revision 3, which has the same bits on every processor.
-const EXPECTED: f32 = -2.569_774_9;
+const EXPECTED: f32 = -0.624_423_27;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -64,7 +64,7 @@ fn shows_the_part_of_a_long_document_that_answers() {
 #[test]
 fn leaves_out_low_scores_and_stops_at_the_timeout() {
     let passages = b"Bananas are yellow.\nA vector database stores vectors.\n";
-    let some = stdout(&rerank(&["--min-score", "0.1", "-"]), passages);
+    let some = stdout(&rerank(&["--min-score", "0.5", "-"]), passages);
     assert!(some.contains("vector database") && !some.contains("Bananas"), "{some}");
     assert_eq!(stdout(&rerank(&["--min-score", "-1", "-"]), passages).lines().count(), 3);
     let none = stdout(&rerank(&["--timeout-ms", "0", "-"]), passages);

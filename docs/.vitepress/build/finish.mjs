@@ -12,8 +12,7 @@ import { passagesOf } from "./passages.mjs";
 import { policyOf } from "./policy.mjs";
 
 /** Files that are not kept for offline use: the package keeps models, and few readers need the others. */
-const NOT_KEPT =
-  /\.crossrank$|^(404\.html|sw\.js)$|crossrank-(general|gpu)|gpu-bindings/;
+const NOT_KEPT = /\.crossrank$|^(404\.html|sw\.js)$|crossrank-(general|gpu)|gpu-bindings/;
 
 /** Pages that only lead to others. */
 const UNSEARCHED = /^(404|index)\.html$/;

@@ -208,7 +208,7 @@ class Load<T extends Task> {
   }
 
   /**
-   * The files are read again after a crash instead of being kept. 24 MB for as long as the model
+   * The files are read again after a crash instead of being kept. 14 MB for as long as the model
    * lives would be a high price for what should never happen, and files on the disk or in the
    * browser's storage are read quickly.
    */
