@@ -33,7 +33,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       const info = await reranker.info();
       equal([info.backend, info.workers], workers === 0 ? ["in-thread", 0] : ["workers", workers]);
       ok(/^(simd128|relaxed(_maddubs|_dpbusd)?)$/.test(info.kernel), `kernel ${info.kernel}`);
-      equal([info.maxLength, info.revision], [512, "2"]);
+      equal([info.maxLength, info.revision], [512, "3"]);
       equal(info.backendReason, `workers is ${workers}`);
       const byDefault = await Reranker.load({ model });
       ok(/^workers is .* by default here/.test((await byDefault.info()).backendReason), "no default");
@@ -283,7 +283,7 @@ export function controlTests({ crossrank, model, workers, loadModel, startedWork
       equal(results[0].index, 1);
       const { start, end } = results[0].span;
       ok(text.slice(start, end).includes(ANSWER), `${start}..${end} is ${text.slice(start, end)}`);
-      ok(end - start < text.length / 4, `${end - start} of ${text.length} characters`);
+      ok(end - start < text.length / 3, `${end - start} of ${text.length} characters`);
       equal(results[0].truncated, false);
       const [pair] = await reranker.score([[QUERY, text]]);
       equal(pair.logit, results[0].logit);

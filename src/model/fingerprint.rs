@@ -11,14 +11,17 @@ impl ModelFiles {
     }
 
     /// Begins a hash with `fingerprint`, which stands for the files. By default the fingerprint
-    /// consists of the SHA-256 of the graph, the tokenizer, the configuration and the external
-    /// weights.
+    /// is the hash in a prepared model, or consists of the SHA-256 of the graph, the tokenizer, the
+    /// configuration and the external weights.
     pub(crate) fn hasher(&self, fingerprint: Option<&str>) -> Hasher {
         let of_files = || match hash_of(&self.onnx) {
             // The hash covers all files, but these two may have been replaced since.
             Some(hash) => {
                 let hash = String::from_utf8(hash.to_vec()).unwrap_or_default();
-                [hash, digest(&self.tokenizer), digest(&self.config)].join(" ")
+                match ModelFiles::from_checked(self.onnx.clone()) {
+                    Ok(own) if (&own.tokenizer, &own.config) == (&self.tokenizer, &self.config) => hash,
+                    _ => [hash, digest(&self.tokenizer), digest(&self.config)].join(" "),
+                }
             }
             None => {
                 let files = [&self.onnx, &self.tokenizer, &self.config].into_iter();
