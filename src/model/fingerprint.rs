@@ -19,7 +19,9 @@ impl ModelFiles {
             Some(hash) => {
                 let hash = String::from_utf8(hash.to_vec()).unwrap_or_default();
                 match ModelFiles::from_checked(self.onnx.clone()) {
-                    Ok(own) if (&own.tokenizer, &own.config) == (&self.tokenizer, &self.config) => hash,
+                    Ok(own) if (&own.tokenizer, &own.config) == (&self.tokenizer, &self.config) => {
+                        hash
+                    }
                     _ => [hash, digest(&self.tokenizer), digest(&self.config)].join(" "),
                 }
             }

@@ -1,7 +1,9 @@
 //! The logit of a pair has the same bits alone, in any batch, in any order, with any number of threads,
 //! and on every platform.
 
-use crate::common::{Random, bundled_files, golden, int8_files, reranker, root, scored_pairs, truncate};
+use crate::common::{
+    Random, bundled_files, golden, int8_files, reranker, root, scored_pairs, truncate,
+};
 use crossrank::{LoadOptions, Reranker};
 
 /// `data/logit-bits.json` contains the logits of the golden pairs by the bundled model, and
