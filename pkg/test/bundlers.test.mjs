@@ -186,7 +186,11 @@ test("esbuild: an app that names its files reranks, under a strict policy", asyn
   cpSync(join(APPS, "index.html"), join(out, "index.html"));
   copyRuntime(join(out, "runtime"));
   copyModel(join(out, "model"));
-  const files = { model: "/model", wasm: "/runtime/crossrank.wasm", worker: "/runtime/worker.js" };
+  const files = {
+    model: "/model/model.crossrank",
+    wasm: "/runtime/crossrank.wasm",
+    worker: "/runtime/worker.js",
+  };
   await visitStrictly(join(out, "index.html"), async (rank) => {
     await assertRanks(rank, [["workers", { workers: 2, ...files }]]);
     await assertFindsGpuFiles(rank, { gpuFiles: "/runtime", ...files });
