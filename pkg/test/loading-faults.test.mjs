@@ -175,7 +175,7 @@ for (const [name, absence] of Object.entries(ABSENCES)) {
   };
 
   tests[`an embedder's folder without optional files loads, by ${name}`] = async (t) => {
-    const model = "/node_modules/crossrank-all-minilm-l6-v2/";
+    const model = "/separate/embedder/";
     const names = ["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"];
     const others = [...names, "config_sentence_transformers.json", "tokenizer_config.json"];
     const server = await start(t, Object.fromEntries(others.map((name) => [model + name, () => absence])));
