@@ -5,57 +5,82 @@ XLM-RoBERTa's. See README.md.
 """
 
 import argparse
+import collections
 import hashlib
+import itertools
 import json
+import math
 import pathlib
 import random
+import string
+import unicodedata
 import zlib
 
 import numpy as np
-import sentencepiece
-from sentencepiece import sentencepiece_model_pb2
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer
 
 import texts
 
 VOCAB = 250_002
 CHARACTERS = 1_500_000
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SPACE = "▁"
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 LAYERS, HIDDEN, INNER, HEADS, POSITIONS = 12, 384, 1536, 12, 514
 STRINGS = 20
+LONGEST = 12
 
 
-def train(folder):
-    """A Unigram model by SentencePiece, with its own rules of normalization, as XLM-RoBERTa's."""
-    corpus = [text for language in texts.texts(folder, CHARACTERS).values() for text in language]
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(corpus), model_prefix=str(folder / "spm"), vocab_size=VOCAB - 2, model_type="unigram",
-        normalization_rule_name="nmt_nfkc", character_coverage=0.9999, seed_sentencepiece_size=2_000_000, num_threads=2,
-        max_sentence_length=20_000, minloglevel=1,
-    )
+def strings_of(texts):
+    """How often each string within a word occurs, and the longer ones, those that save the most characters first."""
+    words = collections.Counter()
+    for text in texts:
+        for word in unicodedata.normalize("NFKC", text).split():
+            # Languages without spaces have long words.
+            words.update((SPACE + word)[i : i + LONGEST] for i in range(0, len(word) + 1, LONGEST))
+    found = collections.Counter()
+    for word, count in words.items():
+        for start in range(len(word)):
+            for end in range(start + 1, len(word) + 1):
+                found[word[start:end]] += count
+    longer = [one for one, count in found.items() if len(one) > 1 and (count > 1 or one in words)]
+    return found, sorted(longer, key=lambda one: (-found[one] * (len(one) - 1), one))
+
+
+def pieces(corpus):
+    """The pieces and their scores: all characters, and as many strings of each language. A score is the logarithm of
+    a relative frequency, with which SentencePiece begins its training."""
+    found, lists = collections.Counter(), []
+    for texts_of_language in corpus:
+        counts, longer = strings_of(texts_of_language)
+        found.update(counts)
+        # Names and commands in texts of other scripts are those of the languages with the Latin one.
+        latin = sum(counts[letter] for letter in string.ascii_letters)
+        if latin < sum(counts[letter] for letter in counts if letter.isalpha()) / 2:
+            longer = [one for one in longer if not one.replace(SPACE, "").isascii()]
+        lists.append(longer)
+    kept = dict.fromkeys(one for one in found if len(one) == 1)
+    for one in itertools.chain.from_iterable(itertools.zip_longest(*lists)):
+        if len(kept) == VOCAB - len(SPECIAL) - 1:
+            break
+        if one:
+            kept[one] = None
+    total = sum(found[one] for one in kept)
+    # SentencePiece has scores of 32 bits.
+    score = lambda one: float(np.float32(math.log(found[one] / total)))
+    return [(one, score(one)) for one in sorted(kept, key=lambda one: (-found[one], one))]
 
 
 def tokenizer(folder):
-    """The tokenizer as transformers converts that of XLM-RoBERTa."""
-    if not (folder / "spm.model").exists():
-        train(folder)
-    proto = sentencepiece_model_pb2.ModelProto()
-    proto.ParseFromString((folder / "spm.model").read_bytes())
-    pieces = [(token, 0.0) for token in SPECIAL]
-    pieces += [(piece.piece, piece.score) for piece in proto.pieces[3:]]
-    pieces.append(("<mask>", 0.0))
-    assert len(pieces) == VOCAB, len(pieces)
-    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3))
-    charsmap = normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap)
-    tokenizer.normalizer = normalizers.Sequence([charsmap, normalizers.Replace(Regex(" {2,}"), " ")])
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
-    tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)],
-    )
-    tokenizer.add_special_tokens(SPECIAL)
-    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, special=True, normalized=False)])
-    return tokenizer
+    """The tokenizer. All but the vocabulary is that of a small one, which `tests/generate` converted as transformers
+    converts XLM-RoBERTa's."""
+    corpus = texts.texts(folder, CHARACTERS).values()
+    tokenizer = json.loads((ROOT / "tests/data/tokenizers/xlm-roberta.json").read_text())
+    vocabulary = [(token, 0.0) for token in SPECIAL] + pieces(corpus) + [("<mask>", 0.0)]
+    assert len(vocabulary) == VOCAB, len(vocabulary)
+    tokenizer["model"]["vocab"] = vocabulary
+    tokenizer["added_tokens"][-1]["id"] = VOCAB - 1
+    return Tokenizer.from_str(json.dumps(tokenizer))
 
 
 def weights():
@@ -118,8 +143,9 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    theirs = tokenizer(folder)
-    theirs.save(str(folder / "tokenizer.json"))
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        tokenizer(folder).save(str(path))
     config = {
         "model_type": "xlm-roberta", "architectures": ["XLMRobertaForSequenceClassification"], "vocab_size": VOCAB,
         "hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "intermediate_size": INNER,
@@ -131,15 +157,16 @@ def main():
     tensors += [text(f"layers.{i}.intermediate.activation", b"gelu") for i in range(LAYERS)]
     tensors.append(text("head.0.activation", b"tanh"))
     tensors.append(text("config.json", json.dumps(config).encode()))
-    tensors.append(text("tokenizer.json", (folder / "tokenizer.json").read_bytes()))
+    tensors.append(text("tokenizer.json", path.read_bytes()))
     tensors.append(text("tokenizer_config.json", json.dumps({"model_max_length": 512}).encode()))
     write(folder / "floats.crossrank", tensors)
 
+    theirs = Tokenizer.from_file(str(path))
     # Strings that the tokenizer was not trained on, as far as there are any, with the ids of Hugging Face.
     strings = {}
     for language, found in texts.texts(folder, 3 * CHARACTERS).items():
         strings[language] = random.Random(language).sample(found[len(found) // 2 :], STRINGS)
-    expected = {language: [theirs.encode(string).ids for string in found] for language, found in strings.items()}
+    expected = {language: [theirs.encode(text).ids for text in found] for language, found in strings.items()}
     (folder / "strings.json").write_text(json.dumps({"strings": strings, "ids": expected}, ensure_ascii=False))
 
 

@@ -8,7 +8,7 @@ import re
 import subprocess
 
 # English has no translations: its descriptions are in Translation-en like those of the others.
-LANGUAGES = ["en", "de", "fr", "es", "it", "pt", "pl", "ru", "ja", "ko"]
+LANGUAGES = ["en", "de", "fr", "es", "it", "pt", "ru", "uk", "ja", "ko"]
 # apt's names of translations, where there are several or other ones.
 NAMES = {"pt": ["pt", "pt_BR"]}
 MIRROR = "http://deb.debian.org/debian"
