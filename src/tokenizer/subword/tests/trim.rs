@@ -75,7 +75,7 @@ fn texts_of_the_letters_keep_their_tokens() {
             "{name}: {dropped} of {} tokens dropped, {kept} and {others} texts",
             before.len()
         );
-        assert!(kept >= 80 && others >= 10 && dropped >= 100, "{name}");
+        assert!(kept >= 80 && others >= 10 && dropped >= 30, "{name}");
     }
 }
 
@@ -84,7 +84,7 @@ fn texts_of_a_sample_keep_their_tokens() {
     let texts = short_texts();
     for name in NAMES {
         let (whole, _) = both(&data(name));
-        let (sample, others) = texts.split_at(texts.len() / 2);
+        let (sample, others) = texts.split_at(texts.len() / 8);
         let trimmed = trimmed(name, &Kept { letters: None, texts: sample, ids: &[] });
         assert!(sample.iter().all(|text| trimmed.keeps(&whole, text)), "{name}");
         let changed = others.iter().filter(|text| !trimmed.keeps(&whole, text)).count();
@@ -93,28 +93,23 @@ fn texts_of_a_sample_keep_their_tokens() {
 }
 
 #[test]
-fn ids_and_tokens_of_one_character_stay() {
-    let (file, old) = trim(
-        data("xlm-roberta").as_bytes(),
-        &Kept { letters: None, texts: &[], ids: &[700, 1 << 30] },
-    )
-    .unwrap();
-    let tokens = Contents::read(&file).unwrap().tokens;
-    assert!(old.starts_with(&[0, 1, 2, 3]) && old.contains(&700));
+fn little_else_stays() {
+    let mut json: Value = serde_json::from_str(&data("xlm-roberta")).unwrap();
     let before = Contents::read(data("xlm-roberta").as_bytes()).unwrap().tokens;
-    let singles = before.iter().filter(|token| token.chars().count() == 1).count();
-    let left = tokens.iter().filter(|token| token.chars().count() == 1).count();
-    assert_eq!(singles, left);
-    // Besides: five special tokens, the one that is named, and one with the lowest score.
-    assert!((singles + 6..=singles + 7).contains(&tokens.len()));
-    // Without that, a character without a token would have another score.
-    let (whole, _) = both(&data("xlm-roberta"));
-    let (trimmed, _) = crate::tokenizer::subword::file::parse(&file).ok().unwrap();
-    let unknown = |builtin: &Builtin| match &builtin.model {
-        crate::tokenizer::subword::builtin::Model::Unigram(unigram) => unigram.unknown_score,
-        _ => unreachable!(),
-    };
-    assert_eq!(unknown(&whole), unknown(&trimmed));
+    let id = |token: &str| before.iter().position(|one| one == token).unwrap();
+    // Characters without a token have a score that depends on the lowest one.
+    json["model"]["vocab"][id("▁closed")][1] = json!(-50.0);
+    let file = json.to_string();
+    let named = id("▁caffè") as u32;
+    let (trimmed, old) =
+        trim(file.as_bytes(), &Kept { letters: None, texts: &[], ids: &[named, 1 << 30] }).unwrap();
+    assert!(old.starts_with(&[0, 1, 2, 3]) && old.contains(&named));
+    let tokens = Contents::read(&trimmed).unwrap().tokens;
+    let is_long = |token: &&String| token.chars().count() > 1;
+    let mut long: Vec<&str> = tokens.iter().filter(is_long).map(String::as_str).collect();
+    long.sort_unstable();
+    assert_eq!(long, ["</s>", "<mask>", "<pad>", "<s>", "<unk>", "▁caffè", "▁closed"]);
+    assert_eq!(tokens.len() - long.len(), before.len() - before.iter().filter(is_long).count());
 }
 
 #[test]
