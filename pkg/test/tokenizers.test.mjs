@@ -27,7 +27,9 @@ const config = new TextEncoder().encode(JSON.stringify(settings));
 function compact(tokenizer) {
   const { vocab, ...model } = tokenizer.model;
   const isList = Array.isArray(vocab);
-  const tokens = isList ? vocab.map(([token]) => token) : Object.keys(vocab).sort((a, b) => vocab[a] - vocab[b]);
+  const tokens = isList
+    ? vocab.map(([token]) => token)
+    : Object.keys(vocab).sort((a, b) => vocab[a] - vocab[b]);
   const json = Buffer.from(JSON.stringify({ ...tokenizer, model: { ...model, vocab: [] } }));
   const scores = isList ? new Float32Array(vocab.map(([, score]) => score)) : new Float32Array();
   const sizes = new Uint32Array([json.length, tokens.length, isList ? 4 : 0]);
