@@ -1,8 +1,9 @@
-//! Times the library for `make bench-peers`. It reads a JSON request from each line of standard input,
+//! Runs the library for the benchmarks. It reads a JSON request from each line of standard input,
 //! and answers each with a line.
 //!
 //! - `{"op": "load", "model": DIR, "threads": N}` loads a model folder.
 //! - `{"op": "prepare", "pairs": [[query, document], ...]}` stores pairs.
+//! - `{"op": "encode"}` answers `{"ids": [[...], ...]}`, the tokens of each pair.
 //! - `{"op": "run"}` scores them, and answers `{"ms_total", "ms_tokenize", "ms_score", "logits"}`.
 
 use std::io::{BufRead, Write};
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 enum Request {
     Load { model: String, threads: usize },
     Prepare { pairs: Vec<(String, String)> },
+    Encode,
     Run,
 }
 
@@ -36,6 +38,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Request::Prepare { pairs: new } => {
                 pairs = new;
                 json!({"ok": true})
+            }
+            Request::Encode => {
+                let reranker: &Reranker = reranker.as_ref().ok_or("load a model first")?;
+                let ids = pairs.iter().map(|(query, document)| reranker.encode(query, document));
+                let ids = ids.map(|encoding| encoding.map(|encoding| encoding.ids));
+                json!({"ids": ids.collect::<crossrank::Result<Vec<_>>>()?})
             }
             Request::Run => run(reranker.as_ref().ok_or("load a model first")?, &pairs)?,
         };

@@ -24,6 +24,7 @@ crossrank completions powershell > "$folder/completions/_crossrank.ps1"
 licences=$folder/licences
 release/licences.sh
 cp target/licences/crates.txt "$licences"
+cp cli/data/LICENSE-UNICODE "$licences/unicode.txt"
 for model in models/*/; do
   mkdir -p "$licences/$(basename "$model")"
   cp "$model"/{LICENSE,NOTICE} "$licences/$(basename "$model")"

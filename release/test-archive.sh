@@ -38,7 +38,7 @@ unpacked=$scratch/$name
 
 files=(README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE man/crossrank.1 man/crossrank-rerank.1
   completions/crossrank.bash completions/_crossrank completions/crossrank.fish completions/_crossrank.ps1
-  licences/crates.txt licences/rust.html)
+  licences/crates.txt licences/rust.html licences/unicode.txt)
 for model in models/*/; do
   files+=("licences/$(basename "$model")/LICENSE" "licences/$(basename "$model")/NOTICE")
 done

@@ -135,6 +135,7 @@ mod score;
 #[cfg(feature = "server")]
 pub mod server;
 mod tokenizer;
+mod trim;
 #[cfg(all(any(feature = "edge", feature = "js"), target_arch = "wasm32"))]
 mod wasm;
 
@@ -158,6 +159,7 @@ pub use reranker::{
 };
 pub use score::Score;
 pub use tokenizer::{Encoding, MAX_TEXT_BYTES, Span, Truncation};
+pub use trim::{TrimOptions, Trimmed};
 
 /// The kernels that this machine can run, by their names, the slowest first. Models use the last one
 /// that suits their weights, see [`Reranker::kernel`].

@@ -52,6 +52,11 @@ Examples:
   crossrank quantize my-model -o my-model.crossrank
   crossrank quantize my-model -o small.crossrank --bits 4 --sample pairs.jsonl";
 
+pub const TRIM: &str = "\
+Examples:
+  crossrank trim multilingual.crossrank --languages en,de,fr,es,it,pt -o european.crossrank
+  crossrank trim BAAI/bge-reranker-v2-m3 --languages en,ja --sample texts.txt -o en-ja.crossrank";
+
 #[cfg(feature = "gpu")]
 pub const DEVICES: &str = "\
 Examples:

@@ -45,6 +45,7 @@ mod search;
 mod serve;
 mod split;
 mod suggest;
+mod trim;
 mod units;
 
 use std::process::ExitCode;
@@ -104,6 +105,9 @@ enum Command {
     /// Turn a model in f32 or f16 into one checked file with int8 weights
     #[command(after_help = examples::QUANTIZE)]
     Quantize(prepare::QuantizeArgs),
+    /// Drop the tokens of a model that texts of some languages never have, and write one checked file
+    #[command(after_help = examples::TRIM)]
+    Trim(trim::TrimArgs),
     /// List the CPU and the GPUs that --device can use
     #[cfg(feature = "gpu")]
     #[command(after_help = examples::DEVICES)]
@@ -163,6 +167,7 @@ fn run() -> Result<Text, CliError> {
         Command::Pull(args) => pull::run(&args)?.into(),
         Command::Prepare(args) => prepare::prepare(&args)?.into(),
         Command::Quantize(args) => prepare::quantize(&args)?.into(),
+        Command::Trim(args) => trim::run(&args)?.into(),
         #[cfg(feature = "gpu")]
         Command::Devices(args) => device::gpu::run(&args)?.into(),
         #[cfg(feature = "serve")]

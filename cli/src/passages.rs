@@ -86,6 +86,11 @@ const NOT_OF_LINES: [&str; 44] = [
 ];
 
 impl PassageArgs {
+    /// A file without further options.
+    pub fn of_file(file: PathBuf) -> PassageArgs {
+        PassageArgs { text_field: None, split: None, file }
+    }
+
     /// Whether passages have numbers of lines that people look for.
     pub fn has_lines(&self) -> bool {
         self.split.is_some()

@@ -87,13 +87,13 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
 }
 
 /// The line about a file that was written.
-fn written(output: &Path, bytes: u64) -> String {
+pub fn written(output: &Path, bytes: u64) -> String {
     line(&format!("{}: {}", output.display(), units::size(bytes)))
 }
 
 /// Writes a prepared model and checks that it loads. Returns its size in bytes. A file that exists
 /// is replaced as a whole, or stays as it is.
-fn write<T>(
+pub fn write<T>(
     output: &Path,
     write: impl FnOnce(BufWriter<&File>) -> crossrank::Result<T>,
 ) -> Result<(u64, T), CliError> {

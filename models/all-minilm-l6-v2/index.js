@@ -8,8 +8,8 @@ export const files = {
     get url() {
       return new URL("./model.crossrank", import.meta.url);
     },
-    bytes: 16486161,
-    sha256: "4e8c53c54f8ed42b335a0d32fb33f091d2f8c12c499ba0bd61dd25d1e152f943",
+    bytes: 16007797,
+    sha256: "aa029dfe3fb9a85222e867b95577a1dd6f761b7276ce9823892e57cc1d03c8c2",
   },
 };
 

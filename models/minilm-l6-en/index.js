@@ -8,8 +8,8 @@ export const files = {
     get url() {
       return new URL("./model.crossrank", import.meta.url);
     },
-    bytes: 13984589,
-    sha256: "edbb3c4b4eedbe42eeb57cde7b497dba9f5f94990e27ccf684c64d2cddf0dd47",
+    bytes: 13506225,
+    sha256: "de18282acf815136b9feca1dbf704126a8811df45dca236363ae5e5f6d052326",
   },
 };
 

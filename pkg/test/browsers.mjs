@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,4 +50,30 @@ export async function launch(name, { webgpu = false, flags = [], ...options } = 
   const newPage = () => browser.newPage();
   const waitForTarget = (predicate) => browser.waitForTarget(predicate);
   return { name, pid: browser.process().pid, newPage, waitForTarget, close };
+}
+
+/** The bytes of memory that the processes of a browser, named by its first one, do not share with others. */
+export function memoryOfBrowser(pid) {
+  const status = (id, name) => {
+    const line = readFileSync(`/proc/${id}/status`, "utf8").match(new RegExp(`^${name}:\\s+(\\d+)`, "m"));
+    return Number(line?.[1] ?? 0);
+  };
+  const ids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const parents = new Map();
+  for (const id of ids) {
+    try {
+      parents.set(id, String(status(id, "PPid")));
+    } catch {
+      // The process has ended since.
+    }
+  }
+  const isOurs = (id) => id === String(pid) || (parents.has(id) && isOurs(parents.get(id)));
+  const anonymous = ids.filter(isOurs).map((id) => {
+    try {
+      return status(id, "RssAnon") * 1024;
+    } catch {
+      return 0;
+    }
+  });
+  return anonymous.reduce((sum, bytes) => sum + bytes, 0);
 }

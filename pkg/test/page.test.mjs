@@ -1,11 +1,11 @@
 // The package's effect on a page: downloads, long tasks and memory. Only Chromium reports them.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
-import { launch } from "./browsers.mjs";
+import { launch, memoryOfBrowser } from "./browsers.mjs";
 import { serve } from "./server.mjs";
 
 let server;
@@ -112,32 +112,6 @@ test("in-thread, reranking 100 documents keeps the page responsive", async (t) =
   }
   assert.ok(longest <= 200, `${longest} ms`);
 });
-
-/** The bytes of memory that the browser's processes do not share with others. */
-function memoryOfBrowser(pid) {
-  const status = (id, name) => {
-    const line = readFileSync(`/proc/${id}/status`, "utf8").match(new RegExp(`^${name}:\\s+(\\d+)`, "m"));
-    return Number(line?.[1] ?? 0);
-  };
-  const ids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  const parents = new Map();
-  for (const id of ids) {
-    try {
-      parents.set(id, String(status(id, "PPid")));
-    } catch {
-      // The process has ended since.
-    }
-  }
-  const isOurs = (id) => id === String(pid) || (parents.has(id) && isOurs(parents.get(id)));
-  const anonymous = ids.filter(isOurs).map((id) => {
-    try {
-      return status(id, "RssAnon") * 1024;
-    } catch {
-      return 0;
-    }
-  });
-  return anonymous.reduce((sum, bytes) => sum + bytes, 0);
-}
 
 for (const workers of [1, 0]) {
   const name = workers ? "a worker" : "this thread";

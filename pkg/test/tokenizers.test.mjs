@@ -23,6 +23,22 @@ const bytes = await bytesOf(model);
 const { vocab_size: _, ...settings } = JSON.parse(new TextDecoder().decode(bytes.config));
 const config = new TextEncoder().encode(JSON.stringify(settings));
 
+/** The compact form of a tokenizer.json, in which prepared models hold it. Its scores are floats of 32 bits. */
+function compact(tokenizer) {
+  const { vocab, ...model } = tokenizer.model;
+  const isList = Array.isArray(vocab);
+  const tokens = isList
+    ? vocab.map(([token]) => token)
+    : Object.keys(vocab).sort((a, b) => vocab[a] - vocab[b]);
+  const json = Buffer.from(JSON.stringify({ ...tokenizer, model: { ...model, vocab: [] } }));
+  const scores = isList ? new Float32Array(vocab.map(([, score]) => score)) : new Float32Array();
+  const sizes = new Uint32Array([json.length, tokens.length, isList ? 4 : 0]);
+  const texts = tokens.map((token) => Buffer.from(token));
+  const lengths = Buffer.from(texts.map(({ length }) => length));
+  const bytes = (numbers) => Buffer.from(numbers.buffer);
+  return Buffer.concat([Buffer.from("\0tokens\0"), bytes(sizes), json, bytes(scores), lengths, ...texts]);
+}
+
 const names = [
   "bert-uncased",
   "bert-cased",
@@ -32,12 +48,13 @@ const names = [
   "roberta",
   "modernbert",
 ];
-for (const name of names) {
+const forms = names.map((name) => [name, false]);
+for (const [name, isCompact] of [...forms, ["bert-cased", true], ["xlm-roberta", true]]) {
   const expected = await parse(`${name}.expected`);
-  const tokenizer = new Uint8Array(await read(name));
+  const tokenizer = new Uint8Array(isCompact ? compact(await parse(name)) : await read(name));
   const load = (wasm) => Reranker.load({ model: { ...bytes, config, tokenizer }, wasm, workers: 0 });
   for (const file of ["crossrank", "crossrank-relaxed-simd", "crossrank-general"]) {
-    test(`${name} in ${file}.wasm`, async (t) => {
+    test(`${name}${isCompact ? " in its compact form" : ""} in ${file}.wasm`, async (t) => {
       const wasm = new URL(import.meta.resolve(`crossrank/${file}.wasm`));
       if (!WebAssembly.validate(await readFile(wasm))) {
         assert.equal(file, "crossrank-relaxed-simd");

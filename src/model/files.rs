@@ -36,7 +36,7 @@ pub struct ModelFiles {
     /// The files that hold weights outside the graph (ONNX's external data), such as
     /// `model.onnx_data`, by the names that the graph gives them. Most graphs have none.
     pub external: BTreeMap<String, Bytes>,
-    /// `tokenizer.json`.
+    /// `tokenizer.json`, or the compact form in which a prepared model holds it.
     pub tokenizer: Bytes,
     /// `config.json`.
     pub config: Bytes,

@@ -33,6 +33,16 @@ impl Int8 {
             && self.zero_points.iter().all(|z| (-128..128).contains(z))
     }
 
+    /// Some rows of a matrix of `columns`.
+    pub(super) fn rows(&self, rows: &[u32], columns: usize) -> Int8 {
+        let bytes = gather(&self.bytes, rows, columns);
+        let scales = match self.by_row && self.scales.len() > 1 {
+            true => rows.iter().map(|&row| self.scales[row as usize]).collect(),
+            false => self.scales.clone(),
+        };
+        Int8 { bytes, scales, zero_points: self.zero_points.clone(), ..*self }
+    }
+
     /// The bytes at the indices of `range` as signed numbers, without a copy if they are stored so.
     pub fn signed(&self, range: Range<usize>) -> Bytes {
         match self.unsigned {
@@ -68,6 +78,11 @@ impl Int8 {
             }));
         }
     }
+}
+
+/// Some of the equally long parts of `bytes`, one after another.
+pub(super) fn gather(bytes: &[u8], parts: &[u32], length: usize) -> Bytes {
+    parts.iter().flat_map(|&part| &bytes[part as usize * length..][..length]).copied().collect()
 }
 
 /// The parameter of a column, from one for all columns or one for each.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::int8::Int8;
+use super::int8::{Int8, gather};
 
 /// Weights that share a step and an offset.
 pub(crate) const GROUP: usize = 32;
@@ -62,6 +62,20 @@ impl PackedInt8 {
         bytes.extend(rows.clone().flat_map(|row| self.row(row)).map(|weight| weight as u8));
         let scales = if self.by_row { &self.scales[rows] } else { &self.scales[..] };
         Int8::symmetric(bytes, scales, self.by_row)
+    }
+
+    /// Some rows of a matrix.
+    pub fn rows(&self, rows: &[u32]) -> PackedInt8 {
+        let scales = match self.by_row {
+            true => rows.iter().map(|&row| self.scales[row as usize]).collect(),
+            false => self.scales.clone(),
+        };
+        PackedInt8 {
+            codes: gather(&self.codes, rows, self.row_bytes()),
+            steps: gather(&self.steps, rows, self.groups()),
+            offsets: gather(&self.offsets, rows, self.groups()),
+            ..PackedInt8::new(self.columns, self.bits, self.by_row, scales)
+        }
     }
 
     /// Appends the weights of a row, as floats.

@@ -12,7 +12,8 @@
 //! | `layers.0.intermediate`, `.output` | linear `[hidden, inner]`, `[inner, hidden]` |
 //! | `layers.0.attention_norm`, `.output_norm` | norm |
 //! | `head.0` and so on, in a cross-encoder | linear; the first has `hidden` inputs, the last one output |
-//! | `config.json`, `tokenizer.json` and, if the model has them, `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`] | U8 `[bytes]`: the model's own file |
+//! | `config.json` and, if the model has them, `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`] | U8 `[bytes]`: the model's own file |
+//! | `tokenizer.compact`, or `tokenizer.json` if that has no compact form | U8 `[bytes]`: the compact form, which the source of `tokenizer::subword::compact` describes; or the model's own file |
 //!
 //! A matrix NAME is `NAME.weight`, row-major, as in the ONNX file. It is F32, or I8 with `NAME.scale`
 //! (F32) and `NAME.zero_point` (I32), which hold one number or one for each column. A weight is then
@@ -48,6 +49,7 @@ pub(crate) use super::safetensors::is_prepared;
 use super::safetensors::{DataType, Tensors, Writer, check_hash, damaged};
 use super::weights::Weights;
 use crate::error::Result;
+use crate::tokenizer::{compact, is_compact};
 
 impl ModelFiles {
     /// Opens a prepared model and compares its content with its hash. The bytes of the whole file
@@ -70,7 +72,8 @@ impl ModelFiles {
             let (_, bytes) = tensors.bytes(name, DataType::U8)?;
             Ok(Bytes::copy_from_slice(&bytes))
         };
-        let (tokenizer, config) = (text("tokenizer.json")?, text("config.json")?);
+        let tokenizer = if tensors.contains(COMPACT) { COMPACT } else { TOKENIZER };
+        let (tokenizer, config) = (text(tokenizer)?, text("config.json")?);
         let tokenizer_config = text("tokenizer_config.json").ok();
         let embedding = ModelFiles::EMBEDDING.into_iter();
         let embedding = embedding.filter_map(|name| Some((name.to_owned(), text(name).ok()?)));
@@ -79,6 +82,10 @@ impl ModelFiles {
         Ok(ModelFiles { onnx: file, external, tokenizer, config, tokenizer_config, embedding })
     }
 }
+
+/// The names of the tokenizer in its two forms.
+const TOKENIZER: &str = "tokenizer.json";
+const COMPACT: &str = "tokenizer.compact";
 
 /// The name of the padding after which positions are numbered.
 const PADDING: &str = "embeddings.padding";
@@ -96,7 +103,13 @@ pub(crate) fn write(
     if encoder.position_scheme != config.position_scheme {
         writer.integers(PADDING.into(), &[encoder.position_scheme.padding()]);
     }
-    let required = [("config.json", &files.config), ("tokenizer.json", &files.tokenizer)];
+    let compact = compact(&files.tokenizer).map(Bytes::from);
+    let tokenizer = match &compact {
+        Some(compact) => (COMPACT, compact),
+        None if is_compact(&files.tokenizer) => (COMPACT, &files.tokenizer),
+        None => (TOKENIZER, &files.tokenizer),
+    };
+    let required = [("config.json", &files.config), tokenizer];
     let tokenizer_config = files.tokenizer_config.iter().map(|f| ("tokenizer_config.json", f));
     let embedding = files.embedding.iter().map(|(name, file)| (name.as_str(), file));
     for (name, file) in required.into_iter().chain(tokenizer_config).chain(embedding) {

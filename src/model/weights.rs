@@ -93,6 +93,23 @@ impl Weights {
         }
     }
 
+    /// Some rows of a matrix of `columns`, in the form in which they are stored.
+    pub fn rows(&self, rows: &[u32], columns: usize) -> Weights {
+        match self {
+            Weights::Float(_) => {
+                let mut numbers = Vec::with_capacity(rows.len() * columns);
+                rows.iter().for_each(|&row| self.extend_row(row as usize, columns, &mut numbers));
+                Weights::Float(numbers.into())
+            }
+            Weights::Int8(int8) => Weights::Int8(int8.rows(rows, columns)),
+            Weights::Packed(packed) => Weights::Packed(packed.rows(rows)),
+            Weights::QuantizeOnRead(quantized) => {
+                let whole = quantized.int8(0..self.len() / columns.max(1), columns);
+                Weights::Int8(whole.rows(rows, columns))
+            }
+        }
+    }
+
     /// Calls `each` with the bytes of a matrix of `columns`, piece by piece: as f32, or as signed
     /// int8.
     pub fn pieces(

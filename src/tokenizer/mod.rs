@@ -11,5 +11,6 @@ mod text;
 mod types;
 
 pub(crate) use pair::{Limits, PairTokenizer, Query, Window, WindowLimits};
+pub(crate) use subword::{Kept, compact, is_compact, trim};
 pub(crate) use text::TextTokenizer;
 pub use types::{Encoding, MAX_TEXT_BYTES, Span, Truncation};

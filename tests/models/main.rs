@@ -17,3 +17,5 @@ mod mistakes;
 mod prepared;
 #[cfg(feature = "bundled-embedder")]
 mod quantize;
+#[cfg(feature = "bundled-embedder")]
+mod trim;

@@ -109,8 +109,10 @@ fn the_file_is_laid_out_as_safetensors() {
         end = next;
     }
     assert_eq!(end, data.len());
-    let Entry { data_offsets: [start, end], .. } = entry(&header["tokenizer.json"]);
-    assert_eq!(data[start..end], *int8_files().tokenizer);
+    let Entry { data_offsets: [start, end], .. } = entry(&header["config.json"]);
+    assert_eq!(data[start..end], *int8_files().config);
+    let Entry { data_offsets: [start, end], .. } = entry(&header["tokenizer.compact"]);
+    assert!(end - start < int8_files().tokenizer.len() / 2);
     let words = entry(&header["embeddings.words.weight"]);
     assert_eq!((words.dtype.as_str(), &words.shape[..]), ("I8", &[30522, 384][..]));
 }

@@ -19,3 +19,4 @@ mod prepare;
 #[cfg(feature = "search")]
 mod search;
 mod terminal;
+mod trim;

@@ -1,4 +1,5 @@
-//! Parses the `tokenizer.json` of built-in tokenizers, in the format of the `tokenizers` crate.
+//! Parses the `tokenizer.json` of built-in tokenizers, in the format of the `tokenizers` crate or in the
+//! compact form.
 
 use std::collections::HashSet;
 
@@ -9,6 +10,7 @@ use super::bert::{self, Bert};
 use super::builtin::{Builtin, Model};
 use super::chars;
 use super::charsmap::Charsmap;
+use super::compact;
 use super::template::{PostProcessor, Template};
 use super::unigram::{Metaspace, Prepend, Step, UNKNOWN_PENALTY, Unigram};
 use super::vocabulary::Pieces;
@@ -92,11 +94,23 @@ struct ModelFile {
 }
 
 /// Parses the tokenizer, and the templates for one text and for two.
-pub(super) fn parse(json: &[u8]) -> Result<(Builtin, [Template; 2]), ParseError> {
-    let file: File = serde_json::from_slice(json).map_err(|e| match e.is_data() {
+pub(super) fn parse(file: &[u8]) -> Result<(Builtin, [Template; 2]), ParseError> {
+    let (json, pieces) = match compact::is_compact(file) {
+        true => {
+            let parts = compact::read(file);
+            let (json, pieces) =
+                parts.ok_or_else(|| ParseError::Damaged("its vocabulary is damaged".into()))?;
+            (json, Some(pieces))
+        }
+        false => (file, None),
+    };
+    let mut file: File = serde_json::from_slice(json).map_err(|e| match e.is_data() {
         true => ParseError::Unsupported(e.to_string()),
         false => ParseError::Damaged(e.to_string()),
     })?;
+    if let Some(pieces) = pieces {
+        file.model.vocab = pieces;
+    }
     recognize(file).map_err(ParseError::Unsupported)
 }
 

@@ -9,6 +9,7 @@ mod bert;
 mod builtin;
 mod chars;
 mod charsmap;
+mod compact;
 mod file;
 #[cfg(feature = "general")]
 mod huggingface;
@@ -17,8 +18,12 @@ mod template;
 mod tests;
 mod tokenizer;
 mod tokens;
+mod trim;
 mod unigram;
 mod vocabulary;
 
+pub(crate) use compact::is_compact;
 pub(super) use tokenizer::Tokenizer;
+pub(crate) use tokenizer::compact;
 pub(super) use tokens::Tokens;
+pub(crate) use trim::{Kept, trim};

@@ -1,7 +1,8 @@
 //! The tokenizer that a `tokenizer.json` describes.
 
 use super::builtin::Builtin;
-use super::file;
+use super::compact::{Contents, is_compact};
+use super::file::{self, ParseError};
 #[cfg(feature = "general")]
 use super::huggingface::HuggingFace;
 use super::template::{Content, Piece, Template};
@@ -22,7 +23,7 @@ pub(super) enum Backend {
 }
 
 impl Tokenizer {
-    /// Loads a `tokenizer.json`.
+    /// Loads a `tokenizer.json`, or its compact form.
     ///
     /// # Errors
     /// [`ErrorKind::TokenizerMismatch`] if it is not one, [`ErrorKind::NeedsGeneral`] if this build
@@ -31,6 +32,12 @@ impl Tokenizer {
         let reason = match file::parse(json) {
             Ok((builtin, templates)) => {
                 return Ok(Tokenizer { backend: Backend::Builtin(Box::new(builtin)), templates });
+            }
+            // Only built-in tokenizers have a compact form.
+            Err(ParseError::Damaged(reason) | ParseError::Unsupported(reason))
+                if is_compact(json) =>
+            {
+                return Err(invalid(&reason));
             }
             Err(reason) => reason,
         };
@@ -42,8 +49,8 @@ impl Tokenizer {
         }
         #[cfg(not(feature = "general"))]
         Err(match reason {
-            file::ParseError::Damaged(reason) => invalid(&reason),
-            file::ParseError::Unsupported(reason) => Error::new(
+            ParseError::Damaged(reason) => invalid(&reason),
+            ParseError::Unsupported(reason) => Error::new(
                 ErrorKind::NeedsGeneral,
                 format!(
                     "this build has only the tokenizers of BERT and XLM-RoBERTa, and tokenizer.json \
@@ -94,6 +101,12 @@ impl Tokenizer {
         }
         (ids, type_ids)
     }
+}
+
+/// The compact form of a `tokenizer.json`. `None` if it has that form already, or none.
+pub(crate) fn compact(file: &[u8]) -> Option<Vec<u8>> {
+    let is_builtin = !is_compact(file) && file::parse(file).is_ok();
+    is_builtin.then(|| Contents::read(file)).flatten().map(|contents| contents.write())
 }
 
 fn invalid(reason: &str) -> Error {

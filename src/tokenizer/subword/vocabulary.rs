@@ -39,6 +39,9 @@ impl Token {
 /// In vocabularies of many languages, a tenth of the first bits are set.
 const HINTS: usize = 16;
 
+/// The slots of a vocabulary whose size is not known.
+const MIN_SLOTS: usize = 1 << 10;
+
 /// What the hash of a text implies: `false` is certain, `true` is not.
 pub(super) struct Hint {
     /// A token may begin with the text.
@@ -73,7 +76,7 @@ impl Hash {
 
 impl Default for Vocabulary {
     fn default() -> Vocabulary {
-        Vocabulary::with_slots(1 << 10)
+        Vocabulary::with_slots(MIN_SLOTS)
     }
 }
 
@@ -87,6 +90,19 @@ impl Vocabulary {
             hints: vec![0; slots * HINTS / 32],
             max_bytes: 0,
         }
+    }
+
+    /// The vocabulary of tokens whose ids are their places. `texts` holds them one after another.
+    pub fn from_texts<'a>(
+        texts: &str,
+        tokens: impl ExactSizeIterator<Item = &'a str>,
+    ) -> Vocabulary {
+        let slots = (2 * (tokens.len() + 1)).next_power_of_two();
+        let mut vocabulary = Vocabulary::with_slots(slots.max(MIN_SLOTS));
+        vocabulary.texts.reserve_exact(texts.len());
+        vocabulary.tokens.reserve_exact(tokens.len());
+        tokens.zip(0..).for_each(|(text, id)| vocabulary.insert(text, id));
+        vocabulary
     }
 
     pub fn len(&self) -> usize {

@@ -41,10 +41,15 @@ fn characters(text: &str) -> Vec<usize> {
     numbers
 }
 
+/// The texts of all tokenizers.
+pub fn texts() -> Vec<String> {
+    let Texts { texts } = serde_json::from_str(&data("texts")).unwrap();
+    texts.into_iter().map(|(text, times)| text.repeat(times)).collect()
+}
+
 #[test]
 fn tokens_are_those_of_hugging_face() {
-    let Texts { texts } = serde_json::from_str(&data("texts")).unwrap();
-    let texts: Vec<String> = texts.into_iter().map(|(text, times)| text.repeat(times)).collect();
+    let texts = texts();
     assert!(texts.len() >= 200);
     let names = [
         "bert-uncased",

@@ -2,7 +2,9 @@
 //! Hugging Face's Python package.
 
 mod bert;
+mod compact;
 mod golden;
+mod trim;
 mod unigram;
 
 use serde_json::Value;
