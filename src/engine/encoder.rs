@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::guard::{UNREADABLE_GRAPH, guarded};
 use super::onnx::Onnx;
 use crate::error::{Error, ErrorKind, Result, one_line};
-use crate::model::{Config, EmbeddingSettings, Encoder, ModelFiles, Output, prepared};
+use crate::model::{Config, EmbeddingSettings, Encoder, Head, ModelFiles, Output, prepared};
 
 /// The encoder in the files of a reranker or, if they say how vectors are made, of an embedder. The
 /// graph shows which: that of a reranker has a head.
@@ -60,8 +60,8 @@ pub(super) fn prepared_encoder(file: &Bytes, config: &Config) -> Result<Encoder>
     let mut encoder = prepared::encoder(file, config)?;
     match config.output {
         // The states of the tokens are wanted, not the logit that a head makes of them.
-        Output::Embedding(_) => encoder.head.clear(),
-        Output::Logit if encoder.head.is_empty() => {
+        Output::Embedding(_) => encoder.head = Head::NONE,
+        Output::Logit if encoder.head.steps.is_empty() => {
             return Err(config.wrong_output("the states of tokens"));
         }
         Output::Logit => {}

@@ -142,6 +142,7 @@ pub enum Activation {
     /// The approximation by tanh.
     GeluTanh,
     Relu,
+    Silu,
     Tanh,
 }
 
@@ -153,6 +154,7 @@ impl Activation {
             Activation::Gelu => gelu(isa, x),
             Activation::GeluTanh => gelu_tanh(isa, x),
             Activation::Relu => relu(isa, x),
+            Activation::Silu => x * sigmoid(isa, x),
             Activation::Tanh => tanh(isa, x),
         }
     }

@@ -1,4 +1,4 @@
-//! How the positions of tokens are numbered.
+//! How the positions of tokens are numbered, and what attention knows of the distance between two tokens.
 
 /// Which row of the position embeddings belongs to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,51 @@ impl PositionScheme {
         match self {
             PositionScheme::FromZero => 0,
             PositionScheme::AfterPadding(padding) => (padding as usize).saturating_add(1),
+        }
+    }
+}
+
+/// What the scores of attention depend on besides the states of two tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum RelativePositions {
+    None,
+    /// Queries and keys are rotated by angles that grow with their positions (Su et al. 2021,
+    /// arXiv:2104.09864). In each head, elements `i` and `i + dim / 2` are a pair, which is rotated by
+    /// `position * frequencies[i]`.
+    Rotary {
+        frequencies: Vec<f32>,
+    },
+    /// The score is lowered by the distance times the slope of the head (ALiBi; Press et al. 2021,
+    /// arXiv:2108.12409).
+    Alibi {
+        slopes: Vec<f32>,
+    },
+}
+
+impl RelativePositions {
+    /// Rotary positions with the frequencies `base^(-2 i / dim)`.
+    pub fn rotary(base: f32, dim: usize) -> RelativePositions {
+        let frequency = |i: usize| f64::from(base).powf(-2.0 * i as f64 / dim as f64) as f32;
+        RelativePositions::Rotary { frequencies: (0..dim / 2).map(frequency).collect() }
+    }
+
+    /// ALiBi with the slopes of its paper: a geometric sequence that ends at `2^-8`. If the number of heads
+    /// is not a power of two, those beyond one have every second slope of twice that power.
+    pub fn alibi(heads: usize) -> RelativePositions {
+        let power = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
+        let of_power = |of: usize, step: usize| {
+            (1..=of).step_by(step).map(move |i| 2.0_f64.powf(-8.0 * i as f64 / of as f64) as f32)
+        };
+        let slopes = of_power(power, 1).chain(of_power(2 * power, 2)).take(heads).collect();
+        RelativePositions::Alibi { slopes }
+    }
+
+    /// Whether they are those of `heads` heads of `dim` elements.
+    pub(super) fn fit(&self, heads: usize, dim: usize) -> bool {
+        match self {
+            RelativePositions::None => true,
+            RelativePositions::Rotary { frequencies } => 2 * frequencies.len() == dim,
+            RelativePositions::Alibi { slopes } => slopes.len() == heads,
         }
     }
 }

@@ -38,6 +38,7 @@ impl Linear {
             model::Activation::Gelu => Activation::Gelu,
             model::Activation::GeluTanh => Activation::GeluTanh,
             model::Activation::Relu => Activation::Relu,
+            model::Activation::Silu => Activation::Silu,
             model::Activation::Tanh => Activation::Tanh,
         };
         Linear { packed, activation }

@@ -63,15 +63,14 @@ impl Fused {
             heads: Heads { count: encoder.heads, dim, scale: 1.0 / (dim as f32).sqrt() },
             embeddings: Embeddings {
                 tokens: encoder.token_embeddings,
-                positions: encoder.position_embeddings,
-                position_scheme: encoder.position_scheme,
+                positions: encoder.positions,
                 token_types: encoder.token_type_embeddings,
                 norm: encoder.embedding_norm,
             },
             layers: layers.zip(wanted).map(|(layer, of)| Layer::new(kernel, layer, of)).collect(),
             head: match *output {
                 Output::Logit => {
-                    Head::Logit(encoder.head.iter().map(|l| Linear::new(kernel, l)).collect())
+                    Head::Logit(encoder.head.linears().map(|l| Linear::new(kernel, l)).collect())
                 }
                 Output::Embedding(pooling) => Head::Vector(pooling),
             },

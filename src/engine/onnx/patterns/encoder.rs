@@ -5,7 +5,10 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use super::embeddings::Tables;
 use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::{Graph, attribute};
-use crate::model::{Activation, Config, Encoder, Layer, Linear, Norm, Output};
+use crate::model::{
+    Activation, Config, Encoder, Head, HeadStep, Layer, Linear, Norm, Output, Pooling, Positions,
+    RelativePositions, Residuals,
+};
 
 /// The encoder in a graph, or why the rules do not match it.
 pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<Encoder> {
@@ -48,12 +51,15 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
     let encoder = Encoder {
         heads,
         token_embeddings: tokens,
-        position_embeddings: positions,
-        position_scheme,
         token_type_embeddings: token_types,
+        positions: Positions::Embedded { table: positions, scheme: position_scheme },
         embedding_norm,
+        residuals: Residuals::Normalized,
         layers,
-        head,
+        head: Head {
+            pooling: Pooling::First,
+            steps: head.into_iter().map(HeadStep::Linear).collect(),
+        },
     };
     encoder.check().map_err(|e| anyhow!("{e}"))?;
     Ok(encoder)
@@ -103,9 +109,12 @@ impl<'a> Rules<'a> {
             query: query.1,
             key: key.1,
             value: value.1,
+            relative: RelativePositions::None,
+            window: None,
             attention_output,
             attention_norm,
             intermediate,
+            gated: None,
             output,
             output_norm,
         };
