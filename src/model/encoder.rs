@@ -342,6 +342,22 @@ impl Norm {
 }
 
 impl Linear {
+    /// The layer with some of its outputs alone. `None` if there are not as many, or one is taken twice.
+    pub fn columns(&self, columns: &[usize]) -> Option<Linear> {
+        let mut taken = vec![false; self.outputs];
+        for &column in columns {
+            if std::mem::replace(taken.get_mut(column)?, true) {
+                return None;
+            }
+        }
+        Some(Linear {
+            outputs: columns.len(),
+            weights: self.weights.columns(self.outputs, columns),
+            bias: columns.iter().map(|&column| self.bias[column]).collect(),
+            ..*self
+        })
+    }
+
     /// Joins layers of the same input and without activations, so that one product gives the outputs of
     /// all of them.
     pub fn concat_columns<const N: usize>(parts: [&Linear; N]) -> Linear {

@@ -78,6 +78,13 @@ pub(crate) enum RelativePositions {
     Alibi {
         slopes: Vec<f32>,
     },
+    /// A number for each head and signed distance is added to the score (Raffel et al. 2020,
+    /// arXiv:1910.10683). `values` are `[heads, 2 * reach + 1]`; the first one of a row is for a query that
+    /// comes `reach` tokens before the key. Larger distances have the number of `reach`.
+    Bias {
+        reach: usize,
+        values: Vec<f32>,
+    },
 }
 
 impl RelativePositions {
@@ -104,6 +111,10 @@ impl RelativePositions {
             RelativePositions::None => true,
             RelativePositions::Rotary { frequencies } => 2 * frequencies.len() == dim,
             RelativePositions::Alibi { slopes } => slopes.len() == heads,
+            RelativePositions::Bias { reach, values } => {
+                reach.checked_mul(2).and_then(|row| (row + 1).checked_mul(heads))
+                    == Some(values.len())
+            }
         }
     }
 }

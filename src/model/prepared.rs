@@ -40,7 +40,7 @@
 //! | `pooling` | U8 `[bytes]`: `mean`, if the head does not read the first token |
 //! | `layers.0.gated` | linear `[hidden, inner]` |
 //! | `layers.0.window` | I32 `[1]`: the largest distance |
-//! | `layers.0.rotary`, `.alibi` | F32: the frequencies, the slopes |
+//! | `layers.0.rotary`, `.alibi`, `.bias` | F32: the frequencies, the slopes, the numbers by head and distance |
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
@@ -159,6 +159,7 @@ impl<'a> Writer<'a> {
                     self.floats(name("rotary"), frequencies);
                 }
                 RelativePositions::Alibi { slopes } => self.floats(name("alibi"), slopes),
+                RelativePositions::Bias { values, .. } => self.floats(name("bias"), values),
             }
         }
         for (i, step) in encoder.head.steps.iter().enumerate() {
@@ -222,7 +223,7 @@ pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
             true => Residuals::Sums,
             false => Residuals::Normalized,
         },
-        layers: layers.map(|i| tensors.layer(i)).collect::<Result<_>>()?,
+        layers: layers.map(|i| tensors.layer(i, heads)).collect::<Result<_>>()?,
         head: Head {
             pooling: if tensors.is_set(POOLING)? { Pooling::Mean } else { Pooling::First },
             steps: steps.collect::<Result<_>>()?,
@@ -231,7 +232,7 @@ pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
 }
 
 impl Tensors {
-    fn layer(&self, i: usize) -> Result<Layer> {
+    fn layer(&self, i: usize, heads: usize) -> Result<Layer> {
         let name = |part: &str| format!("layers.{i}.{part}");
         let floats = |part| match self.contains(&name(part)) {
             true => self.floats(&name(part)).map(Some),
@@ -249,10 +250,13 @@ impl Tensors {
             query: self.linear(&name("query"))?,
             key: self.linear(&name("key"))?,
             value: self.linear(&name("value"))?,
-            relative: match (floats("rotary")?, floats("alibi")?) {
-                (Some(frequencies), _) => RelativePositions::Rotary { frequencies },
-                (None, Some(slopes)) => RelativePositions::Alibi { slopes },
-                (None, None) => RelativePositions::None,
+            relative: match (floats("rotary")?, floats("alibi")?, floats("bias")?) {
+                (Some(frequencies), ..) => RelativePositions::Rotary { frequencies },
+                (_, Some(slopes), _) => RelativePositions::Alibi { slopes },
+                (.., Some(values)) => {
+                    RelativePositions::Bias { reach: values.len() / heads.max(1) / 2, values }
+                }
+                _ => RelativePositions::None,
             },
             window,
             attention_output: self.linear(&name("attention_output"))?,

@@ -52,12 +52,33 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// What is added to the scores of each head, by the signed distance of a query from a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Bias<'a> {
+    /// `[heads, 2 * reach + 1]`, or one row for all heads. A row begins with the bias of a query that
+    /// comes `reach` positions before its key.
+    pub values: &'a [f32],
+    /// At least the number of tokens of the longest sequence plus [`Bias::SPARE`].
+    pub reach: usize,
+    /// Sequences with larger distances than this have a bias of minus infinity there. Others have no
+    /// bias at all.
+    pub window: Option<usize>,
+}
+
+impl Bias<'_> {
+    /// Queries are computed in vectors, some of whose lanes may lie beyond the last token.
+    pub const SPARE: usize = LANES;
+}
+
 /// Queries, keys and values. Each has the width `heads.count * heads.dim`.
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionInputs<'a> {
     pub queries: Columns<'a>,
     pub keys: Columns<'a>,
     pub values: Columns<'a>,
+    /// The position of the first query in its sequence. It is 0 if there are several sequences.
+    pub first_query: usize,
+    pub bias: Option<Bias<'a>>,
 }
 
 impl<'a> AttentionInputs<'a> {
@@ -66,7 +87,7 @@ impl<'a> AttentionInputs<'a> {
     pub fn of_each_token(qkv: &'a [f32], hidden: usize) -> AttentionInputs<'a> {
         let [queries, keys, values] =
             [0, 1, 2].map(|part| Columns { matrix: qkv, width: 3 * hidden, first: part * hidden });
-        AttentionInputs { queries, keys, values }
+        AttentionInputs { queries, keys, values, first_query: 0, bias: None }
     }
 }
 
@@ -94,7 +115,7 @@ struct Head<'a> {
     sums: &'a mut [f32],
 }
 
-/// `softmax(scale * q k^T) v` for each sequence and head.
+/// `softmax(scale * q k^T + bias) v` for each sequence and head.
 ///
 /// Sequence `s` has the keys and values in the rows `offsets[s]..offsets[s + 1]`, and the queries in
 /// the rows `query_offsets[s]..query_offsets[s + 1]`; the first row of a matrix is that of the first
@@ -120,7 +141,7 @@ pub fn attention(
     let (queries, keys) = (rows(query_offsets), rows(offsets));
     assert_eq!(query_offsets.len(), offsets.len(), "there must be as many offsets of queries");
     assert_eq!(out.len(), queries * hidden, "out must be [queries, hidden]");
-    let AttentionInputs { queries: q, keys: k, values: v } = inputs;
+    let AttentionInputs { queries: q, keys: k, values: v, first_query, bias } = inputs;
     for (Columns { matrix, width, first }, rows) in [(q, queries), (k, keys), (v, keys)] {
         assert_eq!(matrix.len(), rows * width, "a matrix must have a row for each token");
         assert!(first + hidden <= width, "the columns must be in the matrix");
@@ -131,6 +152,16 @@ pub fn attention(
         "a sequence with queries must have keys"
     );
     assert!(heads.scale > 0.0, "the scale must be positive");
+    assert!(first_query == 0 || offsets.len() == 2, "only one sequence can be divided");
+    if let Some(Bias { values, reach, .. }) = bias {
+        let row = 2 * reach + 1;
+        assert!([row, heads.count * row].contains(&values.len()), "a row of bias, or one each");
+        let longest = offsets.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+        let last = offsets.windows(2).zip(query_offsets.windows(2));
+        assert!(longest + Bias::SPARE <= reach, "the bias must reach over each sequence");
+        let within = |(k, q): (&[usize], &[usize])| first_query + q[1] - q[0] <= k[1] - k[0];
+        assert!(last.into_iter().all(within), "queries must be tokens of their sequence");
+    }
     if !out.is_empty() {
         kernel.run(Attention { inputs, query_offsets, offsets, heads, out, scratch });
     }
@@ -155,15 +186,35 @@ impl Op for Attention<'_> {
         for (queries, keys) in query_offsets.windows(2).zip(offsets.windows(2)) {
             let (queries, keys) = (range(queries, query_offsets[0]), range(keys, offsets[0]));
             let out = &mut out[queries.start * hidden..queries.end * hidden];
-            for first in (0..hidden).step_by(dim) {
+            let bias = inputs.bias.filter(|bias| bias.window.is_none_or(|w| w + 1 < keys.len()));
+            let window = bias.and_then(|bias| bias.window).unwrap_or(keys.len());
+            for (index, first) in (0..hidden).step_by(dim).enumerate() {
                 let keys_of_head = inputs.keys.rows(keys.clone(), first, dim);
                 let values_of_head = inputs.values.rows(keys.clone(), first, dim);
                 let mut head = scratch.pack(isa, keys.len(), dim, keys_of_head, values_of_head);
-                for (block, out) in out.chunks_mut(LANES * hidden).enumerate() {
-                    let rows = queries.start + block * LANES..queries.end;
-                    transpose(inputs.queries.rows(rows, first, dim), head.queries);
+                let row_of_bias = bias.map(|Bias { values, reach, .. }| {
+                    let row = 2 * reach + 1;
+                    (&values[index * row % values.len()..][..row], reach)
+                });
+                // Blocks begin at multiples of the lanes, wherever a sequence is divided, so that each
+                // query sees the same keys.
+                let mut position = inputs.first_query;
+                let mut rest = &mut *out;
+                while !rest.is_empty() {
+                    let block = position / LANES * LANES;
+                    let count = (block + LANES - position).min(rest.len() / hidden);
+                    let out = rest.split_off_mut(..count * hidden).expect("there are as many rows");
+                    let row = queries.start + position - inputs.first_query;
+                    transpose(inputs.queries.rows(row..queries.end, first, dim), head.queries);
                     let out = out.chunks_exact_mut(hidden).map(|row| &mut row[first..][..dim]);
-                    head.block(isa, scale, out);
+                    let seen = block.saturating_sub(window)..keys.len().min(block + LANES + window);
+                    // The biases of a key are those of the key after it, one lane further.
+                    let bias = row_of_bias.map(|(row, reach)| {
+                        let end = reach + position - seen.start + LANES;
+                        &row[end - seen.len() - LANES + 1..end]
+                    });
+                    head.block(isa, scale, seen, bias, out);
+                    position += count;
                 }
             }
         }
@@ -234,16 +285,21 @@ fn transpose<'a>(mut rows: impl Iterator<Item = &'a [f32]>, to: &mut [[f32; LANE
 }
 
 impl Head<'_> {
-    /// Computes a row of `out` for each of the queries in `queries`.
+    /// Computes a row of `out` for each of the queries in `queries`, which see some of the keys.
+    /// `bias[seen.len() - 1 - i..]` are the biases of the lanes for the key `i` of these.
     #[inline(always)]
     fn block<'a, I: Isa>(
         &mut self,
         isa: I,
         scale: f32,
+        seen: Range<usize>,
+        bias: Option<&[f32]>,
         out: impl ExactSizeIterator<Item = &'a mut [f32]>,
     ) {
         let Head { keys, values, queries, scores, sums } = self;
-        let (len, dim, wide) = (scores.len(), queries.len(), sums.len() / LANES);
+        let (len, dim, wide) = (seen.len(), queries.len(), sums.len() / LANES);
+        let (keys, values) = (&keys[seen.start * dim..], &values[seen.start * wide..]);
+        let scores = &mut scores[..len];
         isa.run(Product::<false> {
             rows: len,
             depth: dim,
@@ -256,6 +312,13 @@ impl Head<'_> {
             out_stride: LANES,
             add: false,
         });
+        let scale = match bias {
+            Some(bias) => {
+                add_bias(isa, scores, scale, bias);
+                1.0
+            }
+            None => scale,
+        };
         let inverse = softmax(isa, scores, scale).to_array();
         for start in (0..len).step_by(BLOCK_KEYS) {
             isa.run(Product::<true> {
@@ -277,6 +340,16 @@ impl Head<'_> {
                 (isa.load(sums) * isa.splat(inverse)).store_first(out);
             }
         }
+    }
+}
+
+/// Replaces each score with `scale * score + bias`. The last biases are those of the first key.
+#[inline(always)]
+fn add_bias<I: Isa>(isa: I, scores: &mut [[f32; LANES]], scale: f32, bias: &[f32]) {
+    let scale = isa.splat(scale);
+    for (scores, bias) in scores.iter_mut().rev().zip(bias.windows(LANES)) {
+        let bias = isa.load(bias.first_chunk().expect("a window has as many"));
+        (isa.load(scores) * scale + bias).store(scores);
     }
 }
 

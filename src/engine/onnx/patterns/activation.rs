@@ -21,6 +21,19 @@ impl<'a> Rules<'a> {
             .unwrap_or((name, Activation::None))
     }
 
+    /// [`Rules::activation`] of one factor of a gated block, where `x * sigmoid(x)` is known too.
+    pub(super) fn gate_activation(&self, name: &'a str) -> Option<(&'a str, Activation)> {
+        let (x, activation) = self.activation(name);
+        if activation != Activation::None {
+            return Some((x, activation));
+        }
+        both_orders(self.graph.pair_of(x, "Mul")?).into_iter().find_map(|[x, sigmoid]| {
+            let inputs = self.graph.inputs_of(self.same(sigmoid), "Sigmoid")?;
+            let x = self.same(x);
+            (self.same(inputs.first()?) == x).then_some((x, Activation::Silu))
+        })
+    }
+
     fn gelu_operator(&self, name: &'a str) -> Option<(&'a str, Activation)> {
         let node = self.graph.producer(name).filter(|n| n.op_type == "Gelu")?;
         let activation = match attribute(node, "approximate").map_or(&b"none"[..], |a| &a.s) {

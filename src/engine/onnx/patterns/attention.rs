@@ -2,28 +2,58 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::relative::Added;
 use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
-use crate::model::Linear;
+use crate::model::{Linear, RelativePositions};
 
-/// Queries, keys and values, and the factor of the scores, if the graph has one.
-type Parts<'a> = ([&'a str; 3], Option<f32>);
+/// The names of queries, keys and values, and how scores are made of them.
+struct Parts<'a> {
+    states: [&'a str; 3],
+    /// The factor of the scores, if the graph has one.
+    scale: Option<f32>,
+    added: Added,
+}
+
+/// The linear layers of attention, and what it knows of distances.
+pub(super) struct Attention<'a> {
+    /// Each with its input.
+    pub query: (&'a str, Linear),
+    pub key: (&'a str, Linear),
+    pub value: (&'a str, Linear),
+    pub relative: RelativePositions,
+    pub window: Option<usize>,
+}
 
 impl<'a> Rules<'a> {
-    /// The linear layers of the queries, the keys and the values, each with its input.
-    pub(super) fn attention(&self, context: &'a str) -> Result<[(&'a str, Linear); 3]> {
+    pub(super) fn attention(&self, context: &'a str) -> Result<Attention<'a>> {
         let product = self.untransposed(context).0;
         let operator = self.graph.producer(product).filter(|node| node.op_type == "Attention");
-        let (parts, scale) = match operator {
+        let Parts { states, scale, added } = match operator {
             Some(node) => self.attention_operator(node)?,
             None => self.attention_arithmetic(product)?,
         };
-        let [query, key, value] = parts.map(|name| self.untransposed(name));
-        let linear = |(name, _)| self.linear(name).context("attention reads no linear layer");
-        let layers = [linear(query)?, linear(key)?, linear(value)?];
+        let [mut query, mut key, value] = states.map(|name| self.untransposed(name));
+        let linear = |(name, _)| self.part(name).context("attention reads no linear layer");
+        let value = linear(value)?;
+        let dim = value.1.outputs / self.heads;
 
-        let expected = 1.0 / ((layers[0].1.outputs / self.heads) as f32).sqrt();
+        let (mut relative, window) = (added.relative, added.window);
+        if let Some((x, frequencies)) = self.rotary(query.0, dim) {
+            let (y, of_keys) = self.rotary(key.0, dim).context("only the queries are rotated")?;
+            ensure!(
+                frequencies == of_keys && relative == RelativePositions::None,
+                "attention has relative positions of two kinds"
+            );
+            relative = RelativePositions::Rotary { frequencies };
+            let inner = |name, by| {
+                let (inner, factor) = self.untransposed(name);
+                (inner, factor * by)
+            };
+            (query, key) = (inner(x, query.1), inner(y, key.1));
+        }
+        let expected = 1.0 / (dim as f32).sqrt();
         // An operator without a scale has the usual one.
         let scale = scale.unwrap_or(expected) * query.1 * key.1;
         ensure!(
@@ -31,7 +61,7 @@ impl<'a> Rules<'a> {
             "attention's scale is {scale}, and {} heads have {expected}",
             self.heads
         );
-        Ok(layers)
+        Ok(Attention { query: linear(query)?, key: linear(key)?, value, relative, window })
     }
 
     /// The operator of opset 23.
@@ -40,11 +70,12 @@ impl<'a> Rules<'a> {
         let [query, key, value, rest @ ..] = node.input.as_slice() else {
             bail!("an Attention lacks inputs");
         };
-        let mask = rest.iter().filter(|name| !name.is_empty());
-        ensure!(
-            mask.clone().count() < 2 && mask.clone().all(|name| self.is_mask(name)),
-            "an Attention has inputs besides a mask"
-        );
+        let mut masks = rest.iter().filter(|name| !name.is_empty());
+        let added = match masks.next() {
+            Some(mask) => self.added(mask, 1.0)?,
+            None => Added::NOTHING,
+        };
+        ensure!(masks.next().is_none(), "an Attention has inputs besides a mask");
         ensure!(
             number("is_causal") == 0 && attribute(node, "softcap").is_none_or(|cap| cap.f == 0.0),
             "an Attention is causal, or has capped scores"
@@ -55,7 +86,7 @@ impl<'a> Rules<'a> {
             "an Attention has other heads than config.json says"
         );
         let scale = attribute(node, "scale").map(|scale| scale.f);
-        Ok(([query, key, value], scale))
+        Ok(Parts { states: [query, key, value], scale, added })
     }
 
     /// `softmax(mask(q k)) v`.
@@ -67,9 +98,9 @@ impl<'a> Rules<'a> {
         let axis = attribute(node, "axis").map_or(-1, |axis| axis.i);
         ensure!(axis == -1 || axis == 3, "the softmax is over axis {axis}");
 
-        let (scores, scale) = self.unmasked(&node.input[0]);
+        let (scores, scale, added) = self.unmasked(&node.input[0])?;
         let [query, key] = self.product_of_states(scores).context("no attention scores")?;
-        Ok(([query, key, value], Some(scale)))
+        Ok(Parts { states: [query, key, value], scale: Some(scale), added })
     }
 
     /// The factors of a product of two activations, in floats or in int8.
@@ -97,15 +128,31 @@ impl<'a> Rules<'a> {
         fits.then_some(nodes.map(|node| node.input[0].as_str()))
     }
 
-    /// The attention scores before their mask, and the factor that they are multiplied by.
-    fn unmasked(&self, name: &'a str) -> (&'a str, f32) {
+    /// The attention scores before anything is added to them, the factor that they are multiplied by, and
+    /// what is added.
+    fn unmasked(&self, name: &'a str) -> Result<(&'a str, f32, Added)> {
         let (mut name, mut factor) = self.scaled(name);
+        let mut added = Added::NOTHING;
         loop {
-            let added = self.graph.pair_of(name, "Add").and_then(|pair| {
-                let masked = both_orders(pair).into_iter().find(|[_, mask]| self.is_mask(mask));
-                masked.map(|[scores, _]| scores)
+            let sum = self.graph.pair_of(name, "Add").and_then(|pair| {
+                let ways = both_orders(pair).into_iter();
+                ways.filter(|[_, other]| self.depends_on_distances(other)).next()
             });
-            let Some(scores) = added.or_else(|| self.chosen(name)) else { return (name, factor) };
+            let scores = match sum {
+                Some([scores, other]) => {
+                    let Added { relative, window } = self.added(other, factor)?;
+                    if relative != RelativePositions::None {
+                        ensure!(added.relative == RelativePositions::None, "two biases are added");
+                        added.relative = relative;
+                    }
+                    added.window = added.window.into_iter().chain(window).min();
+                    scores
+                }
+                None => match self.chosen(name) {
+                    Some(scores) => scores,
+                    None => return Ok((name, factor, added)),
+                },
+            };
             let (inner, by) = self.scaled(scores);
             (name, factor) = (inner, factor * by);
         }
@@ -123,16 +170,27 @@ impl<'a> Rules<'a> {
         if all(0) { Some(y) } else { all(1).then_some(x) }
     }
 
-    /// Whether a value depends on nothing but the attention mask and shapes. A learned bias, or one
-    /// that differs between heads, has a tensor of floats among its sources.
-    fn is_mask(&self, name: &'a str) -> bool {
-        self.graph.all_sources(name, |source| match self.graph.constant(source) {
-            // Integers with one axis are sizes. With more axes they are a mask that the graph adds.
-            Some(constant) => {
-                constant.is_scalar() || (!constant.is_float() && constant.shape.len() == 1)
-            }
-            None => source == "attention_mask",
+    /// Whether a value depends on nothing but the attention mask, shapes and constants.
+    fn depends_on_distances(&self, name: &'a str) -> bool {
+        self.graph.all_sources(name, |source| {
+            self.graph.constant(source).is_some() || source == "attention_mask"
         })
+    }
+
+    /// Whether a value is a mask by its sources alone. A learned bias, or one that differs between heads, has
+    /// a tensor of floats among its sources, and one of distances a comparison.
+    pub(super) fn is_mask(&self, name: &'a str) -> bool {
+        let compares = |node: &Node| {
+            ["Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Trilu"].contains(&&*node.op_type)
+        };
+        !self.graph.any_producer(name, compares)
+            && self.graph.all_sources(name, |source| match self.graph.constant(source) {
+                // Integers with one axis are sizes. With more axes they are a mask that the graph adds.
+                Some(constant) => {
+                    constant.is_scalar() || (!constant.is_float() && constant.shape.len() == 1)
+                }
+                None => source == "attention_mask",
+            })
     }
 
     /// `where(is_nan(p), 0, p)` as `p`. PyTorch guards rows that are masked completely in this way.

@@ -10,9 +10,13 @@ impl<'a> Rules<'a> {
         let name = self.same(name);
         if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "LayerNormalization")
         {
-            let [x, gamma, beta] = node.input.as_slice() else { return None };
+            let [x, gamma, beta @ ..] = node.input.as_slice() else { return None };
             let eps = attribute(node, "epsilon").map_or(1e-5, |eps| eps.f);
-            let (gamma, beta) = (self.graph.floats(gamma)?, self.graph.floats(beta)?);
+            let gamma = self.graph.floats(gamma)?;
+            let beta = match beta.first().filter(|name| !name.is_empty()) {
+                Some(beta) => self.graph.floats(beta)?,
+                None => vec![0.0; gamma.len()],
+            };
             let last = matches!(attribute(node, "axis").map_or(-1, |axis| axis.i), -1 | 2);
             return last.then_some((self.same(x), Norm { gamma, beta, eps }));
         }

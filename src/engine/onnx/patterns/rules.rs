@@ -1,23 +1,27 @@
 //! Helpers for all rules, which look through operators that leave the numbers of a value as they are,
 //! or multiply them by a constant.
 
+use crate::engine::onnx::evaluator::Evaluator;
 use crate::engine::onnx::graph::Graph;
-use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
 use crate::model::PositionScheme;
 
 /// The rules, on one graph.
 pub(super) struct Rules<'a> {
     pub graph: Graph<'a>,
     pub heads: usize,
+    /// The number of tokens that local attention sees, if config.json names it.
+    pub window: Option<usize>,
+    /// The maximum number of tokens in a sequence, if nothing but config.json limits it.
+    pub max_length: usize,
     /// How the positions are numbered that the graph is given, if they are an input.
     pub given_positions: PositionScheme,
 }
 
 impl<'a> Rules<'a> {
-    /// Evaluates the integers of the graph for one sequence.
-    pub fn evaluator(&self, ids: &[u32], type_ids: &[u32]) -> IntegerEvaluator<'_, 'a> {
+    /// Evaluates numbers of the graph for one sequence.
+    pub fn evaluator(&self, ids: &[u32], type_ids: &[u32]) -> Evaluator<'_, 'a> {
         let positions = self.given_positions.rows(ids);
-        IntegerEvaluator::new(&self.graph, [ids, type_ids, &positions])
+        Evaluator::new(&self.graph, [ids, type_ids, &positions])
     }
 
     /// A value before it is multiplied or divided by scalars, and the product of those.
@@ -55,6 +59,7 @@ impl<'a> Rules<'a> {
         match node.op_type.as_str() {
             "Sqrt" => Some(scalar(0)?.sqrt()),
             "Mul" => Some(scalar(0)? * scalar(1)?),
+            "Pow" => Some(scalar(0)?.powf(scalar(1)?)),
             "Div" => Some(scalar(0)? / scalar(1)?),
             // The last size of the queries, whose shape is [batch, heads, length, width].
             "Gather" | "Slice" if matches!(self.graph.scalar(input(1)?), Some(-1.0 | 3.0)) => {

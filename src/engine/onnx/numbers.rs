@@ -1,4 +1,4 @@
-//! Tensors of integers, and the operators that shapes and positions are computed with.
+//! Small tensors, and the operators that shapes, positions and masks are computed with.
 //!
 //! An operator gives `None` if its inputs do not fit it, or if the result would be too large.
 
@@ -7,17 +7,19 @@ pub(super) const MAX_NUMBERS: usize = 1 << 20;
 /// The maximum number of axes of a value.
 const MAX_AXES: usize = 8;
 
-/// A tensor of integers.
+/// A tensor of integers or of floats.
 #[derive(Clone)]
-pub(super) struct IntegerTensor {
+pub(super) struct Numbers {
     pub shape: Vec<usize>,
-    /// Row-major.
-    pub values: Vec<i64>,
+    /// Row-major. Floats are rounded to 32 bits.
+    pub values: Vec<f64>,
+    pub is_float: bool,
 }
 
 /// A tensor of one axis.
-pub(super) fn row(values: Vec<i64>) -> IntegerTensor {
-    IntegerTensor { shape: vec![values.len()], values }
+pub(super) fn row(values: impl IntoIterator<Item = f64>) -> Numbers {
+    let values: Vec<f64> = values.into_iter().collect();
+    Numbers { shape: vec![values.len()], values, is_float: false }
 }
 
 /// The count of numbers in a tensor. `None` if it is too large.
@@ -29,11 +31,11 @@ pub(super) fn length_of(shape: &[usize]) -> Option<usize> {
 }
 
 /// A tensor of `shape` that is filled with one number.
-pub(super) fn filled(shape: &IntegerTensor, value: i64) -> Option<IntegerTensor> {
-    let shape: Option<Vec<usize>> = shape.values.iter().map(|&n| n.try_into().ok()).collect();
-    let shape = shape?;
+pub(super) fn filled(shape: &Numbers, value: f64, is_float: bool) -> Option<Numbers> {
+    let sizes = shape.integers().into_iter();
+    let shape = sizes.map(|n| n.try_into().ok()).collect::<Option<Vec<usize>>>()?;
     let length = length_of(&shape)?;
-    Some(IntegerTensor { values: vec![value; length], shape })
+    Some(Numbers { values: vec![value; length], shape, is_float })
 }
 
 /// An offset that may count from the end, as one within `0..=length`.
@@ -50,11 +52,12 @@ fn index(at: i64, length: usize) -> Option<usize> {
 
 /// `f` of the numbers at each index. An axis of size 1, or a missing one, repeats its number.
 pub(super) fn broadcast<const N: usize>(
-    parts: [&IntegerTensor; N],
-    f: impl Fn([i64; N]) -> i64,
-) -> Option<IntegerTensor> {
+    parts: [&Numbers; N],
+    f: impl Fn([f64; N]) -> f64,
+) -> Option<Numbers> {
+    let is_float = parts.iter().any(|part| part.is_float);
     let rank = parts.iter().map(|part| part.shape.len()).max()?;
-    let size = |part: &IntegerTensor, axis: usize| {
+    let size = |part: &Numbers, axis: usize| {
         (axis + part.shape.len()).checked_sub(rank).map_or(1, |axis| part.shape[axis])
     };
     let shape: Option<Vec<usize>> = (0..rank)
@@ -77,12 +80,13 @@ pub(super) fn broadcast<const N: usize>(
                 *stride *= size;
             }
         }
-        f(std::array::from_fn(|i| parts[i].values[offsets[i]]))
+        let number = f(std::array::from_fn(|i| parts[i].values[offsets[i]]));
+        if is_float { f64::from(number as f32) } else { number }
     };
-    Some(IntegerTensor { values: (0..length).map(value).collect(), shape })
+    Some(Numbers { values: (0..length).map(value).collect(), shape, is_float })
 }
 
-pub(super) fn concat(tensors: &[&IntegerTensor], axis: i64) -> Option<IntegerTensor> {
+pub(super) fn concat(tensors: &[&Numbers], axis: i64) -> Option<Numbers> {
     let first = tensors.first()?;
     let axis = index(axis, first.shape.len())?;
     let mut shape = first.shape.clone();
@@ -95,10 +99,27 @@ pub(super) fn concat(tensors: &[&IntegerTensor], axis: i64) -> Option<IntegerTen
             &tensor.values[i * block..(i + 1) * block]
         })
     });
-    Some(IntegerTensor { values: values.copied().collect(), shape })
+    Some(Numbers { values: values.copied().collect(), shape, is_float: first.is_float })
 }
 
-impl IntegerTensor {
+impl Numbers {
+    /// The values as sizes, axes or indices.
+    pub fn integers(&self) -> Vec<i64> {
+        self.values.iter().map(|&value| value as i64).collect()
+    }
+
+    /// `f` of each number.
+    pub fn map(&self, f: impl Fn(f64) -> f64) -> Numbers {
+        let round = |number: f64| if self.is_float { f64::from(number as f32) } else { number };
+        let values = self.values.iter().map(|&number| round(f(number))).collect();
+        Numbers { values, ..self.clone() }
+    }
+
+    /// The same numbers in another shape.
+    fn shaped(&self, shape: Vec<usize>) -> Numbers {
+        Numbers { shape, ..self.clone() }
+    }
+
     /// The products of the sizes before an axis, on it and after it.
     fn around(&self, axis: usize) -> (usize, usize, usize) {
         let product = |sizes: &[usize]| sizes.iter().product();
@@ -106,7 +127,7 @@ impl IntegerTensor {
     }
 
     /// The parts of an axis at `indices`. In the result, `sizes` takes the place of the axis.
-    fn take(&self, axis: usize, indices: &[usize], sizes: &[usize]) -> Option<IntegerTensor> {
+    fn take(&self, axis: usize, indices: &[usize], sizes: &[usize]) -> Option<Numbers> {
         let shape = [&self.shape[..axis], sizes, &self.shape[axis + 1..]].concat();
         length_of(&shape)?;
         let (outer, length, inner) = self.around(axis);
@@ -116,17 +137,17 @@ impl IntegerTensor {
                 values.extend(&self.values[(i * length + index) * inner..][..inner]);
             }
         }
-        Some(IntegerTensor { shape, values })
+        Some(Numbers { shape, values, is_float: self.is_float })
     }
 
-    pub fn gather(&self, indices: &IntegerTensor, axis: i64) -> Option<IntegerTensor> {
+    pub fn gather(&self, indices: &Numbers, axis: i64) -> Option<Numbers> {
         let axis = index(axis, self.shape.len())?;
-        let rows = indices.values.iter().map(|&at| index(at, self.shape[axis]));
+        let rows = indices.integers().into_iter().map(|at| index(at, self.shape[axis]));
         self.take(axis, &rows.collect::<Option<Vec<_>>>()?, &indices.shape)
     }
 
     /// `GatherElements` of `[rows, columns]` along the columns. Exports look up token types like this.
-    pub fn gather_elements(&self, indices: &IntegerTensor, axis: i64) -> Option<IntegerTensor> {
+    pub fn gather_elements(&self, indices: &Numbers, axis: i64) -> Option<Numbers> {
         let (&[rows, columns], &[wanted, each]) = (&self.shape[..], &indices.shape[..]) else {
             return None;
         };
@@ -134,30 +155,86 @@ impl IntegerTensor {
             return None;
         }
         let value =
-            |(i, &at): (usize, &i64)| Some(self.values[i / each * columns + index(at, columns)?]);
-        let values = indices.values.iter().enumerate().map(value).collect::<Option<_>>()?;
-        Some(IntegerTensor { shape: indices.shape.clone(), values })
+            |(i, at): (usize, i64)| Some(self.values[i / each * columns + index(at, columns)?]);
+        let at = indices.integers().into_iter().enumerate();
+        let values = at.map(value).collect::<Option<_>>()?;
+        Some(Numbers { shape: indices.shape.clone(), values, is_float: self.is_float })
     }
 
-    pub fn slice(&self, axis: i64, start: i64, end: i64) -> Option<IntegerTensor> {
+    /// `GatherND` without batch axes: `indices`, `[..., axes]`, name the first axes.
+    pub fn gather_nd(&self, indices: &Numbers) -> Option<Numbers> {
+        let (&axes, shape) = indices.shape.split_last()?;
+        let (named, inner) = self.shape.split_at_checked(axes)?;
+        let block: usize = inner.iter().product();
+        let shape = [shape, inner].concat();
+        length_of(&shape)?;
+        let mut values = Vec::new();
+        for at in indices.integers().chunks(axes.max(1)) {
+            let start = at
+                .iter()
+                .zip(named)
+                .try_fold(0, |start, (&at, &length)| Some(start * length + index(at, length)?))?;
+            values.extend(&self.values[start * block..][..block]);
+        }
+        Some(Numbers { shape, values, is_float: self.is_float })
+    }
+
+    pub fn transpose(&self, axes: &[i64]) -> Option<Numbers> {
+        let rank = self.shape.len();
+        let axes = axes.iter().map(|&axis| index(axis, rank)).collect::<Option<Vec<_>>>()?;
+        let all = (0..rank).all(|axis| axes.contains(&axis));
+        let shape: Vec<usize> = axes.iter().map(|&axis| self.shape[axis]).collect();
+        let stride = |axis: usize| self.shape[axis + 1..].iter().product::<usize>();
+        let value = |mut index: usize| {
+            let along = axes.iter().zip(&shape).rev().map(|(&axis, &length)| {
+                let along = index % length;
+                index /= length;
+                along * stride(axis)
+            });
+            self.values[along.sum::<usize>()]
+        };
+        let values =
+            (all && axes.len() == rank).then(|| (0..self.values.len()).map(value).collect());
+        Some(Numbers { values: values?, shape, is_float: self.is_float })
+    }
+
+    /// The sums along an axis.
+    pub fn sum(&self, axis: i64, keep: bool) -> Option<Numbers> {
+        let at = index(axis, self.shape.len())?;
+        let (outer, length, inner) = self.around(at);
+        let value = |i: usize| -> f64 {
+            let start = i / inner * length * inner + i % inner;
+            (0..length).map(|along| self.values[start + along * inner]).sum()
+        };
+        let mut shape = self.shape.clone();
+        if keep {
+            shape[at] = 1;
+        } else {
+            shape.remove(at);
+        }
+        let values = (0..outer * inner).map(value).collect();
+        Some(Numbers { shape, values, is_float: self.is_float })
+    }
+
+    pub fn slice(&self, axis: i64, start: i64, end: i64) -> Option<Numbers> {
         let axis = index(axis, self.shape.len())?;
         let length = self.shape[axis];
         let rows: Vec<usize> = (offset(start, length)..offset(end, length)).collect();
         self.take(axis, &rows, &[rows.len()])
     }
 
-    pub fn cumulative_sum(&self, axis: i64) -> Option<IntegerTensor> {
+    pub fn cumulative_sum(&self, axis: i64) -> Option<Numbers> {
         let (_, length, inner) = self.around(index(axis, self.shape.len())?);
         let mut values = self.values.clone();
         for i in inner..values.len() {
             if i / inner % length != 0 {
-                values[i] = values[i].wrapping_add(values[i - inner]);
+                values[i] += values[i - inner];
             }
         }
-        Some(IntegerTensor { values, ..self.clone() })
+        Some(Numbers { values, ..self.clone() })
     }
 
-    pub fn unsqueeze(&self, axes: &[i64]) -> Option<IntegerTensor> {
+    pub fn unsqueeze(&self, axes: &[i64]) -> Option<Numbers> {
         let rank = self.shape.len() + axes.len();
         if rank > MAX_AXES {
             return None;
@@ -166,28 +243,28 @@ impl IntegerTensor {
         let mut sizes = self.shape.iter();
         let shape = (0..rank)
             .map(|axis| if axes.contains(&axis) { Some(1) } else { sizes.next().copied() });
-        Some(IntegerTensor { shape: shape.collect::<Option<_>>()?, values: self.values.clone() })
+        Some(self.shaped(shape.collect::<Option<_>>()?))
     }
 
-    pub fn squeeze(&self, axes: Option<&[i64]>) -> Option<IntegerTensor> {
+    pub fn squeeze(&self, axes: Option<&[i64]>) -> Option<Numbers> {
         let rank = self.shape.len();
         let axes = axes.map(|axes| axes.iter().map(|&axis| index(axis, rank)).collect());
         let axes: Option<Vec<usize>> = axes.unwrap_or_else(|| Some((0..rank).collect()));
         let axes = axes?;
         let kept = |&(axis, &size): &(usize, &usize)| size != 1 || !axes.contains(&axis);
-        let shape = self.shape.iter().enumerate().filter(kept).map(|(_, &size)| size).collect();
-        Some(IntegerTensor { shape, values: self.values.clone() })
+        let kept = self.shape.iter().enumerate().filter(kept);
+        Some(self.shaped(kept.map(|(_, &size)| size).collect()))
     }
 
-    /// A size of 0 keeps the old one, and -1 is what the others leave.
-    pub fn reshape(&self, sizes: &[i64]) -> Option<IntegerTensor> {
+    /// A size of -1 is what the others leave, and 0 keeps the old one, unless it is allowed.
+    pub fn reshape(&self, sizes: &[i64], allow_zero: bool) -> Option<Numbers> {
         if sizes.len() > MAX_AXES {
             return None;
         }
         let mut shape = Vec::new();
         for (axis, &size) in sizes.iter().enumerate() {
             shape.push(match size {
-                0 => *self.shape.get(axis)?,
+                0 if !allow_zero => *self.shape.get(axis)?,
                 -1 => 1,
                 size => size.try_into().ok()?,
             });
@@ -196,6 +273,6 @@ impl IntegerTensor {
         if let Some(open) = sizes.iter().position(|&size| size == -1) {
             shape[open] = self.values.len().checked_div(others)?;
         }
-        Some(IntegerTensor { shape, values: self.values.clone() })
+        Some(self.shaped(shape))
     }
 }
