@@ -84,7 +84,8 @@ impl<'a> Rules<'a> {
         close(by, (2.0 / PI).sqrt()) && both_orders(terms).into_iter().any(is)
     }
 
-    /// The factors of a product that are not scalars, and the product of those that are.
+    /// The factors of a product that are not scalars, and the product of those that are. A product in int8,
+    /// which is multiplied by its scales, is one factor.
     fn product_of(&self, name: &'a str) -> (Vec<&'a str>, f32) {
         let (mut factors, mut scale) = (vec![name], 1.0);
         // In a GELU, a factor is inside at most three products.
@@ -94,7 +95,12 @@ impl<'a> Rules<'a> {
                 .flat_map(|name| {
                     let (name, by) = self.scaled(name);
                     scale *= by;
-                    match (self.graph.pair_of(name, "Mul"), self.graph.pair_of(name, "Pow")) {
+                    let is_int8 = |of: &&'a str| {
+                        self.graph.inputs_of(self.same(of), "MatMulInteger").is_some()
+                    };
+                    let pair = self.graph.pair_of(name, "Mul");
+                    let pair = pair.filter(|pair| !pair.iter().any(is_int8));
+                    match (pair, self.graph.pair_of(name, "Pow")) {
                         (Some(pair), _) => pair.to_vec(),
                         (_, Some([x, power])) if self.scalar(power) == Some(3.0) => vec![x; 3],
                         _ => vec![name],
