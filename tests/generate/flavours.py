@@ -186,8 +186,8 @@ VARIANTS = {
     "xlm-roberta-dynamo-qdq": ("xlm-roberta-dynamo", [CHANNEL]),
     "distilbert-qdq": ("distilbert", [DEFAULTS]),
     "deberta-v2-qdq": ("general-deberta-v2", [DEFAULTS]),
-    "modernbert-qdq": ("general-modernbert-tf5-sdpa", [DEFAULTS]),
-    "jina-bert-qdq": ("general-jina-bert", [CHANNEL]),
+    "modernbert-qdq": ("modernbert-tf5-sdpa", [DEFAULTS]),
+    "jina-bert-qdq": ("jina-bert", [CHANNEL]),
     # and by its options
     "bert-qdq-channel": ("torchscript-17", [CHANNEL]),
     "bert-qdq-float-weights": ("torchscript-17", [FLOAT_WEIGHTS]),

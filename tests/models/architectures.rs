@@ -44,11 +44,11 @@ fn a_folder_of_each_architecture_gives_the_logits_of_torch() {
         ("position-ids", true),
         ("position-ids-roberta", true),
         ("dynamo-23-sdpa", true),
-        ("general-mpnet", false),
+        ("mpnet", false),
         ("general-deberta", false),
         ("general-deberta-v2", false),
-        ("general-modernbert", false),
-        ("general-jina-bert", false),
+        ("modernbert", false),
+        ("jina-bert", false),
     ];
     for (name, fused) in models {
         let (files, cases) = model(name);

@@ -15,6 +15,8 @@ use super::proto::{DataType, Node};
 
 /// The maximum number of elements in all values together.
 const MAX_TOTAL_NUMBERS: usize = 16 * MAX_NUMBERS;
+/// The maximum number of elements of a constant: tables of angles for 65,536 positions.
+const MAX_CONSTANT: usize = 8 * MAX_NUMBERS;
 /// The longest chain of operators.
 const MAX_DEPTH: usize = 64;
 
@@ -70,15 +72,19 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             Some(node) => self.compute(node, name, depth.checked_sub(1)?)?,
             None => {
                 let constant = self.graph.constant(name)?;
-                length_of(&constant.shape)?;
+                let length: usize = constant.shape.iter().product();
+                if length > MAX_CONSTANT {
+                    return None;
+                }
                 let is_float = constant.is_float();
                 let values = constant.floats()?.into_iter().map(f64::from).collect();
                 Numbers { shape: constant.shape, values, is_float }
             }
         };
-        let length = length_of(&tensor.shape)?;
+        let length = tensor.values.len();
         self.total += length;
-        let fits = length == tensor.values.len() && self.total <= MAX_TOTAL_NUMBERS;
+        let is_whole = tensor.shape.iter().product::<usize>() == length;
+        let fits = is_whole && self.total <= MAX_TOTAL_NUMBERS;
         let tensor = fits.then(|| Rc::new(tensor))?;
         self.known.insert(name, tensor.clone());
         Some(tensor)

@@ -1,5 +1,7 @@
 //! A whole encoder: the order of its head, layers and embeddings.
 
+use std::cell::Cell;
+
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::attention::Attention;
@@ -18,6 +20,7 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
     let rules = Rules {
         graph,
         heads,
+        hidden: Cell::new(0),
         window: config.local_attention,
         max_length: config.max_positions,
         given_positions: config.position_scheme,
@@ -38,6 +41,9 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         return Err(Config::wrong_labels(last.outputs).into());
     }
 
+    if let Some((_, norm)) = rules.norm(state) {
+        rules.hidden.set(norm.gamma.len());
+    }
     let mut layers: Vec<Layer> = Vec::new();
     let mut residuals = None;
     let (embedding_norm, terms) = loop {

@@ -20,8 +20,12 @@ impl<'a> Rules<'a> {
             let last = matches!(attribute(node, "axis").map_or(-1, |axis| axis.i), -1 | 2);
             return last.then_some((self.same(x), Norm { gamma, beta, eps }));
         }
-        let (scaled, beta) = self.with_floats(name, "Add")?;
+        let (scaled, beta) = match self.with_floats(name, "Add") {
+            Some((scaled, beta)) => (scaled, Some(beta)),
+            None => (name, None),
+        };
         let (normalized, gamma) = self.with_floats(scaled, "Mul")?;
+        let beta = beta.unwrap_or_else(|| vec![0.0; gamma.len()]);
         let [centred, deviation] = self.graph.pair_of(normalized, "Div")?;
         let x = self.centred(centred)?;
         let [variance] = self.graph.inputs_of(deviation, "Sqrt")? else { return None };

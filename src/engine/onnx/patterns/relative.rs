@@ -1,6 +1,8 @@
 //! What attention knows of the distances between tokens: rotations of queries and keys, and what is added to
 //! scores.
 
+use std::f64::consts::TAU;
+
 use anyhow::{Context, Result, bail, ensure};
 
 use super::rules::{Rules, both_orders};
@@ -21,6 +23,9 @@ impl Added {
 /// The number of tokens for which biases are evaluated, which is more than the usual windows. Most biases do
 /// not grow beyond half of it.
 const PROBE: usize = 260;
+
+/// The maximum number of positions whose angles are read from tables.
+const MAX_ANGLES: usize = 256;
 
 /// Scores that are lowered by this or more count as masked. The usual numbers are far lower.
 const MASKED: f64 = -9000.0;
@@ -97,25 +102,80 @@ impl<'a> Rules<'a> {
     /// head is turned into the first one, with the sign changed, and the first half into the second.
     pub(super) fn rotary(&self, name: &'a str, dim: usize) -> Option<(&'a str, Vec<f32>)> {
         let ways = both_orders(self.graph.pair_of(self.same(name), "Add")?);
-        ways.into_iter().find_map(|[plain, turned]| {
-            let [plain, turned] = [plain, turned].map(|name| self.same(name));
-            let (x, cosines) = self.with_angles(plain, "Cos")?;
+        ways.into_iter().find_map(|pair| {
             // `x` is the name of the value in the shape in which it is turned.
-            let (turned, sines) = self.with_angles(turned, "Sin")?;
-            let frequencies = self.frequencies(cosines, dim)?;
-            let same = cosines == sines || self.frequencies(sines, dim)? == frequencies;
-            (same && self.is_turned(turned, x, dim)).then_some((x, frequencies))
+            let [(x, cosines), (turned, sines)] = pair.map(|name| self.with_angles(name));
+            let (cosines, sines) = (cosines?, sines?);
+            let frequencies = self
+                .computed_frequencies([cosines, sines], dim)
+                .or_else(|| self.frequencies_of_tables([cosines, sines], dim))?;
+            self.is_turned(turned, x, dim).then_some((x, frequencies))
         })
     }
 
-    /// A product with a function of angles, as the other factor and the angles.
-    fn with_angles(&self, product: &'a str, function: &str) -> Option<(&'a str, &'a str)> {
-        let ways = both_orders(self.graph.pair_of(product, "Mul")?);
-        ways.into_iter().find_map(|[x, of_angles]| {
-            let (of_angles, scale) = self.scaled(of_angles);
-            let angles = self.graph.inputs_of(of_angles, function)?.first()?;
-            (scale == 1.0).then(|| (x, self.same(angles)))
-        })
+    /// A product with a value that depends on positions alone, as the other factor and that value.
+    fn with_angles(&self, product: &'a str) -> (&'a str, Option<&'a str>) {
+        let pair = self.graph.pair_of(self.same(product), "Mul");
+        let of_positions = |name| self.graph.all_sources(name, |source| self.is_known(source));
+        let mut ways = pair.into_iter().flat_map(both_orders);
+        match ways.find(|[x, of_angles]| of_positions(of_angles) && !of_positions(x)) {
+            Some([x, of_angles]) => (x, Some(of_angles)),
+            None => (product, None),
+        }
+    }
+
+    /// Whether a value is a constant or an input of which positions are made.
+    fn is_known(&self, source: &'a str) -> bool {
+        ["attention_mask", "position_ids"].contains(&source)
+            || self.graph.constant(source).is_some()
+    }
+
+    /// The frequencies of the angles of which the graph computes cosines and sines.
+    fn computed_frequencies(&self, values: [&'a str; 2], dim: usize) -> Option<Vec<f32>> {
+        let angles = |value, function| {
+            let (value, scale) = self.scaled(value);
+            let angles = self.graph.inputs_of(value, function)?.first()?;
+            (scale == 1.0).then(|| self.same(angles))
+        };
+        let [cosines, sines] = [angles(values[0], "Cos")?, angles(values[1], "Sin")?];
+        let frequencies = self.frequencies(cosines, dim)?;
+        let same = cosines == sines || self.frequencies(sines, dim)? == frequencies;
+        same.then_some(frequencies)
+    }
+
+    /// The frequencies of angles whose cosines and sines are tables in the graph.
+    fn frequencies_of_tables(&self, values: [&'a str; 2], dim: usize) -> Option<Vec<f32>> {
+        let length = self.max_length.clamp(2, MAX_ANGLES);
+        let ids = vec![0; length];
+        let mut evaluator = self.evaluator(&ids, &ids);
+        let [cosines, sines] = values.map(|value| evaluator.numbers(value));
+        let (cosines, sines) = (cosines?, sines?);
+        if [&cosines, &sines].iter().any(|table| table.values.len() != length * dim) {
+            return None;
+        }
+        let angle = |position: usize, i: usize| {
+            let at = position * dim + i;
+            sines.values[at].atan2(cosines.values[at])
+        };
+        let frequencies = (0..dim).map(|i| {
+            // Later positions give more digits, once it is known how often the angle has come around.
+            let (mut frequency, mut position) = (angle(1, i), 1);
+            while 2 * position < length {
+                position *= 2;
+                let rest = angle(position, i) - position as f64 * frequency;
+                frequency += (rest - (rest / TAU).round() * TAU) / position as f64;
+            }
+            frequency
+        });
+        let mut frequencies: Vec<f64> = frequencies.collect();
+        let fits = (0..length * dim).all(|at| {
+            let (sin, cos) = ((at / dim) as f64 * frequencies[at % dim]).sin_cos();
+            (sin - sines.values[at]).abs() < 1e-4 && (cos - cosines.values[at]).abs() < 1e-4
+        });
+        let again = frequencies.split_off(dim / 2);
+        let twice = frequencies.iter().zip(&again).all(|(a, b)| (a - b).abs() < 1e-6);
+        let frequencies = frequencies.into_iter().map(|frequency| frequency as f32).collect();
+        (fits && twice && dim.is_multiple_of(2)).then_some(frequencies)
     }
 
     /// The frequencies of angles, which are the products of positions and frequencies, twice side by side.

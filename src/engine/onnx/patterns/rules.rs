@@ -1,14 +1,19 @@
 //! Helpers for all rules, which look through operators that leave the numbers of a value as they are,
 //! or multiply them by a constant.
 
+use std::cell::Cell;
+
 use crate::engine::onnx::evaluator::Evaluator;
 use crate::engine::onnx::graph::Graph;
+use crate::engine::onnx::proto::Node;
 use crate::model::PositionScheme;
 
 /// The rules, on one graph.
 pub(super) struct Rules<'a> {
     pub graph: Graph<'a>,
     pub heads: usize,
+    /// The width of a token's state, from the first norm that is found.
+    pub hidden: Cell<usize>,
     /// The number of tokens that local attention sees, if config.json names it.
     pub window: Option<usize>,
     /// The maximum number of tokens in a sequence, if nothing but config.json limits it.
@@ -63,14 +68,11 @@ impl<'a> Rules<'a> {
             "Div" => Some(scalar(0)? / scalar(1)?),
             // The last size of the queries, whose shape is [batch, heads, length, width].
             "Gather" | "Slice" if matches!(self.graph.scalar(input(1)?), Some(-1.0 | 3.0)) => {
-                let shape = self.graph.inputs_of(input(0)?, "Shape")?;
-                // `untransposed` would look for scalars, and so call this function again.
-                let mut queries = self.same(shape.first()?);
-                while let Some(inputs) = self.graph.inputs_of(queries, "Transpose") {
-                    queries = self.same(inputs.first()?);
-                }
-                let (_, query) = self.linear(queries)?;
-                Some((query.outputs / self.heads) as f32)
+                let queries = self.graph.inputs_of(input(0)?, "Shape")?.first()?;
+                let multiplies =
+                    |node: &Node| ["MatMul", "MatMulInteger", "Gemm"].contains(&&*node.op_type);
+                let are_states = self.graph.any_producer(queries, multiplies);
+                are_states.then(|| (self.hidden.get() / self.heads) as f32)
             }
             _ => None,
         }
