@@ -50,6 +50,7 @@ pub use dispatch::Kernel;
 pub use layout::signed;
 pub use math::Activation;
 pub use ops::{
-    AttentionInputs, AttentionScratch, Bias, Columns, Heads, Int8Scratch, LinearF32, LinearI8,
-    NormParams, Rotary, add_norm, attention, linear_f32, linear_i8, rotate, sigmoid, sum_norm,
+    AttentionInputs, AttentionScratch, Bias, Columns, Distances, Heads, Int8Scratch, LinearF32,
+    LinearI8, NormParams, Rotary, add_norm, attention, linear_f32, linear_i8, rotate, sigmoid,
+    sum_norm,
 };

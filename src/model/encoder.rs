@@ -15,6 +15,8 @@
 //! Where an architecture has no bias, or a norm has no beta, it is zeros. `hidden` is the width of a
 //! token's state. Matrices are `[inputs, outputs]`, row-major, so a layer computes `x w + b`.
 
+use std::sync::Arc;
+
 use super::config::Config;
 use super::embedding::Pooling;
 use super::positions::{PositionScheme, RelativePositions};
@@ -159,6 +161,18 @@ impl Encoder {
         }
         if !self.layers.iter().all(|layer| layer.relative.fit(self.heads, hidden / self.heads)) {
             return Err("the relative positions of a layer do not fit its heads".into());
+        }
+        let distances = |layer: &Layer| match &layer.relative {
+            RelativePositions::Disentangled(distances) => Some(distances.clone()),
+            _ => None,
+        };
+        let of_first = self.layers.first().and_then(distances);
+        let is_same = |layer: &Layer| match (distances(layer), &of_first) {
+            (Some(a), Some(b)) => Arc::ptr_eq(&a, b) && layer.window.is_none(),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        if !self.layers.iter().all(is_same) {
+            return Err("its layers have different embeddings of distances".into());
         }
         if self.layers.iter().any(|l| l.gated.is_some() && !l.output.inputs.is_multiple_of(GATES)) {
             return Err(format!("the width of a gated block is not a multiple of {GATES}"));

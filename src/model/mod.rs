@@ -27,5 +27,5 @@ pub(crate) use floats::Floats;
 pub(crate) use hash::{Hasher, hexadecimal};
 pub(crate) use int8::{Int8, signed};
 pub(crate) use packed::{GROUP, PackedGroup, PackedInt8, Packer};
-pub(crate) use positions::{PositionScheme, RelativePositions};
+pub(crate) use positions::{Disentangled, PositionScheme, RelativePositions};
 pub(crate) use weights::Weights;

@@ -1,5 +1,7 @@
 //! How the positions of tokens are numbered, and what attention knows of the distance between two tokens.
 
+use std::sync::Arc;
+
 /// Which row of the position embeddings belongs to a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PositionScheme {
@@ -85,6 +87,39 @@ pub(crate) enum RelativePositions {
         reach: usize,
         values: Vec<f32>,
     },
+    /// Queries and keys are also multiplied by embeddings of the distance (He et al. 2021,
+    /// arXiv:2006.03654).
+    Disentangled(Arc<Disentangled>),
+}
+
+/// Embeddings of distances. A layer projects them as it projects states: with the projection of keys for
+/// its queries, and with that of queries for its keys. Scores are the sums of the three products, divided by
+/// the square root of three times the width of a head.
+#[derive(Debug)]
+pub(crate) struct Disentangled {
+    /// Embeddings, normalized, `[embeddings, hidden]`.
+    pub embeddings: Vec<f32>,
+    /// The embedding of each distance of a query from a key, `[2 * reach + 1]`, from `-reach` on. They do not
+    /// fall. Larger distances have that of `reach`.
+    pub rows: Vec<u32>,
+}
+
+impl PartialEq for Disentangled {
+    fn eq(&self, other: &Disentangled) -> bool {
+        // All layers share them.
+        std::ptr::eq(self, other)
+            || (self.rows == other.rows && self.embeddings == other.embeddings)
+    }
+}
+
+impl Disentangled {
+    fn fits(&self, hidden: usize) -> bool {
+        let count = self.embeddings.len() / hidden;
+        self.embeddings.len() == count * hidden
+            && self.rows.len() % 2 == 1
+            && self.rows.is_sorted()
+            && self.rows.iter().all(|&row| (row as usize) < count)
+    }
 }
 
 impl RelativePositions {
@@ -111,6 +146,7 @@ impl RelativePositions {
             RelativePositions::None => true,
             RelativePositions::Rotary { frequencies } => 2 * frequencies.len() == dim,
             RelativePositions::Alibi { slopes } => slopes.len() == heads,
+            RelativePositions::Disentangled(distances) => distances.fits(heads * dim),
             RelativePositions::Bias { reach, values } => {
                 reach.checked_mul(2).and_then(|row| (row + 1).checked_mul(heads))
                     == Some(values.len())

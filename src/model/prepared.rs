@@ -40,10 +40,12 @@
 //! | `pooling` | U8 `[bytes]`: `mean`, if the head does not read the first token |
 //! | `layers.0.gated` | linear `[hidden, inner]` |
 //! | `layers.0.window` | I32 `[1]`: the largest distance |
+//! | `distances`, `distances.rows` | F32 and I32: embeddings of distances, row-major, and which of them each distance has |
 //! | `layers.0.rotary`, `.alibi`, `.bias` | F32: the frequencies, the slopes, the numbers by head and distance |
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -56,7 +58,7 @@ use super::files::ModelFiles;
 use super::floats::Floats;
 use super::int8::Int8;
 use super::packed::PackedInt8;
-use super::positions::{PositionScheme, RelativePositions};
+use super::positions::{Disentangled, PositionScheme, RelativePositions};
 pub(crate) use super::safetensors::is_prepared;
 use super::safetensors::{DataType, Tensors, Writer, check_hash, damaged};
 use super::weights::Weights;
@@ -99,6 +101,9 @@ const PADDING: &str = "embeddings.padding";
 /// The names of what is written where it differs from BERT, and what it is then.
 const RESIDUALS: (&str, &str) = ("residuals", "sums");
 const POOLING: (&str, &str) = ("pooling", "mean");
+
+/// The names of the embeddings of distances, and of which of them each distance has.
+const DISTANCES: [&str; 2] = ["distances", "distances.rows"];
 
 /// Writes an encoder and the other files of its model. Only a piece of each matrix is in memory at a
 /// time.
@@ -160,6 +165,14 @@ impl<'a> Writer<'a> {
                 }
                 RelativePositions::Alibi { slopes } => self.floats(name("alibi"), slopes),
                 RelativePositions::Bias { values, .. } => self.floats(name("bias"), values),
+                // All layers have the same.
+                RelativePositions::Disentangled(distances) if i == 0 => {
+                    let [embeddings, rows] = DISTANCES.map(String::from);
+                    self.floats(embeddings, &distances.embeddings);
+                    let numbers: Vec<i32> = distances.rows.iter().map(|&row| row as i32).collect();
+                    self.integers(rows, &numbers);
+                }
+                RelativePositions::Disentangled(_) => {}
             }
         }
         for (i, step) in encoder.head.steps.iter().enumerate() {
@@ -208,6 +221,14 @@ pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
         false => config.position_scheme,
     };
     let table = |name: &str| tensors.contains_matrix(name).then(|| tensors.table(name)).transpose();
+    let distances = match tensors.contains(DISTANCES[0]) {
+        true => {
+            let rows = tensors.integers(DISTANCES[1])?.into_iter().map(|row| row as u32);
+            let embeddings = tensors.floats(DISTANCES[0])?;
+            Some(Arc::new(Disentangled { embeddings, rows: rows.collect() }))
+        }
+        false => None,
+    };
     let layers = (0..).take_while(|i| tensors.contains_matrix(&format!("layers.{i}.query")));
     let steps = (0..).map_while(|i| tensors.head_step(&format!("head.{i}")));
     Ok(Encoder {
@@ -223,7 +244,7 @@ pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
             true => Residuals::Sums,
             false => Residuals::Normalized,
         },
-        layers: layers.map(|i| tensors.layer(i, heads)).collect::<Result<_>>()?,
+        layers: layers.map(|i| tensors.layer(i, heads, &distances)).collect::<Result<_>>()?,
         head: Head {
             pooling: if tensors.is_set(POOLING)? { Pooling::Mean } else { Pooling::First },
             steps: steps.collect::<Result<_>>()?,
@@ -232,7 +253,12 @@ pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
 }
 
 impl Tensors {
-    fn layer(&self, i: usize, heads: usize) -> Result<Layer> {
+    fn layer(
+        &self,
+        i: usize,
+        heads: usize,
+        distances: &Option<Arc<Disentangled>>,
+    ) -> Result<Layer> {
         let name = |part: &str| format!("layers.{i}.{part}");
         let floats = |part| match self.contains(&name(part)) {
             true => self.floats(&name(part)).map(Some),
@@ -256,7 +282,10 @@ impl Tensors {
                 (.., Some(values)) => {
                     RelativePositions::Bias { reach: values.len() / heads.max(1) / 2, values }
                 }
-                _ => RelativePositions::None,
+                _ => match distances {
+                    Some(distances) => RelativePositions::Disentangled(distances.clone()),
+                    None => RelativePositions::None,
+                },
             },
             window,
             attention_output: self.linear(&name("attention_output"))?,

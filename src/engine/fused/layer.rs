@@ -8,8 +8,8 @@ use super::relative::{Table, Tables};
 use super::spares::Spares;
 use crate::engine::workers::Workers;
 use crate::kernels::{
-    AttentionInputs, AttentionScratch, Columns, Heads, Int8Scratch, Kernel, add_norm, aligned,
-    attention, even, rotate, sum_norm,
+    AttentionInputs, AttentionScratch, Columns, Distances, Heads, Int8Scratch, Kernel, add_norm,
+    aligned, attention, even, rotate, sum_norm,
 };
 use crate::model::{self, Head, Norm, Output, Pooling, RelativePositions};
 
@@ -23,6 +23,8 @@ pub(super) struct Layer {
     projections: Linear,
     relative: RelativePositions,
     window: Option<usize>,
+    /// The projected embeddings of distances, for queries and for keys, if there are any.
+    distances: Option<[Vec<f32>; 2]>,
     attention: Residual<1>,
     feed_forward: Residual<2>,
 }
@@ -153,9 +155,20 @@ impl Layer {
             Some(gated) => Linear::gated(kernel, &layer.intermediate, gated),
             None => linear(&layer.intermediate),
         };
+        let distances = match &layer.relative {
+            RelativePositions::Disentangled(of) => Some([key, query].map(|projection| {
+                let projection = linear(projection);
+                let embeddings = of.embeddings.len() / layer.query.inputs;
+                let mut projected = vec![0.0; embeddings * projection.outputs()];
+                projection.apply(&of.embeddings, &mut projected, &mut Int8Scratch::default());
+                projected
+            })),
+            _ => None,
+        };
         Layer {
             first_queries,
             projections,
+            distances,
             relative: layer.relative,
             window: layer.window,
             attention: Residual {
@@ -233,6 +246,13 @@ impl Layer {
         });
     }
 
+    /// What attention needs of distances.
+    fn distances<'a>(&'a self, table: &'a Table) -> Option<Distances<'a>> {
+        let [for_queries, for_keys] = self.distances.as_ref()?;
+        let (rows, reach) = (table.rows(), table.reach());
+        Some(Distances { for_queries, for_keys, rows, reach })
+    }
+
     /// The attention of some sequences, before its output projection: `[queries, hidden]`. A sequence
     /// of more than `share` tokens is divided among the threads.
     fn attend(
@@ -243,7 +263,11 @@ impl Layer {
         sequences: Sequences,
         out: &mut [f32],
     ) {
-        let Means { kernel, heads, workers, scratches, .. } = means;
+        let Means { kernel, mut heads, workers, scratches, .. } = means;
+        if self.distances.is_some() {
+            // Scores are sums of three products.
+            heads.scale = 1.0 / (3.0 * heads.dim as f32).sqrt();
+        }
         let Sequences { rows, positions, offsets, queries, query_offsets } = sequences;
         let hidden = heads.count * heads.dim;
         let width = self.projections.outputs();
@@ -272,6 +296,7 @@ impl Layer {
                     values: of_tokens(hidden),
                     first_query: 0,
                     bias: table.bias(),
+                    distances: self.distances(table),
                 };
                 let scratch = attention_scratch;
                 return attention(kernel, inputs, query_offsets, offsets, heads, out, scratch);
@@ -284,6 +309,7 @@ impl Layer {
                     queries: Columns { matrix: queries, width, first: 0 },
                     first_query,
                     bias: table.bias(),
+                    distances: self.distances(table),
                     ..AttentionInputs::of_each_token(projected, hidden)
                 };
                 let of_part = [0, out.len() / hidden];

@@ -16,6 +16,8 @@ pub(super) struct Table {
     rotary: Option<Rotary>,
     /// The values of a [`Bias`]. There are none if nothing is added to scores.
     bias: Vec<f32>,
+    /// The embedding of each distance, if there are any.
+    rows: Vec<u32>,
 }
 
 impl Tables {
@@ -45,8 +47,17 @@ impl Table {
             RelativePositions::Rotary { frequencies } => Some(Rotary::new(frequencies, positions)),
             _ => None,
         };
-        let bias = bias(&relative, window, reach(positions) as i32);
-        Table { relative, window, positions, rotary, bias }
+        let reach = reach(positions) as i32;
+        let rows = match &relative {
+            RelativePositions::Disentangled(of) => {
+                let known = (of.rows.len() / 2) as i32;
+                let row = |distance: i32| of.rows[(distance.clamp(-known, known) + known) as usize];
+                (-reach..=reach).map(row).collect()
+            }
+            _ => Vec::new(),
+        };
+        let bias = bias(&relative, window, reach);
+        Table { relative, window, positions, rotary, bias, rows }
     }
 
     pub fn rotary(&self) -> Option<&Rotary> {
@@ -60,6 +71,17 @@ impl Table {
         let window = self.window.filter(|_| only_window);
         let reach = reach(self.positions);
         (!self.bias.is_empty()).then_some(Bias { values: &self.bias, reach, window })
+    }
+}
+
+impl Table {
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// The largest distance in the tables.
+    pub fn reach(&self) -> usize {
+        reach(self.positions)
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::graph::{Constant, Graph, attribute};
-use super::numbers::{MAX_NUMBERS, Numbers, broadcast, concat, filled, length_of, offset, row};
+use super::numbers::{MAX_NUMBERS, Numbers, broadcast, concat, filled, offset, row};
 use super::proto::{DataType, Node};
 
 /// The maximum number of elements in all values together.
@@ -123,6 +123,17 @@ impl<'g, 'a> Evaluator<'g, 'a> {
                 *shape.last_mut()? = columns;
                 Some(shape)
             }
+            ("Transpose", [x]) if attribute(node, "perm").is_some() => {
+                let (shape, axes) = (self.shape(x, depth)?, &attribute(node, "perm")?.ints);
+                axes.iter().map(|&axis| shape.get(usize::try_from(axis).ok()?).copied()).collect()
+            }
+            ("Reshape", [x, sizes]) => {
+                let length: usize = self.shape(x, depth)?.iter().product();
+                let sizes = self.tensor(sizes, depth)?.integers();
+                // As many elements as there are, of which nothing but the shape is read.
+                let elements = filled(&row([length as f64]), 0.0, true)?;
+                elements.reshape(&sizes, true).map(|tensor| tensor.shape)
+            }
             ("Gather", [table, rows]) => {
                 let table = self.graph.constant(table).filter(|table| table.shape.len() == 2);
                 match (table, attribute(node, "axis").map_or(0, |axis| axis.i)) {
@@ -145,6 +156,17 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             let at = |name, default| offset(int(name, default), shape.len());
             let part = shape.get(at("start", 0)..at("end", i64::MAX))?;
             return Some(row(part.iter().map(|&size| size as f64)));
+        }
+        if node.op_type == "If" {
+            let condition = *self.tensor(node.input.first()?, depth)?.values.first()?;
+            let branch = if condition != 0.0 { "then_branch" } else { "else_branch" };
+            let branch = attribute(node, branch)?.g.as_deref()?;
+            // A branch that passes on a value from outside.
+            let mut name = branch.output.first()?.name.as_str();
+            while let Some(node) = branch.node.iter().find(|node| node.output[..] == [name]) {
+                name = node.input.first().filter(|_| node.op_type == "Identity")?;
+            }
+            return Some(self.tensor(name, depth)?.as_ref().clone());
         }
         let inputs = node.input.iter().filter(|name| !name.is_empty());
         let inputs: Vec<_> = inputs.map(|name| self.tensor(name, depth)).collect::<Option<_>>()?;
@@ -187,6 +209,9 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             ("Div", [a, b]) if a.is_float || b.is_float => broadcast([a, b], |[a, b]| a / b),
             ("Div", [a, b]) => {
                 broadcast([a, b], |[a, b]| if b == 0.0 { 0.0 } else { (a / b).trunc() })
+            }
+            ("Clip", [x, low, high]) => {
+                broadcast([x, low, high], |[x, low, high]| x.max(low).min(high))
             }
             ("Min", [a, b]) => broadcast([a, b], |[a, b]| a.min(b)),
             ("Max", [a, b]) => broadcast([a, b], |[a, b]| a.max(b)),

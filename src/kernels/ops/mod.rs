@@ -7,7 +7,9 @@ mod norm;
 mod rotary;
 mod sigmoid;
 
-pub use attention::{AttentionInputs, AttentionScratch, Bias, Columns, Heads, attention};
+pub use attention::{
+    AttentionInputs, AttentionScratch, Bias, Columns, Distances, Heads, attention,
+};
 pub use linear_f32::{LinearF32, linear_f32};
 pub use linear_i8::{Int8Scratch, LinearI8, linear_i8};
 pub use norm::{NormParams, add_norm, sum_norm};

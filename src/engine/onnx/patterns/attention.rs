@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::disentangled::OfDistances;
 use super::relative::Added;
 use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
@@ -14,6 +15,7 @@ struct Parts<'a> {
     /// The factor of the scores, if the graph has one.
     scale: Option<f32>,
     added: Added,
+    distances: Option<OfDistances<'a>>,
 }
 
 /// The linear layers of attention, and what it knows of distances.
@@ -30,7 +32,7 @@ impl<'a> Rules<'a> {
     pub(super) fn attention(&self, context: &'a str) -> Result<Attention<'a>> {
         let product = self.untransposed(context).0;
         let operator = self.graph.producer(product).filter(|node| node.op_type == "Attention");
-        let Parts { states, scale, added } = match operator {
+        let Parts { states, scale, added, distances } = match operator {
             Some(node) => self.attention_operator(node)?,
             None => self.attention_arithmetic(product)?,
         };
@@ -53,7 +55,8 @@ impl<'a> Rules<'a> {
             };
             (query, key) = (inner(x, query.1), inner(y, key.1));
         }
-        let expected = 1.0 / (dim as f32).sqrt();
+        let products = if distances.is_some() { 3.0 } else { 1.0 };
+        let expected = 1.0 / (products * dim as f32).sqrt();
         // An operator without a scale has the usual one.
         let scale = scale.unwrap_or(expected) * query.1 * key.1;
         ensure!(
@@ -61,7 +64,15 @@ impl<'a> Rules<'a> {
             "attention's scale is {scale}, and {} heads have {expected}",
             self.heads
         );
-        Ok(Attention { query: linear(query)?, key: linear(key)?, value, relative, window })
+        let (query, key) = (linear(query)?, linear(key)?);
+        if let Some(distances) = distances {
+            ensure!(
+                relative == RelativePositions::None && window.is_none(),
+                "attention has relative positions of two kinds"
+            );
+            relative = self.disentangled(&distances, [&query, &key], scale)?;
+        }
+        Ok(Attention { query, key, value, relative, window })
     }
 
     /// The operator of opset 23.
@@ -86,7 +97,7 @@ impl<'a> Rules<'a> {
             "an Attention has other heads than config.json says"
         );
         let scale = attribute(node, "scale").map(|scale| scale.f);
-        Ok(Parts { states: [query, key, value], scale, added })
+        Ok(Parts { states: [query, key, value], scale, added, distances: None })
     }
 
     /// `softmax(mask(q k)) v`.
@@ -99,12 +110,16 @@ impl<'a> Rules<'a> {
         ensure!(axis == -1 || axis == 3, "the softmax is over axis {axis}");
 
         let (scores, scale, added) = self.unmasked(&node.input[0])?;
+        let (scores, scale, distances) = match self.products_of_distances(scores, scale) {
+            Some(found) => (found.content, found.factor, Some(found)),
+            None => (scores, scale, None),
+        };
         let [query, key] = self.product_of_states(scores).context("no attention scores")?;
-        Ok(Parts { states: [query, key, value], scale: Some(scale), added })
+        Ok(Parts { states: [query, key, value], scale: Some(scale), added, distances })
     }
 
     /// The factors of a product of two activations, in floats or in int8.
-    fn product_of_states(&self, name: &'a str) -> Option<[&'a str; 2]> {
+    pub(super) fn product_of_states(&self, name: &'a str) -> Option<[&'a str; 2]> {
         let int8 = || {
             let ways = both_orders(self.graph.pair_of(name, "Mul")?);
             ways.into_iter().find_map(|[product, scales]| {
@@ -163,10 +178,10 @@ impl<'a> Rules<'a> {
     fn chosen(&self, name: &'a str) -> Option<&'a str> {
         let [masked, x, y] = self.graph.inputs_of(name, "Where")? else { return None };
         // Small ids. One of them is that of the padding in other vocabularies.
-        let ids: Vec<u32> = (0..20).collect();
+        let ids: Vec<u32> = (0..self.probe() as u32).map(|i| i % 20).collect();
         // `same` gives the condition before it is expanded to the shape of the scores.
         let masked = self.evaluator(&ids, &vec![0; ids.len()]).evaluate(self.same(masked))?;
-        let all = |value| masked.len() == ids.len() && masked.iter().all(|&m| m == value);
+        let all = |value| masked.iter().all(|&m| m == value);
         if all(0) { Some(y) } else { all(1).then_some(x) }
     }
 
@@ -202,7 +217,7 @@ impl<'a> Rules<'a> {
     }
 
     /// A value before its heads are split, transposed and scaled, and the scale.
-    fn untransposed(&self, name: &'a str) -> (&'a str, f32) {
+    pub(super) fn untransposed(&self, name: &'a str) -> (&'a str, f32) {
         let (mut name, mut factor) = self.scaled(name);
         while let Some(inputs) = self.graph.inputs_of(name, "Transpose") {
             let (inner, by) = self.scaled(&inputs[0]);

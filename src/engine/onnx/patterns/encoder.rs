@@ -1,6 +1,6 @@
 //! A whole encoder: the order of its head, layers and embeddings.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
@@ -21,6 +21,7 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         graph,
         heads,
         hidden: Cell::new(0),
+        distances: RefCell::default(),
         window: config.local_attention,
         max_length: config.max_positions,
         given_positions: config.position_scheme,

@@ -10,6 +10,7 @@
 
 mod activation;
 mod attention;
+mod disentangled;
 mod embeddings;
 mod encoder;
 mod linear;

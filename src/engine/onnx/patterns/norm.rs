@@ -1,13 +1,19 @@
 //! Layer normalization: the operator, or its arithmetic.
 
-use super::rules::Rules;
+use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::model::Norm;
 
 impl<'a> Rules<'a> {
     /// The input and the parameters of a layer norm.
     pub(super) fn norm(&self, name: &'a str) -> Option<(&'a str, Norm)> {
-        let name = self.same(name);
+        let mut name = self.same(name);
+        if let Some(pair) = self.graph.pair_of(name, "Mul")
+            && let Some([x, _]) = both_orders(pair).into_iter().find(|[_, mask]| self.is_mask(mask))
+        {
+            // The attention mask, which is 1 for each token.
+            name = self.same(x);
+        }
         if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "LayerNormalization")
         {
             let [x, gamma, beta @ ..] = node.input.as_slice() else { return None };

@@ -34,12 +34,7 @@ impl<'a> Rules<'a> {
     /// What is added to scores, `[1, heads, queries, keys]`, if it depends on nothing but the attention mask
     /// and the distances between tokens.
     pub(super) fn added(&self, name: &'a str, factor: f32) -> Result<Added> {
-        let length = match self.window {
-            // Enough to see where it ends.
-            Some(window) => window / 2 + 2,
-            None => PROBE,
-        };
-        let length = length.min(self.max_length).max(2);
+        let length = self.probe();
         let ids: Vec<u32> = (0..length as u32).map(|i| i % 19).collect();
         let mut evaluator = self.evaluator(&ids, &vec![0; length]);
         let Some(numbers) = evaluator.numbers(name) else {
@@ -47,6 +42,16 @@ impl<'a> Rules<'a> {
             return Ok(Added::NOTHING);
         };
         self.distances(&numbers, length, factor.into())
+    }
+
+    /// The number of tokens for which biases are evaluated.
+    pub(super) fn probe(&self) -> usize {
+        let length = match self.window {
+            // Enough to see where it ends.
+            Some(window) => window / 2 + 2,
+            None => PROBE,
+        };
+        length.min(self.max_length).max(2)
     }
 
     fn distances(&self, numbers: &Numbers, length: usize, factor: f64) -> Result<Added> {

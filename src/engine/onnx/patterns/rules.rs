@@ -1,12 +1,16 @@
 //! Helpers for all rules, which look through operators that leave the numbers of a value as they are,
 //! or multiply them by a constant.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use crate::engine::onnx::evaluator::Evaluator;
 use crate::engine::onnx::graph::Graph;
 use crate::engine::onnx::proto::Node;
-use crate::model::PositionScheme;
+use crate::model::{Disentangled, PositionScheme};
+
+/// The name of a table of embeddings of distances, and the row of each distance.
+type DistanceKey<'a> = (&'a str, Vec<u32>);
 
 /// The rules, on one graph.
 pub(super) struct Rules<'a> {
@@ -14,6 +18,8 @@ pub(super) struct Rules<'a> {
     pub heads: usize,
     /// The width of a token's state, from the first norm that is found.
     pub hidden: Cell<usize>,
+    /// The embeddings of distances that a layer has, by their table and rows. All layers share them.
+    pub distances: RefCell<Option<(DistanceKey<'a>, Arc<Disentangled>)>>,
     /// The number of tokens that local attention sees, if config.json names it.
     pub window: Option<usize>,
     /// The maximum number of tokens in a sequence, if nothing but config.json limits it.
