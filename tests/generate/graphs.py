@@ -212,6 +212,11 @@ VARIANTS = {
     "dynamo-23-sdpa": (4, small_sdpa, dynamo(23), [], "model"),
     "half-unsorted": (4, small, torchscript(17), [on_model(lambda m: rewrite.half_except(m, ["Softmax", "LayerNormalization"]))], "model_fp16"),
     # Architectures with other positions, norms and feed-forward blocks, which run fused too
+    "deberta-v2": (4, tiny.deberta_v2, torchscript(17), [], "model"),
+    "deberta-v2-half": (4, tiny.deberta_v2, torchscript(17), [half], "model_fp16"),
+    "deberta-v2-int8": (4, tiny.deberta_v2, torchscript(17), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
+    "deberta-v2-int8-tensor": (5, tiny.deberta_v2, torchscript(18), [dynamic_int8(INT8)], "model_quantized"),
+    "deberta-v2-tf5": (5, tiny.deberta_v2, dynamo(20), [], "model"),
     "jina-bert": (4, tiny.jina_bert, torchscript(14), [], "model"),
     "jina-bert-dynamo": (4, tiny.jina_bert, dynamo(20), [], "model"),
     "jina-bert-half": (4, tiny.jina_bert, torchscript(14), [half], "model_fp16"),
@@ -231,15 +236,10 @@ VARIANTS = {
     "new-int8": (4, tiny.new, torchscript(14), [dynamic_int8(UINT8)], "model_quantized"),
     # Other architectures, on the general path
     "general-deberta": (4, tiny.deberta, torchscript(17), [], "model"),
-    "general-deberta-v2-half": (4, tiny.deberta_v2, torchscript(17), [half], "model_fp16"),
     "general-silu-dynamo-23": (4, lambda: tiny.bert(tiny.SMALL, "sdpa", hidden_act="silu"), dynamo(23), [], "model"),
     "general-silu-int32": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="silu"), torchscript(14), [on_model(rewrite.as_int32)], "model"),
     "general-silu-position-ids": (4, lambda: tiny.WithPositions(tiny.bert(tiny.SMALL, hidden_act="silu"), tiny.positions_from_zero).eval(), torchscript(14), [], "model"),
     "general-silu-int8-attention": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="silu"), torchscript(14), [attention_too(INT8, per_channel=True)], "model_qint8_avx512_vnni"),
-    "general-deberta-v2": (4, tiny.deberta_v2, torchscript(17), [], "model"),
-    "general-deberta-v2-tf5": (5, tiny.deberta_v2, dynamo(20), [], "model"),
-    "general-deberta-v2-int8": (4, tiny.deberta_v2, torchscript(17), [dynamic_int8(INT8, **CHANNEL_REDUCED)], "model_quantized"),
-    "general-deberta-v2-int8-tensor": (5, tiny.deberta_v2, torchscript(18), [dynamic_int8(INT8)], "model_quantized"),
     # Graphs that the engine almost recognizes: it must refuse them or run them on the general path.
     "other-silu": (4, lambda: tiny.bert(tiny.SMALL, hidden_act="silu"), torchscript(14), [], "model"),
     "other-head-silu": (4, lambda: tiny.headed(torch.nn.functional.silu), torchscript(14), [], "model"),

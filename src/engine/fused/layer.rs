@@ -11,7 +11,7 @@ use crate::kernels::{
     AttentionInputs, AttentionScratch, Columns, Distances, Heads, Int8Scratch, Kernel, add_norm,
     aligned, attention, even, rotate, sum_norm,
 };
-use crate::model::{self, Head, Norm, Output, Pooling, RelativePositions};
+use crate::model::{self, Head, Norm, Output, Pooling, RelativePositions, Weights};
 
 /// `norm(feed_forward(a) + a)` with `a = norm(attention(h) + h)`, where the residuals may be those of
 /// [`Residuals::Sums`].
@@ -157,7 +157,9 @@ impl Layer {
         };
         let distances = match &layer.relative {
             RelativePositions::Disentangled(of) => Some([key, query].map(|projection| {
-                let projection = linear(projection);
+                // In floats, because each of these numbers takes part in many scores.
+                let weights = Weights::Float(projection.weights.to_f32(projection.outputs).into());
+                let projection = linear(&model::Linear { weights, ..projection.clone() });
                 let embeddings = of.embeddings.len() / layer.query.inputs;
                 let mut projected = vec![0.0; embeddings * projection.outputs()];
                 projection.apply(&of.embeddings, &mut projected, &mut Int8Scratch::default());
