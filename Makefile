@@ -180,6 +180,11 @@ bench-big:
 	cargo build --release --bin crossrank --example bench_worker
 	$(PYTHON) benches/big/run.py $(BENCH)
 
+# Times models with the shapes of published rerankers against ONNX Runtime, and writes a record.
+bench-shapes:
+	cargo build --release --example bench_worker
+	$(PYTHON) benches/big/shapes.py $(BENCH)
+
 # Times a page with crossrank in a worker and one with transformers.js: opening it, and lists of 100.
 bench-page: pack
 	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund

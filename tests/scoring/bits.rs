@@ -56,7 +56,10 @@ fn golden_pairs_of_each_architecture_have_golden_bits() {
             options.threads = Some(threads);
             let reranker = Reranker::from_files(&files, options).unwrap();
             assert_eq!(reranker.warning(), None, "{name}");
-            let scores = reranker.score_with(&pairs, &truncate()).unwrap();
+            let score = |pairs: &[_]| reranker.score_with(pairs, &truncate()).unwrap();
+            let scores = score(&pairs);
+            let alone = pairs.iter().flat_map(|pair| score(&[*pair]));
+            assert_eq!(scores, alone.collect::<Vec<_>>(), "{name}");
             scores.iter().map(|score| score.logit.to_bits()).collect()
         });
         assert_eq!(bits[0], bits[1], "{name}");
