@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:

@@ -69,6 +69,14 @@ pub(super) fn broadcast<const N: usize>(
         .collect();
     let shape = shape?;
     let length = length_of(&shape)?;
+    let round = |number: f64| if is_float { f64::from(number as f32) } else { number };
+    let is_plain = |part: &&Numbers| part.shape == shape || part.values.len() == 1;
+    if parts.iter().all(|part| is_plain(part)) {
+        let at =
+            |part: &Numbers, index| part.values[if part.values.len() == 1 { 0 } else { index }];
+        let values = (0..length).map(|index| round(f(parts.map(|part| at(part, index))))).collect();
+        return Some(Numbers { shape, values, is_float });
+    }
     let value = |mut index: usize| {
         let (mut offsets, mut strides) = ([0; N], [1; N]);
         for axis in (0..rank).rev() {
@@ -80,8 +88,7 @@ pub(super) fn broadcast<const N: usize>(
                 *stride *= size;
             }
         }
-        let number = f(std::array::from_fn(|i| parts[i].values[offsets[i]]));
-        if is_float { f64::from(number as f32) } else { number }
+        round(f(std::array::from_fn(|i| parts[i].values[offsets[i]])))
     };
     Some(Numbers { values: (0..length).map(value).collect(), shape, is_float })
 }

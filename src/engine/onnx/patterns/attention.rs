@@ -192,13 +192,17 @@ impl<'a> Rules<'a> {
         })
     }
 
+    /// Whether a value is made of comparisons.
+    pub(super) fn compares(&self, name: &'a str) -> bool {
+        self.graph.any_producer(name, |node| {
+            ["Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Trilu"].contains(&&*node.op_type)
+        })
+    }
+
     /// Whether a value is a mask by its sources alone. A learned bias, or one that differs between heads, has
     /// a tensor of floats among its sources, and one of distances a comparison.
     pub(super) fn is_mask(&self, name: &'a str) -> bool {
-        let compares = |node: &Node| {
-            ["Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Trilu"].contains(&&*node.op_type)
-        };
-        !self.graph.any_producer(name, compares)
+        !self.compares(name)
             && self.graph.all_sources(name, |source| match self.graph.constant(source) {
                 // Integers with one axis are sizes. With more axes they are a mask that the graph adds.
                 Some(constant) => {

@@ -28,6 +28,9 @@ struct Gathered<'a> {
 /// The maximum number of distances in each direction.
 const MAX_DISTANCES: usize = 1000;
 
+/// The number of tokens whose distances are compared between layers.
+const FEW_TOKENS: usize = 48;
+
 /// Whether two layers are the same, apart from a quantization of the weights of one of them: half a step of
 /// 7 bits.
 fn is_same(a: &Linear, b: &Linear) -> bool {
@@ -90,19 +93,24 @@ impl<'a> Rules<'a> {
         ensure!(table == other, "queries and keys have different embeddings of distances");
         let length = self.max_length;
         ensure!(length <= MAX_DISTANCES, "it has distances of more than {MAX_DISTANCES} tokens");
-        let rows = self.rows_by_distance(found.of_queries.index, length)?;
-        let of_keys = self.rows_by_distance(found.of_keys.index, length)?;
+        let indices = [found.of_queries.index, found.of_keys.index];
+        let known = self.distances.borrow().clone().filter(|(known, _)| *known == table);
+        // The rows of one layer are evaluated, and some of those of the others are compared with them.
+        let length = if known.is_some() { length.min(FEW_TOKENS) } else { length };
+        let rows = self.rows_by_distance(indices[0], length)?;
         // Those of keys are given by the position of the key first.
-        let reversed = rows.iter().rev().eq(&of_keys);
+        let reversed = rows.iter().rev().eq(&self.rows_by_distance(indices[1], length)?);
         ensure!(reversed, "queries and keys are at different distances");
-        let key = (table, rows);
-        let mut known = self.distances.borrow_mut();
-        if let Some((_, distances)) = known.as_ref().filter(|(known, _)| *known == key) {
-            return Ok(RelativePositions::Disentangled(distances.clone()));
-        }
-        let (table, rows) = key.clone();
-        let distances = Arc::new(Disentangled { embeddings: self.normalized(table)?, rows });
-        *known = Some((key, distances.clone()));
+        let distances = match known {
+            Some((_, distances)) => {
+                let middle = distances.rows.len() / 2;
+                let same = rows == distances.rows[middle + 1 - length..middle + length];
+                ensure!(same, "layers have different distances");
+                distances
+            }
+            None => Arc::new(Disentangled { embeddings: self.normalized(table)?, rows }),
+        };
+        *self.distances.borrow_mut() = Some((table, distances.clone()));
         Ok(RelativePositions::Disentangled(distances))
     }
 

@@ -21,6 +21,8 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         graph,
         heads,
         hidden: Cell::new(0),
+        added: RefCell::default(),
+        frequencies: RefCell::default(),
         distances: RefCell::default(),
         window: config.local_attention,
         max_length: config.max_positions,

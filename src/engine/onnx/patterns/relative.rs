@@ -24,6 +24,9 @@ impl Added {
 /// not grow beyond half of it.
 const PROBE: usize = 260;
 
+/// The same where a graph compares positions.
+const LONG_PROBE: usize = 1000;
+
 /// The maximum number of positions whose angles are read from tables.
 const MAX_ANGLES: usize = 256;
 
@@ -34,10 +37,25 @@ impl<'a> Rules<'a> {
     /// What is added to scores, `[1, heads, queries, keys]`, if it depends on nothing but the attention mask
     /// and the distances between tokens.
     pub(super) fn added(&self, name: &'a str, factor: f32) -> Result<Added> {
-        let length = self.probe();
-        let ids: Vec<u32> = (0..length as u32).map(|i| i % 19).collect();
-        let mut evaluator = self.evaluator(&ids, &vec![0; length]);
-        let Some(numbers) = evaluator.numbers(name) else {
+        let key = (name, factor.to_bits());
+        if let Some(known) = self.added.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let added = self.find_added(name, factor)?;
+        self.added.borrow_mut().insert(key, added.clone());
+        Ok(added)
+    }
+
+    fn find_added(&self, name: &'a str, factor: f32) -> Result<Added> {
+        // A window that config.json does not name may be long.
+        let long = self.window.is_none() && self.compares(name);
+        let lengths = [long.then(|| self.max_length.clamp(2, LONG_PROBE)), Some(self.probe())];
+        let found = lengths.into_iter().flatten().find_map(|length| {
+            let ids: Vec<u32> = (0..length as u32).map(|i| i % 19).collect();
+            let numbers = self.evaluator(&ids, &vec![0; length]).numbers(name)?;
+            Some((numbers, length))
+        });
+        let Some((numbers, length)) = found else {
             ensure!(self.is_mask(name), "attention has a bias of an unknown kind");
             return Ok(Added::NOTHING);
         };
@@ -150,6 +168,16 @@ impl<'a> Rules<'a> {
 
     /// The frequencies of angles whose cosines and sines are tables in the graph.
     fn frequencies_of_tables(&self, values: [&'a str; 2], dim: usize) -> Option<Vec<f32>> {
+        let values = values.map(|value| self.same(value));
+        if let Some(known) = self.frequencies.borrow().get(&values) {
+            return known.clone();
+        }
+        let found = self.read_angles(values, dim);
+        self.frequencies.borrow_mut().insert(values, found.clone());
+        found
+    }
+
+    fn read_angles(&self, values: [&'a str; 2], dim: usize) -> Option<Vec<f32>> {
         let length = self.max_length.clamp(2, MAX_ANGLES);
         let ids = vec![0; length];
         let mut evaluator = self.evaluator(&ids, &ids);

@@ -2,15 +2,17 @@
 //! or multiply them by a constant.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::relative::Added;
 use crate::engine::onnx::evaluator::Evaluator;
 use crate::engine::onnx::graph::Graph;
 use crate::engine::onnx::proto::Node;
 use crate::model::{Disentangled, PositionScheme};
 
-/// The name of a table of embeddings of distances, and the row of each distance.
-type DistanceKey<'a> = (&'a str, Vec<u32>);
+/// What was found out before.
+pub(super) type Known<K, V> = RefCell<HashMap<K, V>>;
 
 /// The rules, on one graph.
 pub(super) struct Rules<'a> {
@@ -18,8 +20,12 @@ pub(super) struct Rules<'a> {
     pub heads: usize,
     /// The width of a token's state, from the first norm that is found.
     pub hidden: Cell<usize>,
-    /// The embeddings of distances that a layer has, by their table and rows. All layers share them.
-    pub distances: RefCell<Option<(DistanceKey<'a>, Arc<Disentangled>)>>,
+    /// What is added to scores, by its name and factor. Layers share it.
+    pub added: Known<(&'a str, u32), Added>,
+    /// The frequencies of tables of angles, by their names. Layers share them.
+    pub frequencies: Known<[&'a str; 2], Option<Vec<f32>>>,
+    /// The embeddings of distances that a layer has, and the name of their table. All layers share them.
+    pub distances: RefCell<Option<(&'a str, Arc<Disentangled>)>>,
     /// The number of tokens that local attention sees, if config.json names it.
     pub window: Option<usize>,
     /// The maximum number of tokens in a sequence, if nothing but config.json limits it.
