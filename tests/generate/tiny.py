@@ -274,8 +274,8 @@ class JinaLayer(torch.nn.Module):
         return self.output_norm(x + self.down(torch.nn.functional.gelu(gate) * up))
 
 
-def jina_bert():
-    return seeded(JinaBert(SMALL))
+def jina_bert(size=SMALL):
+    return seeded(JinaBert(size))
 
 
 class New(torch.nn.Module):
@@ -340,8 +340,8 @@ def rotated(x, cosines, sines):
     return x * cosines + torch.cat((-second, first), -1) * sines
 
 
-def new():
-    return seeded(New(SMALL))
+def new(size=SMALL):
+    return seeded(New(size))
 
 
 def seeded(model):

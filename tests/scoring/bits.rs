@@ -32,8 +32,9 @@ fn golden_pairs_have_golden_bits() {
 }
 
 /// Models of `tests/data/graphs` with parts that the bundled one lacks.
-const ARCHITECTURES: [&str; 7] = [
+const ARCHITECTURES: [&str; 8] = [
     "deberta-v2-int8-tensor",
+    "deberta-v2-two-layers",
     "jina-bert-int8",
     "modernbert-cls",
     "modernbert-int8-tensor",

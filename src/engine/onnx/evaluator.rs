@@ -24,6 +24,8 @@ const MAX_DEPTH: usize = 64;
 pub(super) struct Evaluator<'g, 'a> {
     graph: &'g Graph<'a>,
     known: HashMap<&'a str, Rc<Numbers>>,
+    /// The number of tokens of the sequence.
+    tokens: usize,
     /// The count of all numbers in `known`.
     total: usize,
 }
@@ -44,7 +46,7 @@ impl<'g, 'a> Evaluator<'g, 'a> {
         // Other values may have these names too.
         let is_input = |name: &str| graph.inputs().any(|input| input == name);
         let known = known.into_iter().filter(|(name, _)| is_input(name)).collect();
-        Evaluator { graph, known, total: 0 }
+        Evaluator { graph, known, tokens: ids.len(), total: 0 }
     }
 
     /// Sets what a value is.
@@ -103,7 +105,7 @@ impl<'g, 'a> Evaluator<'g, 'a> {
         match (node.op_type.as_str(), &node.input[..]) {
             // The width of states is that of their norm.
             ("LayerNormalization", [x, gamma, ..]) => {
-                let mut shape = self.shape(x, depth)?;
+                let mut shape = self.shape(x, depth).unwrap_or_else(|| vec![1, self.tokens, 0]);
                 *shape.last_mut()? = constant(gamma)?.first().copied()?;
                 Some(shape)
             }
