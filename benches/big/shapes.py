@@ -99,6 +99,8 @@ def make(name, folder, tokenizer):
     (folder / "onnx").mkdir(parents=True)
     settings = model.config.to_diff_dict()
     settings.pop("attn_implementation", None)
+    # The corpus is too small for as many tokens as the models have.
+    settings.pop("vocab_size", None)
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": MAX_TOKENS}))
     shutil.copy(tokenizer, folder / "tokenizer.json")

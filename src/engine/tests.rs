@@ -420,25 +420,3 @@ fn a_large_graph_is_not_checked() {
     let unchecked = verdict(&onnx, &plan);
     assert!(matches!(&unchecked, Verdict::Unchecked(reason) if reason.contains("long")));
 }
-
-#[test]
-fn zz_report() {
-    for graph in graphs() {
-        let config = Config::reranker(&graph.files).unwrap();
-        let onnx = Onnx::read(&graph.files).unwrap();
-        match onnx.recognize(&config) {
-            Err(reason) => println!("NO {}: {reason:#}", graph.name),
-            Ok(_) => {
-                let plan = graph.plan(Kernel::best());
-                let mut worst = 0.0_f32;
-                let mut worst_ort = 0.0_f32;
-                for case in &graph.cases {
-                    let logit = run_alone(&plan, &[&case.encoding()]).unwrap()[0];
-                    worst = worst.max((logit - case.logits.torch).abs());
-                    worst_ort = worst_ort.max((case.logits.ort_none - case.logits.torch).abs());
-                }
-                println!("YES {}: {worst:.6} (ort {worst_ort:.6})", graph.name);
-            }
-        }
-    }
-}

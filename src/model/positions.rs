@@ -124,6 +124,7 @@ impl Disentangled {
 
 impl RelativePositions {
     /// Rotary positions with the frequencies `base^(-2 i / dim)`.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of config.json"))]
     pub fn rotary(base: f32, dim: usize) -> RelativePositions {
         let frequency = |i: usize| f64::from(base).powf(-2.0 * i as f64 / dim as f64) as f32;
         RelativePositions::Rotary { frequencies: (0..dim / 2).map(frequency).collect() }
@@ -131,6 +132,7 @@ impl RelativePositions {
 
     /// ALiBi with the slopes of its paper: a geometric sequence that ends at `2^-8`. If the number of heads
     /// is not a power of two, those beyond one have every second slope of twice that power.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of config.json"))]
     pub fn alibi(heads: usize) -> RelativePositions {
         let power = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
         let of_power = |of: usize, step: usize| {
@@ -151,6 +153,24 @@ impl RelativePositions {
                 reach.checked_mul(2).and_then(|row| (row + 1).checked_mul(heads))
                     == Some(values.len())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of the papers' code.
+    #[test]
+    fn frequencies_and_slopes_are_those_of_their_papers() {
+        let rotary = RelativePositions::rotary(10_000.0, 8);
+        assert_eq!(rotary, RelativePositions::Rotary { frequencies: vec![1.0, 0.1, 0.01, 0.001] });
+        let RelativePositions::Alibi { slopes } = RelativePositions::alibi(12) else { panic!() };
+        let of_eight: Vec<f32> = (1..=8).map(|i| 0.5_f32.powi(i)).collect();
+        assert_eq!(slopes[..8], of_eight);
+        for (slope, half_power) in slopes[8..].iter().zip([0.5, 1.5, 2.5, 3.5]) {
+            assert!((slope - 2.0_f32.powf(-half_power)).abs() < 1e-7);
         }
     }
 }

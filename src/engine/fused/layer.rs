@@ -242,8 +242,10 @@ impl Layer {
         means.workers.for_each(blocks, |(context, rows, sums)| {
             means.scratches.lend(|Scratch { between, middle, int8, .. }| {
                 let middle = aligned(middle, rows.len());
-                self.attention.apply(means, context, rows, sums, middle, between, int8);
-                self.feed_forward.apply(means, middle, middle, sums, rows, between, int8);
+                let kept = Kept::new(rows, sums);
+                self.attention.apply(means, context, kept, middle, between, int8);
+                let kept = Kept::new(middle, sums);
+                self.feed_forward.apply(means, middle, kept, rows, between, int8);
             });
         });
     }
@@ -341,14 +343,27 @@ fn first_rows(states: &[f32], offsets: &[usize], hidden: usize) -> Vec<f32> {
     firsts.iter().flat_map(|first| &states[first * hidden..][..hidden]).copied().collect()
 }
 
+/// What is added to the result of one half of a layer, see [`model::Residuals`].
+enum Kept<'a> {
+    Input(&'a [f32]),
+    /// It is replaced by the sum.
+    Sum(&'a mut [f32]),
+}
+
+impl<'a> Kept<'a> {
+    /// The sum, or the input if there are no sums.
+    fn new(input: &'a [f32], sums: &'a mut [f32]) -> Kept<'a> {
+        if sums.is_empty() { Kept::Input(input) } else { Kept::Sum(sums) }
+    }
+}
+
 impl<const LINEARS: usize> Residual<LINEARS> {
-    /// `x`, `residual`, `sums` and `out` are `[tokens, width]`. If there are no sums, the residual is added.
+    /// `x`, `kept` and `out` are `[tokens, width]`.
     fn apply<'a>(
         &self,
         means: Means,
         mut x: &'a [f32],
-        residual: &[f32],
-        sums: &mut [f32],
+        kept: Kept,
         out: &mut [f32],
         between: &'a mut [Vec<f32>; 2],
         int8: &mut Int8Scratch,
@@ -360,9 +375,9 @@ impl<const LINEARS: usize> Residual<LINEARS> {
             linear.apply(x, result, int8);
             x = result;
         }
-        match sums.is_empty() {
-            true => add_norm(means.kernel, [x, residual], params(&self.norm), out),
-            false => sum_norm(means.kernel, x, sums, params(&self.norm), out),
+        match kept {
+            Kept::Input(input) => add_norm(means.kernel, [x, input], params(&self.norm), out),
+            Kept::Sum(sum) => sum_norm(means.kernel, x, sum, params(&self.norm), out),
         }
     }
 }

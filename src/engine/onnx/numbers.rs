@@ -71,7 +71,7 @@ pub(super) fn broadcast<const N: usize>(
     let length = length_of(&shape)?;
     let round = |number: f64| if is_float { f64::from(number as f32) } else { number };
     let is_plain = |part: &&Numbers| part.shape == shape || part.values.len() == 1;
-    if parts.iter().all(|part| is_plain(part)) {
+    if parts.iter().all(is_plain) {
         let at =
             |part: &Numbers, index| part.values[if part.values.len() == 1 { 0 } else { index }];
         let values = (0..length).map(|index| round(f(parts.map(|part| at(part, index))))).collect();

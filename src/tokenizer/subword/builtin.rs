@@ -20,7 +20,7 @@ pub(super) struct Builtin {
 
 pub(super) enum Model {
     Bert(Bert),
-    Bpe(Bpe),
+    Bpe(Box<Bpe>),
     Unigram(Unigram),
 }
 

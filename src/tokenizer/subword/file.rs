@@ -120,7 +120,9 @@ fn recognize(file: File) -> Result<(Builtin, [Template; 2]), String> {
     expect("version", &version, "1.0")?;
     let model = match model.r#type.as_deref() {
         Some("Unigram") | None => Model::Unigram(unigram(normalizer, pre_tokenizer, model)?),
-        Some("BPE") => Model::Bpe(bpe(normalizer, pre_tokenizer, model, &post_processor)?),
+        Some("BPE") => {
+            Model::Bpe(Box::new(bpe(normalizer, pre_tokenizer, model, &post_processor)?))
+        }
         _ => Model::Bert(bert(normalizer, pre_tokenizer, model)?),
     };
     if post_processor.trims_offsets() && !matches!(model, Model::Bpe(_)) {

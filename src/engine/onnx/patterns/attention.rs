@@ -150,8 +150,8 @@ impl<'a> Rules<'a> {
         let mut added = Added::NOTHING;
         loop {
             let sum = self.graph.pair_of(name, "Add").and_then(|pair| {
-                let ways = both_orders(pair).into_iter();
-                ways.filter(|[_, other]| self.depends_on_distances(other)).next()
+                let mut ways = both_orders(pair).into_iter();
+                ways.find(|[_, other]| self.depends_on_distances(other))
             });
             let scores = match sum {
                 Some([scores, other]) => {

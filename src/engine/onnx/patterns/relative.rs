@@ -3,7 +3,7 @@
 
 use std::f64::consts::TAU;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::rules::{Rules, both_orders};
 use crate::engine::onnx::numbers::Numbers;
@@ -73,11 +73,11 @@ impl<'a> Rules<'a> {
     }
 
     fn distances(&self, numbers: &Numbers, length: usize, factor: f64) -> Result<Added> {
-        let mut shape = vec![1; 4];
+        let mut shape = [1; 4];
         let rank = numbers.shape.len();
         ensure!(rank <= 4, "attention has a bias of {rank} axes");
         shape[4 - rank..].copy_from_slice(&numbers.shape);
-        let [batch, heads, queries, keys] = shape[..] else { bail!("there are four axes") };
+        let [batch, heads, queries, keys] = shape;
         let fits = |size, full| size == 1 || size == full;
         ensure!(
             batch == 1 && fits(heads, self.heads) && fits(queries, length) && fits(keys, length),
