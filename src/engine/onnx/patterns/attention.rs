@@ -3,8 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 
 use super::disentangled::OfDistances;
-use super::relative::Added;
-use super::rules::{Rules, both_orders};
+use super::rules::{Added, Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::engine::onnx::proto::Node;
 use crate::model::{Linear, RelativePositions};

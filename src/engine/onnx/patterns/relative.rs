@@ -5,20 +5,9 @@ use std::f64::consts::TAU;
 
 use anyhow::{Context, Result, ensure};
 
-use super::rules::{Rules, both_orders};
+use super::rules::{Added, Rules, both_orders};
 use crate::engine::onnx::numbers::Numbers;
 use crate::model::RelativePositions;
-
-/// What is added to scores.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Added {
-    pub relative: RelativePositions,
-    pub window: Option<usize>,
-}
-
-impl Added {
-    pub const NOTHING: Added = Added { relative: RelativePositions::None, window: None };
-}
 
 /// The number of tokens for which biases are evaluated, which is more than the usual windows. Most biases do
 /// not grow beyond half of it.

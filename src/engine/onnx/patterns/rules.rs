@@ -5,11 +5,21 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::relative::Added;
 use crate::engine::onnx::evaluator::Evaluator;
 use crate::engine::onnx::graph::Graph;
 use crate::engine::onnx::proto::Node;
-use crate::model::{Disentangled, PositionScheme};
+use crate::model::{Disentangled, PositionScheme, RelativePositions};
+
+/// What is added to scores.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Added {
+    pub relative: RelativePositions,
+    pub window: Option<usize>,
+}
+
+impl Added {
+    pub const NOTHING: Added = Added { relative: RelativePositions::None, window: None };
+}
 
 /// What was found out before.
 pub(super) type Known<K, V> = RefCell<HashMap<K, V>>;
