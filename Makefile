@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -179,6 +179,11 @@ PYTHON ?= python3
 bench-big:
 	cargo build --release --bin crossrank --example bench_worker
 	$(PYTHON) benches/big/run.py $(BENCH)
+
+# Times models with the shapes of published rerankers against ONNX Runtime, and writes a record.
+bench-shapes:
+	cargo build --release --example bench_worker
+	$(PYTHON) benches/big/shapes.py $(BENCH)
 
 # Times a page with crossrank in a worker and one with transformers.js: opening it, and lists of 100.
 bench-page: pack

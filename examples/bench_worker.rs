@@ -1,7 +1,7 @@
 //! Runs the library for the benchmarks. It reads a JSON request from each line of standard input,
 //! and answers each with a line.
 //!
-//! - `{"op": "load", "model": DIR, "threads": N}` loads a model folder.
+//! - `{"op": "load", "model": DIR, "threads": N}` loads a model folder, and answers with the kernel that runs it.
 //! - `{"op": "prepare", "pairs": [[query, document], ...]}` stores pairs.
 //! - `{"op": "encode"}` answers `{"ids": [[...], ...]}`, the tokens of each pair.
 //! - `{"op": "run"}` scores them, and answers `{"ms_total", "ms_tokenize", "ms_score", "logits"}`.
@@ -32,8 +32,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 options.threads = Some(threads);
                 // The other engines of the benchmark cut documents, too.
                 options.long_documents = Some(LongDocuments::Truncate);
-                reranker = Some(Reranker::from_files(&ModelFiles::read(model)?, options)?);
-                json!({"ok": true})
+                let loaded = Reranker::from_files(&ModelFiles::read(model)?, options)?;
+                let kernel = loaded.kernel();
+                reranker = Some(loaded);
+                json!({"ok": true, "kernel": kernel})
             }
             Request::Prepare { pairs: new } => {
                 pairs = new;

@@ -58,7 +58,7 @@ impl ModelFiles {
             .filter_map(|id| id.as_u64()?.try_into().ok())
             .collect();
         // Positions are counted from the id of the padding, which must not change.
-        if let PositionScheme::AfterPadding(padding) = encoder.position_scheme {
+        if let Some((_, PositionScheme::AfterPadding(padding))) = encoder.position_table() {
             ids.extend(0..=padding);
         }
         let texts = match config.output {

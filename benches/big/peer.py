@@ -42,7 +42,8 @@ def main():
             logits = [0.0] * len(ids)
             start = time.perf_counter()
             for indices, rows, mask in batches(ids, size):
-                out = session.run(None, {"input_ids": rows, "attention_mask": mask})[0]
+                feed = {"input_ids": rows, "attention_mask": mask, "token_type_ids": np.zeros_like(rows)}
+                out = session.run(None, {i.name: feed[i.name] for i in session.get_inputs()})[0]
                 for i, row in zip(indices, out):
                     logits[i] = float(row[0])
             answer = {"ms_total": (time.perf_counter() - start) * 1e3, "logits": logits}

@@ -185,4 +185,5 @@ def main():
     args.out.write_text("\n".join(lines) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -25,9 +25,10 @@ install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
 cp pkg/test/{{reranker,control,embedder,hub,realm,remote,browser}-suite,suite-worker,assertions,service-stub,hub-server,memory-trap,service-worker,gpu-page,gpu-faults,gpu-worker,fake-timers}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/{node,tokenizers,hub,serve}.test.mjs pkg/test/page.html "$CROSSRANK_PROJECT"
-cp -r tests/data/{golden.json,logit-bits.json,int8-logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
+cp -r tests/data/{golden.json,logit-bits.json,int8-logit-bits.json,architecture-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"
 cp -r tests/data/graphs/{other-silu,int8-tensor,external-int8} "$CROSSRANK_PROJECT/graphs"
+cp -r tests/data/graphs/{deberta-v2,jina-bert,modernbert,mpnet,new}* "$CROSSRANK_PROJECT/graphs"
 # Model packages of separate files.
 mkdir "$CROSSRANK_PROJECT/separate"
 cp -r benches/model/minilm-l6-en "$CROSSRANK_PROJECT/separate/reranker"

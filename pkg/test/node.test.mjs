@@ -106,6 +106,25 @@ for (const workers of [0, 2]) {
   });
 }
 
+for (const file of ["crossrank", "crossrank-relaxed-simd"]) {
+  test(`node: each architecture has golden bits in ${file}.wasm`, async (t) => {
+    const wasm = new URL(import.meta.resolve(`crossrank/${file}.wasm`));
+    if (!WebAssembly.validate(await readFile(wasm))) {
+      t.skip("this node has no relaxed SIMD");
+      return;
+    }
+    for (const [name, expected] of Object.entries(await read("architecture-bits.json"))) {
+      const { cases } = await read(`graphs/${name}/expected.json`);
+      const reranker = await crossrank.Reranker.load({ model: url(`graphs/${name}/`), wasm, workers: 0 });
+      const pairs = cases.map(({ query, document }) => [query, document]);
+      const scores = await reranker.score(pairs, { longDocuments: "truncate" });
+      const found = new Uint32Array(Float32Array.from(scores, ({ logit }) => logit).buffer);
+      assert.deepEqual([...found], expected, name);
+      await reranker.dispose();
+    }
+  });
+}
+
 const timers = ["Timeout", "Immediate", "Interval"].flatMap((kind) => [`set${kind}`, `clear${kind}`]);
 for (const [workers, ...more] of [[0], [1], [0, "now", "nextTick", "queueMicrotask"], [1, "now"]]) {
   test(`node, ${workers} workers: works while timers are fake, ${["setImmediate", ...more]} too`, async () => {

@@ -282,4 +282,4 @@ def test_models_by_name(hub, hub_environment, tmp_path):
 
 def test_a_model_for_general_operators_warns():
     with pytest.warns(RuntimeWarning, match="general"):
-        CrossEncoder(ROOT / "tests/data/graphs/general-modernbert")
+        CrossEncoder(ROOT / "tests/data/graphs/general-deberta")

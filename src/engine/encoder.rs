@@ -58,7 +58,7 @@ pub(super) fn recognize(graph: &Onnx, config: &Config) -> Result<Result<Encoder,
 /// The encoder in a prepared model.
 pub(super) fn prepared_encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     let encoder = prepared::encoder(file, config)?;
-    match (&config.output, encoder.head.is_empty()) {
+    match (&config.output, encoder.head.steps.is_empty()) {
         (Output::Embedding(_), true) | (Output::Logit, false) => {}
         (Output::Embedding(_), false) => {
             return Err(config.wrong_output("what a head makes of the first token"));

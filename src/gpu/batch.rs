@@ -86,11 +86,16 @@ impl Sizes {
         float: FloatType,
         software: bool,
     ) -> Result<Sizes> {
+        let table = encoder.position_table().filter(|_| encoder.is_plain());
+        let Some((positions, position_scheme)) = table else {
+            return Err(failed("its shaders are for BERT's layers, and the model has other ones"));
+        };
+        let positions = positions.rows;
         let hidden = encoder.hidden();
         let dim = hidden / encoder.heads;
         let widths = || encoder.layers.iter().map(|layer| layer.intermediate.outputs);
-        let head = encoder.head.iter().map(|linear| linear.inputs);
-        let mut all = widths().chain(head.clone()).chain([dim]);
+        let head = || encoder.head.linears().map(|linear| linear.inputs);
+        let mut all = widths().chain(head()).chain([dim]);
         if dim > 128 || all.any(|width| !width.is_multiple_of(4)) {
             return Err(failed(format!(
                 "its shaders support heads of up to 128 elements and widths in multiples of 4, and \
@@ -107,7 +112,7 @@ impl Sizes {
         }
         let intermediate = widths().max().unwrap_or(0);
         let widest = intermediate.max(3 * hidden);
-        let widest_vector = head.max().unwrap_or(0).max(intermediate).max(hidden);
+        let widest_vector = head().max().unwrap_or(0).max(intermediate).max(hidden);
         let groups = limits.max_compute_workgroups_per_dimension as usize;
         // There are at most as many blocks of queries, and as many sequences, as tokens.
         let fit = [
@@ -117,7 +122,6 @@ impl Sizes {
             groups,
         ];
         let fit = fit.into_iter().min().unwrap_or(0);
-        let positions = encoder.position_embeddings.rows;
         if fit < positions {
             return Err(failed(format!(
                 "it has room for {fit} tokens, and the model reads up to {positions}"
@@ -136,7 +140,7 @@ impl Sizes {
             token_rows: encoder.token_embeddings.rows,
             token_scales: pack::row_scales(&encoder.token_embeddings),
             position_rows: positions,
-            position_scheme: encoder.position_scheme,
+            position_scheme,
             token_type_rows: encoder.token_type_embeddings.as_ref().map_or(1, |table| table.rows),
             tokens,
         })

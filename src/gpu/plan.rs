@@ -40,15 +40,17 @@ impl Plan {
         float: FloatType,
     ) -> Plan {
         let hidden = encoder.hidden();
-        let is_reranker = !encoder.head.is_empty();
+        let is_reranker = !encoder.head.steps.is_empty();
         let pooling = if is_reranker { Pooling::First } else { pooling };
         let (all, last) = match (pooling, encoder.layers.split_last()) {
             (Pooling::First, Some((last, others))) => (others, Some(last)),
             _ => (&encoder.layers[..], None),
         };
         // The head computes few numbers, and stays in f32.
-        let head =
-            encoder.head.iter().map(|linear| Linear::new(compiler, linear, false, FloatType::F32));
+        let head = encoder
+            .head
+            .linears()
+            .map(|linear| Linear::new(compiler, linear, false, FloatType::F32));
         Plan {
             head: head.collect(),
             embeddings: Embeddings::new(compiler, encoder, float),

@@ -82,6 +82,7 @@ fn number(activation: Activation) -> u32 {
         Activation::GeluTanh => 2,
         Activation::Relu => 3,
         Activation::Tanh => 4,
+        Activation::Silu => 5,
     }
 }
 
@@ -127,7 +128,9 @@ impl Embeddings {
     pub fn new(compiler: &mut Compiler, encoder: &Encoder, float: FloatType) -> Embeddings {
         let hidden = encoder.hidden();
         let Packed { words, int8, mut columns } = pack::table(&encoder.token_embeddings, hidden);
-        columns.extend(encoder.position_embeddings.values.to_f32(hidden));
+        if let Some((positions, _)) = encoder.position_table() {
+            columns.extend(positions.values.to_f32(hidden));
+        }
         match &encoder.token_type_embeddings {
             Some(table) => columns.extend(table.values.to_f32(hidden)),
             None => columns.resize(columns.len() + hidden, 0.0),

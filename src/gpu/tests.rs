@@ -12,7 +12,8 @@ use super::shaders::{FloatType, source, with_constants};
 use super::{Adapter, Gpu, Precision, block_on};
 use crate::error::ErrorKind;
 use crate::model::{
-    self, Activation, Encoder, Int8, Layer, Pooling, PositionScheme, Table, Weights,
+    self, Activation, Encoder, Head, HeadStep, Int8, Layer, Pooling, PositionScheme, Positions,
+    RelativePositions, Residuals, Table, Weights,
 };
 use crate::tokenizer::Encoding;
 
@@ -97,7 +98,10 @@ fn encoder(
                 beta: vec![0.0; hidden],
                 eps: 1e-12,
             },
+            relative: RelativePositions::None,
+            window: None,
             intermediate: linear(hidden, 4 * hidden),
+            gated: None,
             output: linear(4 * hidden, hidden),
             output_norm: model::Norm {
                 gamma: vec![1.0; hidden],
@@ -107,20 +111,23 @@ fn encoder(
         });
     }
     let pooler = model::Linear { activation: Activation::Tanh, ..linear(hidden, hidden) };
-    let head = vec![pooler, linear(hidden, 1)];
+    let steps = [pooler, linear(hidden, 1)].map(HeadStep::Linear).into();
     let (rows, words) = words;
     Encoder {
         heads,
         token_embeddings: Table { rows, values: words },
-        position_embeddings: Table { rows: 80, values: random.int8(80, hidden, false) },
-        position_scheme: PositionScheme::FromZero,
+        positions: Positions::Embedded {
+            table: Table { rows: 80, values: random.int8(80, hidden, false) },
+            scheme: PositionScheme::FromZero,
+        },
         token_type_embeddings: Some(Table {
             rows: 2,
             values: Weights::Float(random.floats(2 * hidden).into()),
         }),
         embedding_norm: random.norm(hidden),
+        residuals: Residuals::Normalized,
         layers: all,
-        head,
+        head: Head { pooling: Pooling::First, steps },
     }
 }
 

@@ -120,6 +120,32 @@ pub(super) fn gelu_tanh<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     x * sigmoid(isa, u * isa.splat(FACTOR))
 }
 
+/// The sine and the cosine of an angle of at least 0.
+///
+/// The argument is reduced to `|r| <= pi / 4`. There, Taylor's series have errors below 1e-15.
+pub(super) fn sin_cos(angle: f32) -> [f64; 2] {
+    use core::f64::consts::FRAC_PI_2;
+    let angle = f64::from(angle);
+    let quarter = (angle / FRAC_PI_2 + 0.5) as u64;
+    let r = angle - quarter as f64 * FRAC_PI_2;
+    // `r^n / n!` for n from `first` to 17 in steps of two, with alternating signs.
+    let series = |first: u32, power: f64| {
+        let (mut sum, mut term) = (power, power);
+        for n in (first + 2..=17).step_by(2) {
+            term *= -(r * r) / f64::from(n * (n - 1));
+            sum += term;
+        }
+        sum
+    };
+    let (sin, cos) = (series(1, r), series(0, 1.0));
+    match quarter % 4 {
+        0 => [sin, cos],
+        1 => [cos, -sin],
+        2 => [-sin, -cos],
+        _ => [-cos, sin],
+    }
+}
+
 /// The larger of `x` and 0.
 #[inline(always)]
 pub(super) fn relu<I: Isa>(isa: I, x: I::F32) -> I::F32 {
@@ -142,6 +168,7 @@ pub enum Activation {
     /// The approximation by tanh.
     GeluTanh,
     Relu,
+    Silu,
     Tanh,
 }
 
@@ -153,8 +180,29 @@ impl Activation {
             Activation::Gelu => gelu(isa, x),
             Activation::GeluTanh => gelu_tanh(isa, x),
             Activation::Relu => relu(isa, x),
+            Activation::Silu => x * sigmoid(isa, x),
             Activation::Tanh => tanh(isa, x),
         }
+    }
+}
+
+/// What becomes of a result of a linear operation.
+#[derive(Clone, Copy)]
+pub(super) enum Store {
+    /// It is stored after the activation.
+    Activated(Activation),
+    /// What was stored before is multiplied by it.
+    Multiplied,
+}
+
+impl Store {
+    #[inline(always)]
+    pub(super) fn store<I: Isa>(self, isa: I, y: I::F32, out: &mut [f32]) {
+        match self {
+            Store::Activated(activation) => activation.apply(isa, y),
+            Store::Multiplied => isa.load_or(out, 0.0) * y,
+        }
+        .store_first(out);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Choose a [`Kernel`] once ([`Kernel::best`]), pack the weights for it ([`LinearI8::new`],
 //! [`LinearF32::new`]), and call the operations: [`linear_i8`], [`linear_f32`], [`attention`],
-//! [`add_norm`]. They work on flat row-major slices and allocate nothing once their scratch memory
+//! [`add_norm`], [`sum_norm`], [`rotate`]. They work on flat row-major slices and allocate nothing once their scratch memory
 //! has grown. They panic if the shapes do not fit each other, which is a mistake of the caller.
 //!
 //! | File | Content |
@@ -50,6 +50,7 @@ pub use dispatch::Kernel;
 pub use layout::signed;
 pub use math::Activation;
 pub use ops::{
-    AttentionInputs, AttentionScratch, Columns, Heads, Int8Scratch, LinearF32, LinearI8,
-    NormParams, add_norm, attention, linear_f32, linear_i8, sigmoid,
+    AttentionInputs, AttentionScratch, Bias, Columns, Distances, Heads, Int8Scratch, LinearF32,
+    LinearI8, NormParams, Rotary, add_norm, attention, linear_f32, linear_i8, rotate, sigmoid,
+    sum_norm,
 };

@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub max_positions: usize,
     /// The number of attention heads in a layer, if it is given.
     pub heads: Option<usize>,
+    /// The number of tokens that local attention sees, if it is given.
+    pub local_attention: Option<usize>,
     /// Whether tokens attend only to the tokens before them.
     pub is_decoder: bool,
     /// How the models of this name number positions. A graph shows it by what it computes.
@@ -62,6 +64,7 @@ struct ConfigFile {
     pad_token_id: Option<i64>,
     architectures: Option<Vec<String>>,
     is_decoder: Option<bool>,
+    local_attention: Option<usize>,
     num_labels: Option<usize>,
     id2label: Option<serde_json::Map<String, serde_json::Value>>,
     #[serde(default)]
@@ -182,7 +185,9 @@ impl Config {
                 _ => positions,
             }
         });
-        let ConfigFile { vocab_size, num_attention_heads, n_heads, crossrank, .. } = config;
+        let ConfigFile {
+            vocab_size, num_attention_heads, n_heads, local_attention, crossrank, ..
+        } = config;
         let heads = num_attention_heads.or(n_heads);
         let is_decoder = config.is_decoder == Some(true);
         let CrossrankConfig { trained_tokens, revision } = crossrank;
@@ -191,6 +196,7 @@ impl Config {
             max_length,
             max_positions,
             heads,
+            local_attention,
             is_decoder,
             position_scheme,
             is_classifier,

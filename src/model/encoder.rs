@@ -1,13 +1,25 @@
 //! An encoder as plain arrays, whatever file it came from.
 //!
-//! It is a BERT encoder (Devlin et al. 2019, arXiv:1810.04805) of any size. RoBERTa (Liu et al. 2019,
-//! arXiv:1907.11692), XLM-RoBERTa (Conneau et al. 2020, arXiv:1911.02116) and DistilBERT (Sanh et
-//! al. 2019, arXiv:1910.01108) have the same layers, and differ in positions, token types and head.
-//! `hidden` is the width of a token's state. Matrices are `[inputs, outputs]`, row-major, so a layer
-//! computes `x w + b`.
+//! The plain case is BERT (Devlin et al. 2019, arXiv:1810.04805). Other architectures differ in parts of
+//! it, each of which has a place here:
+//!
+//! | Part | BERT | Others |
+//! |---|---|---|
+//! | [`Positions`] | a table of embeddings | RoBERTa and MPNet number the rows otherwise. ModernBERT, gte, JinaBERT and DeBERTa have no table |
+//! | [`RelativePositions`] | none | rotated queries and keys in ModernBERT and gte; a bias of the scores in JinaBERT (ALiBi) and MPNet; products with embeddings of distances in DeBERTa |
+//! | [`Layer::window`] | none | two of three layers of ModernBERT attend to near tokens only |
+//! | [`Layer::gated`] | none | gated feed-forward blocks in ModernBERT, gte and JinaBERT |
+//! | [`Residuals`] | of norms | of sums in ModernBERT (pre-norm) |
+//! | [`Head`] | first token, linear layers | a mean, a norm |
+//!
+//! Where an architecture has no bias, or a norm has no beta, it is zeros. `hidden` is the width of a
+//! token's state. Matrices are `[inputs, outputs]`, row-major, so a layer computes `x w + b`.
+
+use std::sync::Arc;
 
 use super::config::Config;
-use super::positions::PositionScheme;
+use super::embedding::Pooling;
+use super::positions::{PositionScheme, RelativePositions};
 use super::quantize_on_read::QuantizeOnRead;
 use super::weights::Weights;
 
@@ -16,15 +28,39 @@ use super::weights::Weights;
 pub(crate) struct Encoder {
     pub heads: usize,
     pub token_embeddings: Table,
-    pub position_embeddings: Table,
-    pub position_scheme: PositionScheme,
     /// A table of one row means that all tokens have type 0, whatever the tokenizer gives.
     pub token_type_embeddings: Option<Table>,
+    pub positions: Positions,
     pub embedding_norm: Norm,
+    pub residuals: Residuals,
     pub layers: Vec<Layer>,
-    /// The linear layers that make a logit of the state of a sequence's first token. A bi-encoder has
-    /// none.
-    pub head: Vec<Linear>,
+    /// A bi-encoder has no steps.
+    pub head: Head,
+}
+
+/// How embeddings depend on positions.
+#[derive(Clone)]
+pub(crate) enum Positions {
+    /// The embedding of its position is added to that of each token.
+    Embedded { table: Table, scheme: PositionScheme },
+    /// They do not. Layers know the distances between tokens, of which a sequence has at most
+    /// `max_length`.
+    Relative { max_length: usize },
+}
+
+/// What is added to the result of each half of a layer, of which the first is attention, and the second is
+/// the feed-forward block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Residuals {
+    /// The input of that half: `x = norm(half(x) + x)`, which is called post-norm.
+    Normalized,
+    /// The sum that was normalized to give this input: `sum = half(x) + sum; x = norm(sum)`, which is called
+    /// pre-norm. The first sum is the output of the norm of the embeddings.
+    ///
+    /// Models of this kind name norms by what comes after them. Here, what they call the norm before the
+    /// feed-forward block is that layer's [`Layer::attention_norm`], the norm before the attention of the
+    /// next layer is [`Layer::output_norm`], and the final norm is that of the last layer.
+    Sums,
 }
 
 /// One transformer layer.
@@ -33,12 +69,33 @@ pub(crate) struct Layer {
     pub query: Linear,
     pub key: Linear,
     pub value: Linear,
+    pub relative: RelativePositions,
+    /// The largest distance of tokens that attend to each other. `None` if all of them do.
+    pub window: Option<usize>,
     pub attention_output: Linear,
+    /// The norm after attention and its residual.
     pub attention_norm: Norm,
     /// The only layer with an activation.
     pub intermediate: Linear,
+    /// In a gated feed-forward block (Shazeer 2020, arXiv:2002.05202), the layer by whose result that of
+    /// `intermediate` is multiplied. It has the same shape and no activation.
+    pub gated: Option<Linear>,
     pub output: Linear,
+    /// The norm after the feed-forward block and its residual.
     pub output_norm: Norm,
+}
+
+/// What makes a logit of the states of a sequence.
+#[derive(Clone)]
+pub(crate) struct Head {
+    pub pooling: Pooling,
+    pub steps: Vec<HeadStep>,
+}
+
+#[derive(Clone)]
+pub(crate) enum HeadStep {
+    Linear(Linear),
+    Norm(Norm),
 }
 
 /// `activation(x w + bias)`.
@@ -59,6 +116,8 @@ pub(crate) enum Activation {
     /// The approximation of GELU by tanh.
     GeluTanh,
     Relu,
+    /// `x sigmoid(x)`.
+    Silu,
     Tanh,
 }
 
@@ -92,24 +151,31 @@ impl Encoder {
         if self.max_length() == 0 {
             return Err("its table of positions has no rows for tokens".into());
         }
-        let token_types = self.token_type_embeddings.as_ref();
-        let tables = [Some(&self.token_embeddings), Some(&self.position_embeddings), token_types];
+        let positions = self.position_table().map(|(table, _)| table);
+        let tables = [Some(&self.token_embeddings), positions, self.token_type_embeddings.as_ref()];
         if tables.iter().flatten().any(|t| t.rows == 0 || !t.values.fit(t.rows, hidden)) {
             return Err("the width of an embedding table is not that of its norm".into());
         }
-        let is = |l: &Linear, inputs, outputs| {
-            (l.inputs, l.outputs, l.activation) == (inputs, outputs, Activation::None)
+        if !self.layers.iter().all(|layer| layer.fits(hidden)) {
+            return Err("the shapes of a layer do not fit each other".into());
+        }
+        if !self.layers.iter().all(|layer| layer.relative.fit(self.heads, hidden / self.heads)) {
+            return Err("the relative positions of a layer do not fit its heads".into());
+        }
+        let distances = |layer: &Layer| match &layer.relative {
+            RelativePositions::Disentangled(distances) => Some(distances.clone()),
+            _ => None,
         };
-        for layer in &self.layers {
-            let inner = layer.intermediate.outputs;
-            let square = [&layer.query, &layer.key, &layer.value, &layer.attention_output];
-            let fits = square.iter().all(|l| is(l, hidden, hidden))
-                && layer.intermediate.inputs == hidden
-                && is(&layer.output, inner, hidden)
-                && [&layer.attention_norm, &layer.output_norm].iter().all(|n| n.fits(hidden));
-            if !fits {
-                return Err("the shapes of a layer do not fit each other".into());
-            }
+        let of_first = self.layers.first().and_then(distances);
+        let is_same = |layer: &Layer| match (distances(layer), &of_first) {
+            (Some(a), Some(b)) => Arc::ptr_eq(&a, b) && layer.window.is_none(),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        if !self.layers.iter().all(is_same) {
+            return Err("its layers have different embeddings of distances".into());
+        }
+        if self.layers.iter().any(|l| l.gated.is_some() && !l.output.inputs.is_multiple_of(GATES)) {
+            return Err(format!("the width of a gated block is not a multiple of {GATES}"));
         }
         if !self.embedding_norm.fits(hidden) {
             return Err(
@@ -117,13 +183,19 @@ impl Encoder {
             );
         }
         let mut width = hidden;
-        for linear in &self.head {
-            if linear.inputs != width {
+        for step in &self.head.steps {
+            let fits = match step {
+                HeadStep::Linear(linear) => linear.inputs == width,
+                HeadStep::Norm(norm) => norm.fits(width),
+            };
+            if !fits {
                 return Err("the layers of the head do not fit each other".into());
             }
-            width = linear.outputs;
+            if let HeadStep::Linear(linear) = step {
+                width = linear.outputs;
+            }
         }
-        if !self.head.is_empty() && width != 1 {
+        if !self.head.steps.is_empty() && width != 1 {
             return Err("the head does not give one logit".into());
         }
         Ok(())
@@ -142,7 +214,33 @@ impl Encoder {
 
     /// The maximum number of tokens in a sequence.
     pub fn max_length(&self) -> usize {
-        self.position_embeddings.rows.saturating_sub(self.position_scheme.reserved())
+        match &self.positions {
+            Positions::Embedded { table, scheme } => table.rows.saturating_sub(scheme.reserved()),
+            Positions::Relative { max_length } => *max_length,
+        }
+    }
+
+    /// The position embeddings, if there are any.
+    pub fn position_table(&self) -> Option<(&Table, PositionScheme)> {
+        match &self.positions {
+            Positions::Embedded { table, scheme } => Some((table, *scheme)),
+            Positions::Relative { .. } => None,
+        }
+    }
+
+    /// Whether every part is one that BERT has.
+    pub fn is_plain(&self) -> bool {
+        let plain = |layer: &Layer| {
+            matches!(layer.relative, RelativePositions::None)
+                && (layer.window, layer.gated.is_none()) == (None, true)
+                && layer.intermediate.activation != Activation::Silu
+        };
+        let head = &self.head;
+        self.position_table().is_some()
+            && self.residuals == Residuals::Normalized
+            && self.layers.iter().all(plain)
+            && matches!(head.pooling, Pooling::First)
+            && head.linears().count() == head.steps.len()
     }
 
     /// Quantizes the token embeddings and the matrices of the layers to int8. Each is quantized when it
@@ -158,11 +256,8 @@ impl Encoder {
             *values = Weights::QuantizeOnRead(quantized.ok_or(QuantizeError::NotFinite)?);
             Ok(())
         };
-        for layer in &mut self.layers {
-            let Layer { query, key, value, attention_output, intermediate, output, .. } = layer;
-            for linear in [query, key, value, attention_output, intermediate, output] {
-                quantize(&mut linear.weights, linear.outputs, false, limit)?;
-            }
+        for linear in self.layers.iter_mut().flat_map(Layer::linears_mut) {
+            quantize(&mut linear.weights, linear.outputs, false, limit)?;
         }
         quantize(&mut self.token_embeddings.values, hidden, true, i8::MAX)?;
         Ok(self)
@@ -180,19 +275,66 @@ impl Encoder {
             }
             Some(())
         };
-        quantize(&mut self.position_embeddings.values, hidden, true)?;
-        for linear in self.head.iter_mut().filter(|linear| linear.outputs > 1) {
+        if let Positions::Embedded { table, .. } = &mut self.positions {
+            quantize(&mut table.values, hidden, true)?;
+        }
+        for linear in self.head.linears_mut().filter(|linear| linear.outputs > 1) {
             quantize(&mut linear.weights, linear.outputs, false)?;
         }
         Some(self)
     }
 }
 
+/// The width of a gated block is a multiple of this, so that the engine can compute both factors of the
+/// same columns one after the other.
+const GATES: usize = 16;
+
+impl Layer {
+    /// Its linear layers.
+    pub fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
+        let Layer { query, key, value, attention_output, intermediate, gated, output, .. } = self;
+        [query, key, value, attention_output, intermediate, output].into_iter().chain(gated)
+    }
+
+    fn fits(&self, hidden: usize) -> bool {
+        let is = |l: &Linear, inputs, outputs| {
+            (l.inputs, l.outputs, l.activation) == (inputs, outputs, Activation::None)
+        };
+        let inner = self.intermediate.outputs;
+        let square = [&self.query, &self.key, &self.value, &self.attention_output];
+        square.iter().all(|l| is(l, hidden, hidden))
+            && self.intermediate.inputs == hidden
+            && self.gated.as_ref().is_none_or(|gated| is(gated, hidden, inner))
+            && is(&self.output, inner, hidden)
+            && [&self.attention_norm, &self.output_norm].iter().all(|n| n.fits(hidden))
+    }
+}
+
+impl Head {
+    /// That of a bi-encoder.
+    pub const NONE: Head = Head { pooling: Pooling::First, steps: Vec::new() };
+
+    pub fn linears(&self) -> impl Iterator<Item = &Linear> {
+        self.steps.iter().filter_map(|step| match step {
+            HeadStep::Linear(linear) => Some(linear),
+            HeadStep::Norm(_) => None,
+        })
+    }
+
+    pub fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
+        self.steps.iter_mut().filter_map(|step| match step {
+            HeadStep::Linear(linear) => Some(linear),
+            HeadStep::Norm(_) => None,
+        })
+    }
+}
+
 impl Activation {
-    const NAMES: [(&str, Activation); 4] = [
+    const NAMES: [(&str, Activation); 5] = [
         ("gelu", Activation::Gelu),
         ("gelu_tanh", Activation::GeluTanh),
         ("relu", Activation::Relu),
+        ("silu", Activation::Silu),
         ("tanh", Activation::Tanh),
     ];
 
@@ -214,6 +356,22 @@ impl Norm {
 }
 
 impl Linear {
+    /// The layer with some of its outputs alone. `None` if there are not as many, or one is taken twice.
+    pub fn columns(&self, columns: &[usize]) -> Option<Linear> {
+        let mut taken = vec![false; self.outputs];
+        for &column in columns {
+            if std::mem::replace(taken.get_mut(column)?, true) {
+                return None;
+            }
+        }
+        Some(Linear {
+            outputs: columns.len(),
+            weights: self.weights.columns(self.outputs, columns),
+            bias: columns.iter().map(|&column| self.bias[column]).collect(),
+            ..*self
+        })
+    }
+
     /// Joins layers of the same input and without activations, so that one product gives the outputs of
     /// all of them.
     pub fn concat_columns<const N: usize>(parts: [&Linear; N]) -> Linear {

@@ -18,11 +18,14 @@ mod weights;
 
 pub(crate) use config::{Config, Output};
 pub(crate) use embedding::{EmbeddingSettings, Pooling};
-pub(crate) use encoder::{Activation, Encoder, Layer, Linear, Norm, QuantizeError, Table};
+pub(crate) use encoder::{
+    Activation, Encoder, Head, HeadStep, Layer, Linear, Norm, Positions, QuantizeError, Residuals,
+    Table,
+};
 pub use files::ModelFiles;
 pub(crate) use floats::Floats;
 pub(crate) use hash::{Hasher, hexadecimal};
 pub(crate) use int8::{Int8, signed};
 pub(crate) use packed::{GROUP, PackedGroup, PackedInt8, Packer};
-pub(crate) use positions::PositionScheme;
+pub(crate) use positions::{Disentangled, PositionScheme, RelativePositions};
 pub(crate) use weights::Weights;

@@ -6,12 +6,12 @@
 //!
 //! | Tensor | Type and shape |
 //! |---|---|
-//! | `embeddings.words` (tokens), `.positions` and, if there are token types, `.segments` | matrix `[rows, hidden]` |
+//! | `embeddings.words` (tokens) and, if there are any, `.positions` and `.segments` (token types) | matrix `[rows, hidden]` |
 //! | `embeddings.norm` | norm |
 //! | `layers.0.query`, `.key`, `.value`, `.attention_output` | linear `[hidden, hidden]` |
 //! | `layers.0.intermediate`, `.output` | linear `[hidden, inner]`, `[inner, hidden]` |
 //! | `layers.0.attention_norm`, `.output_norm` | norm |
-//! | `head.0` and so on, in a cross-encoder | linear; the first has `hidden` inputs, the last one output |
+//! | `head.0` and so on, in a cross-encoder | linear or norm; the first has `hidden` inputs, the last one output |
 //! | `config.json` and, if the model has them, `tokenizer_config.json` and the files of [`ModelFiles::EMBEDDING`] | U8 `[bytes]`: the model's own file |
 //! | `tokenizer.compact`, or `tokenizer.json` if that has no compact form | U8 `[bytes]`: the compact form, which the source of `tokenizer::subword::compact` describes; or the model's own file |
 //!
@@ -26,25 +26,40 @@
 //! `NAME.offsets` (I8), `[rows, groups]`, with one for each 32 columns. A value is
 //! `offset + step * code`, and a weight is `scale * value`. A linear layer NAME, which computes `x weight + bias`, is a matrix `[inputs, outputs]` and
 //! `NAME.bias`, F32 `[outputs]`. If it has an activation, `NAME.activation`, U8 `[bytes]`, is `gelu`,
-//! `gelu_tanh`, `relu` or `tanh`. A norm NAME is `NAME.gamma` and `NAME.beta`, F32 `[hidden]`, and
+//! `gelu_tanh`, `relu`, `silu` or `tanh`. A norm NAME is `NAME.gamma` and `NAME.beta`, F32 `[hidden]`, and
 //! `NAME.eps`, F32 `[1]`.
 //!
 //! The number of attention heads and the numbering of positions (from 0, or from the padding's id as in
 //! RoBERTa) follow from `config.json`. If the model numbers positions differently, `embeddings.padding`,
 //! I32 `[1]`, is the padding's id, or -1 for positions from 0.
+//!
+//! Files with parts that BERT lacks have the version 3. [`Encoder`] says what the parts mean:
+//!
+//! | Tensor | Type and shape |
+//! |---|---|
+//! | `residuals` | U8 `[bytes]`: `sums`, if residuals are not those of norms |
+//! | `pooling` | U8 `[bytes]`: `mean`, if the head does not read the first token |
+//! | `layers.0.gated` | linear `[hidden, inner]` |
+//! | `layers.0.window` | I32 `[1]`: the largest distance |
+//! | `distances`, `distances.rows` | F32 and I32: embeddings of distances, row-major, and which of them each distance has |
+//! | `layers.0.rotary`, `.alibi`, `.bias` | F32: the frequencies, the slopes, the numbers by head and distance |
 
 use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::config::Config;
-use super::encoder::{Activation, Encoder, Layer, Linear, Norm, Table};
+use super::embedding::Pooling;
+use super::encoder::{
+    Activation, Encoder, Head, HeadStep, Layer, Linear, Norm, Positions, Residuals, Table,
+};
 use super::files::ModelFiles;
 use super::floats::Floats;
 use super::int8::Int8;
 use super::packed::PackedInt8;
-use super::positions::PositionScheme;
+use super::positions::{Disentangled, PositionScheme, RelativePositions};
 pub(crate) use super::safetensors::is_prepared;
 use super::safetensors::{DataType, Tensors, Writer, check_hash, damaged};
 use super::weights::Weights;
@@ -90,6 +105,13 @@ const COMPACT: &str = "tokenizer.compact";
 /// The name of the padding after which positions are numbered.
 const PADDING: &str = "embeddings.padding";
 
+/// The names of what is written where it differs from BERT, and what it is then.
+const RESIDUALS: (&str, &str) = ("residuals", "sums");
+const POOLING: (&str, &str) = ("pooling", "mean");
+
+/// The names of the embeddings of distances, and of which of them each distance has.
+const DISTANCES: [&str; 2] = ["distances", "distances.rows"];
+
 /// Writes an encoder and the other files of its model. Only a piece of each matrix is in memory at a
 /// time.
 pub(crate) fn write(
@@ -98,10 +120,11 @@ pub(crate) fn write(
     files: &ModelFiles,
     out: impl Write + Seek,
 ) -> io::Result<()> {
-    let mut writer = Writer::default();
+    let mut writer = Writer::new(encoder.is_plain());
     writer.encoder(encoder);
-    if encoder.position_scheme != config.position_scheme {
-        writer.integers(PADDING.into(), &[encoder.position_scheme.padding()]);
+    let scheme = encoder.position_table().map(|(_, scheme)| scheme);
+    if let Some(scheme) = scheme.filter(|&scheme| scheme != config.position_scheme) {
+        writer.integers(PADDING.into(), &[scheme.padding()]);
     }
     let compact = compact(&files.tokenizer).map(Bytes::from);
     let tokenizer = match &compact {
@@ -123,7 +146,7 @@ impl<'a> Writer<'a> {
         let hidden = encoder.hidden();
         let tables = [
             ("words", Some(&encoder.token_embeddings)),
-            ("positions", Some(&encoder.position_embeddings)),
+            ("positions", encoder.position_table().map(|(table, _)| table)),
             ("segments", encoder.token_type_embeddings.as_ref()),
         ];
         for (name, table) in tables {
@@ -140,11 +163,43 @@ impl<'a> Writer<'a> {
             self.linear(&name("attention_output"), &layer.attention_output);
             self.norm(&name("attention_norm"), &layer.attention_norm);
             self.linear(&name("intermediate"), &layer.intermediate);
+            if let Some(gated) = &layer.gated {
+                self.linear(&name("gated"), gated);
+            }
             self.linear(&name("output"), &layer.output);
             self.norm(&name("output_norm"), &layer.output_norm);
+            if let Some(window) = layer.window {
+                self.integers(name("window"), &[window.try_into().unwrap_or(i32::MAX)]);
+            }
+            match &layer.relative {
+                RelativePositions::None => {}
+                RelativePositions::Rotary { frequencies } => {
+                    self.floats(name("rotary"), frequencies);
+                }
+                RelativePositions::Alibi { slopes } => self.floats(name("alibi"), slopes),
+                RelativePositions::Bias { values, .. } => self.floats(name("bias"), values),
+                // All layers have the same.
+                RelativePositions::Disentangled(distances) if i == 0 => {
+                    let [embeddings, rows] = DISTANCES.map(String::from);
+                    self.floats(embeddings, &distances.embeddings);
+                    let numbers: Vec<i32> = distances.rows.iter().map(|&row| row as i32).collect();
+                    self.integers(rows, &numbers);
+                }
+                RelativePositions::Disentangled(_) => {}
+            }
         }
-        for (i, linear) in encoder.head.iter().enumerate() {
-            self.linear(&format!("head.{i}"), linear);
+        for (i, step) in encoder.head.steps.iter().enumerate() {
+            let name = format!("head.{i}");
+            match step {
+                HeadStep::Linear(linear) => self.linear(&name, linear),
+                HeadStep::Norm(norm) => self.norm(&name, norm),
+            }
+        }
+        let sums = encoder.residuals == Residuals::Sums;
+        let mean = matches!(encoder.head.pooling, Pooling::Mean);
+        for ((name, value), _) in [(RESIDUALS, sums), (POOLING, mean)].iter().filter(|(_, is)| *is)
+        {
+            self.text((*name).into(), Bytes::from_static(value.as_bytes()));
         }
     }
 
@@ -171,44 +226,111 @@ impl<'a> Writer<'a> {
 pub(crate) fn encoder(file: &Bytes, config: &Config) -> Result<Encoder> {
     let tensors = Tensors::parse(file)?;
     let heads = config.heads.ok_or_else(|| damaged("config.json lacks num_attention_heads"))?;
-    let position_scheme = match tensors.contains(PADDING) {
+    let scheme = match tensors.contains(PADDING) {
         true => match tensors.integers(PADDING)?[..] {
             [padding] => PositionScheme::of_padding(padding),
             _ => return Err(damaged(&format!("{PADDING} is not one number"))),
         },
         false => config.position_scheme,
     };
-    let has_weight = |name: &str| {
-        [".weight", ".packing"].iter().any(|part| tensors.contains(&format!("{name}{part}")))
+    let table = |name: &str| tensors.contains_matrix(name).then(|| tensors.table(name)).transpose();
+    let distances = match tensors.contains(DISTANCES[0]) {
+        true => {
+            let rows = tensors.integers(DISTANCES[1])?.into_iter().map(|row| row as u32);
+            let embeddings = tensors.floats(DISTANCES[0])?;
+            Some(Arc::new(Disentangled { embeddings, rows: rows.collect() }))
+        }
+        false => None,
     };
-    let layers = (0..).take_while(|i| has_weight(&format!("layers.{i}.query")));
-    let head = (0..).map(|i| format!("head.{i}")).take_while(|name| has_weight(name));
-    let token_types = Some("embeddings.segments").filter(|name| has_weight(name));
+    let layers = (0..).take_while(|i| tensors.contains_matrix(&format!("layers.{i}.query")));
+    let steps = (0..).map_while(|i| tensors.head_step(&format!("head.{i}")));
     Ok(Encoder {
         heads,
         token_embeddings: tensors.table("embeddings.words")?,
-        position_embeddings: tensors.table("embeddings.positions")?,
-        position_scheme,
-        token_type_embeddings: token_types.map(|name| tensors.table(name)).transpose()?,
+        token_type_embeddings: table("embeddings.segments")?,
+        positions: match table("embeddings.positions")? {
+            Some(table) => Positions::Embedded { table, scheme },
+            None => Positions::Relative { max_length: config.max_positions },
+        },
         embedding_norm: tensors.norm("embeddings.norm")?,
-        layers: layers.map(|i| tensors.layer(i)).collect::<Result<_>>()?,
-        head: head.map(|name| tensors.linear(&name)).collect::<Result<_>>()?,
+        residuals: match tensors.is_set(RESIDUALS)? {
+            true => Residuals::Sums,
+            false => Residuals::Normalized,
+        },
+        layers: layers.map(|i| tensors.layer(i, heads, &distances)).collect::<Result<_>>()?,
+        head: Head {
+            pooling: if tensors.is_set(POOLING)? { Pooling::Mean } else { Pooling::First },
+            steps: steps.collect::<Result<_>>()?,
+        },
     })
 }
 
 impl Tensors {
-    fn layer(&self, i: usize) -> Result<Layer> {
+    fn layer(
+        &self,
+        i: usize,
+        heads: usize,
+        distances: &Option<Arc<Disentangled>>,
+    ) -> Result<Layer> {
         let name = |part: &str| format!("layers.{i}.{part}");
+        let floats = |part| match self.contains(&name(part)) {
+            true => self.floats(&name(part)).map(Some),
+            false => Ok(None),
+        };
+        let gated = Some(name("gated")).filter(|gated| self.contains_matrix(gated));
+        let window = match self.contains(&name("window")) {
+            true => match self.integers(&name("window"))?[..] {
+                [window] => window.try_into().ok(),
+                _ => return Err(damaged("a window is not one number")),
+            },
+            false => None,
+        };
         Ok(Layer {
             query: self.linear(&name("query"))?,
             key: self.linear(&name("key"))?,
             value: self.linear(&name("value"))?,
+            relative: match (floats("rotary")?, floats("alibi")?, floats("bias")?) {
+                (Some(frequencies), ..) => RelativePositions::Rotary { frequencies },
+                (_, Some(slopes), _) => RelativePositions::Alibi { slopes },
+                (.., Some(values)) => {
+                    RelativePositions::Bias { reach: values.len() / heads.max(1) / 2, values }
+                }
+                _ => match distances {
+                    Some(distances) => RelativePositions::Disentangled(distances.clone()),
+                    None => RelativePositions::None,
+                },
+            },
+            window,
             attention_output: self.linear(&name("attention_output"))?,
             attention_norm: self.norm(&name("attention_norm"))?,
             intermediate: self.linear(&name("intermediate"))?,
+            gated: gated.map(|gated| self.linear(&gated)).transpose()?,
             output: self.linear(&name("output"))?,
             output_norm: self.norm(&name("output_norm"))?,
         })
+    }
+
+    fn contains_matrix(&self, name: &str) -> bool {
+        [".weight", ".packing"].iter().any(|part| self.contains(&format!("{name}{part}")))
+    }
+
+    /// Whether a text says what it may say.
+    fn is_set(&self, (name, expected): (&str, &str)) -> Result<bool> {
+        if !self.contains(name) {
+            return Ok(false);
+        }
+        match self.bytes(name, DataType::U8)?.1 == expected.as_bytes() {
+            true => Ok(true),
+            false => Err(damaged(&format!("its {name} are unknown"))),
+        }
+    }
+
+    fn head_step(&self, name: &str) -> Option<Result<HeadStep>> {
+        if self.contains_matrix(name) {
+            return Some(self.linear(name).map(HeadStep::Linear));
+        }
+        let is_norm = self.contains(&format!("{name}.gamma"));
+        is_norm.then(|| self.norm(name).map(HeadStep::Norm))
     }
 
     fn linear(&self, name: &str) -> Result<Linear> {

@@ -10,8 +10,8 @@
 //! | the rest | the tensors, one after another without gaps |
 //!
 //! The header begins with `{"__metadata__":{"crossrank":"2","sha256":"`. Here 2 is the version of the
-//! format, and what follows is the SHA-256 (64 digits, lower case) of all bytes of the file after these
-//! digits. The header gives the `dtype`, `shape` and `data_offsets` of each tensor by its name. Offsets
+//! format, which is 3 if the file has parts that readers of version 2 do not know. What follows is the
+//! SHA-256 (64 digits, lower case) of all bytes of the file after these digits. The header gives the `dtype`, `shape` and `data_offsets` of each tensor by its name. Offsets
 //! count from the end of the header. Tensors of 4-byte numbers come before those of 1-byte numbers, so
 //! that all numbers are aligned.
 
@@ -32,12 +32,13 @@ use crate::mistake::mistake;
 
 /// The beginning of the header in every version.
 const START: &str = r#"{"__metadata__":{"crossrank":""#;
-const VERSION: &str = "2";
+/// The versions that are read. The first is that of a plain BERT. All have the same length.
+const VERSIONS: [&str; 2] = ["2", "3"];
 /// The text between the version and the hash.
 const BEFORE_HASH: &str = r#"","sha256":""#;
 const HASH_DIGITS: usize = 64;
 /// The offset of the hash in a file of this version.
-const HASH: usize = 8 + START.len() + VERSION.len() + BEFORE_HASH.len();
+const HASH: usize = 8 + START.len() + VERSIONS[0].len() + BEFORE_HASH.len();
 /// The offset of the tensors is a multiple of this.
 const ALIGNMENT: usize = 64;
 
@@ -93,8 +94,10 @@ pub(super) fn damaged(reason: &str) -> Error {
 }
 
 /// Tensors to write into a file.
-#[derive(Default)]
-pub(super) struct Writer<'a>(Vec<(String, DataType, Vec<usize>, Content<'a>)>);
+pub(super) struct Writer<'a> {
+    version: &'static str,
+    tensors: Vec<(String, DataType, Vec<usize>, Content<'a>)>,
+}
 
 /// The bytes of a tensor.
 enum Content<'a> {
@@ -104,6 +107,11 @@ enum Content<'a> {
 }
 
 impl<'a> Writer<'a> {
+    /// For a model that a reader of the first version knows, or another one.
+    pub fn new(is_plain: bool) -> Writer<'a> {
+        Writer { version: VERSIONS[usize::from(!is_plain)], tensors: Vec::new() }
+    }
+
     /// Adds the tensors of a matrix: `NAME.weight`, in int8 `NAME.scale` and `NAME.zero_point`; or, in
     /// fewer bits, `NAME.codes` and its like.
     pub fn matrix(&mut self, name: &str, [rows, columns]: [usize; 2], weights: &'a Weights) {
@@ -113,9 +121,9 @@ impl<'a> Writer<'a> {
         let (shape, weight) = (vec![rows, columns], format!("{name}.weight"));
         let content = Content::Matrix(weights, columns);
         let Some((scales, zero_points, by_row)) = weights.quantization() else {
-            return self.0.push((weight, DataType::F32, shape, content));
+            return self.tensors.push((weight, DataType::F32, shape, content));
         };
-        self.0.push((weight, DataType::I8, shape, content));
+        self.tensors.push((weight, DataType::I8, shape, content));
         self.scales(name, scales, by_row);
         self.integers(format!("{name}.zero_point"), zero_points);
     }
@@ -152,18 +160,18 @@ impl<'a> Writer<'a> {
     }
 
     fn bytes(&mut self, name: String, dtype: DataType, shape: Vec<usize>, bytes: Bytes) {
-        self.0.push((name, dtype, shape, Content::Bytes(bytes)));
+        self.tensors.push((name, dtype, shape, Content::Bytes(bytes)));
     }
 
     /// Writes the file. Only a piece of each matrix is in memory at a time.
     pub fn write(mut self, mut out: impl Write + Seek) -> io::Result<()> {
         // A stable sort, which keeps the order of the layers.
-        self.0.sort_by_key(|(_, dtype, ..)| Reverse(dtype.bytes()));
+        self.tensors.sort_by_key(|(_, dtype, ..)| Reverse(dtype.bytes()));
         let start = out.stream_position()?;
         let no_hash = "0".repeat(HASH_DIGITS);
-        let mut header = format!(r#"{START}{VERSION}{BEFORE_HASH}{no_hash}"}}"#);
+        let mut header = format!(r#"{START}{}{BEFORE_HASH}{no_hash}"}}"#, self.version);
         let mut end = 0;
-        for (name, dtype, shape, _) in &self.0 {
+        for (name, dtype, shape, _) in &self.tensors {
             let length = dtype.bytes() * shape.iter().product::<usize>();
             let data_offsets = (end, end + length);
             let entry = Entry { dtype: *dtype, shape: shape.clone(), data_offsets };
@@ -182,7 +190,7 @@ impl<'a> Writer<'a> {
             hash.update(bytes);
             out.write_all(bytes)
         };
-        for (.., content) in &self.0 {
+        for (.., content) in &self.tensors {
             match content {
                 Content::Bytes(bytes) => write(bytes)?,
                 Content::Matrix(weights, columns) => weights.pieces(*columns, &mut write)?,
@@ -216,20 +224,21 @@ impl Tensors {
         }
         let after = &file[8 + START.len()..];
         let version = after.split(|&byte| byte == b'"').next().unwrap_or_default();
-        if version != VERSION.as_bytes() {
+        if !VERSIONS.iter().any(|known| version == known.as_bytes()) {
             // A copy, because another process might write to a mapped file.
             let version = version[..version.len().min(8)].to_vec();
             return Err(Error::new(
                 ErrorKind::InvalidModel,
                 format!(
                     "the model was prepared in version {} of the format, and crossrank {} reads \
-                     version {VERSION}; prepare it again",
+                     versions {}; prepare it again",
                     String::from_utf8_lossy(&version),
-                    env!("CARGO_PKG_VERSION")
+                    env!("CARGO_PKG_VERSION"),
+                    VERSIONS.join(" and ")
                 ),
             ));
         }
-        if !after[VERSION.len()..].starts_with(BEFORE_HASH.as_bytes()) {
+        if !after[version.len()..].starts_with(BEFORE_HASH.as_bytes()) {
             return Err(damaged("its header has no hash"));
         }
         let length = file.first_chunk().map(|&length| u64::from_le_bytes(length));

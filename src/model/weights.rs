@@ -137,6 +137,26 @@ impl Weights {
         Ok(())
     }
 
+    /// Some columns of a matrix that has `width` of them.
+    pub fn columns(&self, width: usize, columns: &[usize]) -> Weights {
+        fn take<T: Copy>(numbers: &[T], width: usize, columns: &[usize]) -> Vec<T> {
+            let rows = numbers.chunks_exact(width);
+            rows.flat_map(|row| columns.iter().map(|&column| row[column])).collect()
+        }
+        match self.int8(width) {
+            Some(int8) => {
+                let of_each = |column: &usize| int8.column_scale(*column);
+                Weights::Int8(Int8 {
+                    bytes: take(&int8.bytes, width, columns).into(),
+                    scales: columns.iter().map(of_each).collect(),
+                    zero_points: columns.iter().map(|&c| int8.column_zero_point(c)).collect(),
+                    ..int8
+                })
+            }
+            None => Weights::Float(take(&self.to_f32(width), width, columns).into()),
+        }
+    }
+
     /// Joins matrices of `rows` side by side. Each is given with the number of its columns.
     pub fn concat_columns(rows: usize, parts: &[(&Weights, usize)]) -> Weights {
         let int8: Option<Vec<Int8>> =

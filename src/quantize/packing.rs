@@ -30,8 +30,8 @@ pub(super) fn pack(
         return Ok(Some(rounded));
     }
     let small = floats.quantize_small_parts();
-    let Some(Encoder { position_embeddings, head, layers, .. }) = small else { return Ok(None) };
-    (rounded.position_embeddings, rounded.head) = (position_embeddings, head);
+    let Some(Encoder { positions, head, layers, .. }) = small else { return Ok(None) };
+    (rounded.positions, rounded.head) = (positions, head);
     let batches: Vec<&[Encoding]> = sequences.chunks(BATCH_SEQUENCES).collect();
     let mut run = LayerByLayer::start(rounded.clone(), output, &batches)?;
     for (layer, packed) in layers.into_iter().zip(&mut rounded.layers) {
@@ -62,7 +62,7 @@ fn table(table: &Table, columns: usize, scales: Vec<f32>, bits: Bits) -> Table {
 }
 
 fn pack_layer(layer: Layer, rounded: &Layer, bits: Bits, run: &LayerByLayer) -> Result<Layer> {
-    let Layer { query, key, value, attention_output, intermediate, output, .. } = &layer;
+    let Layer { query, key, value, attention_output, intermediate, gated, output, .. } = &layer;
     let inputs_of = |product| match product {
         Product::Projections => query.inputs,
         Product::AttentionOutput => attention_output.inputs,
@@ -87,8 +87,15 @@ fn pack_layer(layer: Layer, rounded: &Layer, bits: Bits, run: &LayerByLayer) -> 
         value: pack(value, &rounded.value, &projections),
         attention_output: pack(attention_output, &rounded.attention_output, &attention_outputs),
         intermediate: pack(intermediate, &rounded.intermediate, &intermediates),
+        gated: gated
+            .as_ref()
+            .zip(rounded.gated.as_ref())
+            .map(|(linear, rounded)| pack(linear, rounded, &intermediates)),
         output: pack(output, &rounded.output, &outputs),
-        ..layer
+        relative: layer.relative,
+        attention_norm: layer.attention_norm,
+        output_norm: layer.output_norm,
+        window: layer.window,
     })
 }
 

@@ -1,6 +1,6 @@
-"""Writes tests/data/embedders: a tiny bi-encoder in the layout of sentence-transformers. See README.md.
+"""Writes tests/data/embedders: tiny bi-encoders in the layout of sentence-transformers. See README.md.
 
-    python embedders.py [--out FOLDER]
+    python embedders.py [--only NAME] [--out FOLDER]
 """
 
 import argparse
@@ -31,7 +31,7 @@ QUANTIZED = {
 DIMENSIONS = 8
 
 
-def encoder():
+def bert():
     config = transformers.BertConfig(
         vocab_size=tiny.VOCAB, max_position_embeddings=tiny.MAX_TOKENS, attn_implementation="eager",
         architectures=["BertModel"], **tiny.SMALL,
@@ -39,9 +39,23 @@ def encoder():
     return tiny.seeded(transformers.BertModel(config, add_pooling_layer=False))
 
 
-def write(folder):
-    model = encoder()
-    tokenizer, tokenizer_config = tiny.wordpiece()
+def modernbert():
+    headed = tiny.modernbert(attention="sdpa")
+    model = headed.model
+    model.config.architectures = ["ModernBertModel"]
+    return model
+
+
+# name: (model, tokenizer, inputs, quantizations)
+MODELS = {
+    "bert": (bert, tiny.wordpiece, NAMES, QUANTIZED),
+    "modernbert": (modernbert, tiny.byte_pairs, NAMES[:2], {}),
+}
+
+
+def write(folder, make, make_tokenizer, names, quantized):
+    model = make()
+    tokenizer, tokenizer_config = make_tokenizer()
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "onnx").mkdir(parents=True)
     (folder / "1_Pooling").mkdir()
@@ -62,23 +76,23 @@ def write(folder):
     ])
 
     ids = torch.randint(5, tiny.VOCAB, (2, 16), generator=torch.Generator().manual_seed(1))
-    inputs = dict(zip(NAMES, (ids, torch.ones_like(ids), torch.zeros_like(ids))))
+    inputs = dict(zip(names, (ids, torch.ones_like(ids), torch.zeros_like(ids))))
     path = folder / "onnx" / "model.onnx"
     torch.onnx.export(
         model, tuple(inputs.values()), path, dynamo=False, opset_version=14, do_constant_folding=True,
-        input_names=NAMES, output_names=["last_hidden_state"],
-        dynamic_axes={name: {0: "batch_size", 1: "sequence_length"} for name in [*NAMES, "last_hidden_state"]},
+        input_names=names, output_names=["last_hidden_state"],
+        dynamic_axes={name: {0: "batch_size", 1: "sequence_length"} for name in [*names, "last_hidden_state"]},
     )
     onnx.save(rewrite.strip_notes(onnx.load(path)), path)
     paths = {"model": path}
-    for name, options in QUANTIZED.items():
+    for name, options in quantized.items():
         paths[name] = folder / "onnx" / f"{name}.onnx"
         quantize_dynamic(path, paths[name], extra_options={"MatMulConstBOnly": False}, **options)
         onnx.save(rewrite.strip_notes(onnx.load(paths[name])), paths[name])
 
     none = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     sessions = {name: expected.session(onnx.load(path), none) for name, path in paths.items()}
-    for name in QUANTIZED:
+    for name in quantized:
         graph = rewrite.float_activations(rewrite.in_order(onnx.load(paths[name])))
         sessions[f"{name}, float activations"] = expected.session(graph, none)
     tokenizer.enable_truncation(tiny.MAX_TOKENS)
@@ -90,6 +104,7 @@ def write(folder):
             "attention_mask": np.array([encoding.attention_mask], np.int64),
             "token_type_ids": np.array([encoding.type_ids], np.int64),
         }
+        feed = {name: feed[name] for name in names}
         with torch.no_grad():
             states = {"torch": model(**{k: torch.from_numpy(v) for k, v in feed.items()}).last_hidden_state.numpy()}
         states |= {name: run(feed) for name, run in sessions.items()}
@@ -107,10 +122,14 @@ def write(folder):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--only", choices=MODELS)
     arguments.add_argument("--out", type=pathlib.Path, default=HERE.parent / "data" / "embedders")
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    write(arguments.parse_args().out / "bert")
+    options = arguments.parse_args()
+    for name, model in MODELS.items():
+        if options.only in [None, name]:
+            write(options.out / name, *model)
 
 
 if __name__ == "__main__":

@@ -185,9 +185,9 @@ VARIANTS = {
     "roberta-qdq": ("roberta", [DEFAULTS]),
     "xlm-roberta-dynamo-qdq": ("xlm-roberta-dynamo", [CHANNEL]),
     "distilbert-qdq": ("distilbert", [DEFAULTS]),
-    "deberta-v2-qdq": ("general-deberta-v2", [DEFAULTS]),
-    "modernbert-qdq": ("general-modernbert-tf5-sdpa", [DEFAULTS]),
-    "jina-bert-qdq": ("general-jina-bert", [CHANNEL]),
+    "deberta-v2-qdq": ("deberta-v2", [DEFAULTS]),
+    "modernbert-qdq": ("modernbert-tf5-sdpa", [DEFAULTS]),
+    "jina-bert-qdq": ("jina-bert", [CHANNEL]),
     # and by its options
     "bert-qdq-channel": ("torchscript-17", [CHANNEL]),
     "bert-qdq-float-weights": ("torchscript-17", [FLOAT_WEIGHTS]),
@@ -204,11 +204,11 @@ VARIANTS = {
     "bert-constants-int8": ("torchscript-17", [constants_behind_dequantize(TensorProto.INT8)]),
     "bert-constants-uint8-columns": ("torchscript-17", [constants_behind_dequantize(TensorProto.UINT8, 1)]),
     "roberta-constants-int8-rows": ("roberta", [constants_behind_dequantize(TensorProto.INT8, 0)]),
-    "deberta-v2-constants-int8": ("general-deberta-v2", [constants_behind_dequantize(TensorProto.INT8, 1)]),
+    "deberta-v2-constants-int8": ("deberta-v2", [constants_behind_dequantize(TensorProto.INT8, 1)]),
     "bert-blocks-int8": ("torchscript-17", [opset(21), constants_behind_dequantize(TensorProto.INT8, 0, 16)]),
     "bert-blocks-int4": ("torchscript-17", [opset(21), constants_behind_dequantize(TensorProto.INT4, 0, 8)]),
     "bert-blocks-int4-columns": ("torchscript-17", [opset(21), constants_behind_dequantize(TensorProto.INT4, 1, 8)]),
-    "deberta-v2-blocks-int4": ("general-deberta-v2", [opset(21), constants_behind_dequantize(TensorProto.INT4, 0, 8)]),
+    "deberta-v2-blocks-int4": ("deberta-v2", [opset(21), constants_behind_dequantize(TensorProto.INT4, 0, 8)]),
 }
 
 # The same, for graphs that give a probability
@@ -217,8 +217,8 @@ PROBABILITIES = {
     "bert-sigmoid-qdq": ("torchscript-17", [on_model(sigmoid), DEFAULTS]),
     "bert-rounded-sigmoid": ("torchscript-17", [on_model(rounded_sigmoid)]),
     "bert-softmax": ("torchscript-17", [on_model(softmax)]),
-    "deberta-v2-sigmoid": ("general-deberta-v2", [on_model(sigmoid)]),
-    "deberta-v2-softmax": ("general-deberta-v2", [on_model(softmax)]),
+    "deberta-v2-sigmoid": ("deberta-v2", [on_model(sigmoid)]),
+    "deberta-v2-softmax": ("deberta-v2", [on_model(softmax)]),
 }
 
 

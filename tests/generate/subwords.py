@@ -115,8 +115,8 @@ TOKENIZERS = {
     "xlm-roberta": (xlm_roberta, True),
     "xlm-roberta-2020": (xlm_roberta_of_2020, True),
     "deberta-v2": (deberta_v2, True),
-    "roberta": (lambda _: byte_level(roberta=True), False),
-    "modernbert": (lambda _: byte_level(roberta=False), False),
+    "roberta": (lambda _: byte_level(roberta=True), True),
+    "modernbert": (lambda _: byte_level(roberta=False), True),
 }
 
 

@@ -113,11 +113,11 @@ def deberta_v2(size=SMALL, attention="eager"):
     return seeded(transformers.DebertaV2ForSequenceClassification(config))
 
 
-def modernbert(size=SMALL, attention="eager"):
+def modernbert(size=SMALL, attention="eager", pooling="mean"):
     """Rotary positions, GeGLU, and local attention in all layers except every third one."""
     config = transformers.ModernBertConfig(
         vocab_size=BYTES_VOCAB, max_position_embeddings=MAX_TOKENS, num_labels=1,
-        global_attn_every_n_layers=3, local_attention=16, classifier_pooling="mean", pad_token_id=1,
+        global_attn_every_n_layers=3, local_attention=16, classifier_pooling=pooling, pad_token_id=1,
         bos_token_id=0, cls_token_id=0, eos_token_id=2, sep_token_id=2, attn_implementation=attention,
         reference_compile=False, architectures=["ModernBertForSequenceClassification"],
         **(size | dict(num_hidden_layers=4)),
@@ -274,8 +274,74 @@ class JinaLayer(torch.nn.Module):
         return self.output_norm(x + self.down(torch.nn.functional.gelu(gate) * up))
 
 
-def jina_bert():
-    return seeded(JinaBert(SMALL))
+def jina_bert(size=SMALL):
+    return seeded(JinaBert(size))
+
+
+class New(torch.nn.Module):
+    """The architecture `new` of gte-multilingual (Zhang et al. 2024, arXiv:2407.19669): BERT with rotary
+    positions, whose angles are a table, and gated feed-forward blocks."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.config = named("new")(
+            architectures=["NewForSequenceClassification"], num_labels=1, rope_theta=20000, type_vocab_size=1,
+            position_embedding_type="rope", vocab_size=VOCAB, max_position_embeddings=MAX_TOKENS, layer_norm_type="layer_norm", **size,
+        )
+        width = size["hidden_size"]
+        self.word_embeddings = torch.nn.Embedding(VOCAB, width)
+        self.norm = torch.nn.LayerNorm(width, eps=1e-12)
+        self.layers = torch.nn.ModuleList(NewLayer(size) for _ in range(size["num_hidden_layers"]))
+        self.pooler, self.classifier = torch.nn.Linear(width, width), torch.nn.Linear(width, 1)
+        dim = width // size["num_attention_heads"]
+        frequencies = 1.0 / self.config.rope_theta ** (torch.arange(0, dim, 2).float() / dim)
+        angles = torch.arange(MAX_TOKENS)[:, None] * frequencies
+        angles = torch.cat((angles, angles), -1)
+        self.register_buffer("cosines", angles.cos(), persistent=False)
+        self.register_buffer("sines", angles.sin(), persistent=False)
+
+    def forward(self, input_ids, attention_mask):
+        x = self.norm(self.word_embeddings(input_ids))
+        positions = torch.arange(input_ids.shape[1], device=input_ids.device)[None, :]
+        angles = [table[positions].unsqueeze(2) for table in (self.cosines, self.sines)]
+        bias = (1 - attention_mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
+        for layer in self.layers:
+            x = layer(x, angles, bias)
+        return self.classifier(torch.tanh(self.pooler(x[:, 0])))
+
+
+class NewLayer(torch.nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        width, inner = size["hidden_size"], size["intermediate_size"]
+        self.heads = size["num_attention_heads"]
+        self.projections, self.output = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
+        self.gated = torch.nn.Linear(width, 2 * inner, bias=False)
+        self.down = torch.nn.Linear(inner, width)
+        self.attention_norm, self.output_norm = (torch.nn.LayerNorm(width, eps=1e-12) for _ in range(2))
+
+    def forward(self, x, angles, bias):
+        width = x.shape[-1]
+        query, key, value = (
+            part.view(*part.shape[:2], self.heads, -1) for part in self.projections(x).split(width, dim=-1)
+        )
+        query, key = rotated(query, *angles), rotated(key, *angles)
+        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+        scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5 + bias
+        context = (scores.softmax(-1) @ value).permute(0, 2, 1, 3).flatten(2)
+        x = self.attention_norm(x + self.output(context))
+        up, gate = self.gated(x).split(self.down.in_features, dim=-1)
+        return self.output_norm(x + self.down(torch.nn.functional.gelu(gate) * up))
+
+
+def rotated(x, cosines, sines):
+    """Rotary positions (Su et al. 2021, arXiv:2104.09864), where the halves of each head are a pair."""
+    first, second = x.chunk(2, -1)
+    return x * cosines + torch.cat((-second, first), -1) * sines
+
+
+def new(size=SMALL):
+    return seeded(New(size))
 
 
 def seeded(model):

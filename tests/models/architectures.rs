@@ -2,7 +2,7 @@
 //! transformers.
 
 use crate::common::{GraphCase, graph, graph_cases, truncate};
-use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
+use crossrank::{Bits, ErrorKind, LoadOptions, ModelFiles, QuantizeOptions, Reranker};
 use serde_json::Value;
 
 /// A model of `tests/data/graphs` with its pairs.
@@ -44,11 +44,15 @@ fn a_folder_of_each_architecture_gives_the_logits_of_torch() {
         ("position-ids", true),
         ("position-ids-roberta", true),
         ("dynamo-23-sdpa", true),
-        ("general-mpnet", false),
+        ("mpnet", true),
+        ("deberta-v2", true),
+        ("modernbert", true),
+        ("modernbert-cls", true),
+        ("modernbert-sdpa", true),
+        ("modernbert-tf5-sdpa", true),
+        ("jina-bert", true),
+        ("new", true),
         ("general-deberta", false),
-        ("general-deberta-v2", false),
-        ("general-modernbert", false),
-        ("general-jina-bert", false),
     ];
     for (name, fused) in models {
         let (files, cases) = model(name);
@@ -141,13 +145,31 @@ fn names_do_not_decide_what_runs() {
             let prepared = ModelFiles::from_prepared(files.prepare().unwrap()).unwrap();
             check(name, &load(&prepared), &cases, 1e-4);
             let mut quantized = std::io::Cursor::new(Vec::new());
-            let errors =
-                files.quantize_to(crossrank::Bits::Eight, &crossrank::SAMPLE, &mut quantized);
+            let errors = files.quantize_to(Bits::Eight, &crossrank::SAMPLE, &mut quantized);
             assert!(errors.unwrap().largest < 0.5, "{name} as {model_type:?}");
             let quantized = ModelFiles::from_prepared(quantized.into_inner()).unwrap();
             check(name, &load(&quantized), &cases, 0.5);
         }
         assert_eq!(padded, cases.iter().any(|case| case.document.contains("<pad>")), "{name}");
+    }
+}
+
+/// Weights of every part become int8, and fewer bits.
+#[test]
+fn each_architecture_can_be_quantized() {
+    for name in ["modernbert", "modernbert-cls", "jina-bert", "new", "mpnet", "deberta-v2"] {
+        let (files, cases) = model(name);
+        for (bits, tolerance) in [(Bits::Eight, 0.5), (Bits::Six, 2.0)] {
+            let mut options = QuantizeOptions::from(bits);
+            options.table_bits = Some(Bits::Eight);
+            let mut file = std::io::Cursor::new(Vec::new());
+            let errors = files.quantize_to(options, &crossrank::SAMPLE, &mut file).unwrap();
+            assert!(errors.largest < tolerance, "{name}: {errors:?}");
+            let quantized = ModelFiles::from_prepared(file.into_inner()).unwrap();
+            let reranker = load(&quantized);
+            assert_eq!(reranker.warning(), None, "{name}");
+            check(name, &reranker, &cases, tolerance);
+        }
     }
 }
 

@@ -12,17 +12,18 @@ struct Case {
     means: BTreeMap<String, Vec<f32>>,
 }
 
-fn cases() -> Vec<Case> {
+fn cases(model: &str) -> Vec<Case> {
     #[derive(Deserialize)]
     struct Expected {
         cases: Vec<Case>,
     }
-    let text = std::fs::read(root().join("tests/data/embedders/bert/expected.json")).unwrap();
+    let folder = root().join("tests/data/embedders").join(model);
+    let text = std::fs::read(folder.join("expected.json")).unwrap();
     serde_json::from_slice::<Expected>(&text).unwrap().cases
 }
 
-fn files(graph: &str) -> ModelFiles {
-    let folder = root().join("tests/data/embedders/bert");
+fn files(model: &str, graph: &str) -> ModelFiles {
+    let folder = root().join("tests/data/embedders").join(model);
     ModelFiles::read(folder.join("onnx").join(graph).with_extension("onnx")).unwrap()
 }
 
@@ -53,11 +54,13 @@ fn mean(embedder: &Embedder, text: &str) -> Vec<f32> {
 
 #[test]
 fn vectors_are_those_of_torch() {
-    let embedder = load(&whole(&files("model")));
-    for Case { text, means } in cases() {
-        let vector = mean(&embedder, &text);
-        assert!(distance(&vector, &means["torch"]) < 1e-4, "{text:?}");
-        assert!(distance(&vector, &means["model"]) < 1e-4, "{text:?}");
+    for model in ["bert", "modernbert"] {
+        let embedder = load(&whole(&files(model, "model")));
+        for Case { text, means } in cases(model) {
+            let vector = mean(&embedder, &text);
+            assert!(distance(&vector, &means["torch"]) < 1e-4, "{model} {text:?}");
+            assert!(distance(&vector, &means["model"]) < 1e-4, "{model} {text:?}");
+        }
     }
 }
 
@@ -66,9 +69,9 @@ fn vectors_are_those_of_torch() {
 #[test]
 fn graphs_of_sentence_transformers_run_fused() {
     for graph in ["model_qint8_avx512_vnni", "model_quint8_avx2"] {
-        let embedder = load(&whole(&files(graph)));
+        let embedder = load(&whole(&files("bert", graph)));
         let [mut ours, mut theirs] = [0.0, 0.0];
-        for Case { text, means } in cases() {
+        for Case { text, means } in cases("bert") {
             let exact = &means[&format!("{graph}, float activations")];
             ours += distance(&mean(&embedder, &text), exact);
             theirs += distance(&means[graph], exact);
@@ -80,18 +83,18 @@ fn graphs_of_sentence_transformers_run_fused() {
 #[test]
 fn the_folder_gives_a_graph_in_8_bits() {
     let files = ModelFiles::read(root().join("tests/data/embedders/bert")).unwrap();
-    assert!(files.onnx == self::files("model_qint8_avx512_vnni").onnx);
+    assert!(files.onnx == self::files("bert", "model_qint8_avx512_vnni").onnx);
 }
 
 /// `truncate_dim` of sentence-transformers: vectors are truncated, then normalized.
 #[test]
 fn vectors_are_truncated_as_the_model_says() {
-    let files = files("model");
+    let files = files("bert", "model");
     let (truncated, whole) = (load(&files), load(&whole(&files)));
     assert_eq!((truncated.dimensions(), whole.dimensions()), (8, 16));
     assert_ne!(truncated.fingerprint(), whole.fingerprint());
     let prepared = load(&ModelFiles::from_prepared(files.prepare().unwrap()).unwrap());
-    for Case { text, means } in cases() {
+    for Case { text, means } in cases("bert") {
         let start = &means["torch"][..8];
         let length = start.iter().map(|x| x * x).sum::<f32>().sqrt();
         let expected: Vec<f32> = start.iter().map(|x| x / length).collect();

@@ -116,7 +116,7 @@ fn an_embedder_as_a_reranker() {
 #[test]
 fn a_reranker_as_an_embedder() {
     let pooling = || [("pooling.json".to_owned(), br#"{"pooling": "mean"}"#[..].into())].into();
-    for name in ["torchscript-17", "general-jina-bert", "int8-attention"] {
+    for name in ["torchscript-17", "jina-bert", "int8-attention"] {
         let files = ModelFiles { embedding: pooling(), ..files(name) };
         let embedder = Embedder::from_files(&files, EmbedderOptions::default());
         says(embedder, ErrorKind::UnsupportedModel, &["`crossrank rerank`", "not the states"]);

@@ -1,10 +1,13 @@
 //! The logit of a pair has the same bits alone, in any batch, in any order, with any number of threads,
 //! and on every platform.
 
+use std::collections::BTreeMap;
+
 use crate::common::{
-    Random, bundled_files, golden, int8_files, reranker, root, scored_pairs, truncate,
+    Random, bundled_files, golden, graph, graph_cases, int8_files, reranker, root, scored_pairs,
+    truncate,
 };
-use crossrank::{LoadOptions, Reranker};
+use crossrank::{LoadOptions, ModelFiles, Reranker};
 
 /// `data/logit-bits.json` contains the logits of the golden pairs by the bundled model, and
 /// `data/int8-logit-bits.json` those by its int8 graph. The JavaScript tests compare Node.js and browsers
@@ -30,6 +33,50 @@ fn golden_pairs_have_golden_bits() {
         assert_eq!(all.len(), golden().pairs.len());
         assert_eq!(bits, scored.iter().map(|&(at, _)| all[at]).collect::<Vec<_>>(), "{file}");
     }
+}
+
+/// Models of `tests/data/graphs` with parts that the bundled one lacks.
+const ARCHITECTURES: [&str; 8] = [
+    "deberta-v2-int8-tensor",
+    "deberta-v2-two-layers",
+    "jina-bert-int8",
+    "modernbert-cls",
+    "modernbert-int8-tensor",
+    "modernbert-sdpa",
+    "mpnet",
+    "new-int8",
+];
+
+/// `data/architecture-bits.json` contains the logits of their pairs, with which the JavaScript tests
+/// compare too. `CROSSRANK_UPDATE=1` writes it.
+#[test]
+fn golden_pairs_of_each_architecture_have_golden_bits() {
+    let mut found = BTreeMap::new();
+    for name in ARCHITECTURES {
+        let files = ModelFiles::read(graph(name)).unwrap();
+        let cases = graph_cases(name);
+        let pairs: Vec<_> = cases.iter().map(|case| (&case.query, &case.document)).collect();
+        let bits = [1, 3].map(|threads| -> Vec<u32> {
+            let mut options = LoadOptions::default();
+            options.threads = Some(threads);
+            let reranker = Reranker::from_files(&files, options).unwrap();
+            assert_eq!(reranker.warning(), None, "{name}");
+            let score = |pairs: &[_]| reranker.score_with(pairs, &truncate()).unwrap();
+            let scores = score(&pairs);
+            let alone = pairs.iter().flat_map(|pair| score(&[*pair]));
+            assert_eq!(scores, alone.collect::<Vec<_>>(), "{name}");
+            scores.iter().map(|score| score.logit.to_bits()).collect()
+        });
+        assert_eq!(bits[0], bits[1], "{name}");
+        found.insert(name.to_owned(), bits[0].clone());
+    }
+    let path = root().join("tests/data/architecture-bits.json");
+    if std::env::var_os("CROSSRANK_UPDATE").is_some() {
+        std::fs::write(&path, serde_json::to_string(&found).unwrap() + "\n").unwrap();
+    }
+    let golden: BTreeMap<String, Vec<u32>> =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(found, golden);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn gpu_in_software_is_not_chosen() {
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn gpu_that_cannot_run_a_model_leaves_it_to_the_cpu() {
-    let on_cpu = rerank(&["--model", "tests/data/graphs/general-modernbert"]);
+    let on_cpu = rerank(&["--model", "tests/data/graphs/general-deberta"]);
     let (expected, warnings) = run(&[], &on_cpu);
     let (output, said) = run(&[], &[&on_cpu[..], &["--device", "gpu"]].concat());
     assert_eq!(output, expected);

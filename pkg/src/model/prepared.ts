@@ -19,7 +19,7 @@ export async function readPreparedHash(
 ): Promise<{ hash: string; content: Content } | undefined> {
   const header = await toBytes(slice(file, LENGTH_BYTES, LENGTH_BYTES + MAX_HEADER_BYTES));
   const text = new TextDecoder("latin1").decode(header);
-  const match = /^\{"__metadata__":\{"crossrank":"2","sha256":"([0-9a-f]{64})/.exec(text);
+  const match = /^\{"__metadata__":\{"crossrank":"[23]","sha256":"([0-9a-f]{64})/.exec(text);
   return match ? { hash: match[1]!, content: slice(file, LENGTH_BYTES + match[0].length) } : undefined;
 }
 

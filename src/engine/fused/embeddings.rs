@@ -4,16 +4,15 @@ use anyhow::{Context, Result};
 
 use super::norm::params;
 use crate::kernels::{Kernel, add_norm};
-use crate::model::{Norm, PositionScheme, Table};
+use crate::model::{Norm, Positions, Table};
 
 /// Tokens whose embeddings are read before they are added: few enough for the first-level cache.
 const BLOCK_TOKENS: usize = 8;
 
-/// The sum of two or three embeddings, normalized.
+/// The sum of one to three embeddings, normalized.
 pub(super) struct Embeddings {
     pub tokens: Table,
-    pub positions: Table,
-    pub position_scheme: PositionScheme,
+    pub positions: Positions,
     pub token_types: Option<Table>,
     pub norm: Norm,
 }
@@ -35,25 +34,36 @@ impl Embeddings {
         states: &mut Vec<f32>,
     ) -> Result<()> {
         let sequences = offsets.windows(2).map(|ends| &ids[ends[0]..ends[1]]);
-        let positions: Vec<u32> =
-            sequences.flat_map(|ids| self.position_scheme.rows(ids)).collect();
+        let positions = match &self.positions {
+            Positions::Embedded { table, scheme } => {
+                Some((table, sequences.flat_map(|ids| scheme.rows(ids)).collect::<Vec<u32>>()))
+            }
+            Positions::Relative { .. } => None,
+        };
+        let types = self.token_types.as_ref().map(|table| match table.rows {
+            1 => (table, vec![0; ids.len()]),
+            _ => (table, type_ids.to_vec()),
+        });
         let hidden = self.hidden();
         states.clear();
         states.resize(ids.len() * hidden, 0.0);
         let norm = params(&self.norm);
-        let [mut tokens, mut types, mut places] = [const { Vec::new() }; 3];
+        let mut parts = [const { Vec::new() }; 3];
         for (block, out) in states.chunks_mut(BLOCK_TOKENS * hidden).enumerate() {
             let of_block = block * BLOCK_TOKENS..block * BLOCK_TOKENS + out.len() / hidden;
-            rows(&self.tokens, &ids[of_block.clone()], hidden, &mut tokens)?;
-            rows(&self.positions, &positions[of_block.clone()], hidden, &mut places)?;
-            match &self.token_types {
-                None => add_norm(kernel, [&tokens, &places], norm, out),
-                Some(table) => {
-                    let only = [0; BLOCK_TOKENS];
-                    let numbers =
-                        if table.rows == 1 { &only[..of_block.len()] } else { &type_ids[of_block] };
-                    rows(table, numbers, hidden, &mut types)?;
-                    add_norm(kernel, [&tokens, &types, &places], norm, out);
+            let [tokens, of_types, of_positions] = &mut parts;
+            rows(&self.tokens, &ids[of_block.clone()], hidden, tokens)?;
+            for (table, part) in [(&types, &mut *of_types), (&positions, &mut *of_positions)] {
+                if let Some((table, numbers)) = table {
+                    rows(table, &numbers[of_block.clone()], hidden, part)?;
+                }
+            }
+            match (&types, &positions) {
+                (None, None) => add_norm(kernel, [tokens], norm, out),
+                (None, Some(_)) => add_norm(kernel, [tokens, of_positions], norm, out),
+                (Some(_), None) => add_norm(kernel, [tokens, of_types], norm, out),
+                (Some(_), Some(_)) => {
+                    add_norm(kernel, [tokens, of_types, of_positions], norm, out);
                 }
             }
         }

@@ -4,21 +4,27 @@ use std::ops::Range;
 
 use super::linear::Linear;
 use super::norm::params;
+use super::relative::{Table, Tables};
 use super::spares::Spares;
 use crate::engine::workers::Workers;
 use crate::kernels::{
-    AttentionInputs, AttentionScratch, Columns, Heads, Int8Scratch, Kernel, add_norm, aligned,
-    attention, even,
+    AttentionInputs, AttentionScratch, Columns, Distances, Heads, Int8Scratch, Kernel, add_norm,
+    aligned, attention, even, rotate, sum_norm,
 };
-use crate::model::{self, Norm, Output, Pooling};
+use crate::model::{self, Head, Norm, Output, Pooling, RelativePositions, Weights};
 
-/// `norm(feed_forward(a) + a)` with `a = norm(attention(h) + h)`.
+/// `norm(feed_forward(a) + a)` with `a = norm(attention(h) + h)`, where the residuals may be those of
+/// [`Residuals::Sums`].
 pub(super) struct Layer {
     /// The queries of first tokens, `[hidden, hidden]`, if only their states are wanted.
     first_queries: Option<Linear>,
     /// The other projections of all tokens in one product: queries if they are not above, keys, values.
     /// `[hidden, 3 * hidden]` or `[hidden, 2 * hidden]`.
     projections: Linear,
+    relative: RelativePositions,
+    window: Option<usize>,
+    /// The projected embeddings of distances, for queries and for keys, if there are any.
+    distances: Option<[Vec<f32>; 2]>,
     attention: Residual<1>,
     feed_forward: Residual<2>,
 }
@@ -34,16 +40,24 @@ pub(super) enum Wanted {
 
 impl Wanted {
     /// What each layer of an encoder has to compute for `output`.
-    pub fn of_layers(count: usize, output: &Output) -> impl Iterator<Item = Wanted> {
-        let last = match output {
-            Output::Logit | Output::Embedding(Pooling::First) => Wanted::FirstToken,
-            Output::Embedding(Pooling::Mean) => Wanted::EachToken,
+    pub fn of_layers(
+        count: usize,
+        head: &Head,
+        output: &Output,
+    ) -> impl Iterator<Item = Wanted> + use<> {
+        let pooling = match output {
+            Output::Logit => head.pooling,
+            Output::Embedding(pooling) => *pooling,
+        };
+        let last = match pooling {
+            Pooling::First => Wanted::FirstToken,
+            Pooling::Mean => Wanted::EachToken,
         };
         (1..=count).map(move |layer| if layer == count { last } else { Wanted::EachToken })
     }
 }
 
-/// `norm(last(...first(x)) + residual)`, which ends each half of a layer.
+/// `norm(last(...first(x)) + residual)`, which is one half of a layer.
 struct Residual<const LINEARS: usize> {
     linears: [(Product, Linear); LINEARS],
     norm: Norm,
@@ -56,6 +70,11 @@ pub(super) struct States {
     pub offsets: Vec<usize>,
     /// `[tokens, hidden]`.
     pub rows: Vec<f32>,
+    /// Of which the rows are the norms, if residuals are [`Residuals::Sums`].
+    pub sums: Vec<f32>,
+    /// The position of each token in its sequence.
+    pub positions: Vec<u32>,
+    tables: Tables,
     /// What attention gives for each row.
     context: Vec<f32>,
 }
@@ -132,16 +151,35 @@ impl Layer {
             }
         };
         [query, key, value].iter().for_each(|part| part.weights.release());
+        let intermediate = match &layer.gated {
+            Some(gated) => Linear::gated(kernel, &layer.intermediate, gated),
+            None => linear(&layer.intermediate),
+        };
+        let distances = match &layer.relative {
+            RelativePositions::Disentangled(of) => Some([key, query].map(|projection| {
+                // In floats, because each of these numbers takes part in many scores.
+                let weights = Weights::Float(projection.weights.to_f32(projection.outputs).into());
+                let projection = linear(&model::Linear { weights, ..projection.clone() });
+                let embeddings = of.embeddings.len() / layer.query.inputs;
+                let mut projected = vec![0.0; embeddings * projection.outputs()];
+                projection.apply(&of.embeddings, &mut projected, &mut Int8Scratch::default());
+                projected
+            })),
+            _ => None,
+        };
         Layer {
             first_queries,
             projections,
+            distances,
+            relative: layer.relative,
+            window: layer.window,
             attention: Residual {
                 linears: [(Product::AttentionOutput, linear(&layer.attention_output))],
                 norm: layer.attention_norm,
             },
             feed_forward: Residual {
                 linears: [
-                    (Product::Intermediate, linear(&layer.intermediate)),
+                    (Product::Intermediate, intermediate),
                     (Product::Output, linear(&layer.output)),
                 ],
                 norm: layer.output_norm,
@@ -153,7 +191,9 @@ impl Layer {
     /// has one token from here on.
     pub fn apply(&self, means: Means, states: &mut States) {
         let hidden = means.heads.count * means.heads.dim;
-        let States { offsets, rows, context } = states;
+        let States { offsets, rows, sums, positions, tables, context } = states;
+        let longest = offsets.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+        let table = tables.of(&self.relative, self.window, longest);
         let firsts = self.first_queries.as_ref().map(|linear| {
             let firsts = first_rows(rows, offsets, hidden);
             let mut queries = vec![0.0; firsts.len()];
@@ -177,33 +217,62 @@ impl Layer {
             let queried = elements(query_offsets);
             let out = rest.split_off_mut(..queried.len()).expect("a row for each query");
             let queries = firsts.as_ref().map(|(_, queries)| &queries[queried]);
-            (Sequences { rows: &rows[elements(offsets)], offsets, queries, query_offsets }, out)
+            let positions = &positions[offsets[0]..offsets[of_block.len()]];
+            let rows = &rows[elements(offsets)];
+            (Sequences { rows, positions, offsets, queries, query_offsets }, out)
         });
         means.workers.for_each(sequences, |(sequences, out)| {
-            self.attend(means, share, sequences, out);
+            self.attend(means, table, share, sequences, out);
         });
 
         if let Some((firsts, _)) = firsts {
+            if !sums.is_empty() {
+                *sums = first_rows(sums, offsets, hidden);
+            }
             rows.clear();
             rows.extend(firsts);
             *offsets = query_offsets;
         }
         let block = means.share(queried) * hidden;
-        let blocks = context.chunks(block).zip(rows.chunks_mut(block));
-        means.workers.for_each(blocks, |(context, rows)| {
+        let mut rest = &mut sums[..];
+        let blocks = context.chunks(block).zip(rows.chunks_mut(block)).map(|(context, rows)| {
+            let sums = rest.split_off_mut(..rows.len().min(rest.len())).unwrap_or_default();
+            (context, rows, sums)
+        });
+        means.workers.for_each(blocks, |(context, rows, sums)| {
             means.scratches.lend(|Scratch { between, middle, int8, .. }| {
                 let middle = aligned(middle, rows.len());
-                self.attention.apply(means, context, rows, middle, between, int8);
-                self.feed_forward.apply(means, middle, middle, rows, between, int8);
+                let kept = Kept::new(rows, sums);
+                self.attention.apply(means, context, kept, middle, between, int8);
+                let kept = Kept::new(middle, sums);
+                self.feed_forward.apply(means, middle, kept, rows, between, int8);
             });
         });
     }
 
+    /// What attention needs of distances.
+    fn distances<'a>(&'a self, table: &'a Table) -> Option<Distances<'a>> {
+        let [for_queries, for_keys] = self.distances.as_ref()?;
+        let (rows, reach) = (table.rows(), table.reach());
+        Some(Distances { for_queries, for_keys, rows, reach })
+    }
+
     /// The attention of some sequences, before its output projection: `[queries, hidden]`. A sequence
     /// of more than `share` tokens is divided among the threads.
-    fn attend(&self, means: Means, share: usize, sequences: Sequences, out: &mut [f32]) {
-        let Means { kernel, heads, workers, scratches, .. } = means;
-        let Sequences { rows, offsets, queries, query_offsets } = sequences;
+    fn attend(
+        &self,
+        means: Means,
+        table: &Table,
+        share: usize,
+        sequences: Sequences,
+        out: &mut [f32],
+    ) {
+        let Means { kernel, mut heads, workers, scratches, .. } = means;
+        if self.distances.is_some() {
+            // Scores are sums of three products.
+            heads.scale = 1.0 / (3.0 * heads.dim as f32).sqrt();
+        }
+        let Sequences { rows, positions, offsets, queries, query_offsets } = sequences;
         let hidden = heads.count * heads.dim;
         let width = self.projections.outputs();
         let tokens = rows.len() / hidden;
@@ -211,10 +280,15 @@ impl Layer {
         scratches.lend(|Scratch { projected, attention: attention_scratch, .. }| {
             let projected = aligned(projected, tokens * width);
             let parts = rows.chunks(share * hidden).zip(projected.chunks_mut(share * width));
-            workers.for_each(parts, |(rows, projected)| {
+            let parts = parts.zip(positions.chunks(share));
+            workers.for_each(parts, |((rows, projected), positions)| {
                 scratches
                     .lend(|Scratch { int8, .. }| self.projections.apply(rows, projected, int8));
                 means.observe(Product::Projections, rows);
+                if let Some(rotary) = table.rotary() {
+                    // All but the values. First queries are not turned, because their position is 0.
+                    rotate(kernel, projected, width, width - hidden, rotary, positions);
+                }
             });
 
             let projected = &*projected;
@@ -224,15 +298,22 @@ impl Layer {
                     queries: Columns { matrix: queries, width: hidden, first: 0 },
                     keys: of_tokens(0),
                     values: of_tokens(hidden),
+                    first_query: 0,
+                    bias: table.bias(),
+                    distances: self.distances(table),
                 };
                 let scratch = attention_scratch;
                 return attention(kernel, inputs, query_offsets, offsets, heads, out, scratch);
             }
             let share = if offsets.len() == 2 { share } else { tokens };
             let parts = projected.chunks(share * width).zip(out.chunks_mut(share * hidden));
-            workers.for_each(parts, |(queries, out)| {
+            let parts = (0..).step_by(share).zip(parts);
+            workers.for_each(parts, |(first_query, (queries, out))| {
                 let inputs = AttentionInputs {
                     queries: Columns { matrix: queries, width, first: 0 },
+                    first_query,
+                    bias: table.bias(),
+                    distances: self.distances(table),
                     ..AttentionInputs::of_each_token(projected, hidden)
                 };
                 let of_part = [0, out.len() / hidden];
@@ -249,6 +330,7 @@ impl Layer {
 struct Sequences<'a> {
     /// The states of their tokens.
     rows: &'a [f32],
+    positions: &'a [u32],
     offsets: &'a [usize],
     /// The queries of their first tokens, if only they are wanted.
     queries: Option<&'a [f32]>,
@@ -256,18 +338,32 @@ struct Sequences<'a> {
 }
 
 /// The first of the states, `[tokens, hidden]`, of each sequence: `[sequences, hidden]`.
-pub(super) fn first_rows(states: &[f32], offsets: &[usize], hidden: usize) -> Vec<f32> {
+fn first_rows(states: &[f32], offsets: &[usize], hidden: usize) -> Vec<f32> {
     let firsts = &offsets[..offsets.len() - 1];
     firsts.iter().flat_map(|first| &states[first * hidden..][..hidden]).copied().collect()
 }
 
+/// What is added to the result of one half of a layer, see [`model::Residuals`].
+enum Kept<'a> {
+    Input(&'a [f32]),
+    /// It is replaced by the sum.
+    Sum(&'a mut [f32]),
+}
+
+impl<'a> Kept<'a> {
+    /// The sum, or the input if there are no sums.
+    fn new(input: &'a [f32], sums: &'a mut [f32]) -> Kept<'a> {
+        if sums.is_empty() { Kept::Input(input) } else { Kept::Sum(sums) }
+    }
+}
+
 impl<const LINEARS: usize> Residual<LINEARS> {
-    /// `x`, `residual` and `out` are `[tokens, width]`.
+    /// `x`, `kept` and `out` are `[tokens, width]`.
     fn apply<'a>(
         &self,
         means: Means,
         mut x: &'a [f32],
-        residual: &[f32],
+        kept: Kept,
         out: &mut [f32],
         between: &'a mut [Vec<f32>; 2],
         int8: &mut Int8Scratch,
@@ -279,7 +375,10 @@ impl<const LINEARS: usize> Residual<LINEARS> {
             linear.apply(x, result, int8);
             x = result;
         }
-        add_norm(means.kernel, [x, residual], params(&self.norm), out);
+        match kept {
+            Kept::Input(input) => add_norm(means.kernel, [x, input], params(&self.norm), out),
+            Kept::Sum(sum) => sum_norm(means.kernel, x, sum, params(&self.norm), out),
+        }
     }
 }
 

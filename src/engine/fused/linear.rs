@@ -33,14 +33,19 @@ impl Linear {
             _ => Packed::F32(LinearF32::new(kernel, shape, &weights.to_f32(linear.outputs), bias)),
         };
         weights.release();
-        let activation = match linear.activation {
-            model::Activation::None => Activation::None,
-            model::Activation::Gelu => Activation::Gelu,
-            model::Activation::GeluTanh => Activation::GeluTanh,
-            model::Activation::Relu => Activation::Relu,
-            model::Activation::Tanh => Activation::Tanh,
+        Linear { packed, activation: activation(linear.activation) }
+    }
+
+    /// `activation(x w + bias) * (x gated)`.
+    pub fn gated(kernel: Kernel, linear: &model::Linear, gated: &model::Linear) -> Linear {
+        let both = model::Linear::concat_columns([linear, gated]);
+        let Linear { packed, .. } = Linear::new(kernel, &both);
+        [linear, gated].iter().for_each(|part| part.weights.release());
+        let packed = match packed {
+            Packed::Int8(packed) => Packed::Int8(packed.gated()),
+            Packed::F32(packed) => Packed::F32(packed.gated()),
         };
-        Linear { packed, activation }
+        Linear { packed, activation: activation(linear.activation) }
     }
 
     /// The width of a row of the result.
@@ -57,6 +62,17 @@ impl Linear {
             Packed::Int8(linear) => linear_i8(x, linear, self.activation, out, scratch),
             Packed::F32(linear) => linear_f32(x, linear, self.activation, out),
         }
+    }
+}
+
+fn activation(activation: model::Activation) -> Activation {
+    match activation {
+        model::Activation::None => Activation::None,
+        model::Activation::Gelu => Activation::Gelu,
+        model::Activation::GeluTanh => Activation::GeluTanh,
+        model::Activation::Relu => Activation::Relu,
+        model::Activation::Silu => Activation::Silu,
+        model::Activation::Tanh => Activation::Tanh,
     }
 }
 

@@ -9,6 +9,7 @@ mod layer;
 mod linear;
 mod norm;
 mod plan;
+mod relative;
 mod spares;
 
 pub(crate) use layer::Product;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::Result as AnyResult;
 
 use super::embeddings::Embeddings;
-use super::layer::{Layer, Means, Observe, Scratch, States, Wanted, first_rows};
+use super::layer::{Layer, Means, Observe, Scratch, States, Wanted};
 use super::linear::Linear;
+use super::norm::params;
 use super::spares::Spares;
 use crate::batch::BATCH_TOKENS;
 use crate::engine::guard::{FAILED_ON_TEXT, guarded};
@@ -15,8 +16,8 @@ use crate::engine::plan::{Plan, Run};
 use crate::engine::pool::pool_each;
 use crate::engine::workers::Workers;
 use crate::error::Result;
-use crate::kernels::{Heads, Int8Scratch, Kernel};
-use crate::model::{self, Encoder, Output, Pooling};
+use crate::kernels::{Heads, Int8Scratch, Kernel, add_norm};
+use crate::model::{self, Encoder, HeadStep, Norm, Output, Pooling, Residuals};
 use crate::tokenizer::Encoding;
 
 /// An encoder whose weights are packed for a kernel.
@@ -26,6 +27,7 @@ pub(in crate::engine) struct Fused {
     embeddings: Embeddings,
     layers: Vec<Layer>,
     head: Head,
+    residuals: Residuals,
     max_length: usize,
     /// Buffers that the next batches use.
     states: Spares<States>,
@@ -34,10 +36,16 @@ pub(in crate::engine) struct Fused {
 
 /// What becomes of the states of the last layer.
 enum Head {
-    /// Linear layers, one after another, make a logit of the first state of each sequence.
-    Logit(Vec<Linear>),
+    /// Steps, one after another, make a logit of the vector of each sequence.
+    Logit(Pooling, Vec<Step>),
     /// The states of each sequence become one vector.
     Vector(Pooling),
+}
+
+/// A step of a head.
+enum Step {
+    Linear(Linear),
+    Norm(Norm),
 }
 
 /// A batch in stages: the embeddings, each layer, and the head.
@@ -56,25 +64,29 @@ impl Fused {
         let max_length = encoder.max_length();
         let dim = encoder.hidden() / encoder.heads;
         let layers = encoder.layers.into_iter();
-        let wanted = Wanted::of_layers(layers.len(), output);
+        let wanted = Wanted::of_layers(layers.len(), &encoder.head, output);
         Fused {
             kernel,
             max_length,
             heads: Heads { count: encoder.heads, dim, scale: 1.0 / (dim as f32).sqrt() },
             embeddings: Embeddings {
                 tokens: encoder.token_embeddings,
-                positions: encoder.position_embeddings,
-                position_scheme: encoder.position_scheme,
+                positions: encoder.positions,
                 token_types: encoder.token_type_embeddings,
                 norm: encoder.embedding_norm,
             },
             layers: layers.zip(wanted).map(|(layer, of)| Layer::new(kernel, layer, of)).collect(),
             head: match *output {
                 Output::Logit => {
-                    Head::Logit(encoder.head.iter().map(|l| Linear::new(kernel, l)).collect())
+                    let steps = encoder.head.steps.into_iter().map(|step| match step {
+                        HeadStep::Linear(linear) => Step::Linear(Linear::new(kernel, &linear)),
+                        HeadStep::Norm(norm) => Step::Norm(norm),
+                    });
+                    Head::Logit(encoder.head.pooling, steps.collect())
                 }
                 Output::Embedding(pooling) => Head::Vector(pooling),
             },
+            residuals: encoder.residuals,
             states: Spares::default(),
             scratches: Spares::default(),
         }
@@ -87,15 +99,24 @@ impl Fused {
 
     /// What the model gives for each sequence.
     fn outputs(&self, States { offsets, rows, .. }: &States) -> Vec<f32> {
-        let linears = match &self.head {
-            Head::Logit(linears) => linears,
-            Head::Vector(pooling) => return pool_each(*pooling, rows, offsets),
+        let (pooling, steps) = match &self.head {
+            Head::Logit(pooling, steps) => (*pooling, &steps[..]),
+            Head::Vector(pooling) => (*pooling, &[][..]),
         };
-        let mut x = first_rows(rows, offsets, self.embeddings.hidden());
+        let mut x = pool_each(pooling, rows, offsets);
         let mut scratch = Int8Scratch::default();
-        for linear in linears {
-            let mut out = vec![0.0; (offsets.len() - 1) * linear.outputs()];
-            linear.apply(&x, &mut out, &mut scratch);
+        for step in steps {
+            let mut out;
+            match step {
+                Step::Linear(linear) => {
+                    out = vec![0.0; (offsets.len() - 1) * linear.outputs()];
+                    linear.apply(&x, &mut out, &mut scratch);
+                }
+                Step::Norm(norm) => {
+                    out = vec![0.0; x.len()];
+                    add_norm(self.kernel, [&x], params(norm), &mut out);
+                }
+            }
             x = out;
         }
         x
@@ -128,6 +149,8 @@ impl FusedRun {
         let mut states = plan.states.take();
         states.offsets.clear();
         states.offsets.extend(std::iter::once(0).chain(ends));
+        states.positions.clear();
+        states.positions.extend(sequences.iter().flat_map(|sequence| 0..sequence.ids.len() as u32));
         FusedRun {
             workers,
             ids: flat(|sequence| &sequence.ids),
@@ -140,8 +163,13 @@ impl FusedRun {
 
     fn embed(&mut self) -> AnyResult<()> {
         let FusedRun { plan, ids, type_ids, states, .. } = self;
-        let States { offsets, rows, .. } = states;
-        plan.embeddings.apply(plan.kernel, ids, type_ids, offsets, rows)
+        let States { offsets, rows, sums, .. } = states;
+        plan.embeddings.apply(plan.kernel, ids, type_ids, offsets, rows)?;
+        sums.clear();
+        if plan.residuals == Residuals::Sums {
+            sums.extend_from_slice(rows);
+        }
+        Ok(())
     }
 }
 
@@ -196,7 +224,7 @@ impl LayerByLayer {
         batches: &[&[Encoding]],
     ) -> Result<LayerByLayer> {
         guarded(FAILED_ON_TEXT, || {
-            let wanted = Wanted::of_layers(encoder.layers.len(), output).collect();
+            let wanted = Wanted::of_layers(encoder.layers.len(), &encoder.head, output).collect();
             encoder.layers.clear();
             let fused = Arc::new(Fused::new(encoder, output, Kernel::best()));
             let workers = Arc::new(Workers::new(1));

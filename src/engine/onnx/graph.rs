@@ -228,18 +228,29 @@ impl<'a> Graph<'a> {
     /// Whether `accept` holds for every input and constant that a value is computed from. A value of
     /// which only the shape is read does not count.
     pub fn all_sources(&self, name: &'a str, accept: impl Fn(&'a str) -> bool) -> bool {
+        self.all(name, |name, node| node.is_some() || accept(name))
+    }
+
+    /// Whether `accept` holds for any node that a value is computed by, without those of which only the
+    /// shape is read.
+    pub fn any_producer(&self, name: &'a str, accept: impl Fn(&'a Node) -> bool) -> bool {
+        !self.all(name, |_, node| !node.is_some_and(&accept))
+    }
+
+    /// Whether `accept` holds for a value and all that it is computed from, each with its node.
+    fn all(&self, name: &'a str, accept: impl Fn(&'a str, Option<&'a Node>) -> bool) -> bool {
         let mut open = vec![name];
         let mut seen = HashSet::new();
         while let Some(name) = open.pop() {
             if name.is_empty() || !seen.insert(name) {
                 continue;
             }
-            match self.producer(name) {
-                Some(node) if node.op_type == "Shape" => {}
-                Some(node) => open.extend(node.input.iter().map(String::as_str)),
-                None if accept(name) => {}
-                None => return false,
+            let node = self.producer(name);
+            if !accept(name, node) {
+                return false;
             }
+            let read = node.filter(|node| node.op_type != "Shape").map(|node| &node.input);
+            open.extend(read.into_iter().flatten().map(String::as_str));
         }
         true
     }

@@ -1,10 +1,10 @@
 //! Reads ONNX files, and takes the parameters out of a graph whose architecture is recognized.
 
+mod evaluator;
 pub(super) mod external;
 mod graph;
-mod integer_evaluator;
-mod integer_tensor;
 mod model;
+mod numbers;
 mod order;
 mod patterns;
 pub(super) mod proto;

@@ -77,7 +77,6 @@ pub struct Attribute {
     pub s: Bytes,
     #[prost(message, optional, tag = "5")]
     pub t: Option<Tensor>,
-    #[cfg(feature = "general")]
     #[prost(message, optional, boxed, tag = "6")]
     pub g: Option<Box<Graph>>,
     #[cfg(feature = "general")]

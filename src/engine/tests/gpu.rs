@@ -13,7 +13,7 @@ use super::super::plan::Plan;
 use super::{Case, Graph, graphs, run_alone};
 use crate::gpu::{Adapter, Gpu, Precision, block_on};
 use crate::kernels::Kernel;
-use crate::model::{Config, Encoder, Linear, ModelFiles, Output, Pooling, Weights};
+use crate::model::{Config, Encoder, Layer, Linear, ModelFiles, Output, Pooling, Weights};
 use crate::tokenizer::{Encoding, Limits, PairTokenizer};
 
 #[derive(Deserialize)]
@@ -87,18 +87,8 @@ fn with_float_activations(
     let dequantize = |linear: &mut Linear| {
         linear.weights = Weights::Float(linear.weights.to_f32(linear.outputs).into())
     };
-    for layer in &mut encoder.layers {
-        let linears = [
-            &mut layer.query,
-            &mut layer.key,
-            &mut layer.value,
-            &mut layer.attention_output,
-            &mut layer.intermediate,
-            &mut layer.output,
-        ];
-        linears.into_iter().for_each(dequantize);
-    }
-    encoder.head.iter_mut().for_each(dequantize);
+    encoder.layers.iter_mut().flat_map(Layer::linears_mut).for_each(dequantize);
+    encoder.head.linears_mut().for_each(dequantize);
     let fused: Arc<dyn Plan> = Arc::new(Fused::new(encoder, &output, Kernel::best()));
     run_alone(&fused, sequences).unwrap()
 }

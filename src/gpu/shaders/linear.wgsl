@@ -151,6 +151,9 @@ fn activate(y: vec4<f32>) -> vec4<f32> {
     if (ACTIVATION == 4u) {
         return bounded_tanh(y);
     }
+    if (ACTIVATION == 5u) {
+        return y * (0.5 + 0.5 * bounded_tanh(0.5 * y));
+    }
     return y;
 }
 

@@ -307,7 +307,7 @@ fn embeddings() {
             let tables = [
                 &encoder.token_embeddings,
                 encoder.token_type_embeddings.as_ref().unwrap(),
-                &encoder.position_embeddings,
+                encoder.position_table().unwrap().0,
             ]
             .map(|t| t.values.to_f32(hidden));
             let mut expected = Vec::new();

@@ -4,6 +4,7 @@
 //! layer of which only first tokens are read has one. Sixteen queries are computed at a time, one in
 //! each lane, so memory grows with the length of the longest sequence, not with its square.
 
+use core::array::from_fn;
 use std::ops::Range;
 
 use super::linear_f32::Product;
@@ -52,12 +53,49 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// What is added to the scores of each head, by the signed distance of a query from a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Bias<'a> {
+    /// `[heads, 2 * reach + 1]`, or one row for all heads. A row begins with the bias of a query that
+    /// comes `reach` positions before its key.
+    pub values: &'a [f32],
+    /// At least the number of tokens of the longest sequence plus [`Bias::SPARE`].
+    pub reach: usize,
+    /// Sequences with larger distances than this have a bias of minus infinity there. Others have no
+    /// bias at all.
+    pub window: Option<usize>,
+}
+
+impl Bias<'_> {
+    /// Queries are computed in vectors, some of whose lanes may lie beyond the last token.
+    pub const SPARE: usize = LANES;
+}
+
+/// Projected embeddings of the distance of a query from a key (disentangled attention). Both matrices are
+/// `[embeddings, heads.count * heads.dim]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Distances<'a> {
+    /// What queries are multiplied by.
+    pub for_queries: &'a [f32],
+    /// What keys are multiplied by.
+    pub for_keys: &'a [f32],
+    /// The embedding of each distance, `[2 * reach + 1]`. It begins with that of a query that comes `reach`
+    /// positions before its key. They do not fall.
+    pub rows: &'a [u32],
+    /// At least the number of tokens of the longest sequence plus [`Bias::SPARE`].
+    pub reach: usize,
+}
+
 /// Queries, keys and values. Each has the width `heads.count * heads.dim`.
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionInputs<'a> {
     pub queries: Columns<'a>,
     pub keys: Columns<'a>,
     pub values: Columns<'a>,
+    /// The position of the first query in its sequence. It is 0 if there are several sequences.
+    pub first_query: usize,
+    pub bias: Option<Bias<'a>>,
+    pub distances: Option<Distances<'a>>,
 }
 
 impl<'a> AttentionInputs<'a> {
@@ -66,7 +104,7 @@ impl<'a> AttentionInputs<'a> {
     pub fn of_each_token(qkv: &'a [f32], hidden: usize) -> AttentionInputs<'a> {
         let [queries, keys, values] =
             [0, 1, 2].map(|part| Columns { matrix: qkv, width: 3 * hidden, first: part * hidden });
-        AttentionInputs { queries, keys, values }
+        AttentionInputs { queries, keys, values, first_query: 0, bias: None, distances: None }
     }
 }
 
@@ -78,6 +116,24 @@ pub struct AttentionScratch {
     queries: Vec<f32>,
     scores: Vec<f32>,
     sums: Vec<f32>,
+    distances: DistanceScratch,
+}
+
+/// What one head needs of the embeddings of distances: of those that occur in the sequence.
+#[derive(Debug, Default)]
+struct DistanceScratch {
+    /// The first of the embeddings.
+    first: usize,
+    /// The number of the embeddings, padded to whole vectors.
+    count: usize,
+    /// What queries are multiplied by, `[count, dim]`.
+    for_queries: Vec<f32>,
+    /// What keys are multiplied by, `[dim, count]`.
+    for_keys: Vec<f32>,
+    /// The products with keys, `[len, count]`.
+    of_keys: Vec<f32>,
+    /// The products with the queries of a block, `[count, LANES]`.
+    of_queries: Vec<f32>,
 }
 
 /// One head of one sequence, with a block of its queries.
@@ -92,9 +148,10 @@ struct Head<'a> {
     scores: &'a mut [[f32; LANES]],
     /// `[LANES, dim]` with rows of whole vectors.
     sums: &'a mut [f32],
+    distances: &'a mut DistanceScratch,
 }
 
-/// `softmax(scale * q k^T) v` for each sequence and head.
+/// `softmax(scale * q k^T + bias) v` for each sequence and head.
 ///
 /// Sequence `s` has the keys and values in the rows `offsets[s]..offsets[s + 1]`, and the queries in
 /// the rows `query_offsets[s]..query_offsets[s + 1]`; the first row of a matrix is that of the first
@@ -120,7 +177,7 @@ pub fn attention(
     let (queries, keys) = (rows(query_offsets), rows(offsets));
     assert_eq!(query_offsets.len(), offsets.len(), "there must be as many offsets of queries");
     assert_eq!(out.len(), queries * hidden, "out must be [queries, hidden]");
-    let AttentionInputs { queries: q, keys: k, values: v } = inputs;
+    let AttentionInputs { queries: q, keys: k, values: v, first_query, bias, distances } = inputs;
     for (Columns { matrix, width, first }, rows) in [(q, queries), (k, keys), (v, keys)] {
         assert_eq!(matrix.len(), rows * width, "a matrix must have a row for each token");
         assert!(first + hidden <= width, "the columns must be in the matrix");
@@ -131,6 +188,25 @@ pub fn attention(
         "a sequence with queries must have keys"
     );
     assert!(heads.scale > 0.0, "the scale must be positive");
+    assert!(first_query == 0 || offsets.len() == 2, "only one sequence can be divided");
+    let reaches = bias.map(|bias| bias.reach).into_iter().chain(distances.map(|d| d.reach));
+    if let Some(reach) = reaches.min() {
+        let longest = offsets.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+        assert!(longest + Bias::SPARE <= reach, "the reach must be over the longest sequence");
+        let mut sequences = offsets.windows(2).zip(query_offsets.windows(2));
+        let within = |(k, q): (&[usize], &[usize])| first_query + q[1] - q[0] <= k[1] - k[0];
+        assert!(sequences.all(within), "queries must be tokens of their sequence");
+    }
+    if let Some(Bias { values, reach, .. }) = bias {
+        let row = 2 * reach + 1;
+        assert!([row, heads.count * row].contains(&values.len()), "a row of bias, or one each");
+    }
+    if let Some(Distances { for_queries, for_keys, rows, reach }) = distances {
+        assert!(rows.len() == 2 * reach + 1 && rows.is_sorted(), "an embedding for each distance");
+        let last = rows.last().map_or(0, |&row| row as usize);
+        let are_there = |matrix: &[f32]| matrix.len() >= (last + 1) * hidden;
+        assert!(are_there(for_queries) && are_there(for_keys), "the embeddings must be there");
+    }
     if !out.is_empty() {
         kernel.run(Attention { inputs, query_offsets, offsets, heads, out, scratch });
     }
@@ -155,15 +231,39 @@ impl Op for Attention<'_> {
         for (queries, keys) in query_offsets.windows(2).zip(offsets.windows(2)) {
             let (queries, keys) = (range(queries, query_offsets[0]), range(keys, offsets[0]));
             let out = &mut out[queries.start * hidden..queries.end * hidden];
-            for first in (0..hidden).step_by(dim) {
+            let bias = inputs.bias.filter(|bias| bias.window.is_none_or(|w| w + 1 < keys.len()));
+            let window = bias.and_then(|bias| bias.window).unwrap_or(keys.len());
+            for (index, first) in (0..hidden).step_by(dim).enumerate() {
                 let keys_of_head = inputs.keys.rows(keys.clone(), first, dim);
                 let values_of_head = inputs.values.rows(keys.clone(), first, dim);
                 let mut head = scratch.pack(isa, keys.len(), dim, keys_of_head, values_of_head);
-                for (block, out) in out.chunks_mut(LANES * hidden).enumerate() {
-                    let rows = queries.start + block * LANES..queries.end;
-                    transpose(inputs.queries.rows(rows, first, dim), head.queries);
+                if let Some(distances) = inputs.distances {
+                    head.prepare(isa, distances, hidden, first);
+                }
+                let row_of_bias = bias.map(|Bias { values, reach, .. }| {
+                    let row = 2 * reach + 1;
+                    (&values[index * row % values.len()..][..row], reach)
+                });
+                // Blocks begin at multiples of the lanes, wherever a sequence is divided, so that each
+                // query sees the same keys.
+                let mut position = inputs.first_query;
+                let mut rest = &mut *out;
+                while !rest.is_empty() {
+                    let block = position / LANES * LANES;
+                    let count = (block + LANES - position).min(rest.len() / hidden);
+                    let out = rest.split_off_mut(..count * hidden).expect("there are as many rows");
+                    let row = queries.start + position - inputs.first_query;
+                    transpose(inputs.queries.rows(row..queries.end, first, dim), head.queries);
                     let out = out.chunks_exact_mut(hidden).map(|row| &mut row[first..][..dim]);
-                    head.block(isa, scale, out);
+                    let seen = block.saturating_sub(window)..keys.len().min(block + LANES + window);
+                    // The biases of a key are those of the key after it, one lane further.
+                    let bias = row_of_bias.map(|(row, reach)| {
+                        let end = reach + position - seen.start + LANES;
+                        &row[end - seen.len() - LANES + 1..end]
+                    });
+                    let distances = inputs.distances.map(|of| (of, position));
+                    head.block(isa, scale, seen, bias, distances, out);
+                    position += count;
                 }
             }
         }
@@ -188,6 +288,7 @@ impl AttentionScratch {
             queries: aligned(&mut self.queries, dim * LANES).as_chunks_mut().0,
             scores: aligned(&mut self.scores, len * LANES).as_chunks_mut().0,
             sums: aligned(&mut self.sums, LANES * wide),
+            distances: &mut self.distances,
         }
     }
 }
@@ -234,16 +335,99 @@ fn transpose<'a>(mut rows: impl Iterator<Item = &'a [f32]>, to: &mut [[f32; LANE
 }
 
 impl Head<'_> {
-    /// Computes a row of `out` for each of the queries in `queries`.
+    /// Takes the elements from `first` on of the embeddings that occur in the sequence, and multiplies the
+    /// keys by theirs.
+    #[inline(always)]
+    fn prepare<I: Isa>(&mut self, isa: I, of: Distances, hidden: usize, first: usize) {
+        let (len, dim) = (self.scores.len(), self.queries.len());
+        let DistanceScratch { first: first_row, count, for_queries, for_keys, of_keys, .. } =
+            &mut *self.distances;
+        // The last lanes of a block may lie beyond the sequence.
+        let [low, high] = [of.reach + 1 - len, of.reach + len - 1 + LANES - 1]
+            .map(|at| of.rows[at.min(2 * of.reach)] as usize);
+        let rows = high - low + 1;
+        (*first_row, *count) = (low, rows.next_multiple_of(LANES));
+        let elements = |matrix: &'_ [f32], row: usize| {
+            let at = (low + row) * hidden + first;
+            at..(at + dim).min(matrix.len())
+        };
+        let for_queries = aligned(for_queries, *count * dim);
+        let for_keys = aligned(for_keys, dim * *count);
+        for (row, to) in for_queries.chunks_exact_mut(dim).enumerate() {
+            match row < rows {
+                true => to.copy_from_slice(&of.for_queries[elements(of.for_queries, row)]),
+                false => to.fill(0.0),
+            }
+        }
+        for row in 0..*count {
+            let of_row = if row < rows { &of.for_keys[elements(of.for_keys, row)] } else { &[] };
+            for element in 0..dim {
+                for_keys[element * *count + row] = of_row.get(element).copied().unwrap_or(0.0);
+            }
+        }
+        isa.run(Product::<false> {
+            rows: len,
+            depth: dim,
+            panels: *count / LANES,
+            a: self.keys,
+            a_stride: dim,
+            b: for_keys,
+            b_stride: *count,
+            out: aligned(of_keys, len * *count),
+            out_stride: *count,
+            add: false,
+        });
+    }
+
+    /// Adds to each score the products of its query and of its key with the embeddings of their distance.
+    /// The first query is at `position`.
+    #[inline(always)]
+    fn add_distances<I: Isa>(&mut self, isa: I, of: Distances, position: usize) {
+        let (len, dim) = (self.scores.len(), self.queries.len());
+        let DistanceScratch { first, count, for_queries, of_keys, of_queries, .. } =
+            &mut *self.distances;
+        let (first, count) = (*first as u32, *count);
+        let of_queries = aligned(of_queries, count * LANES);
+        isa.run(Product::<false> {
+            rows: count,
+            depth: dim,
+            panels: 1,
+            a: aligned(for_queries, count * dim),
+            a_stride: dim,
+            b: self.queries.as_flattened(),
+            b_stride: LANES,
+            out: of_queries,
+            out_stride: LANES,
+            add: false,
+        });
+        let of_queries: &[[f32; LANES]] = of_queries.as_chunks().0;
+        let of_keys = aligned(of_keys, len * count).chunks_exact(count);
+        for (key, (scores, of_key)) in self.scores.iter_mut().zip(of_keys).enumerate() {
+            let rows = &of.rows[of.reach + position - key..][..LANES];
+            let sums: [f32; LANES] = from_fn(|lane| {
+                let row = (rows[lane] - first) as usize;
+                of_queries[row][lane] + of_key[row]
+            });
+            (isa.load(scores) + isa.load(&sums)).store(scores);
+        }
+    }
+
+    /// Computes a row of `out` for each of the queries in `queries`, which see some of the keys.
+    /// `bias[seen.len() - 1 - i..]` are the biases of the lanes for the key `i` of these.
     #[inline(always)]
     fn block<'a, I: Isa>(
         &mut self,
         isa: I,
         scale: f32,
+        seen: Range<usize>,
+        bias: Option<&[f32]>,
+        distances: Option<(Distances, usize)>,
         out: impl ExactSizeIterator<Item = &'a mut [f32]>,
     ) {
-        let Head { keys, values, queries, scores, sums } = self;
-        let (len, dim, wide) = (scores.len(), queries.len(), sums.len() / LANES);
+        let Head { keys, values, queries, scores, sums, .. } = self;
+        let (len, dim, wide) = (seen.len(), queries.len(), sums.len() / LANES);
+        let (keys, values) = (&keys[seen.start * dim..], &values[seen.start * wide..]);
+        let scores = &mut scores[..len];
         isa.run(Product::<false> {
             rows: len,
             depth: dim,
@@ -256,6 +440,18 @@ impl Head<'_> {
             out_stride: LANES,
             add: false,
         });
+        if let Some((distances, position)) = distances {
+            self.add_distances(isa, distances, position);
+        }
+        let Head { scores, sums, .. } = self;
+        let scores = &mut scores[..len];
+        let scale = match bias {
+            Some(bias) => {
+                add_bias(isa, scores, scale, bias);
+                1.0
+            }
+            None => scale,
+        };
         let inverse = softmax(isa, scores, scale).to_array();
         for start in (0..len).step_by(BLOCK_KEYS) {
             isa.run(Product::<true> {
@@ -277,6 +473,16 @@ impl Head<'_> {
                 (isa.load(sums) * isa.splat(inverse)).store_first(out);
             }
         }
+    }
+}
+
+/// Replaces each score with `scale * score + bias`. The last biases are those of the first key.
+#[inline(always)]
+fn add_bias<I: Isa>(isa: I, scores: &mut [[f32; LANES]], scale: f32, bias: &[f32]) {
+    let scale = isa.splat(scale);
+    for (scores, bias) in scores.iter_mut().rev().zip(bias.windows(LANES)) {
+        let bias = isa.load(bias.first_chunk().expect("a window has as many"));
+        (isa.load(scores) * scale + bias).store(scores);
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::kernels::dispatch::Kernel;
 use crate::kernels::isa::contract::{Isa, Op};
 use crate::kernels::isa::lanes::{F32x16, LANES};
-use crate::kernels::math::Activation;
+use crate::kernels::math::{Activation, Store};
 
 /// The number of rows that are multiplied by a panel before their results are finished.
 const BLOCK_ROWS: usize = 32;
@@ -17,6 +17,8 @@ pub struct LinearF32 {
     kernel: Kernel,
     k: usize,
     n: usize,
+    /// Whether the second half of the columns are the factors of the first half.
+    gated: bool,
     /// Panel by panel, and within a panel input by input.
     panels: Vec<[f32; LANES]>,
     bias: Vec<f32>,
@@ -36,12 +38,21 @@ impl LinearF32 {
                 panels[panel * k + input][..part.len()].copy_from_slice(part);
             }
         }
-        LinearF32 { kernel, k, n, panels, bias: bias.to_vec() }
+        LinearF32 { kernel, k, n, gated: false, panels, bias: bias.to_vec() }
+    }
+
+    /// As [`LinearI8::gated`](super::LinearI8::gated).
+    ///
+    /// # Panics
+    /// If a half is not whole panels of sixteen columns.
+    pub fn gated(self) -> LinearF32 {
+        assert!(self.n.is_multiple_of(2 * LANES), "each half must be whole panels");
+        LinearF32 { gated: true, ..self }
     }
 
     /// Columns of the output.
     pub fn outputs(&self) -> usize {
-        self.n
+        if self.gated { self.n / 2 } else { self.n }
     }
 }
 
@@ -50,9 +61,10 @@ impl LinearF32 {
 /// # Panics
 /// If `x` and `out` do not hold the same number of whole rows.
 pub fn linear_f32(x: &[f32], linear: &LinearF32, activation: Activation, out: &mut [f32]) {
-    let rows = x.len().checked_div(linear.k).unwrap_or(out.len() / linear.n.max(1));
+    let n = linear.outputs();
+    let rows = x.len().checked_div(linear.k).unwrap_or(out.len() / n.max(1));
     assert_eq!(x.len(), rows * linear.k, "x must be [rows, k]");
-    assert_eq!(out.len(), rows * linear.n, "out must be [rows, n]");
+    assert_eq!(out.len(), rows * n, "out must be [rows, n]");
     if !out.is_empty() {
         linear.kernel.run(Linear { x, rows, linear, activation, out });
     }
@@ -70,14 +82,19 @@ impl Op for Linear<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let Linear { x, rows, linear, activation, out } = self;
-        let (k, n) = (linear.k, linear.n);
+        let (k, n) = (linear.k, linear.outputs());
+        let halves = linear.n.checked_div(n).unwrap_or(0);
         let mut sums = [[0.0; LANES]; BLOCK_ROWS];
         for first in (0..rows).step_by(BLOCK_ROWS) {
             let rows = BLOCK_ROWS.min(rows - first);
             let x = &x[first * k..];
             let out = &mut out[first * n..][..rows * n];
-            for column in (0..n).step_by(LANES) {
-                let width = LANES.min(n - column);
+            for (first, half) in
+                (0..n).step_by(LANES).flat_map(|c| (0..halves).map(move |h| (c, h)))
+            {
+                let (column, width) = (first + half * n, LANES.min(n - first));
+                let store =
+                    if half == 0 { Store::Activated(activation) } else { Store::Multiplied };
                 let panel = &linear.panels[column / LANES * k..][..k];
                 let sums = &mut sums[..rows];
                 isa.run(Product::<false> {
@@ -94,8 +111,7 @@ impl Op for Linear<'_> {
                 });
                 let bias = isa.load_or(&linear.bias[column..], 0.0);
                 for (sums, out) in sums.iter().zip(out.chunks_exact_mut(n)) {
-                    let y = activation.apply(isa, isa.load(sums) + bias);
-                    y.store_first(&mut out[column..][..width]);
+                    store.store(isa, isa.load(sums) + bias, &mut out[first..][..width]);
                 }
             }
         }

@@ -19,7 +19,7 @@ use crate::kernels::dispatch::Kernel;
 use crate::kernels::isa::contract::{Isa, Op};
 use crate::kernels::isa::lanes::{F32x16, LANES, ROUND_MAGIC};
 use crate::kernels::layout::{GROUP, MatrixI8, Packed, Panels};
-use crate::kernels::math::Activation;
+use crate::kernels::math::{Activation, Store};
 
 /// Bytes of the rows that are quantized before they are multiplied by the panels: few enough for the
 /// cache, and so many that the time to read the weights does not matter.
@@ -32,6 +32,8 @@ pub struct LinearI8 {
     k: usize,
     n: usize,
     packed: Packed,
+    /// Whether the second half of the columns are the factors of the first half.
+    gated: bool,
     /// Whether the `sum_factor` or the `offset` of any column is not zero.
     corrected: bool,
     /// For each column, padded with zeros to whole panels: `ws`, `ws * sum(v - z)` and the bias.
@@ -85,12 +87,22 @@ impl LinearI8 {
         }
         let corrected = packed.sum_factor.iter().chain(&packed.offset).any(|&x| x != 0);
         let [scales, scaled_sums, bias] = padded;
-        LinearI8 { kernel, k, n, packed, corrected, scales, scaled_sums, bias }
+        LinearI8 { kernel, k, n, gated: false, packed, corrected, scales, scaled_sums, bias }
+    }
+
+    /// The layer that multiplies the activated results of the first half of the columns by the results of
+    /// the second half (GLU: Shazeer 2020, arXiv:2002.05202).
+    ///
+    /// # Panics
+    /// If a half is not whole panels of sixteen columns.
+    pub fn gated(self) -> LinearI8 {
+        assert!(self.n.is_multiple_of(2 * LANES), "each half must be whole panels");
+        LinearI8 { gated: true, ..self }
     }
 
     /// Columns of the output.
     pub fn outputs(&self) -> usize {
-        self.n
+        if self.gated { self.n / 2 } else { self.n }
     }
 }
 
@@ -105,9 +117,10 @@ pub fn linear_i8(
     out: &mut [f32],
     scratch: &mut Int8Scratch,
 ) {
-    let rows = x.len().checked_div(linear.k).unwrap_or(out.len() / linear.n.max(1));
+    let n = linear.outputs();
+    let rows = x.len().checked_div(linear.k).unwrap_or(out.len() / n.max(1));
     assert_eq!(x.len(), rows * linear.k, "x must be [rows, k]");
-    assert_eq!(out.len(), rows * linear.n, "out must be [rows, n]");
+    assert_eq!(out.len(), rows * n, "out must be [rows, n]");
     if !out.is_empty() {
         linear.kernel.run(Linear { x, rows, linear, activation, out, scratch });
     }
@@ -143,7 +156,7 @@ impl Op for Linear<'_> {
     #[inline(always)]
     fn run<I: Isa>(self, isa: I) {
         let Linear { x, rows, linear, activation, out, scratch } = self;
-        let (k, n) = (linear.k, linear.n);
+        let (k, n) = (linear.k, linear.outputs());
         let act_bytes = linear.packed.height() * GROUP * I::ACT_BYTES;
         let block_rows = even(rows, (BLOCK_BYTES / act_bytes).max(1));
         let Int8Scratch { acts, rows: quantized, dots } = scratch;
@@ -161,13 +174,30 @@ impl Op for Linear<'_> {
                 *row = quantize(isa, &x[(first + r) * k..][..k], acts);
             }
             let out = &mut out[first * n..][..rows * n];
+            // In each of the halves, if there are two.
             let panels = n.div_ceil(LANES);
             for panel in (0..panels).step_by(I::PANELS) {
-                let panels = linear.packed.panels(panel, I::PANELS.min(panels - panel));
-                linear.multiply(isa, panel * LANES, panels, acts, quantized, dots, activation, out);
+                for half in 0..=usize::from(linear.gated) {
+                    let count = I::PANELS.min(panels - panel);
+                    let store =
+                        if half == 0 { Store::Activated(activation) } else { Store::Multiplied };
+                    let columns = Columns { first: panel * LANES, offset: half * n, store };
+                    let panels = linear.packed.panels(half * panels + panel, count);
+                    linear.multiply(isa, columns, panels, acts, quantized, dots, out);
+                }
             }
         }
     }
+}
+
+/// Columns of the result.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// The first one of them.
+    first: usize,
+    /// How much further to the right that column is in the matrix.
+    offset: usize,
+    store: Store,
 }
 
 impl LinearI8 {
@@ -178,23 +208,24 @@ impl LinearI8 {
     fn multiply<I: Isa>(
         &self,
         isa: I,
-        column: usize,
+        columns: Columns,
         panels: Panels,
         acts: &[u8],
         rows: &[Row],
         dots: &mut [[i32; LANES]],
-        activation: Activation,
         out: &mut [f32],
     ) {
+        let n = self.outputs();
         let act_bytes = acts.len() / rows.len();
         let groups = acts.chunks(I::ROWS * act_bytes).zip(rows.chunks(I::ROWS));
         for (g, (acts, rows)) in groups.enumerate() {
-            let out = &mut out[g * I::ROWS * self.n..][..rows.len() * self.n];
+            let out = &mut out[g * I::ROWS * n..][..rows.len() * n];
             let dots = &mut dots[..rows.len() * panels.count];
             isa.dot_panels(acts, Panels { prefetch: g == 0, ..panels }, dots);
             for panel in 0..panels.count {
                 let dots = dots[panel..].iter_mut().step_by(panels.count);
-                self.finish(isa, column + panel * LANES, rows, dots, activation, out);
+                let columns = Columns { first: columns.first + panel * LANES, ..columns };
+                self.finish(isa, columns, rows, dots, out);
             }
         }
     }
@@ -204,24 +235,24 @@ impl LinearI8 {
     fn finish<'a, I: Isa>(
         &self,
         isa: I,
-        column: usize,
+        Columns { first, offset, store }: Columns,
         rows: &[Row],
         dots: impl Iterator<Item = &'a mut [i32; LANES]>,
-        activation: Activation,
         out: &mut [f32],
     ) {
-        let width = LANES.min(self.n - column);
+        let n = self.outputs();
+        let (column, width) = (first + offset, LANES.min(n - first));
         let scales = isa.load_or(&self.scales[column..], 0.0);
         let scaled_sums = isa.load_or(&self.scaled_sums[column..], 0.0);
         let bias = isa.load_or(&self.bias[column..], 0.0);
-        for ((dots, row), out) in dots.zip(rows).zip(out.chunks_exact_mut(self.n)) {
+        for ((dots, row), out) in dots.zip(rows).zip(out.chunks_exact_mut(n)) {
             if self.corrected {
                 self.correct(column, row, dots);
             }
             let scale = isa.splat(row.scale) * scales;
             let rest = isa.splat(row.min) * scaled_sums + bias;
             let y = isa.to_floats(dots) * scale + rest;
-            activation.apply(isa, y).store_first(&mut out[column..][..width]);
+            store.store(isa, y, &mut out[first..][..width]);
         }
     }
 

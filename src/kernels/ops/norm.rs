@@ -12,6 +12,31 @@ pub struct NormParams<'a> {
     pub eps: f32,
 }
 
+/// Adds `x` to `sum`, and normalizes the rows of the result: a residual connection that is normalized for
+/// the next layer only.
+///
+/// # Panics
+/// If `x`, `sum` and `out` do not hold the same number of whole rows.
+pub fn sum_norm(kernel: Kernel, x: &[f32], sum: &mut [f32], params: NormParams, out: &mut [f32]) {
+    assert_eq!(x.len(), sum.len(), "x must be as long as sum");
+    kernel.run(Add { x, sum });
+    add_norm(kernel, [sum], params, out);
+}
+
+struct Add<'a> {
+    x: &'a [f32],
+    sum: &'a mut [f32],
+}
+
+impl Op for Add<'_> {
+    #[inline(always)]
+    fn run<I: Isa>(self, isa: I) {
+        for (x, sum) in self.x.chunks(LANES).zip(self.sum.chunks_mut(LANES)) {
+            (isa.load_or(x, 0.0) + isa.load_or(sum, 0.0)).store_first(sum);
+        }
+    }
+}
+
 /// Normalizes each row of the sum of `terms`, which are added in their order. One term is plain layer
 /// norm, two are a residual connection, and three are BERT's embeddings.
 ///

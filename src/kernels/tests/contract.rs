@@ -8,7 +8,9 @@ use std::io::Write;
 
 use super::self_check::self_check_hash;
 use super::*;
-use crate::kernels::{Columns, LinearF32, NormParams, add_norm, linear_f32};
+use crate::kernels::{
+    Bias, Columns, LinearF32, NormParams, Rotary, add_norm, linear_f32, rotate, sum_norm,
+};
 
 /// Sizes below, at and above every edge: tiles of 2, 3, 4, 6, 8 and 12 rows, groups of 12, 64 and 128 rows;
 /// blocks of 4 inputs, steps of 16 inputs; one or two panels of 16 columns.
@@ -166,6 +168,115 @@ macro_rules! contract {
             }
         }
 
+        /// Biases by head, and windows, in sequences that a window holds and in others.
+        #[test]
+        fn biased_attention_has_the_scalar_bits() {
+            let Some(kernel) = kernel() else { return };
+            for window in [None, Some(0), Some(5), Some(40)] {
+                let ends: &[usize] = if cfg!(miri) { &[1, 18] } else { &[1, 6, 39, 139, 201] };
+                let [ours, scalar] = [kernel, Kernel::SCALAR].map(|kernel| {
+                    bits(&attend_with_bias(kernel, &mut Random(19), ends, window))
+                });
+                assert_eq!(ours, scalar, "{window:?}");
+            }
+        }
+
+        /// However the queries of a sequence are divided, and whichever sequences it is computed with.
+        #[test]
+        fn a_part_of_a_biased_sequence_equals_itself_in_the_whole() {
+            let Some(kernel) = kernel() else { return };
+            let (count, dim) = BIASED;
+            let (hidden, length) = (count * dim, if cfg!(miri) { 18 } else { 101 });
+            for window in [None, Some(7)] {
+                let all = attend_with_bias(kernel, &mut Random(20), &[length], window);
+                let (qkv, values) = biased_inputs(&mut Random(20), length, length, window);
+                for first in [0, 3, 16, 17] {
+                    let queries = &qkv[first * 3 * hidden..];
+                    let inputs = AttentionInputs {
+                        queries: Columns { matrix: queries, width: 3 * hidden, first: 0 },
+                        first_query: first,
+                        bias: Some(Bias { values: &values, reach: length + Bias::SPARE, window }),
+                        ..AttentionInputs::of_each_token(&qkv, hidden)
+                    };
+                    let mut out = vec![f32::NAN; (length - first) * hidden];
+                    let (offsets, query_offsets) = ([0, length], [0, length - first]);
+                    let heads = Heads { count, dim, scale: 0.2 };
+                    let scratch = &mut Default::default();
+                    attention(kernel, inputs, &query_offsets, &offsets, heads, &mut out, scratch);
+                    assert_eq!(bits(&out), bits(&all[first * hidden..]), "{window:?} {first}");
+                }
+                let ends = [9, 9 + length, 30 + length];
+                let batch = attend_with_bias(kernel, &mut Random(21), &ends, window);
+                let (qkv, values) = biased_inputs(&mut Random(21), ends[2], length, window);
+                let qkv = &qkv[9 * 3 * hidden..(9 + length) * 3 * hidden];
+                let mut alone = vec![f32::NAN; length * hidden];
+                let inputs = AttentionInputs {
+                    bias: Some(Bias { values: &values, reach: length + Bias::SPARE, window }),
+                    ..AttentionInputs::of_each_token(qkv, hidden)
+                };
+                let (offsets, heads) = ([0, length], Heads { count, dim, scale: 0.2 });
+                let scratch = &mut Default::default();
+                attention(kernel, inputs, &offsets, &offsets, heads, &mut alone, scratch);
+                assert_eq!(bits(&alone), bits(&batch[9 * hidden..(9 + length) * hidden]));
+            }
+        }
+
+        #[test]
+        fn rotations_have_the_scalar_bits() {
+            let Some(kernel) = kernel() else { return };
+            let mut random = Random(22);
+            for half in [1, 4, 15, 16, 17, 32] {
+                let frequencies = random.floats(half, 1.0).into_iter().map(f32::abs);
+                let rotary = Rotary::new(&frequencies.collect::<Vec<_>>(), 40);
+                let (width, positions) = (6 * half + 3, [0, 1, 39, 7]);
+                let matrix = random.floats(width * positions.len(), 2.0);
+                let [ours, scalar] = [kernel, Kernel::SCALAR].map(|kernel| {
+                    let mut matrix = matrix.clone();
+                    rotate(kernel, &mut matrix, width, 4 * half, &rotary, &positions);
+                    bits(&matrix)
+                });
+                assert_eq!(ours, scalar, "{half}");
+                assert_eq!(ours[..width], bits(&matrix[..width]), "the first position");
+            }
+        }
+
+        /// The two halves of the columns, multiplied, in int8 and in floats.
+        #[test]
+        fn gated_layers_are_products_of_layers() {
+            let Some(kernel) = kernel() else { return };
+            let mut random = Random(23);
+            let widths = if cfg!(miri) { &[16][..] } else { &[16, 48, 80][..] };
+            for (&n, rows) in widths.iter().flat_map(|n| [(n, 1), (n, 5), (n, 70)]) {
+                let k = 33;
+                let matrix = Matrix::random(&mut random, k, 2 * n, -100, 100);
+                let (weights, bias) = (random.floats(2 * k * n, 1.0), random.floats(2 * n, 1.0));
+                let x = random.floats(rows * k, 3.0);
+                let (mut in_int8, mut in_floats) = (vec![f32::NAN; rows * n], vec![f32::NAN; rows * n]);
+                let scratch = &mut Default::default();
+                linear_i8(&x, &matrix.linear(kernel).gated(), Activation::Silu, &mut in_int8, scratch);
+                let linear = LinearF32::new(kernel, (k, 2 * n), &weights, &bias);
+                linear_f32(&x, &linear.clone().gated(), Activation::Gelu, &mut in_floats);
+                let mut both = vec![f32::NAN; rows * 2 * n];
+                for (given, gate, activation) in [
+                    (&in_int8, true, Activation::Silu),
+                    (&in_floats, false, Activation::Gelu),
+                ] {
+                    let mut all = |activation| {
+                        match gate {
+                            true => both.copy_from_slice(&matrix.run(kernel, &x, activation)),
+                            false => linear_f32(&x, &linear, activation, &mut both),
+                        }
+                        both.clone()
+                    };
+                    let (activated, plain) = (all(activation), all(Activation::None));
+                    for (i, &y) in given.iter().enumerate() {
+                        let at = i / n * 2 * n + i % n;
+                        assert_eq!(y.to_bits(), (activated[at] * plain[at + n]).to_bits());
+                    }
+                }
+            }
+        }
+
         #[test]
         fn norms_have_the_scalar_bits() {
             let Some(kernel) = kernel() else { return };
@@ -183,6 +294,11 @@ macro_rules! contract {
                         add_norm(kernel, [a], params, one);
                         add_norm(kernel, [a, b], params, two);
                         add_norm(kernel, [a, b, c], params, three);
+                        let (mut sum, mut normalized) = (b.to_vec(), vec![f32::NAN; b.len()]);
+                        sum_norm(kernel, a, &mut sum, params, &mut normalized);
+                        assert_eq!(bits(&normalized), bits(two));
+                        let sums = a.iter().zip(b).map(|(a, b)| a + b);
+                        assert_eq!(bits(&sum), bits(&sums.collect::<Vec<_>>()));
                         bits(&out)
                     });
                     assert_eq!(ours, scalar, "{rows} rows of {width}");

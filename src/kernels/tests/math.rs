@@ -109,5 +109,6 @@ fn an_activation_is_its_function() {
     assert_eq!(apply(Activation::GeluTanh, 0.7), one_lane(Scalar, gelu_tanh, 0.7));
     assert_eq!([-0.7, 0.7].map(|x| apply(Activation::Relu, x)), [0.0, 0.7]);
     assert!(one_lane(Scalar, relu, f32::NAN).is_nan());
+    assert_eq!(apply(Activation::Silu, 0.7), 0.7 * one_lane(Scalar, sigmoid, 0.7));
     assert_eq!(apply(Activation::Tanh, 0.7), one_lane(Scalar, tanh, 0.7));
 }

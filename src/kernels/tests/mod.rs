@@ -7,8 +7,8 @@ mod reference;
 mod self_check;
 
 use super::{
-    Activation, AttentionInputs, AttentionScratch, Heads, Int8Scratch, Kernel, LinearI8, attention,
-    linear_i8,
+    Activation, AttentionInputs, AttentionScratch, Bias, Heads, Int8Scratch, Kernel, LinearI8,
+    attention, linear_i8,
 };
 
 /// Marsaglia's xorshift64 ("Xorshift RNGs", 2003).
@@ -66,12 +66,17 @@ impl Matrix {
     }
 
     fn run(&self, kernel: Kernel, x: &[f32], activation: Activation) -> Vec<f32> {
-        let Matrix { k, n, values, scales, zero_points, bias } = self;
-        let linear = LinearI8::new(kernel, (*k, *n), values, scales, zero_points, bias);
+        let Matrix { k, n, .. } = self;
+        let linear = self.linear(kernel);
         let rows = if *k == 0 { 3 } else { x.len() / k };
         let mut out = vec![f32::NAN; rows * n];
         linear_i8(x, &linear, activation, &mut out, &mut Int8Scratch::default());
         out
+    }
+
+    fn linear(&self, kernel: Kernel) -> LinearI8 {
+        let Matrix { k, n, values, scales, zero_points, bias } = self;
+        LinearI8::new(kernel, (*k, *n), values, scales, zero_points, bias)
     }
 
     fn weight(&self, i: usize, c: usize) -> f64 {
@@ -96,6 +101,53 @@ fn attend(
     let heads = Heads { count, dim, scale: 0.2 };
     attend_to_each(kernel, &qkv, &offsets, heads, &mut out);
     (qkv, out)
+}
+
+/// Heads of sequences with a bias: their number and width.
+const BIASED: (usize, usize) = (2, 12);
+
+/// Queries, keys and values of random tokens, and the values of a bias for `longest` of them.
+fn biased_inputs(
+    random: &mut Random,
+    tokens: usize,
+    longest: usize,
+    window: Option<usize>,
+) -> (Vec<f32>, Vec<f32>) {
+    let (count, dim) = BIASED;
+    let reach = longest + Bias::SPARE;
+    let qkv = random.floats(tokens * 3 * count * dim, 2.0);
+    // The same for each distance, whatever the longest sequence is.
+    let value = |head: usize, distance: usize| (head + 1) as f32 * (distance as f32).sin();
+    let heads = if window.is_some() { 1 } else { count };
+    let values = (0..heads).flat_map(|head| {
+        (0..=2 * reach).map(move |i| match window {
+            Some(window) if i.abs_diff(reach) > window => f32::NEG_INFINITY,
+            Some(_) => 0.0,
+            None => value(head, i.abs_diff(reach) + usize::from(i < reach)),
+        })
+    });
+    (qkv, values.collect())
+}
+
+/// The attention of random sequences with a bias.
+fn attend_with_bias(
+    kernel: Kernel,
+    random: &mut Random,
+    ends: &[usize],
+    window: Option<usize>,
+) -> Vec<f32> {
+    let (count, dim) = BIASED;
+    let offsets: Vec<usize> = [&[0], ends].concat();
+    let (longest, tokens) = (ends[ends.len() - 1], ends[ends.len() - 1]);
+    let (qkv, values) = biased_inputs(random, tokens, longest, window);
+    let inputs = AttentionInputs {
+        bias: Some(Bias { values: &values, reach: longest + Bias::SPARE, window }),
+        ..AttentionInputs::of_each_token(&qkv, count * dim)
+    };
+    let mut out = vec![f32::NAN; tokens * count * dim];
+    let heads = Heads { count, dim, scale: 0.2 };
+    attention(kernel, inputs, &offsets, &offsets, heads, &mut out, &mut Default::default());
+    out
 }
 
 /// [`attention`] with a query for each token.

@@ -1,7 +1,7 @@
 //! The scalar kernel against f64 references.
 
 use super::*;
-use crate::kernels::{LinearF32, NormParams, add_norm, linear_f32};
+use crate::kernels::{LinearF32, NormParams, Rotary, add_norm, linear_f32, rotate};
 
 #[test]
 fn scalar_linear_i8_is_near_f64() {
@@ -98,6 +98,51 @@ fn scalar_attention_is_near_f64() {
                 let error = f64::from(out[row * hidden + element]) - exact;
                 assert!(error.abs() < 1e-5, "{error} at {row}, {element}");
             }
+        }
+    }
+}
+
+#[test]
+fn scalar_attention_with_a_window_and_with_a_bias_is_near_f64() {
+    let ((count, dim), length) = (BIASED, if cfg!(miri) { 18 } else { 60 });
+    let (hidden, reach) = (count * dim, length + Bias::SPARE);
+    for window in [None, Some(4)] {
+        let out = attend_with_bias(Kernel::SCALAR, &mut Random(27), &[length], window);
+        let (qkv, values) = biased_inputs(&mut Random(27), length, length, window);
+        let at = |token: usize, part: usize, element: usize| {
+            f64::from(qkv[token * 3 * hidden + part * hidden + element])
+        };
+        for (row, element) in (0..length).flat_map(|row| (0..hidden).map(move |e| (row, e))) {
+            let head = element / dim;
+            let row_of_bias = if window.is_some() { 0 } else { head } * (2 * reach + 1);
+            let weight = |key: usize| {
+                let elements = head * dim..(head + 1) * dim;
+                let score = elements.map(|e| at(row, 0, e) * at(key, 1, e)).sum::<f64>();
+                (0.2 * score + f64::from(values[row_of_bias + reach + row - key])).exp()
+            };
+            let weights: Vec<f64> = (0..length).map(weight).collect();
+            let sum: f64 = weights.iter().sum();
+            let values = (0..length).map(|key| at(key, 2, element));
+            let exact = weights.iter().zip(values).map(|(w, v)| w * v).sum::<f64>() / sum;
+            let error = f64::from(out[row * hidden + element]) - exact;
+            assert!(error.abs() < 1e-5, "{window:?}: {error} at {row}, {element}");
+        }
+    }
+}
+
+/// The angles of late positions are as exact as f32 can show, as are large ones.
+#[test]
+fn rotations_are_near_f64() {
+    let frequencies = [1.0, 0.749_894_2, 0.05, 1.15e-4];
+    let last = if cfg!(miri) { 20 } else { 8191 };
+    let rotary = Rotary::new(&frequencies, last + 1);
+    for position in [0, 1, last / 2, last] {
+        let mut row = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+        rotate(Kernel::SCALAR, &mut row, 8, 8, &rotary, &[position as u32]);
+        for (i, frequency) in frequencies.iter().enumerate() {
+            let (sin, cos) = (position as f64 * f64::from(*frequency)).sin_cos();
+            let error = (f64::from(row[i]) - cos).abs().max((f64::from(row[i + 4]) - sin).abs());
+            assert!(error < 1e-7, "{error} at {position}, {frequency}");
         }
     }
 }

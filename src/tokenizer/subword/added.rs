@@ -10,7 +10,7 @@ pub(super) struct AddedTokens {
 }
 
 pub(super) struct Added {
-    /// It is not empty, and does not begin with white space.
+    /// It is not empty. If it begins with white space, no token has `rstrip`.
     pub text: String,
     pub id: u32,
     /// Whether white space before it belongs to it.

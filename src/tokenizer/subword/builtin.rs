@@ -2,6 +2,7 @@
 
 use super::added::AddedTokens;
 use super::bert::Bert;
+use super::bpe::Bpe;
 use super::chars::{self, Char};
 use super::tokens::Tokens;
 use super::unigram::Unigram;
@@ -19,6 +20,7 @@ pub(super) struct Builtin {
 
 pub(super) enum Model {
     Bert(Bert),
+    Bpe(Box<Bpe>),
     Unigram(Unigram),
 }
 
@@ -26,6 +28,7 @@ impl Model {
     pub fn normalize(&self, chars: Vec<Char>) -> Vec<Char> {
         match self {
             Model::Bert(bert) => bert.normalizer.apply(chars),
+            Model::Bpe(bpe) => bpe.normalize(chars),
             Model::Unigram(unigram) => unigram.normalize(chars),
         }
     }
@@ -34,6 +37,7 @@ impl Model {
     fn tokenize(&self, chars: &[Char], tokens: &mut Tokens) {
         match self {
             Model::Bert(bert) => bert.tokenize(chars, tokens),
+            Model::Bpe(bpe) => bpe.tokenize(chars, tokens),
             Model::Unigram(unigram) => unigram.tokenize(chars, tokens),
         }
     }

@@ -79,9 +79,16 @@ fn offset(unit: u32) -> usize {
 }
 
 /// The new characters of a text. Each has the number of old characters that it stands for, less one.
-struct Edits(Vec<(char, isize)>);
+#[derive(Default)]
+pub(super) struct Edits(Vec<(char, isize)>);
 
 impl Edits {
+    /// Adds a character: `added` is 1 if it is an additional one, or minus the number of characters that are
+    /// removed after the one that it replaces.
+    pub fn push(&mut self, char: char, added: isize) {
+        self.0.push((char, -added));
+    }
+
     fn replace(&mut self, old: &str, new: &str) {
         let more = new.chars().count() as isize - old.chars().count() as isize;
         let before = self.0.len();
@@ -96,7 +103,7 @@ impl Edits {
         }
     }
 
-    fn apply(self, chars: &[Char]) -> Vec<Char> {
+    pub fn apply(self, chars: &[Char]) -> Vec<Char> {
         let mut next = 0;
         let edits = self.0.into_iter().filter_map(|(char, more)| {
             let taken = (1 + more) as usize;

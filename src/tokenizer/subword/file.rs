@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::added::{Added, AddedTokens};
 use super::bert::{self, Bert};
+use super::bpe::Bpe;
 use super::builtin::{Builtin, Model};
 use super::chars;
 use super::charsmap::Charsmap;
@@ -70,7 +71,7 @@ struct Pattern {
     regex: Option<String>,
 }
 
-/// `BertPreTokenizer`, `WhitespaceSplit`, `Metaspace`, or a `Sequence` of these.
+/// `BertPreTokenizer`, `ByteLevel`, `WhitespaceSplit`, `Metaspace`, or a `Sequence` of these.
 #[derive(Deserialize)]
 struct PreTokenizer {
     r#type: String,
@@ -79,9 +80,10 @@ struct PreTokenizer {
     add_prefix_space: Option<bool>,
     prepend_scheme: Option<Prepend>,
     split: Option<bool>,
+    use_regex: Option<bool>,
 }
 
-/// `WordPiece` or `Unigram`. Old files with `Unigram` have no type.
+/// `WordPiece`, `BPE` or `Unigram`. Old files with `Unigram` have no type.
 #[derive(Deserialize)]
 struct ModelFile {
     r#type: Option<String>,
@@ -90,7 +92,20 @@ struct ModelFile {
     max_input_chars_per_word: Option<usize>,
     unk_id: Option<u32>,
     byte_fallback: Option<bool>,
+    dropout: Option<f64>,
+    end_of_word_suffix: Option<String>,
+    ignore_merges: Option<bool>,
+    #[serde(default)]
+    merges: Vec<Merge>,
     vocab: Pieces,
+}
+
+/// A pair of tokens: two texts, or one with a space between them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Merge {
+    Pair(String, String),
+    Text(String),
 }
 
 /// Parses the tokenizer, and the templates for one text and for two.
@@ -119,8 +134,14 @@ fn recognize(file: File) -> Result<(Builtin, [Template; 2]), String> {
     expect("version", &version, "1.0")?;
     let model = match model.r#type.as_deref() {
         Some("Unigram") | None => Model::Unigram(unigram(normalizer, pre_tokenizer, model)?),
+        Some("BPE") => {
+            Model::Bpe(Box::new(bpe(normalizer, pre_tokenizer, model, &post_processor)?))
+        }
         _ => Model::Bert(bert(normalizer, pre_tokenizer, model)?),
     };
+    if post_processor.trims_offsets() && !matches!(model, Model::Bpe(_)) {
+        return Err("its post_processor trims offsets".into());
+    }
     let builtin = with_added_tokens(model, added_tokens)?;
     Ok((builtin, post_processor.templates()?))
 }
@@ -178,14 +199,7 @@ fn unigram(
         return Err("it splits unknown characters into bytes".into());
     }
     let unknown = model.unk_id.filter(|&id| (id as usize) < scores.len());
-    let mut steps = Vec::new();
-    if let Some(step) = normalizer {
-        step.add_to(&mut steps)?;
-    }
-    let growth = steps.iter().map(Step::growth).try_fold(1usize, |a, b| a.checked_mul(b));
-    if growth.is_none_or(|growth| growth > MAX_GROWTH) {
-        return Err(format!("its normalizer makes a text over {MAX_GROWTH} times as long"));
-    }
+    let steps = steps(normalizer)?;
     let (split_spaces, metaspace) = pre_tokenizer.metaspace()?;
     let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
     Ok(Unigram {
@@ -197,6 +211,49 @@ fn unigram(
         unknown: unknown.ok_or("its vocabulary lacks the token for unknown characters")?,
         unknown_score: lowest - UNKNOWN_PENALTY,
     })
+}
+
+/// The steps of a normalizer, if there is one.
+fn steps(normalizer: Option<Normalizer>) -> Result<Vec<Step>, String> {
+    let mut steps = Vec::new();
+    if let Some(step) = normalizer {
+        step.add_to(&mut steps)?;
+    }
+    let growth = steps.iter().map(Step::growth).try_fold(1usize, |a, b| a.checked_mul(b));
+    match growth.is_none_or(|growth| growth > MAX_GROWTH) {
+        true => Err(format!("its normalizer makes a text over {MAX_GROWTH} times as long")),
+        false => Ok(steps),
+    }
+}
+
+fn bpe(
+    normalizer: Option<Normalizer>,
+    pre_tokenizer: PreTokenizer,
+    model: ModelFile,
+    post_processor: &PostProcessor,
+) -> Result<Bpe, String> {
+    expect("pre_tokenizer", &pre_tokenizer.r#type, "ByteLevel")?;
+    let prefix_space = pre_tokenizer.add_prefix_space.ok_or("its ByteLevel lacks an option")?;
+    let affixes = [model.continuing_subword_prefix, model.end_of_word_suffix];
+    let is_plain = pre_tokenizer.use_regex != Some(false)
+        && affixes.iter().flatten().all(String::is_empty)
+        && model.dropout.is_none_or(|dropout| dropout == 0.0)
+        && model.ignore_merges != Some(true)
+        && model.byte_fallback != Some(true);
+    if !is_plain {
+        return Err("its BPE is of another kind than RoBERTa's".into());
+    }
+    let pairs = model.merges.into_iter().map(|merge| match merge {
+        Merge::Pair(left, right) => Some((left, right)),
+        Merge::Text(text) => {
+            let (left, right) = text.split_once(' ')?;
+            Some((left.to_owned(), right.to_owned()))
+        }
+    });
+    let pairs: Option<Vec<_>> = pairs.collect();
+    let options = (prefix_space, post_processor.trims_offsets());
+    let pairs = pairs.ok_or("one of its merges is not a pair")?;
+    Bpe::new(steps(normalizer)?, options, model.vocab.vocabulary, &pairs)
 }
 
 impl Normalizer {
@@ -212,6 +269,7 @@ impl Normalizer {
                 Step::Charsmap(map.ok_or("its precompiled_charsmap is damaged")?)
             }
             "Lowercase" => Step::Lowercase,
+            "NFC" => Step::Compose,
             "Strip" => {
                 let sides = self.strip_left.zip(self.strip_right);
                 let (left, right) = sides.ok_or_else(unsupported)?;
@@ -254,6 +312,7 @@ impl PreTokenizer {
 fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Builtin, String> {
     let vocabulary = match &model {
         Model::Bert(bert) => &bert.vocabulary,
+        Model::Bpe(bpe) => bpe.vocabulary(),
         Model::Unigram(unigram) => &unigram.vocabulary,
     };
     let mut vocab_size = vocabulary.len();
@@ -267,6 +326,8 @@ fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Builti
     }
     // Of two tokens that are the same in normalized text, a special one is found.
     tokens.sort_by_key(|token| !token.special);
+    // White space before or after an added token could belong to another one.
+    let strips = tokens.iter().any(|token| token.rstrip);
     let (mut literal, mut normalized) = (Vec::new(), Vec::new());
     for AddedToken { id, content, lstrip, rstrip, normalized: in_normalized, .. } in tokens {
         let (list, text) = match in_normalized {
@@ -276,7 +337,7 @@ fn with_added_tokens(model: Model, mut tokens: Vec<AddedToken>) -> Result<Builti
                 (&mut normalized, chars::text(&chars))
             }
         };
-        if !text.starts_with(|c: char| !c.is_whitespace()) {
+        if text.is_empty() || (strips && text.starts_with(char::is_whitespace)) {
             return Err("one of its added tokens begins with white space".into());
         }
         list.push(Added { text, id, lstrip, rstrip });

@@ -57,6 +57,12 @@ struct SpecialToken {
 }
 
 impl PostProcessor {
+    /// Whether the white space at the ends of tokens does not belong to their offsets.
+    pub fn trims_offsets(&self) -> bool {
+        // The default of the crate is to trim.
+        self.r#type == "RobertaProcessing" && self.trim_offsets != Some(false)
+    }
+
     /// The templates for one text and for two.
     pub fn templates(self) -> Result<[Template; 2], String> {
         let unknown = || format!("its post_processor is {}", self.r#type);
@@ -68,8 +74,7 @@ impl PostProcessor {
                 parse(&self.single, 1).zip(parse(&self.pair, 2)).map(|(a, b)| [a, b])
             }
             "BertProcessing" => self.with_cls_and_sep(&[], 1),
-            // Trimming changes the offsets of tokens that begin or end with white space.
-            "RobertaProcessing" if self.trim_offsets == Some(false) => {
+            "RobertaProcessing" => {
                 self.with_cls_and_sep(self.sep.as_ref().map(|sep| sep.1).as_slice(), 0)
             }
             _ => None,

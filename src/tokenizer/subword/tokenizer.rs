@@ -53,8 +53,8 @@ impl Tokenizer {
             ParseError::Unsupported(reason) => Error::new(
                 ErrorKind::NeedsGeneral,
                 format!(
-                    "this build has only the tokenizers of BERT and XLM-RoBERTa, and tokenizer.json \
-                     describes another one ({reason}); build with the feature general"
+                    "this build has only the tokenizers of BERT, RoBERTa, ModernBERT and \
+                     XLM-RoBERTa, and tokenizer.json describes another one ({reason}); build with the feature general"
                 ),
             ),
         })

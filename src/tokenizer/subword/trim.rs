@@ -33,11 +33,7 @@ pub(crate) struct Kept<'a> {
 /// [`ErrorKind::UnsupportedModel`] for a tokenizer that is not BERT's or XLM-RoBERTa's.
 pub(crate) fn trim(file: &[u8], kept: &Kept) -> Result<(Vec<u8>, Vec<u32>)> {
     let parsed = file::parse(file).ok().zip(Contents::read(file));
-    let Some(((builtin, templates), mut contents)) = parsed else {
-        let message = "only the tokenizers of BERT and XLM-RoBERTa can be trimmed, and tokenizer.json \
-                       describes another one; use the model untrimmed";
-        return Err(Error::new(ErrorKind::UnsupportedModel, message));
-    };
+    let Some(((builtin, templates), mut contents)) = parsed else { return Err(refused()) };
     let mut stays = vec![false; builtin.vocab_size];
     let mut keep = |id: u32| {
         if let Some(stays) = stays.get_mut(id as usize) {
@@ -54,6 +50,7 @@ pub(crate) fn trim(file: &[u8], kept: &Kept) -> Result<(Vec<u8>, Vec<u32>)> {
     let (unknown, prefix) = match &builtin.model {
         Model::Bert(bert) => (bert.unknown, bert.continuation_prefix.as_str()),
         Model::Unigram(unigram) => (unigram.unknown, ""),
+        Model::Bpe(_) => return Err(refused()),
     };
     keep(unknown);
     let scores = contents.scores.iter().zip(0..);
@@ -81,6 +78,12 @@ pub(crate) fn trim(file: &[u8], kept: &Kept) -> Result<(Vec<u8>, Vec<u32>)> {
     let mut places = stays.iter();
     contents.scores.retain(|_| places.next() == Some(&true));
     Ok((contents.write(), old))
+}
+
+fn refused() -> Error {
+    let message = "only the tokenizers of BERT and XLM-RoBERTa can be trimmed, and tokenizer.json \
+                   describes another one; use the model untrimmed";
+    Error::new(ErrorKind::UnsupportedModel, message)
 }
 
 /// The ids in a `tokenizer.json`, apart from those of the vocabulary.

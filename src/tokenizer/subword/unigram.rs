@@ -5,8 +5,10 @@
 //! It gives exactly the tokens and offsets of the `tokenizers` crate: scores are added from the
 //! beginning of a word, and of equal sums the one with the longest last piece is taken.
 
+use unicode_normalization_alignments::UnicodeNormalization;
+
 use super::chars::{self, Char};
-use super::charsmap::Charsmap;
+use super::charsmap::{Charsmap, Edits};
 use super::tokens::Tokens;
 use super::vocabulary::{Hash, Vocabulary};
 
@@ -26,6 +28,8 @@ pub(super) struct Unigram {
 /// A step of normalization.
 pub(super) enum Step {
     Charsmap(Charsmap),
+    /// Joins letters with their accents (Unicode's normalization form C).
+    Compose,
     Lowercase,
     /// Drops white space at the ends of the text.
     Strip {
@@ -156,21 +160,32 @@ impl Step {
     pub fn growth(&self) -> usize {
         match self {
             Step::Charsmap(map) => map.max_replacement().max(1),
-            Step::Lowercase => 3,
+            Step::Compose | Step::Lowercase => 3,
             Step::Strip { .. } => 1,
             // It replaces at least two spaces.
             Step::ReplaceSpaces(new) => new.chars().count().div_ceil(2).max(1),
         }
     }
 
-    fn apply(&self, chars: Vec<Char>) -> Vec<Char> {
+    pub fn apply(&self, chars: Vec<Char>) -> Vec<Char> {
         match self {
             Step::Charsmap(map) => map.apply(&chars),
+            Step::Compose => compose(chars),
             Step::Lowercase => chars::lowercase(chars),
             Step::Strip { left, right } => strip(chars, *left, *right),
             Step::ReplaceSpaces(new) => replace_spaces(chars, new),
         }
     }
+}
+
+fn compose(chars: Vec<Char>) -> Vec<Char> {
+    // The first character that another one could change is U+0300.
+    if chars.iter().all(|c| c.char < '\u{300}') {
+        return chars;
+    }
+    let mut edits = Edits::default();
+    chars.iter().map(|c| c.char).nfc().for_each(|(char, added)| edits.push(char, added));
+    edits.apply(&chars)
 }
 
 fn strip(mut chars: Vec<Char>, left: bool, right: bool) -> Vec<Char> {

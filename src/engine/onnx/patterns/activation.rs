@@ -21,6 +21,19 @@ impl<'a> Rules<'a> {
             .unwrap_or((name, Activation::None))
     }
 
+    /// [`Rules::activation`] of one factor of a gated block, where `x * sigmoid(x)` is known too.
+    pub(super) fn gate_activation(&self, name: &'a str) -> Option<(&'a str, Activation)> {
+        let (x, activation) = self.activation(name);
+        if activation != Activation::None {
+            return Some((x, activation));
+        }
+        both_orders(self.graph.pair_of(x, "Mul")?).into_iter().find_map(|[x, sigmoid]| {
+            let inputs = self.graph.inputs_of(self.same(sigmoid), "Sigmoid")?;
+            let x = self.same(x);
+            (self.same(inputs.first()?) == x).then_some((x, Activation::Silu))
+        })
+    }
+
     fn gelu_operator(&self, name: &'a str) -> Option<(&'a str, Activation)> {
         let node = self.graph.producer(name).filter(|n| n.op_type == "Gelu")?;
         let activation = match attribute(node, "approximate").map_or(&b"none"[..], |a| &a.s) {
@@ -71,7 +84,8 @@ impl<'a> Rules<'a> {
         close(by, (2.0 / PI).sqrt()) && both_orders(terms).into_iter().any(is)
     }
 
-    /// The factors of a product that are not scalars, and the product of those that are.
+    /// The factors of a product that are not scalars, and the product of those that are. A product in int8,
+    /// which is multiplied by its scales, is one factor.
     fn product_of(&self, name: &'a str) -> (Vec<&'a str>, f32) {
         let (mut factors, mut scale) = (vec![name], 1.0);
         // In a GELU, a factor is inside at most three products.
@@ -81,7 +95,12 @@ impl<'a> Rules<'a> {
                 .flat_map(|name| {
                     let (name, by) = self.scaled(name);
                     scale *= by;
-                    match (self.graph.pair_of(name, "Mul"), self.graph.pair_of(name, "Pow")) {
+                    let is_int8 = |of: &&'a str| {
+                        self.graph.inputs_of(self.same(of), "MatMulInteger").is_some()
+                    };
+                    let pair = self.graph.pair_of(name, "Mul");
+                    let pair = pair.filter(|pair| !pair.iter().any(is_int8));
+                    match (pair, self.graph.pair_of(name, "Pow")) {
                         (Some(pair), _) => pair.to_vec(),
                         (_, Some([x, power])) if self.scalar(power) == Some(3.0) => vec![x; 3],
                         _ => vec![name],

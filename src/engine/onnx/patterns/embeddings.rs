@@ -5,13 +5,12 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::rules::Rules;
 use crate::engine::onnx::graph::attribute;
-use crate::model::{PositionScheme, Table, Weights};
+use crate::model::{PositionScheme, Positions, Table, Weights};
 
 /// The tables, by what their rows stand for.
 pub(super) struct Tables {
     pub tokens: Table,
-    pub positions: Table,
-    pub position_scheme: PositionScheme,
+    pub positions: Positions,
     pub token_types: Option<Table>,
 }
 
@@ -52,18 +51,20 @@ impl<'a> Rules<'a> {
 
     /// The tables of tokens, positions and token types of an encoder that is `hidden` wide and reads
     /// at most `max_length` tokens. They are told apart by the row numbers that the graph computes for
-    /// a few sequences.
+    /// a few sequences. An encoder with relative positions may have no table of them.
     pub(super) fn embeddings(
         &self,
         terms: Vec<(Table, &'a str)>,
         max_length: usize,
         hidden: usize,
+        is_relative: bool,
     ) -> Result<Tables> {
         // The ids fall, so that they are not taken for positions.
         let mut evaluator = self.evaluator(&[11, 9], &[0, 0]);
         let found = terms.iter().find_map(|(table, name)| {
             Some((table.rows, PositionScheme::of_rows(&evaluator.evaluate(name)?)?))
         });
+        let found = found.or(is_relative.then_some((max_length, PositionScheme::FromZero)));
         let (rows, scheme) = found.context("its positions are numbered in an unknown way")?;
         let longest = rows.saturating_sub(scheme.reserved()).min(max_length);
         let probes = [1, 9.min(longest), longest].map(|length| Probe::new(length, scheme));
@@ -104,8 +105,11 @@ impl<'a> Rules<'a> {
         }
         Ok(Tables {
             tokens: tokens.context("it has no embeddings of tokens")?,
-            positions: positions.context("it has no embeddings of positions")?,
-            position_scheme: scheme,
+            positions: match positions {
+                Some(table) => Positions::Embedded { table, scheme },
+                None if is_relative => Positions::Relative { max_length },
+                None => bail!("it has no embeddings of positions"),
+            },
             token_types,
         })
     }

@@ -24,7 +24,7 @@ impl<'a> Rules<'a> {
     }
 
     fn gemm(&self, node: &'a Node) -> Option<(&'a str, Linear)> {
-        let [x, weight, bias] = node.input.as_slice() else { return None };
+        let [x, weight, bias @ ..] = node.input.as_slice() else { return None };
         let float = |name| attribute(node, name).map_or(1.0, |a| a.f);
         let flag = |name| attribute(node, name).is_some_and(|a| a.i != 0);
         if float("alpha") != 1.0 || float("beta") != 1.0 || flag("transA") {
@@ -32,7 +32,11 @@ impl<'a> Rules<'a> {
         }
         let matrix = self.matrix(weight)?;
         let matrix = if flag("transB") { matrix.transposed() } else { matrix };
-        Some((self.same(x), matrix.with_bias(self.graph.floats(bias)?)?))
+        let bias = match bias.first().filter(|name| !name.is_empty()) {
+            Some(bias) => self.graph.floats(bias)?,
+            None => vec![0.0; matrix.columns],
+        };
+        Some((self.same(x), matrix.with_bias(bias)?))
     }
 
     /// `x w` as `x` and `w`, in f32 or in int8.

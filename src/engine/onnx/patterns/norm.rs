@@ -1,23 +1,37 @@
 //! Layer normalization: the operator, or its arithmetic.
 
-use super::rules::Rules;
+use super::rules::{Rules, both_orders};
 use crate::engine::onnx::graph::attribute;
 use crate::model::Norm;
 
 impl<'a> Rules<'a> {
     /// The input and the parameters of a layer norm.
     pub(super) fn norm(&self, name: &'a str) -> Option<(&'a str, Norm)> {
-        let name = self.same(name);
+        let mut name = self.same(name);
+        if let Some(pair) = self.graph.pair_of(name, "Mul")
+            && let Some([x, _]) = both_orders(pair).into_iter().find(|[_, mask]| self.is_mask(mask))
+        {
+            // The attention mask, which is 1 for each token.
+            name = self.same(x);
+        }
         if let Some(node) = self.graph.producer(name).filter(|n| n.op_type == "LayerNormalization")
         {
-            let [x, gamma, beta] = node.input.as_slice() else { return None };
+            let [x, gamma, beta @ ..] = node.input.as_slice() else { return None };
             let eps = attribute(node, "epsilon").map_or(1e-5, |eps| eps.f);
-            let (gamma, beta) = (self.graph.floats(gamma)?, self.graph.floats(beta)?);
+            let gamma = self.graph.floats(gamma)?;
+            let beta = match beta.first().filter(|name| !name.is_empty()) {
+                Some(beta) => self.graph.floats(beta)?,
+                None => vec![0.0; gamma.len()],
+            };
             let last = matches!(attribute(node, "axis").map_or(-1, |axis| axis.i), -1 | 2);
             return last.then_some((self.same(x), Norm { gamma, beta, eps }));
         }
-        let (scaled, beta) = self.with_floats(name, "Add")?;
+        let (scaled, beta) = match self.with_floats(name, "Add") {
+            Some((scaled, beta)) => (scaled, Some(beta)),
+            None => (name, None),
+        };
         let (normalized, gamma) = self.with_floats(scaled, "Mul")?;
+        let beta = beta.unwrap_or_else(|| vec![0.0; gamma.len()]);
         let [centred, deviation] = self.graph.pair_of(normalized, "Div")?;
         let x = self.centred(centred)?;
         let [variance] = self.graph.inputs_of(deviation, "Sqrt")? else { return None };

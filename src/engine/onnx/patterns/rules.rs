@@ -1,23 +1,54 @@
 //! Helpers for all rules, which look through operators that leave the numbers of a value as they are,
 //! or multiply them by a constant.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::engine::onnx::evaluator::Evaluator;
 use crate::engine::onnx::graph::Graph;
-use crate::engine::onnx::integer_evaluator::IntegerEvaluator;
-use crate::model::PositionScheme;
+use crate::engine::onnx::proto::Node;
+use crate::model::{Disentangled, PositionScheme, RelativePositions};
+
+/// What is added to scores.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Added {
+    pub relative: RelativePositions,
+    pub window: Option<usize>,
+}
+
+impl Added {
+    pub const NOTHING: Added = Added { relative: RelativePositions::None, window: None };
+}
+
+/// What was found out before.
+pub(super) type Known<K, V> = RefCell<HashMap<K, V>>;
 
 /// The rules, on one graph.
 pub(super) struct Rules<'a> {
     pub graph: Graph<'a>,
     pub heads: usize,
+    /// The width of a token's state, from the first norm that is found.
+    pub hidden: Cell<usize>,
+    /// What is added to scores, by its name and factor. Layers share it.
+    pub added: Known<(&'a str, u32), Added>,
+    /// The frequencies of tables of angles, by their names. Layers share them.
+    pub frequencies: Known<[&'a str; 2], Option<Vec<f32>>>,
+    /// The embeddings of distances that a layer has, and the name of their table. All layers share them.
+    pub distances: RefCell<Option<(&'a str, Arc<Disentangled>)>>,
+    /// The number of tokens that local attention sees, if config.json names it.
+    pub window: Option<usize>,
+    /// The maximum number of tokens in a sequence, if nothing but config.json limits it.
+    pub max_length: usize,
     /// How the positions are numbered that the graph is given, if they are an input.
     pub given_positions: PositionScheme,
 }
 
 impl<'a> Rules<'a> {
-    /// Evaluates the integers of the graph for one sequence.
-    pub fn evaluator(&self, ids: &[u32], type_ids: &[u32]) -> IntegerEvaluator<'_, 'a> {
+    /// Evaluates numbers of the graph for one sequence.
+    pub fn evaluator(&self, ids: &[u32], type_ids: &[u32]) -> Evaluator<'_, 'a> {
         let positions = self.given_positions.rows(ids);
-        IntegerEvaluator::new(&self.graph, [ids, type_ids, &positions])
+        Evaluator::new(&self.graph, [ids, type_ids, &positions])
     }
 
     /// A value before it is multiplied or divided by scalars, and the product of those.
@@ -55,17 +86,15 @@ impl<'a> Rules<'a> {
         match node.op_type.as_str() {
             "Sqrt" => Some(scalar(0)?.sqrt()),
             "Mul" => Some(scalar(0)? * scalar(1)?),
+            "Pow" => Some(scalar(0)?.powf(scalar(1)?)),
             "Div" => Some(scalar(0)? / scalar(1)?),
             // The last size of the queries, whose shape is [batch, heads, length, width].
             "Gather" | "Slice" if matches!(self.graph.scalar(input(1)?), Some(-1.0 | 3.0)) => {
-                let shape = self.graph.inputs_of(input(0)?, "Shape")?;
-                // `untransposed` would look for scalars, and so call this function again.
-                let mut queries = self.same(shape.first()?);
-                while let Some(inputs) = self.graph.inputs_of(queries, "Transpose") {
-                    queries = self.same(inputs.first()?);
-                }
-                let (_, query) = self.linear(queries)?;
-                Some((query.outputs / self.heads) as f32)
+                let queries = self.graph.inputs_of(input(0)?, "Shape")?.first()?;
+                let multiplies =
+                    |node: &Node| ["MatMul", "MatMulInteger", "Gemm"].contains(&&*node.op_type);
+                let are_states = self.graph.any_producer(queries, multiplies);
+                are_states.then(|| (self.hidden.get() / self.heads) as f32)
             }
             _ => None,
         }

@@ -64,6 +64,8 @@ fn tokens_are_those_of_hugging_face() {
         let tokenizer = Tokenizer::load(data(name).as_bytes()).unwrap();
         let expected: Expected = serde_json::from_str(&data(&format!("{name}.expected"))).unwrap();
         let small = expected.small;
+        // Tokens of bytes may begin or end within a character.
+        let exact = small && !["roberta", "modernbert"].contains(&name);
         assert_eq!(matches!(tokenizer.backend, Backend::Builtin(_)), small, "{name}");
         assert_eq!(expected.texts.len(), texts.len());
         for (text, expected) in texts.iter().zip(&expected.texts) {
@@ -72,9 +74,9 @@ fn tokens_are_those_of_hugging_face() {
                 Tokens::All { ids, offsets } => {
                     assert_eq!(tokens.ids, *ids, "{name}: {text:?}");
                     let numbers = characters(text);
-                    let equal = |ours: (usize, usize), theirs: &[usize]| match small {
+                    let equal = |ours: (usize, usize), theirs: &[usize]| match exact {
                         true => ours == (theirs[0], theirs[1]),
-                        // Theirs exclude what was trimmed, and parts of a character have none.
+                        // Theirs exclude parts of a character, and what was trimmed.
                         false => ours.0 <= theirs[0] && theirs[1] <= ours.1,
                     };
                     let ours = tokens.offsets.iter().map(|&(a, b)| (numbers[a], numbers[b]));

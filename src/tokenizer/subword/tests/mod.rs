@@ -2,6 +2,7 @@
 //! Hugging Face's Python package.
 
 mod bert;
+mod bpe;
 mod compact;
 mod golden;
 mod trim;
