@@ -314,7 +314,7 @@ impl Head {
     /// That of a bi-encoder.
     pub const NONE: Head = Head { pooling: Pooling::First, steps: Vec::new() };
 
-    pub fn linears(&self) -> impl Iterator<Item = &Linear> {
+    pub fn linears(&self) -> impl Iterator<Item = &Linear> + Clone {
         self.steps.iter().filter_map(|step| match step {
             HeadStep::Linear(linear) => Some(linear),
             HeadStep::Norm(_) => None,

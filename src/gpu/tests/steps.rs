@@ -147,6 +147,7 @@ fn activate(activation: Activation, y: f64) -> f64 {
             y / 2.0 * (1.0 + inner.tanh())
         }
         Activation::Relu => y.max(0.0),
+        Activation::Silu => y / (1.0 + (-y).exp()),
         Activation::Tanh => y.tanh(),
     }
 }
