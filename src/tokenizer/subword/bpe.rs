@@ -21,7 +21,7 @@ pub(super) struct Bpe {
     normalizer: Vec<Step>,
     /// Whether a space is put before a text that does not begin with one.
     prefix_space: bool,
-    /// Whether the offsets of a token leave out the white space at its ends.
+    /// Whether the offsets of a token leave out the spaces before it.
     trim_offsets: bool,
     vocabulary: Vocabulary,
     /// What two tokens are joined to: the rank of the pair, lowest first, and the token.
@@ -134,7 +134,7 @@ impl Bpe {
         let mut of = &chars[word.bytes[bytes.start].1..=word.bytes[bytes.end - 1].1];
         while let [first, rest @ ..] = of
             && self.trim_offsets
-            && first.char.is_whitespace()
+            && first.char == ' '
             && !rest.is_empty()
         {
             of = rest;

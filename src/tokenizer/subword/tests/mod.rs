@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::builtin::Builtin;
 use super::file::{self, ParseError};
 use super::huggingface::HuggingFace;
+use crate::tokenizer::subword::Tokens;
 
 fn both(json: &str) -> (Builtin, HuggingFace) {
     let (builtin, templates) = match file::parse(json.as_bytes()) {
@@ -25,9 +26,24 @@ fn both(json: &str) -> (Builtin, HuggingFace) {
     (builtin, general)
 }
 
+/// The tokens are equal, and so are their places, apart from white space at the ends of places.
 fn assert_equal((builtin, general): &(Builtin, HuggingFace), text: &str) {
+    let trim = |mut tokens: Tokens| {
+        for (start, end) in &mut tokens.offsets {
+            let place = &text[*start..*end];
+            let trimmed = place.trim();
+            match trimmed.is_empty() {
+                true => (*start, *end) = (0, 0),
+                false => {
+                    *start += place.len() - place.trim_start().len();
+                    *end = *start + trimmed.len();
+                }
+            }
+        }
+        tokens
+    };
     let (ours, theirs) = (builtin.tokenize(text), general.tokenize(text, true).unwrap());
-    assert_eq!(ours, theirs, "{text:?}");
+    assert_eq!(trim(ours), trim(theirs), "{text:?}");
 }
 
 /// Compares the tokens of every character, in a word and alone. The first tokenizer reads all
