@@ -104,5 +104,7 @@ bundle web --external:'crossrank-*'
 # marks it as a module.
 bundle worker --footer:js='export {};'
 bundle worker-node --platform=node
+# The script of a static site, which has no bundler of its own.
+if [ -f dist/site/bindings.js ]; then bundle site/page --minify; fi
 cp ../LICENSE-MIT ../LICENSE-APACHE "$dist"
 ls -l "$dist/$name.wasm"
