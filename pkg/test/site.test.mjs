@@ -180,16 +180,10 @@ async function openPage({ before = () => {}, query = "word" } = {}) {
   await page.keyboard.up("Control");
   await page.waitForFunction(() => document.querySelector("crossrank-search").isOpen);
   await page.keyboard.type(query);
-  const root = (use, ...given) =>
-    page.evaluate(
-      (use, given) =>
-        new Function("root", "given", `return (${use})(root, ...given)`)(
-          document.querySelector("crossrank-search").shadowRoot,
-          given,
-        ),
-      use.toString(),
-      given,
-    );
+  const root = async (use, ...given) => {
+    const root = await page.evaluateHandle(() => document.querySelector("crossrank-search").shadowRoot);
+    return page.evaluate(use, root, ...given);
+  };
   const links = () =>
     root((root) =>
       [...root.querySelectorAll("[role=option]")].map(({ href }) => href.replace(/.*pages\//, "")),
@@ -310,6 +304,20 @@ test("the reranker can be switched off, and the choice is kept", async () => {
     ["again", false],
   ]);
   await page.evaluate(() => localStorage.clear());
+  await page.close();
+});
+
+test("where the browser saves data, nothing is reranked and the element says why", async () => {
+  const { page, root, shows, go } = await openPage({ before: () => void (window.reranking = "saves-data") });
+  for (const stage of ["terms", "vectors", "reranked"]) await go(stage);
+  await shows("b.html");
+  const { disabled, checked } = await root((root) => {
+    const { disabled, checked } = root.querySelector(".foot input");
+    return { disabled, checked };
+  });
+  assert.deepEqual([disabled, checked], [true, false]);
+  assert.match(await root((root) => root.querySelector(".state").textContent), /saves data/);
+  assert.equal(await page.evaluate(() => window.calls.at(-1)[1].rerank), false);
   await page.close();
 });
 

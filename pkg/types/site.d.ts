@@ -104,8 +104,8 @@ export interface SiteSearch {
   filters(): Promise<SiteFilter[]>;
   /** Loads what every search needs, such as when a reader comes near the search. The reranker is not loaded. */
   prepare(): Promise<void>;
-  /** Whether results can be reranked: there is a reranker, and the browser does not save data. */
-  canRerank(): Promise<boolean>;
+  /** Whether results can be reranked, or why not: there is no reranker, or the browser saves data. */
+  reranking(): Promise<"possible" | "none" | "saves-data">;
 }
 
 /** Makes the search of a site. Nothing is loaded before it is used. */

@@ -42,7 +42,8 @@ export function createSearchElement(
     #query = "";
     #isChoosing = false;
     /** Whether something can rerank, which is known once the index is there. */
-    #canRerank = false;
+    #reranking: Awaited<ReturnType<SiteSearch["reranking"]>> = "none";
+    #isPrepared = false;
     #searches = 0;
 
     get siteSearch(): SiteSearch {
@@ -84,9 +85,9 @@ export function createSearchElement(
       if (!view || !this.isConnected) return;
       if (!view.dialog.open) {
         this.#translate();
-        view.rerank.checked = readSetting() !== "off";
         view.dialog.showModal();
-        void this.#prepare();
+        this.#showState();
+        if (!this.#isPrepared) void this.#prepare();
       }
       if (query !== undefined) view.input.value = query;
       view.input.select();
@@ -146,13 +147,14 @@ export function createSearchElement(
     /** Loads the index, while the reader begins to type. */
     async #prepare(): Promise<void> {
       try {
-        const [filters, canRerank] = await Promise.all([
+        const [filters, reranking] = await Promise.all([
           this.siteSearch.filters(),
-          this.siteSearch.canRerank(),
+          this.siteSearch.reranking(),
         ]);
         const view = this.#view!;
         view.showFilters(filters, this.#texts.all, () => this.#search());
-        this.#canRerank = canRerank;
+        this.#reranking = reranking;
+        this.#isPrepared = true;
         this.#showState();
       } catch (error) {
         this.#fail(this.#texts.failed, error);
@@ -234,7 +236,7 @@ export function createSearchElement(
     #fail(what: string, error: unknown): void {
       // Where no model is installed, nothing is meant to rerank.
       if (error instanceof CrossrankError && error.code === "model-not-installed") {
-        this.#canRerank = false;
+        this.#reranking = "none";
       } else this.#view!.setText(".failure", `${what} ${toError(error).message}`);
       this.#showState();
     }
@@ -242,19 +244,19 @@ export function createSearchElement(
     #showState(): void {
       const view = this.#view!;
       const held = this.#held;
-      const { reranked, showReranked } = this.#texts;
+      const savesData = this.#reranking === "saves-data";
       const show = () => {
         this.#isChoosing = false;
         this.#show(held);
         view.input.focus();
       };
+      view.foot.hidden = this.#reranking === "none";
+      view.rerank.disabled = savesData;
+      view.rerank.checked = !savesData && readSetting() !== "off";
       const isReranked = this.#shown?.stage === "reranked" && view.rerank.checked;
-      view.foot.hidden = !this.#canRerank;
-      view
-        .find(".state")
-        .replaceChildren(
-          held ? make("button", { type: "button", onclick: show }, showReranked) : isReranked ? reranked : "",
-        );
+      const { reranked, showReranked, savesData: off } = this.#texts;
+      const button = held && make("button", { type: "button", onclick: show }, showReranked);
+      view.find(".state").replaceChildren(button ?? (savesData ? off : isReranked ? reranked : ""));
     }
 
     #showProgress({ loaded, total }: Progress): void {

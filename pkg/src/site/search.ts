@@ -108,8 +108,9 @@ class StaticSiteSearch implements SiteSearch {
     await this.#finder.load();
   }
 
-  async canRerank(): Promise<boolean> {
-    return (await this.#rerankerSource()) !== undefined;
+  async reranking(): ReturnType<SiteSearch["reranking"]> {
+    if ((await this.#rerankerSource()) === undefined) return "none";
+    return this.#platform.savesData() ? "saves-data" : "possible";
   }
 
   async *#search(
@@ -147,7 +148,8 @@ class StaticSiteSearch implements SiteSearch {
       yield page(answer);
       answer = await find(true, limit);
     }
-    const source = rerank && answer.results.length > 0 ? await this.#rerankerSource() : undefined;
+    const reranks = rerank && answer.results.length > 0 && !this.#platform.savesData();
+    const source = reranks ? await this.#rerankerSource() : undefined;
     // It loads while results are looked at.
     const loading = source && this.#loadReranker(source);
     loading?.catch(() => {});
@@ -177,7 +179,7 @@ class StaticSiteSearch implements SiteSearch {
   /** What reranks, if anything does. */
   async #rerankerSource(): Promise<AnyReranker | RerankerLoader | undefined> {
     const { reranker } = this.#options;
-    if (reranker === false || this.#platform.savesData()) return undefined;
+    if (reranker === false) return undefined;
     if (reranker) return reranker;
     const { index } = await this.#finder.load();
     return this.#platform.rerankerOf(index.hasReranker ? new URL("reranker/", this.#base) : undefined);
