@@ -42,10 +42,6 @@ function fakeIndex() {
         total: added.size,
       };
     },
-    passages: (ids) => ({
-      needs: added.has("texts") || failed.has("texts") ? [] : ["texts"],
-      passages: added.has("texts") ? [...ids].map((id) => ({ id, text: `text ${id}` })) : [],
-    }),
     add(name, content) {
       if (content !== name) throw { code: "integrity", message: `${name} is ${content}` };
       failed.delete(name);
@@ -71,14 +67,13 @@ const vectors = { ...OPTIONS, vectors: true };
 
 test("a query fetches what it needs and nothing twice", async () => {
   const host = new Host();
-  for (const name of ["words", "vectors", "texts"]) host.files.set(name, name);
+  for (const name of ["words", "vectors"]) host.files.set(name, name);
   const finder = await finderOn(host);
   const [first, second] = await Promise.all([finder.find("a", words), finder.find("b", words)]);
   assert.deepEqual([first.results[0].title, second.results[0].title], ["a words", "b words"]);
   assert.deepEqual(host.log, ["words copy"]);
-  const answer = await finder.find("a", vectors);
+  await finder.find("a", vectors);
   assert.deepEqual(host.log, ["words copy", "vectors copy"]);
-  assert.deepEqual(await finder.texts(answer), ["text 0", "text 1"]);
 });
 
 test("a copy with another content is asked for again, and a host with another content is told of", async () => {
@@ -93,7 +88,6 @@ test("a copy with another content is asked for again, and a host with another co
   const answer = await finder.find("a", vectors);
   assert.deepEqual(answer.missing, ["vectors"]);
   assert.equal(answer.results.length, 1, "the rest is served");
-  assert.equal((await finder.texts(answer))[0], "a words", "a title stands in for a text that is missing");
 });
 
 test("files that the network kept back are asked for by the next search, and missing ones are not", async () => {

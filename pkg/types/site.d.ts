@@ -66,8 +66,8 @@ export interface SiteResult {
   excerpt: ExcerptPart[];
   /** Higher is better. Scores of different stages, and of different queries, cannot be compared. */
   score: number;
-  /** The values that the page has, by the names of the filters. */
-  filters: Record<string, string[]>;
+  /** What the page says of itself for results, such as an image: see `crossrank site`. */
+  meta: Record<string, string>;
 }
 
 /** Results that are as good as a stage makes them. */

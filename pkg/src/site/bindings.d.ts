@@ -2,9 +2,12 @@
 
 import type { SiteFilter, SiteResult } from "../../types/site.js";
 
-/** A result. Its `id` is that of its passage, and its address is relative to the site. */
-export interface FoundSection extends SiteResult {
+/** A result. Its address is relative to the site. */
+export interface FoundSection extends Omit<SiteResult, "meta"> {
   id: number;
+  /** What a reranker reads: titles and the best passage. */
+  passage: string;
+  meta: [name: string, value: string][];
 }
 
 export interface Found {
@@ -36,7 +39,6 @@ export interface SiteIndex {
   add(name: string, content: Uint8Array): void;
   /** Searches do without a file, until it is added. */
   fail(name: string): void;
-  passages(ids: Uint32Array): { needs: string[]; passages: { id: number; text: string }[] };
   filters(): SiteFilter[];
   free(): void;
 }

@@ -6,7 +6,7 @@ import type { IndexLoader, LoadedIndex } from "./index-loader.js";
 
 /** What one query found. */
 export interface Answer extends Found {
-  /** The index that it was found in, which knows the texts. */
+  /** The index that it was found in. */
   source: LoadedIndex;
 }
 
@@ -38,26 +38,13 @@ export class Finder {
     }
   }
 
-  /** The texts of results, in their order. */
-  async texts({ source, results }: Answer): Promise<string[]> {
-    const ids = Uint32Array.from(results, ({ id }) => id);
-    const { passages } = await this.#complete(source, (index) => index.passages(ids));
-    const texts = new Map(passages.map(({ id, text }) => [id, text]));
-    return results.map(({ id, title }) => texts.get(id) ?? title);
-  }
-
   /** Asks the index until it has all files that it needs, or knows that they cannot be had. */
-  async #complete<F extends { needs: string[]; missing?: string[] }>(
-    source: LoadedIndex,
-    ask: (index: SiteIndex) => F,
-  ): Promise<F> {
+  async #complete(source: LoadedIndex, ask: (index: SiteIndex) => Found): Promise<Found> {
     const asked = new Set<string>();
     for (;;) {
       const found = this.#use(source, ask);
-      const missing = found.missing ?? [];
-      const wanted = [...found.needs, ...missing.filter((name) => source.files.mayReturn(name))].filter(
-        (name) => !asked.has(name),
-      );
+      const returning = found.missing.filter((name) => source.files.mayReturn(name));
+      const wanted = [...found.needs, ...returning].filter((name) => !asked.has(name));
       if (wanted.length === 0) return found;
       for (const name of wanted) asked.add(name);
       await source.files.load(wanted);

@@ -8,7 +8,7 @@ import { type Bindings, bind, type SiteIndex } from "./bindings.js";
 import { IndexFiles } from "./files.js";
 import type { OpenMode, SitePlatform } from "./platform.js";
 
-const MANIFEST = "manifest.json";
+const MANIFEST = "manifest.bin";
 
 /** An index and the files that it has. */
 export interface LoadedIndex {

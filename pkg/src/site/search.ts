@@ -158,11 +158,11 @@ class StaticSiteSearch implements SiteSearch {
 
     try {
       const candidates = await find(hasVectors, Math.max(limit, CANDIDATES));
-      const best = { ...candidates, results: candidates.results.slice(0, CANDIDATES) };
-      const texts = await abortable(signal, () => this.#finder.texts(best));
+      const best = candidates.results.slice(0, CANDIDATES);
+      const texts = best.map(({ passage }) => passage);
       const reranker = await abortable(signal, () => loading);
       const { results: ranked } = await reranker.rerank(query, texts, undefined, { signal });
-      const results = rerankedOrder(best.results, ranked);
+      const results = rerankedOrder(best, ranked);
       yield { ...page(candidates, [...results, ...candidates.results.slice(CANDIDATES)]), stage: "reranked" };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -173,7 +173,14 @@ class StaticSiteSearch implements SiteSearch {
   #present({ source }: Answer, results: Answer["results"]): SiteResult[] {
     const { root } = this.#options;
     const base = root === undefined ? new URL(source.index.root, this.#base) : this.#folder(root);
-    return results.map(({ id: _, ...result }) => ({ ...result, url: new URL(result.url, base).href }));
+    return results.map(({ url, title, section, excerpt, score, meta }) => ({
+      url: new URL(url, base).href,
+      title,
+      section,
+      excerpt,
+      score,
+      meta: Object.fromEntries(meta),
+    }));
   }
 
   /** What reranks, if anything does. */
