@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side with the packed packages, which are installed in an empty project.
 # Arguments name tests: sources, kernels, simd, node, tokenizers, hub, package, types, bundlers, serve, browser,
-# loading, page, gpu, edge and adapters (the default is all of these), and hosts, which installs 1.4 GB.
+# loading, page, site, gpu, edge and adapters (the default is all of these), hosts, which installs 1.4 GB, and
+# generators, which installs 500 MB.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -28,7 +29,7 @@ cp pkg/test/{node,tokenizers,hub,serve}.test.mjs pkg/test/page.html "$CROSSRANK_
 cp -r tests/data/{golden.json,logit-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"
 cp -r tests/data/graphs/{other-silu,int8-tensor,external-int8} "$CROSSRANK_PROJECT/graphs"
-program=${CROSSRANK_SERVE:-target/release/crossrank}
+program=$(realpath -m "${CROSSRANK_SERVE:-target/release/crossrank}")
 [ -x "$program" ] || cargo build --release
 "$program" prepare models/minilm-l6-en --output "$CROSSRANK_PROJECT/model.crossrank"
 
@@ -51,6 +52,12 @@ prepare_hosts() {
     --prefix "$CROSSRANK_HOSTS" "$scratch"/crossrank-*.tgz
 }
 
+prepare_generators() {
+  export CROSSRANK_GENERATORS=$scratch/generators CROSSRANK_SITE=$program
+  cp -r pkg/test/generators "$CROSSRANK_GENERATORS"
+  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$CROSSRANK_GENERATORS"
+}
+
 prepare_adapters() {
   adapters=$scratch/adapters
   cp -r pkg/test/adapters "$adapters"
@@ -65,7 +72,7 @@ prepare_adapters() {
 }
 
 files=()
-for name in "${@:-sources kernels simd node tokenizers hub package types bundlers serve browser loading page gpu edge adapters}"; do
+for name in "${@:-sources kernels simd node tokenizers hub package types bundlers serve browser loading page site gpu edge adapters}"; do
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
@@ -73,9 +80,11 @@ for name in "${@:-sources kernels simd node tokenizers hub package types bundler
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
       bundlers) files+=(pkg/test/bundlers.test.mjs pkg/test/bundlers-node.test.mjs) ;;
       sources | kernels | simd | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
+      site) export CROSSRANK_SITE=$program; files+=(pkg/test/site.test.mjs) ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       adapters) prepare_adapters; files+=("$adapters"/{docs,types,hits,ai-sdk,langchain,llamaindex,search,arrow,lancedb,react,element}.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
+      generators) prepare_generators; files+=(pkg/test/generators.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac
   done
