@@ -1,8 +1,17 @@
-// The search of a static site: its parts with a fake index, and the element with a fake search in Chromium.
-// Runs on the packed package in the test project (CROSSRANK_PROJECT).
+// The search of a static site: its parts with a fake index, a whole site, and the element with a fake search in
+// Chromium. Runs on the packed package in the test project (CROSSRANK_PROJECT). CROSSRANK_SITE names the command.
 
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -10,6 +19,8 @@ import { launch } from "./browsers.mjs";
 import { serve } from "./server.mjs";
 
 const project = process.env.CROSSRANK_PROJECT;
+const program = process.env.CROSSRANK_SITE;
+const STAGES = ["terms", "vectors", "reranked"];
 const dist = (name) => import(pathToFileURL(join(project, "node_modules/crossrank/dist/site", `${name}.js`)));
 
 /** A host's files by name, which are what their names say. It notes how each was asked for. */
@@ -138,6 +149,117 @@ test("an index that cannot be loaded is asked for again by the next search", asy
   await assert.rejects(finder.find("a", words), /no network/);
   await finder.find("a", words);
   assert.equal(attempts, 2);
+});
+
+// --- A whole site -----------------------------------------------------------------------------
+
+const SITE = {
+  "index.html": "<h1>Welcome</h1><p>This site tells how to go back in Git.",
+  "reset.html": `<h1>Reset</h1><p>Moves the head.<h2 id="undo">Undo a commit</h2><p>Take the last commit back, and keep the
+    changes in the index.`,
+  "stash.html": `<h1>Stash</h1><h2 id="aside">Put work aside</h2><p>Record the working directory, and go back to a clean one.`,
+};
+
+/** Builds a site with an index, and gives its folder. */
+function buildSite(t) {
+  const site = mkdtempSync(join(project, "site-"));
+  t.after(() => rmSync(site, { recursive: true }));
+  for (const [name, content] of Object.entries(SITE)) {
+    writeFileSync(
+      join(site, name),
+      `<!doctype html><html lang="en"><title>${name}</title><main>${content}</main>`,
+    );
+  }
+  const packages = join(project, "node_modules/crossrank");
+  execFileSync(program, ["site", site, "--package", packages, "--reranker"], { stdio: "pipe" });
+  return site;
+}
+
+async function stagesOf(search, query, options) {
+  const stages = {};
+  for await (const { stage, ...page } of search.search(query, options)) stages[stage] = page;
+  return stages;
+}
+
+const QUERY = "take a commit back";
+
+test("node searches a site in a folder, and reranks with the package's own model", async (t) => {
+  const site = buildSite(t);
+  const { createSiteSearch } = await dist("node");
+  const search = createSiteSearch({ base: join(site, "crossrank") });
+  const stages = await stagesOf(search, QUERY);
+  for (const [stage, { results, missing, error }] of Object.entries(stages)) {
+    const { url, section, excerpt, score } = results[0];
+    assert.equal(url, `${pathToFileURL(join(site, "reset.html")).href}#undo`, stage);
+    assert.equal(section, "Undo a commit");
+    assert.ok(excerpt.some(({ text, match }) => match && /commit/i.test(text)));
+    assert.ok(score > 0);
+    assert.deepEqual([missing, error], [[], undefined]);
+  }
+  assert.deepEqual(Object.keys(stages), STAGES);
+
+  assert.deepEqual(Object.keys(await stagesOf(search, QUERY, { rerank: false })), STAGES.slice(0, -1));
+  assert.deepEqual(await stagesOf(search, "  "), {});
+  assert.equal((await stagesOf(search, "back", { limit: 1, rerank: false })).terms.results.length, 1);
+  const stop = new AbortController();
+  stop.abort(new Error("enough"));
+  await assert.rejects(stagesOf(search, QUERY, { signal: stop.signal }), /enough/);
+  assert.throws(() => search.search(QUERY, { limit: 0 }), { code: "invalid-argument" });
+  assert.throws(() => createSiteSearch({}), /options\.base is undefined/);
+  const nowhere = createSiteSearch({ base: site });
+  await assert.rejects(stagesOf(nowhere, QUERY), /there is no .*manifest.*run `crossrank site`/);
+});
+
+test("a newer search ends an older one", async (t) => {
+  const site = buildSite(t);
+  const { createSiteSearch } = await dist("node");
+  const search = createSiteSearch({ base: join(site, "crossrank"), reranker: false });
+  const older = stagesOf(search, QUERY);
+  const newer = stagesOf(search, "stash");
+  assert.deepEqual(await older, {});
+  assert.match((await newer).terms.results[0].url, /stash/);
+});
+
+test("what the host lacks is named, and the rest is served", async (t) => {
+  const site = buildSite(t);
+  const { createSiteSearch } = await dist("node");
+  const base = join(site, "crossrank");
+  const read = createSiteSearch({ base, reranker: false });
+  await stagesOf(read, QUERY);
+  const shards = readdirSync(base, { recursive: true }).filter((name) => /terms/.test(name));
+  assert.ok(shards.length > 0);
+  for (const name of shards) writeFileSync(join(base, name), "other");
+  const search = createSiteSearch({ base, reranker: false });
+  const pages = [];
+  for await (const page of search.search(QUERY)) pages.push(page);
+  assert.ok(pages[0].missing.length > 0, "the stale file is named");
+});
+
+test("one script serves a page without a bundler, with the reranker beside it", async (t) => {
+  const site = buildSite(t);
+  const tag =
+    '<script type="module" src="crossrank/crossrank-search.js"></script><crossrank-search></crossrank-search>';
+  appendFileSync(join(site, "index.html"), tag);
+  const host = await serve(site);
+  t.after(() => host.close());
+  const page = await browser.newPage();
+  await page.goto(`${host.origin}/index.html`);
+  await page.waitForFunction(() => document.querySelector("crossrank-search")?.shadowRoot);
+  assert.deepEqual(
+    host.log.map(({ path }) => path).filter((path) => /manifest|wasm|reranker/.test(path)),
+    [],
+    "nothing is loaded before the search is used",
+  );
+  await page.evaluate((query) => document.querySelector("crossrank-search").open(query), QUERY);
+  const isReranked = () =>
+    document.querySelector("crossrank-search").shadowRoot.querySelector(".state").textContent ===
+    "Best answers first";
+  await page.waitForFunction(isReranked, { timeout: 120_000 });
+  const first = await page.evaluate(
+    () => document.querySelector("crossrank-search").shadowRoot.querySelector("[role=option]").href,
+  );
+  assert.equal(first, `${host.origin}/reset.html#undo`);
+  await page.close();
 });
 
 // --- The element ------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ export const createSiteSearch = createSiteSearchFactory({
     files &&
     (async (onProgress) => {
       const module = (await import(new URL("web.js", files).href)) as { Reranker: typeof Reranker };
-      return module.Reranker.load({ model: new URL("model/", files), onProgress });
+      return module.Reranker.load({ model: new URL("model.crossrank", files), onProgress });
     }),
   savesData,
 });
