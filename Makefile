@@ -10,6 +10,7 @@ build:
 	pkg/scripts/build.sh edge
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
+	pkg/scripts/build.sh site
 
 test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples test-docs-site test-python
 

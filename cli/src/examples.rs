@@ -21,6 +21,12 @@ Examples:
   crossrank search --mode text --no-rerank --top-k 3 library.index timeout
   crossrank search --fuse=text=0.3,vector=0.3,rerank=0.4 --json library.index \"set a timeout\"";
 
+#[cfg(feature = "site")]
+pub const SITE: &str = "\
+Examples:
+  crossrank site public
+  crossrank site dist -o dist/search --language de";
+
 pub const EMBED: &str = "\
 Examples:
   crossrank embed sentences.txt

@@ -1,0 +1,8 @@
+//! `crossrank site`: makes the search of a static site.
+
+mod cache;
+mod command;
+mod output;
+mod pages;
+
+pub use command::{SiteArgs, run};
