@@ -37,7 +37,7 @@ export async function host(root) {
       if (request.headers["if-none-match"] === etag) response.writeHead(304, headers).end();
       else response.writeHead(200, { ...headers, "content-length": body.length }).end(body);
     } catch {
-      response.writeHead(404).end();
+      response.writeHead(404, { "content-type": "text/plain" }).end("There is no such file.\n");
     }
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

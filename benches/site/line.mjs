@@ -74,7 +74,7 @@ function record(tool, state, stages) {
 /** A page on the line, which gives the times and the bytes of each stage of a query. */
 async function opened(browser, tool) {
   const page = await browser.newPage();
-  await page.goto(`${server.origin}/sqlite/robots.txt`);
+  await page.goto(`${server.origin}/nothing`);
   const session = await page.createCDPSession();
   await session.send("Network.enable");
   await session.send("Network.emulateNetworkConditions", LINE);

@@ -38,6 +38,7 @@ function gainOf({ page, sections }, answers) {
  */
 export function measure(ranking, answers) {
   let dcg = 0;
+  let ofPages = 0;
   let first;
   const found = new Set();
   for (const [place, shown] of ranking.slice(0, CUT).entries()) {
@@ -45,14 +46,18 @@ export function measure(ranking, answers) {
     if (!answer || found.has(answer)) continue;
     found.add(answer);
     dcg += gain / Math.log2(place + 2);
+    ofPages += 1 / Math.log2(place + 2);
     if (gain === 1) first ??= place + 1;
   }
   let ideal = 0;
   for (let place = 0; place < Math.min(CUT, answers.length); place++) ideal += 1 / Math.log2(place + 2);
-  return { ndcg: dcg / ideal, first };
+  return { ndcg: dcg / ideal, ndcgOfPages: ofPages / ideal, first };
 }
 
-/** Means by kind, and over all: nDCG@10, and how often the right section is on the first page, and on any of ten. */
+/**
+ * Means by kind, and over all: nDCG@10 of sections, and of pages where any section is right; how often the right section is
+ * on the first page, and on any of ten.
+ */
 export function summarize(measured) {
   const kinds = ["all", ...new Set(measured.map(({ kind }) => kind))];
   return kinds.map((kind) => {
@@ -62,6 +67,7 @@ export function summarize(measured) {
       kind,
       questions: some.length,
       ndcg: mean(({ ndcg }) => ndcg),
+      ndcgOfPages: mean(({ ndcgOfPages }) => ndcgOfPages),
       first: mean(({ first }) => Number(first === 1)),
       found: mean(({ first }) => Number(first !== undefined)),
     };

@@ -24,8 +24,8 @@ const number = (value) => value.toFixed(3);
 
 try {
   const page = await browser.newPage();
-  // A page of the server that has no scripts.
-  await page.goto(`${server.origin}/sqlite/robots.txt`);
+  // A page of the server that has no scripts: it says that there is none.
+  await page.goto(`${server.origin}/nothing`);
   for (const tool of given.tools.split(",")) {
     const settings = { ...SETTINGS, base: `${server.origin}/${tool}/` };
     const stages = {};
@@ -41,11 +41,10 @@ try {
       }
     }
     for (const [stage, measured] of Object.entries(stages)) {
-      console.log(
-        `\n| ${stage} | questions | nDCG@10 | right section first | in ten |\n|---|---|---|---|---|`,
-      );
-      for (const { kind, questions, ndcg, first, found } of summarize(measured)) {
-        console.log(`| ${kind} | ${questions} | ${number(ndcg)} | ${number(first)} | ${number(found)} |`);
+      console.log(`\n| ${stage} | questions | nDCG@10 | of pages | right section first | in ten |`);
+      console.log("|---|---|---|---|---|---|");
+      for (const { kind, questions, ...values } of summarize(measured)) {
+        console.log(`| ${kind} | ${questions} | ${Object.values(values).map(number).join(" | ")} |`);
       }
       if (given.details) {
         for (const { kind, query, ndcg, first, ranking } of measured) {

@@ -44,13 +44,21 @@ pub struct BuildOptions<'a> {
     pub language: Option<String>,
     /// The vectors for searches by meaning. Without them, a site is searched by words only.
     pub vectors: Option<&'a TokenVectors>,
+    /// Whether a reranker lies in `reranker/`, beside the files.
+    pub has_reranker: bool,
     /// The number of threads.
     pub threads: usize,
 }
 
 impl Default for BuildOptions<'_> {
     fn default() -> Self {
-        BuildOptions { root: "../".into(), language: None, vectors: None, threads: 1 }
+        BuildOptions {
+            root: "../".into(),
+            language: None,
+            vectors: None,
+            has_reranker: false,
+            threads: 1,
+        }
     }
 }
 
@@ -86,7 +94,11 @@ impl SiteFiles {
             by_language.entry(language).or_default().push(page);
         }
         let mut site = SiteFiles::default();
-        let mut manifest = Manifest { root: options.root.clone(), ..Manifest::default() };
+        let mut manifest = Manifest {
+            root: options.root.clone(),
+            has_reranker: options.has_reranker,
+            ..Manifest::default()
+        };
         for (tag, mut pages) in by_language {
             pages.sort_by(|a, b| a.url.cmp(&b.url));
             pages.dedup_by(|a, b| a.url == b.url);

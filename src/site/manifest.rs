@@ -11,6 +11,8 @@ const MAGIC: &[u8; 8] = b"CRSITE\x00\x01";
 pub struct Manifest {
     /// The way from the folder with the files to that with the pages.
     pub root: String,
+    /// Whether a reranker lies in `reranker/`, beside the files.
+    pub has_reranker: bool,
     pub languages: Vec<Language>,
     /// The files with texts, each with the number of its sections.
     pub texts: Vec<(usize, FileHash)>,
@@ -40,6 +42,7 @@ impl Manifest {
     pub fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::default();
         encoder.text(&self.root);
+        encoder.number(self.has_reranker.into());
         encoder.number(self.languages.len());
         for language in &self.languages {
             encoder.text(&language.tag);
@@ -65,7 +68,11 @@ impl Manifest {
 
     fn decode_content(content: &[u8]) -> Decoded<Manifest> {
         let mut decoder = Decoder(content);
-        let mut manifest = Manifest { root: decoder.text()?, ..Manifest::default() };
+        let mut manifest = Manifest {
+            root: decoder.text()?,
+            has_reranker: decoder.number()? != 0,
+            ..Manifest::default()
+        };
         for _ in 0..decoder.count()? {
             let language = Language {
                 tag: decoder.text()?,

@@ -91,6 +91,16 @@ impl SiteIndex {
         &self.manifest.root
     }
 
+    /// Whether it can search by meaning.
+    pub fn has_vectors(&self) -> bool {
+        self.manifest.languages.iter().any(|language| language.centroids.is_some())
+    }
+
+    /// Whether a reranker lies in `reranker/`, beside the files.
+    pub fn has_reranker(&self) -> bool {
+        self.manifest.has_reranker
+    }
+
     /// The tags of the languages of the site's pages.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.manifest.languages.iter().map(|language| language.tag.as_str())

@@ -27,6 +27,18 @@ impl SiteIndex {
         self.0.root().to_owned()
     }
 
+    /// Whether it can search by meaning.
+    #[wasm_bindgen(getter = hasVectors)]
+    pub fn has_vectors(&self) -> bool {
+        self.0.has_vectors()
+    }
+
+    /// Whether a reranker lies in `reranker/`, beside the files.
+    #[wasm_bindgen(getter = hasReranker)]
+    pub fn has_reranker(&self) -> bool {
+        self.0.has_reranker()
+    }
+
     /// The tags of the languages of the site's pages.
     #[wasm_bindgen(getter)]
     pub fn languages(&self) -> Vec<String> {

@@ -11,6 +11,7 @@ use crossrank::site::{BuildOptions, Page, SiteFiles};
 
 use super::cache::PageCache;
 use super::output::Output;
+use super::page_files::PageFilesArgs;
 use super::pages::{self, PageFile};
 use crate::args::{at_least_one, cores};
 use crate::diagnostics::Diagnostics;
@@ -35,6 +36,8 @@ pub struct SiteArgs {
     /// Read all pages, even those that have not changed since the last run
     #[arg(long)]
     no_cache: bool,
+    #[command(flatten)]
+    page_files: PageFilesArgs,
     /// The folder with the pages of the site, as the host will serve it.
     ///
     /// Of each page, the elements with data-crossrank-body are read, else main or article, else body.
@@ -82,9 +85,11 @@ pub fn run(args: &SiteArgs) -> Result<String, CliError> {
     let mut options = BuildOptions::default();
     options.root = way(output.folder(), &folder).unwrap_or_default();
     options.language = args.language.clone();
+    options.has_reranker = args.page_files.has_reranker();
     options.threads = threads;
     let site = SiteFiles::build(pages.into_iter().flatten().flatten().collect(), &options);
     let bytes = output.write(&site)?;
+    args.page_files.write(output.folder())?;
     let left_out = read - site.pages;
     let mut report = line(&format!(
         "{} pages read, {unchanged} unchanged, {left_out} left out, {} problems, {}",

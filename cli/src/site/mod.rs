@@ -3,6 +3,7 @@
 mod cache;
 mod command;
 mod output;
+mod page_files;
 mod pages;
 
 pub use command::{SiteArgs, run};

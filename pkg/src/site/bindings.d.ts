@@ -11,7 +11,7 @@ export interface FoundSection extends Omit<SiteResult, "meta"> {
 }
 
 export interface Found {
-  stage: "terms" | "vectors";
+  stage: "terms" | "vectors" | "reranked";
   /** The files that would make the results complete. */
   needs: string[];
   results: FoundSection[];
@@ -25,6 +25,8 @@ export interface FindOptions {
   filters: Record<string, string[]>;
   language: string | undefined;
   vectors: boolean;
+  /** The logits of a reranker for results that were found. */
+  logits: [id: number, logit: number][];
 }
 
 /** The index of a site inside a WebAssembly instance. The errors that it throws are `{ code, message }`. */
@@ -39,7 +41,7 @@ export interface SiteIndex {
   add(name: string, content: Uint8Array): void;
   /** Searches do without a file, until it is added. */
   fail(name: string): void;
-  filters(): SiteFilter[];
+  filters?(): SiteFilter[];
   free(): void;
 }
 

@@ -28,7 +28,6 @@ import {
 import type { FindOptions } from "./bindings.js";
 import { type Answer, Finder } from "./finder.js";
 import { IndexLoader } from "./index-loader.js";
-import { rerankedOrder } from "./order.js";
 import type { RerankerLoader, SitePlatform } from "./platform.js";
 
 /** How many of the best results are reranked. */
@@ -101,7 +100,7 @@ class StaticSiteSearch implements SiteSearch {
 
   async filters(): Promise<SiteFilter[]> {
     const { index, use } = await this.#finder.load();
-    return use(() => index.filters());
+    return use(() => index.filters?.() ?? []);
   }
 
   async prepare(): Promise<void> {
@@ -132,55 +131,51 @@ class StaticSiteSearch implements SiteSearch {
     { limit = DEFAULT_LIMIT, filters = {}, language, rerank = true }: SiteQueryOptions,
     signal: AbortSignal,
   ): AsyncGenerator<SiteResults, void, void> {
-    const options = { filters: asLists(filters), language };
-    const find = (vectors: boolean, limit: number) =>
-      abortable(signal, () => this.#finder.find(query, { ...options, vectors, limit }));
-    const page = (answer: Answer, results = answer.results): SiteResults => ({
-      stage: answer.stage,
-      results: this.#present(answer, results.slice(0, limit)),
-      total: answer.total,
-      missing: answer.missing,
-    });
+    const options = { filters: asLists(filters), language, logits: [] };
+    const find = (given: Pick<FindOptions, "vectors" | "limit"> & Partial<FindOptions>) =>
+      abortable(signal, () => this.#finder.find(query, { ...options, ...given }));
 
-    let answer = await find(false, limit);
-    const { hasVectors } = answer.source.index;
-    if (hasVectors) {
-      yield page(answer);
-      answer = await find(true, limit);
+    let answer = await find({ vectors: false, limit });
+    const { hasVectors: vectors } = answer.source.index;
+    if (vectors) {
+      yield this.#present(answer);
+      answer = await find({ vectors, limit });
     }
     const reranks = rerank && answer.results.length > 0 && !this.#platform.savesData();
     const source = reranks ? await this.#rerankerSource() : undefined;
     // It loads while results are looked at.
     const loading = source && this.#loadReranker(source);
     loading?.catch(() => {});
-    yield page(answer);
+    yield this.#present(answer);
     if (!loading) return;
 
     try {
-      const candidates = await find(hasVectors, Math.max(limit, CANDIDATES));
-      const best = candidates.results.slice(0, CANDIDATES);
-      const texts = best.map(({ passage }) => passage);
+      const { results } = await find({ vectors, limit: CANDIDATES });
       const reranker = await abortable(signal, () => loading);
-      const { results: ranked } = await reranker.rerank(query, texts, undefined, { signal });
-      const results = rerankedOrder(best, ranked);
-      yield { ...page(candidates, [...results, ...candidates.results.slice(CANDIDATES)]), stage: "reranked" };
+      const texts = results.map(({ passage }) => passage);
+      const ranking = await reranker.rerank(query, texts, undefined, { signal });
+      const logits = ranking.results.map(({ index, logit }): [number, number] => [results[index]!.id, logit]);
+      yield this.#present(await find({ vectors, limit, logits }));
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      yield { ...page(answer), error: toError(error) };
+      yield { ...this.#present(answer), error: toError(error) };
     }
   }
 
-  #present({ source }: Answer, results: Answer["results"]): SiteResult[] {
+  #present({ source, stage, results, total, missing }: Answer): SiteResults {
     const { root } = this.#options;
     const base = root === undefined ? new URL(source.index.root, this.#base) : this.#folder(root);
-    return results.map(({ url, title, section, excerpt, score, meta }) => ({
-      url: new URL(url, base).href,
-      title,
-      section,
-      excerpt,
-      score,
-      meta: Object.fromEntries(meta),
-    }));
+    const shown = results.map(
+      ({ url, title, section, excerpt, score, meta }): SiteResult => ({
+        url: new URL(url, base).href,
+        title,
+        section,
+        excerpt,
+        score,
+        meta: Object.fromEntries(meta),
+      }),
+    );
+    return { stage, results: shown, total, missing };
   }
 
   /** What reranks, if anything does. */
