@@ -182,8 +182,6 @@ export function createSearchElement(
         rerank: view.rerank.checked,
         ...(language && { language }),
       };
-      let last: SiteResults | undefined;
-      let isAnnounced = false;
       const pause = new Promise((resolve) => setTimeout(resolve, TYPING_PAUSE_MS));
       try {
         for await (const page of this.siteSearch.search(this.#query, options)) {
@@ -192,11 +190,8 @@ export function createSearchElement(
           // The next stage begins when this asks for it.
           await pause;
           if (!isLast()) return;
-          isAnnounced = page.stage !== "terms";
-          if (isAnnounced) this.#announce(page);
-          last = page;
+          this.#announce(page);
         }
-        if (last && !isAnnounced) this.#announce(last);
       } catch (error) {
         if (isLast()) this.#fail(this.#texts.failed, error);
       }
