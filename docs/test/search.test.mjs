@@ -87,7 +87,7 @@ test("the stages are those that node computes, and the router follows a result",
   await hasText(page, "[role=status]", "Results: 10");
   assert.deepEqual(await linksOf(page), expected.terms);
   letGo();
-  await hasText(page, ".state", "Best answers first");
+  await hasText(page, ".state", "Reranked");
   assert.deepEqual(await linksOf(page), expected.reranked);
   await hasText(page, "[role=status]", "First: ");
 
