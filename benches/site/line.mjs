@@ -17,7 +17,7 @@ const { values: given } = parseArgs({
     questions: { type: "string", default: new URL("questions.json", import.meta.url).pathname },
   },
 });
-const LINE = { offline: false, latency: 40, downloadThroughput: 20e6 / 8, uploadThroughput: 20e6 / 8 };
+const LINE = { bandwidth: 20e6, latency: 40 };
 const all = JSON.parse(readFileSync(given.questions, "utf8"));
 const step = Math.max(1, Math.floor(all.length / Number(given.queries)));
 const queries = all.filter((_, i) => i % step === 0).map(({ query }) => query);
@@ -46,7 +46,7 @@ const SEARCHES = {
   },
 };
 
-const server = await host(given.site);
+const server = await host(given.site, LINE);
 const measured = [];
 try {
   for (const tool of given.tools.split(",")) {
@@ -75,19 +75,18 @@ function record(tool, state, stages) {
 async function opened(browser, tool) {
   const page = await browser.newPage();
   await page.goto(`${server.origin}/nothing`);
-  const session = await page.createCDPSession();
-  await session.send("Network.enable");
-  await session.send("Network.emulateNetworkConditions", LINE);
-  let bytes = 0;
-  session.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
+  let start = 0;
   let marks = {};
-  await page.exposeFunction("mark", (stage) => void (marks[stage] = bytes));
+  await page.exposeFunction("mark", (stage) => void (marks[stage] = server.sent() - start));
   return async (query) => {
-    bytes = 0;
+    start = server.sent();
     marks = {};
     const times = await page.evaluate(SEARCHES[tool], query, `${server.origin}/${tool}/`);
     return Object.fromEntries(
-      Object.entries(times).map(([stage, ms]) => [stage, { ms, bytes: marks[stage] ?? bytes }]),
+      Object.entries(times).map(([stage, ms]) => [
+        stage,
+        { ms, bytes: marks[stage] ?? server.sent() - start },
+      ]),
     );
   };
 }
