@@ -12,8 +12,10 @@ use crate::model;
 use crate::replace::replace;
 
 /// The files of the npm package `crossrank`, and their names beside the index.
-const SEARCH: [(&str, &str); 2] =
-    [("dist/site/page.js", "crossrank-search.js"), ("dist/crossrank-site.wasm", "crossrank-site.wasm")];
+const SEARCH: [(&str, &str); 2] = [
+    ("dist/site/page.js", "crossrank-search.js"),
+    ("dist/crossrank-site.wasm", "crossrank-site.wasm"),
+];
 const RERANKER: [(&str, &str); 4] = [
     ("dist/web.js", "reranker/web.js"),
     ("dist/worker.js", "reranker/worker.js"),
