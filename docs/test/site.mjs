@@ -21,10 +21,10 @@ export function requestsOf(page) {
   return addresses;
 }
 
-/** The files of the model, of the package and of the search. */
-export const IS_HEAVY = /\.(onnx|wasm)$|tokenizer|crossrank-|\/web\.|\/worker-|\/search\.|SearchDialog/;
+/** The files of the model and of the package, and of the search's index. */
+export const IS_HEAVY = /\.(onnx|wasm)$|tokenizer|\/web\.|\/worker-|\/crossrank\//;
 
-export const IS_MODEL = /\.(onnx|wasm)$|tokenizer/;
+export const IS_MODEL = /\.onnx$|crossrank-(?!site)[^/]*\.wasm$|tokenizer/;
 
 /** Waits until the page's scripts have taken over its HTML and listen. */
 export const isHydrated = (page) =>
@@ -36,7 +36,13 @@ export async function openSearch(page) {
   await page.keyboard.down("Control");
   await page.keyboard.press("k");
   await page.keyboard.up("Control");
-  await page.waitForSelector("dialog[open] [role=combobox]:focus");
+  await page.waitForFunction(() => document.querySelector("crossrank-search").isOpen);
+}
+
+/** Calls a function in the page with the shadow root of the search. */
+export async function inSearch(page, use, ...given) {
+  const root = await page.evaluateHandle(() => document.querySelector("crossrank-search").shadowRoot);
+  return page.evaluate(use, root, ...given);
 }
 
 /** Waits until every document of the playground has a score, and gives what is shown, best first. */

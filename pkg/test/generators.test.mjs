@@ -79,7 +79,7 @@ for (const [name, { pages, content, build, address }] of Object.entries(GENERATO
         .querySelector("crossrank-search")
         .shadowRoot.querySelector(".state")
         .textContent.includes(text);
-    await page.waitForFunction(shows, { timeout: 120_000 }, "Best answers first");
+    await page.waitForFunction(shows, { timeout: 120_000 }, "Reranked");
     const first = await page.evaluate(() => {
       const { href, textContent } = document
         .querySelector("crossrank-search")

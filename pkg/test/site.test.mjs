@@ -20,7 +20,7 @@ import { serve } from "./server.mjs";
 
 const project = process.env.CROSSRANK_PROJECT;
 const program = process.env.CROSSRANK_SITE;
-const STAGES = ["terms", "vectors", "reranked"];
+const STAGES = ["terms", "reranked"];
 const dist = (name) => import(pathToFileURL(join(project, "node_modules/crossrank/dist/site", `${name}.js`)));
 
 /** A host's files by name, which are what their names say. It notes how each was asked for. */
@@ -252,8 +252,7 @@ test("one script serves a page without a bundler, with the reranker beside it", 
   );
   await page.evaluate((query) => document.querySelector("crossrank-search").open(query), QUERY);
   const isReranked = () =>
-    document.querySelector("crossrank-search").shadowRoot.querySelector(".state").textContent ===
-    "Best answers first";
+    document.querySelector("crossrank-search").shadowRoot.querySelector(".state").textContent === "Reranked";
   await page.waitForFunction(isReranked, { timeout: 120_000 });
   const first = await page.evaluate(
     () => document.querySelector("crossrank-search").shadowRoot.querySelector("[role=option]").href,
@@ -341,10 +340,7 @@ test("the element shows each stage, groups sections by page and announces each t
   assert.deepEqual(await links(), RERANKED);
   await page.waitForFunction(() => window.said.length >= 2);
   await new Promise((resolve) => setTimeout(resolve, 300));
-  assert.deepEqual(await page.evaluate(() => window.said), [
-    "Results: 3",
-    "Best answers first. First: Page c",
-  ]);
+  assert.deepEqual(await page.evaluate(() => window.said), ["Results: 3", "Reranked. First: Page c"]);
   assert.deepEqual(complaints, []);
   await page.close();
 });

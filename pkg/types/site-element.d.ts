@@ -53,7 +53,7 @@ export interface SearchSelection {
  *   one that `crossrank site` wrote;
  * - `limit`: the maximum number of results. Default: 10;
  * - `rerank="off"`: never rerank;
- * - `language`: search only pages in this language;
+ * - `language`: the language to search in. Default: that of the page;
  * - `shortcut`: the key that opens the search together with Ctrl or ⌘. Default: `k`; empty for none;
  * - `lang`: the language of the texts. Default: that of the page.
  *

@@ -40,7 +40,10 @@ export interface SiteQueryOptions {
   limit?: number | undefined;
   /** The values that a page must have, one of them for each name: see {@link SiteSearch.filters}. */
   filters?: Readonly<Record<string, string | readonly string[]>> | undefined;
-  /** Only pages in this language, such as `en`. Default: all. */
+  /**
+   * The language to search in, such as that of the page. Where the site has no pages in it, and by default, it is
+   * the one with the most sections.
+   */
   language?: string | undefined;
   /** Stops the search, which then throws the signal's reason. */
   signal?: AbortSignalLike | undefined;

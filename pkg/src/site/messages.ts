@@ -34,7 +34,7 @@ A part of the index could not be loaded, so results may be missing.
 Best answers first
 off, because this browser saves data
 The model is loading
-Best answers first
+Reranked
 Show the best answers first
 Not ordered by answers:
 First: {title}
@@ -50,7 +50,7 @@ Ein Teil des Index konnte nicht geladen werden, deshalb können Ergebnisse fehle
 Beste Antworten zuerst
 aus, weil dieser Browser Daten spart
 Das Modell wird geladen
-Beste Antworten zuerst
+Neu geordnet
 Beste Antworten zuerst zeigen
 Nicht nach Antworten geordnet:
 Erstes: {title}
@@ -66,7 +66,7 @@ Une partie de l’index n’a pas pu être chargée ; il peut manquer des résul
 Meilleures réponses en premier
 désactivé, car ce navigateur économise les données
 Le modèle se charge
-Meilleures réponses en premier
+Reclassé
 Afficher les meilleures réponses en premier
 Non trié par réponses :
 Premier : {title}
@@ -82,7 +82,7 @@ No se ha podido cargar una parte del índice, por lo que pueden faltar resultado
 Mejores respuestas primero
 desactivado, porque este navegador ahorra datos
 El modelo se está cargando
-Mejores respuestas primero
+Reordenado
 Mostrar primero las mejores respuestas
 Sin ordenar por respuestas:
 Primero: {title}
@@ -98,7 +98,7 @@ Non è stato possibile caricare una parte dell’indice, quindi possono mancare 
 Prima le risposte migliori
 disattivato, perché questo browser risparmia dati
 Il modello si sta caricando
-Prima le risposte migliori
+Riordinato
 Mostra prima le risposte migliori
 Non ordinato per risposte:
 Primo: {title}
@@ -114,7 +114,7 @@ Não foi possível carregar uma parte do índice, por isso podem faltar resultad
 Melhores respostas primeiro
 desativado, porque este navegador poupa dados
 O modelo está a carregar
-Melhores respostas primeiro
+Reordenado
 Mostrar primeiro as melhores respostas
 Não ordenado por respostas:
 Primeiro: {title}
@@ -130,7 +130,7 @@ Een deel van de index kon niet worden geladen; er kunnen resultaten ontbreken.
 Beste antwoorden eerst
 uit, omdat deze browser data bespaart
 Het model wordt geladen
-Beste antwoorden eerst
+Herordend
 Toon de beste antwoorden eerst
 Niet op antwoorden geordend:
 Eerste: {title}
@@ -146,7 +146,7 @@ Alle`,
 最適な回答を先頭に表示
 データ節約モードのためオフ
 モデルを読み込んでいます
-最適な回答順
+並べ替え済み
 最適な回答を先頭に表示する
 回答順に並べ替えられません：
 先頭：{title}
@@ -162,7 +162,7 @@ Alle`,
 最佳答案优先
 已关闭，因为此浏览器正在节省流量
 正在加载模型
-最佳答案优先
+已重新排序
 优先显示最佳答案
 未按答案排序：
 第一条：{title}
@@ -178,7 +178,7 @@ Alle`,
 أفضل الإجابات أولًا
 متوقف لأن هذا المتصفح يوفّر البيانات
 يجري تحميل النموذج
-أفضل الإجابات أولًا
+أُعيد الترتيب
 عرض أفضل الإجابات أولًا
 غير مرتبة حسب الإجابات:
 الأولى: {title}

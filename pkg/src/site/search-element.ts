@@ -41,6 +41,7 @@ export function createSearchElement(
     /** The query of the last search. */
     #query = "";
     #isChoosing = false;
+    #wantsReranking = readSetting() !== "off";
     /** Whether something can rerank, which is known once the index is there. */
     #reranking: Awaited<ReturnType<SiteSearch["reranking"]>> = "none";
     #isPrepared = false;
@@ -115,6 +116,7 @@ export function createSearchElement(
       dialog.onpointerdown = ({ target }) => target === dialog && this.close();
       dialog.onclose = () => this.#end();
       rerank.onchange = () => {
+        this.#wantsReranking = rerank.checked;
         writeSetting(rerank.checked ? "on" : "off");
         void this.#search();
       };
@@ -122,8 +124,7 @@ export function createSearchElement(
 
     #translate(): void {
       const view = this.#view!;
-      const language = this.lang || this.closest<HTMLElement>("[lang]")?.lang || navigator.language;
-      this.#texts = { ...messagesIn(language), ...this.messages };
+      this.#texts = { ...messagesIn(this.#language || navigator.language), ...this.messages };
       view.setMessages(this.#texts);
       const isMac = /mac|iphone|ipad/i.test(navigator.platform);
       const key = this.#shortcut.toUpperCase();
@@ -131,6 +132,11 @@ export function createSearchElement(
       const button = view.find(".open");
       if (key) button.setAttribute("aria-keyshortcuts", `Control+${key} Meta+${key}`);
       else button.removeAttribute("aria-keyshortcuts");
+    }
+
+    /** The language of the element, or of the page around it. Empty if none is named. */
+    get #language(): string {
+      return this.lang || this.closest<HTMLElement>("[lang]")?.lang || "";
     }
 
     get #shortcut(): string {
@@ -169,15 +175,13 @@ export function createSearchElement(
       this.#isChoosing = false;
       view.setText(".failure", "");
       if (this.#query === "") return this.#show(undefined);
-      const language = this.getAttribute("language") ?? undefined;
+      const language = this.getAttribute("language") ?? this.#language;
       const options = {
         limit: Number(this.getAttribute("limit") ?? 10),
         filters: view.filters,
         rerank: view.rerank.checked,
         ...(language && { language }),
       };
-      let last: SiteResults | undefined;
-      let isAnnounced = false;
       const pause = new Promise((resolve) => setTimeout(resolve, TYPING_PAUSE_MS));
       try {
         for await (const page of this.siteSearch.search(this.#query, options)) {
@@ -186,11 +190,8 @@ export function createSearchElement(
           // The next stage begins when this asks for it.
           await pause;
           if (!isLast()) return;
-          isAnnounced = page.stage !== "terms";
-          if (isAnnounced) this.#announce(page);
-          last = page;
+          this.#announce(page);
         }
-        if (last && !isAnnounced) this.#announce(last);
       } catch (error) {
         if (isLast()) this.#fail(this.#texts.failed, error);
       }
@@ -252,7 +253,7 @@ export function createSearchElement(
       };
       view.foot.hidden = this.#reranking === "none";
       view.rerank.disabled = savesData;
-      view.rerank.checked = !savesData && readSetting() !== "off";
+      view.rerank.checked = !savesData && this.#wantsReranking;
       const isReranked = this.#shown?.stage === "reranked" && view.rerank.checked;
       const { reranked, showReranked, savesData: off } = this.#texts;
       const button = held && make("button", { type: "button", onclick: show }, showReranked);
@@ -308,6 +309,8 @@ export function createSearchElement(
 
     #end(): void {
       this.#searches += 1;
+      // The next opening goes on with the query.
+      this.#query = "";
       this.#view!.setText("[role=status]", "");
     }
   };
