@@ -99,7 +99,7 @@ pub fn run(args: &SiteArgs) -> Result<String, CliError> {
     options.threads = threads;
     let site = SiteFiles::build(pages.into_iter().flatten().flatten().collect(), &options);
     let bytes = output.write(&site)?;
-    args.page_files.write(output.folder())?;
+    args.page_files.write(output.folder(), site.needs_languages)?;
     let left_out = read - site.pages;
     let mut report = line(&format!(
         "{} pages read, {unchanged} unchanged, {left_out} left out, {} problems, {}",
