@@ -11,6 +11,7 @@ build:
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
 	pkg/scripts/build.sh site
+	pkg/scripts/build.sh site-languages
 
 test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples test-docs-site test-python
 

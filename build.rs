@@ -5,11 +5,12 @@ use std::path::Path;
 
 fn main() {
     let models = [
-        ("bundled_reranker", "BUNDLED_RERANKER", "minilm-l6-en"),
-        ("bundled_embedder", "BUNDLED_EMBEDDER", "all-minilm-l6-v2"),
+        ("bundled_reranker", "BUNDLED_RERANKER", "minilm-l6-en/onnx/model_quantized.onnx"),
+        ("bundled_embedder", "BUNDLED_EMBEDDER", "all-minilm-l6-v2/onnx/model_quantized.onnx"),
+        ("bundled_vectors", "BUNDLED_EMBEDDER", "all-minilm-l6-v2/static.vectors"),
     ];
-    for (cfg, feature, folder) in models {
-        let graph = format!("models/{folder}/onnx/model_quantized.onnx");
+    for (cfg, feature, file) in models {
+        let graph = format!("models/{file}");
         println!("cargo::rustc-check-cfg=cfg({cfg})");
         println!("cargo::rerun-if-changed={graph}");
         let wanted = std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();

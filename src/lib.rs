@@ -38,7 +38,7 @@
 //! | `index` | `index`: a search index in one file, by words and by vectors | SQLite |
 //! | `site` | `site`: the search of a static site, its files and their reader | html5ever, Snowball |
 //! | `server` | `server`: HTTP routes as functions, without a socket | |
-//! | `js`, `edge`, `site-js` | what the npm package calls, on `wasm32` only | wasm-bindgen |
+//! | `js`, `edge`, `site-js`, `site-languages` | what the npm package calls, on `wasm32` only | wasm-bindgen |
 //!
 //! # Scores
 //!

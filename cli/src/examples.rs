@@ -27,6 +27,13 @@ Examples:
   crossrank site public
   crossrank site dist -o dist/search --language de";
 
+#[cfg(feature = "site")]
+pub const DISTILL: &str = "\
+Examples:
+  crossrank distill -o static.vectors
+  crossrank distill --embedding-model my-model --dimensions 128 -o my.vectors
+  crossrank site public --vectors my.vectors";
+
 pub const EMBED: &str = "\
 Examples:
   crossrank embed sentences.txt

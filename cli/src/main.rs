@@ -16,6 +16,8 @@ mod content;
 mod device;
 #[cfg(any(feature = "search", feature = "site"))]
 mod diagnostics;
+#[cfg(feature = "site")]
+mod distill;
 mod doctor;
 mod embed;
 mod embedding;
@@ -96,6 +98,10 @@ enum Command {
     #[cfg(feature = "site")]
     #[command(after_help = examples::SITE)]
     Site(site::SiteArgs),
+    /// Make static vectors of an embedding model: one of each token, for crossrank site
+    #[cfg(feature = "site")]
+    #[command(after_help = examples::DISTILL)]
+    Distill(distill::DistillArgs),
     /// Make vectors of the texts of a file or of standard input, one JSON line for each
     #[command(after_help = examples::EMBED)]
     Embed(embed::EmbedArgs),
@@ -169,6 +175,8 @@ fn run() -> Result<Text, CliError> {
         Command::Search(args) => search::run(&args)?,
         #[cfg(feature = "site")]
         Command::Site(args) => site::run(&args)?.into(),
+        #[cfg(feature = "site")]
+        Command::Distill(args) => distill::run(&args)?.into(),
         Command::Embed(args) => embed::run(&args)?.into(),
         Command::Eval(args) => eval::run(&args)?.into(),
         Command::Models(args) => models::run(&args)?.into(),

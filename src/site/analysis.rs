@@ -2,15 +2,18 @@
 
 use std::ops::Range;
 
-use snowball_stemmers_rs::{Algorithm, Stemmer};
+use waken_snowball::SnowballEnv;
+use waken_snowball::algorithms::english_stemmer;
 
 use crate::text::{fold, has_bigrams, pairs, runs};
 
 /// Longer words are data rather than language, such as keys in base 64.
 const MAX_WORD_BYTES: usize = 80;
 
+type Stem = fn(&mut SnowballEnv) -> bool;
+
 /// The analysis of texts in one language.
-pub struct Analyzer(Option<Stemmer>);
+pub struct Analyzer(Option<Stem>);
 
 /// A word of a text.
 #[derive(Debug, PartialEq)]
@@ -28,32 +31,7 @@ impl Analyzer {
     /// The analyzer for a language tag such as `en` or `pt-BR`. Words of a language without a stemmer
     /// are only folded.
     pub fn new(language: &str) -> Analyzer {
-        let primary = language.split('-').next().unwrap_or_default();
-        let algorithm = match primary {
-            "ar" => Algorithm::Arabic,
-            "ca" => Algorithm::Catalan,
-            "da" => Algorithm::Danish,
-            "nl" => Algorithm::Dutch,
-            "en" => Algorithm::English,
-            "fi" => Algorithm::Finnish,
-            "fr" => Algorithm::French,
-            "de" => Algorithm::German,
-            "el" => Algorithm::Greek,
-            "hi" => Algorithm::Hindi,
-            "hu" => Algorithm::Hungarian,
-            "id" => Algorithm::Indonesian,
-            "it" => Algorithm::Italian,
-            "nb" | "nn" | "no" => Algorithm::Norwegian,
-            "pl" => Algorithm::Polish,
-            "pt" => Algorithm::Portuguese,
-            "ro" => Algorithm::Romanian,
-            "ru" => Algorithm::Russian,
-            "es" => Algorithm::Spanish,
-            "sv" => Algorithm::Swedish,
-            "tr" => Algorithm::Turkish,
-            _ => return Analyzer(None),
-        };
-        Analyzer(Some(Stemmer::create(algorithm)))
+        Analyzer(stemmer(primary(language)))
     }
 
     /// The words of a text, in order.
@@ -61,7 +39,9 @@ impl Analyzer {
         let mut start = 0;
         std::iter::from_fn(move || {
             let rest = &text[start..];
-            let begin = start + rest.find(char::is_alphanumeric)?;
+            let first = start + rest.find(char::is_alphanumeric)?;
+            // Underscores before a name belong to it.
+            let begin = text[start..first].trim_end_matches('_').len() + start;
             let length = text[begin..].find(|c| !is_joined(c)).unwrap_or(text.len() - begin);
             start = begin + length;
             Some(begin..start)
@@ -72,8 +52,7 @@ impl Analyzer {
 
     /// The words of a run of letters, digits and underscores: more than one where the script changes.
     fn split(&self, text: &str, range: Range<usize>) -> Vec<Word> {
-        let word = text[range.clone()].trim_end_matches('_');
-        let range = range.start..range.start + word.len();
+        let word = &text[range.clone()];
         if !word.contains(has_bigrams) {
             return vec![self.word(word, range)];
         }
@@ -101,6 +80,11 @@ impl Analyzer {
 
     fn word(&self, word: &str, range: Range<usize>) -> Word {
         let folded = fold(word);
+        // Fewer underscores around a word are more often those of an emphasis.
+        let folded = match folded.ends_with("__") {
+            true => folded,
+            false => folded.trim_matches('_').to_owned(),
+        };
         let mut terms = vec![self.stem(&folded)];
         for part in parts(word) {
             let term = self.stem(&fold(part));
@@ -114,10 +98,75 @@ impl Analyzer {
     /// The stem of a folded word.
     pub fn stem(&self, folded: &str) -> String {
         match &self.0 {
-            Some(stemmer) if folded.chars().all(char::is_alphabetic) => fold(&stemmer.stem(folded)),
+            Some(stem) if folded.chars().all(char::is_alphabetic) => {
+                let mut word = SnowballEnv::create(folded);
+                stem(&mut word);
+                fold(&word.get_current())
+            }
             _ => folded.to_owned(),
         }
     }
+}
+
+fn primary(language: &str) -> &str {
+    language.split('-').next().unwrap_or_default()
+}
+
+/// The languages with a stemmer besides English.
+const STEMMED: [&str; 21] = [
+    "ar", "ca", "da", "de", "el", "es", "fi", "fr", "hi", "hu", "id", "it", "nb", "nl", "nn", "no",
+    "pt", "ro", "ru", "sv", "tr",
+];
+
+/// Whether texts in a language need a stemmer that only builds with the feature `site-languages` have in
+/// WebAssembly.
+pub fn needs_stemmers(language: &str) -> bool {
+    STEMMED.contains(&primary(language))
+}
+
+/// Whether this build can analyze texts in a language.
+pub fn is_supported(language: &str) -> bool {
+    !needs_stemmers(language) || stemmer(primary(language)).is_some()
+}
+
+fn stemmer(language: &str) -> Option<Stem> {
+    match language {
+        "en" => Some(english_stemmer::stem),
+        _ => other_stemmer(language),
+    }
+}
+
+#[cfg(all(target_arch = "wasm32", not(feature = "site-languages")))]
+fn other_stemmer(_: &str) -> Option<Stem> {
+    None
+}
+
+#[cfg(not(all(target_arch = "wasm32", not(feature = "site-languages"))))]
+fn other_stemmer(language: &str) -> Option<Stem> {
+    use waken_snowball::algorithms::*;
+
+    Some(match language {
+        "ar" => arabic_stemmer::stem,
+        "ca" => catalan_stemmer::stem,
+        "da" => danish_stemmer::stem,
+        "nl" => dutch_stemmer::stem,
+        "fi" => finnish_stemmer::stem,
+        "fr" => french_stemmer::stem,
+        "de" => german_stemmer::stem,
+        "el" => greek_stemmer::stem,
+        "hi" => hindi_stemmer::stem,
+        "hu" => hungarian_stemmer::stem,
+        "id" => indonesian_stemmer::stem,
+        "it" => italian_stemmer::stem,
+        "nb" | "nn" | "no" => norwegian_stemmer::stem,
+        "pt" => portuguese_stemmer::stem,
+        "ro" => romanian_stemmer::stem,
+        "ru" => russian_stemmer::stem,
+        "es" => spanish_stemmer::stem,
+        "sv" => swedish_stemmer::stem,
+        "tr" => turkish_stemmer::stem,
+        _ => return None,
+    })
 }
 
 /// Whether a character continues a word that a letter or digit began.
@@ -144,7 +193,8 @@ fn parts(word: &str) -> Vec<&str> {
     }
     parts.push(&word[start..]);
     parts.retain(|part| part.chars().nth(1).is_some());
-    if parts.len() == 1 && parts[0].len() == word.len() { Vec::new() } else { parts }
+    let is_whole = parts.len() == 1 && parts[0].len() == word.trim_matches('_').len();
+    if is_whole && !word.ends_with("__") { Vec::new() } else { parts }
 }
 
 #[cfg(test)]
@@ -164,10 +214,20 @@ mod tests {
     }
 
     #[test]
+    fn languages_with_stemmers_are_those_that_are_listed() {
+        for language in STEMMED {
+            assert!(stemmer(language).is_some() && needs_stemmers(language), "{language}");
+        }
+        assert!(is_supported("en") && is_supported("xx") && !needs_stemmers("en-US"));
+    }
+
+    #[test]
     fn identifiers_are_found_whole_and_by_their_parts() {
         assert_eq!(terms("en", "max_connections"), [["max_connections", "max", "connect"]]);
         assert_eq!(terms("en", "HashMap"), [["hashmap", "hash", "map"]]);
         assert_eq!(terms("en", "HTMLParser"), [["htmlparser", "html", "parser"]]);
+        assert_eq!(terms("en", "__slots__"), [["__slots__", "slot"]]);
+        assert_eq!(terms("en", "_x_ _tables_"), [["x"], ["tabl"]]);
         assert_eq!(terms("en", "WHERE"), [["where"]]);
     }
 

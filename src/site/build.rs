@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::analysis::Analyzer;
+use super::analysis::{Analyzer, needs_stemmers};
 use super::bytes::{FileHash, FileKind, compress};
 use super::cluster::cluster;
 use super::language::language_group;
-use super::manifest::{Language, Lexicon, MAX_LEVEL, Manifest, PageHead, Posting, Terms, Texts};
+use super::manifest::{
+    Facets, Filter, FilterValue, Language, Lexicon, MAX_LEVEL, Manifest, PageHead, Posting, Terms,
+    Texts,
+};
 use super::page::{Page, Section};
 use super::parallel::parallel;
 use super::token_vectors::TokenVectors;
@@ -20,6 +23,9 @@ const B: f32 = 0.75;
 /// counts, where one in its text counts 1.
 const HEADING_WEIGHT: f32 = 3.0;
 const TITLE_WEIGHT: f32 = 1.0;
+
+/// The number of words below which a shorter section does not count as more to the point.
+const MIN_LENGTH: f32 = 12.0;
 
 /// The largest number of sections that the files name for a term. Of a term with more, they name those
 /// about which it says most. It bounds what a query with frequent words fetches.
@@ -62,6 +68,9 @@ impl Default for BuildOptions<'_> {
     }
 }
 
+/// Names with values.
+type Pairs = Vec<(String, String)>;
+
 /// The files of a site's search.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -74,6 +83,9 @@ pub struct SiteFiles {
     pub pages: usize,
     /// The number of sections.
     pub sections: usize,
+    /// Whether pages need `crossrank-site-languages.wasm`, because some are in another language than English
+    /// that has a stemmer.
+    pub needs_languages: bool,
 }
 
 impl SiteFiles {
@@ -99,10 +111,12 @@ impl SiteFiles {
             has_reranker: options.has_reranker,
             ..Manifest::default()
         };
+        let mut facets = Vec::new();
         for (tag, mut pages) in by_language {
             pages.sort_by(|a, b| a.url.cmp(&b.url));
             pages.dedup_by(|a, b| a.url == b.url);
             site.pages += pages.len();
+            site.needs_languages |= needs_stemmers(&tag);
             let mut language = site.add_terms(tag, &pages, options.threads);
             if let Some(vectors) = options.vectors.filter(|vectors| vectors.suits(&language.tag)) {
                 language.centroids = site.add_vectors(&pages, vectors, options.threads);
@@ -110,7 +124,9 @@ impl SiteFiles {
             site.sections += language.sections;
             manifest.languages.push(language);
             manifest.texts.extend(site.add_texts(&pages, options.threads));
+            facets.extend(pages.into_iter().map(|page| (page.filters, page.sorts)));
         }
+        (manifest.filters, manifest.facets) = site.add_facets(facets);
         if let Some(vectors) = options.vectors
             && manifest.languages.iter().any(|language| language.centroids.is_some())
         {
@@ -177,7 +193,14 @@ impl SiteFiles {
             true => None,
             false => Some(self.add(FileKind::Lexicon, compress(&Lexicon(frequent).encode()))),
         };
-        Language { tag, sections, terms: terms_files, lexicon, centroids: None }
+        Language {
+            tag,
+            sections,
+            pages: pages.iter().map(|page| page.sections.len()).collect(),
+            terms: terms_files,
+            lexicon,
+            centroids: None,
+        }
     }
 
     /// Adds the vectors of passages. Returns the file with their groups.
@@ -221,6 +244,34 @@ impl SiteFiles {
         let is_empty = hashes.is_empty();
         let centroids = compress(&Centroids::encode(&centers, &hashes));
         (!is_empty).then(|| self.add(FileKind::Centroids, centroids))
+    }
+
+    /// Adds the filters and sort keys of pages, which are given in the order of their numbers.
+    fn add_facets(&mut self, pages: Vec<(Pairs, Pairs)>) -> (Vec<Filter>, Option<FileHash>) {
+        let mut filters: BTreeMap<String, BTreeMap<String, Vec<u32>>> = BTreeMap::new();
+        let mut sorts: BTreeMap<String, Vec<(u32, String)>> = BTreeMap::new();
+        for (page, (of_filters, of_sorts)) in (0..).zip(pages) {
+            for (name, value) in of_filters {
+                filters.entry(name).or_default().entry(value).or_default().push(page);
+            }
+            for (name, value) in of_sorts {
+                sorts.entry(name).or_default().push((page, value));
+            }
+        }
+        if filters.is_empty() && sorts.is_empty() {
+            return (Vec::new(), None);
+        }
+        let named = filters.iter().map(|(name, values)| Filter {
+            name: name.clone(),
+            values: values
+                .iter()
+                .map(|(value, pages)| FilterValue { value: value.clone(), count: pages.len() })
+                .collect(),
+        });
+        let named = named.collect();
+        let filters = filters.into_values().map(|values| values.into_values().collect()).collect();
+        let facets = Facets { filters, sorts: sorts.into_iter().collect() };
+        (named, Some(self.add(FileKind::Facets, compress(&facets.encode()))))
     }
 
     fn add_texts(&mut self, pages: &[Page], threads: usize) -> Vec<(usize, FileHash)> {
@@ -369,7 +420,7 @@ impl Counter {
             None => (page.title.as_str(), &[][..]),
         };
         self.count(own, HEADING_WEIGHT, &mut counts);
-        length += 1.0;
+        length = length.max(MIN_LENGTH);
         let is_title_above = own != page.title && !above.contains(&page.title);
         for heading in above.iter().chain(is_title_above.then_some(&page.title)) {
             self.count(heading, TITLE_WEIGHT, &mut counts);

@@ -4,12 +4,12 @@ use super::parallel::parallel;
 use super::rounded::{RoundedVectors, dot, normalize};
 
 /// The number of vectors in a group, on average.
-const GROUP_SIZE: usize = 192;
+const GROUP_SIZE: usize = 512;
 
 /// The number of vectors for each group from which the centers are learned.
-const SAMPLES: usize = 48;
+const SAMPLES: usize = 24;
 
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 4;
 
 /// The centers of the groups, and the group of each vector.
 pub fn cluster(vectors: &[Vec<f32>], threads: usize) -> (RoundedVectors, Vec<usize>) {

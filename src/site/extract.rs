@@ -2,7 +2,7 @@
 
 use super::html::{NodeId, Tree};
 use super::page::Page;
-use super::sections::SectionBuilder;
+use super::sections::{DEFINITION_LEVEL, SectionBuilder};
 use crate::text::{Flow, flow_of, is_mark};
 
 /// Elements whose content is not text of the page, or is on every page.
@@ -14,9 +14,6 @@ const LEFT_OUT: [&str; 20] = [
 /// Roles of elements that are on every page.
 const LEFT_OUT_ROLES: [&str; 4] = ["banner", "contentinfo", "navigation", "search"];
 
-/// The level of the first definition in a list. Headings have the levels 1 to 6.
-const DEFINITION_LEVEL: u8 = 7;
-
 impl Page {
     /// Reads a page. `None` for one that says that it is not to be found, or leads to another page.
     ///
@@ -24,8 +21,8 @@ impl Page {
     /// `body`. Every attribute whose name begins with `data-crossrank-` may also begin with
     /// `data-pagefind-`. Whatever the HTML, some page can be read of it.
     pub fn parse(url: &str, html: &[u8]) -> Option<Page> {
-        let tree = Tree::parse(html);
-        let mut page = Page { url: url.to_owned(), ..Page::default() };
+        let (tree, is_whole) = Tree::parse(html);
+        let mut page = Page { url: url.to_owned(), is_truncated: !is_whole, ..Page::default() };
         let mut first_title = None;
         let mut bodies = Vec::new();
         let mut roots: [Vec<NodeId>; 3] = Default::default();

@@ -1,7 +1,8 @@
 //! A page as a tree of elements and texts.
 
 use std::borrow::Cow;
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
+use std::rc::Rc;
 
 use html5ever::interface::{ElementFlags, NodeOrText, QuirksMode, TreeSink};
 use html5ever::tendril::{StrTendril, TendrilSink};
@@ -17,6 +18,8 @@ pub struct Tree {
 
 struct Node {
     parent: Option<NodeId>,
+    /// The number of nodes above it when it was inserted.
+    depth: u32,
     children: Vec<NodeId>,
     data: Data,
 }
@@ -34,12 +37,23 @@ enum Data {
 impl Tree {
     pub const ROOT: NodeId = 0;
 
-    /// Parses a page. Bytes that are not UTF-8 become replacement characters.
-    pub fn parse(html: &[u8]) -> Tree {
+    /// Parses a page. Bytes that are not UTF-8 become replacement characters. Returns whether it was read to
+    /// its end: what comes after elements that are nested too deeply is left out, because the time of the parser
+    /// grows with the square of the depth.
+    pub fn parse(html: &[u8]) -> (Tree, bool) {
         let mut options = ParseOpts::default();
         // A page is read as without scripts: what it says to such readers is text.
         options.tree_builder.scripting_enabled = false;
-        parse_document(Builder::default(), options).from_utf8().one(html)
+        let builder = Builder::default();
+        let too_deep = builder.too_deep.clone();
+        let mut parser = parse_document(builder, options).from_utf8();
+        for part in html.chunks(PART_BYTES) {
+            parser.process(part.into());
+            if too_deep.get() {
+                break;
+            }
+        }
+        (parser.finish(), !too_deep.get())
     }
 
     pub fn children(&self, node: NodeId) -> &[NodeId] {
@@ -81,25 +95,34 @@ impl Tree {
     }
 }
 
+/// The number of elements that may be nested, as in browsers.
+const MAX_DEPTH: u32 = 512;
+
+/// The bytes that are parsed before the depth is looked at.
+const PART_BYTES: usize = 16 << 10;
+
 /// Receives the parser's operations.
-struct Builder(RefCell<Vec<Node>>);
+struct Builder {
+    nodes: RefCell<Vec<Node>>,
+    too_deep: Rc<Cell<bool>>,
+}
 
 impl Default for Builder {
     fn default() -> Builder {
-        let document = Node { parent: None, children: Vec::new(), data: Data::Other };
-        Builder(RefCell::new(vec![document]))
+        let document = Node { parent: None, depth: 0, children: Vec::new(), data: Data::Other };
+        Builder { nodes: RefCell::new(vec![document]), too_deep: Rc::default() }
     }
 }
 
 impl Builder {
     fn create(&self, data: Data) -> NodeId {
-        let mut nodes = self.0.borrow_mut();
-        nodes.push(Node { parent: None, children: Vec::new(), data });
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.push(Node { parent: None, depth: 0, children: Vec::new(), data });
         nodes.len() - 1
     }
 
     fn detach(&self, node: NodeId) {
-        let mut nodes = self.0.borrow_mut();
+        let mut nodes = self.nodes.borrow_mut();
         if let Some(parent) = nodes[node].parent.take() {
             // The parser moves what it has just added.
             let children = &mut nodes[parent].children;
@@ -117,7 +140,7 @@ impl Builder {
                 node
             }
             NodeOrText::AppendText(text) => {
-                let mut nodes = self.0.borrow_mut();
+                let mut nodes = self.nodes.borrow_mut();
                 let before = index.checked_sub(1).map(|before| nodes[parent].children[before]);
                 if let Some(Data::Text(there)) = before.map(|before| &mut nodes[before].data) {
                     there.push_tendril(&text);
@@ -127,14 +150,18 @@ impl Builder {
                 self.create(Data::Text(text))
             }
         };
-        let mut nodes = self.0.borrow_mut();
+        let mut nodes = self.nodes.borrow_mut();
         nodes[node].parent = Some(parent);
+        nodes[node].depth = nodes[parent].depth + 1;
+        if nodes[node].depth > MAX_DEPTH {
+            self.too_deep.set(true);
+        }
         let index = index.min(nodes[parent].children.len());
         nodes[parent].children.insert(index, node);
     }
 
     fn index(&self, node: NodeId) -> Option<(NodeId, usize)> {
-        let nodes = self.0.borrow();
+        let nodes = self.nodes.borrow();
         let parent = nodes[node].parent?;
         let index = nodes[parent].children.iter().rposition(|&child| child == node)?;
         Some((parent, index))
@@ -147,7 +174,7 @@ impl TreeSink for Builder {
     type ElemName<'a> = Ref<'a, QualName>;
 
     fn finish(self) -> Tree {
-        Tree { nodes: self.0.into_inner() }
+        Tree { nodes: self.nodes.into_inner() }
     }
 
     fn get_document(&self) -> NodeId {
@@ -155,7 +182,7 @@ impl TreeSink for Builder {
     }
 
     fn elem_name<'a>(&'a self, target: &'a NodeId) -> Ref<'a, QualName> {
-        Ref::map(self.0.borrow(), |nodes| match &nodes[*target].data {
+        Ref::map(self.nodes.borrow(), |nodes| match &nodes[*target].data {
             Data::Element { name, .. } => name,
             _ => unreachable!("the parser asks for the names of elements only"),
         })
@@ -182,7 +209,7 @@ impl TreeSink for Builder {
         if let NodeOrText::AppendNode(node) = child {
             self.detach(node);
         }
-        let end = self.0.borrow()[*parent].children.len();
+        let end = self.nodes.borrow()[*parent].children.len();
         self.insert(*parent, end, child);
     }
 
@@ -208,7 +235,7 @@ impl TreeSink for Builder {
     }
 
     fn add_attrs_if_missing(&self, target: &NodeId, more: Vec<Attribute>) {
-        if let Data::Element { attributes, .. } = &mut self.0.borrow_mut()[*target].data {
+        if let Data::Element { attributes, .. } = &mut self.nodes.borrow_mut()[*target].data {
             for attribute in more {
                 if !attributes.iter().any(|there| there.name == attribute.name) {
                     attributes.push(attribute);
@@ -222,7 +249,7 @@ impl TreeSink for Builder {
     }
 
     fn reparent_children(&self, node: &NodeId, parent: &NodeId) {
-        let mut nodes = self.0.borrow_mut();
+        let mut nodes = self.nodes.borrow_mut();
         let children = std::mem::take(&mut nodes[*node].children);
         for &child in &children {
             nodes[child].parent = Some(*parent);

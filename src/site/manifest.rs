@@ -2,6 +2,7 @@
 
 use super::bytes::{Damaged, Decoded, Decoder, Encoder, FileHash, FileKind, compress, decompress};
 use super::page::Section;
+use serde::Serialize;
 
 /// The first bytes of a manifest, and the version of all files.
 const MAGIC: &[u8; 8] = b"CRSITE\x00\x01";
@@ -16,12 +17,34 @@ pub struct Manifest {
     pub languages: Vec<Language>,
     /// The files with texts, each with the number of its sections.
     pub texts: Vec<(usize, FileHash)>,
-    /// The file with filters and sort keys.
+    /// The filters of pages.
+    pub filters: Vec<Filter>,
+    /// The file with the pages of filters and sort keys.
     pub facets: Option<FileHash>,
     /// The number of elements of vectors; 0 if there are none.
     pub dimensions: usize,
     /// The files with the vectors of tokens, each with its first token, ascending.
     pub tokens: Vec<(String, FileHash)>,
+}
+
+/// A filter of pages, such as the version that a page is about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Filter {
+    /// Its name.
+    pub name: String,
+    /// Its values.
+    pub values: Vec<FilterValue>,
+}
+
+/// A value of a filter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FilterValue {
+    /// The value.
+    pub value: String,
+    /// The number of its pages.
+    pub count: usize,
 }
 
 /// The search of the pages in one language. Its sections have adjacent numbers.
@@ -30,6 +53,8 @@ pub struct Language {
     pub tag: String,
     /// The number of sections.
     pub sections: usize,
+    /// The numbers of sections of the pages.
+    pub pages: Vec<usize>,
     /// The files with terms, each with its first term, ascending.
     pub terms: Vec<(String, FileHash)>,
     /// The file with frequent terms, for words with a typo.
@@ -39,6 +64,7 @@ pub struct Language {
 }
 
 impl Manifest {
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::default();
         encoder.text(&self.root);
@@ -47,6 +73,8 @@ impl Manifest {
         for language in &self.languages {
             encoder.text(&language.tag);
             encoder.number(language.sections);
+            encoder.number(language.pages.len());
+            language.pages.iter().for_each(|sections| encoder.number(*sections));
             encode_sorted(&mut encoder, &language.terms);
             encode_optional(&mut encoder, language.lexicon);
             encode_optional(&mut encoder, language.centroids);
@@ -54,6 +82,15 @@ impl Manifest {
         encoder.number(self.texts.len());
         self.texts.iter().for_each(|(sections, _)| encoder.number(*sections));
         self.texts.iter().for_each(|(_, hash)| encoder.bytes(&hash.0));
+        encoder.number(self.filters.len());
+        for Filter { name, values } in &self.filters {
+            encoder.text(name);
+            encoder.number(values.len());
+            for FilterValue { value, count } in values {
+                encoder.text(value);
+                encoder.number(*count);
+            }
+        }
         encode_optional(&mut encoder, self.facets);
         encoder.number(self.dimensions);
         encode_sorted(&mut encoder, &self.tokens);
@@ -77,16 +114,28 @@ impl Manifest {
             let language = Language {
                 tag: decoder.text()?,
                 sections: decoder.number()?,
+                pages: (0..decoder.count()?).map(|_| decoder.number()).collect::<Decoded<_>>()?,
                 terms: decode_sorted(&mut decoder)?,
                 lexicon: decode_optional(&mut decoder)?,
                 centroids: decode_optional(&mut decoder)?,
             };
+            let in_pages = language.pages.iter().try_fold(0usize, |sum, n| sum.checked_add(*n));
+            if in_pages != Some(language.sections) {
+                return Err(Damaged);
+            }
             manifest.languages.push(language);
         }
         let counts =
             (0..decoder.count()?).map(|_| decoder.number()).collect::<Decoded<Vec<_>>>()?;
         for sections in counts {
             manifest.texts.push((sections, FileHash::decode(&mut decoder)?));
+        }
+        for _ in 0..decoder.count()? {
+            let (name, count) = (decoder.text()?, decoder.count()?);
+            let value = |_| Ok(FilterValue { value: decoder.text()?, count: decoder.number()? });
+            let values = (0..count).map(value);
+            let values = values.collect::<Decoded<_>>()?;
+            manifest.filters.push(Filter { name, values });
         }
         manifest.facets = decode_optional(&mut decoder)?;
         manifest.dimensions = decoder.number()?;
@@ -284,6 +333,75 @@ impl Lexicon {
         }
         decoder.end()?;
         Ok(Lexicon(terms))
+    }
+}
+
+/// The content of the file with the pages of filters and sort keys. Pages are numbered from 0 in the order of
+/// languages and addresses.
+#[derive(Debug, Default, PartialEq)]
+pub struct Facets {
+    /// For each filter and each of its values, in the order of the manifest, its pages, ascending.
+    pub filters: Vec<Vec<Vec<u32>>>,
+    /// The names of sort keys, with the values of pages, ascending by page.
+    pub sorts: Vec<(String, Vec<(u32, String)>)>,
+}
+
+impl Facets {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.number(self.filters.len());
+        for values in &self.filters {
+            encoder.number(values.len());
+            for pages in values {
+                encoder.number(pages.len());
+                let mut before = 0;
+                for &page in pages {
+                    encoder.number((page - before) as usize);
+                    before = page;
+                }
+            }
+        }
+        encoder.number(self.sorts.len());
+        for (name, values) in &self.sorts {
+            encoder.text(name);
+            encoder.number(values.len());
+            let mut before = 0;
+            for (page, value) in values {
+                encoder.number((page - before) as usize);
+                encoder.text(value);
+                before = *page;
+            }
+        }
+        encoder.0
+    }
+
+    pub fn decode(content: &[u8]) -> Decoded<Facets> {
+        let mut decoder = Decoder(content);
+        let mut facets = Facets::default();
+        let next = |before: &mut u32, decoder: &mut Decoder| {
+            let step = u32::try_from(decoder.number()?).map_err(|_| Damaged)?;
+            *before = before.checked_add(step).ok_or(Damaged)?;
+            Ok(*before)
+        };
+        for _ in 0..decoder.count()? {
+            let mut values = Vec::new();
+            for _ in 0..decoder.count()? {
+                let mut before = 0;
+                let pages = (0..decoder.count()?).map(|_| next(&mut before, &mut decoder));
+                values.push(pages.collect::<Decoded<_>>()?);
+            }
+            facets.filters.push(values);
+        }
+        for _ in 0..decoder.count()? {
+            let (name, mut before, mut values) = (decoder.text()?, 0, Vec::new());
+            for _ in 0..decoder.count()? {
+                values.push((next(&mut before, &mut decoder)?, decoder.text()?));
+            }
+            facets.sorts.push((name, values));
+        }
+        decoder.end()?;
+        Ok(facets)
     }
 }
 

@@ -61,9 +61,10 @@ mod vectors;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use build::{BuildOptions, SiteFiles};
+pub use manifest::{Filter, FilterValue};
 pub use page::{Page, Section};
 pub use reader::SiteIndex;
-pub use search_options::{Fragment, SearchOptions, SearchResult, SearchResults, Stage};
+pub use search_options::{Fragment, SearchOptions, SearchResult, SearchResults, SortKey, Stage};
 #[cfg(not(target_arch = "wasm32"))]
 pub use token_vectors::TokenVectors;
 

@@ -24,6 +24,8 @@ pub struct Page {
     pub meta: Vec<(String, String)>,
     /// Whether the page marks its content. If any page of a site does, the others have none.
     pub is_marked: bool,
+    /// Whether the rest of the page was left out, because its elements are nested too deeply.
+    pub is_truncated: bool,
     /// The sections with text, in order.
     pub sections: Vec<Section>,
 }
@@ -57,6 +59,7 @@ impl Page {
             }
         }
         encoder.number(self.is_marked.into());
+        encoder.number(self.is_truncated.into());
         encoder.number(self.sections.len());
         self.sections.iter().for_each(|section| section.encode(&mut encoder));
         encoder.0
@@ -82,6 +85,7 @@ impl Page {
             }
         }
         page.is_marked = decoder.number()? != 0;
+        page.is_truncated = decoder.number()? != 0;
         for _ in 0..decoder.count()? {
             page.sections.push(Section::decode(decoder)?);
         }

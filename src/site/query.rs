@@ -38,13 +38,16 @@ impl Query {
         let only_stop_words = all.iter().all(is_stop_word);
         let mut words: Vec<QueryWord> = Vec::new();
         for word in all {
-            let is_prefix = word.range.end == end && !word.folded.is_empty();
+            // A single character of a script without spaces begins pairs.
+            let is_single = word.folded.is_empty() && word.terms.concat().chars().count() == 1;
+            let is_prefix = is_single || word.range.end == end && !word.folded.is_empty();
+            let folded = if is_single { word.terms.concat() } else { word.folded.clone() };
             if is_stop_word(&word) && !only_stop_words
                 || words.iter().any(|there| there.terms == word.terms)
             {
                 continue;
             }
-            words.push(QueryWord { folded: word.folded, terms: word.terms, is_prefix });
+            words.push(QueryWord { folded, terms: word.terms, is_prefix });
         }
         words.truncate(MAX_WORDS);
         Query { words }

@@ -1,21 +1,25 @@
 //! Searches a site with the files that are there, and says which others it needs.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use super::analysis::Analyzer;
+use super::analysis::{Analyzer, is_supported};
 use super::bytes::{FileHash, FileKind, decompress};
 use super::excerpt::{MatchedTerms, excerpt};
 use super::language::language_group;
-use super::manifest::{Language, Lexicon, MAX_LEVEL, Manifest, PageHead, Terms, Texts, file_of};
+use super::manifest::{
+    Facets, Filter, Language, Lexicon, MAX_LEVEL, Manifest, PageHead, Terms, Texts, file_of,
+};
 use super::page::Section;
 use super::query::{Query, QueryWord};
-use super::search_options::{Fragment, SearchOptions, SearchResult, SearchResults, Stage};
+use super::search_options::{Fragment, SearchOptions, SearchResult, SearchResults, SortKey, Stage};
 use super::token_vectors::{TokenVectors, text_vector};
 use super::typo::is_one_typo;
 use super::vectors::{Centroids, Group};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fusion::{FusionWeights, StageScores, fuse};
+use crate::text::has_bigrams;
 
 /// The largest number of terms that stand for a beginning of a word, and for a word with a typo.
 const MAX_EXPANSIONS: usize = 24;
@@ -31,13 +35,19 @@ const TYPO_WEIGHT: f32 = 0.7;
 const PART_WEIGHT: f32 = 0.4;
 
 /// The smallest number of sections of each stage that are ordered together.
-const MIN_CANDIDATES: usize = 60;
+const MIN_CANDIDATES: usize = 200;
+
+/// The largest number of sections of one page among the results.
+const MAX_OF_PAGE: usize = 3;
 
 /// The number of groups of vectors that a search reads.
-const PROBED_GROUPS: usize = 12;
+const PROBED_GROUPS: usize = 8;
 
 /// The parts of the stages in the order of results.
-const WEIGHTS: FusionWeights = FusionWeights { text: 0.4, vector: 0.3, rerank: 0.3 };
+const WEIGHTS: FusionWeights = FusionWeights { text: 0.5, vector: 0.3, rerank: 0.6 };
+
+/// What the words of a section's page count beside those of the section.
+const PAGE_WEIGHT: f32 = 0.4;
 
 /// Words with fewer characters are not corrected.
 const MIN_TYPO_CHARACTERS: usize = 4;
@@ -46,6 +56,8 @@ const MIN_TYPO_CHARACTERS: usize = 4;
 pub struct SiteIndex {
     manifest: Manifest,
     names: HashMap<String, (FileKind, FileHash)>,
+    /// For each language, the number of the page of each section.
+    pages: Vec<Vec<u32>>,
     files: HashMap<FileHash, File>,
     failed: HashSet<FileHash>,
 }
@@ -57,8 +69,7 @@ enum File {
     Tokens(TokenVectors),
     Centroids(Centroids),
     Vectors(Group),
-    /// A kind that this version does not read.
-    Other,
+    Facets(Facets),
 }
 
 /// The files that a search would use and does not have.
@@ -81,9 +92,22 @@ impl SiteIndex {
                  crossrank; build the search again with this version",
             )
         })?;
+        if let Some(language) = manifest.languages.iter().find(|l| !is_supported(&l.tag)) {
+            let message = format!(
+                "the site has pages in the language {}, which this WebAssembly cannot read; load \
+                 crossrank-site-languages.wasm",
+                language.tag
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
         let names =
             manifest.files().map(|(kind, hash)| (kind.file_name(hash), (kind, hash))).collect();
-        Ok(SiteIndex { manifest, names, files: HashMap::new(), failed: HashSet::new() })
+        let pages_of = |language: &Language| {
+            let pages = (0..).zip(&language.pages);
+            pages.flat_map(|(page, &sections)| std::iter::repeat_n(page, sections)).collect()
+        };
+        let pages = manifest.languages.iter().map(pages_of).collect();
+        Ok(SiteIndex { manifest, names, pages, files: HashMap::new(), failed: HashSet::new() })
     }
 
     /// The way from the folder with the files to that with the pages, such as `../`.
@@ -104,6 +128,11 @@ impl SiteIndex {
     /// The tags of the languages of the site's pages.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.manifest.languages.iter().map(|language| language.tag.as_str())
+    }
+
+    /// The filters of the site's pages.
+    pub fn filters(&self) -> &[Filter] {
+        &self.manifest.filters
     }
 
     /// Adds a file that [`SearchResults::needs`] named.
@@ -131,7 +160,7 @@ impl SiteIndex {
             FileKind::Tokens => TokenVectors::decode(&content).map(File::Tokens),
             FileKind::Centroids => Centroids::decode(&content).map(File::Centroids),
             FileKind::Vectors => Group::decode(&content).map(File::Vectors),
-            FileKind::Facets => Ok(File::Other),
+            FileKind::Facets => Facets::decode(&content).map(File::Facets),
         };
         if let Ok(File::Centroids(centroids)) = &file {
             let named = |&hash| (FileKind::Vectors.file_name(hash), (FileKind::Vectors, hash));
@@ -187,8 +216,12 @@ impl SiteIndex {
             total: 0,
             results: Vec::new(),
         };
-        if let Some((language, first)) = self.language(options.language.as_deref()) {
-            let search = LanguageSearch { index: self, language };
+        if let Some((index, first)) = self.language(options.language.as_deref()) {
+            let (language, pages) = (&self.manifest.languages[index], &self.pages[index]);
+            let before =
+                self.manifest.languages[..index].iter().map(|language| language.pages.len());
+            let first_page = before.sum::<usize>() as u32;
+            let search = LanguageSearch { index: self, language, pages, first_page };
             search.run(first, query, options, &mut absent, &mut answer);
         }
         let names = |files: &BTreeSet<(FileKind, FileHash)>| {
@@ -199,18 +232,16 @@ impl SiteIndex {
         answer
     }
 
-    /// The language to search in, and the number of its first section.
-    fn language(&self, wanted: Option<&str>) -> Option<(&Language, u32)> {
-        let mut first = 0;
-        let starts = self.manifest.languages.iter().map(|language| {
-            let start = first;
-            first += language.sections as u32;
-            (language, start)
-        });
-        let starts: Vec<(&Language, u32)> = starts.collect();
+    /// The index of the language to search in, and the number of its first section.
+    fn language(&self, wanted: Option<&str>) -> Option<(usize, u32)> {
+        let languages = &self.manifest.languages;
         let group = wanted.map(language_group);
-        let named = starts.iter().find(|(language, _)| Some(&language.tag) == group.as_ref());
-        named.or(starts.iter().rev().max_by_key(|(language, _)| language.sections)).copied()
+        let named = languages.iter().position(|language| Some(&language.tag) == group.as_ref());
+        // Of several with the most sections, the first.
+        let largest = (0..languages.len()).rev().max_by_key(|&i| languages[i].sections);
+        let index = named.or(largest)?;
+        let before = languages[..index].iter().map(|language| language.sections);
+        Some((index, before.sum::<usize>() as u32))
     }
 
     /// The texts of a section, and those of its page.
@@ -243,6 +274,53 @@ fn best(mut scores: Vec<(u32, f32)>, limit: usize) -> Vec<(u32, f32)> {
 struct LanguageSearch<'a> {
     index: &'a SiteIndex,
     language: &'a Language,
+    /// The number of the page of each section among those of the language.
+    pages: &'a [u32],
+    /// The number of the language's first page.
+    first_page: u32,
+}
+
+/// The pages that filters choose, and the sort keys.
+struct Chosen<'a> {
+    /// Ascending; all if there are none.
+    pages: Option<Vec<u32>>,
+    facets: Option<&'a Facets>,
+}
+
+impl Chosen<'_> {
+    fn allows(&self, page: u32) -> bool {
+        self.pages.as_ref().is_none_or(|pages| pages.binary_search(&page).is_ok())
+    }
+
+    /// The sections in the order of a sort key: by number if both values are numbers.
+    fn sort(
+        &self,
+        key: &SortKey,
+        mut sections: Vec<(u32, f32)>,
+        page: impl Fn(u32) -> u32,
+    ) -> Vec<(u32, f32)> {
+        let keys = self.facets.into_iter().flat_map(|facets| &facets.sorts);
+        let values: HashMap<u32, &str> = keys
+            .filter(|(name, _)| *name == key.name)
+            .flat_map(|(_, values)| values.iter().map(|(page, value)| (*page, value.as_str())))
+            .collect();
+        let number = |value: &str| value.parse::<f64>().ok().filter(|number| number.is_finite());
+        let compare = |a: &str, b: &str| match (number(a), number(b)) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => a.cmp(b),
+        };
+        sections.sort_by(|a, b| {
+            let by_key = match (values.get(&page(a.0)), values.get(&page(b.0))) {
+                (Some(x), Some(y)) if key.descending => compare(y, x),
+                (Some(x), Some(y)) => compare(x, y),
+                (x, y) => y.is_some().cmp(&x.is_some()),
+            };
+            by_key.then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0))
+        });
+        sections
+    }
 }
 
 /// A section that a search found by its meaning.
@@ -280,11 +358,30 @@ impl<'a> LanguageSearch<'a> {
         if !absent.needs.is_empty() {
             return;
         }
+        let Some(facets) = self.facets(options, absent) else { return };
+        let allowed = |section: u32| match &facets {
+            Some(facets) => facets.allows(self.page(section)),
+            None => true,
+        };
+        let mut by_terms = by_terms;
+        by_terms.retain(|(section, _)| allowed(*section));
         answer.total = by_terms.len();
+        if let (Some(key), Some(facets)) = (&options.sort, &facets) {
+            let fused = facets.sort(key, by_terms, |section| self.page(section));
+            return self.present(
+                first,
+                fused,
+                options,
+                (&analyzer, &matched),
+                &HashMap::new(),
+                absent,
+                answer,
+            );
+        }
         let candidates = options.limit.max(MIN_CANDIDATES);
         let by_terms = best(by_terms, candidates);
         let similar = match options.vectors {
-            true => self.similar(text, candidates, absent),
+            true => self.similar(text, candidates, allowed, absent),
             false => Vec::new(),
         };
         let logits =
@@ -296,18 +393,89 @@ impl<'a> LanguageSearch<'a> {
             (true, true) => Stage::Terms,
         };
         let passages: HashMap<u32, u32> = similar.iter().map(|s| (s.section, s.passage)).collect();
-        for (section, score) in
-            fuse_stages(by_terms, similar, &logits).into_iter().take(options.limit)
-        {
+        let fused = fuse_stages(by_terms, similar, &logits);
+        self.present(first, fused, options, (&analyzer, &matched), &passages, absent, answer);
+    }
+
+    /// Writes the best sections, which are given in order, into the answer. `passages` holds the nearest passage
+    /// in meaning of some.
+    #[allow(clippy::too_many_arguments, reason = "the state of one search")]
+    fn present(
+        &self,
+        first: u32,
+        sections: Vec<(u32, f32)>,
+        options: &SearchOptions,
+        (analyzer, matched): (&Analyzer, &MatchedTerms),
+        passages: &HashMap<u32, u32>,
+        absent: &mut Absent,
+        answer: &mut SearchResults,
+    ) {
+        for (section, score) in self.few_of_each_page(sections).take(options.limit) {
             let Some((page, found)) = self.index.section(first + section, absent) else { continue };
             let similar = passages.get(&section).map(|&passage| passage as usize);
-            let (passage, excerpt) = excerpt(&found.passages, &analyzer, &matched, similar);
+            let (passage, excerpt) = excerpt(&found.passages, analyzer, matched, similar);
             answer.results.push(result(first + section, score, page, found, passage, excerpt));
         }
     }
 
+    /// The number of a section's page among those of all languages.
+    fn page(&self, section: u32) -> u32 {
+        self.first_page + self.pages[section as usize]
+    }
+
+    /// The pages that the options choose, if they choose some. `None` if the file that says so is not there yet.
+    fn facets(&self, options: &SearchOptions, absent: &mut Absent) -> Option<Option<Chosen<'a>>> {
+        let filters: Vec<_> =
+            options.filters.iter().filter(|(_, values)| !values.is_empty()).collect();
+        if filters.is_empty() && options.sort.is_none() {
+            return Some(None);
+        }
+        // Without the file, no page can be said to have a value.
+        let nothing = Some(Some(Chosen { pages: Some(Vec::new()), facets: None }));
+        let Some(hash) = self.index.manifest.facets else { return nothing };
+        let facets = match self.index.file(FileKind::Facets, hash, absent) {
+            Some(File::Facets(facets)) => facets,
+            _ if absent.missing.contains(&(FileKind::Facets, hash)) => return nothing,
+            _ => return None,
+        };
+        let named = &self.index.manifest.filters;
+        let mut pages: Option<Vec<u32>> = None;
+        for (name, wanted) in filters {
+            let mut some: Vec<u32> = Vec::new();
+            for (filter, lists) in
+                named.iter().zip(&facets.filters).filter(|(f, _)| f.name == *name)
+            {
+                let lists =
+                    filter.values.iter().zip(lists).filter(|(of, _)| wanted.contains(&of.value));
+                lists.for_each(|(_, list)| some.extend(list));
+            }
+            some.sort_unstable();
+            if let Some(before) = &pages {
+                some.retain(|page| before.binary_search(page).is_ok());
+            }
+            pages = Some(some);
+        }
+        Some(Some(Chosen { pages, facets: Some(facets) }))
+    }
+
+    /// The sections without those of a page of which enough are before them.
+    fn few_of_each_page(&self, sections: Vec<(u32, f32)>) -> impl Iterator<Item = (u32, f32)> {
+        let mut shown: HashMap<u32, usize> = HashMap::new();
+        sections.into_iter().filter(move |(section, _)| {
+            let shown = shown.entry(self.pages[*section as usize]).or_default();
+            *shown += 1;
+            *shown <= MAX_OF_PAGE
+        })
+    }
+
     /// The sections nearest in meaning, the nearest first.
-    fn similar(&self, text: &str, limit: usize, absent: &mut Absent) -> Vec<Similar> {
+    fn similar(
+        &self,
+        text: &str,
+        limit: usize,
+        allowed: impl Fn(u32) -> bool,
+        absent: &mut Absent,
+    ) -> Vec<Similar> {
         let manifest = &self.index.manifest;
         let Some(centroids) = self.language.centroids else { return Vec::new() };
         let query = text_vector(text, manifest.dimensions, |rest| {
@@ -327,7 +495,9 @@ impl<'a> LanguageSearch<'a> {
         for (hash, center) in centroids.nearest(&query, PROBED_GROUPS) {
             let group = self.index.file(FileKind::Vectors, hash, absent);
             let Some(File::Vectors(Group(vectors))) = group else { continue };
-            for vector in vectors {
+            let is_there =
+                |section: u32| (section as usize) < self.language.sections && allowed(section);
+            for vector in vectors.iter().filter(|vector| is_there(vector.section)) {
                 let cosine = center + vector.dot(&query, sum);
                 let (section, passage) = (vector.section, vector.passage);
                 let there = found.entry(section).or_insert(Similar { section, passage, cosine });
@@ -360,8 +530,12 @@ impl<'a> LanguageSearch<'a> {
         if !absent.needs.is_empty() {
             return Vec::new();
         }
+        let pages = self.pages;
         let mut sums = vec![0f32; sections];
         let mut of_word = vec![0f32; sections];
+        // For each page the sums of what its best section says about each word.
+        let mut page_sums = vec![0f32; self.language.pages.len()];
+        let mut best_of_page: HashMap<u32, f32> = HashMap::new();
         for (index, alternatives) in all.iter().enumerate() {
             let mut touched: Vec<u32> = Vec::new();
             let count = alternatives.iter().map(|a| a.count).max().unwrap_or(0);
@@ -378,11 +552,20 @@ impl<'a> LanguageSearch<'a> {
                 }
             }
             for section in touched {
-                sums[section as usize] += std::mem::take(&mut of_word[section as usize]);
+                let score = std::mem::take(&mut of_word[section as usize]);
+                sums[section as usize] += score;
+                let best = best_of_page.entry(pages[section as usize]).or_default();
+                *best = best.max(score);
+            }
+            for (page, score) in best_of_page.drain() {
+                page_sums[page as usize] += score;
             }
         }
-        let scores = (0..).zip(sums).filter(|(_, score)| *score > 0.0);
-        scores.collect()
+        let scores = (0..).zip(sums).zip(pages).filter(|((_, score), _)| *score > 0.0);
+        let with_page = |((section, score), &page): ((u32, f32), &u32)| {
+            (section, score + PAGE_WEIGHT * page_sums[page as usize])
+        };
+        scores.map(with_page).collect()
     }
 
     /// The terms that stand for a word, and those for each of its parts.
@@ -395,7 +578,9 @@ impl<'a> LanguageSearch<'a> {
         };
         let Some(whole) = word.terms.first() else { return Vec::new() };
         let mut alternatives = self.exact(whole, 1.0, absent);
-        if word.is_prefix && word.folded.chars().nth(1).is_some() {
+        let is_long_enough =
+            word.folded.chars().nth(1).is_some() || word.folded.starts_with(has_bigrams);
+        if word.is_prefix && is_long_enough {
             let mut longer = self.with_prefix(&word.folded, absent);
             longer.retain(|alternative| alternative.term != *whole);
             alternatives.extend(longer);

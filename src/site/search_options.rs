@@ -1,5 +1,7 @@
 //! What a search is asked, and what it answers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Options of [`SiteIndex::search`](super::SiteIndex::search).
@@ -12,6 +14,10 @@ pub struct SearchOptions {
     /// The language to search in, such as that of the page with the search box. Without it, or where
     /// the site has no pages in it, it is the language with the most sections.
     pub language: Option<String>,
+    /// For names of filters, the values of which a page must have one.
+    pub filters: BTreeMap<String, Vec<String>>,
+    /// The sort key by whose values results are ordered, those of pages without one at the end.
+    pub sort: Option<SortKey>,
     /// Whether to search by meaning too, where the site has vectors.
     pub vectors: bool,
     /// The logits of a cross-encoder for sections that were found, by their numbers. They have a part in
@@ -21,8 +27,26 @@ pub struct SearchOptions {
 
 impl Default for SearchOptions {
     fn default() -> SearchOptions {
-        SearchOptions { limit: 10, language: None, vectors: false, logits: Vec::new() }
+        SearchOptions {
+            limit: 10,
+            language: None,
+            filters: BTreeMap::new(),
+            sort: None,
+            vectors: false,
+            logits: Vec::new(),
+        }
     }
+}
+
+/// An order by what pages state.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SortKey {
+    /// The name of the sort key.
+    pub name: String,
+    /// Whether the largest value is first.
+    #[serde(default)]
+    pub descending: bool,
 }
 
 /// How the results were ordered.

@@ -9,6 +9,13 @@ const MAX_HEADING_CHARACTERS: usize = 160;
 /// The largest number of tokens of titles that the models read before a passage.
 const MAX_TITLE_TOKENS: usize = 40;
 
+/// The largest number of passages of a section. A longer one is several, with the same anchor: what a result
+/// fetches must be small.
+const MAX_PASSAGES: usize = 8;
+
+/// The level of the first terms of a list of definitions. Headings have the levels 1 to 6.
+pub const DEFINITION_LEVEL: u8 = 7;
+
 /// What counts as a section's usual weight.
 const USUAL_WEIGHT: u8 = 10;
 
@@ -164,11 +171,14 @@ impl SectionBuilder {
     }
 
     /// Ends the headings of a level and of the levels below it. One without text of its own and without
-    /// sections below it is a section.
+    /// sections below it is a section, and a term without a definition is text of the section around it.
     pub fn close(&mut self, level: u8) {
         self.end_section();
         while let Some(heading) = self.above.pop_if(|heading| heading.level >= level) {
-            if !heading.used {
+            if !heading.used && heading.level >= DEFINITION_LEVEL {
+                self.text.push(&heading.text);
+                self.push_draft();
+            } else if !heading.used {
                 self.above.push(heading);
                 self.push_draft();
                 self.above.pop();
@@ -206,20 +216,28 @@ impl SectionBuilder {
     pub fn finish(mut self, title: &str) -> Vec<Section> {
         self.end_heading();
         self.close(0);
-        let section = |draft: Draft| {
+        let sections = |draft: Draft| {
             let titles = estimate_tokens(title)
                 + draft.headings.iter().map(|heading| estimate_tokens(heading)).sum::<usize>();
             let max_tokens = MAX_PASSAGE_TOKENS - titles.min(MAX_TITLE_TOKENS);
             let Text { text, paragraphs } = draft.text;
-            let parts = split(&text, &paragraphs, max_tokens).into_iter();
-            let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
-            Section {
-                anchor: draft.anchor,
-                headings: draft.headings,
-                passages: parts.map(|part| words(&text[part])).collect(),
+            let words = |part| -> String {
+                let part: &str = &text[part];
+                part.split_whitespace().collect::<Vec<_>>().join(" ")
+            };
+            let passages = split(&text, &paragraphs, max_tokens).into_iter().map(words);
+            let passages: Vec<String> = passages.collect();
+            let section = |passages: &[String]| Section {
+                anchor: draft.anchor.clone(),
+                headings: draft.headings.clone(),
+                passages: passages.to_vec(),
                 weight: draft.weight,
+            };
+            match passages.is_empty() {
+                true => vec![section(&[])],
+                false => passages.chunks(MAX_PASSAGES).map(section).collect(),
             }
         };
-        self.drafts.into_iter().map(section).collect()
+        self.drafts.into_iter().flat_map(sections).collect()
     }
 }

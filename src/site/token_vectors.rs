@@ -62,6 +62,24 @@ impl TokenVectors {
         text_vector(text, self.dimensions(), |_| Some(self))
     }
 
+    /// The vectors inside this library: those of `models/all-minilm-l6-v2`, for texts in English.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotInstalled`] if this build carries none: without the feature `bundled-embedder`, or
+    /// from the crates.io package, which has no room for models.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn bundled() -> Result<TokenVectors> {
+        #[cfg(bundled_vectors)]
+        return TokenVectors::from_bytes(include_bytes!(
+            "../../models/all-minilm-l6-v2/static.vectors"
+        ));
+        #[cfg(not(bundled_vectors))]
+        Err(Error::new(
+            ErrorKind::ModelNotInstalled,
+            "this build carries no static vectors; make some with crossrank distill",
+        ))
+    }
+
     /// The vectors as a file, for [`TokenVectors::from_bytes`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -45,7 +45,13 @@ impl SiteIndex {
         self.0.languages().map(str::to_owned).collect()
     }
 
-    /// Searches with the files that are there. `options` is `{ limit?, language? }`.
+    /// The filters of the site's pages: `[{ name, values: [{ value, count }] }]`.
+    pub fn filters(&self) -> Result<JsValue, JsValue> {
+        to_js(Ok(self.0.filters()))
+    }
+
+    /// Searches with the files that are there. `options` is that of
+    /// [`site::SearchOptions`].
     pub fn search(&self, query: &str, options: JsValue) -> Result<JsValue, JsValue> {
         let options = serde_wasm_bindgen::from_value(options)?;
         to_js(Ok(self.0.search(query, &options)))

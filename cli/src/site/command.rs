@@ -7,7 +7,8 @@ use std::time::Instant;
 use std::{fs, thread};
 
 use clap::Args;
-use crossrank::site::{BuildOptions, Page, SiteFiles};
+use crossrank::ErrorKind;
+use crossrank::site::{BuildOptions, Page, SiteFiles, TokenVectors};
 
 use super::cache::PageCache;
 use super::output::Output;
@@ -33,6 +34,13 @@ pub struct SiteArgs {
     /// Number of threads [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<i64>,
+    /// Search by meaning with these vectors, which crossrank distill made [default: those of the bundled model,
+    /// for pages in English]
+    #[arg(long, value_name = "FILE", conflicts_with = "text_only")]
+    vectors: Option<PathBuf>,
+    /// Search by words only
+    #[arg(long)]
+    text_only: bool,
     /// Read all pages, even those that have not changed since the last run
     #[arg(long)]
     no_cache: bool,
@@ -82,14 +90,16 @@ pub fn run(args: &SiteArgs) -> Result<String, CliError> {
     if let Err(error) = cache.write(entries) {
         crate::output::warning(format_args!("{}; the next run reads all pages", error.message));
     }
+    let vectors = args.load_vectors()?;
     let mut options = BuildOptions::default();
+    options.vectors = vectors.as_ref();
     options.root = way(output.folder(), &folder).unwrap_or_default();
     options.language = args.language.clone();
     options.has_reranker = args.page_files.has_reranker();
     options.threads = threads;
     let site = SiteFiles::build(pages.into_iter().flatten().flatten().collect(), &options);
     let bytes = output.write(&site)?;
-    args.page_files.write(output.folder())?;
+    args.page_files.write(output.folder(), site.needs_languages)?;
     let left_out = read - site.pages;
     let mut report = line(&format!(
         "{} pages read, {unchanged} unchanged, {left_out} left out, {} problems, {}",
@@ -106,6 +116,24 @@ pub fn run(args: &SiteArgs) -> Result<String, CliError> {
         units::size(bytes),
     ));
     Ok(report)
+}
+
+impl SiteArgs {
+    fn load_vectors(&self) -> Result<Option<TokenVectors>, CliError> {
+        match &self.vectors {
+            _ if self.text_only => Ok(None),
+            Some(path) => {
+                let bytes =
+                    fs::read(path).map_err(io(format!("cannot read {}", path.display())))?;
+                Ok(Some(TokenVectors::from_bytes(&bytes)?))
+            }
+            None => match TokenVectors::bundled() {
+                // A build without the bundled models searches by words.
+                Err(error) if error.kind() == ErrorKind::ModelNotInstalled => Ok(None),
+                bundled => Ok(Some(bundled?)),
+            },
+        }
+    }
 }
 
 /// What was read of each file: nothing of one that cannot be read, and no page of one that is not to be
@@ -131,7 +159,13 @@ fn read(
             let page = read_page(&files[i], max_bytes);
             let mut done = done.lock().expect("no thread panics with the lock");
             match page {
-                Ok(page) => done.0[i] = Some(page),
+                Ok(page) => {
+                    if page.as_ref().is_some_and(|page| page.is_truncated) {
+                        let problem = "its elements are nested too deeply; read up to there";
+                        done.1.report_path(&files[i].path, problem);
+                    }
+                    done.0[i] = Some(page);
+                }
                 Err(problem) => done.1.report_path(&files[i].path, problem),
             }
             drop(done);

@@ -12,8 +12,10 @@ use crate::model;
 use crate::replace::replace;
 
 /// The files of the npm package `crossrank`, and their names beside the index.
-const SEARCH: [(&str, &str); 2] =
-    [("dist/site/page.js", "crossrank-search.js"), ("dist/crossrank-site.wasm", "crossrank-site.wasm")];
+const SCRIPT: (&str, &str) = ("dist/site/page.js", "crossrank-search.js");
+const READER: &str = "dist/crossrank-site.wasm";
+const LANGUAGES_READER: &str = "dist/crossrank-site-languages.wasm";
+const READER_NAME: &str = "crossrank-site.wasm";
 const RERANKER: [(&str, &str); 4] = [
     ("dist/web.js", "reranker/web.js"),
     ("dist/worker.js", "reranker/worker.js"),
@@ -39,9 +41,11 @@ impl PageFilesArgs {
     }
 
     /// Writes the files that are not there yet, and removes a reranker that is not wanted any more.
-    pub fn write(&self, folder: &Path) -> Result<(), CliError> {
+    /// `needs_languages` says whether the pages need the stemmers of other languages than English.
+    pub fn write(&self, folder: &Path, needs_languages: bool) -> Result<(), CliError> {
         let Some(package) = &self.package else { return Ok(()) };
-        copy(package, folder, &SEARCH)?;
+        let reader = if needs_languages { LANGUAGES_READER } else { READER };
+        copy(package, folder, &[SCRIPT, (reader, READER_NAME)])?;
         let Some(model) = &self.reranker else { return Ok(()) };
         let what = || format!("cannot write into {}", folder.display());
         fs::create_dir_all(folder.join("reranker")).map_err(io(what()))?;

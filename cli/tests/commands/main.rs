@@ -18,4 +18,6 @@ mod passages;
 mod prepare;
 #[cfg(feature = "search")]
 mod search;
+#[cfg(feature = "site")]
+mod site;
 mod terminal;
