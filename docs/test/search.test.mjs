@@ -72,8 +72,8 @@ test("a page loads neither the model nor the index before the search is used", a
 
 test("the stages are those that node computes, and the router follows a result", async () => {
   const expected = await expectedOrders();
-  assert.deepEqual(Object.keys(expected), ["terms", "reranked"]);
-  assert.notDeepEqual(expected.terms, expected.reranked);
+  assert.deepEqual(Object.keys(expected), ["terms", "vectors", "reranked"]);
+  assert.notDeepEqual(expected.vectors, expected.reranked);
   const { page, complaints } = await visit(site, "/guides/gpu.html");
   let letGo;
   const mayLoad = new Promise((resolve) => (letGo = resolve));
@@ -85,7 +85,7 @@ test("the stages are those that node computes, and the router follows a result",
   await openSearch(page);
   await page.evaluate((query) => document.querySelector("crossrank-search").open(query), QUERY);
   await hasText(page, "[role=status]", "Results: 10");
-  assert.deepEqual(await linksOf(page), expected.terms);
+  assert.deepEqual(await linksOf(page), expected.vectors);
   letGo();
   await hasText(page, ".state", "Reranked");
   assert.deepEqual(await linksOf(page), expected.reranked);

@@ -20,7 +20,7 @@ import { serve } from "./server.mjs";
 
 const project = process.env.CROSSRANK_PROJECT;
 const program = process.env.CROSSRANK_SITE;
-const STAGES = ["terms", "reranked"];
+const STAGES = ["terms", "vectors", "reranked"];
 const dist = (name) => import(pathToFileURL(join(project, "node_modules/crossrank/dist/site", `${name}.js`)));
 
 /** A host's files by name, which are what their names say. It notes how each was asked for. */

@@ -83,7 +83,8 @@ impl SiteIndex {
     /// Opens a manifest.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if it is not one, or is one of another version.
+    /// - [`ErrorKind::InvalidInput`] if it is not one, or is one of another version.
+    /// - [`ErrorKind::NeedsGeneral`] if this build lacks the stemmer of a language.
     pub fn new(manifest: &[u8]) -> Result<SiteIndex> {
         let manifest = Manifest::decode(manifest).ok_or_else(|| {
             Error::new(
@@ -98,7 +99,7 @@ impl SiteIndex {
                  crossrank-site-languages.wasm",
                 language.tag
             );
-            return Err(Error::new(ErrorKind::InvalidInput, message));
+            return Err(Error::new(ErrorKind::NeedsGeneral, message));
         }
         let names =
             manifest.files().map(|(kind, hash)| (kind.file_name(hash), (kind, hash))).collect();

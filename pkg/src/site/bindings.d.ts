@@ -41,7 +41,7 @@ export interface SiteIndex {
   add(name: string, content: Uint8Array): void;
   /** Searches do without a file, until it is added. */
   fail(name: string): void;
-  filters?(): SiteFilter[];
+  filters(): SiteFilter[];
   free(): void;
 }
 

@@ -10,6 +10,8 @@ import type { OpenMode, SitePlatform } from "./platform.js";
 
 const MANIFEST = "manifest.bin";
 
+type WasmFile = "wasmFile" | "languagesWasmFile";
+
 /** An index and the files that it has. */
 export interface LoadedIndex {
   index: SiteIndex;
@@ -23,7 +25,7 @@ export class IndexLoader {
   readonly #platform: SitePlatform;
   readonly #base: URL;
   readonly #wasm: SiteSearchOptions["wasm"];
-  #bindings: Promise<Bindings> | undefined;
+  readonly #instances = new Map<WasmFile, Promise<Bindings>>();
 
   constructor(platform: SitePlatform, base: URL, wasm: SiteSearchOptions["wasm"]) {
     this.#platform = platform;
@@ -32,13 +34,30 @@ export class IndexLoader {
   }
 
   async load(mode: OpenMode = "check"): Promise<LoadedIndex> {
-    this.#bindings ??= this.#instantiate();
-    this.#bindings.catch(() => (this.#bindings = undefined));
-    const [bindings, manifest] = await Promise.all([this.#bindings, this.#manifest(mode)]);
+    const reading = this.#manifest(mode);
+    const loading = this.#load("wasmFile", reading);
+    // The file for English does not read other languages.
+    return loading.catch((error: CrossrankError) => {
+      if (error.code !== "needs-general" || this.#wasm !== undefined) throw error;
+      return this.#load("languagesWasmFile", reading);
+    });
+  }
+
+  async #load(file: WasmFile, reading: Promise<Uint8Array>): Promise<LoadedIndex> {
+    const [bindings, manifest] = await Promise.all([this.#bindings(file), reading]);
     const use = <R>(act: () => R) => callCore(bindings, act);
     const index = use(() => new bindings.SiteIndex(manifest));
     const open = (name: string, mode: OpenMode) => this.#platform.open(new URL(name, this.#base), mode);
     return { index, manifest, files: new IndexFiles(index, open), use };
+  }
+
+  #bindings(file: WasmFile): Promise<Bindings> {
+    const known = this.#instances.get(file);
+    if (known) return known;
+    const instance = this.#instantiate(file);
+    this.#instances.set(file, instance);
+    instance.catch(() => this.#instances.delete(file));
+    return instance;
   }
 
   /** The index that the host has at present, if it is not the given one. */
@@ -61,9 +80,9 @@ export class IndexLoader {
     throw new CrossrankError("fetch-failed", `there is no ${url.href}; ${advice}`);
   }
 
-  async #instantiate(): Promise<Bindings> {
+  async #instantiate(file: WasmFile): Promise<Bindings> {
     const bindings = bind();
-    const module = await this.#module();
+    const module = await this.#module(file);
     try {
       await bindings({ module_or_path: module });
     } catch (cause) {
@@ -73,13 +92,13 @@ export class IndexLoader {
     return bindings;
   }
 
-  async #module(): Promise<WebAssembly.Module> {
+  async #module(file: WasmFile): Promise<WebAssembly.Module> {
     const given = this.#wasm;
     if (isCompiledModule(given)) return given;
     if (isBytes(given)) return WebAssembly.compile(toUint8Array(given));
     const url =
       given === undefined
-        ? this.#platform.wasmFile(this.#base)
+        ? this.#platform[file](this.#base)
         : this.#platform.resolveUrl(typeof given === "string" ? given : (given as URL).href);
     const content = await this.#platform.open(url, "check");
     if (content) return WebAssembly.compile(content as Uint8Array<ArrayBuffer>);

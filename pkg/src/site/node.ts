@@ -16,6 +16,9 @@ export const createSiteSearch = /* @__PURE__ */ createSiteSearchFactory({
   wasmFile() {
     return new URL("../crossrank-site.wasm", import.meta.url);
   },
+  languagesWasmFile() {
+    return new URL("../crossrank-site-languages.wasm", import.meta.url);
+  },
   rerankerOf: () => async (onProgress) => {
     const { Reranker } = await import("crossrank");
     return Reranker.load({ onProgress });

@@ -8,7 +8,9 @@ import { createSearchElement } from "./search-element.js";
 export const createSiteSearch = createSiteSearchFactory({
   resolveUrl: (location) => new URL(location, document.baseURI),
   open: openOverHttp,
+  // The command wrote the one that the pages need.
   wasmFile: (base) => new URL("crossrank-site.wasm", base),
+  languagesWasmFile: (base) => new URL("crossrank-site.wasm", base),
   rerankerOf: (files) =>
     files &&
     (async (onProgress) => {

@@ -12,8 +12,9 @@ export interface SitePlatform {
   resolveUrl(location: string): URL;
   /** The content of a file; undefined if there is none. */
   open(url: URL, mode: OpenMode): Promise<Uint8Array | undefined>;
-  /** The WebAssembly file of an index in this folder. */
+  /** The WebAssembly files for an index in this folder: one for English, and one for all languages. */
   wasmFile(base: URL): URL;
+  languagesWasmFile(base: URL): URL;
   /** What reranks by default, if anything does. `files` is the folder of a reranker beside the index, if it has one. */
   rerankerOf(files: URL | undefined): RerankerLoader | undefined;
   /** Whether the user asks to save data. */

@@ -100,7 +100,7 @@ class StaticSiteSearch implements SiteSearch {
 
   async filters(): Promise<SiteFilter[]> {
     const { index, use } = await this.#finder.load();
-    return use(() => index.filters?.() ?? []);
+    return use(() => index.filters());
   }
 
   async prepare(): Promise<void> {

@@ -8,6 +8,7 @@ export const createSiteSearch = /* @__PURE__ */ createSiteSearchFactory({
   open: openOverHttp,
   // Bundlers find `new URL` only in exactly this form, and then keep the file.
   wasmFile: () => new URL("../crossrank-site.wasm", import.meta.url),
+  languagesWasmFile: () => new URL("../crossrank-site-languages.wasm", import.meta.url),
   rerankerOf: () => async (onProgress) => {
     const { Reranker } = await import("crossrank");
     return Reranker.load({ onProgress });
