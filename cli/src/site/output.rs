@@ -78,9 +78,21 @@ fn write(path: &Path, content: &[u8]) -> Result<(), CliError> {
     replace(path, |_, mut file| file.write_all(content).map_err(io(what())))
 }
 
-/// Whether a name is one that a build gives, or gives while it writes.
+/// Whether a name is one that a build gives, such as `terms-0123456789.bin`, or gives while it writes.
 fn is_file_name(name: &str) -> bool {
-    name.ends_with(".unfinished") || name.ends_with(".bin")
+    let (name, is_unfinished) =
+        match name.strip_suffix(".unfinished").and_then(|n| n.rsplit_once('.')) {
+            Some((name, _)) => (name, true),
+            None => (name, false),
+        };
+    let stem = name.strip_suffix(".bin").and_then(|stem| stem.split_once('-'));
+    let is_hashed = stem.is_some_and(|(kind, hash)| {
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        kind.bytes().all(|byte| byte.is_ascii_lowercase())
+            && hash.len() == 10
+            && hash.bytes().all(is_digit)
+    });
+    is_hashed || is_unfinished && name == MANIFEST_NAME
 }
 
 fn holds_other_files(folder: &Path) -> std::io::Result<bool> {
@@ -91,4 +103,24 @@ fn holds_other_files(folder: &Path) -> std::io::Result<bool> {
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_a_build_are_removed() {
+        for name in [
+            "terms-0123456789.bin",
+            "terms-0123456789.bin.0123456789abcdef.unfinished",
+            "manifest.bin.0123456789abcdef.unfinished",
+        ] {
+            assert!(is_file_name(name), "{name}");
+        }
+        for name in ["manifest.bin", "data.bin", "a-b.bin", "terms-0123456789.txt", "x.unfinished"]
+        {
+            assert!(!is_file_name(name), "{name}");
+        }
+    }
 }
