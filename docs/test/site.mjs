@@ -30,9 +30,10 @@ export const IS_MODEL = /\.onnx$|crossrank-(?!site)[^/]*\.wasm$|tokenizer/;
 export const isHydrated = (page) =>
   page.waitForFunction(() => document.getElementById("app").__vue_app__ !== undefined);
 
-/** Opens the search with the keyboard. */
+/** Opens the search with the keyboard, once its script is there. */
 export async function openSearch(page) {
   await isHydrated(page);
+  await page.waitForFunction(() => document.querySelector("crossrank-search").shadowRoot !== null);
   await page.keyboard.down("Control");
   await page.keyboard.press("k");
   await page.keyboard.up("Control");
