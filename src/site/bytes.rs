@@ -1,5 +1,6 @@
 //! The parts of which files are made: numbers, texts, sorted texts, compression, and names by content.
 
+#[cfg(not(target_arch = "wasm32"))]
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use sha2::{Digest, Sha256};
@@ -15,9 +16,11 @@ pub struct Damaged;
 pub type Decoded<T> = std::result::Result<T, Damaged>;
 
 /// Appends values to a file's content.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Default)]
 pub struct Encoder(pub Vec<u8>);
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Encoder {
     /// A number in groups of seven bits, the lowest first.
     pub fn number(&mut self, mut value: usize) {
@@ -103,6 +106,7 @@ impl<'a> Decoder<'a> {
 }
 
 /// The content of a file as it is stored: raw DEFLATE.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn compress(content: &[u8]) -> Vec<u8> {
     compress_to_vec(content, 9)
 }

@@ -65,10 +65,10 @@ fn principal_components(rows: &[Vec<f32>], count: usize) -> Vec<Vec<f32>> {
             }
         }
     }
-    for i in 0..width {
-        for j in 0..i {
-            matrix[i][j] = matrix[j][i];
-        }
+    // The sums so far are of one half of a symmetric matrix.
+    for i in 1..width {
+        let (above, line) = matrix.split_at_mut(i);
+        line[0].iter_mut().zip(above).for_each(|(sum, above)| *sum = above[i]);
     }
     let mut vectors: Vec<Vec<f64>> =
         (0..width).map(|i| (0..width).map(|j| f64::from(u8::from(i == j))).collect()).collect();

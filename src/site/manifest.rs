@@ -1,6 +1,8 @@
 //! The manifest, and what is in the other files. `docs/reference/site-files.md` describes them.
 
-use super::bytes::{Damaged, Decoded, Decoder, Encoder, FileHash, FileKind, compress, decompress};
+use super::bytes::{Damaged, Decoded, Decoder, FileHash, FileKind, decompress};
+#[cfg(not(target_arch = "wasm32"))]
+use super::bytes::{Encoder, compress};
 use super::page::Section;
 use serde::Serialize;
 
@@ -168,6 +170,7 @@ impl Manifest {
 }
 
 /// Appends files that are found by the first text of each, ascending.
+#[cfg(not(target_arch = "wasm32"))]
 fn encode_sorted(encoder: &mut Encoder, files: &[(String, FileHash)]) {
     encoder.number(files.len());
     let mut before = "";
@@ -193,6 +196,7 @@ pub fn file_of(files: &[(String, FileHash)], text: &str) -> Option<FileHash> {
     Some(files[after.checked_sub(1)?].1)
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 fn encode_optional(encoder: &mut Encoder, hash: Option<FileHash>) {
     encoder.number(hash.is_some().into());
     hash.into_iter().for_each(|hash| encoder.bytes(&hash.0));
@@ -226,6 +230,7 @@ pub struct Terms {
 impl Terms {
     /// The content of a file with these terms, ascending. The second number is that of all sections with
     /// the term, of which the file may hold only some.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn encode<'a>(
         terms: impl Iterator<Item = (&'a str, usize, &'a [Posting])> + Clone,
     ) -> Vec<u8> {
@@ -312,6 +317,7 @@ impl Terms {
 pub struct Lexicon(pub Vec<(String, u32)>);
 
 impl Lexicon {
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::default();
         encoder.number(self.0.len());
@@ -421,6 +427,7 @@ pub struct Texts {
 }
 
 impl Texts {
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn encode(&self) -> Vec<u8> {
         let mut encoder = Encoder::default();
         encoder.number(self.pages.len());

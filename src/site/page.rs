@@ -1,6 +1,8 @@
 //! A page of a site: what a search finds of it.
 
-use super::bytes::{Decoded, Decoder, Encoder};
+#[cfg(not(target_arch = "wasm32"))]
+use super::bytes::Encoder;
+use super::bytes::{Decoded, Decoder};
 
 /// A page as its HTML describes it; see [`Page::parse`](super::Page::parse).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +48,7 @@ pub struct Section {
 
 impl Page {
     /// The page as bytes, for [`Page::from_bytes`] of the same version of this library.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut encoder = Encoder::default();
         for text in [&self.url, &self.language, &self.title, &self.description, &self.keywords] {
@@ -108,6 +111,7 @@ impl Section {
         passages.map(move |passage| format!("{titles} {passage}").trim().to_owned())
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn encode(&self, encoder: &mut Encoder) {
         encoder.text(&self.anchor);
         encoder.texts(&self.headings);

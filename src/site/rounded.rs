@@ -2,7 +2,9 @@
 
 use half::f16;
 
-use super::bytes::{Damaged, Decoded, Decoder, Encoder};
+#[cfg(not(target_arch = "wasm32"))]
+use super::bytes::Encoder;
+use super::bytes::{Damaged, Decoded, Decoder};
 
 /// A list of vectors. An element has four bits, which stand for the numbers from -7.5 to 7.5, times the
 /// scale of the vector.
@@ -34,10 +36,12 @@ impl RoundedVectors {
         self.scales.push(scale);
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn len(&self) -> usize {
         self.scales.len()
     }

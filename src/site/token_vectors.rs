@@ -46,6 +46,7 @@ impl TokenVectors {
     }
 
     /// The number of elements of a vector.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn dimensions(&self) -> usize {
         self.vectors.dimensions()
     }

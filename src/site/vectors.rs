@@ -2,7 +2,9 @@
 
 use half::f16;
 
-use super::bytes::{Damaged, Decoded, Decoder, Encoder, FileHash};
+#[cfg(not(target_arch = "wasm32"))]
+use super::bytes::Encoder;
+use super::bytes::{Damaged, Decoded, Decoder, FileHash};
 use super::rounded::{RoundedVectors, dot};
 
 /// The content of the file with the centers of the groups, each with the file of its vectors.
