@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -10,6 +10,8 @@ build:
 	pkg/scripts/build.sh edge
 	pkg/scripts/build.sh edge-relaxed-simd
 	pkg/scripts/build.sh gpu
+	pkg/scripts/build.sh site
+	pkg/scripts/build.sh site-languages
 
 test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples test-docs-site test-python
 
@@ -40,6 +42,10 @@ test-bundlers: pack
 	tests/examples/run.sh nextjs hono-workers rust-service
 	cargo clippy --quiet --manifest-path examples/rust-service/Cargo.toml --target-dir target/rust-service -- -D warnings
 
+# Builds sites with VitePress, Astro Starlight and Docusaurus, and searches them in Chromium.
+test-generators: build command
+	pkg/scripts/test.sh generators
+
 # Runs the npm package's adapters with their frameworks and searches; test-js does so too.
 test-adapters: build
 	pkg/scripts/test.sh adapters
@@ -64,7 +70,7 @@ test-docs: build command
 
 # The documentation's static files, in docs/.vitepress/dist. CROSSRANK_DOCS_BASE is the path at which they
 # will be served, such as /docs/.
-docs: build
+docs: build command
 	docs/build.sh
 
 # Serves them at http://127.0.0.1:8080/ or another PORT.

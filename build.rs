@@ -5,11 +5,12 @@ use std::path::Path;
 
 fn main() {
     let models = [
-        ("bundled_reranker", "BUNDLED_RERANKER", "minilm-l6-en"),
-        ("bundled_embedder", "BUNDLED_EMBEDDER", "all-minilm-l6-v2"),
+        ("bundled_reranker", "BUNDLED_RERANKER", "minilm-l6-en/model.crossrank"),
+        ("bundled_embedder", "BUNDLED_EMBEDDER", "all-minilm-l6-v2/model.crossrank"),
+        ("bundled_vectors", "BUNDLED_EMBEDDER", "all-minilm-l6-v2/static.vectors"),
     ];
-    for (cfg, feature, folder) in models {
-        let file = format!("models/{folder}/model.crossrank");
+    for (cfg, feature, file) in models {
+        let file = format!("models/{file}");
         println!("cargo::rustc-check-cfg=cfg({cfg})");
         println!("cargo::rerun-if-changed={file}");
         let wanted = std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();

@@ -1,7 +1,7 @@
 // The import rules of src. Imports of types count.
 
 /** Each folder may import from those after it. */
-const FOLDERS = ["adapters", "api", "load", "backends", "runtime", "edge", "model", "io", "core"];
+const FOLDERS = ["adapters", "api", "load", "backends", "runtime", "edge", "site", "model", "io", "core"];
 
 /** The files at the top of src. */
 const ENTRY = "^src/[^/]+$";
@@ -40,7 +40,13 @@ export default {
       name: "frameworks-in-adapters",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/adapters/" },
-      to: { path: FRAMEWORKS },
+      to: { path: FRAMEWORKS, pathNot: "^crossrank$" },
+    },
+    {
+      name: "main-entry-by-name-in-adapters-and-site",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(adapters|site)/" },
+      to: { path: "^crossrank$" },
     },
     {
       name: "node-in-node-files",

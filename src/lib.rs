@@ -36,8 +36,9 @@
 //! | `hub` | `hub`: models by name, downloaded from the Hugging Face Hub | ureq |
 //! | `remote` | `Remote`, `Fallback`: reranking by a service over HTTP | ureq |
 //! | `index` | `index`: a search index in one file, by words and by vectors | SQLite |
+//! | `site` | `site`: the search of a static site, its files and their reader | html5ever, Snowball |
 //! | `server` | `server`: HTTP routes as functions, without a socket | |
-//! | `js`, `edge` | what the npm package calls, on `wasm32` only | wasm-bindgen |
+//! | `js`, `edge`, `site-js`, `site-languages` | what the npm package calls, on `wasm32` only | wasm-bindgen |
 //!
 //! # Scores
 //!
@@ -134,9 +135,13 @@ mod runner;
 mod score;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "site")]
+pub mod site;
+#[cfg(any(feature = "index", feature = "site"))]
+mod text;
 mod tokenizer;
 mod trim;
-#[cfg(all(any(feature = "edge", feature = "js"), target_arch = "wasm32"))]
+#[cfg(all(any(feature = "edge", feature = "js", feature = "site-js"), target_arch = "wasm32"))]
 mod wasm;
 
 pub use batch::BATCH_TOKENS;

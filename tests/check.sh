@@ -45,7 +45,7 @@ fi
 
 # The code for JavaScript, where the target for WebAssembly can be installed.
 if rustup target add wasm32-unknown-unknown 2>/dev/null; then
-  for features in js js,gpu js,general edge; do
+  for features in js js,gpu js,general edge site-js; do
     lint --package crossrank --lib --target wasm32-unknown-unknown --no-default-features \
       --features "$features"
   done

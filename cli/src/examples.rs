@@ -21,6 +21,19 @@ Examples:
   crossrank search --mode text --no-rerank --top-k 3 library.index timeout
   crossrank search --fuse=text=0.3,vector=0.3,rerank=0.4 --json library.index \"set a timeout\"";
 
+#[cfg(feature = "site")]
+pub const SITE: &str = "\
+Examples:
+  crossrank site public
+  crossrank site dist -o dist/search --language de";
+
+#[cfg(feature = "site")]
+pub const DISTILL: &str = "\
+Examples:
+  crossrank distill -o static.vectors
+  crossrank distill --embedding-model my-model --dimensions 128 -o my.vectors
+  crossrank site public --vectors my.vectors";
+
 pub const EMBED: &str = "\
 Examples:
   crossrank embed sentences.txt

@@ -14,6 +14,10 @@
 mod args;
 mod content;
 mod device;
+#[cfg(any(feature = "search", feature = "site"))]
+mod diagnostics;
+#[cfg(feature = "site")]
+mod distill;
 mod doctor;
 mod embed;
 mod embedding;
@@ -43,10 +47,14 @@ mod routes;
 mod search;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "site")]
+mod site;
 mod split;
 mod suggest;
 mod trim;
 mod units;
+#[cfg(any(feature = "gpu", feature = "site"))]
+mod user_cache;
 
 use std::process::ExitCode;
 
@@ -87,6 +95,14 @@ enum Command {
     #[cfg(feature = "search")]
     #[command(after_help = examples::SEARCH)]
     Search(search::SearchArgs),
+    /// Make the search of a static site from its HTML pages, as files for any static host
+    #[cfg(feature = "site")]
+    #[command(after_help = examples::SITE)]
+    Site(site::SiteArgs),
+    /// Make static vectors of an embedding model: one of each token, for crossrank site
+    #[cfg(feature = "site")]
+    #[command(after_help = examples::DISTILL)]
+    Distill(distill::DistillArgs),
     /// Make vectors of the texts of a file or of standard input, one JSON line for each
     #[command(after_help = examples::EMBED)]
     Embed(embed::EmbedArgs),
@@ -161,6 +177,10 @@ fn run() -> Result<Text, CliError> {
         Command::Index(args) => index::run(&args)?.into(),
         #[cfg(feature = "search")]
         Command::Search(args) => search::run(&args)?,
+        #[cfg(feature = "site")]
+        Command::Site(args) => site::run(&args)?.into(),
+        #[cfg(feature = "site")]
+        Command::Distill(args) => distill::run(&args)?.into(),
         Command::Embed(args) => embed::run(&args)?.into(),
         Command::Eval(args) => eval::run(&args)?.into(),
         Command::Models(args) => models::run(&args)?.into(),

@@ -49,6 +49,7 @@ export default defineConfig({
     socialLinks: [{ icon: { svg: SOURCE_ICON }, link: REPOSITORY, ariaLabel: "Source code" }],
     footer: { message: `crossrank ${VERSION}. MIT or Apache-2.0.` },
   },
+  vue: { template: { compilerOptions: { isCustomElement: (tag) => tag === "crossrank-search" } } },
   vite: {
     // The policy allows no `data:` URLs for files that scripts fetch.
     build: { assetsInlineLimit: 0 },

@@ -34,6 +34,7 @@ export const sidebar = [
         thresholds: "Thresholds",
         gpu: "GPU",
         offline: "Offline use",
+        "site-search": "Site search",
         csp: "Content-Security-Policy",
         bundlers: "Bundlers",
         adapters: "Adapters",

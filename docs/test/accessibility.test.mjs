@@ -65,7 +65,11 @@ for (const dark of [false, true]) {
     await openSearch(page);
     assert.deepEqual(await violations(page), []);
     await page.keyboard.type("score");
-    await page.waitForFunction(() => document.querySelector("dialog [role=status]").textContent !== "");
+    await page.waitForFunction(
+      () =>
+        document.querySelector("crossrank-search").shadowRoot.querySelector("[role=status]").textContent !==
+        "",
+    );
     await page.keyboard.press("ArrowDown");
     assert.deepEqual(await violations(page), []);
     await page.close();

@@ -7,7 +7,6 @@ import { test } from "node:test";
 import { parse } from "node-html-parser";
 import { renderHttp } from "../.vitepress/build/http.mjs";
 import { deadLinks } from "../.vitepress/build/links.mjs";
-import { passagesOf } from "../.vitepress/build/passages.mjs";
 import { visibleRust } from "../.vitepress/markdown.mjs";
 import { ROOT, VERSION } from "../.vitepress/package.mjs";
 import { sidebar } from "../.vitepress/sidebar.mjs";
@@ -65,24 +64,6 @@ test("lines that rustdoc hides are not shown", () => {
   const code =
     '# fn main() {\n#[derive(Debug)]\nlet a = 1;\n#\n    # hidden();\n## shown\n# }\nprintln!("#");\n';
   assert.equal(visibleRust(code), '#[derive(Debug)]\nlet a = 1;\n# shown\nprintln!("#");\n');
-});
-
-test("a page is cut into passages by its sections, and long ones between lines", () => {
-  const rows = Array.from(
-    { length: 40 },
-    (_, i) => `<tr><td><code>code-${i}</code></td><td>what it means</td></tr>`,
-  );
-  const html = `<h1 id="a">A <a class="header-anchor">&#8203;</a></h1><p>First.</p><h2 id="b">B</h2><ul><li>One</li>
-    <li>Two</li></ul><h3 id="c">C</h3><table>${rows.join("")}</table><h2 id="d">D</h2><p>Last.</p>`;
-  const passages = passagesOf(parse(html));
-  const [first, second] = passages;
-  assert.deepEqual(first, { anchor: "a", title: "A", trail: "", text: "First." });
-  assert.deepEqual(second, { anchor: "b", title: "B", trail: "A", text: "One Two" });
-  assert.deepEqual(passages.at(-1), { anchor: "d", title: "D", trail: "A", text: "Last." });
-  const table = passages.filter(({ anchor }) => anchor === "c");
-  assert.equal(table.length, 2);
-  assert.ok(table.every(({ trail }) => trail === "A › B"));
-  assert.ok(table[1].text.startsWith("code-") && table[1].text.endsWith("code-39, what it means"));
 });
 
 test("the HTTP page has every route, schema and field of the description", () => {

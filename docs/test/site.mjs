@@ -21,22 +21,29 @@ export function requestsOf(page) {
   return addresses;
 }
 
-/** The files of the model, of the package and of the search. */
-export const IS_HEAVY = /\.(crossrank|wasm)$|crossrank-|\/web\.|\/worker-|\/search\.|SearchDialog/;
+/** The files of the model and of the package, and of the search's index. */
+export const IS_HEAVY = /\.(crossrank|wasm)$|\/web\.|\/worker-|\/crossrank\//;
 
-export const IS_MODEL = /\.(crossrank|wasm)$/;
+export const IS_MODEL = /\.crossrank$|crossrank-(?!site)[^/]*\.wasm$/;
 
 /** Waits until the page's scripts have taken over its HTML and listen. */
 export const isHydrated = (page) =>
   page.waitForFunction(() => document.getElementById("app").__vue_app__ !== undefined);
 
-/** Opens the search with the keyboard. */
+/** Opens the search with the keyboard, once its script is there. */
 export async function openSearch(page) {
   await isHydrated(page);
+  await page.waitForFunction(() => document.querySelector("crossrank-search").shadowRoot !== null);
   await page.keyboard.down("Control");
   await page.keyboard.press("k");
   await page.keyboard.up("Control");
-  await page.waitForSelector("dialog[open] [role=combobox]:focus");
+  await page.waitForFunction(() => document.querySelector("crossrank-search").isOpen);
+}
+
+/** Calls a function in the page with the shadow root of the search. */
+export async function inSearch(page, use, ...given) {
+  const root = await page.evaluateHandle(() => document.querySelector("crossrank-search").shadowRoot);
+  return page.evaluate(use, root, ...given);
 }
 
 /** Waits until every document of the playground has a score, and gives what is shown, best first. */

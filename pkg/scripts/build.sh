@@ -2,7 +2,7 @@
 # Builds pkg/dist: WebAssembly from the Rust core, its bindings, and the TypeScript sources.
 # `build.sh [VARIANT]`: simd128 (the default) and relaxed-simd run BERT encoders; general makes
 # crossrank-general.wasm for other models; edge and edge-relaxed-simd have the server's routes; gpu
-# computes by WebGPU.
+# computes by WebGPU; site is the reader of a site's search, without models.
 #
 # Steps whose input has not changed are skipped.
 set -euo pipefail
@@ -16,6 +16,10 @@ case $variant in
   simd128) name=crossrank features=js own=() bindings=runtime/bindings ;;
   relaxed-simd) name=crossrank-relaxed-simd features=js own=("${relaxed[@]}") bindings=runtime/bindings ;;
   general) name=crossrank-general features=js,general own=() bindings=runtime/bindings ;;
+  site) name=crossrank-site features=site-js own=(-- -C opt-level=s) bindings=site/bindings ;;
+  site-languages)
+    name=crossrank-site-languages features=site-js,site-languages own=(-- -C opt-level=s) bindings=site/bindings
+    ;;
   gpu) name=crossrank-gpu features=js,gpu own=() bindings=gpu-bindings ;;
   edge) name=crossrank-edge features=edge own=() bindings=edge/bindings ;;
   edge-relaxed-simd)
@@ -30,7 +34,7 @@ target=$root/target/wasm
 tools=$root/target/tools
 work=$target/bindgen/$variant
 triple=wasm32-unknown-unknown
-mkdir -p "$dist/runtime" "$dist/edge" "$dist/model" "$tools" "$work"
+mkdir -p "$dist/runtime" "$dist/edge" "$dist/model" "$dist/site" "$tools" "$work"
 
 # --- WebAssembly -----------------------------------------------------------------------------
 
@@ -104,5 +108,7 @@ bundle web --external:'crossrank-*'
 # marks it as a module.
 bundle worker --footer:js='export {};'
 bundle worker-node --platform=node
+# The script of a static site, which has no bundler of its own.
+if [ -f dist/site/bindings.js ]; then bundle site/page --minify; fi
 cp ../LICENSE-MIT ../LICENSE-APACHE "$dist"
 ls -l "$dist/$name.wasm"

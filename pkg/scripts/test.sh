@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side with the packed packages, which are installed in an empty project.
 # Arguments name tests: sources, kernels, simd, node, tokenizers, hub, package, types, bundlers, serve, browser,
-# loading, page, gpu, edge and adapters (the default is all of these), and hosts, which installs 1.4 GB.
+# loading, page, site, gpu, edge and adapters (the default is all of these), hosts, which installs 1.4 GB, and
+# generators, which installs 500 MB.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -36,6 +37,8 @@ cp -r benches/model/all-minilm-l6-v2 "$CROSSRANK_PROJECT/separate/embedder"
 for name in reranker embedder; do
   node pkg/scripts/describe-model.mjs "$CROSSRANK_PROJECT/separate/$name" "separate-$name"
 done
+program=$(realpath -m "${CROSSRANK_SERVE:-target/release/crossrank}")
+[ -x "$program" ] || cargo build --release
 
 prepare_edge() {
   export CROSSRANK_EDGE=$scratch/edge
@@ -56,6 +59,12 @@ prepare_hosts() {
     --prefix "$CROSSRANK_HOSTS" "$scratch"/crossrank-*.tgz
 }
 
+prepare_generators() {
+  export CROSSRANK_GENERATORS=$scratch/generators CROSSRANK_SITE=$program
+  cp -r pkg/test/generators "$CROSSRANK_GENERATORS"
+  npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$CROSSRANK_GENERATORS"
+}
+
 prepare_adapters() {
   adapters=$scratch/adapters
   cp -r pkg/test/adapters "$adapters"
@@ -70,7 +79,7 @@ prepare_adapters() {
 }
 
 files=()
-for name in "${@:-sources kernels simd node tokenizers hub package types bundlers serve browser loading page gpu edge adapters}"; do
+for name in "${@:-sources kernels simd node tokenizers hub package types bundlers serve browser loading page site gpu edge adapters}"; do
   for one in $name; do
     case $one in
       node | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
@@ -78,9 +87,11 @@ for name in "${@:-sources kernels simd node tokenizers hub package types bundler
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
       bundlers) files+=(pkg/test/bundlers.test.mjs pkg/test/bundlers-node.test.mjs) ;;
       sources | kernels | simd | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
+      site) export CROSSRANK_SITE=$program; files+=(pkg/test/site.test.mjs) ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       adapters) prepare_adapters; files+=("$adapters"/{docs,types,hits,ai-sdk,langchain,llamaindex,search,arrow,lancedb,react,element}.test.mjs) ;;
       hosts) prepare_hosts; files+=(pkg/test/hosts.test.mjs) ;;
+      generators) prepare_generators; files+=(pkg/test/generators.test.mjs) ;;
       *) echo "test.sh: no tests are called $one" >&2; exit 2 ;;
     esac
   done

@@ -84,6 +84,12 @@ for (const [what, path, text, rule] of [
     "no-import-of-adapters",
   ],
   ["a framework outside of the adapters", "src/io/read.ts", 'import "react";', "frameworks-in-adapters"],
+  [
+    "the main entry by its name",
+    "src/io/read.ts",
+    'import "crossrank";',
+    "main-entry-by-name-in-adapters-and-site",
+  ],
   ["an import of nothing", "src/io/read.ts", 'import "./nowhere.js";', "imports-resolve"],
   ["a folder without a place in the order", "src/other/a.ts", 'import "../core/task.js";', "no-other-folder"],
 ]) {

@@ -32,13 +32,13 @@ const disposable = ["es2022", "dom", "dom.asynciterable", "esnext.disposable"];
 
 /** Projects: the compiler options beside strictness, and the programs that compile with them. */
 const PROJECTS = {
-  "nodenext resolution": [{ ...nodenext, lib: disposable }, ["index.ts", "edge.ts"]],
+  "nodenext resolution": [{ ...nodenext, lib: disposable }, ["index.ts", "edge.ts", "site.ts", "element.ts"]],
   "bundler resolution": [{ ...bundler, lib: disposable }, ["index.ts", "edge.ts"]],
   "exact optional properties": [
     { ...nodenext, lib: disposable, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true },
-    ["index.ts", "edge.ts", "optional.ts"],
+    ["index.ts", "edge.ts", "optional.ts", "site.ts", "element.ts"],
   ],
-  "a page": [{ ...bundler, lib: dom }, ["plain.ts"]],
+  "a page": [{ ...bundler, lib: dom }, ["plain.ts", "site.ts", "element.ts"]],
   "no lib": [bundler, ["plain.ts"]],
   "the newest lib": [{ ...bundler, target: "esnext" }, ["plain.ts", "edge.ts"]],
   "an old lib": [{ ...bundler, target: "es2018", lib: ["es2018", "dom"] }, ["plain.ts"]],

@@ -203,6 +203,30 @@ impl Embedder {
         self.runner.plan().kernel()
     }
 
+    /// The tokens that stand for words and parts of words, in the order of the vocabulary, and the vector of
+    /// each alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedModel`] for a tokenizer that is not BERT's.
+    #[cfg(all(feature = "site", not(target_arch = "wasm32")))]
+    pub(crate) fn token_vectors(&self) -> Result<Vec<(String, Vec<f32>)>> {
+        let Some(tokens) = self.tokenizer.word_pieces() else {
+            let message = "static vectors can be made of models with BERT's tokenizer only";
+            return Err(Error::new(ErrorKind::UnsupportedModel, message));
+        };
+        let encodings: Vec<Encoding> =
+            tokens.iter().map(|(_, id)| self.tokenizer.encode_token(*id)).collect();
+        let options = EmbedOptions::default();
+        let stop = options.stop_conditions();
+        let vectors = self.runner.run(&encodings, stop, <[f32]>::to_vec, &|_| ())?;
+        let finished =
+            tokens.into_iter().zip(&encodings).zip(vectors).map(|((token, encoding), vector)| {
+                let vector = vector.expect("there is no deadline");
+                Ok((token.0, self.finish(encoding, &vector, &options)?.vector))
+            });
+        finished.collect()
+    }
+
     #[cfg(feature = "server")]
     pub(crate) fn runner(&self) -> &Runner {
         &self.runner

@@ -1,65 +1,11 @@
-//! Text analysis: texts and queries in the form that the full-text index reads.
+//! Texts and queries in the form that the full-text index reads.
 //!
 //! An index file holds words in this form: whoever changes it raises the version of index files.
 
-use unicase::UniCase;
-use unicode_normalization_alignments::UnicodeNormalization;
-
-/// Words that are so frequent that they say nothing about a passage (Lucene's list for English).
-const STOP_WORDS: [&str; 33] = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it",
-    "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these",
-    "they", "this", "to", "was", "will", "with",
-];
+use crate::text::{STOP_WORDS, fold, has_bigrams, pairs, runs};
 
 /// The largest number of terms that a query searches for. It bounds the cost of a whole page as a query.
 const MAX_TERMS: usize = 64;
-
-/// Whether a character belongs to a script that puts no spaces between words: Thai and its
-/// neighbours, kana, and Chinese characters.
-pub fn is_unspaced(c: char) -> bool {
-    matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
-        | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{312f}' | '\u{3400}'..='\u{9fff}'
-        | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9f}' | '\u{20000}'..='\u{3ffff}')
-}
-
-/// Whether a word is searched by its pairs of adjacent characters. Korean puts spaces between words,
-/// and glues particles to them.
-fn has_bigrams(c: char) -> bool {
-    is_unspaced(c) || matches!(c, '\u{ac00}'..='\u{d7a3}')
-}
-
-/// A text in the form in which words are compared: without case, accents and compatibility forms,
-/// such as those of full and half width (NFKC and full case folding).
-fn fold(text: &str) -> String {
-    let decomposed: String = text.nfkd().map(|(c, _)| c).collect();
-    let folded = UniCase::unicode(decomposed).to_folded_case();
-    let mut before = ' ';
-    let kept = folded.chars().filter(|&c| {
-        let is_kept = !is_optional(c) || is_letter_with_accent(before, c);
-        before = c;
-        is_kept
-    });
-    // The folding of Unicode keeps the dotless i, which in Turkish is the small form of I.
-    let dotted = kept.map(|c| if c == 'ı' { 'i' } else { c });
-    let text: String = dotted.collect();
-    text.nfc().map(|(c, _)| c).collect()
-}
-
-/// Whether a character is one that writers leave out: an accent, a vowel point of Hebrew or Arabic,
-/// Arabic's stretched line, or a character that is not seen, such as a soft hyphen.
-fn is_optional(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}'
-        | '\u{5c1}'..='\u{5c2}' | '\u{5c4}'..='\u{5c5}' | '\u{5c7}' | '\u{640}'
-        | '\u{64b}'..='\u{652}' | '\u{670}' | '\u{200d}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}')
-}
-
-/// Whether a letter with an accent is a letter of its own, which nobody writes without: Cyrillic й, ў,
-/// ї, ѓ and ќ.
-fn is_letter_with_accent(letter: char, accent: char) -> bool {
-    matches!((letter, accent), ('и' | 'у', '\u{306}') | ('і', '\u{308}') | ('г' | 'к', '\u{301}'))
-}
 
 /// A text as the full-text index takes it. The tokenizer of the index splits at spaces and
 /// punctuation, so each character that is searched by pairs becomes a word of its own.
@@ -82,17 +28,10 @@ pub fn index_text(text: &str) -> String {
 /// terms only if the query has no other words. `None` if the query has no words.
 pub fn match_any_word(query: &str) -> Option<String> {
     let mut terms: Vec<String> = Vec::new();
-    for word in fold(query).split(|c: char| !c.is_alphanumeric()) {
-        let mut rest = word;
-        while let Some(first) = rest.chars().next() {
-            let by_pairs = has_bigrams(first);
-            let end = rest.find(|c| has_bigrams(c) != by_pairs).unwrap_or(rest.len());
-            let (run, after) = rest.split_at(end);
-            match by_pairs {
-                true => terms.extend(bigrams(run)),
-                false => terms.push(run.to_owned()),
-            }
-            rest = after;
+    for run in runs(&fold(query)) {
+        match run.starts_with(has_bigrams) {
+            true => terms.extend(pairs(run).into_iter().map(spaced)),
+            false => terms.push(run.to_owned()),
         }
     }
     let is_stop_word = |term: &String| STOP_WORDS.contains(&term.as_str());
@@ -110,12 +49,9 @@ pub fn match_any_word(query: &str) -> Option<String> {
     (!quoted.is_empty()).then(|| quoted.join(" OR "))
 }
 
-fn bigrams(run: &str) -> Vec<String> {
-    let characters: Vec<char> = run.chars().collect();
-    match characters.len() {
-        1 => vec![run.to_owned()],
-        _ => characters.windows(2).map(|pair| format!("{} {}", pair[0], pair[1])).collect(),
-    }
+/// The phrase of FTS5 for characters that are words of their own.
+fn spaced(pair: &str) -> String {
+    pair.chars().map(String::from).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -147,33 +83,5 @@ mod tests {
     fn characters_that_are_searched_by_pairs_are_spaced() {
         assert_eq!(index_text("ab向量 c"), "ab 向  量  c");
         assert_eq!(index_text("책을"), " 책  을 ");
-    }
-
-    #[test]
-    fn words_that_readers_take_for_the_same_are_the_same() {
-        for (a, b) in [
-            ("ハンカクガギ", "ﾊﾝｶｸｶﾞｷﾞ"),
-            ("ＡＢＣ１２", "abc12"),
-            ("Strasse STRASSE", "Straße STRAẞE"),
-            ("ﬁnal", "FINAL"),
-            ("ığdır ISPARTA istanbul", "Iğdır ısparta İSTANBUL"),
-            ("ежик ЕЩЁ", "Ёжик еще"),
-            ("за\u{301}мок", "замок"),
-            ("Αθήνα λόγος", "ΑΘΗΝΑ ΛΟΓΟΣ"),
-            ("re\u{301}sume\u{301}", "RÉSUMÉ"),
-            ("m²", "M2"),
-            ("Daten\u{ad}bank", "datenbank"),
-            ("كِتَابٌ", "كتاب"),
-            ("שָׁלוֹם", "שלום"),
-            // Hangul as single letters, and in the form of half width.
-            ("\u{1112}\u{1161}\u{11ab}", "한"),
-            ("ﾡ", "ㄱ"),
-        ] {
-            assert_eq!(fold(a), fold(b), "{a}, {b}");
-        }
-        for (a, b) in [("мой", "мои"), ("їх", "іх"), ("か", "が"), ("ハ", "パ"), ("שׁלום", "שלם")]
-        {
-            assert_ne!(fold(a), fold(b), "{a}, {b}");
-        }
     }
 }

@@ -7,6 +7,7 @@ use html5gum::{DefaultEmitter, Token, Tokenizer};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::outline::{Outline, Section};
+use crate::text::{Flow, flow_of, is_mark};
 
 /// The format of a document that is a file of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,18 +135,6 @@ fn html(source: &str) -> Vec<Section> {
 /// Elements whose content is not text of the page.
 const HIDDEN: [&[u8]; 5] = [b"script", b"style", b"iframe", b"noembed", b"noframes"];
 
-/// Elements that do not end a word.
-const INLINE: [&[u8]; 36] = [
-    b"a", b"abbr", b"acronym", b"b", b"bdi", b"bdo", b"big", b"cite", b"code", b"data", b"del",
-    b"dfn", b"em", b"font", b"i", b"img", b"ins", b"kbd", b"mark", b"nobr", b"q", b"rp", b"rt",
-    b"ruby", b"s", b"samp", b"small", b"span", b"strike", b"strong", b"sub", b"sup", b"time",
-    b"tt", b"u", b"var",
-];
-
-/// Elements that end a word but not a paragraph.
-const WORD_BREAKS: [&[u8]; 8] =
-    [b"br", b"button", b"input", b"label", b"option", b"td", b"th", b"wbr"];
-
 /// Adds the text of HTML that begins at byte `base` of the source. The text counts even if its tags
 /// are not balanced.
 fn push_html(outline: &mut Outline, source: &str, base: usize) {
@@ -184,13 +173,13 @@ fn push_html(outline: &mut Outline, source: &str, base: usize) {
             }
             _ => continue,
         };
-        let is = |names: &[&[u8]]| names.contains(&name.as_slice());
-        if !is(&INLINE) {
+        let flow = flow_of(&name);
+        if flow != Flow::Inline {
             keep(outline, permalink.take());
         }
         if hidden.as_ref() == Some(&name) && !start {
             hidden = None;
-        } else if is(&HIDDEN) && start {
+        } else if HIDDEN.contains(&&name[..]) && start {
             hidden = Some(name);
         } else if let [b'h', level @ b'1'..=b'6'] = name[..] {
             match start {
@@ -203,9 +192,9 @@ fn push_html(outline: &mut Outline, source: &str, base: usize) {
             titled = true;
         } else if name == b"title" {
             outline.end_heading();
-        } else if is(&WORD_BREAKS) {
+        } else if flow == Flow::WordBreak {
             outline.push(" ", base..base);
-        } else if !is(&INLINE) {
+        } else if flow == Flow::Block {
             outline.end_paragraph();
         }
     }
@@ -215,10 +204,6 @@ fn push_html(outline: &mut Outline, source: &str, base: usize) {
 /// The texts of a link to a place in a page, with their bytes, as long as they are only marks.
 /// Generators of pages put such links, "¶" for one, beside headings.
 type Permalink = Vec<(String, Range<usize>)>;
-
-fn is_mark(text: &str) -> bool {
-    !text.contains(char::is_alphanumeric)
-}
 
 /// Adds the texts of a link that is no permalink.
 fn keep(outline: &mut Outline, permalink: Option<Permalink>) {

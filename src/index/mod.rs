@@ -56,7 +56,6 @@ mod searcher;
 mod store;
 #[cfg(test)]
 mod tests;
-mod tokens;
 mod writer;
 
 pub use document::Document;

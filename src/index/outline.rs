@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tokens::estimate_tokens;
+use crate::text::estimate_tokens;
 
 /// The largest number of tokens in the headings above a section, so that its passages have room for
 /// their text.

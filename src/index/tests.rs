@@ -5,10 +5,10 @@ use std::sync::Mutex;
 
 use super::chunk::chunk;
 use super::outline::Section;
-use super::tokens::estimate_tokens;
 use super::*;
 use crate::error::ErrorKind;
 use crate::reranker::Reranker;
+use crate::text::estimate_tokens;
 
 struct Case {
     folder: temp_dir::TempDir,

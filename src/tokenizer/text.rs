@@ -1,6 +1,8 @@
 //! Encodings of single texts.
 
 use super::bounded::{BoundedTokenizer, truncate};
+#[cfg(all(feature = "site", not(target_arch = "wasm32")))]
+use super::subword::Tokens;
 use super::types::{Encoding, Truncation};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -21,6 +23,21 @@ impl TextTokenizer {
     /// The maximum number of tokens in an encoding.
     pub fn max_length(&self) -> usize {
         self.0.max_length()
+    }
+
+    /// See [`subword::Tokenizer::word_pieces`](super::subword::Tokenizer::word_pieces).
+    #[cfg(all(feature = "site", not(target_arch = "wasm32")))]
+    pub fn word_pieces(&self) -> Option<Vec<(String, u32)>> {
+        self.0.inner.word_pieces()
+    }
+
+    /// The encoding of a single token.
+    #[cfg(all(feature = "site", not(target_arch = "wasm32")))]
+    pub fn encode_token(&self, id: u32) -> Encoding {
+        let mut tokens = Tokens::default();
+        tokens.push(id, (0, 0));
+        let (ids, type_ids) = self.0.inner.join(&[&tokens]);
+        Encoding { ids, type_ids, query_truncated: false, document_truncated: false }
     }
 
     /// The token ids of a text. The error does not name the text.

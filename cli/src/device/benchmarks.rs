@@ -1,14 +1,15 @@
 //! The file that remembers how fast devices are.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use crossrank::{BenchmarkStore, DeviceBenchmark};
 
 use crate::error::{CliError, io};
 use crate::replace::replace;
+use crate::user_cache;
 
 /// A file in JSON, with the measurements by their keys.
 pub struct BenchmarkFile(PathBuf);
@@ -16,9 +17,7 @@ pub struct BenchmarkFile(PathBuf);
 impl BenchmarkFile {
     /// The file of this user, or `None` if the user has no home folder.
     pub fn of_user() -> Option<BenchmarkFile> {
-        let set = env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty());
-        let folder = set.map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cache")))?;
-        Some(BenchmarkFile(folder.join("crossrank").join("devices.json")))
+        Some(BenchmarkFile(user_cache::folder()?.join("devices.json")))
     }
 
     /// Where it is, or will be.

@@ -8,10 +8,10 @@ use clap::Args;
 use crossrank::index::{Added, FileWriter, IndexCounts, IndexWriter};
 use indicatif::ProgressBar;
 
-use super::diagnostics::Diagnostics;
 use super::documents::{self, Content, ReadOptions};
 use super::files::{self, FileFormat, Roots, SourceFile, Vanished};
 use crate::args::at_least_one;
+use crate::diagnostics::Diagnostics;
 use crate::embedding::EmbeddingArgs;
 use crate::error::CliError;
 use crate::output::{bytes_bar, line, message};

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crossrank::index::{FileStamp, Format};
 use walkdir::{DirEntry, WalkDir};
 
-use super::diagnostics::Diagnostics;
+use crate::diagnostics::Diagnostics;
 use crate::error::{self, CliError};
 use crate::records::RecordFormat;
 use crate::suggest::neighbour;

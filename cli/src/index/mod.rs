@@ -1,7 +1,6 @@
 //! `crossrank index`: makes an index of files for `crossrank search`.
 
 mod command;
-mod diagnostics;
 mod documents;
 mod files;
 

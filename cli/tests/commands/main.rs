@@ -18,5 +18,7 @@ mod passages;
 mod prepare;
 #[cfg(feature = "search")]
 mod search;
+#[cfg(feature = "site")]
+mod site;
 mod terminal;
 mod trim;

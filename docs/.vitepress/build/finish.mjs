@@ -1,21 +1,20 @@
 // Completes the built pages: checks their links, makes the index of the search, and writes the pages'
 // Content-Security-Policy and the service worker.
 
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import MiniSearch from "minisearch";
 import { parse } from "node-html-parser";
-import { OPTIONS } from "../theme/search/options.js";
+import { ROOT } from "../package.mjs";
 import { deadLinks } from "./links.mjs";
-import { passagesOf } from "./passages.mjs";
 import { policyOf } from "./policy.mjs";
 
 /** Files that are not kept for offline use: the package keeps models, and few readers need the others. */
 const NOT_KEPT = /\.crossrank$|^(404\.html|sw\.js)$|crossrank-(general|gpu)|gpu-bindings/;
 
-/** Pages that only lead to others. */
-const UNSEARCHED = /^(404|index)\.html$/;
+/** The command that makes the index of the search. */
+const COMMAND = process.env.CROSSRANK ?? join(ROOT, "target/release/crossrank");
 
 const hashOf = (content) => createHash("sha256").update(content).digest("hex").slice(0, 12);
 
@@ -35,15 +34,12 @@ export function finish({ outDir, site: { base } }) {
   const dead = deadLinks(pages, base, (path) => existsSync(join(outDir, path)));
   if (dead.length > 0) throw new Error(`${dead.length} dead links:\n  ${dead.join("\n  ")}`);
 
-  const index = searchIndex(pages);
-  const indexFile = `assets/search.${hashOf(index)}.json`;
-  writeFileSync(join(outDir, indexFile), index);
+  execFileSync(COMMAND, ["site", outDir, "--output", join(outDir, "crossrank")], { stdio: "inherit" });
   for (const [name, root] of pages) {
     const scripts = root.querySelectorAll("script:not([src])").map(({ rawText }) => rawText);
     const head = [
       '<meta charset="utf-8">',
       `<meta http-equiv="Content-Security-Policy" content="${policyOf(scripts)}">`,
-      `<meta name="crossrank-search" content="${base}${indexFile}">`,
     ];
     writeFileSync(
       join(outDir, name),
@@ -54,23 +50,6 @@ export function finish({ outDir, site: { base } }) {
     outDir,
     files().filter((name) => !NOT_KEPT.test(name)),
   );
-}
-
-function searchIndex(pages) {
-  const passages = [...pages].flatMap(([name, root]) => {
-    const content = root.querySelector(".vp-doc > div");
-    if (!content || UNSEARCHED.test(name)) return [];
-    // A component's own texts, such as the playground's documents, are not those of the page.
-    for (const component of content.querySelectorAll(".playground")) component.remove();
-    const page = name.replace(/(^|\/)index\.html$/, "$1");
-    return passagesOf(content).map(({ anchor, ...passage }) => ({
-      ...passage,
-      url: anchor ? `${page}#${anchor}` : page,
-    }));
-  });
-  const index = new MiniSearch(OPTIONS);
-  index.addAll(passages.map((passage, id) => ({ id, ...passage })));
-  return JSON.stringify(index);
 }
 
 /** Lists in the service worker the files that it keeps, and their version. */

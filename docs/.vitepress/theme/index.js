@@ -2,7 +2,7 @@ import DefaultTheme from "vitepress/theme-without-fonts";
 import { h } from "vue";
 import FrontPage from "./FrontPage.vue";
 import NotFound from "./NotFound.vue";
-import SearchButton from "./search/SearchButton.vue";
+import SiteSearch from "./SiteSearch.vue";
 import "./style.css";
 import WidePage from "./WidePage.vue";
 
@@ -10,7 +10,7 @@ export default {
   extends: DefaultTheme,
   Layout: () =>
     h(DefaultTheme.Layout, null, {
-      "nav-bar-content-before": () => h(SearchButton),
+      "nav-bar-content-before": () => h(SiteSearch),
       "not-found": () => h(NotFound),
     }),
   enhanceApp({ app }) {

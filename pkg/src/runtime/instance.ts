@@ -3,11 +3,12 @@
 import type { Encoding } from "../../types/index.js";
 import type { Lists } from "../core/backend.js";
 import { CrossrankError, DocumentError, disposedError } from "../core/errors.js";
+import { isCoreError } from "../core/panic.js";
 import type { ModelInfo, Task } from "../core/task.js";
 import type { WasmGpuRun, WasmModel, WasmScoreCache } from "./bindings.js";
 import type { CacheLookup, CachingExecutor, InstanceSource, OnResults } from "./executor.js";
 import { withGpuWatchdog } from "./gpu-watchdog.js";
-import { gpuOf, instantiate, isCoreError, type LoadedModel, toCrossrankError } from "./instantiate.js";
+import { gpuOf, instantiate, type LoadedModel, toCrossrankError } from "./instantiate.js";
 import { Yielder } from "./yield.js";
 
 /** A loaded model, which must not be touched any more once its instance has trapped. */

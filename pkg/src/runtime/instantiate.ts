@@ -1,9 +1,8 @@
 // Creates an instance of a WebAssembly module, with a model in it.
 
 import { copyToWasm, toPieces } from "../core/content.js";
-import { CrossrankError, type ErrorCode, toError } from "../core/errors.js";
-import { lastPanic } from "../core/panic.js";
-import { isError } from "../core/realm.js";
+import { CrossrankError, toError } from "../core/errors.js";
+import { isCoreError, lastPanic } from "../core/panic.js";
 import type { Embedding, GpuSetup, Reranking, Task } from "../core/task.js";
 import { canHash } from "../io/hash.js";
 import type { ModelFiles } from "../model/files.js";
@@ -88,11 +87,6 @@ async function createModel(
   // If the watchdog gave up, nobody else frees a model that arrives later.
   model.catch(() => loading.then((late) => late.free()).catch(() => {}));
   return model;
-}
-
-/** Whether src/wasm/api threw the error. All others are traps, or errors of the engine itself. */
-export function isCoreError(error: unknown): error is { code: ErrorCode; message: string } {
-  return typeof error === "object" && error !== null && !isError(error) && "code" in error;
 }
 
 export function toCrossrankError(error: unknown, bindings: Bindings): CrossrankError {

@@ -13,6 +13,8 @@ import type * as llamaindexDeclarations from "../../types/llamaindex.js";
 import type * as minisearchDeclarations from "../../types/minisearch.js";
 import type * as oramaDeclarations from "../../types/orama.js";
 import type * as reactDeclarations from "../../types/react.js";
+import type * as siteDeclarations from "../../types/site.js";
+import type * as siteElementDeclarations from "../../types/site-element.js";
 
 declare const web: typeof import("../../src/web.js");
 declare const node: typeof import("../../src/node.js");
@@ -45,6 +47,16 @@ llamaindex satisfies Exports<typeof llamaindexDeclarations>;
 minisearch satisfies Exports<typeof minisearchDeclarations>;
 orama satisfies Exports<typeof oramaDeclarations>;
 react satisfies Exports<typeof reactDeclarations>;
+
+declare const siteWeb: typeof import("../../src/site/web.js");
+declare const siteNode: typeof import("../../src/site/node.js");
+declare const sitePage: typeof import("../../src/site/page.js");
+declare const siteElement: typeof import("../../src/site/element.js");
+
+siteWeb satisfies Exports<typeof siteDeclarations>;
+siteNode satisfies Exports<typeof siteDeclarations>;
+sitePage satisfies Exports<typeof siteDeclarations> & Exports<typeof siteElementDeclarations>;
+siteElement satisfies Exports<typeof siteElementDeclarations>;
 
 type OnlyDeclared<Module, Declarations> = keyof Module extends keyof Declarations ? true : never;
 true satisfies OnlyDeclared<typeof web, typeof declarations>;

@@ -1,6 +1,8 @@
 //! The tokenizer that a `tokenizer.json` describes.
 
 use super::builtin::Builtin;
+#[cfg(all(feature = "site", not(target_arch = "wasm32")))]
+use super::builtin::Model;
 use super::compact::{Contents, is_compact};
 use super::file::{self, ParseError};
 #[cfg(feature = "general")]
@@ -67,6 +69,23 @@ impl Tokenizer {
             #[cfg(feature = "general")]
             Backend::HuggingFace(general) => general.vocab_size(),
         }
+    }
+
+    /// The tokens of BERT's vocabulary that stand for words and parts of words, with their ids. `None` for
+    /// another tokenizer.
+    #[cfg(all(feature = "site", not(target_arch = "wasm32")))]
+    pub fn word_pieces(&self) -> Option<Vec<(String, u32)>> {
+        let bert = match &self.backend {
+            Backend::Builtin(builtin) => match &builtin.model {
+                Model::Bert(bert) => bert,
+                Model::Unigram(_) | Model::Bpe(_) => return None,
+            },
+            #[cfg(feature = "general")]
+            Backend::HuggingFace(_) => return None,
+        };
+        let is_word = |token: &str| bert.continuation_prefix == "##" && !token.starts_with('[');
+        let tokens = bert.vocabulary.tokens().filter(|(token, _)| is_word(token));
+        Some(tokens.map(|(token, id)| (token.to_owned(), id)).collect())
     }
 
     /// The number of special tokens in a sequence of one or two texts.

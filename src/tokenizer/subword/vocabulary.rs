@@ -109,6 +109,12 @@ impl Vocabulary {
         self.tokens.len()
     }
 
+    /// All tokens with their ids, in the order of the file.
+    #[cfg(all(feature = "site", not(target_arch = "wasm32")))]
+    pub fn tokens(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.tokens.iter().map(|token| (token.text(&self.texts), token.id))
+    }
+
     pub fn max_bytes(&self) -> usize {
         self.max_bytes
     }

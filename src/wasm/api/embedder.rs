@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::convert::{to_js, to_js_error};
+use crate::wasm::convert::{to_js, to_js_error};
 use crate::wasm::files::Files;
 use crate::wasm::panic;
 use crate::{EmbedOptions, EmbedderOptions, TextKind, Truncation};

@@ -2,10 +2,10 @@
 
 use wasm_bindgen::prelude::*;
 
-use super::convert::{to_js, to_js_error};
 use super::reranker::{Model, Scoring, load_options};
 use crate::Reranker;
 use crate::gpu::{Adapter, Precision};
+use crate::wasm::convert::{to_js, to_js_error};
 use crate::wasm::files::Files;
 use crate::wasm::panic;
 

@@ -6,7 +6,6 @@
 
 #[cfg(feature = "gpu")]
 mod adapter;
-mod convert;
 mod embedder;
 #[cfg(feature = "gpu")]
 mod gpu;

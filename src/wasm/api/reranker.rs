@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "gpu")]
 use super::adapter::AdapterInfo;
-use super::convert::{to_js, to_js_error};
+use crate::wasm::convert::{to_js, to_js_error};
 use crate::wasm::files::Files;
 use crate::wasm::panic;
 use crate::{CacheKey, LoadOptions, LongDocuments, RerankOptions, Reranker, Score, ScoreCache};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::analysis::is_unspaced;
+use super::words::is_unspaced;
 
 /// Estimates the number of tokens that a WordPiece vocabulary makes of a text.
 ///

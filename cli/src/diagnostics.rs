@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use crate::output::message;
 
 /// The largest number of lines about one file.
+#[cfg(feature = "search")]
 const MAX_LINES: usize = 20;
 
 pub struct Diagnostics {
@@ -15,12 +16,18 @@ pub struct Diagnostics {
     pub count: usize,
     bar: ProgressBar,
     /// The problems of the current file.
+    #[cfg(feature = "search")]
     in_file: usize,
 }
 
 impl Diagnostics {
     pub fn new() -> Diagnostics {
-        Diagnostics { count: 0, bar: ProgressBar::hidden(), in_file: 0 }
+        Diagnostics {
+            count: 0,
+            bar: ProgressBar::hidden(),
+            #[cfg(feature = "search")]
+            in_file: 0,
+        }
     }
 
     /// Prints lines above this progress bar from now on.
@@ -35,6 +42,7 @@ impl Diagnostics {
 
     /// Reports a problem of the current file, in a message that names the place. After
     /// [`MAX_LINES`] of them, problems are only counted.
+    #[cfg(feature = "search")]
     pub fn report(&mut self, message: impl Display) {
         self.in_file += 1;
         match self.in_file {
@@ -44,6 +52,7 @@ impl Diagnostics {
     }
 
     /// Ends the current file.
+    #[cfg(feature = "search")]
     pub fn end_file(&mut self, path: &Path) {
         if let Some(more @ 1..) = self.in_file.checked_sub(MAX_LINES) {
             // The line that says how many more there are counts as one of them.

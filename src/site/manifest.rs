@@ -1,0 +1,472 @@
+//! The manifest, and what is in the other files. `docs/reference/site-files.md` describes them.
+
+use super::bytes::{Damaged, Decoded, Decoder, FileHash, FileKind, decompress};
+#[cfg(not(target_arch = "wasm32"))]
+use super::bytes::{Encoder, compress};
+use super::page::Section;
+use serde::Serialize;
+
+/// The first bytes of a manifest, and the version of all files.
+const MAGIC: &[u8; 8] = b"CRSITE\x00\x01";
+
+/// The names of a site's files, and where what lies in them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    /// The way from the folder with the files to that with the pages.
+    pub root: String,
+    /// Whether a reranker lies in `reranker/`, beside the files.
+    pub has_reranker: bool,
+    pub languages: Vec<Language>,
+    /// The files with texts, each with the number of its sections.
+    pub texts: Vec<(usize, FileHash)>,
+    /// The filters of pages.
+    pub filters: Vec<Filter>,
+    /// The file with the pages of filters and sort keys.
+    pub facets: Option<FileHash>,
+    /// The number of elements of vectors; 0 if there are none.
+    pub dimensions: usize,
+    /// The files with the vectors of tokens, each with its first token, ascending.
+    pub tokens: Vec<(String, FileHash)>,
+}
+
+/// A filter of pages, such as the version that a page is about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Filter {
+    /// Its name.
+    pub name: String,
+    /// Its values.
+    pub values: Vec<FilterValue>,
+}
+
+/// A value of a filter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FilterValue {
+    /// The value.
+    pub value: String,
+    /// The number of its pages.
+    pub count: usize,
+}
+
+/// The search of the pages in one language. Its sections have adjacent numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Language {
+    pub tag: String,
+    /// The number of sections.
+    pub sections: usize,
+    /// The numbers of sections of the pages.
+    pub pages: Vec<usize>,
+    /// The files with terms, each with its first term, ascending.
+    pub terms: Vec<(String, FileHash)>,
+    /// The file with frequent terms, for words with a typo.
+    pub lexicon: Option<FileHash>,
+    /// The file with the groups of vectors.
+    pub centroids: Option<FileHash>,
+}
+
+impl Manifest {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.text(&self.root);
+        encoder.number(self.has_reranker.into());
+        encoder.number(self.languages.len());
+        for language in &self.languages {
+            encoder.text(&language.tag);
+            encoder.number(language.sections);
+            encoder.number(language.pages.len());
+            language.pages.iter().for_each(|sections| encoder.number(*sections));
+            encode_sorted(&mut encoder, &language.terms);
+            encode_optional(&mut encoder, language.lexicon);
+            encode_optional(&mut encoder, language.centroids);
+        }
+        encoder.number(self.texts.len());
+        self.texts.iter().for_each(|(sections, _)| encoder.number(*sections));
+        self.texts.iter().for_each(|(_, hash)| encoder.bytes(&hash.0));
+        encoder.number(self.filters.len());
+        for Filter { name, values } in &self.filters {
+            encoder.text(name);
+            encoder.number(values.len());
+            for FilterValue { value, count } in values {
+                encoder.text(value);
+                encoder.number(*count);
+            }
+        }
+        encode_optional(&mut encoder, self.facets);
+        encoder.number(self.dimensions);
+        encode_sorted(&mut encoder, &self.tokens);
+        [MAGIC, &compress(&encoder.0)[..]].concat()
+    }
+
+    /// Reads a manifest. `None` for what is not one, or is one of another version.
+    pub fn decode(stored: &[u8]) -> Option<Manifest> {
+        let content = decompress(stored.strip_prefix(MAGIC)?).ok()?;
+        Manifest::decode_content(&content).ok()
+    }
+
+    fn decode_content(content: &[u8]) -> Decoded<Manifest> {
+        let mut decoder = Decoder(content);
+        let mut manifest = Manifest {
+            root: decoder.text()?,
+            has_reranker: decoder.number()? != 0,
+            ..Manifest::default()
+        };
+        for _ in 0..decoder.count()? {
+            let language = Language {
+                tag: decoder.text()?,
+                sections: decoder.number()?,
+                pages: (0..decoder.count()?).map(|_| decoder.number()).collect::<Decoded<_>>()?,
+                terms: decode_sorted(&mut decoder)?,
+                lexicon: decode_optional(&mut decoder)?,
+                centroids: decode_optional(&mut decoder)?,
+            };
+            let in_pages = language.pages.iter().try_fold(0usize, |sum, n| sum.checked_add(*n));
+            if in_pages != Some(language.sections) {
+                return Err(Damaged);
+            }
+            manifest.languages.push(language);
+        }
+        let counts =
+            (0..decoder.count()?).map(|_| decoder.number()).collect::<Decoded<Vec<_>>>()?;
+        for sections in counts {
+            manifest.texts.push((sections, FileHash::decode(&mut decoder)?));
+        }
+        for _ in 0..decoder.count()? {
+            let (name, count) = (decoder.text()?, decoder.count()?);
+            let value = |_| Ok(FilterValue { value: decoder.text()?, count: decoder.number()? });
+            let values = (0..count).map(value);
+            let values = values.collect::<Decoded<_>>()?;
+            manifest.filters.push(Filter { name, values });
+        }
+        manifest.facets = decode_optional(&mut decoder)?;
+        manifest.dimensions = decoder.number()?;
+        manifest.tokens = decode_sorted(&mut decoder)?;
+        decoder.end()?;
+        let in_texts = manifest.texts.iter().try_fold(0usize, |sum, text| sum.checked_add(text.0));
+        let in_languages =
+            manifest.languages.iter().try_fold(0usize, |sum, l| sum.checked_add(l.sections));
+        match in_texts {
+            Some(sections) if in_texts == in_languages && sections <= u32::MAX as usize => {
+                Ok(manifest)
+            }
+            _ => Err(Damaged),
+        }
+    }
+
+    /// All files but those that others name: the groups of vectors.
+    pub fn files(&self) -> impl Iterator<Item = (FileKind, FileHash)> {
+        let languages = self.languages.iter().flat_map(|language| {
+            let terms = language.terms.iter().map(|(_, hash)| (FileKind::Terms, *hash));
+            terms
+                .chain(language.lexicon.map(|hash| (FileKind::Lexicon, hash)))
+                .chain(language.centroids.map(|hash| (FileKind::Centroids, hash)))
+        });
+        let texts = self.texts.iter().map(|(_, hash)| (FileKind::Texts, *hash));
+        let tokens = self.tokens.iter().map(|(_, hash)| (FileKind::Tokens, *hash));
+        let facets = self.facets.map(|hash| (FileKind::Facets, hash));
+        languages.chain(texts).chain(facets).chain(tokens)
+    }
+}
+
+/// Appends files that are found by the first text of each, ascending.
+#[cfg(not(target_arch = "wasm32"))]
+fn encode_sorted(encoder: &mut Encoder, files: &[(String, FileHash)]) {
+    encoder.number(files.len());
+    let mut before = "";
+    for (first, hash) in files {
+        encoder.text_after(before, first);
+        encoder.bytes(&hash.0);
+        before = first;
+    }
+}
+
+fn decode_sorted(decoder: &mut Decoder) -> Decoded<Vec<(String, FileHash)>> {
+    let mut files: Vec<(String, FileHash)> = Vec::new();
+    for _ in 0..decoder.count()? {
+        let first = decoder.text_after(files.last().map_or("", |(first, _)| first))?;
+        files.push((first, FileHash::decode(decoder)?));
+    }
+    Ok(files)
+}
+
+/// The file among sorted ones that holds a text if any does.
+pub fn file_of(files: &[(String, FileHash)], text: &str) -> Option<FileHash> {
+    let after = files.partition_point(|(first, _)| first.as_str() <= text);
+    Some(files[after.checked_sub(1)?].1)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn encode_optional(encoder: &mut Encoder, hash: Option<FileHash>) {
+    encoder.number(hash.is_some().into());
+    hash.into_iter().for_each(|hash| encoder.bytes(&hash.0));
+}
+
+fn decode_optional(decoder: &mut Decoder) -> Decoded<Option<FileHash>> {
+    Ok(match decoder.number()? {
+        0 => None,
+        _ => Some(FileHash::decode(decoder)?),
+    })
+}
+
+/// A section that holds a term, and how much the term says about it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Posting {
+    /// The number of the section among those of its language.
+    pub section: u32,
+    /// The part of BM25 that depends on the section, from 1 to [`MAX_LEVEL`].
+    pub level: u8,
+}
+
+pub const MAX_LEVEL: u8 = 63;
+
+/// The content of a file with terms.
+pub struct Terms {
+    content: Vec<u8>,
+    /// The terms, ascending, each with the number of its sections, and where its postings begin.
+    entries: Vec<(String, u32, usize)>,
+}
+
+impl Terms {
+    /// The content of a file with these terms, ascending. The second number is that of all sections with
+    /// the term, of which the file may hold only some.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn encode<'a>(
+        terms: impl Iterator<Item = (&'a str, usize, &'a [Posting])> + Clone,
+    ) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.number(terms.clone().count());
+        let mut before = "";
+        for (term, count, postings) in terms.clone() {
+            encoder.text_after(before, term);
+            encoder.number(count);
+            encoder.number(postings.len());
+            before = term;
+        }
+        for (_, _, postings) in terms {
+            let mut next = 0;
+            for posting in postings {
+                encoder.number((posting.section - next) as usize);
+                next = posting.section + 1;
+            }
+            postings.iter().for_each(|posting| encoder.bytes(&[posting.level]));
+        }
+        encoder.0
+    }
+
+    pub fn decode(content: Vec<u8>) -> Decoded<Terms> {
+        let mut decoder = Decoder(&content);
+        let (mut entries, mut stored) = (Vec::new(), Vec::new());
+        for _ in 0..decoder.count()? {
+            let before = entries.last().map_or("", |(term, _, _): &(String, u32, usize)| term);
+            let term = decoder.text_after(before)?;
+            entries.push((term, decoder.number()? as u32, 0));
+            stored.push(decoder.count()?);
+        }
+        for (entry, count) in entries.iter_mut().zip(stored) {
+            entry.2 = content.len() - decoder.0.len();
+            for _ in 0..count {
+                decoder.number()?;
+            }
+            decoder.bytes(count)?;
+        }
+        decoder.end()?;
+        Ok(Terms { content, entries })
+    }
+
+    /// The terms with a beginning, each with the number of its sections.
+    pub fn with_prefix<'t>(&'t self, prefix: &'t str) -> impl Iterator<Item = (&'t str, u32)> {
+        let start = self.entries.partition_point(|(term, _, _)| term.as_str() < prefix);
+        let entries = self.entries[start..].iter();
+        entries
+            .take_while(move |(term, _, _)| term.starts_with(prefix))
+            .map(|(term, count, _)| (term.as_str(), *count))
+    }
+
+    /// The number of sections with a term.
+    pub fn count(&self, term: &str) -> Option<u32> {
+        self.find(term).map(|index| self.entries[index].1)
+    }
+
+    fn find(&self, term: &str) -> Option<usize> {
+        self.entries.binary_search_by(|(there, _, _)| there.as_str().cmp(term)).ok()
+    }
+
+    pub fn postings(&self, term: &str) -> Vec<Posting> {
+        let Some(index) = self.find(term) else { return Vec::new() };
+        let start = self.entries[index].2;
+        let end = self.entries.get(index + 1).map_or(self.content.len(), |entry| entry.2);
+        let bytes = &self.content[start..end];
+        let mut decoder = Decoder(bytes);
+        let (mut postings, mut next) = (Vec::new(), 0u32);
+        // Each section takes one byte of level behind all of them.
+        while postings.len() < decoder.0.len() {
+            let Ok(step) = decoder.number() else { break };
+            let section = next.wrapping_add(step as u32);
+            next = section.wrapping_add(1);
+            postings.push(Posting { section, level: 0 });
+        }
+        for (posting, &level) in postings.iter_mut().zip(decoder.0) {
+            posting.level = level;
+        }
+        postings
+    }
+}
+
+/// The content of a file with frequent terms: each with the number of its sections.
+pub struct Lexicon(pub Vec<(String, u32)>);
+
+impl Lexicon {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.number(self.0.len());
+        let mut before = "";
+        for (term, count) in &self.0 {
+            encoder.text_after(before, term);
+            encoder.number(*count as usize);
+            before = term;
+        }
+        encoder.0
+    }
+
+    pub fn decode(content: &[u8]) -> Decoded<Lexicon> {
+        let mut decoder = Decoder(content);
+        let mut terms: Vec<(String, u32)> = Vec::new();
+        for _ in 0..decoder.count()? {
+            let term = decoder.text_after(terms.last().map_or("", |(term, _)| term))?;
+            terms.push((term, decoder.number()? as u32));
+        }
+        decoder.end()?;
+        Ok(Lexicon(terms))
+    }
+}
+
+/// The content of the file with the pages of filters and sort keys. Pages are numbered from 0 in the order of
+/// languages and addresses.
+#[derive(Debug, Default, PartialEq)]
+pub struct Facets {
+    /// For each filter and each of its values, in the order of the manifest, its pages, ascending.
+    pub filters: Vec<Vec<Vec<u32>>>,
+    /// The names of sort keys, with the values of pages, ascending by page.
+    pub sorts: Vec<(String, Vec<(u32, String)>)>,
+}
+
+impl Facets {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.number(self.filters.len());
+        for values in &self.filters {
+            encoder.number(values.len());
+            for pages in values {
+                encoder.number(pages.len());
+                let mut before = 0;
+                for &page in pages {
+                    encoder.number((page - before) as usize);
+                    before = page;
+                }
+            }
+        }
+        encoder.number(self.sorts.len());
+        for (name, values) in &self.sorts {
+            encoder.text(name);
+            encoder.number(values.len());
+            let mut before = 0;
+            for (page, value) in values {
+                encoder.number((page - before) as usize);
+                encoder.text(value);
+                before = *page;
+            }
+        }
+        encoder.0
+    }
+
+    pub fn decode(content: &[u8]) -> Decoded<Facets> {
+        let mut decoder = Decoder(content);
+        let mut facets = Facets::default();
+        let next = |before: &mut u32, decoder: &mut Decoder| {
+            let step = u32::try_from(decoder.number()?).map_err(|_| Damaged)?;
+            *before = before.checked_add(step).ok_or(Damaged)?;
+            Ok(*before)
+        };
+        for _ in 0..decoder.count()? {
+            let mut values = Vec::new();
+            for _ in 0..decoder.count()? {
+                let mut before = 0;
+                let pages = (0..decoder.count()?).map(|_| next(&mut before, &mut decoder));
+                values.push(pages.collect::<Decoded<_>>()?);
+            }
+            facets.filters.push(values);
+        }
+        for _ in 0..decoder.count()? {
+            let (name, mut before, mut values) = (decoder.text()?, 0, Vec::new());
+            for _ in 0..decoder.count()? {
+                values.push((next(&mut before, &mut decoder)?, decoder.text()?));
+            }
+            facets.sorts.push((name, values));
+        }
+        decoder.end()?;
+        Ok(facets)
+    }
+}
+
+/// What results show of a page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PageHead {
+    pub url: String,
+    pub title: String,
+    pub meta: Vec<(String, String)>,
+}
+
+/// The content of a file with texts: sections, each with the index of its page.
+#[derive(Debug, Default, PartialEq)]
+pub struct Texts {
+    pub pages: Vec<PageHead>,
+    pub sections: Vec<(usize, Section)>,
+}
+
+impl Texts {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.number(self.pages.len());
+        for page in &self.pages {
+            encoder.text(&page.url);
+            encoder.text(&page.title);
+            encoder.number(page.meta.len());
+            for (name, value) in &page.meta {
+                encoder.text(name);
+                encoder.text(value);
+            }
+        }
+        encoder.number(self.sections.len());
+        for (page, section) in &self.sections {
+            encoder.number(*page);
+            section.encode(&mut encoder);
+        }
+        encoder.0
+    }
+
+    pub fn decode(content: &[u8]) -> Decoded<Texts> {
+        let mut decoder = Decoder(content);
+        let mut texts = Texts::default();
+        for _ in 0..decoder.count()? {
+            let mut page =
+                PageHead { url: decoder.text()?, title: decoder.text()?, meta: Vec::new() };
+            for _ in 0..decoder.count()? {
+                page.meta.push((decoder.text()?, decoder.text()?));
+            }
+            texts.pages.push(page);
+        }
+        for _ in 0..decoder.count()? {
+            let page = decoder.number()?;
+            if page >= texts.pages.len() {
+                return Err(Damaged);
+            }
+            texts.sections.push((page, Section::decode(&mut decoder)?));
+        }
+        decoder.end()?;
+        Ok(texts)
+    }
+}
