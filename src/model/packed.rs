@@ -59,7 +59,9 @@ impl PackedInt8 {
     /// The weights of some rows in int8. A number outside the range of int8 becomes its nearest end.
     pub fn int8(&self, rows: Range<usize>) -> Int8 {
         let mut bytes = Vec::with_capacity(rows.len() * self.columns);
-        bytes.extend(rows.clone().flat_map(|row| self.row(row)).map(|weight| weight as u8));
+        for row in rows.clone() {
+            self.unpack(row, |_, weight| bytes.push(weight as u8));
+        }
         let scales = if self.by_row { &self.scales[rows] } else { &self.scales[..] };
         Int8::symmetric(bytes, scales, self.by_row)
     }
@@ -80,24 +82,32 @@ impl PackedInt8 {
 
     /// Appends the weights of a row, as floats.
     pub fn extend_row(&self, row: usize, out: &mut Vec<f32>) {
-        out.extend(self.row(row).enumerate().map(|(column, weight)| {
-            self.scales[if self.by_row { row } else { column }] * f32::from(weight)
-        }));
+        out.reserve(self.columns);
+        self.unpack(row, |column, weight| {
+            out.push(self.scales[if self.by_row { row } else { column }] * f32::from(weight));
+        });
     }
 
-    /// The weights of a row in int8.
-    fn row(&self, row: usize) -> impl Iterator<Item = i8> {
+    /// Gives the weights of a row in int8, each with its column. Eight codes fill whole bytes.
+    #[inline]
+    fn unpack(&self, row: usize, mut give: impl FnMut(usize, i8)) {
+        const EIGHT: usize = 8;
         let codes = &self.codes[row * self.row_bytes()..][..self.row_bytes()];
         let of_row = row * self.groups()..(row + 1) * self.groups();
         let (steps, offsets) = (&self.steps[of_row.clone()], &self.offsets[of_row]);
-        (0..self.columns).map(move |column| {
-            let bit = column * self.bits;
-            let two = [codes[bit / 8], codes.get(bit / 8 + 1).copied().unwrap_or(0)];
-            let code = u16::from_le_bytes(two) >> (bit % 8) & ((1 << self.bits) - 1);
-            let group = column / GROUP;
+        let mask = (1 << self.bits) - 1;
+        for (i, bytes) in codes.chunks(self.bits).enumerate() {
+            let mut word = [0; size_of::<u64>()];
+            word[..bytes.len()].copy_from_slice(bytes);
+            let mut word = u64::from_le_bytes(word);
+            let group = i * EIGHT / GROUP;
             let (step, offset) = (i32::from(steps[group]), i32::from(offsets[group] as i8));
-            (offset + step * i32::from(code)).clamp(-128, 127) as i8
-        })
+            for column in i * EIGHT..self.columns.min((i + 1) * EIGHT) {
+                let code = (word & mask) as i32;
+                word >>= self.bits;
+                give(column, (offset + step * code).clamp(-128, 127) as i8);
+            }
+        }
     }
 }
 

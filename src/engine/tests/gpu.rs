@@ -153,7 +153,9 @@ fn other_graphs_have_the_logits_of_their_exporters() {
         let gpu = match block_on(Gpu::load(&encoder, Pooling::First, &adapter, Precision::F32)) {
             Ok(gpu) => gpu,
             Err(error) => {
-                assert!(error.to_string().contains("multiples of 4"), "{name}: {error}");
+                let error = error.to_string();
+                let reasons = ["multiples of 4", "its shaders are for BERT's layers"];
+                assert!(reasons.iter().any(|reason| error.contains(reason)), "{name}: {error}");
                 continue;
             }
         };
