@@ -17,8 +17,13 @@ PROGRAM = os.environ.get("CROSSRANK", ROOT / "target/release/crossrank")
 def golden():
     """Pairs, and the bits of their logits."""
     pairs = json.loads((ROOT / "tests/data/golden.json").read_text())["pairs"]
-    bits = json.loads((ROOT / "tests/data/logit-bits.json").read_text())
-    return [(pair["query"], pair["passage"]) for pair in pairs], np.array(bits, np.uint32).view(np.float32)
+    return [(pair["query"], pair["passage"]) for pair in pairs], logits_of("logit-bits.json")
+
+
+def logits_of(name):
+    """The golden pairs' logits in a file of tests/data."""
+    bits = json.loads((ROOT / "tests/data" / name).read_text())
+    return np.array(bits, np.uint32).view(np.float32)
 
 
 @pytest.fixture(scope="session")
