@@ -26,7 +26,7 @@ async function openPlayground(site) {
 }
 
 /** What `crossrank rerank` gives for a set. */
-function rankedByCommand(query, documents) {
+function rankedByCommand(query, documents, ...options) {
   const args = [
     "rerank",
     "--json",
@@ -36,6 +36,7 @@ function rankedByCommand(query, documents) {
     query,
     "--text-field",
     "text",
+    ...options,
   ];
   const input = documents.map((text) => `${JSON.stringify({ text })}\n`).join("");
   return JSON.parse(execFileSync(process.env.CROSSRANK, args, { input, encoding: "utf8" }));
@@ -180,7 +181,7 @@ test("a model that cannot be loaded is reported, and another choice works", asyn
   await files.uploadFile(
     ...["onnx/model_quantized.onnx", "config.json", "tokenizer.json"].map((name) => join(model, name)),
   );
-  assertSame(await scored(page), rankedByCommand(SETS[0].query, SETS[0].documents));
+  assertSame(await scored(page), rankedByCommand(SETS[0].query, SETS[0].documents, "--model", model));
   assert.equal(await page.$(".playground .failure"), null);
   await page.close();
 });
