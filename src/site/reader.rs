@@ -217,13 +217,19 @@ impl SiteIndex {
             total: 0,
             results: Vec::new(),
         };
-        if let Some((index, first)) = self.language(options.language.as_deref()) {
-            let (language, pages) = (&self.manifest.languages[index], &self.pages[index]);
-            let before =
-                self.manifest.languages[..index].iter().map(|language| language.pages.len());
-            let first_page = before.sum::<usize>() as u32;
-            let search = LanguageSearch { index: self, language, pages, first_page };
-            search.run(first, query, options, &mut absent, &mut answer);
+        if let Some(index) = self.language(options.language.as_deref()) {
+            let (before, from) = self.manifest.languages.split_at(index);
+            let search = LanguageSearch {
+                index: self,
+                language: &from[0],
+                pages: &self.pages[index],
+                first_page: before.iter().map(|language| language.pages.len()).sum::<usize>()
+                    as u32,
+                first_section: before.iter().map(|language| language.sections).sum::<usize>()
+                    as u32,
+                options,
+            };
+            search.run(query, &mut absent, &mut answer);
         }
         let names = |files: &BTreeSet<(FileKind, FileHash)>| {
             files.iter().map(|(kind, hash)| kind.file_name(*hash)).collect()
@@ -233,16 +239,14 @@ impl SiteIndex {
         answer
     }
 
-    /// The index of the language to search in, and the number of its first section.
-    fn language(&self, wanted: Option<&str>) -> Option<(usize, u32)> {
+    /// The index of the language to search in.
+    fn language(&self, wanted: Option<&str>) -> Option<usize> {
         let languages = &self.manifest.languages;
         let group = wanted.map(language_group);
         let named = languages.iter().position(|language| Some(&language.tag) == group.as_ref());
         // Of several with the most sections, the first.
         let largest = (0..languages.len()).rev().max_by_key(|&i| languages[i].sections);
-        let index = named.or(largest)?;
-        let before = languages[..index].iter().map(|language| language.sections);
-        Some((index, before.sum::<usize>() as u32))
+        named.or(largest)
     }
 
     /// The texts of a section, and those of its page.
@@ -277,8 +281,10 @@ struct LanguageSearch<'a> {
     language: &'a Language,
     /// The number of the page of each section among those of the language.
     pages: &'a [u32],
-    /// The number of the language's first page.
+    /// The numbers of the language's first page and of its first section.
     first_page: u32,
+    first_section: u32,
+    options: &'a SearchOptions,
 }
 
 /// The pages that filters choose, and the sort keys.
@@ -341,43 +347,27 @@ struct Alternative<'a> {
 }
 
 impl<'a> LanguageSearch<'a> {
-    /// Searches, and writes what is found into the answer. `first` is the number of the language's first
-    /// section.
-    fn run(
-        &self,
-        first: u32,
-        text: &str,
-        options: &SearchOptions,
-        absent: &mut Absent,
-        answer: &mut SearchResults,
-    ) {
+    /// Searches, and writes what is found into the answer.
+    fn run(&self, text: &str, absent: &mut Absent, answer: &mut SearchResults) {
+        let options = self.options;
         let analyzer = Analyzer::new(&self.language.tag);
         let query = Query::parse(text, &analyzer);
         let mut matched = MatchedTerms::new();
-        let by_terms = self.scores(&query, &mut matched, absent);
+        let mut by_terms = self.scores(&query, &mut matched, absent);
         // Until all terms are there, the order means nothing, and texts would be fetched in vain.
         if !absent.needs.is_empty() {
             return;
         }
-        let Some(facets) = self.facets(options, absent) else { return };
+        let Some(facets) = self.facets(absent) else { return };
         let allowed = |section: u32| match &facets {
             Some(facets) => facets.allows(self.page(section)),
             None => true,
         };
-        let mut by_terms = by_terms;
         by_terms.retain(|(section, _)| allowed(*section));
         answer.total = by_terms.len();
         if let (Some(key), Some(facets)) = (&options.sort, &facets) {
-            let fused = facets.sort(key, by_terms, |section| self.page(section));
-            return self.present(
-                first,
-                fused,
-                options,
-                (&analyzer, &matched),
-                &HashMap::new(),
-                absent,
-                answer,
-            );
+            let sorted = facets.sort(key, by_terms, |section| self.page(section));
+            return self.present(sorted, (&analyzer, &matched), &HashMap::new(), absent, answer);
         }
         let candidates = options.limit.max(MIN_CANDIDATES);
         let by_terms = best(by_terms, candidates);
@@ -385,8 +375,8 @@ impl<'a> LanguageSearch<'a> {
             true => self.similar(text, candidates, allowed, absent),
             false => Vec::new(),
         };
-        let logits =
-            options.logits.iter().filter_map(|&(id, logit)| Some((id.checked_sub(first)?, logit)));
+        let own = |&(id, logit): &(u32, f32)| Some((id.checked_sub(self.first_section)?, logit));
+        let logits = options.logits.iter().filter_map(own);
         let logits: HashMap<u32, f32> = logits.collect();
         answer.stage = match (logits.is_empty(), similar.is_empty()) {
             (false, _) => Stage::Reranked,
@@ -395,27 +385,25 @@ impl<'a> LanguageSearch<'a> {
         };
         let passages: HashMap<u32, u32> = similar.iter().map(|s| (s.section, s.passage)).collect();
         let fused = fuse_stages(by_terms, similar, &logits);
-        self.present(first, fused, options, (&analyzer, &matched), &passages, absent, answer);
+        self.present(fused, (&analyzer, &matched), &passages, absent, answer);
     }
 
     /// Writes the best sections, which are given in order, into the answer. `passages` holds the nearest passage
     /// in meaning of some.
-    #[allow(clippy::too_many_arguments, reason = "the state of one search")]
     fn present(
         &self,
-        first: u32,
         sections: Vec<(u32, f32)>,
-        options: &SearchOptions,
         (analyzer, matched): (&Analyzer, &MatchedTerms),
         passages: &HashMap<u32, u32>,
         absent: &mut Absent,
         answer: &mut SearchResults,
     ) {
-        for (section, score) in self.few_of_each_page(sections).take(options.limit) {
-            let Some((page, found)) = self.index.section(first + section, absent) else { continue };
+        for (section, score) in self.few_of_each_page(sections).take(self.options.limit) {
+            let id = self.first_section + section;
+            let Some((page, found)) = self.index.section(id, absent) else { continue };
             let similar = passages.get(&section).map(|&passage| passage as usize);
             let (passage, excerpt) = excerpt(&found.passages, analyzer, matched, similar);
-            answer.results.push(result(first + section, score, page, found, passage, excerpt));
+            answer.results.push(result(id, score, page, found, passage, excerpt));
         }
     }
 
@@ -425,7 +413,8 @@ impl<'a> LanguageSearch<'a> {
     }
 
     /// The pages that the options choose, if they choose some. `None` if the file that says so is not there yet.
-    fn facets(&self, options: &SearchOptions, absent: &mut Absent) -> Option<Option<Chosen<'a>>> {
+    fn facets(&self, absent: &mut Absent) -> Option<Option<Chosen<'a>>> {
+        let options = self.options;
         let filters: Vec<_> =
             options.filters.iter().filter(|(_, values)| !values.is_empty()).collect();
         if filters.is_empty() && options.sort.is_none() {
