@@ -81,13 +81,16 @@ impl Embedder {
             .part(settings.document_prefix.as_bytes());
 
         let tokenizer = files.tokenizer.clone();
-        let runner = Runner::load(files, &config, options.threads, None)?;
+        let runner = Runner::load(files, &config, options.threads, None, options.keep_floats)?;
         let limit = runner.max_length(&config, None)?;
         let usual = settings.max_length.map_or(limit, |length| length.min(limit));
         let length = runner.max_length(&config, options.max_length.or(Some(usual)))?;
         let mut fingerprint = fingerprint.part(&(length as u64).to_le_bytes());
         if let Some(dimensions) = settings.dimensions {
             fingerprint = fingerprint.part(&(dimensions as u64).to_le_bytes());
+        }
+        if options.keep_floats {
+            fingerprint = fingerprint.part(b"floats");
         }
         let fingerprint = hexadecimal(&fingerprint.key());
         // After the graph. Loading that leaves memory free that WebAssembly cannot give back, and

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::guard::{UNREADABLE_GRAPH, guarded};
 use super::onnx::Onnx;
-use crate::error::{Error, ErrorKind, Result, one_line};
+use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
+use crate::model::checkpoint::{self, is_checkpoint};
 use crate::model::{Config, EmbeddingSettings, Encoder, ModelFiles, Output, prepared};
 
 /// The encoder in the files of a reranker or, if they say how vectors are made, of an embedder. The
@@ -29,6 +30,9 @@ pub(crate) fn reranker_or_embedder(files: &ModelFiles) -> Result<(Config, Encode
 fn encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
     if prepared::is_prepared(&files.onnx) {
         return prepared_encoder(&files.onnx, config);
+    }
+    if is_checkpoint(&files.onnx) {
+        return checkpoint_encoder(files, config);
     }
     recognize(&Onnx::read(files)?, config)?.map_err(|reason| {
         Error::new(
@@ -53,6 +57,13 @@ pub(super) fn recognize(graph: &Onnx, config: &Config) -> Result<Result<Encoder,
             Err(reason) => Ok(Err(one_line(&format!("{reason:#}")))),
         },
     }
+}
+
+/// The encoder in weights of safetensors, in floats.
+pub(super) fn checkpoint_encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
+    catch_panic(ErrorKind::InvalidModel, "the weights cannot be read", || {
+        checkpoint::encoder(files, config)
+    })
 }
 
 /// The encoder in a prepared model.
@@ -86,6 +97,9 @@ pub(crate) enum Fitness {
 pub(crate) fn fitness(files: &ModelFiles) -> Fitness {
     if reranker_or_embedder(files).is_ok() {
         return Fitness::Fused;
+    }
+    if is_checkpoint(&files.onnx) {
+        return Fitness::Refused;
     }
     match Onnx::read(files).map(|graph| graph.onnx_runtime_operator().is_some()) {
         Ok(false) => Fitness::General,

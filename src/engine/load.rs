@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::encoder::{prepared_encoder, recognize};
+use super::encoder::{checkpoint_encoder, prepared_encoder, recognize};
 use super::fused::Fused;
 #[cfg(feature = "general")]
 use super::guard::FAILED_ON_TEXT;
@@ -15,7 +15,8 @@ use super::reference::{Verdict, check};
 use super::tract::Tract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Kernel;
-use crate::model::{Config, Encoder, ModelFiles, prepared};
+use crate::model::checkpoint::is_checkpoint;
+use crate::model::{Config, Encoder, ModelFiles, QuantizeError, prepared};
 #[cfg(feature = "general")]
 use crate::tokenizer::Encoding;
 
@@ -32,7 +33,8 @@ const CANNOT_RUN: &str = "this library cannot run the ONNX graph; export it with
 ///
 /// Tables stay where they lie in the file. Matrices are read from it one at a time, to be packed.
 ///
-/// `kernel` is the name of one, see [`Kernel::name`]. `None` means the fastest.
+/// `kernel` is the name of one, see [`Kernel::name`]. `None` means the fastest. Unless `keep_floats` is set, the
+/// weights of files in safetensors are quantized to int8, as [`ModelFiles::quantize_to`] does it.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] if this machine lacks the kernel, and those of a model that cannot
@@ -41,9 +43,10 @@ pub(crate) fn load(
     files: ModelFiles,
     config: &Config,
     kernel: Option<&str>,
+    keep_floats: bool,
 ) -> Result<Arc<dyn Plan>> {
     let kernel = kernel.map_or_else(|| Ok(Kernel::best()), named)?;
-    load_for(files, config, kernel)
+    load_for(files, config, kernel, keep_floats)
 }
 
 fn named(name: &str) -> Result<Kernel> {
@@ -59,6 +62,7 @@ pub(super) fn load_for(
     files: ModelFiles,
     config: &Config,
     kernel: Kernel,
+    keep_floats: bool,
 ) -> Result<Arc<dyn Plan>> {
     let fused = |encoder: Encoder| -> Result<Arc<dyn Plan>> {
         guarded(UNREADABLE_GRAPH, || Ok(Arc::new(Fused::new(encoder, &config.output, kernel)) as _))
@@ -66,6 +70,15 @@ pub(super) fn load_for(
     if prepared::is_prepared(&files.onnx) {
         let encoder = prepared_encoder(&files.onnx, config)?;
         drop(files);
+        return fused(encoder);
+    }
+    if is_checkpoint(&files.onnx) {
+        let mut encoder = checkpoint_encoder(&files, config)?;
+        drop(files);
+        if !keep_floats {
+            encoder = encoder.quantize_on_read(i8::MAX).map_err(QuantizeError::into_error)?;
+            encoder.store_int8_tokens();
+        }
         return fused(encoder);
     }
     let graph = Onnx::read(&files)?;

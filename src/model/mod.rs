@@ -1,5 +1,6 @@
 //! A model as it is stored: its files as bytes, its configuration, and its weights.
 
+pub(crate) mod checkpoint;
 mod config;
 mod embedding;
 mod encoder;

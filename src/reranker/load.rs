@@ -50,8 +50,8 @@ impl Reranker {
     /// As [`Reranker::from_files`].
     pub fn from_owned_files(files: ModelFiles, options: LoadOptions) -> Result<Reranker> {
         let parts = Parts::new(&files, options)?;
-        let LoadOptions { threads, kernel, .. } = &parts.options;
-        let runner = Runner::load(files, &parts.config, *threads, kernel.as_deref())?;
+        let LoadOptions { threads, kernel, keep_floats, .. } = &parts.options;
+        let runner = Runner::load(files, &parts.config, *threads, kernel.as_deref(), *keep_floats)?;
         let reranker = parts.into_reranker(runner)?;
         check_logit(reranker.score(&[PLAIN_PAIR])?[0].logit)?;
         Ok(reranker)
@@ -109,6 +109,7 @@ impl Parts {
             let model = model.part(env!("CARGO_PKG_VERSION").as_bytes());
             let kernel = runner.plan().kernel().unwrap_or("general");
             let key = model.part(kernel.as_bytes());
+            let key = if options.keep_floats { key.part(b"floats") } else { key };
             // Drivers round differently.
             #[cfg(feature = "gpu")]
             let key = match runner.plan().gpu().map(Gpu::adapter) {
