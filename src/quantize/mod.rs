@@ -30,6 +30,8 @@ pub struct Quantized {
     pub mean: f32,
     /// The largest error.
     pub largest: f32,
+    /// Whether these are errors of the logits of a reranker.
+    pub of_logits: bool,
 }
 
 impl ModelFiles {
@@ -115,6 +117,7 @@ impl ModelFiles {
             pairs: errors.len(),
             mean: errors.iter().sum::<f32>() / errors.len().max(1) as f32,
             largest: errors.iter().copied().fold(0.0, f32::max),
+            of_logits: matches!(config.output, Output::Logit),
         })
     }
 

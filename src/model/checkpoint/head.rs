@@ -4,7 +4,7 @@ use super::architectures::HeadPart;
 use super::reader::Reader;
 use super::tensors::{Bias, Checkpoint};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Activation, Config, Head, HeadStep, Linear, Pooling};
+use crate::model::{Config, Head, HeadStep, Linear, Pooling};
 
 impl Reader<'_> {
     /// The head of a model whose class ends in `ForSequenceClassification`.
