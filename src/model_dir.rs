@@ -10,9 +10,9 @@ use bytes::Bytes;
 use crate::engine::{Fitness, external_names, fitness};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mistake::mistake;
-use crate::model::checkpoint::{self, is_checkpoint};
+use crate::model::checkpoint;
 use crate::model::prepared::is_prepared;
-use crate::model::{ModelFiles, mmap};
+use crate::model::{ModelFiles, is_checkpoint, mmap};
 
 /// The names of the graph in a folder, in the order of preference: graphs in 8 bits, by the names of
 /// Transformers.js and of sentence-transformers, then graphs in floats. `onnx/model_O2.onnx` and the

@@ -7,9 +7,14 @@ use bytes::Bytes;
 
 use super::guard::{UNREADABLE_GRAPH, guarded};
 use super::onnx::Onnx;
-use crate::error::{Error, ErrorKind, Result, catch_panic, one_line};
-use crate::model::checkpoint::{self, is_checkpoint};
-use crate::model::{Config, EmbeddingSettings, Encoder, ModelFiles, Output, prepared};
+#[cfg(checkpoints)]
+use crate::error::catch_panic;
+use crate::error::{Error, ErrorKind, Result, one_line};
+#[cfg(checkpoints)]
+use crate::model::checkpoint;
+use crate::model::{
+    Config, EmbeddingSettings, Encoder, ModelFiles, Output, is_checkpoint, prepared,
+};
 
 /// The encoder in the files of a reranker or, if they say how vectors are made, of an embedder. The
 /// graph shows which: that of a reranker has a head.
@@ -60,10 +65,18 @@ pub(super) fn recognize(graph: &Onnx, config: &Config) -> Result<Result<Encoder,
 }
 
 /// The encoder in weights of safetensors, in floats.
+#[cfg(checkpoints)]
 pub(super) fn checkpoint_encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
     catch_panic(ErrorKind::InvalidModel, "the weights cannot be read", || {
         checkpoint::encoder(files, config)
     })
+}
+
+#[cfg(not(checkpoints))]
+pub(super) fn checkpoint_encoder(_: &ModelFiles, _: &Config) -> Result<Encoder> {
+    let message = "the weights are in safetensors, which this build does not read; build with the feature \
+                   general";
+    Err(Error::new(ErrorKind::NeedsGeneral, message))
 }
 
 /// The encoder in a prepared model.

@@ -15,8 +15,7 @@ use super::reference::{Verdict, check};
 use super::tract::Tract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Kernel;
-use crate::model::checkpoint::is_checkpoint;
-use crate::model::{Config, Encoder, ModelFiles, QuantizeError, prepared};
+use crate::model::{Config, Encoder, ModelFiles, QuantizeError, is_checkpoint, prepared};
 #[cfg(feature = "general")]
 use crate::tokenizer::Encoding;
 

@@ -21,6 +21,7 @@ pub(crate) struct Floats {
 
 /// How a float is stored.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(checkpoints), allow(dead_code, reason = "graphs hold no bf16"))]
 enum Format {
     F32,
     F16,
@@ -36,6 +37,7 @@ impl Floats {
         Floats { bytes, format: Format::F16, transposed: None }
     }
 
+    #[cfg(checkpoints)]
     pub fn bf16(bytes: Bytes) -> Floats {
         Floats { bytes, format: Format::Bf16, transposed: None }
     }
@@ -47,6 +49,7 @@ impl Floats {
     }
 
     /// The numbers at the indices of `range`, as they are stored.
+    #[cfg(checkpoints)]
     pub(super) fn slice(&self, range: Range<usize>) -> Floats {
         let size = self.format.bytes();
         Floats { bytes: self.bytes.slice(range.start * size..range.end * size), ..self.clone() }

@@ -79,10 +79,13 @@ struct Entry {
     data_offsets: (usize, usize),
 }
 
-/// Whether these are the bytes of a file in the format safetensors, or of its beginning.
-pub(crate) fn is_safetensors(file: &[u8]) -> bool {
+/// Whether these are the bytes of weights in the format safetensors, also of a part of such a file, or of an
+/// index of several, and not those of a prepared model.
+pub(crate) fn is_checkpoint(file: &[u8]) -> bool {
     let length = file.first_chunk().map(|&length| u64::from_le_bytes(length));
-    file.get(8) == Some(&b'{') && length.is_some_and(|length| length <= MAX_HEADER_BYTES)
+    let is_header = length.is_some_and(|length| length <= MAX_HEADER_BYTES);
+    let is_weights = file.get(8) == Some(&b'{') && is_header && !is_prepared(file);
+    is_weights || file.first() == Some(&b'{')
 }
 
 /// Whether these are the bytes of a prepared model, of any version.
@@ -267,6 +270,7 @@ impl Tensors {
     }
 
     /// Parses the header of a file of any library, or says what is wrong with it.
+    #[cfg(checkpoints)]
     pub fn of_any(file: &Bytes) -> Result<Tensors, String> {
         let (header, data) = split(file)?;
         let mut tensors = Tensors::of(header, file.slice_ref(data))?;
@@ -289,11 +293,13 @@ impl Tensors {
     }
 
     /// The names of the tensors.
+    #[cfg(checkpoints)]
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
 
     /// The type and the shape of a tensor.
+    #[cfg(checkpoints)]
     pub fn shape(&self, name: &str) -> Option<(DataType, &[usize])> {
         self.entries.get(name).map(|entry| (entry.dtype, &entry.shape[..]))
     }

@@ -22,17 +22,12 @@ use tensors::Checkpoint;
 use super::config::Config;
 use super::encoder::Encoder;
 use super::files::ModelFiles;
-use super::safetensors::{is_prepared, is_safetensors};
 use crate::error::{Error, ErrorKind, Result};
 
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use modules::module_paths;
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use tensors::{INDEX, WEIGHTS, shards};
-
-/// Whether [`ModelFiles::onnx`] holds weights in safetensors or their index, and neither a graph nor a prepared
-/// model.
-pub(crate) fn is_checkpoint(file: &[u8]) -> bool {
-    (is_safetensors(file) && !is_prepared(file)) || file.first() == Some(&b'{')
-}
 
 /// The encoder in the files of a model, in floats. Matrices and the table of tokens are read from where they are
 /// stored.

@@ -20,6 +20,7 @@ const MAX_STEPS: usize = 16;
 ///
 /// # Errors
 /// [`ErrorKind::InvalidModel`] if it is not a list of modules, or a folder is elsewhere.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn module_paths(modules: &[u8]) -> Result<Vec<String>> {
     let modules: Vec<Module> = parse_json(MODULES, modules)?;
     let paths = modules.into_iter().map(|module| module.path).filter(|path| !path.is_empty());

@@ -27,7 +27,7 @@ fn a_cross_encoder_of_modules_is_pulled_and_ranks() {
     let case = Case::of(folder.path());
     let pulled = case.stdout(&["pull", NAME]);
     let size = fs::metadata(folder.path().join("model.safetensors")).unwrap().len() as f64 / 1e3;
-    for part in ["model.safetensors", "safetensors, which become int8", &format!("{size:.0} kB")] {
+    for part in ["model.safetensors", "safetensors, which become int8", &format!("{size:.1} kB")] {
         assert!(pulled.contains(part), "{part} is not in {pulled}");
     }
     assert!(case.hub.asked("onnx/").is_empty(), "the graph is not downloaded");
