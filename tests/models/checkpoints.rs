@@ -260,7 +260,7 @@ fn what_is_wrong_with_the_files_is_named() {
         &["tensor", "not F32"],
     );
     let wide = config("hidden_size", json!(32));
-    refused("bert", wide, InvalidModel, &["[120, 16]", "[120, 32]", "config.json"]);
+    refused("bert", wide, InvalidModel, &["[64, 16]", "[64, 32]", "config.json"]);
     refused("bert", config("num_hidden_layers", json!(2)), InvalidModel, &["layer.1."]);
     // A layer that config.json does not have.
     let layers = config("num_hidden_layers", json!(1));
