@@ -71,6 +71,7 @@ impl Embedder {
     pub fn from_owned_files(files: ModelFiles, options: EmbedderOptions) -> Result<Embedder> {
         let mut settings = EmbeddingSettings::parse(&files)?;
         let config = Config::embedder(&files, settings.pooling)?;
+        let config = Config { keep_floats: options.keep_floats, ..config };
         settings.query_prefix = options.query_prefix.unwrap_or(settings.query_prefix);
         settings.document_prefix = options.document_prefix.unwrap_or(settings.document_prefix);
         let fingerprint = files
@@ -81,7 +82,7 @@ impl Embedder {
             .part(settings.document_prefix.as_bytes());
 
         let tokenizer = files.tokenizer.clone();
-        let runner = Runner::load(files, &config, options.threads, None, options.keep_floats)?;
+        let runner = Runner::load(files, &config, options.threads, None)?;
         let limit = runner.max_length(&config, None)?;
         let usual = settings.max_length.map_or(limit, |length| length.min(limit));
         let length = runner.max_length(&config, options.max_length.or(Some(usual)))?;

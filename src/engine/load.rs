@@ -32,8 +32,8 @@ const CANNOT_RUN: &str = "this library cannot run the ONNX graph; export it with
 ///
 /// Tables stay where they lie in the file. Matrices are read from it one at a time, to be packed.
 ///
-/// `kernel` is the name of one, see [`Kernel::name`]. `None` means the fastest. Unless `keep_floats` is set, the
-/// weights of files in safetensors are quantized to int8, as [`ModelFiles::quantize_to`] does it.
+/// `kernel` is the name of one, see [`Kernel::name`]. `None` means the fastest. Unless [`Config::keep_floats`] is
+/// set, weights in safetensors are quantized to int8, as [`ModelFiles::quantize_to`] does it.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] if this machine lacks the kernel, and those of a model that cannot
@@ -42,10 +42,9 @@ pub(crate) fn load(
     files: ModelFiles,
     config: &Config,
     kernel: Option<&str>,
-    keep_floats: bool,
 ) -> Result<Arc<dyn Plan>> {
     let kernel = kernel.map_or_else(|| Ok(Kernel::best()), named)?;
-    load_for(files, config, kernel, keep_floats)
+    load_for(files, config, kernel)
 }
 
 fn named(name: &str) -> Result<Kernel> {
@@ -61,7 +60,6 @@ pub(super) fn load_for(
     files: ModelFiles,
     config: &Config,
     kernel: Kernel,
-    keep_floats: bool,
 ) -> Result<Arc<dyn Plan>> {
     let fused = |encoder: Encoder| -> Result<Arc<dyn Plan>> {
         guarded(UNREADABLE_GRAPH, || Ok(Arc::new(Fused::new(encoder, &config.output, kernel)) as _))
@@ -74,7 +72,7 @@ pub(super) fn load_for(
     if is_checkpoint(&files.onnx) {
         let mut encoder = checkpoint_encoder(&files, config)?;
         drop(files);
-        if !keep_floats {
+        if !config.keep_floats {
             encoder = encoder.quantize_on_read(i8::MAX).map_err(QuantizeError::into_error)?;
             encoder.store_int8_tokens();
         }

@@ -27,12 +27,14 @@ pub(crate) struct Config {
     /// Whether an architecture is named that has a head for labels.
     pub is_classifier: bool,
     /// The names of the labels, if they are given.
-    labels: Vec<String>,
+    pub labels: Vec<String>,
     /// The maximum number of tokens in the pairs of the training data, if it is given.
     pub trained_tokens: Option<usize>,
     /// The revision of the weights, if it is given.
     pub revision: Option<String>,
     pub output: Output,
+    /// Whether the caller wants weights in safetensors to stay in floats.
+    pub keep_floats: bool,
 }
 
 /// The output of a model for a sequence.
@@ -259,6 +261,7 @@ impl Config {
             trained_tokens,
             revision,
             output,
+            keep_floats: false,
         })
     }
 }

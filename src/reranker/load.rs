@@ -50,8 +50,8 @@ impl Reranker {
     /// As [`Reranker::from_files`].
     pub fn from_owned_files(files: ModelFiles, options: LoadOptions) -> Result<Reranker> {
         let parts = Parts::new(&files, options)?;
-        let LoadOptions { threads, kernel, keep_floats, .. } = &parts.options;
-        let runner = Runner::load(files, &parts.config, *threads, kernel.as_deref(), *keep_floats)?;
+        let LoadOptions { threads, kernel, .. } = &parts.options;
+        let runner = Runner::load(files, &parts.config, *threads, kernel.as_deref())?;
         let reranker = parts.into_reranker(runner)?;
         check_logit(reranker.score(&[PLAIN_PAIR])?[0].logit)?;
         Ok(reranker)
@@ -92,7 +92,7 @@ struct Parts {
 
 impl Parts {
     fn new(files: &ModelFiles, mut options: LoadOptions) -> Result<Parts> {
-        let config = Config::reranker(files)?;
+        let config = Config { keep_floats: options.keep_floats, ..Config::reranker(files)? };
         let key = |cache| (cache, files.hasher(options.fingerprint.as_deref()));
         let cache = options.cache.take().map(key);
         Ok(Parts { config, tokenizer: files.tokenizer.clone(), cache, options })

@@ -20,7 +20,7 @@ pub(crate) struct Runner {
 
 impl Runner {
     /// Loads a model on the CPU. `threads`: `None` means one for each core. In WebAssembly there
-    /// is always one. `kernel` and `keep_floats`: see [`engine::load`].
+    /// is always one. `kernel`: see [`engine::load`].
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for 0 threads, and those of [`engine::load`].
@@ -29,7 +29,6 @@ impl Runner {
         config: &Config,
         threads: Option<usize>,
         kernel: Option<&str>,
-        keep_floats: bool,
     ) -> Result<Runner> {
         let threads = match threads {
             Some(0) => {
@@ -40,7 +39,7 @@ impl Runner {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, |n| n.get()),
         };
-        let plan = engine::load(files, config, kernel, keep_floats)?;
+        let plan = engine::load(files, config, kernel)?;
         Ok(Runner { plan, workers: Arc::new(Workers::new(threads)) })
     }
 
