@@ -109,34 +109,12 @@ fn classifies(architecture: &str) -> bool {
     architecture.ends_with("ForSequenceClassification")
 }
 
-impl Config {
-    /// Parses the configuration of a reranker.
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnsupportedModel`] if the model is not a cross-encoder with one label.
-    pub fn reranker(files: &ModelFiles) -> Result<Config> {
-        Config::check_kind(&files.config)?;
-        let config: ConfigFile = parse_json("config.json", &files.config)?;
-        // Without either, the graph shows the number: transformers leaves out its default of 2, and
-        // encoders without a head.
-        let num_labels = config.num_labels;
-        let config = Config::new(config, files, Output::Logit)?;
-        let given = Some(config.labels.len()).filter(|&labels| labels > 0);
-        match num_labels.or(given).filter(|&labels| labels != 1) {
-            Some(labels) => config.relevance_label(labels).map(|_| config),
-            None => Ok(config),
-        }
-    }
-
+impl ConfigFile {
     /// Refuses a model that generates text.
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnsupportedModel`] for such a model.
-    pub fn check_kind(config: &[u8]) -> Result<()> {
-        let config: ConfigFile = parse_json("config.json", config)?;
+    fn check_kind(&self) -> Result<()> {
         let generates = |name: &&String| GENERATORS.iter().any(|end| name.ends_with(end));
-        if let Some(architecture) = config.architectures.iter().flatten().find(generates) {
-            let model_type = config.model_type.as_deref().unwrap_or_default();
+        if let Some(architecture) = self.architectures.iter().flatten().find(generates) {
+            let model_type = self.model_type.as_deref().unwrap_or_default();
             let nearest = match model_type.starts_with("qwen") {
                 true => "Alibaba-NLP/gte-multilingual-reranker-base",
                 false => "BAAI/bge-reranker-v2-m3",
@@ -152,6 +130,35 @@ impl Config {
         }
         Ok(())
     }
+}
+
+impl Config {
+    /// Parses the configuration of a reranker.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedModel`] if the model is not a cross-encoder with one label.
+    pub fn reranker(files: &ModelFiles) -> Result<Config> {
+        let config: ConfigFile = parse_json("config.json", &files.config)?;
+        config.check_kind()?;
+        // Without either, the graph shows the number: transformers leaves out its default of 2, and
+        // encoders without a head.
+        let num_labels = config.num_labels;
+        let config = Config::new(config, files, Output::Logit)?;
+        let given = Some(config.labels.len()).filter(|&labels| labels > 0);
+        match num_labels.or(given).filter(|&labels| labels != 1) {
+            Some(labels) => config.relevance_label(labels).map(|_| config),
+            None => Ok(config),
+        }
+    }
+
+    /// Refuses a model that generates text, by its `config.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedModel`] for such a model.
+    #[cfg(all(feature = "hub", checkpoints))]
+    pub fn check_kind(config: &[u8]) -> Result<()> {
+        parse_json::<ConfigFile>("config.json", config)?.check_kind()
+    }
 
     /// Which of so many labels is the relevance: the only one, or the only one with such a name.
     ///
@@ -159,8 +166,8 @@ impl Config {
     /// [`ErrorKind::UnsupportedModel`] if none is.
     pub fn relevance_label(&self, labels: usize) -> Result<usize> {
         let is_relevance = |name: &String| {
-            let letters = name.chars().filter(|letter| letter.is_ascii_alphabetic());
-            RELEVANCE.contains(&&*letters.collect::<String>().to_lowercase())
+            let letters: String = name.chars().filter(char::is_ascii_alphabetic).collect();
+            RELEVANCE.iter().any(|known| letters.eq_ignore_ascii_case(known))
         };
         let named = (0..self.labels.len()).filter(|&label| is_relevance(&self.labels[label]));
         match named.collect::<Vec<_>>()[..] {
@@ -177,8 +184,8 @@ impl Config {
             false => String::new(),
         };
         let message = format!(
-            "the model has {labels} labels{names}, and none of them is called relevance or relevant; use \
-             a cross-encoder that was trained for ranking, which has one"
+            "the model has {labels} labels{names}, and a reranker has one, or one that is called relevance \
+             or relevant; use a cross-encoder that was trained for ranking"
         );
         Error::new(ErrorKind::UnsupportedModel, message)
     }
@@ -241,13 +248,14 @@ impl Config {
         } = config;
         let heads = num_attention_heads.or(n_heads);
         let is_decoder = config.is_decoder == Some(true);
-        let mut labels: Vec<(usize, String)> = id2label
-            .into_iter()
-            .flatten()
-            .filter_map(|(id, name)| Some((id.parse().ok()?, name.as_str()?.to_owned())))
-            .collect();
-        labels.sort();
-        let labels = labels.into_iter().map(|(_, name)| name).collect();
+        let id2label = id2label.unwrap_or_default();
+        let mut labels = vec![String::new(); id2label.len()];
+        for (id, name) in &id2label {
+            let slot = id.parse().ok().and_then(|id: usize| labels.get_mut(id));
+            if let (Some(slot), Some(name)) = (slot, name.as_str()) {
+                name.clone_into(slot);
+            }
+        }
         let CrossrankConfig { trained_tokens, revision } = crossrank;
         Ok(Config {
             vocab_size,
