@@ -326,6 +326,14 @@ fn what_is_wrong_with_the_files_is_named() {
     refused("ettin", prompts, UnsupportedModel, &["Search: "]);
 }
 
+/// The published files of JinaBERT name a class of their own.
+#[test]
+fn the_name_of_the_class_does_not_decide_which_head_is_read() {
+    let class = set("config.json", "architectures", serde_json::json!(["JinaBertForRanking"]));
+    let found = logits("jina-bert", &edited("jina-bert", class).unwrap());
+    assert_eq!(found, logits("jina-bert", &load(&files("jina-bert"), false)));
+}
+
 /// Models without a score are refused with what they have instead.
 #[test]
 fn models_of_other_kinds_are_refused_by_name() {

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Config, Head, HeadStep, Linear, Pooling};
 
 impl Reader<'_> {
-    /// The head of a model whose class ends in `ForSequenceClassification`.
+    /// The head of transformers' class of the architecture for labels.
     pub(super) fn head(&self, config: &Config, hidden: usize, eps: f32) -> Result<Head> {
         let Reader { architecture, settings, tensors, .. } = *self;
         // The pooler of some models is a part of their encoder.
@@ -34,7 +34,10 @@ impl Reader<'_> {
             "mean" => Pooling::Mean,
             _ => return Err(settings.unknown("classifier_pooling")),
         };
-        let steps = architecture.head.iter().map(step).collect::<Result<_>>()?;
+        // The last layer first, which a model that was saved without its head lacks.
+        let steps = architecture.head.iter().rev().map(step);
+        let mut steps = steps.collect::<Result<Vec<_>>>()?;
+        steps.reverse();
         Ok(Head { pooling, steps })
     }
 }
@@ -46,8 +49,8 @@ fn labels(tensors: &Checkpoint, name: &str, config: &Config, inputs: usize) -> R
         return Err(Error::new(
             ErrorKind::UnsupportedModel,
             format!(
-                "{} has no {weight}: the model was saved without its head; take a cross-encoder that was \
-                 saved whole",
+                "{} has no {weight}: the model was saved without its head, or makes vectors; take a \
+                 cross-encoder that was saved whole, or load it as an embedder",
                 tensors.files()
             ),
         ));

@@ -31,6 +31,11 @@ pub(crate) fn module_paths(modules: &[u8]) -> Result<Vec<String>> {
     }
 }
 
+/// Whether the files say of which modules a model consists.
+pub(super) fn exist(files: &ModelFiles) -> bool {
+    files.embedding.contains_key(MODULES)
+}
+
 /// The head that the modules make: a pooling, linear layers and norms.
 pub(super) fn head(files: &ModelFiles, config: &Config, hidden: usize) -> Result<Head> {
     let Some(json) = files.embedding.get(MODULES) else {

@@ -58,7 +58,9 @@ impl Reader<'_> {
             layers: self.layers(hidden, eps, source.of_layers(architecture.distances)?)?,
             head: match config.output {
                 Output::Embedding(_) => Head::NONE,
-                Output::Logit if config.is_classifier => self.head(config, hidden, eps)?,
+                Output::Logit if config.is_classifier || !modules::exist(files) => {
+                    self.head(config, hidden, eps)?
+                }
                 Output::Logit => modules::head(files, config, hidden)?,
             },
         };
