@@ -6,8 +6,8 @@
 //! best ten in order.
 //!
 //! 1. Load a model once. [`Reranker::bundled`] takes the model inside this library. [`Reranker::load`]
-//!    takes a folder in the Hugging Face layout (`onnx/model_quantized.onnx` or `onnx/model.onnx`,
-//!    `tokenizer.json`, `config.json`), or the single file that [`ModelFiles::prepare`] or
+//!    takes a folder in the Hugging Face layout (`onnx/model_quantized.onnx`, `onnx/model.onnx` or
+//!    `model.safetensors`, with `tokenizer.json` and `config.json`), or the single file that [`ModelFiles::prepare`] or
 //!    [`ModelFiles::quantize_to`] makes of it.
 //! 2. Call [`Reranker::rerank`] with a query, the candidates and the number of results wanted.
 //! 3. Find your own documents by [`RankedDocument::index`].

@@ -278,7 +278,7 @@ export interface LoadOptions {
    * The WebAssembly file: its URL, its bytes or the compiled module. Name one if your bundler does not
    * keep the package's own. Default: the files beside the package's own code. Of these,
    * `crossrank-general.wasm` is fetched only for models that need it: encoders of other families than
-   * BERT's, and other tokenizers than those of BERT and XLM-RoBERTa.
+   * BERT's, other tokenizers than those of BERT and XLM-RoBERTa, and weights in safetensors.
    */
   wasm?: UrlLike | string | Bytes | CompiledModule | undefined;
   /**
