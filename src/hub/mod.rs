@@ -111,14 +111,15 @@ pub fn pull(name: &str, options: &HubOptions) -> Result<Snapshot> {
     let total = missing.iter().fold(0, |total: u64, file| total.saturating_add(file.size));
     let mut before = 0u64;
     let is_part = |file: &RemoteFile| choice::is_part_of(&chosen[0].path, &file.path);
-    let (weights, others): (Vec<_>, Vec<_>) = missing.into_iter().partition(|file| is_part(file));
     let is_checkpoint = WEIGHTS.contains(&&*chosen[0].path);
-    // The other files come first, because they tell whether the model is of a kind that runs.
+    // Weights come last, because the other files tell whether a model of this kind runs.
+    let (weights, others): (Vec<_>, Vec<_>) =
+        missing.into_iter().partition(|file| is_checkpoint && is_part(file));
     for (i, file) in others.iter().chain(&weights).enumerate() {
-        if i == others.len() && is_checkpoint {
-            let config = chosen.iter().find(|file| file.path == CONFIG);
-            let config = config.map(|config| cache.read(&listing.commit, config)).transpose()?;
-            config.map_or(Ok(()), |config| check_config(&config))?;
+        if i == others.len()
+            && let Some(config) = chosen.iter().find(|file| file.path == CONFIG)
+        {
+            check_config(&cache.read(&listing.commit, config)?)?;
         }
         let url = client.url(&source.repository, &listing.commit, &file.path);
         let report = |loaded: u64| {
