@@ -99,6 +99,12 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
         equal((await inFolder.info()).weights, { file, bytes });
         equal(await logitOf(inFolder), int8);
       }
+      const model = new URL("../../checkpoints/embedder-bert/", tiny);
+      const embedder = await Embedder.load({ model, workers, keepFloats: true });
+      equal((await embedder.info()).weights.file, "model.safetensors");
+      const [[first]] = await embedder.embed(["river"]);
+      await embedder.dispose();
+      ok(Math.abs(first - 0.2272251) < 1e-4, `the first element is ${first}`);
     },
 
     async "loads a registered model from its repository with ONNX files"() {
