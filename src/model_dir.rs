@@ -1,6 +1,6 @@
 //! Reading of a model folder in the Hugging Face layout.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Error as IoError, ErrorKind as IoErrorKind};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,9 @@ use bytes::Bytes;
 use crate::engine::{Fitness, external_names, fitness};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mistake::mistake;
-use crate::model::ModelFiles;
-use crate::model::mmap;
+use crate::model::checkpoint;
+use crate::model::prepared::is_prepared;
+use crate::model::{ModelFiles, is_checkpoint, mmap};
 
 /// The names of the graph in a folder, in the order of preference: graphs in 8 bits, by the names of
 /// Transformers.js and of sentence-transformers, then graphs in floats. `onnx/model_O2.onnx` and the
@@ -30,6 +31,9 @@ pub(crate) const GRAPHS: [&str; 11] = [
     "model.onnx",
 ];
 
+/// The weights in a folder that has no graph, as libraries of Hugging Face save them.
+pub(crate) const WEIGHTS: [&str; 2] = [checkpoint::WEIGHTS, checkpoint::INDEX];
+
 /// The usual name of a prepared model in a folder.
 const PREPARED: &str = "model.crossrank";
 
@@ -41,13 +45,15 @@ impl ModelFiles {
     /// Hugging Face layout. Such a folder contains
     ///
     /// - the graph, `onnx/model_quantized.onnx` or `onnx/model.onnx`, or either of them without the
-    ///   folder `onnx`, and beside it the files that hold its external weights (`model.onnx_data`);
+    ///   folder `onnx`, and beside it the files that hold its external weights (`model.onnx_data`); or
+    ///   weights in safetensors, `model.safetensors` or the files that `model.safetensors.index.json`
+    ///   lists, and the folders of the modules of a cross-encoder of sentence-transformers;
     /// - `tokenizer.json` and `config.json`;
     /// - optionally `tokenizer_config.json`, and the files of [`ModelFiles::EMBEDDING`].
     ///
     /// Of several graphs with usual names, the one that runs fastest is read: one in 8 bits before one
-    /// in floats, and one that the engine recognizes before one that runs on general operators. To
-    /// choose another one, name its file (`FOLDER/onnx/model_fp16.onnx`), or put its path in the folder
+    /// in floats, and one that the engine recognizes before one that runs on general operators. Where
+    /// none is recognized, weights in safetensors are read. To choose another one, name its file (`FOLDER/onnx/model_fp16.onnx`), or put its path in the folder
     /// after a colon (`FOLDER:onnx/model_fp16.onnx`).
     ///
     /// Graphs and prepared models are mapped into memory. They must not be written to while these files,
@@ -70,8 +76,8 @@ impl ModelFiles {
         if let Some((folder, graph)) = split_at_colon(path) {
             return ModelFiles::read_folder(folder, graph);
         }
-        let is_graph = path.extension().is_some_and(|extension| extension == "onnx");
-        if path.is_file() && !is_graph {
+        let is_graph = path.to_str().is_some_and(is_graph);
+        if path.is_file() && (!is_graph || is_prepared(&map_file(path)?)) {
             return read_prepared(path);
         }
         if is_graph && let Some((folder, graph)) = split_at_folder(path)? {
@@ -107,10 +113,23 @@ impl ModelFiles {
             tokenizer_config: optional("tokenizer_config.json")?,
             embedding,
         };
-        let names = external_names(&files.onnx).map_err(|error| error.at(path.display()))?;
-        for name in names {
+        let is_checkpoint = is_checkpoint(&files.onnx);
+        let names = match is_checkpoint && graph.ends_with(checkpoint::INDEX) {
+            true => checkpoint::shards(&files.onnx),
+            false if is_checkpoint => Ok(BTreeSet::new()),
+            false => external_names(&files.onnx),
+        };
+        for name in names.map_err(|error| error.at(path.display()))? {
             let file = map_file(&path.with_file_name(&name))?;
             files.external.insert(name, file);
+        }
+        if let (true, Some(modules)) = (is_checkpoint, files.embedding.get("modules.json")) {
+            for module in checkpoint::module_paths(modules)? {
+                for name in ["config.json", checkpoint::WEIGHTS] {
+                    let name = format!("{module}/{name}");
+                    files.embedding.extend(optional(&name)?.map(|file| (name, file)));
+                }
+            }
         }
         Ok(files)
     }
@@ -126,9 +145,10 @@ fn read_fastest(folder: &Path) -> Result<ModelFiles> {
     let present = graphs(folder);
     let usual: Vec<&str> =
         GRAPHS.into_iter().filter(|name| present.iter().any(|graph| graph == name)).collect();
-    let candidates = match (&usual[..], &present[..]) {
-        ([], [only]) => vec![only.as_str()],
-        _ => usual,
+    let weights = WEIGHTS.into_iter().filter(|name| folder.join(name).is_file());
+    let candidates: Vec<&str> = match (&usual[..], &present[..]) {
+        ([], [only]) => [only.as_str()].into_iter().chain(weights).collect(),
+        _ => usual.into_iter().chain(weights).collect(),
     };
     let mut best: Option<(Fitness, Result<ModelFiles>)> = None;
     for graph in &candidates {
@@ -146,7 +166,10 @@ fn read_fastest(folder: &Path) -> Result<ModelFiles> {
     }
     match best {
         Some((_, files)) => files,
-        None => Err(no_graph(folder, &format!("none of {}", GRAPHS.join(", ")))),
+        None => {
+            let names = GRAPHS.into_iter().chain(WEIGHTS).collect::<Vec<_>>();
+            Err(no_graph(folder, &format!("none of {}", names.join(", "))))
+        }
     }
 }
 
@@ -165,11 +188,26 @@ pub(crate) fn graphs(folder: &Path) -> Vec<String> {
     graphs
 }
 
+/// The weights in safetensors in a folder, and the files that say which modules it has.
+#[cfg(feature = "hub")]
+pub(crate) fn weights_and_modules(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let modules = names.map(|name| format!("{name}/config.json"));
+    let found = WEIGHTS.into_iter().map(str::to_owned).chain(modules);
+    found.filter(|path| folder.join(path).is_file()).collect()
+}
+
+/// Whether a name is that of a graph, or of weights or their list.
+pub(crate) fn is_graph(name: &str) -> bool {
+    [".onnx", ".safetensors", ".safetensors.index.json"].iter().any(|end| name.ends_with(end))
+}
+
 /// `FOLDER:GRAPH` as its two parts.
 fn split_at_colon(path: &Path) -> Option<(&Path, &str)> {
     let (folder, graph) = path.to_str()?.rsplit_once(':')?;
     let folder = Path::new(folder);
-    (graph.ends_with(".onnx") && folder.is_dir()).then_some((folder, graph))
+    (is_graph(graph) && folder.is_dir()).then_some((folder, graph))
 }
 
 /// The path of a graph as the folder of its model, which has the other files, and the rest. `None` if

@@ -13,8 +13,8 @@ use crate::suggest;
 
 #[derive(Args)]
 pub struct ModelArgs {
-    /// The model: a folder in the Hugging Face layout, also as DIR:GRAPH; a graph (.onnx) in such a
-    /// folder; a prepared model; or the name of a model that crossrank pull has downloaded, as
+    /// The model: a folder in the Hugging Face layout, also as DIR:GRAPH; a graph (.onnx) or weights
+    /// (.safetensors) in such a folder; a prepared model; or the name of a model that crossrank pull has downloaded, as
     /// NAME[@REVISION][:GRAPH] [default: the bundled model]
     #[arg(long, value_name = "PATH|NAME")]
     model: Option<PathBuf>,
@@ -55,6 +55,10 @@ pub struct ScoringArgs {
     /// model's files say]
     #[arg(long, value_enum, value_name = "HOW")]
     long_documents: Option<LongDocumentsArg>,
+    /// Compute with the floats of weights in safetensors [default: they are quantized to int8 when the
+    /// model is loaded]
+    #[arg(long)]
+    keep_floats: bool,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -81,6 +85,7 @@ impl ScoringArgs {
         reporter: Reporter,
     ) -> Result<FailoverReranker, CliError> {
         options.threads = self.threads()?;
+        options.keep_floats = self.keep_floats;
         options.long_documents = self.long_documents.map(|how| match how {
             LongDocumentsArg::Truncate => LongDocuments::Truncate,
             LongDocumentsArg::Windows => LongDocuments::Windows,
@@ -100,7 +105,10 @@ pub fn read(given: &Path) -> Result<ModelFiles, CliError> {
     files.map_err(|error| {
         let is_there = match &model {
             Some(model) => hub::find(model.name).is_some(),
-            None => given.exists() || given.extension().is_some_and(|end| end == "onnx"),
+            None => {
+                given.exists()
+                    || given.extension().is_some_and(|end| end == "onnx" || end == "safetensors")
+            }
         };
         let name = model.map(|model| model.name).or(given.to_str());
         let similar = || suggest::neighbour(given).or_else(|| suggest::model(name?));

@@ -75,7 +75,7 @@ pub fn quantize(args: &QuantizeArgs) -> Result<String, CliError> {
     options.bits = bits(args.bits).expect("clap has checked it");
     options.table_bits = args.table_bits.and_then(bits);
     let (bytes, quantized) = write(output, |file| files.quantize_to(options, &sample, file))?;
-    let error = match files.embedding.is_empty() {
+    let error = match quantized.of_logits {
         true => "|logit - logit of floats|",
         false => "1 - cosine with the vector of floats",
     };

@@ -3,7 +3,7 @@
 use clap::Args;
 use crossrank::hub::{self, HubOptions, Progress};
 
-use crate::error::{CliError, io};
+use crate::error::CliError;
 use crate::output::{bytes_bar, line, one_line};
 use crate::suggest;
 use crate::units;
@@ -16,8 +16,8 @@ pub struct PullArgs {
     /// A branch, a tag or a commit
     #[arg(long, value_name = "REVISION", default_value = "main")]
     revision: String,
-    /// The graph's path in the repository [default: the first of the usual paths, int8 before
-    /// floats]
+    /// The path in the repository of the graph, or of model.safetensors [default: the first of the usual
+    /// paths of graphs, int8 before floats; else model.safetensors]
     #[arg(long, value_name = "PATH")]
     file: Option<String>,
     /// The hub's address [default: HF_ENDPOINT, or https://huggingface.co]
@@ -46,14 +46,15 @@ pub fn run(args: &PullArgs) -> Result<String, CliError> {
         let hint = if is_known { None } else { suggest::model(&args.name) };
         CliError::from(error).did_you_mean(hint)
     })?;
-    let graph = snapshot.folder.join(&snapshot.graph);
-    let size =
-        std::fs::metadata(&graph).map_err(io(format!("cannot read {}", graph.display())))?.len();
+    let form = match snapshot.graph.ends_with(".onnx") {
+        true => "",
+        false => " (weights in safetensors, which become int8 when they are loaded)",
+    };
     Ok(line(&format!(
-        "{}: {}, {}, in {}",
+        "{}: {}{form}, {}, in {}",
         args.name,
         snapshot.graph,
-        units::size(size),
+        units::size(snapshot.bytes),
         snapshot.folder.display()
     )))
 }

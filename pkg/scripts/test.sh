@@ -30,6 +30,11 @@ cp -r tests/data/{golden.json,logit-bits.json,int8-logit-bits.json,architecture-
 mkdir "$CROSSRANK_PROJECT/graphs"
 cp -r tests/data/graphs/{other-silu,int8-tensor,external-int8} "$CROSSRANK_PROJECT/graphs"
 cp -r tests/data/graphs/{deberta-v2,jina-bert,modernbert,mpnet,new}* "$CROSSRANK_PROJECT/graphs"
+mkdir "$CROSSRANK_PROJECT/checkpoints"
+cp -r tests/data/checkpoints/{ettin,bert-sharded,embedder-bert} "$CROSSRANK_PROJECT/checkpoints"
+# A graph without the head that is in its modules, as Ettin's repositories have it.
+mkdir "$CROSSRANK_PROJECT/checkpoints/ettin/onnx"
+echo "no head" > "$CROSSRANK_PROJECT/checkpoints/ettin/onnx/model.onnx"
 # Model packages of separate files.
 mkdir "$CROSSRANK_PROJECT/separate"
 cp -r benches/model/minilm-l6-en "$CROSSRANK_PROJECT/separate/reranker"

@@ -79,6 +79,8 @@ export function tinyHub(project) {
     "owner/tiny": tiny,
     "Xenova/ms-marco-MiniLM-L-6-v2": tiny,
     "owner/external": fileURLToPath(new URL("graphs/external-int8/", project)),
+    "owner/modules": fileURLToPath(new URL("checkpoints/ettin/", project)),
+    "owner/sharded": fileURLToPath(new URL("checkpoints/bert-sharded/", project)),
     "owner/plain": fileURLToPath(new URL("remote/", project)),
   });
 }
@@ -123,7 +125,7 @@ async function filesOf(folder) {
     const content = await readFile(path);
     const inside = relative(folder, path).replaceAll("\\", "/");
     // As on the hub, weights are in the store and texts in git.
-    const large = /\.onnx(\.data)?$/.test(inside);
+    const large = /\.(onnx(\.data)?|safetensors)$/.test(inside);
     const hash = large
       ? createHash("sha256").update(content)
       : createHash("sha1").update(`blob ${content.length}\0`).update(content);

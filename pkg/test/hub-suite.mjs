@@ -1,6 +1,6 @@
 // The tests of loading by name, wherever the package runs. The context's `hub` is the address of the
 // server of hub-server.mjs. It has the model of `tiny` as owner/tiny and in a registered model's
-// repository, and `plain`, a repository without a graph.
+// repository, owner/modules and owner/sharded in safetensors, and `plain`, a repository without weights.
 
 import { equal, ok, rejection } from "./assertions.mjs";
 
@@ -70,6 +70,34 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       await rejects("unsupported-model", "owner/tiny", { baseUrl, graph: "onnx/no.onnx" }, missing);
     },
 
+    async "loads weights in safetensors where no graph has the whole model"() {
+      // The logits are those of tests/data/checkpoints, and the sizes those of all files with weights.
+      const models = [
+        ["owner/modules", "checkpoints/ettin/", "model.safetensors", 64_296, -2.037631],
+        ["owner/sharded", "checkpoints/bert-sharded/", "model.safetensors.index.json", 26_868, -5.229867],
+      ];
+      for (const [name, path, file, bytes, expected] of models) {
+        const { baseUrl, log } = await scripted();
+        const seen = [];
+        const onProgress = (progress) => seen.push(progress);
+        const inFloats = await load(name, { baseUrl, keepFloats: true, onProgress });
+        equal((await inFloats.info()).weights, { file, bytes });
+        equal(seen.at(-1).loaded, seen.at(-1).total);
+        const logit = await logitOf(inFloats);
+        ok(Math.abs(logit - expected) < 1e-3, `${name} has the logit ${logit} in floats`);
+        ok((await log()).every(({ path }) => !path.includes(".onnx")), "a graph was asked for");
+
+        const int8 = await logitOf(await load(name, { baseUrl }));
+        ok(int8 !== logit && Math.abs(int8 - expected) < 0.3, `${name} has the logit ${int8} in int8`);
+        const model = new URL(`../../${path}`, tiny);
+        // A page cannot tell that the graph of this folder has no head.
+        const options = name === "owner/modules" ? { graph: file } : {};
+        const inFolder = await Reranker.load({ model, workers, ...options });
+        equal((await inFolder.info()).weights, { file, bytes });
+        equal(await logitOf(inFolder), int8);
+      }
+    },
+
     async "loads a registered model from its repository with ONNX files"() {
       const { baseUrl, log } = await scripted();
       for (const name of ["cross-encoder/ms-marco-MiniLM-L-6-v2", "ms-marco-MiniLM-L6-v2"]) {
@@ -128,7 +156,7 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       const { baseUrl } = await scripted();
       await rejects("fetch-failed", "owner/missing", { baseUrl }, /404; there is no such model/);
       await rejects("fetch-failed", "owner/tiny", { baseUrl, revision: "v2" }, /revision/);
-      await rejects("unsupported-model", "owner/plain", { baseUrl }, /no ONNX graph; export it/);
+      await rejects("unsupported-model", "owner/plain", { baseUrl }, /neither an ONNX graph nor model\.safetensors; export it/);
     },
 
     async "works from its copies if the hub is down and there is a storage"() {

@@ -253,7 +253,7 @@ export interface LoadOptions {
    * One of these:
    * - a model package (`import * as model from "crossrank-minilm-l6-en"`);
    * - the URL of a folder in the Hugging Face layout, of a graph in such a folder, whose name ends in
-   *   `.onnx`, or of a prepared model, whose name ends in `.crossrank` (`crossrank prepare` makes one).
+   *   `.onnx`, of weights, `model.safetensors`, or of a prepared model, whose name ends in `.crossrank` (`crossrank prepare` makes one).
    *   It is a `URL` or a string, which in browsers is relative to the page, and in node may also be a
    *   path;
    * - the bytes of a folder's files, or of a prepared model.
@@ -262,10 +262,18 @@ export interface LoadOptions {
    */
   model?: ModelPackage | UrlLike | string | ModelBytes | Bytes | undefined;
   /**
-   * The path of the graph in the folder or the repository, such as `"onnx/model_fp16.onnx"`. Default: the
-   * first one with a usual name; graphs in 8 bits come before others.
+   * The path of the graph in the folder or the repository, such as `"onnx/model_fp16.onnx"`, or of weights,
+   * such as `"model.safetensors"`. Default: the first graph with a usual name, graphs in 8 bits before
+   * others; weights in safetensors where there is none, or where the model's head consists of modules of
+   * sentence-transformers, which graphs lack. {@link Info.weights} names the file.
    */
   graph?: string;
+  /**
+   * Whether to compute with the floats of weights in safetensors. Otherwise they are quantized to int8 when
+   * they are loaded, which is faster and takes a quarter of the memory. Graphs and prepared models always
+   * compute with the weights that they hold. Default: false.
+   */
+  keepFloats?: boolean | undefined;
   /**
    * The WebAssembly file: its URL, its bytes or the compiled module. Name one if your bundler does not
    * keep the package's own. Default: the files beside the package's own code. Of these,
@@ -423,6 +431,11 @@ export interface Info {
   kernel?: string;
   /** Why the model runs slower than it could, and why its scores are unchecked, if they are. */
   warning?: string;
+  /**
+   * The file with the model's weights, such as `model.safetensors`, and its size with that of the files that
+   * hold a part of them. Undefined for models that were given as bytes, and for services.
+   */
+  weights?: { file: string; bytes: number };
   /** The maximum number of tokens in a pair. */
   maxLength?: number;
   /**
@@ -616,6 +629,8 @@ export interface EmbedderInfo {
   kernel?: string;
   /** Why the model runs slower than it could, and why its scores are unchecked, if they are. */
   warning?: string;
+  /** As {@link Info.weights}. */
+  weights?: { file: string; bytes: number };
   /** The maximum number of tokens in a text. */
   maxLength: number;
   /** The number of elements of a vector. */

@@ -19,6 +19,8 @@ pub struct EmbedderOptions {
     /// The text in front of each document, such as `"passage: "`. Default: what the files of the
     /// model say.
     pub document_prefix: Option<String>,
+    /// As [`LoadOptions::keep_floats`](crate::LoadOptions::keep_floats).
+    pub keep_floats: bool,
     /// What stands for the files in [`crate::Embedder::fingerprint`]. Default: the SHA-256 of the
     /// graph, of `tokenizer.json` and of `config.json`, in hexadecimal and separated by spaces,
     /// which take a moment to compute.

@@ -71,6 +71,7 @@ impl Embedder {
     pub fn from_owned_files(files: ModelFiles, options: EmbedderOptions) -> Result<Embedder> {
         let mut settings = EmbeddingSettings::parse(&files)?;
         let config = Config::embedder(&files, settings.pooling)?;
+        let config = Config { keep_floats: options.keep_floats, ..config };
         settings.query_prefix = options.query_prefix.unwrap_or(settings.query_prefix);
         settings.document_prefix = options.document_prefix.unwrap_or(settings.document_prefix);
         let fingerprint = files
@@ -88,6 +89,9 @@ impl Embedder {
         let mut fingerprint = fingerprint.part(&(length as u64).to_le_bytes());
         if let Some(dimensions) = settings.dimensions {
             fingerprint = fingerprint.part(&(dimensions as u64).to_le_bytes());
+        }
+        if options.keep_floats {
+            fingerprint = fingerprint.part(b"floats");
         }
         let fingerprint = hexadecimal(&fingerprint.key());
         // After the graph. Loading that leaves memory free that WebAssembly cannot give back, and

@@ -7,8 +7,14 @@ use bytes::Bytes;
 
 use super::guard::{UNREADABLE_GRAPH, guarded};
 use super::onnx::Onnx;
+#[cfg(checkpoints)]
+use crate::error::catch_panic;
 use crate::error::{Error, ErrorKind, Result, one_line};
-use crate::model::{Config, EmbeddingSettings, Encoder, ModelFiles, Output, prepared};
+#[cfg(checkpoints)]
+use crate::model::checkpoint;
+use crate::model::{
+    Config, EmbeddingSettings, Encoder, ModelFiles, Output, is_checkpoint, prepared,
+};
 
 /// The encoder in the files of a reranker or, if they say how vectors are made, of an embedder. The
 /// graph shows which: that of a reranker has a head.
@@ -29,6 +35,9 @@ pub(crate) fn reranker_or_embedder(files: &ModelFiles) -> Result<(Config, Encode
 fn encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
     if prepared::is_prepared(&files.onnx) {
         return prepared_encoder(&files.onnx, config);
+    }
+    if is_checkpoint(&files.onnx) {
+        return checkpoint_encoder(files, config);
     }
     recognize(&Onnx::read(files)?, config)?.map_err(|reason| {
         Error::new(
@@ -53,6 +62,21 @@ pub(super) fn recognize(graph: &Onnx, config: &Config) -> Result<Result<Encoder,
             Err(reason) => Ok(Err(one_line(&format!("{reason:#}")))),
         },
     }
+}
+
+/// The encoder in weights of safetensors, in floats.
+#[cfg(checkpoints)]
+pub(super) fn checkpoint_encoder(files: &ModelFiles, config: &Config) -> Result<Encoder> {
+    catch_panic(ErrorKind::InvalidModel, "the weights cannot be read", || {
+        checkpoint::encoder(files, config)
+    })
+}
+
+#[cfg(not(checkpoints))]
+pub(super) fn checkpoint_encoder(_: &ModelFiles, _: &Config) -> Result<Encoder> {
+    let message = "the weights are in safetensors, which this build does not read; build with the feature \
+                   general";
+    Err(Error::new(ErrorKind::NeedsGeneral, message))
 }
 
 /// The encoder in a prepared model.
@@ -86,6 +110,9 @@ pub(crate) enum Fitness {
 pub(crate) fn fitness(files: &ModelFiles) -> Fitness {
     if reranker_or_embedder(files).is_ok() {
         return Fitness::Fused;
+    }
+    if is_checkpoint(&files.onnx) {
+        return Fitness::Refused;
     }
     match Onnx::read(files).map(|graph| graph.onnx_runtime_operator().is_some()) {
         Ok(false) => Fitness::General,

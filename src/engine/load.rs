@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::encoder::{prepared_encoder, recognize};
+use super::encoder::{checkpoint_encoder, prepared_encoder, recognize};
 use super::fused::Fused;
 #[cfg(feature = "general")]
 use super::guard::FAILED_ON_TEXT;
@@ -15,7 +15,7 @@ use super::reference::{Verdict, check};
 use super::tract::Tract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Kernel;
-use crate::model::{Config, Encoder, ModelFiles, prepared};
+use crate::model::{Config, Encoder, ModelFiles, QuantizeError, is_checkpoint, prepared};
 #[cfg(feature = "general")]
 use crate::tokenizer::Encoding;
 
@@ -32,7 +32,8 @@ const CANNOT_RUN: &str = "this library cannot run the ONNX graph; export it with
 ///
 /// Tables stay where they lie in the file. Matrices are read from it one at a time, to be packed.
 ///
-/// `kernel` is the name of one, see [`Kernel::name`]. `None` means the fastest.
+/// `kernel` is the name of one, see [`Kernel::name`]. `None` means the fastest. Unless [`Config::keep_floats`] is
+/// set, weights in safetensors are quantized to int8, as [`ModelFiles::quantize_to`] does it.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] if this machine lacks the kernel, and those of a model that cannot
@@ -66,6 +67,15 @@ pub(super) fn load_for(
     if prepared::is_prepared(&files.onnx) {
         let encoder = prepared_encoder(&files.onnx, config)?;
         drop(files);
+        return fused(encoder);
+    }
+    if is_checkpoint(&files.onnx) {
+        let mut encoder = checkpoint_encoder(&files, config)?;
+        drop(files);
+        if !config.keep_floats {
+            encoder = encoder.quantize_on_read(i8::MAX).map_err(QuantizeError::into_error)?;
+            encoder.store_int8_tokens();
+        }
         return fused(encoder);
     }
     let graph = Onnx::read(&files)?;

@@ -53,6 +53,13 @@ impl RepositoryCache {
         is_complete(&in_snapshot, file) || self.has_blob(file)
     }
 
+    /// The content of a small file that is in the cache.
+    pub fn read(&self, commit: &str, file: &RemoteFile) -> Result<Vec<u8>> {
+        let in_snapshot = self.snapshot(commit).join(&file.path);
+        let path = if is_complete(&in_snapshot, file) { in_snapshot } else { self.blob(file) };
+        fs::read(&path).map_err(io_error("read", &path))
+    }
+
     /// Waits until no other process downloads the file, with the same lock as `huggingface_hub`. The
     /// lock ends when it is dropped or the process ends. `None` if the file system has no locks.
     pub fn lock(&self, file: &RemoteFile) -> Result<Option<File>> {

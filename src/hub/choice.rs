@@ -5,15 +5,24 @@ use super::registry::{Model, find};
 use super::source::Source;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelFiles;
-use crate::model_dir::GRAPHS;
+use crate::model_dir::{GRAPHS, WEIGHTS};
 
 /// The files that every model needs besides its graph.
-pub(super) const REQUIRED: [&str; 2] = ["tokenizer.json", "config.json"];
+pub(super) const REQUIRED: [&str; 2] = ["tokenizer.json", CONFIG];
+pub(super) const CONFIG: &str = "config.json";
 
-/// The preferred graph among `paths`: first the graphs of a known model, then the usual paths.
+/// The preferred graph among `paths`: first the graphs of a known model, then the usual paths, then weights in
+/// safetensors.
 pub(super) fn graph(paths: &[String], model: Option<&Model>) -> Option<String> {
     let known = model.into_iter().flat_map(|model| &model.graphs).map(|graph| graph.path.as_str());
-    let wanted = known.chain(GRAPHS).find(|wanted| paths.iter().any(|path| path == wanted));
+    let exists = |wanted: &&str| paths.iter().any(|path| path == wanted);
+    let graph = known.chain(GRAPHS).find(exists);
+    let weights = WEIGHTS.into_iter().find(exists);
+    // Graphs of a model whose head consists of modules were exported without it.
+    let wanted = match paths.iter().any(|path| path.ends_with("_Dense/config.json")) {
+        true => weights.or(graph),
+        false => graph.or(weights),
+    };
     wanted.map(str::to_owned)
 }
 
@@ -33,6 +42,9 @@ pub(super) fn files<'a>(
     };
     let mut chosen = vec![graph];
     chosen.extend(listed.iter().filter(|file| is_data_of(&graph.path, &file.path)));
+    if WEIGHTS.contains(&&*graph.path) {
+        chosen.extend(listed.iter().filter(|file| is_of_module(&file.path)));
+    }
     for name in REQUIRED {
         chosen.push(find(name).ok_or_else(|| {
             unsupported(format!(
@@ -48,10 +60,27 @@ pub(super) fn files<'a>(
 }
 
 /// Whether a file holds weights of a graph, such as `model.onnx_data`, `model.onnx_data_1` or
-/// `model.onnx.data`.
+/// `model.onnx.data`, or is one of those that an index lists, such as `model-00001-of-00002.safetensors`.
 fn is_data_of(graph: &str, path: &str) -> bool {
+    let is_shard = || path.starts_with("model-") && path.ends_with(".safetensors");
     let rest = path.strip_prefix(graph);
     rest.is_some_and(|rest| rest == ".data" || rest.starts_with("_data"))
+        || (graph == WEIGHTS[1] && is_shard())
+}
+
+/// Whether a file is the graph or holds a part of its weights.
+pub(super) fn is_part_of(graph: &str, path: &str) -> bool {
+    path == graph || is_data_of(graph, path)
+}
+
+/// Whether a file is one of a module of sentence-transformers, such as `2_Dense/model.safetensors`.
+fn is_of_module(path: &str) -> bool {
+    let parts =
+        path.split_once('/').filter(|(folder, _)| folder.starts_with(|c: char| c.is_ascii_digit()));
+    parts.is_some_and(|(folder, name)| {
+        // Its configuration is one of the files of an embedder.
+        folder != "1_Pooling" && ["config.json", WEIGHTS[0]].contains(&name)
+    })
 }
 
 fn no_file(paths: &[String], source: &Source, wanted: &str) -> Error {
@@ -75,8 +104,9 @@ fn no_graph(paths: &[String], source: &Source) -> Error {
         .map(|known| format!(", or use {}, which has one", known.name))
         .unwrap_or_default();
     unsupported(format!(
-        "{repository} has no ONNX graph; export it with `optimum-cli export onnx --model \
-         {repository} FOLDER` and name that folder{conversion}"
+        "{repository} has neither an ONNX graph nor {}; export it with `optimum-cli export onnx --model \
+         {repository} FOLDER` and name that folder{conversion}",
+        WEIGHTS[0]
     ))
 }
 
@@ -126,6 +156,30 @@ mod tests {
         assert_eq!(chosen(&both, "ms-marco-MiniLM-L2-v2", None).unwrap()[0], both[1]);
     }
 
+    /// Weights are chosen where there is no graph, or none with the model's head.
+    #[test]
+    fn weights_with_the_files_that_belong_to_them() {
+        let single = ["config.json", "model.safetensors", "tokenizer.json", "2_x/model.bin"];
+        let files = chosen(&single, "owner/model", None).unwrap();
+        assert_eq!(files, ["model.safetensors", "tokenizer.json", "config.json"]);
+        let shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+        let index = "model.safetensors.index.json";
+        let sharded = [&shards[..], &[index, "config.json", "tokenizer.json"]].concat();
+        let files = chosen(&sharded, "owner/model", None).unwrap();
+        assert_eq!(files[..3], [index, shards[0], shards[1]]);
+
+        let with_graph = [&single[..], &["onnx/model.onnx"]].concat();
+        let files = chosen(&with_graph, "owner/model", None).unwrap();
+        assert_eq!(files[0], "onnx/model.onnx");
+        let files = chosen(&with_graph, "owner/model", Some("model.safetensors")).unwrap();
+        assert_eq!(files[0], "model.safetensors");
+        let head = ["2_Dense/config.json", "2_Dense/model.safetensors"];
+        let modular = [&with_graph[..], &["modules.json", "1_Pooling/config.json"], &head].concat();
+        let files = chosen(&modular, "owner/model", None).unwrap();
+        assert_eq!(files[..3], ["model.safetensors", head[0], head[1]]);
+        assert_eq!(files[5..], ["modules.json", "1_Pooling/config.json"]);
+    }
+
     #[test]
     fn what_is_missing_is_named() {
         let fails = |paths: &[&str], name: &str, wanted| {
@@ -133,7 +187,7 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::UnsupportedModel);
             error.to_string()
         };
-        let none = fails(&["model.safetensors"], "owner/bge-reranker-base", None);
+        let none = fails(&["pytorch_model.bin"], "owner/bge-reranker-base", None);
         assert!(none.contains("optimum-cli export onnx --model owner/bge-reranker-base"), "{none}");
         assert!(none.contains("BAAI/bge-reranker-base"), "{none}");
         let optimized = fails(&["onnx/model_O4.onnx"], "owner/model", None);

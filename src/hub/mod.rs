@@ -22,14 +22,17 @@ mod options;
 mod registry;
 mod source;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelFiles;
-use crate::model_dir::graphs;
+use crate::model::checkpoint::check_config;
+use crate::model_dir::{WEIGHTS, graphs, weights_and_modules};
 
 use cache::RepositoryCache;
-use client::Client;
+use choice::CONFIG;
+use client::{Client, RemoteFile};
 use download::Download;
 use source::Source;
 
@@ -47,8 +50,11 @@ pub struct Snapshot {
     pub commit: String,
     /// The folder with the files.
     pub folder: PathBuf,
-    /// The path of the graph in the folder.
+    /// The path in the folder of the graph, or of weights in safetensors (`model.safetensors`, or the index of
+    /// several files).
     pub graph: String,
+    /// The size of the graph or the weights, with the files that hold a part of them.
+    pub bytes: u64,
 }
 
 impl Snapshot {
@@ -65,8 +71,9 @@ impl Snapshot {
 ///
 /// `name` is the name of a model in [`models`], or of a repository. One ONNX graph of the repository
 /// is downloaded: [`HubOptions::file`], or else the first one of [`Model::graphs`], or else the first
-/// one in the order of [`ModelFiles::read`]. With it come its external data, the tokenizer and the
-/// configuration. Each file is checked against the hash that the hub lists. The next call
+/// one in the order of [`ModelFiles::read`]. Where there is none, or the model's head consists of modules of
+/// sentence-transformers, which graphs lack, weights in safetensors are. With them come the files that hold a part
+/// of the weights, the tokenizer and the configuration. Each file is checked against the hash that the hub lists. The next call
 /// resumes an interrupted download.
 ///
 /// # Errors
@@ -74,7 +81,7 @@ impl Snapshot {
 ///   resumes the download.
 /// - [`ErrorKind::RemoteRefused`] if there is no such model, or if it needs a token.
 /// - [`ErrorKind::RemoteInvalidAnswer`] if a file is not the one that the hub lists.
-/// - [`ErrorKind::UnsupportedModel`] if the repository has no graph that can run.
+/// - [`ErrorKind::UnsupportedModel`] if the repository has neither a graph nor weights that can run.
 /// - [`ErrorKind::Io`] if the cache cannot be written.
 /// - [`ErrorKind::InvalidArgument`] for an invalid name, and for the name of a bundled model.
 /// - [`ErrorKind::ModelNotInstalled`] if [`HubOptions::offline`] forbids the download.
@@ -103,7 +110,16 @@ pub fn pull(name: &str, options: &HubOptions) -> Result<Snapshot> {
         chosen.iter().filter(|file| !cache.contains(&listing.commit, file)).copied().collect();
     let total = missing.iter().fold(0, |total: u64, file| total.saturating_add(file.size));
     let mut before = 0u64;
-    for file in missing {
+    let is_part = |file: &RemoteFile| choice::is_part_of(&chosen[0].path, &file.path);
+    let (weights, others): (Vec<_>, Vec<_>) = missing.into_iter().partition(|file| is_part(file));
+    let is_checkpoint = WEIGHTS.contains(&&*chosen[0].path);
+    // The other files come first, because they tell whether the model is of a kind that runs.
+    for (i, file) in others.iter().chain(&weights).enumerate() {
+        if i == others.len() && is_checkpoint {
+            let config = chosen.iter().find(|file| file.path == CONFIG);
+            let config = config.map(|config| cache.read(&listing.commit, config)).transpose()?;
+            config.map_or(Ok(()), |config| check_config(&config))?;
+        }
         let url = client.url(&source.repository, &listing.commit, &file.path);
         let report = |loaded: u64| {
             if let Some(progress) = options.progress {
@@ -127,6 +143,7 @@ pub fn pull(name: &str, options: &HubOptions) -> Result<Snapshot> {
         repository: source.repository,
         commit: listing.commit,
         graph: chosen[0].path.clone(),
+        bytes: chosen.iter().filter(|file| is_part(file)).map(|file| file.size).sum(),
     })
 }
 
@@ -141,10 +158,11 @@ pub fn cached(name: &str, options: &HubOptions) -> Result<Option<Snapshot>> {
     let cache = RepositoryCache::new(&options.cache, &source.repository);
     let Some(commit) = cache.commit(&options.revision) else { return Ok(None) };
     let folder = cache.snapshot(&commit);
-    let graphs = graphs(&folder);
+    let (graphs, paths) = (graphs(&folder), weights_and_modules(&folder));
+    let paths: Vec<String> = graphs.iter().cloned().chain(paths).collect();
     let found = match &options.file {
-        Some(file) => graphs.iter().find(|graph| *graph == file).cloned(),
-        None => choice::graph(&graphs, source.model)
+        Some(file) => paths.iter().find(|path| *path == file).cloned(),
+        None => choice::graph(&paths, source.model)
             // A single graph with another name must be the one that was wanted.
             .or_else(|| graphs.first().filter(|_| graphs.len() == 1).cloned()),
     };
@@ -152,9 +170,22 @@ pub fn cached(name: &str, options: &HubOptions) -> Result<Option<Snapshot>> {
     Ok(found.filter(is_complete).map(|graph| Snapshot {
         repository: source.repository,
         commit,
+        bytes: size_of_parts(&folder, &graph),
         folder,
         graph,
     }))
+}
+
+/// The size of a graph and of the files beside it that hold a part of its weights.
+fn size_of_parts(folder: &Path, graph: &str) -> u64 {
+    let beside = folder.join(graph);
+    let entries = beside.parent().and_then(|parent| fs::read_dir(parent).ok());
+    let prefix = graph.rfind('/').map_or("", |end| &graph[..=end]);
+    let of_part = |entry: fs::DirEntry| {
+        let path = format!("{prefix}{}", entry.file_name().to_str()?);
+        choice::is_part_of(graph, &path).then(|| fs::metadata(entry.path()).ok())?
+    };
+    entries.into_iter().flatten().flatten().filter_map(of_part).map(|found| found.len()).sum()
 }
 
 /// Reads a model by name: a bundled one, or one in the cache. Does not connect to the hub.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::model_dir::is_graph;
 
 /// Where models come from, and where they are stored. [`HubOptions::from_env`] has the defaults.
 #[derive(Clone)]
@@ -85,8 +86,9 @@ impl HubOptions<'_> {
             return invalid(message);
         }
         match &self.file {
-            Some(file) if !is_inside(file) || !file.ends_with(".onnx") => invalid(format!(
-                "{file:?} is not a graph; give its path in the repository, such as onnx/model.onnx"
+            Some(file) if !is_inside(file) || !is_graph(file) => invalid(format!(
+                "{file:?} is not a graph; give its path in the repository, such as onnx/model.onnx or \
+                 model.safetensors"
             )),
             _ => Ok(()),
         }

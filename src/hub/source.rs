@@ -5,6 +5,7 @@ use std::path::Path;
 use super::options::HubOptions;
 use super::registry::{Model, find};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model_dir::is_graph;
 
 /// Whether a text can be the name of a model: it is the name of a known model, or has the form
 /// `owner/repository`.
@@ -49,8 +50,8 @@ impl<'a> ModelName<'a> {
 fn is_path(given: &Path) -> bool {
     let text = given.to_string_lossy();
     match text.rsplit_once(':') {
-        Some((folder, graph)) if graph.ends_with(".onnx") => Path::new(folder).is_dir(),
-        _ => given.exists() || text.ends_with(".onnx"),
+        Some((folder, graph)) if is_graph(graph) => Path::new(folder).is_dir(),
+        _ => given.exists() || is_graph(&text),
     }
 }
 

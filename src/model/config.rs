@@ -26,11 +26,15 @@ pub(crate) struct Config {
     pub position_scheme: PositionScheme,
     /// Whether an architecture is named that has a head for labels.
     pub is_classifier: bool,
+    /// The names of the labels, if they are given.
+    pub labels: Vec<String>,
     /// The maximum number of tokens in the pairs of the training data, if it is given.
     pub trained_tokens: Option<usize>,
     /// The revision of the weights, if it is given.
     pub revision: Option<String>,
     pub output: Output,
+    /// Whether the caller wants weights in safetensors to stay in floats.
+    pub keep_floats: bool,
 }
 
 /// The output of a model for a sequence.
@@ -87,6 +91,9 @@ struct TokenizerConfigFile {
 /// The endings of the names of generative architectures in transformers.
 const GENERATORS: [&str; 2] = ["ForCausalLM", "ForConditionalGeneration"];
 
+/// The names of the label that is the relevance, in lower case and without other characters than letters.
+const RELEVANCE: [&str; 3] = ["relevance", "relevant", "isrelevant"];
+
 /// Parts of the names of the model types that number positions as RoBERTa does.
 const LIKE_ROBERTA: [&str; 6] = ["roberta", "camembert", "mpnet", "data2vec-text", "ibert", "xmod"];
 
@@ -107,33 +114,70 @@ impl Config {
     /// # Errors
     /// [`ErrorKind::UnsupportedModel`] if the model is not a cross-encoder with one label.
     pub fn reranker(files: &ModelFiles) -> Result<Config> {
+        Config::check_kind(&files.config)?;
         let config: ConfigFile = parse_json("config.json", &files.config)?;
+        // Without either, the graph shows the number: transformers leaves out its default of 2, and
+        // encoders without a head.
+        let num_labels = config.num_labels;
+        let config = Config::new(config, files, Output::Logit)?;
+        let given = Some(config.labels.len()).filter(|&labels| labels > 0);
+        match num_labels.or(given).filter(|&labels| labels != 1) {
+            Some(labels) => config.relevance_label(labels).map(|_| config),
+            None => Ok(config),
+        }
+    }
+
+    /// Refuses a model that generates text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedModel`] for such a model.
+    pub fn check_kind(config: &[u8]) -> Result<()> {
+        let config: ConfigFile = parse_json("config.json", config)?;
         let generates = |name: &&String| GENERATORS.iter().any(|end| name.ends_with(end));
         if let Some(architecture) = config.architectures.iter().flatten().find(generates) {
+            let model_type = config.model_type.as_deref().unwrap_or_default();
+            let nearest = match model_type.starts_with("qwen") {
+                true => "Alibaba-NLP/gte-multilingual-reranker-base",
+                false => "BAAI/bge-reranker-v2-m3",
+            };
             return Err(Error::new(
                 ErrorKind::UnsupportedModel,
                 format!(
-                    "the model generates text ({architecture}, model_type \"{}\") and gives no \
+                    "the model generates text ({architecture}, model_type \"{model_type}\") and gives no \
                      relevance score; use a cross-encoder, whose architecture ends in \
-                     ForSequenceClassification",
-                    config.model_type.unwrap_or_default()
+                     ForSequenceClassification: the nearest that runs is {nearest}",
                 ),
             ));
         }
-        // Without either, the graph shows the number: transformers leaves out its default of 2, and
-        // encoders without a head.
-        let id2label = config.id2label.as_ref().map(|labels| labels.len());
-        if let Some(labels) = config.num_labels.or(id2label).filter(|&labels| labels != 1) {
-            return Err(Config::wrong_labels(labels));
+        Ok(())
+    }
+
+    /// Which of so many labels is the relevance: the only one, or the only one with such a name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedModel`] if none is.
+    pub fn relevance_label(&self, labels: usize) -> Result<usize> {
+        let is_relevance = |name: &String| {
+            let letters = name.chars().filter(|letter| letter.is_ascii_alphabetic());
+            RELEVANCE.contains(&&*letters.collect::<String>().to_lowercase())
+        };
+        let named = (0..self.labels.len()).filter(|&label| is_relevance(&self.labels[label]));
+        match named.collect::<Vec<_>>()[..] {
+            _ if labels == 1 => Ok(0),
+            [label] if labels == self.labels.len() => Ok(label),
+            _ => Err(self.wrong_labels(labels)),
         }
-        Config::new(config, files, Output::Logit)
     }
 
     /// The error for a reranker with this number of labels.
-    pub fn wrong_labels(labels: usize) -> Error {
+    fn wrong_labels(&self, labels: usize) -> Error {
+        let names = match self.labels.len() == labels {
+            true => format!(" ({})", self.labels.join(", ")),
+            false => String::new(),
+        };
         let message = format!(
-            "the model has {labels} labels, and a reranker has one; use a cross-encoder that was \
-             trained for ranking"
+            "the model has {labels} labels{names}, and none of them is called relevance or relevant; use \
+             a cross-encoder that was trained for ranking, which has one"
         );
         Error::new(ErrorKind::UnsupportedModel, message)
     }
@@ -186,10 +230,23 @@ impl Config {
             }
         });
         let ConfigFile {
-            vocab_size, num_attention_heads, n_heads, local_attention, crossrank, ..
+            vocab_size,
+            num_attention_heads,
+            n_heads,
+            local_attention,
+            id2label,
+            crossrank,
+            ..
         } = config;
         let heads = num_attention_heads.or(n_heads);
         let is_decoder = config.is_decoder == Some(true);
+        let mut labels: Vec<(usize, String)> = id2label
+            .into_iter()
+            .flatten()
+            .filter_map(|(id, name)| Some((id.parse().ok()?, name.as_str()?.to_owned())))
+            .collect();
+        labels.sort();
+        let labels = labels.into_iter().map(|(_, name)| name).collect();
         let CrossrankConfig { trained_tokens, revision } = crossrank;
         Ok(Config {
             vocab_size,
@@ -200,9 +257,11 @@ impl Config {
             is_decoder,
             position_scheme,
             is_classifier,
+            labels,
             trained_tokens,
             revision,
             output,
+            keep_floats: false,
         })
     }
 }

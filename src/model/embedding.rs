@@ -56,16 +56,16 @@ type Prompts = BTreeMap<String, Option<String>>;
 
 /// An element of `modules.json`.
 #[derive(Deserialize)]
-struct Module {
+pub(super) struct Module {
     #[serde(rename = "type")]
-    class: String,
+    pub class: String,
     #[serde(default)]
-    path: String,
+    pub path: String,
 }
 
 /// `1_Pooling/config.json`: a flag for each pooling mode, or the name of one.
 #[derive(Deserialize)]
-struct PoolingConfig {
+pub(super) struct PoolingConfig {
     pooling_mode: Option<String>,
     include_prompt: Option<bool>,
     #[serde(flatten)]
@@ -165,7 +165,7 @@ fn from_modules(
 }
 
 impl PoolingConfig {
-    fn mode(&self) -> Result<Pooling> {
+    pub fn mode(&self) -> Result<Pooling> {
         if let Some(name) = &self.pooling_mode {
             return pooling_by_name(name);
         }
@@ -202,5 +202,5 @@ fn optional<T: Default + for<'a> Deserialize<'a>>(
 }
 
 fn unsupported(reason: String) -> Error {
-    Error::new(ErrorKind::UnsupportedModel, format!("this embedder is not supported: {reason}"))
+    Error::new(ErrorKind::UnsupportedModel, format!("this model is not supported: {reason}"))
 }

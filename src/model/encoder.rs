@@ -22,6 +22,7 @@ use super::embedding::Pooling;
 use super::positions::{PositionScheme, RelativePositions};
 use super::quantize_on_read::QuantizeOnRead;
 use super::weights::Weights;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A whole encoder, from token ids to one logit, or to the states of the tokens.
 #[derive(Clone)]
@@ -263,6 +264,14 @@ impl Encoder {
         Ok(self)
     }
 
+    /// Stores the token embeddings in int8, so that the floats of which they are made can be released.
+    pub fn store_int8_tokens(&mut self) {
+        let Table { values, .. } = &mut self.token_embeddings;
+        if let Some(int8) = values.int8(self.embedding_norm.gamma.len()) {
+            *values = Weights::Int8(int8);
+        }
+    }
+
     /// Quantizes what [`Encoder::quantize_on_read`] leaves in floats and what is more than vectors: the
     /// table of positions and the matrices of the head. They get 8 bits. `None` if a weight is not
     /// finite.
@@ -350,6 +359,20 @@ impl Activation {
 }
 
 impl Norm {
+    /// Normalizes each row of a small table in place.
+    pub fn apply(&self, rows: &mut [f32]) {
+        for row in rows.chunks_exact_mut(self.gamma.len()) {
+            let mean = row.iter().copied().map(f64::from).sum::<f64>() / row.len() as f64;
+            let square = |x: &f32| (f64::from(*x) - mean).powi(2);
+            let variance = row.iter().map(square).sum::<f64>() / row.len() as f64;
+            let inverse = 1.0 / (variance + f64::from(self.eps)).sqrt();
+            for ((x, gamma), beta) in row.iter_mut().zip(&self.gamma).zip(&self.beta) {
+                let normalized = (f64::from(*x) - mean) * inverse;
+                *x = (normalized * f64::from(*gamma) + f64::from(*beta)) as f32;
+            }
+        }
+    }
+
     fn fits(&self, width: usize) -> bool {
         self.gamma.len() == width && self.beta.len() == width
     }
@@ -372,6 +395,15 @@ impl Linear {
         })
     }
 
+    /// The last layer of a head with the output alone that is the relevance.
+    ///
+    /// # Errors
+    /// As [`Config::relevance_label`].
+    pub fn relevance(self, config: &Config) -> Result<Linear> {
+        let label = config.relevance_label(self.outputs)?;
+        Ok(if self.outputs == 1 { self } else { self.columns(&[label]).unwrap_or(self) })
+    }
+
     /// Joins layers of the same input and without activations, so that one product gives the outputs of
     /// all of them.
     pub fn concat_columns<const N: usize>(parts: [&Linear; N]) -> Linear {
@@ -389,4 +421,20 @@ pub(crate) enum QuantizeError {
     AlreadyInt8,
     /// Some of its weights are not finite.
     NotFinite,
+}
+
+impl QuantizeError {
+    pub fn into_error(self) -> Error {
+        match self {
+            QuantizeError::AlreadyInt8 => Error::new(
+                ErrorKind::UnsupportedModel,
+                "the model's weights are in int8 already; use it as it is, or quantize its export in \
+                 f32",
+            ),
+            QuantizeError::NotFinite => Error::new(
+                ErrorKind::InvalidModel,
+                "the model has weights that are not finite numbers; export it again",
+            ),
+        }
+    }
 }

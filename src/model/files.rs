@@ -31,10 +31,12 @@ use crate::mistake::mistake;
 #[derive(Clone, Default)]
 pub struct ModelFiles {
     /// The ONNX graph with its weights, `onnx/model_quantized.onnx` or `onnx/model.onnx`, or the bytes
-    /// of a prepared model, see [`ModelFiles::from_prepared`].
+    /// of a prepared model, see [`ModelFiles::from_prepared`]; or weights in safetensors,
+    /// `model.safetensors`, or the list of several such files, `model.safetensors.index.json`.
     pub onnx: Bytes,
     /// The files that hold weights outside the graph (ONNX's external data), such as
-    /// `model.onnx_data`, by the names that the graph gives them. Most graphs have none.
+    /// `model.onnx_data`, by the names that the graph gives them, or those that a list of files in safetensors
+    /// names. Most models have none.
     pub external: BTreeMap<String, Bytes>,
     /// `tokenizer.json`, or the compact form in which a prepared model holds it.
     pub tokenizer: Bytes,
@@ -43,7 +45,9 @@ pub struct ModelFiles {
     /// `tokenizer_config.json`, which may set a shorter maximum length.
     pub tokenizer_config: Option<Bytes>,
     /// The files that say how an embedder makes its vectors: those of [`ModelFiles::EMBEDDING`] that
-    /// exist, by their names. A reranker needs none.
+    /// exist, by their names. A reranker needs none, unless it consists of modules of sentence-transformers with
+    /// weights in safetensors. Then it needs the files of the modules too, such as `2_Dense/config.json` and
+    /// `2_Dense/model.safetensors`.
     pub embedding: BTreeMap<String, Bytes>,
 }
 

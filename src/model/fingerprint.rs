@@ -27,7 +27,12 @@ impl ModelFiles {
             }
             None => {
                 let files = [&self.onnx, &self.tokenizer, &self.config].into_iter();
-                let hashes = files.chain(self.external.values()).map(|file| digest(file));
+                // The heads of cross-encoders that consist of modules.
+                let modules = self.embedding.iter();
+                let modules =
+                    modules.filter(|(name, _)| !ModelFiles::EMBEDDING.contains(&&***name));
+                let others = self.external.values().chain(modules.map(|(_, file)| file));
+                let hashes = files.chain(others).map(|file| digest(file));
                 hashes.collect::<Vec<_>>().join(" ")
             }
         };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use half::f16;
+use half::{bf16, f16};
 
 use super::mmap;
 
@@ -14,19 +14,32 @@ pub(super) const PIECE: usize = 1 << 20;
 #[derive(Clone)]
 pub(crate) struct Floats {
     bytes: Bytes,
-    /// Whether they have 16 bits instead of 32.
-    half: bool,
+    format: Format,
     /// If the matrix is stored transposed, the length of its stored rows.
     transposed: Option<usize>,
 }
 
+/// How a float is stored.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(checkpoints), allow(dead_code, reason = "graphs hold no bf16"))]
+enum Format {
+    F32,
+    F16,
+    Bf16,
+}
+
 impl Floats {
     pub fn f32(bytes: Bytes) -> Floats {
-        Floats { bytes, half: false, transposed: None }
+        Floats { bytes, format: Format::F32, transposed: None }
     }
 
     pub fn f16(bytes: Bytes) -> Floats {
-        Floats { bytes, half: true, transposed: None }
+        Floats { bytes, format: Format::F16, transposed: None }
+    }
+
+    #[cfg(checkpoints)]
+    pub fn bf16(bytes: Bytes) -> Floats {
+        Floats { bytes, format: Format::Bf16, transposed: None }
     }
 
     /// The transpose of a matrix of `columns`.
@@ -35,8 +48,15 @@ impl Floats {
         Floats { transposed, ..self }
     }
 
+    /// The numbers at the indices of `range`, as they are stored.
+    #[cfg(checkpoints)]
+    pub(super) fn slice(&self, range: Range<usize>) -> Floats {
+        let size = self.format.bytes();
+        Floats { bytes: self.bytes.slice(range.start * size..range.end * size), ..self.clone() }
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() / if self.half { 2 } else { 4 }
+        self.bytes.len() / self.format.bytes()
     }
 
     /// Appends the numbers at the indices of `range`.
@@ -58,11 +78,14 @@ impl Floats {
                 }
             }
         }
-        match self.half {
-            false => add(&self.bytes, self.transposed, range, f32::from_le_bytes, out),
-            true => {
-                let number = |bytes| f16::from_le_bytes(bytes).to_f32();
-                add(&self.bytes, self.transposed, range, number, out);
+        let (bytes, transposed) = (&self.bytes, self.transposed);
+        match self.format {
+            Format::F32 => add(bytes, transposed, range, f32::from_le_bytes, out),
+            Format::F16 => {
+                add(bytes, transposed, range, |bytes| f16::from_le_bytes(bytes).to_f32(), out);
+            }
+            Format::Bf16 => {
+                add(bytes, transposed, range, |bytes| bf16::from_le_bytes(bytes).to_f32(), out);
             }
         }
     }
@@ -70,6 +93,15 @@ impl Floats {
     /// Releases the memory behind the bytes. They are read again when they are needed.
     pub(super) fn release(&self) {
         mmap::release(&self.bytes);
+    }
+}
+
+impl Format {
+    fn bytes(self) -> usize {
+        match self {
+            Format::F32 => 4,
+            Format::F16 | Format::Bf16 => 2,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A model as it is stored: its files as bytes, its configuration, and its weights.
 
+#[cfg(checkpoints)]
+pub(crate) mod checkpoint;
 mod config;
 mod embedding;
 mod encoder;
@@ -28,4 +30,5 @@ pub(crate) use hash::{Hasher, hexadecimal};
 pub(crate) use int8::{Int8, signed};
 pub(crate) use packed::{GROUP, PackedGroup, PackedInt8, Packer};
 pub(crate) use positions::{Disentangled, PositionScheme, RelativePositions};
+pub(crate) use safetensors::is_checkpoint;
 pub(crate) use weights::Weights;

@@ -124,7 +124,7 @@ impl Disentangled {
 
 impl RelativePositions {
     /// Rotary positions with the frequencies `base^(-2 i / dim)`.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of config.json"))]
+    #[cfg(checkpoints)]
     pub fn rotary(base: f32, dim: usize) -> RelativePositions {
         let frequency = |i: usize| f64::from(base).powf(-2.0 * i as f64 / dim as f64) as f32;
         RelativePositions::Rotary { frequencies: (0..dim / 2).map(frequency).collect() }
@@ -132,7 +132,7 @@ impl RelativePositions {
 
     /// ALiBi with the slopes of its paper: a geometric sequence that ends at `2^-8`. If the number of heads
     /// is not a power of two, those beyond one have every second slope of twice that power.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for readers of config.json"))]
+    #[cfg(checkpoints)]
     pub fn alibi(heads: usize) -> RelativePositions {
         let power = if heads.is_power_of_two() { heads } else { heads.next_power_of_two() / 2 };
         let of_power = |of: usize, step: usize| {

@@ -134,7 +134,9 @@ pub(crate) fn write(
     };
     let required = [("config.json", &files.config), tokenizer];
     let tokenizer_config = files.tokenizer_config.iter().map(|f| ("tokenizer_config.json", f));
+    // Those of a head are a part of the encoder.
     let embedding = files.embedding.iter().map(|(name, file)| (name.as_str(), file));
+    let embedding = embedding.filter(|(name, _)| ModelFiles::EMBEDDING.contains(name));
     for (name, file) in required.into_iter().chain(tokenizer_config).chain(embedding) {
         writer.text(name.into(), file.clone());
     }

@@ -1,5 +1,5 @@
-//! The container of a prepared model: a file in the format safetensors
-//! (<https://huggingface.co/docs/safetensors>), whose header holds a version and a hash.
+//! Files in the format safetensors (<https://huggingface.co/docs/safetensors>): those of other libraries, and
+//! prepared models, whose header holds a version and a hash.
 //!
 //! All numbers are little-endian.
 //!
@@ -9,7 +9,7 @@
 //! | N | the header, in JSON, padded with spaces so that 8 + N is a multiple of 64 |
 //! | the rest | the tensors, one after another without gaps |
 //!
-//! The header begins with `{"__metadata__":{"crossrank":"2","sha256":"`. Here 2 is the version of the
+//! In a prepared model the header begins with `{"__metadata__":{"crossrank":"2","sha256":"`. Here 2 is the version of the
 //! format, which is 3 if the file has parts that readers of version 2 do not know. What follows is the
 //! SHA-256 (64 digits, lower case) of all bytes of the file after these digits. The header gives the `dtype`, `shape` and `data_offsets` of each tensor by its name. Offsets
 //! count from the end of the header. Tensors of 4-byte numbers come before those of 1-byte numbers, so
@@ -39,32 +39,53 @@ const BEFORE_HASH: &str = r#"","sha256":""#;
 const HASH_DIGITS: usize = 64;
 /// The offset of the hash in a file of this version.
 const HASH: usize = 8 + START.len() + VERSIONS[0].len() + BEFORE_HASH.len();
+/// The maximum length of a header in the format's own library.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// The offset of the tensors is a multiple of this.
 const ALIGNMENT: usize = 64;
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) enum DataType {
     F32,
+    F16,
+    #[serde(rename = "BF16")]
+    Bf16,
     I32,
     I8,
     U8,
+    /// A type that no model of this library has.
+    #[default]
+    #[serde(other)]
+    Other,
 }
 
 impl DataType {
     fn bytes(self) -> usize {
         match self {
             DataType::F32 | DataType::I32 => 4,
+            DataType::F16 | DataType::Bf16 => 2,
             DataType::I8 | DataType::U8 => 1,
+            DataType::Other => 0,
         }
     }
 }
 
-/// A tensor in the header.
-#[derive(Serialize, Deserialize)]
+/// A tensor in the header. The metadata, which is there too, is read as one without bytes.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Entry {
     dtype: DataType,
     shape: Vec<usize>,
     data_offsets: (usize, usize),
+}
+
+/// Whether these are the bytes of weights in the format safetensors, also of a part of such a file, or of an
+/// index of several, and not those of a prepared model.
+pub(crate) fn is_checkpoint(file: &[u8]) -> bool {
+    let length = file.first_chunk().map(|&length| u64::from_le_bytes(length));
+    let is_header = length.is_some_and(|length| length <= MAX_HEADER_BYTES);
+    let is_weights = file.get(8) == Some(&b'{') && is_header && !is_prepared(file);
+    is_weights || file.first() == Some(&b'{')
 }
 
 /// Whether these are the bytes of a prepared model, of any version.
@@ -241,25 +262,46 @@ impl Tensors {
         if !after[version.len()..].starts_with(BEFORE_HASH.as_bytes()) {
             return Err(damaged("its header has no hash"));
         }
-        let length = file.first_chunk().map(|&length| u64::from_le_bytes(length));
-        let length = length.and_then(|length| usize::try_from(length).ok());
-        let (header, data) = length
-            .and_then(|length| file[8..].split_at_checked(length))
-            .ok_or_else(|| damaged("it ends within its header"))?;
+        let (header, data) = split(file).map_err(|reason| damaged(&reason))?;
         // The metadata is cut off, because it is not a tensor.
         let rest = header.get(HASH - 8 + HASH_DIGITS..).and_then(|rest| rest.strip_prefix(b"\"},"));
         let rest = rest.ok_or_else(|| damaged("its header has no tensors"))?;
-        let entries: BTreeMap<String, Entry> = serde_json::from_slice(&[b"{", rest].concat())
-            .map_err(|e| damaged(&e.to_string()).with_source(e))?;
+        Tensors::of(&[b"{", rest].concat(), file.slice_ref(data)).map_err(|reason| damaged(&reason))
+    }
+
+    /// Parses the header of a file of any library, or says what is wrong with it.
+    #[cfg(checkpoints)]
+    pub fn of_any(file: &Bytes) -> Result<Tensors, String> {
+        let (header, data) = split(file)?;
+        let mut tensors = Tensors::of(header, file.slice_ref(data))?;
+        tensors.entries.remove("__metadata__");
+        Ok(tensors)
+    }
+
+    fn of(header: &[u8], data: Bytes) -> Result<Tensors, String> {
+        let entries: BTreeMap<String, Entry> =
+            serde_json::from_slice(header).map_err(|error| error.to_string())?;
         let end = entries.values().map(|entry| entry.data_offsets.1).max().unwrap_or(0);
         if end != data.len() {
-            return Err(damaged(&format!("it has {} bytes of tensors, not {end}", data.len())));
+            return Err(format!("it has {} bytes of tensors, not {end}", data.len()));
         }
         let lengths = entries.values().map(|e| e.data_offsets.1.saturating_sub(e.data_offsets.0));
         if lengths.fold(0, usize::saturating_add) != end {
-            return Err(damaged("its tensors overlap"));
+            return Err("its tensors overlap".into());
         }
-        Ok(Tensors { entries, data: file.slice_ref(data) })
+        Ok(Tensors { entries, data })
+    }
+
+    /// The names of the tensors.
+    #[cfg(checkpoints)]
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The type and the shape of a tensor.
+    #[cfg(checkpoints)]
+    pub fn shape(&self, name: &str) -> Option<(DataType, &[usize])> {
+        self.entries.get(name).map(|entry| (entry.dtype, &entry.shape[..]))
     }
 
     pub fn contains(&self, name: &str) -> bool {
@@ -286,6 +328,14 @@ impl Tensors {
         let (_, bytes) = self.bytes(name, DataType::I32)?;
         Ok(numbers(&bytes, i32::from_le_bytes))
     }
+}
+
+/// The header of a file, and the bytes of its tensors.
+fn split(file: &[u8]) -> Result<(&[u8], &[u8]), String> {
+    let length = file.first_chunk().map(|&length| u64::from_le_bytes(length));
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    let parts = length.and_then(|length| file[8..].split_at_checked(length));
+    parts.ok_or_else(|| "it ends within its header".into())
 }
 
 fn numbers<T, const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {

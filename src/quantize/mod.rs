@@ -30,6 +30,8 @@ pub struct Quantized {
     pub mean: f32,
     /// The largest error.
     pub largest: f32,
+    /// Whether these are errors of the logits of a reranker.
+    pub of_logits: bool,
 }
 
 impl ModelFiles {
@@ -69,18 +71,8 @@ impl ModelFiles {
         let (mut config, floats) = reranker_or_embedder(self)?;
         config.max_length = config.max_positions.min(floats.max_length());
         let sequences = self.encode(&config, sample)?;
-        let refused = |error| match error {
-            QuantizeError::AlreadyInt8 => Error::new(
-                ErrorKind::UnsupportedModel,
-                "the model's weights are in int8 already; use it as it is, or quantize its export in \
-                 f32",
-            ),
-            QuantizeError::NotFinite => Error::new(
-                ErrorKind::InvalidModel,
-                "the model has weights that are not finite numbers; export it again",
-            ),
-        };
-        let rounded = floats.clone().quantize_on_read(bits.limit()).map_err(refused)?;
+        let rounded = floats.clone().quantize_on_read(bits.limit());
+        let rounded = rounded.map_err(QuantizeError::into_error)?;
         let (fitted, measured): (Vec<Encoding>, Vec<Encoding>) = match bits.are_packed() {
             true if sequences.len() >= MEASURED => {
                 let of = |last| {
@@ -96,7 +88,7 @@ impl ModelFiles {
         };
         let packed =
             packing::pack(floats.clone(), rounded, (bits, table_bits), &config.output, &fitted);
-        let packed = packed?.ok_or_else(|| refused(QuantizeError::NotFinite))?;
+        let packed = packed?.ok_or_else(|| QuantizeError::NotFinite.into_error())?;
 
         let outputs = |encoder: &Encoder| -> Result<Vec<f32>> {
             let groups: Vec<&[Encoding]> = measured.chunks(BATCH_SEQUENCES).collect();
@@ -125,6 +117,7 @@ impl ModelFiles {
             pairs: errors.len(),
             mean: errors.iter().sum::<f32>() / errors.len().max(1) as f32,
             largest: errors.iter().copied().fold(0.0, f32::max),
+            of_logits: matches!(config.output, Output::Logit),
         })
     }
 

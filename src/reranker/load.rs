@@ -92,7 +92,7 @@ struct Parts {
 
 impl Parts {
     fn new(files: &ModelFiles, mut options: LoadOptions) -> Result<Parts> {
-        let config = Config::reranker(files)?;
+        let config = Config { keep_floats: options.keep_floats, ..Config::reranker(files)? };
         let key = |cache| (cache, files.hasher(options.fingerprint.as_deref()));
         let cache = options.cache.take().map(key);
         Ok(Parts { config, tokenizer: files.tokenizer.clone(), cache, options })
@@ -109,6 +109,7 @@ impl Parts {
             let model = model.part(env!("CARGO_PKG_VERSION").as_bytes());
             let kernel = runner.plan().kernel().unwrap_or("general");
             let key = model.part(kernel.as_bytes());
+            let key = if options.keep_floats { key.part(b"floats") } else { key };
             // Drivers round differently.
             #[cfg(feature = "gpu")]
             let key = match runner.plan().gpu().map(Gpu::adapter) {

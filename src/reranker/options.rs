@@ -26,6 +26,10 @@ pub struct LoadOptions {
     /// What distinguishes the scores of this model from those of others in the cache, such as
     /// hashes of its files. Default: the hashes, which take a moment to compute.
     pub fingerprint: Option<String>,
+    /// Compute with the floats of `model.safetensors`. Default: they are quantized to int8 when the model is
+    /// loaded, as [`ModelFiles::quantize_to`](crate::ModelFiles::quantize_to) does it, which is faster. ONNX
+    /// graphs and prepared models always compute with the weights that they hold.
+    pub keep_floats: bool,
     /// The name of the kernel that computes on the CPU. Default: the fastest. It is for measurements:
     /// scores do not depend on it.
     #[doc(hidden)]

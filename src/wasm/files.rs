@@ -10,7 +10,7 @@ use crate::{Bytes, Error, ModelFiles};
 /// file.
 ///
 /// Their names are `onnx`, `tokenizer`, `config`, `tokenizerConfig` and those of
-/// [`ModelFiles::EMBEDDING`]. Any other name is one of [`ModelFiles::external`]. A prepared model is
+/// [`ModelFiles::embedding`], which are paths. Any other name is one of [`ModelFiles::external`]. A prepared model is
 /// only an `onnx`.
 #[wasm_bindgen]
 #[derive(Default)]
@@ -46,11 +46,10 @@ impl Files {
         match (file("tokenizer"), file("config")) {
             (Some(tokenizer), Some(config)) => {
                 let tokenizer_config = file("tokenizerConfig");
-                let embedding = ModelFiles::EMBEDDING
-                    .into_iter()
-                    .filter_map(|name| Some((name.to_owned(), file(name)?)))
-                    .collect();
-                let external = files.into_iter().map(|(name, file)| (name, file.into())).collect();
+                let is_path =
+                    |name: &str| name.contains('/') || ModelFiles::EMBEDDING.contains(&name);
+                let others = files.into_iter().map(|(name, file)| (name, Bytes::from(file)));
+                let (embedding, external) = others.partition(|(name, _)| is_path(name));
                 Ok(ModelFiles { onnx, external, tokenizer, config, tokenizer_config, embedding })
             }
             _ if checked => ModelFiles::from_checked(onnx),

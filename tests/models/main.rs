@@ -3,6 +3,7 @@
 #[cfg(feature = "general")]
 mod architectures;
 mod bad_models;
+mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(feature = "bundled-embedder")]

@@ -4,6 +4,7 @@ import type { Encoding } from "../../types/index.js";
 import type { Backend, Job, Lists, RunControl } from "../core/backend.js";
 import { disposedError, isComputeFailure } from "../core/errors.js";
 import type { Task } from "../core/task.js";
+import type { Weights } from "../model/files.js";
 import type { CacheLookup, CachingExecutor, Executor } from "../runtime/executor.js";
 import { distribute, type Item, listsOf } from "./distribute.js";
 
@@ -82,6 +83,9 @@ export class Pool<T extends Task> implements Backend<T> {
 
   /** Why this device computes, if there was a choice. */
   deviceReason: string | undefined;
+
+  /** The file with the weights, if they are in a file. */
+  weights: Weights | undefined;
 
   private constructor(
     executors: Executor<T>[],
@@ -166,9 +170,10 @@ export class Pool<T extends Task> implements Backend<T> {
     const workers = backend.backend === "workers" ? this.#executors.length : 0;
     const modelInfo = await this.#first.info();
     const device = "gpu" in modelInfo && modelInfo.gpu ? "gpu" : "cpu";
-    const { deviceReason } = this;
+    const { deviceReason, weights } = this;
     const reason = deviceReason !== undefined && { deviceReason };
-    return { ...backend, workers, device, ...reason, ...modelInfo };
+    const file = weights && { weights };
+    return { ...backend, workers, device, ...reason, ...file, ...modelInfo };
   }
 
   async dispose(): Promise<void> {

@@ -11,7 +11,7 @@ export interface Reranking {
   /** The arguments of `encode`. */
   encode: [query: string, document: string];
   info: Info;
-  setup: { kind: "reranker"; cache: CacheSetup | undefined; gpu?: GpuSetup };
+  setup: { kind: "reranker"; cache: CacheSetup | undefined; keepFloats: boolean; gpu?: GpuSetup };
 }
 
 /** The texts form one list of documents with an empty query. */
@@ -43,6 +43,7 @@ export interface EmbedderSetup {
   maxLength?: number;
   queryPrefix?: string;
   documentPrefix?: string;
+  keepFloats?: boolean;
   fingerprint?: string;
 }
 
@@ -51,5 +52,5 @@ export type Task = Reranking | Embedding;
 /** What an instance reports about its model. A backend adds the rest of `info`. */
 export type ModelInfo<T extends Task> = Omit<
   T["info"],
-  "backend" | "backendReason" | "workers" | "device" | "deviceReason"
+  "backend" | "backendReason" | "workers" | "device" | "deviceReason" | "weights"
 >;

@@ -7,6 +7,7 @@ import {
   ANY,
   checkOptions,
   describeValue,
+  FLAG,
   FUNCTION,
   invalidArgument,
   isObject,
@@ -20,7 +21,7 @@ import {
 } from "../core/validate.js";
 import type { ModelSource } from "../model/files.js";
 import { findModel } from "../model/hub.js";
-import { GRAPH_EXTENSION } from "../model/layout.js";
+import { isGraph } from "../model/layout.js";
 import type { RegisteredModel } from "../model/registry.js";
 
 /** More workers than this take more memory than most pages can spare. */
@@ -44,9 +45,10 @@ const COMMON_RULES: OptionRules<Pick<LoadOptions, keyof LoadOptions & keyof Embe
   onProgress: FUNCTION,
   signal: SIGNAL,
   graph: [
-    'the path of a graph, such as "onnx/model_fp16.onnx"',
-    (value) => typeof value === "string" && value.endsWith(GRAPH_EXTENSION),
+    'the path of a graph, such as "onnx/model_fp16.onnx", or "model.safetensors"',
+    (value) => typeof value === "string" && isGraph(value),
   ],
+  keepFloats: FLAG,
 };
 
 const RULES: Record<RegisteredModel["task"], Record<string, OptionRule>> = {

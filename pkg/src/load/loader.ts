@@ -198,7 +198,9 @@ class Load<T extends Task> {
       if (result.status === "fulfilled") void result.value.dispose();
       throw error;
     }
-    return loading;
+    const pool = await loading;
+    pool.weights = ready?.weights;
+    return pool;
   }
 
   async #prepare({ modules, gpu }: ExecutionTarget, reading: Promise<ReadModel>): Promise<ReadyModel<T>> {

@@ -32,30 +32,32 @@ export interface ModelKind<T extends Task> {
 export function rerankerKind(options: LoadOptions): ModelKind<Reranking> {
   const { bytes, persistent } = scoreCacheOf(options);
   const hasCache = bytes > 0;
-  const { device = "cpu" } = options;
+  const { device = "cpu", keepFloats = false } = options;
   return {
     name: "reranker",
     defaultModel: defaultReranker,
     setup: async (fingerprint, gpu) => ({
       kind: "reranker",
       cache: hasCache ? { bytes, ...(await fingerprint()) } : undefined,
+      keepFloats,
       ...(gpu && { gpu }),
     }),
     // One cache serves all executors.
     setupOfOthers: (setup) => ({ ...setup, cache: undefined }),
     hasCache,
     // A GPU's scores have other keys. In the same slot, each device would overwrite the other's.
-    persistence: ({ cache, gpu }, storage) =>
-      persistent && cache
-        ? persistIn(storage, `scores ${cache.fingerprint}${gpu ? ` of GPU ${gpu.adapter}` : ""}`)
-        : undefined,
+    persistence: ({ cache, gpu }, storage) => {
+      const device = gpu ? ` of GPU ${gpu.adapter}` : keepFloats ? " in floats" : "";
+      return persistent && cache ? persistIn(storage, `scores ${cache.fingerprint}${device}`) : undefined;
+    },
     chooseDevice: device === "cpu" ? undefined : (backends) => chooseDevice(device, backends),
   };
 }
 
 export function embedderKind(options: EmbedderLoadOptions): ModelKind<Embedding> {
-  const { maxLength, queryPrefix, documentPrefix } = options;
+  const { maxLength, queryPrefix, documentPrefix, keepFloats } = options;
   const given = {
+    ...(keepFloats !== undefined && { keepFloats }),
     ...(maxLength !== undefined && { maxLength: Math.min(maxLength, MAX_UINT32) }),
     ...(queryPrefix !== undefined && {
       queryPrefix: checkText(queryPrefix, "options.queryPrefix"),

@@ -2,7 +2,7 @@
 
 import type { Bytes, LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../../types/index.js";
 import { LinkedAbortController } from "../core/abort.js";
-import { type Content, checkFileSize, toBytes } from "../core/content.js";
+import { type Content, checkFileSize, sizeOf, toBytes } from "../core/content.js";
 import { packageUrl } from "../core/package-url.js";
 import type { FileStorage, Platform } from "../core/platform.js";
 import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
@@ -15,9 +15,13 @@ import { HubModel } from "./hub.js";
 import {
   candidatesOf,
   type FileCandidates,
-  GRAPH_EXTENSION,
   isExternalData,
+  isGraph,
+  isWeights,
+  MODULE_FILES,
   type TaskName,
+  WEIGHTS,
+  WEIGHTS_INDEX,
 } from "./layout.js";
 import { PREPARED_EXTENSION, readPreparedHash, verifyPrepared } from "./prepared.js";
 
@@ -39,9 +43,17 @@ export interface ModelFiles {
 /** Files that have been read, and are still being verified, which takes longer. */
 export interface ReadModel {
   files: ModelFiles;
+  /** The file with the weights, if they are in a file. */
+  weights?: Weights | undefined;
   verified: Promise<unknown>;
   /** The copies of files that no hash verifies, which are to blame if the model is invalid. */
   unverified?: UnverifiedFiles | undefined;
+}
+
+/** The file with a model's weights, and its size with that of the files that hold a part of them. */
+export interface Weights {
+  file: string;
+  bytes: number;
 }
 
 export interface UnverifiedFiles {
@@ -85,7 +97,7 @@ export async function readModel(
         : isPackage(source)
           ? filesOfPackage(source, kind, platform)
           : filesInFolder(source, candidates, platform);
-    const read = (onProgress: LoadOptions["onProgress"]) => readFiles(files, context, controller, onProgress);
+    const read = (onProgress: LoadOptions["onProgress"]) => readAll(files, context, controller, onProgress);
     if (!storage.isEnabled || (await areStored(files, storage))) return await read(onProgress);
     // One load downloads the files. The others take its copies.
     return await inTurn(`crossrank ${Object.values(files)[0]!.slot}`, context.signal, onProgress, read);
@@ -106,12 +118,99 @@ async function areStored(files: Files, storage: FileStorage): Promise<boolean> {
   return (await Promise.all(copies)).every(Boolean);
 }
 
-async function readFiles(
+/** A file that has been read. */
+interface ReadFile {
+  key: string;
+  file: OpenFile;
+  content: Content;
+}
+
+/** Reads the files, and those that their contents name. */
+async function readAll(
   files: Files,
   context: ReadContext,
   controller: AbortController,
   onProgress: LoadOptions["onProgress"],
 ): Promise<ReadModel> {
+  const all: Files = {};
+  const read: ReadFile[] = [];
+  for (let next = files; Object.keys(next).length > 0; next = await filesNamedIn(read, all)) {
+    Object.assign(all, next);
+    const before = read.reduce((sum, { content }) => sum + sizeOf(content), 0);
+    read.push(...(await readFiles(next, context, controller, onProgress, before)));
+  }
+  const contents = read.map(({ key, content }) => [key, content] as const);
+  return {
+    ...startVerifying(
+      toModelFiles(contents),
+      read.map(({ file }) => file.verify?.()),
+    ),
+    weights: weightsOf(read),
+    unverified: unverifiedOf(all, read, context.storage),
+  };
+}
+
+/**
+ * The files of a folder that the contents of others name, and that are not among `known`: parts of the weights, and
+ * modules of sentence-transformers.
+ */
+async function filesNamedIn(read: ReadFile[], known: Files): Promise<Files> {
+  const contentOf = (key: string) => read.find((file) => file.key === key);
+  const weights = contentOf("onnx");
+  if (!weights || !("urls" in known.onnx!) || !isWeights(weights.file.url.pathname)) return {};
+  const folder = new URL(".", weights.file.url);
+  folder.search = weights.file.url.search;
+  const files: Files = {};
+  const add = (key: string, path: string, optional: boolean) => {
+    if (key in known) return;
+    files[key] = {
+      slot: `${folder.origin}${folder.pathname} ${key}`,
+      urls: [urlInFolder(folder, path)],
+      optional,
+    };
+  };
+  for (const [key, path] of MODULE_FILES) add(key, path, true);
+  if (weights.file.url.pathname.endsWith(WEIGHTS_INDEX)) {
+    const { weight_map: map } = (await parseJson(weights.content)) as { weight_map?: Record<string, string> };
+    for (const name of new Set(Object.values(map ?? {}))) if (isName(name)) add(name, name, false);
+  }
+  const modules = (await parseJson(contentOf("modules")?.content)) as { path?: string }[];
+  for (const { path } of Array.isArray(modules) ? modules : []) {
+    if (!isName(path) || path === "1_Pooling") continue;
+    for (const name of ["config.json", WEIGHTS]) add(`${path}/${name}`, `${path}/${name}`, true);
+  }
+  return files;
+}
+
+/** Whether a text is the name of a file or folder in a folder. The core refuses others. */
+function isName(text: unknown): text is string {
+  return typeof text === "string" && /^[^./\\:][^/\\:]*$/.test(text);
+}
+
+/** The value of a JSON file; empty if it has none, which the core reports. */
+async function parseJson(content: Content | undefined): Promise<object> {
+  try {
+    return (content && JSON.parse(new TextDecoder().decode(await toBytes(content)))) || {};
+  } catch {
+    return {};
+  }
+}
+
+function weightsOf(read: ReadFile[]): Weights | undefined {
+  const weights = read.find(({ key }) => key === "onnx");
+  if (!weights) return undefined;
+  const file = decodeURIComponent(weights.file.url.pathname).split("/").pop()!;
+  const parts = read.filter(({ key }) => key === "onnx" || (isExternalData(key) && !key.includes("/")));
+  return { file, bytes: parts.reduce((sum, { content }) => sum + sizeOf(content), 0) };
+}
+
+async function readFiles(
+  files: Files,
+  context: ReadContext,
+  controller: AbortController,
+  onProgress: LoadOptions["onProgress"],
+  before: number,
+): Promise<ReadFile[]> {
   /** As `Promise.all`. After a failure, all reads have ended, and have kept what they have received. */
   async function all<R>(reads: Promise<R>[]): Promise<R[]> {
     try {
@@ -131,29 +230,21 @@ async function readFiles(
     existing.map(([, file]) => file),
     onProgress,
     controller.signal,
+    before,
   );
-  const contents = await all(
-    existing.map(async ([key, file]) => [key, await file.read(reporterOf(file))] as const),
+  return all(
+    existing.map(async ([key, file]) => ({ key, file, content: await file.read(reporterOf(file)) })),
   );
-  const verifications = existing.map(([, file]) => file.verify?.());
-  return {
-    ...startVerifying(toModelFiles(contents), verifications),
-    unverified: unverifiedOf(files, existing, context.storage),
-  };
 }
 
 /** The files of a folder on a server. */
-function unverifiedOf(
-  files: Files,
-  opened: [key: string, file: OpenFile][],
-  storage: FileStorage,
-): UnverifiedFiles | undefined {
+function unverifiedOf(files: Files, read: ReadFile[], storage: FileStorage): UnverifiedFiles | undefined {
   const remote = Object.entries(files).filter(
     ([, file]) => "urls" in file && file.urls[0]!.protocol.startsWith("http"),
   );
   if (remote.length === 0) return undefined;
   return {
-    areCopies: opened.some(([key, { isCopy }]) => isCopy && remote.some(([other]) => other === key)),
+    areCopies: read.some(({ key, file }) => file.isCopy && remote.some(([other]) => other === key)),
     async remove() {
       await Promise.all(remote.map(([, { slot }]) => storage.remove(slot)));
     },
@@ -186,6 +277,7 @@ export async function fingerprintOf(
   // A single file that is not a prepared model is not a model at all, as the core will say.
   if (!canHash() || !tokenizer || !config) return {};
   const external = Object.entries(files).filter(([key]) => isExternalData(key));
+  external.sort(([a], [b]) => (a < b ? -1 : 1));
   const parts: Content[] = [onnx, tokenizer, config, ...external.map(([, content]) => content)];
   const hashes = parts.map(async (content) => sha256(await toBytes(content)));
   return { fingerprint: (await Promise.all(hashes)).join(" ") };
@@ -271,14 +363,14 @@ function filesInFolder(
     const slot = `${folder.origin}${folder.pathname}`;
     return { onnx: { slot, urls: [folder], optional: false } };
   }
-  const isGraph = folder.pathname.endsWith(GRAPH_EXTENSION);
-  if (!isGraph && !folder.pathname.endsWith("/")) folder.pathname += "/";
+  const isFile = isGraph(folder.pathname);
+  if (!isFile && !folder.pathname.endsWith("/")) folder.pathname += "/";
   const files: Record<string, FolderFile> = {};
   for (const [key, { paths, optional = false, named }] of Object.entries(candidates)) {
-    if (isGraph && named) throw invalidArgument("model and graph both name a graph; leave one out");
+    if (isFile && named) throw invalidArgument("model and graph both name a graph; leave one out");
     const slot = `${folder.origin}${folder.pathname} ${key}`;
     let urls = paths.map((path) => urlInFolder(folder, path));
-    if (isGraph) urls = key === "onnx" ? [folder] : [...urlsAround(folder, paths)];
+    if (isFile) urls = key === "onnx" ? [folder] : [...urlsAround(folder, paths)];
     files[key] = { slot, urls, optional };
   }
   return files;
@@ -302,14 +394,15 @@ function urlInFolder(folder: URL, path: string): URL {
   return url;
 }
 
-/** Makes a reporter for each file. `onProgress` receives the sum over all files. */
+/** Makes a reporter for each file. `onProgress` receives the sum over all files, and of the bytes before them. */
 function sumProgress(
   files: OpenFile[],
   onProgress: LoadOptions["onProgress"],
   signal: AbortSignal,
+  before: number,
 ): (file: OpenFile) => ReportBytes {
-  let loaded = 0;
-  let total: number | undefined = 0;
+  let loaded = before;
+  let total: number | undefined = before;
   for (const { size } of files) {
     total = total === undefined || size === undefined ? undefined : total + size;
   }

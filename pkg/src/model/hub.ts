@@ -6,7 +6,15 @@ import { CrossrankError } from "../core/errors.js";
 import { checkOption, describeValue, invalidArgument } from "../core/validate.js";
 import { RefusedError } from "../io/fetch.js";
 import { type FolderFile, type HashedFile, openFile, type ReadContext } from "../io/read.js";
-import { type FileCandidates, GRAPH_EXTENSION } from "./layout.js";
+import {
+  type FileCandidates,
+  isGraph,
+  isOfModule,
+  isWeights,
+  MODULE_FILES,
+  WEIGHTS,
+  WEIGHTS_INDEX,
+} from "./layout.js";
 import { REGISTRY, type RegisteredModel } from "./registry.js";
 
 const HUB_URL = "https://huggingface.co";
@@ -111,17 +119,30 @@ export class HubModel {
   #choose(candidates: Record<string, FileCandidates>, paths: string[]): Record<string, string> {
     const chosen: Record<string, string> = {};
     for (const [key, candidate] of Object.entries(candidates)) {
-      const known = key === "onnx" && !candidate.named ? this.#graphs : [];
-      const preferred = [...known, ...candidate.paths];
+      const preferred = key === "onnx" ? this.#graphsOf(candidate, paths) : candidate.paths;
       const path = preferred.find((path) => paths.includes(path));
       if (path !== undefined) chosen[key] = path;
     }
     const graph = chosen.onnx;
+    if (graph === undefined) return chosen;
     // The graph refers to these by their names in its own folder.
-    for (const path of graph === undefined ? [] : paths.filter((path) => isDataOf(graph, path))) {
+    for (const path of paths.filter((path) => isDataOf(graph, path))) {
       chosen[path.split("/").pop()!] = path;
     }
+    if (isWeights(graph)) {
+      for (const [key, path] of MODULE_FILES) if (paths.includes(path)) chosen[key] = path;
+      for (const path of paths.filter(isOfModule)) chosen[path] = path;
+    }
     return chosen;
+  }
+
+  /** The paths that the graph may have, in order of preference. */
+  #graphsOf({ paths: usual, named }: FileCandidates, paths: string[]): string[] {
+    if (named) return usual;
+    const graphs = [...this.#graphs, ...usual];
+    // Graphs of a model whose head consists of modules were exported without it.
+    const hasHead = paths.some((path) => path.endsWith("_Dense/config.json"));
+    return hasHead ? [...graphs.filter(isWeights), ...graphs] : graphs;
   }
 
   async #list(
@@ -163,11 +184,11 @@ export class HubModel {
   }
 
   #missingGraphError(files: HashedFiles, wanted = "graph in a usual place"): CrossrankError {
-    const graphs = [...files.keys()].filter((path) => path.endsWith(GRAPH_EXTENSION));
+    const graphs = [...files.keys()].filter((path) => !path.includes("safetensors") && isGraph(path));
     const message =
       graphs.length > 0
         ? `holds no ${wanted} (but ${graphs.join(", ")}); name one as the option graph`
-        : "holds no ONNX graph; export it by `optimum-cli export onnx` and name that folder";
+        : `holds neither an ONNX graph nor ${WEIGHTS}; export it by \`optimum-cli export onnx\` and name that folder`;
     return new CrossrankError("unsupported-model", `${this.#repository} ${message}`);
   }
 
@@ -202,8 +223,12 @@ function parseListing({ sha, siblings }: Listing): RepositoryFiles {
   return { commit: sha, files };
 }
 
-/** Whether a file holds a graph's weights: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`. */
+/**
+ * Whether a file holds a graph's weights, such as `model.onnx_data`, `model.onnx_data_1` or `model.onnx.data`, or is
+ * one of those that an index lists, such as `model-00001-of-00002.safetensors`.
+ */
 function isDataOf(graph: string, path: string): boolean {
+  if (graph === WEIGHTS_INDEX) return /^model-[^/]*\.safetensors$/.test(path);
   return path.startsWith(`${graph}_data`) || path === `${graph}.data`;
 }
 

@@ -2,7 +2,20 @@
 
 import type { Task } from "../core/task.js";
 
-export const GRAPH_EXTENSION = ".onnx";
+const GRAPH_EXTENSION = ".onnx";
+
+/** Weights in safetensors: all in one file, or the list of several. */
+export const WEIGHTS = "model.safetensors";
+export const WEIGHTS_INDEX = "model.safetensors.index.json";
+
+/** Whether a path is that of a graph, or of weights or their list. */
+export function isGraph(path: string): boolean {
+  return path.endsWith(GRAPH_EXTENSION) || isWeights(path);
+}
+
+export function isWeights(path: string): boolean {
+  return /\.safetensors(\.index\.json)?$/.test(path);
+}
 
 export type TaskName = Task["setup"]["kind"];
 
@@ -29,6 +42,8 @@ export const BASE_FILES: Record<"onnx" | "tokenizer" | "config" | "tokenizerConf
       "onnx/model_fp16.onnx",
       "model_quantized.onnx",
       "model.onnx",
+      WEIGHTS,
+      WEIGHTS_INDEX,
     ],
   },
   tokenizer: { paths: ["tokenizer.json"] },
@@ -45,12 +60,23 @@ const EMBEDDER_FILES: Record<string, string> = {
   sentenceTransformersConfig: "config_sentence_transformers.json",
 };
 
+/** The files at the root of a folder that say of which modules a model of sentence-transformers consists. */
+export const MODULE_FILES = Object.entries(EMBEDDER_FILES).filter(([key]) => key !== "pooling");
+
+/** Whether a path is that of a module's configuration or weights, such as `2_Dense/model.safetensors`. */
+export function isOfModule(path: string): boolean {
+  return /^\d[^/]*\/(config\.json|model\.safetensors)$/.test(path) && path !== EMBEDDER_FILES.poolingConfig;
+}
+
 /** The name of a file in src/wasm/files.rs. */
 export function wasmFileName(key: string): string {
   return EMBEDDER_FILES[key] ?? key;
 }
 
-/** Whether a file holds weights outside the graph. Such files have the names that the graph gives them. */
+/**
+ * Whether a file holds weights outside the graph, or belongs to a module. Such files have the names that the graph
+ * gives them, or their paths.
+ */
 export function isExternalData(key: string): boolean {
   return !(key in BASE_FILES || key in EMBEDDER_FILES);
 }

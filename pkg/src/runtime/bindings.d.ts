@@ -41,7 +41,12 @@ export interface WasmGpuRun<T extends Task> extends WasmRun<T> {
 export interface Bindings {
   (module: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   Files: new () => WasmFiles;
-  Model: new (files: WasmFiles, cache: CacheSetup | undefined, isVerified: boolean) => WasmModel<Reranking>;
+  Model: new (
+    files: WasmFiles,
+    cache: CacheSetup | undefined,
+    isVerified: boolean,
+    keepFloats: boolean,
+  ) => WasmModel<Reranking>;
   Embedder: new (files: WasmFiles, setup: EmbedderSetup, isVerified: boolean) => WasmModel<Embedding>;
   lastPanic(): string | undefined;
 }

@@ -81,7 +81,7 @@ async function createModel(
   // `readModel` verifies a prepared model if the platform can hash. Otherwise the core does.
   const isVerified = canHash();
   if (setup.kind === "embedder") return new Embedder(wasmFiles, setup.options, isVerified);
-  if (!setup.gpu) return new Model(wasmFiles, setup.cache, isVerified);
+  if (!setup.gpu) return new Model(wasmFiles, setup.cache, isVerified, setup.keepFloats);
   const loading = (Model as GpuBindings["Model"]).loadOnGpu(wasmFiles, setup.cache, isVerified);
   const model = withGpuWatchdog(bindings, loading);
   // If the watchdog gave up, nobody else frees a model that arrives later.

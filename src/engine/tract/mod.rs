@@ -108,7 +108,10 @@ impl Tract {
             (Output::Embedding(pooling), [1, tokens, width]) if tokens * width > 0 => {
                 Ok(pool_each(*pooling, &values, &[0, *tokens]))
             }
-            (Output::Logit, [1, labels]) => Err(Config::wrong_labels(*labels).into()),
+            (Output::Logit, [1, labels]) => {
+                let value = values[self.config.relevance_label(*labels)?];
+                Ok(vec![if self.is_probability { log_odds(value) } else { value }])
+            }
             _ => Err(self.config.wrong_output(&format!("{shape:?} numbers")).into()),
         }
     }

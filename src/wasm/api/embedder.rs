@@ -19,6 +19,8 @@ struct EmbedderSetup {
     max_length: Option<usize>,
     query_prefix: Option<String>,
     document_prefix: Option<String>,
+    #[serde(default)]
+    keep_floats: bool,
     fingerprint: Option<String>,
 }
 
@@ -50,11 +52,13 @@ impl Embedder {
         panic::record_panics();
         let setup: EmbedderSetup = serde_wasm_bindgen::from_value(setup)?;
         let files = files.into_model(checked).map_err(to_js_error)?;
-        let EmbedderSetup { max_length, query_prefix, document_prefix, fingerprint } = setup;
+        let EmbedderSetup { max_length, query_prefix, document_prefix, keep_floats, fingerprint } =
+            setup;
         let options = EmbedderOptions {
             max_length,
             query_prefix,
             document_prefix,
+            keep_floats,
             fingerprint,
             ..EmbedderOptions::default()
         };

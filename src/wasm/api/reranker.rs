@@ -70,10 +70,16 @@ impl Model {
     /// Loads a model. `checked`: whether the hash of a prepared model has been compared. Browsers
     /// compute it much faster than WebAssembly.
     #[wasm_bindgen(constructor)]
-    pub fn new(files: Files, cache: JsValue, checked: bool) -> Result<Model, JsValue> {
+    pub fn new(
+        files: Files,
+        cache: JsValue,
+        checked: bool,
+        keep_floats: bool,
+    ) -> Result<Model, JsValue> {
         panic::record_panics();
         let files = files.into_model(checked).map_err(to_js_error)?;
-        let (cache, load) = load_options(cache)?;
+        let (cache, mut load) = load_options(cache)?;
+        load.keep_floats = keep_floats;
         let reranker = Reranker::from_owned_files(files, load).map_err(to_js_error)?;
         Ok(Model { reranker, cache })
     }

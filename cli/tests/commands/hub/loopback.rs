@@ -59,14 +59,16 @@ impl Hub {
     /// Serves a folder as a repository. The threads run until the test program ends.
     pub fn start(repository: &str, folder: &Path) -> Hub {
         let mut files = BTreeMap::new();
-        for name in ["onnx", "."] {
-            for entry in std::fs::read_dir(folder.join(name)).unwrap() {
+        let mut folders = vec![folder.to_owned()];
+        while let Some(open) = folders.pop() {
+            for entry in std::fs::read_dir(open).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_file() {
-                    let inside = path.strip_prefix(folder).unwrap().to_str().unwrap();
-                    let inside = inside.trim_start_matches("./").to_owned();
-                    files.insert(inside, std::fs::read(&path).unwrap());
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
                 }
+                let inside = path.strip_prefix(folder).unwrap().to_str().unwrap();
+                files.insert(inside.to_owned(), std::fs::read(&path).unwrap());
             }
         }
         Hub::of(repository, files)
@@ -240,7 +242,7 @@ fn address(listener: &TcpListener) -> String {
 
 /// As on the hub, weights are in the file storage and texts in git.
 fn is_large(path: &str) -> bool {
-    path.ends_with(".onnx") || path.ends_with(".onnx_data")
+    [".onnx", ".onnx_data", ".safetensors"].iter().any(|end| path.ends_with(end))
 }
 
 fn hash(path: &str, content: &[u8]) -> String {

@@ -1,11 +1,12 @@
 //! Models by name, from a loopback hub and its file storage.
 
+mod checkpoints;
 mod loopback;
 mod names;
 mod pull;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -28,7 +29,12 @@ struct Case {
 
 impl Case {
     fn new() -> Case {
-        Case { hub: Hub::start(NAME, &model()), cache: temp_dir::TempDir::new().unwrap() }
+        Case::of(&model())
+    }
+
+    /// A hub with the model of a folder.
+    fn of(folder: &Path) -> Case {
+        Case { hub: Hub::start(NAME, folder), cache: temp_dir::TempDir::new().unwrap() }
     }
 
     fn options(&self) -> HubOptions<'static> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 
 use super::rules::Rules;
-use crate::model::{Disentangled, Linear, Norm, RelativePositions};
+use crate::model::{Disentangled, Linear, RelativePositions};
 
 /// The three products whose sum are the scores.
 pub(super) struct OfDistances<'a> {
@@ -181,17 +181,8 @@ impl<'a> Rules<'a> {
             None => (name, None),
         };
         let mut embeddings = self.graph.floats(table).context("distances have no table")?;
-        if let Some(Norm { gamma, beta, eps }) = norm {
-            for row in embeddings.chunks_exact_mut(gamma.len()) {
-                let mean = row.iter().copied().map(f64::from).sum::<f64>() / row.len() as f64;
-                let square = |x: &f32| (f64::from(*x) - mean).powi(2);
-                let variance = row.iter().map(square).sum::<f64>() / row.len() as f64;
-                let inverse = 1.0 / (variance + f64::from(eps)).sqrt();
-                for ((x, gamma), beta) in row.iter_mut().zip(&gamma).zip(&beta) {
-                    let normalized = (f64::from(*x) - mean) * inverse;
-                    *x = (normalized * f64::from(*gamma) + f64::from(*beta)) as f32;
-                }
-            }
+        if let Some(norm) = norm {
+            norm.apply(&mut embeddings);
         }
         Ok(embeddings)
     }

@@ -28,7 +28,7 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         max_length: config.max_positions,
         given_positions: config.position_scheme,
     };
-    let (mut state, head) = match config.output {
+    let (mut state, mut head) = match config.output {
         Output::Logit if rules.norm(end).is_some() => {
             return Err(config.wrong_output("the states of tokens").into());
         }
@@ -38,10 +38,10 @@ pub(in crate::engine::onnx) fn encoder(graph: Graph, config: &Config) -> Result<
         }
         Output::Embedding(_) => (end, Head::NONE),
     };
-    if let Some(HeadStep::Linear(last)) = head.steps.last()
-        && last.outputs != 1
+    if let Some(HeadStep::Linear(last)) =
+        head.steps.pop_if(|step| matches!(step, HeadStep::Linear(_)))
     {
-        return Err(Config::wrong_labels(last.outputs).into());
+        head.steps.push(HeadStep::Linear(last.relevance(config)?));
     }
 
     if let Some((_, norm)) = rules.norm(state) {
