@@ -1,5 +1,7 @@
 //! Loads a model on the CPU, by the fastest way that its graph allows.
 
+#[cfg(feature = "general")]
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::encoder::{checkpoint_encoder, prepared_encoder, recognize};
@@ -112,6 +114,10 @@ pub(super) fn load_for(
 /// Loads a graph on the operators of tract, and compares what they give with the reference.
 #[cfg(feature = "general")]
 fn general(onnx: &Onnx, files: ModelFiles, config: &Config, reason: &str) -> Result<Arc<dyn Plan>> {
+    let files = match onnx.expanded_file() {
+        Some(file) => ModelFiles { onnx: file, external: BTreeMap::new(), ..files },
+        None => files,
+    };
     let warning = format!("the model runs on slower, general operators ({reason})");
     let (plan, output) = guarded(CANNOT_RUN, || {
         let graph = onnx.graph()?;

@@ -1,5 +1,6 @@
 //! Reads ONNX files, and takes the parameters out of a graph whose architecture is recognized.
 
+mod contrib;
 mod evaluator;
 pub(super) mod external;
 mod graph;
