@@ -85,7 +85,10 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
         equal(seen.at(-1).loaded, seen.at(-1).total);
         const logit = await logitOf(inFloats);
         ok(Math.abs(logit - expected) < 1e-3, `${name} has the logit ${logit} in floats`);
-        ok((await log()).every(({ path }) => !path.includes(".onnx")), "a graph was asked for");
+        ok(
+          (await log()).every(({ path }) => !path.includes(".onnx")),
+          "a graph was asked for",
+        );
 
         const int8 = await logitOf(await load(name, { baseUrl }));
         ok(int8 !== logit && Math.abs(int8 - expected) < 0.3, `${name} has the logit ${int8} in int8`);
@@ -156,7 +159,12 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       const { baseUrl } = await scripted();
       await rejects("fetch-failed", "owner/missing", { baseUrl }, /404; there is no such model/);
       await rejects("fetch-failed", "owner/tiny", { baseUrl, revision: "v2" }, /revision/);
-      await rejects("unsupported-model", "owner/plain", { baseUrl }, /neither an ONNX graph nor model\.safetensors; export it/);
+      await rejects(
+        "unsupported-model",
+        "owner/plain",
+        { baseUrl },
+        /neither an ONNX graph nor model\.safetensors; export it/,
+      );
     },
 
     async "works from its copies if the hub is down and there is a storage"() {

@@ -17,7 +17,9 @@ use super::reference::{Verdict, check};
 use super::tract::Tract;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Kernel;
-use crate::model::{Config, Encoder, ModelFiles, QuantizeError, is_checkpoint, prepared};
+#[cfg(checkpoints)]
+use crate::model::QuantizeError;
+use crate::model::{Config, Encoder, ModelFiles, is_checkpoint, prepared};
 #[cfg(feature = "general")]
 use crate::tokenizer::Encoding;
 
@@ -72,12 +74,13 @@ pub(super) fn load_for(
         return fused(encoder);
     }
     if is_checkpoint(&files.onnx) {
-        let mut encoder = checkpoint_encoder(&files, config)?;
+        let encoder = checkpoint_encoder(&files, config)?;
         drop(files);
-        if !config.keep_floats {
-            encoder = encoder.quantize_on_read(i8::MAX).map_err(QuantizeError::into_error)?;
-            encoder.store_int8_tokens();
-        }
+        #[cfg(checkpoints)]
+        let encoder = match config.keep_floats {
+            true => encoder,
+            false => encoder.quantize().map_err(QuantizeError::into_error)?,
+        };
         return fused(encoder);
     }
     let graph = Onnx::read(&files)?;

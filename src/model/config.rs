@@ -34,6 +34,7 @@ pub(crate) struct Config {
     pub revision: Option<String>,
     pub output: Output,
     /// Whether the caller wants weights in safetensors to stay in floats.
+    #[cfg_attr(not(checkpoints), allow(dead_code, reason = "there are no weights in safetensors"))]
     pub keep_floats: bool,
 }
 

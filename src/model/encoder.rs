@@ -264,12 +264,17 @@ impl Encoder {
         Ok(self)
     }
 
-    /// Stores the token embeddings in int8, so that the floats of which they are made can be released.
-    pub fn store_int8_tokens(&mut self) {
-        let Table { values, .. } = &mut self.token_embeddings;
-        if let Some(int8) = values.int8(self.embedding_norm.gamma.len()) {
+    /// Quantizes as [`Encoder::quantize_on_read`] in 8 bits, for an encoder that is about to be packed. The token
+    /// embeddings are stored in int8, so that the floats of which they are made can be released.
+    #[cfg(checkpoints)]
+    pub fn quantize(self) -> Result<Encoder, QuantizeError> {
+        let mut encoder = self.quantize_on_read(i8::MAX)?;
+        let hidden = encoder.hidden();
+        let Table { values, .. } = &mut encoder.token_embeddings;
+        if let Some(int8) = values.int8(hidden) {
             *values = Weights::Int8(int8);
         }
+        Ok(encoder)
     }
 
     /// Quantizes what [`Encoder::quantize_on_read`] leaves in floats and what is more than vectors: the

@@ -55,6 +55,11 @@ impl Floats {
         Floats { bytes: self.bytes.slice(range.start * size..range.end * size), ..self.clone() }
     }
 
+    /// If this is a transposed matrix, the matrix that is stored, and the length of its rows.
+    pub(super) fn stored(&self) -> Option<(Floats, usize)> {
+        Some((Floats { transposed: None, ..self.clone() }, self.transposed?))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bytes.len() / self.format.bytes()
     }

@@ -19,17 +19,22 @@ impl QuantizeOnRead {
     /// Finds the scales that map the largest magnitude of each column, or of each row, to `limit`.
     /// `None` if a number is not finite.
     pub fn new(floats: Floats, columns: usize, by_row: bool, limit: i8) -> Option<QuantizeOnRead> {
-        let rows = floats.len() / columns.max(1);
-        let mut largest = vec![0.0_f32; if by_row { rows } else { columns }];
+        // The columns of a transposed matrix lie together as rows of the stored one.
+        let (stored, width, of_rows) = match floats.stored() {
+            Some((stored, width)) => (stored, width, !by_row),
+            None => (floats.clone(), columns, by_row),
+        };
+        let rows = stored.len() / width.max(1);
+        let mut largest = vec![0.0_f32; if of_rows { rows } else { width }];
         let mut numbers = Vec::new();
         for row in 0..rows {
-            if row % (PIECE / columns.max(1)).max(1) == 0 {
-                floats.release();
+            if row % (PIECE / width.max(1)).max(1) == 0 {
+                stored.release();
             }
             numbers.clear();
-            floats.extend(row * columns..(row + 1) * columns, &mut numbers);
+            stored.extend(row * width..(row + 1) * width, &mut numbers);
             for (column, number) in numbers.iter().enumerate() {
-                let largest = &mut largest[if by_row { row } else { column }];
+                let largest = &mut largest[if of_rows { row } else { column }];
                 *largest = largest.max(number.abs());
                 if !number.is_finite() {
                     return None;
@@ -43,6 +48,12 @@ impl QuantizeOnRead {
 
     /// The quantized rows of a matrix whose rows have `width` numbers.
     pub(super) fn int8(&self, rows: Range<usize>, width: usize) -> Int8 {
+        if let Some((stored, length)) = self.floats.stored()
+            && rows == (0..length)
+            && !self.by_row
+        {
+            return self.int8_of_transposed(&stored, width, length);
+        }
         let (mut numbers, mut bytes) = (Vec::new(), Vec::with_capacity(rows.len() * width));
         for row in rows.clone() {
             numbers.clear();
@@ -56,6 +67,19 @@ impl QuantizeOnRead {
         }
         let scales = if self.by_row { &self.scales[rows] } else { &self.scales[..] };
         Int8::symmetric(bytes, scales, self.by_row)
+    }
+
+    /// The whole matrix, whose columns are the rows of `stored`.
+    fn int8_of_transposed(&self, stored: &Floats, columns: usize, rows: usize) -> Int8 {
+        let (mut numbers, mut bytes) = (Vec::new(), vec![0; columns * rows]);
+        for (column, &scale) in self.scales.iter().enumerate() {
+            numbers.clear();
+            stored.extend(column * rows..(column + 1) * rows, &mut numbers);
+            for (row, &number) in numbers.iter().enumerate() {
+                bytes[row * columns + column] = self.quantize(number, scale) as u8;
+            }
+        }
+        Int8::symmetric(bytes, &self.scales, false)
     }
 
     /// Appends the `width` weights of a row, quantized, as floats.
