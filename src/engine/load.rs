@@ -9,7 +9,7 @@ use super::fused::Fused;
 #[cfg(feature = "general")]
 use super::guard::FAILED_ON_TEXT;
 use super::guard::{UNREADABLE_GRAPH, guarded};
-use super::onnx::Onnx;
+use super::onnx::{Onnx, REWRITES};
 use super::plan::Plan;
 #[cfg(feature = "general")]
 use super::reference::{Verdict, check};
@@ -93,14 +93,20 @@ pub(super) fn load_for(
         Err(reason) => reason,
     };
     if let Some(operator) = graph.onnx_runtime_operator() {
-        return Err(Error::new(
-            ErrorKind::UnsupportedModel,
-            format!(
-                "the graph has ONNX Runtime's own operator {operator}; take a graph of the model \
-                 without it, such as onnx/model.onnx, or export it without ONNX Runtime's \
-                 optimizations and not in its format QOperator"
+        let what = format!("the graph has ONNX Runtime's own operator {operator}");
+        let (kind, advice) = match REWRITES {
+            true => (
+                ErrorKind::UnsupportedModel,
+                "take a graph of the model without it, such as onnx/model.onnx, or export it without \
+                 ONNX Runtime's optimizations and not in its format QOperator",
             ),
-        ));
+            false => (
+                ErrorKind::NeedsGeneral,
+                "build with the feature general, or take a graph of the model without it, such as \
+                 onnx/model.onnx",
+            ),
+        };
+        return Err(Error::new(kind, format!("{what}; {advice}")));
     }
     #[cfg(feature = "general")]
     return general(&graph, files, config, &reason);

@@ -23,6 +23,8 @@ use Expected::{Fused, General, Refused};
 /// A number that differs in its last bit may be rounded to the next step of an 8-bit scale, and the
 /// logits move with it.
 const ROUNDED: f32 = 0.05;
+/// ONNX Runtime rounds activations to 8 bits for a whole tensor, and the engine more finely.
+const INT8: f32 = 0.25;
 /// Only the order of sums differs.
 const EXACT: f32 = 1e-3;
 
@@ -30,8 +32,8 @@ const MODELS: [(&str, Expected); 79] = [
     ("bert-O1", Fused(EXACT)),
     ("bert-O2", Fused(EXACT)),
     ("bert-O2-heads", Fused(EXACT)),
-    ("bert-O2-quantized", Fused(ROUNDED)),
-    ("bert-O2-uint8", Fused(ROUNDED)),
+    ("bert-O2-quantized", Fused(INT8)),
+    ("bert-O2-uint8", Fused(INT8)),
     ("bert-O3", Fused(EXACT)),
     ("bert-O4", Fused(ROUNDED)),
     ("bert-O4-half-output", Fused(ROUNDED)),
@@ -48,7 +50,7 @@ const MODELS: [(&str, Expected); 79] = [
     ("bert-fp16", Fused(ROUNDED)),
     ("bert-fp16-output", Fused(ROUNDED)),
     ("bert-fp4", Fused(EXACT)),
-    ("bert-int8-extended", Fused(ROUNDED)),
+    ("bert-int8-extended", Fused(INT8)),
     ("bert-operator", Refused("QLinearAdd")),
     ("bert-operator-matmul", General(ROUNDED)),
     ("bert-q4", Fused(EXACT)),
@@ -73,16 +75,16 @@ const MODELS: [(&str, Expected); 79] = [
     ("bert-softmax", General(EXACT)),
     ("bert-tf5-O2", Fused(EXACT)),
     ("bert-tf5-sdpa-qdq", General(ROUNDED)),
-    ("deberta-v2-O2", Fused(EXACT)),
-    ("deberta-v2-O4", Fused(ROUNDED)),
+    ("deberta-v2-O2", General(EXACT)),
+    ("deberta-v2-O4", General(ROUNDED)),
     ("deberta-v2-blocks-int4", General(EXACT)),
     ("deberta-v2-constants-int8", General(EXACT)),
-    ("deberta-v2-extended", Fused(EXACT)),
-    ("deberta-v2-q4", Fused(EXACT)),
+    ("deberta-v2-extended", General(EXACT)),
+    ("deberta-v2-q4", General(EXACT)),
     ("deberta-v2-qdq", General(ROUNDED)),
     ("deberta-v2-sigmoid", Fused(EXACT)),
     ("deberta-v2-softmax", General(EXACT)),
-    ("deberta-v2-uint8", Fused(ROUNDED)),
+    ("deberta-v2-uint8", Fused(INT8)),
     ("distilbert-O2", Fused(EXACT)),
     ("distilbert-qdq", General(ROUNDED)),
     ("electra-O2", Fused(EXACT)),
@@ -90,12 +92,12 @@ const MODELS: [(&str, Expected); 79] = [
     ("jina-bert-bnb4", Fused(EXACT)),
     ("jina-bert-extended", Fused(EXACT)),
     ("jina-bert-qdq", General(ROUNDED)),
-    ("modernbert-extended", Fused(EXACT)),
+    ("modernbert-extended", General(EXACT)),
     ("modernbert-q4", Fused(EXACT)),
     ("modernbert-q4f16", Fused(ROUNDED)),
     // One probability of its attention lies between two steps, and the last bits of `exp` decide.
     ("modernbert-qdq", General(0.15)),
-    ("modernbert-uint8", Fused(ROUNDED)),
+    ("modernbert-uint8", Fused(INT8)),
     ("mpnet-O2", Fused(EXACT)),
     ("new-O2", Fused(EXACT)),
     ("new-extended", Fused(EXACT)),

@@ -116,7 +116,7 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             // The width of states is that of their norm.
             ("LayerNormalization", [x, gamma, ..]) => {
                 let mut shape = self.shape(x, depth).unwrap_or_else(|| vec![1, self.tokens, 0]);
-                *shape.last_mut()? = constant(gamma)?.first().copied()?;
+                *shape.last_mut()? = *self.shape(gamma, depth)?.first()?;
                 Some(shape)
             }
             (
@@ -125,9 +125,9 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             ) => self.shape(x, depth),
             ("Cast" | "Identity" | "Dropout", [x, ..]) => self.shape(x, depth),
             ("Add" | "Mul" | "Sub" | "Div" | "Pow", [a, b]) => {
-                let of_constant =
-                    |name: &'a str| constant(name).is_some_and(|shape| shape.len() < 2);
-                self.shape(if of_constant(a) { b } else { a }, depth)
+                let is_vector = self.graph.is_constant(a)
+                    && self.shape(a, depth).is_some_and(|shape| shape.len() < 2);
+                self.shape(if is_vector { b } else { a }, depth)
             }
             ("MatMul" | "MatMulInteger", [x, weight, ..]) => {
                 let [_, columns] = self.shape(weight, depth)?[..] else { return None };

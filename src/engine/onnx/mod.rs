@@ -11,6 +11,7 @@ mod patterns;
 pub(super) mod proto;
 mod quantization;
 
+pub(super) use contrib::REWRITES;
 #[cfg(feature = "general")]
 pub(super) use graph::{Graph, OutputValue};
 pub(super) use model::Onnx;

@@ -42,6 +42,11 @@ const OPERATORS: [(&str, Expand); 18] = [
     ("SkipLayerNormalization", nodes::skip_layer_normalization),
 ];
 
+/// Whether this build rewrites operators. The small WebAssembly files leave that to the general one, to stay
+/// small.
+pub(in crate::engine) const REWRITES: bool =
+    cfg!(any(feature = "general", not(target_arch = "wasm32")));
+
 /// What became of ONNX Runtime's operators in a graph.
 pub(super) enum Contrib {
     /// It has none.
@@ -55,8 +60,11 @@ pub(super) enum Contrib {
 pub(super) fn expand(model: &mut Model) -> Result<Contrib> {
     let graph = Graph::new(model)?;
     let old = model.graph.as_ref().context("it has no graph")?;
-    if !old.node.iter().any(is_contrib) {
+    let Some(first) = old.node.iter().find(|node| is_contrib(node)) else {
         return Ok(Contrib::Absent);
+    };
+    if !REWRITES {
+        return Ok(Contrib::Unknown(first.op_type.clone()));
     }
     let (mut nodes, mut constants) = (Vec::new(), Vec::new());
     for node in &old.node {
