@@ -54,7 +54,7 @@ impl Source<'_> {
                 settings.expect("layer_types", known.contains(&true))?;
                 known[0]
             }
-            None => layer % settings.count_or("global_attn_every_n_layers", 3)? != 0,
+            None => !layer.is_multiple_of(settings.count_or("global_attn_every_n_layers", 3)?),
         };
         // Those of transformers 5 are together.
         let (together, alone, default) = match is_local {
