@@ -191,6 +191,11 @@ bench-shapes:
 	cargo build --release --example bench_worker
 	$(PYTHON) benches/big/shapes.py $(BENCH)
 
+# The same on the forms in which hubs hold one model: optimized, and quantized to 8 and to 4 bits.
+bench-flavours:
+	cargo build --release --example bench_worker
+	$(PYTHON) benches/big/onnx_files.py $(BENCH)
+
 # Times a page with crossrank in a worker and one with transformers.js: opening it, and lists of 100.
 bench-page: pack
 	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund

@@ -15,9 +15,9 @@ use crate::model::prepared::is_prepared;
 use crate::model::{ModelFiles, is_checkpoint, mmap};
 
 /// The names of the graph in a folder, in the order of preference: graphs in 8 bits, by the names of
-/// Transformers.js and of sentence-transformers, then graphs in floats. `onnx/model_O2.onnx` and the
-/// like are left out, because they have operators that only ONNX Runtime knows.
-pub(crate) const GRAPHS: [&str; 11] = [
+/// Transformers.js and of sentence-transformers, then graphs in floats, then those that have an
+/// approximation of GELU or weights in 4 bits.
+pub(crate) const GRAPHS: [&str; 18] = [
     "onnx/model_quantized.onnx",
     "onnx/model_int8.onnx",
     "onnx/model_qint8_avx512_vnni.onnx",
@@ -29,6 +29,13 @@ pub(crate) const GRAPHS: [&str; 11] = [
     "onnx/model_fp16.onnx",
     "model_quantized.onnx",
     "model.onnx",
+    "onnx/model_O1.onnx",
+    "onnx/model_O2.onnx",
+    "onnx/model_O3.onnx",
+    "onnx/model_O4.onnx",
+    "onnx/model_q4.onnx",
+    "onnx/model_q4f16.onnx",
+    "onnx/model_bnb4.onnx",
 ];
 
 /// The weights in a folder that has no graph, as libraries of Hugging Face save them.

@@ -13,7 +13,7 @@ mkdir -p "$made"
 cargo build --quiet --locked --manifest-path tests/api/report/Cargo.toml --target-dir target/tools/api-report
 # The whole workspace, because a package alone selects other features of its dependencies.
 RUSTDOC=$PWD/tests/api/rustdoc.sh RUSTDOCFLAGS="-Z unstable-options --output-format json" \
-  cargo doc --quiet --workspace --all-features --no-deps --lib
+  cargo doc --release --quiet --workspace --all-features --no-deps --lib
 reports=(npm)
 if target/tools/api-report/debug/api-report target/doc/crossrank.json > "$made/crossrank.txt"; then
   reports+=(crossrank.txt)

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-lint() { echo "== cargo clippy $*"; cargo clippy --quiet "$@" -- -D warnings; }
+# In the tests' profile, so that what build scripts make is made once.
+lint() { echo "== cargo clippy $*"; cargo clippy --release --quiet "$@" -- -D warnings; }
 
 cargo fmt --all --check
 for manifest in benches/peers/rten examples/rust-service tests/api/report; do
@@ -53,4 +54,4 @@ else
   echo "check.sh: the code for WebAssembly was not checked, because its target could not be installed"
 fi
 
-RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --all-features --no-deps
+RUSTDOCFLAGS="-D warnings" cargo doc --release --quiet --workspace --all-features --no-deps

@@ -146,7 +146,7 @@ def main():
         folder = args.folder / name.replace(" ", "-")
         if not (folder / "onnx/model_quantized.onnx").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            of_bert = ROOT / "models/minilm-l6-en/tokenizer.json"
+            of_bert = ROOT / "benches/model/minilm-l6-en/tokenizer.json"
             make(name, folder, of_bert if name.startswith("MiniLM") else trained)
             print(f"made {name}", flush=True)
     if args.make:

@@ -2,18 +2,20 @@
 // its opening to its first result with the model in the browser's caches, and then lists of 100
 // passages, one call each. Pages are opened in turn, and medians over rounds are taken. See README.md.
 //
-// `node page.js --crossrank FOLDER [--rounds N] [--queries N]`: FOLDER holds node_modules with our
-// packages. With `--queries 0` only the opening is measured.
+// `node page.js --crossrank FOLDER [--rounds N] [--queries N] [--line MBITS]`: FOLDER holds node_modules
+// with our packages. With `--queries 0` only the opening is measured. With `--line`, each visit is the first
+// one, over a line of so many Mbit/s with a latency of 40 ms, and nothing else is measured.
 
-import { createReadStream, existsSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { extname, join, normalize, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
+import { host } from "../site/host.mjs";
 import { median } from "./measure.js";
-import { FLAGS, TYPES } from "./runtimes/chromium.js";
+import { FLAGS } from "./runtimes/chromium.js";
 import { trec } from "./trec.js";
 
 const here = import.meta.dirname;
@@ -23,6 +25,7 @@ const { values: options } = parseArgs({
     crossrank: { type: "string" },
     rounds: { type: "string", default: "5" },
     queries: { type: "string", default: "4" },
+    line: { type: "string" },
     chromium: { type: "string", default: process.env.CHROMIUM ?? "/usr/bin/chromium" },
     out: { type: "string" },
   },
@@ -31,21 +34,19 @@ if (!options.crossrank)
   throw new Error("name the folder that our packages are installed in with --crossrank");
 if (!process.env.CROSSRANK_EVAL_DIR) throw new Error("CROSSRANK_EVAL_DIR is not set; it holds the passages");
 
-const FOLDERS = {
-  crossrank: join(options.crossrank, "node_modules/crossrank"),
-  model: join(options.crossrank, "node_modules/crossrank-minilm-l6-en"),
-  transformers: join(here, "node_modules/@huggingface/transformers"),
-  models: join(root, "models"),
-};
+/** The int8 graph of the bundled model's weights. */
+const GRAPH = join(root, "benches/model/minilm-l6-en");
 
 /** Each page defines `rerank(query, documents)`, which gives the indices of the best ten. */
-const PAGES = {
-  crossrank: `
+const crossrank = (model) => `
     import { Reranker } from "/crossrank/dist/web.js";
-    import * as model from "/model/index.js";
+    import * as model from "${model}/index.js";
     const reranker = await Reranker.load({ model, workers: 1, scoreCache: false });
     window.rerank = async (query, documents) =>
-      (await reranker.rerank(query, documents, 10)).results.map(({ index }) => index);`,
+      (await reranker.rerank(query, documents, 10)).results.map(({ index }) => index);`;
+const PAGES = {
+  crossrank: crossrank("/model"),
+  ...(options.line && { "crossrank, int8 ONNX": crossrank("/graph") }),
   "transformers.js": `
     import { AutoModelForSequenceClassification, AutoTokenizer, env } from "/transformers/dist/transformers.min.js";
     env.allowRemoteModels = false;
@@ -82,41 +83,47 @@ const given = trec(join(process.env.CROSSRANK_EVAL_DIR, "trec-dl-19"), Math.max(
   pairs.map(([, passage]) => passage),
 ]);
 const first = JSON.stringify([given[0][0], given[0][1].slice(0, 10)]);
-const lists = given.slice(0, queries);
+const lists = options.line ? [] : given.slice(0, queries);
 
-function respond(path, response) {
-  const send = (type, body) =>
-    response.writeHead(200, { "content-type": type, "cache-control": "max-age=3600" }).end(body);
-  if (path === "/first.json") return send("application/json", first);
-  const page = PAGES[path.slice(1)];
-  if (page) return send("text/html", html(page));
-  const [, top, ...rest] = normalize(decodeURIComponent(path)).split("/");
-  const file = FOLDERS[top] && join(FOLDERS[top], ...rest);
-  if (!file || !existsSync(file)) return response.writeHead(404).end();
-  response.writeHead(200, {
-    "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-    "content-length": statSync(file).size,
-    "cache-control": "max-age=3600",
+// The files of the host.
+const folder = await mkdtemp(join(tmpdir(), "crossrank-page-"));
+symlinkSync(resolve(options.crossrank, "node_modules/crossrank"), join(folder, "crossrank"));
+symlinkSync(resolve(options.crossrank, "node_modules/crossrank-minilm-l6-en"), join(folder, "model"));
+symlinkSync(join(here, "node_modules/@huggingface/transformers"), join(folder, "transformers"));
+symlinkSync(join(root, "benches/model"), join(folder, "models"));
+cpSync(GRAPH, join(folder, "graph"), { recursive: true });
+execFileSync("node", [join(root, "pkg/scripts/describe-model.mjs"), join(folder, "graph"), "graph"]);
+writeFileSync(join(folder, "first.json"), first);
+const names = Object.keys(PAGES);
+names.forEach((name, i) => writeFileSync(join(folder, `${i}.html`), html(PAGES[name])));
+
+const line = options.line
+  ? { bandwidth: Number(options.line) * 1e6, latency: 40 }
+  : { bandwidth: Infinity, latency: 0 };
+const server = await host(folder, line);
+
+/** A browser that has seen nothing. */
+async function launch() {
+  const profile = await mkdtemp(join(tmpdir(), "crossrank-profile-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: options.chromium,
+    headless: true,
+    args: FLAGS,
   });
-  return createReadStream(file).pipe(response);
+  const close = async () => {
+    await context.close();
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
+  return { context, close };
 }
 
-const server = createServer((request, response) =>
-  respond(new URL(request.url, "http://page").pathname, response),
-);
-await new Promise((done) => server.listen(0, "127.0.0.1", done));
-const profile = await mkdtemp(join(tmpdir(), "crossrank-page-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: options.chromium,
-  headless: true,
-  args: FLAGS,
-});
-
-async function visit(name) {
+async function visit({ context }, name) {
   const page = await context.newPage();
   page.on("pageerror", (error) => console.error(`${name}: ${error.message}`));
-  await page.goto(`http://127.0.0.1:${server.address().port}/${name}`);
+  const before = server.sent();
+  await page.goto(`${server.origin}/${names.indexOf(name)}.html`);
   const first = await page.evaluate(() => window.first);
+  const bytes = server.sent() - before;
   const calls = await page.evaluate(async (lists) => {
     const calls = [];
     for (const [query, documents] of lists) {
@@ -129,23 +136,37 @@ async function visit(name) {
   await page.close();
   return {
     first: first.milliseconds,
+    bytes,
     lists: calls.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
     calls,
   };
 }
 
-const names = Object.keys(PAGES);
 const seen = Object.fromEntries(names.map((name) => [name, []]));
+let version = "";
+async function inBrowser(work) {
+  const browser = await launch();
+  version = browser.context.browser()?.version() ?? "";
+  try {
+    await work(browser);
+  } finally {
+    await browser.close();
+  }
+}
+const rounds = Array.from({ length: Number(options.rounds) }, (_, i) => (i % 2 ? names.toReversed() : names));
 try {
-  // The first visit fills the caches.
-  for (const name of names) await visit(name);
-  for (let round = 0; round < Number(options.rounds); round++) {
-    for (const name of round % 2 ? names.toReversed() : names) seen[name].push(await visit(name));
+  if (options.line) {
+    for (const name of rounds.flat()) await inBrowser(async (browser) => seen[name].push(await visit(browser, name)));
+  } else {
+    await inBrowser(async (browser) => {
+      // The first visit fills the caches.
+      for (const name of names) await visit(browser, name);
+      for (const name of rounds.flat()) seen[name].push(await visit(browser, name));
+    });
   }
 } finally {
-  await context.close();
   server.close();
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  await rm(folder, { recursive: true, force: true });
 }
 
 const of = (name, key) => median(seen[name].map((visit) => visit[key]));
@@ -153,19 +174,31 @@ const row = (what, key, atMost) => {
   const [ours, theirs] = names.map((name) => of(name, key));
   return `| ${what} | ${ours.toFixed(0)} | ${theirs.toFixed(0)} | ${(ours / theirs).toFixed(3)} | ${atMost} | ${ours / theirs <= atMost ? "met" : "missed"} |`;
 };
-const same = lists.map((_, i) => {
-  const [ours, theirs] = names.map((name) => seen[name][0].calls[i].best);
-  return ours.filter((index) => theirs.includes(index)).length;
-});
-const text = [
-  `Chromium ${context.browser()?.version() ?? ""}, ${lists.length} lists of 100 DL19 passages, medians of ${options.rounds} visits in turn, milliseconds.`,
-  ...(queries > 0 ? [`Of the best ten of each list, both have ${same.join(", ")} in common.`] : []),
-  "",
-  "| | crossrank, one worker | transformers.js | ours / theirs | at most | |",
-  "|---|---|---|---|---|---|",
-  row("opening the page to the first result (10 passages), files cached", "first", 0.333),
-  ...(queries > 0 ? [row("the lists, one call each, score cache off", "lists", 0.4)] : []),
-  "",
-].join("\n");
+function cached() {
+  const same = lists.map((_, i) => {
+    const [ours, theirs] = names.map((name) => seen[name][0].calls[i].best);
+    return ours.filter((index) => theirs.includes(index)).length;
+  });
+  return [
+    `Chromium ${version}, ${lists.length} lists of 100 DL19 passages, medians of ${options.rounds} visits in turn, milliseconds.`,
+    ...(queries > 0 ? [`Of the best ten of each list, both have ${same.join(", ")} in common.`] : []),
+    "",
+    "| | crossrank, one worker | transformers.js | ours / theirs | at most | |",
+    "|---|---|---|---|---|---|",
+    row("opening the page to the first result (10 passages), files cached", "first", 0.333),
+    ...(queries > 0 ? [row("the lists, one call each, score cache off", "lists", 0.4)] : []),
+  ];
+}
+function overLine() {
+  const visits = (name) => `| ${name} | ${(of(name, "bytes") / 1e6).toFixed(1)} | ${(of(name, "first") / 1e3).toFixed(2)} |`;
+  return [
+    `Chromium ${version}, first visits over ${options.line} Mbit/s with a latency of 40 ms, medians of ${options.rounds} visits in turn: from opening the page to the first result (10 passages).`,
+    "",
+    "| page | MB | seconds |",
+    "|---|---|---|",
+    ...names.map(visits),
+  ];
+}
+const text = [...(options.line ? overLine() : cached()), ""].join("\n");
 console.log(text);
 if (options.out) writeFileSync(options.out, text);

@@ -10,6 +10,7 @@ import { gzipSync } from "node:zlib";
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
+  ".mjs": "text/javascript",
   ".json": "application/json",
   ".wasm": "application/wasm",
 };
@@ -31,7 +32,8 @@ export async function host(root, { bandwidth, latency }) {
   async function carry(bytes) {
     sent += bytes;
     isFreeAt = Math.max(isFreeAt, performance.now()) + (bytes * 8000) / bandwidth;
-    await sleep(isFreeAt - performance.now());
+    const wait = isFreeAt - performance.now();
+    if (wait > 0) await sleep(wait);
   }
 
   async function answer(response, status, headers, body) {

@@ -48,7 +48,8 @@ Examples:
 pub const MODELS: &str = "\
 Examples:
   crossrank models
-  crossrank models bge-reranker-base";
+  crossrank models bge-reranker-base
+  crossrank models --task rerank --language de --license permissive";
 
 pub const PULL: &str = "\
 Examples:

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use crossrank::ModelFiles;
 use crossrank::hub::{self, Engine, HubOptions, Model, Task};
 use serde::Serialize;
@@ -17,9 +17,52 @@ pub struct ModelsArgs {
     /// Show all that is known about this model
     #[arg(value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    filter: Filter,
     /// Print JSON, with the files in the repositories and the sources of the figures
     #[arg(long)]
     json: bool,
+}
+
+/// Which models are listed. A model of which a fact is unknown matches no filter by it.
+#[derive(Args)]
+#[group(id = "filters", multiple = true, conflicts_with = "name")]
+struct Filter {
+    /// Only models for this
+    #[arg(long)]
+    task: Option<ModelTask>,
+    /// Only models for texts in this language (a code such as de); multilingual models are for all
+    #[arg(long, value_name = "CODE")]
+    language: Option<String>,
+    /// Only models of which crossrank pull takes a file of at most this size, in MB
+    #[arg(long, value_name = "MB")]
+    max_mb: Option<f64>,
+    /// Only models with this licence, or any that is permissive (apache-2.0, mit, bsd, cc-by)
+    #[arg(long, value_name = "NAME|permissive")]
+    license: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ModelTask {
+    Rerank,
+    Embed,
+}
+
+impl Filter {
+    fn matches(&self, model: &Model) -> bool {
+        let is_task = |task| match task {
+            ModelTask::Rerank => model.task == Task::Rerank,
+            ModelTask::Embed => model.task == Task::Embed,
+        };
+        let is_license = |license: &str| match license {
+            "permissive" => model.is_permissive(),
+            name => model.license.as_deref() == Some(&name.to_lowercase()),
+        };
+        self.task.is_none_or(is_task)
+            && self.language.as_deref().is_none_or(|language| model.reads(language))
+            && self.max_mb.is_none_or(|max| model.megabytes().is_some_and(|size| size <= max))
+            && self.license.as_deref().is_none_or(is_license)
+    }
 }
 
 #[derive(Serialize)]
@@ -42,8 +85,13 @@ pub fn run(args: &ModelsArgs) -> Result<String, CliError> {
         Ok(Listed { model, available })
     };
     let Some(name) = &args.name else {
-        let all = hub::models().iter().map(listed).collect::<Result<Vec<_>, _>>()?;
-        return Ok(if args.json { json(&all) } else { table(&all) });
+        let matching = hub::models().iter().filter(|model| args.filter.matches(model));
+        let all = matching.map(listed).collect::<Result<Vec<_>, _>>()?;
+        return Ok(match &all[..] {
+            _ if args.json => json(&all),
+            [] => "No known model is like that. crossrank models lists all.\n".to_owned(),
+            all => table(all),
+        });
     };
     let model = hub::find(name).ok_or_else(|| {
         let message = format!(
@@ -64,10 +112,10 @@ fn table(all: &[Listed]) -> String {
             if *available { "*" } else { "" }.to_owned(),
             model.name.clone(),
             number(model.million_parameters.map(|n| format!("{n} M"))),
-            model.graphs[0].megabytes.map(size).unwrap_or_default(),
+            model.megabytes().map(size).unwrap_or_default(),
             number(model.max_tokens),
             model.languages.clone(),
-            model.license.clone().unwrap_or_default(),
+            license(model),
             engine(model).to_owned(),
         ]
     }));
@@ -116,7 +164,7 @@ fn details(Listed { model, available }: &Listed) -> String {
     line("parameters", number(model.million_parameters.map(|n| format!("{n} M"))));
     line("tokens", number(model.max_tokens));
     line("languages", model.languages.clone());
-    line("licence", model.license.clone().unwrap_or_default());
+    line("licence", license(model));
     for quality in &model.quality {
         let hub::Quality { metric, set, value, source, .. } = quality;
         line("quality", format!("{metric} {value} on {set} ({source})"));
@@ -132,9 +180,19 @@ fn size(megabytes: f64) -> String {
     units::size((megabytes * 1e6) as u64)
 }
 
+fn license(model: &Model) -> String {
+    let name = model.license.clone().unwrap_or_else(|| "unknown".into());
+    let note = if model.forbids_commercial_use() { " (no commercial use)" } else { "" };
+    name + note
+}
+
+/// What runs the model: the engine's own kernels, or general operators.
 fn engine(model: &Model) -> &'static str {
+    let is_safetensors = model.graphs.iter().all(|graph| graph.path.ends_with(".safetensors"));
     match model.engine {
-        Engine::Fused => "fused",
-        _ => "general",
+        Engine::Fused if is_safetensors => "kernels (safetensors)",
+        Engine::Fused => "kernels",
+        Engine::General => "general operators",
+        _ => "unknown",
     }
 }

@@ -1,5 +1,7 @@
 //! Loads a model on the CPU, by the fastest way that its graph allows.
 
+#[cfg(feature = "general")]
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::encoder::{checkpoint_encoder, prepared_encoder, recognize};
@@ -7,7 +9,7 @@ use super::fused::Fused;
 #[cfg(feature = "general")]
 use super::guard::FAILED_ON_TEXT;
 use super::guard::{UNREADABLE_GRAPH, guarded};
-use super::onnx::Onnx;
+use super::onnx::{Onnx, REWRITES};
 use super::plan::Plan;
 #[cfg(feature = "general")]
 use super::reference::{Verdict, check};
@@ -91,14 +93,20 @@ pub(super) fn load_for(
         Err(reason) => reason,
     };
     if let Some(operator) = graph.onnx_runtime_operator() {
-        return Err(Error::new(
-            ErrorKind::UnsupportedModel,
-            format!(
-                "the graph has ONNX Runtime's own operator {operator}; take a graph of the model \
-                 without it, such as onnx/model.onnx, or export it without ONNX Runtime's \
-                 optimizations and not in its format QOperator"
+        let what = format!("the graph has ONNX Runtime's own operator {operator}");
+        let (kind, advice) = match REWRITES {
+            true => (
+                ErrorKind::UnsupportedModel,
+                "take a graph of the model without it, such as onnx/model.onnx, or export it without \
+                 ONNX Runtime's optimizations and not in its format QOperator",
             ),
-        ));
+            false => (
+                ErrorKind::NeedsGeneral,
+                "build with the feature general, or take a graph of the model without it, such as \
+                 onnx/model.onnx",
+            ),
+        };
+        return Err(Error::new(kind, format!("{what}; {advice}")));
     }
     #[cfg(feature = "general")]
     return general(&graph, files, config, &reason);
@@ -115,6 +123,10 @@ pub(super) fn load_for(
 /// Loads a graph on the operators of tract, and compares what they give with the reference.
 #[cfg(feature = "general")]
 fn general(onnx: &Onnx, files: ModelFiles, config: &Config, reason: &str) -> Result<Arc<dyn Plan>> {
+    let files = match onnx.expanded_file() {
+        Some(file) => ModelFiles { onnx: file, external: BTreeMap::new(), ..files },
+        None => files,
+    };
     let warning = format!("the model runs on slower, general operators ({reason})");
     let (plan, output) = guarded(CANNOT_RUN, || {
         let graph = onnx.graph()?;

@@ -36,7 +36,7 @@ const GENERAL: [&str; 6] = [
 ];
 
 /// The graphs that are refused.
-const REFUSED: [&str; 2] = ["other-fused-for-ort", "other-two-labels"];
+const REFUSED: [&str; 1] = ["other-two-labels"];
 
 /// The outputs of a batch on one thread.
 fn run_alone(plan: &Arc<dyn Plan>, sequences: &[&Encoding]) -> crate::Result<Vec<f32>> {

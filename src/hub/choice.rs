@@ -149,6 +149,13 @@ mod tests {
         assert_eq!(files, [&["onnx/model_qint8_avx512.onnx"], &others[..]].concat());
         let files = chosen(&paths, "owner/model", Some("onnx/model.onnx")).unwrap();
         assert_eq!(files, [&paths[1..5], &others[..]].concat());
+        // 4 bits and ONNX Runtime's operators are for want of others.
+        let few = ["onnx/model_bnb4.onnx", "onnx/model_q4.onnx", "onnx/model_O3.onnx"];
+        let mut few = [&few[..], &["config.json", "tokenizer.json"]].concat();
+        for expected in [few[2], few[1], few[0]] {
+            assert_eq!(chosen(&few, "owner/model", None).unwrap()[0], expected);
+            few.retain(|path| *path != expected);
+        }
         // The graphs of a known model come before the usual order.
         let both = ["onnx/model_quantized.onnx", "onnx/model_qint8_arm64.onnx"];
         let both = [&both[..], &["config.json", "tokenizer.json"]].concat();
@@ -190,8 +197,8 @@ mod tests {
         let none = fails(&["pytorch_model.bin"], "owner/bge-reranker-base", None);
         assert!(none.contains("optimum-cli export onnx --model owner/bge-reranker-base"), "{none}");
         assert!(none.contains("BAAI/bge-reranker-base"), "{none}");
-        let optimized = fails(&["onnx/model_O4.onnx"], "owner/model", None);
-        assert!(optimized.contains("it holds onnx/model_O4.onnx"), "{optimized}");
+        let unusual = fails(&["onnx/my_model.onnx"], "owner/model", None);
+        assert!(unusual.contains("it holds onnx/my_model.onnx"), "{unusual}");
         let other = fails(&["model.onnx"], "owner/model", Some("onnx/x.onnx"));
         assert!(other.contains("no onnx/x.onnx; it holds model.onnx"), "{other}");
         let slow = fails(&["model.onnx", "config.json", "vocab.txt"], "owner/model", None);

@@ -33,7 +33,7 @@ pub struct Model {
     pub architecture: String,
     /// The engine that runs it.
     pub engine: Engine,
-    /// Its languages, as codes if they are few.
+    /// The codes of its languages (ISO 639-1), separated by commas, or `multilingual`.
     pub languages: String,
     /// Its parameters in millions, if that was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +48,44 @@ pub struct Model {
     pub source: String,
     /// Published figures of its quality.
     pub quality: Vec<Quality>,
+}
+
+/// The licences that allow any use if their text or the authors' names go along, without their versions.
+const PERMISSIVE: [&str; 4] = ["apache", "mit", "bsd", "cc-by"];
+
+impl Model {
+    /// The size of the file that [`pull`](super::pull) takes, if its first choice is there and its size is
+    /// known.
+    pub fn megabytes(&self) -> Option<f64> {
+        self.graphs.first()?.megabytes
+    }
+
+    /// Whether it is for texts in a language, which is given by its code (ISO 639-1). A multilingual model
+    /// is for all.
+    pub fn reads(&self, language: &str) -> bool {
+        let is = |code: &str| code == "multilingual" || code.eq_ignore_ascii_case(language);
+        self.languages.split(", ").any(is)
+    }
+
+    /// Whether its licence is known to allow any use if its text or the authors' names go along.
+    pub fn is_permissive(&self) -> bool {
+        // `bsd-3-clause` and `cc-by-4.0`, but not `cc-by-nc-4.0`.
+        let is = |license: &str| {
+            PERMISSIVE.iter().any(|name| {
+                let version = license.strip_prefix(name).map(|rest| rest.strip_prefix('-'));
+                license == *name
+                    || version
+                        .flatten()
+                        .is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()))
+            })
+        };
+        self.license.as_deref().is_some_and(is)
+    }
+
+    /// Whether its licence forbids commercial use.
+    pub fn forbids_commercial_use(&self) -> bool {
+        self.license.as_deref().is_some_and(|license| license.split('-').any(|part| part == "nc"))
+    }
 }
 
 /// What a model is for.
@@ -70,6 +108,8 @@ pub enum Engine {
     Fused,
     /// The slower general engine, with the feature `general`.
     General,
+    /// No graph like that of the model has been tried.
+    Unknown,
 }
 
 /// A graph in a model's repository.
@@ -136,5 +176,27 @@ mod tests {
             assert!(model.bundled || model.source.starts_with("https://huggingface.co/"));
         }
         assert!(find("bge-reranker").is_none());
+    }
+
+    #[test]
+    fn licences_and_languages() {
+        let with = |license: Option<&str>, languages: &str| {
+            let (license, languages) = (license.map(str::to_owned), languages.to_owned());
+            Model { license, languages, ..models()[0].clone() }
+        };
+        for license in ["apache-2.0", "mit", "bsd", "bsd-3-clause", "cc-by-4.0"] {
+            let model = with(Some(license), "en");
+            assert!(model.is_permissive() && !model.forbids_commercial_use(), "{license}");
+        }
+        for license in ["cc-by-nc-4.0", "cc-by-sa-4.0", "cc-by-nd-4.0", "gpl-3.0", "mitx", "other"]
+        {
+            let model = with(Some(license), "en");
+            assert!(!model.is_permissive(), "{license}");
+            assert_eq!(model.forbids_commercial_use(), license == "cc-by-nc-4.0", "{license}");
+        }
+        assert!(!with(None, "en").is_permissive() && !with(None, "en").forbids_commercial_use());
+        let reads = |languages, language| with(None, languages).reads(language);
+        assert!(reads("en, zh", "zh") && reads("en", "EN") && reads("multilingual", "de"));
+        assert!(!reads("en, zh", "de") && !reads("en", "e") && !reads("en, zh", "en, zh"));
     }
 }

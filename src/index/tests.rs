@@ -145,3 +145,25 @@ fn the_estimate_is_near_the_number_of_tokens_and_rarely_below_it() {
         assert!(tokens(passage) <= 254, "{} tokens of {worst}", tokens(passage));
     }
 }
+
+/// A stranger's file may define tables so that a search never ends.
+#[test]
+fn an_index_with_other_tables_is_refused() {
+    for change in [
+        "ALTER TABLE passages RENAME TO other; CREATE VIEW passages AS
+             WITH RECURSIVE more(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more)
+             SELECT other.* FROM other, more",
+        "CREATE TRIGGER more AFTER INSERT ON passages BEGIN DELETE FROM passages; END",
+        "CREATE TABLE more(x)",
+        "DROP TABLE vectors",
+        "DROP TABLE vectors; CREATE VIRTUAL TABLE vectors USING fts5(passage, vector)",
+    ] {
+        let case = Case::new();
+        case.write(&[("a", "a zebra")]);
+        rusqlite::Connection::open(case.path()).unwrap().execute_batch(change).unwrap();
+        let error = Searcher::open(case.path()).err().expect(change);
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{change}: {error}");
+        let error = IndexWriter::open(case.path(), None).err().expect(change);
+        assert!(error.to_string().contains("other tables"), "{change}: {error}");
+    }
+}

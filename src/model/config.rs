@@ -104,6 +104,10 @@ const ROBERTA_PADDING: u32 = 1;
 /// BERT's limit, used if the configuration gives none.
 const DEFAULT_MAX_LENGTH: usize = 512;
 
+/// The upper bound, whatever the configuration gives. Models without a table of positions read any length, and the time
+/// of attention grows with its square.
+const MAX_LENGTH: usize = 1 << 16;
+
 /// Whether the name of an architecture is that of a model with a head for labels.
 fn classifies(architecture: &str) -> bool {
     architecture.ends_with("ForSequenceClassification")
@@ -231,7 +235,7 @@ impl Config {
         let rows = config.max_position_embeddings;
         let free = rows.map(|rows| rows.saturating_sub(position_scheme.reserved()));
         let [max_length, max_positions] = [free, rows].map(|positions| {
-            let positions = positions.unwrap_or(DEFAULT_MAX_LENGTH);
+            let positions = positions.unwrap_or(DEFAULT_MAX_LENGTH).min(MAX_LENGTH);
             match tokenizer_config.model_max_length {
                 Some(limit) if limit >= 1.0 => positions.min(limit as usize),
                 _ => positions,
@@ -272,5 +276,32 @@ impl Config {
             output,
             keep_floats: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_has_a_largest_length_whatever_the_configuration_says() {
+        let length = |positions: &str, limit: &str| {
+            let config = format!(r#"{{"max_position_embeddings": {positions}}}"#);
+            let tokenizer_config = format!(r#"{{"model_max_length": {limit}}}"#);
+            let files = ModelFiles {
+                config: config.into(),
+                tokenizer_config: Some(tokenizer_config.into()),
+                ..ModelFiles::default()
+            };
+            let config = Config::reranker(&files).unwrap();
+            assert_eq!(config.max_length, config.max_positions);
+            config.max_length
+        };
+        assert_eq!(length("8192", "1e30"), 8192);
+        assert_eq!(length("8192", "512"), 512);
+        assert_eq!(length("65536", "1e30"), MAX_LENGTH);
+        assert_eq!(length("65537", "1e30"), MAX_LENGTH);
+        assert_eq!(length("18446744073709551615", "1e30"), MAX_LENGTH);
+        assert_eq!(length("18446744073709551615", "600"), 600);
     }
 }

@@ -8,6 +8,10 @@ use sha2::{Digest, Sha256};
 /// The largest size of a file's content. It bounds the memory for a file that a host replaced.
 const MAX_CONTENT_BYTES: usize = 256 << 20;
 
+/// The largest number of bytes that a sorted text shares with the one before it. Without a limit, texts could
+/// take up the square of the memory of their file.
+const MAX_SHARED: usize = 255;
+
 /// A file that cannot be read. What is missing is not named: files are checked by their hashes, so a
 /// reader meets this only where the writer had a fault.
 #[derive(Debug)]
@@ -43,7 +47,8 @@ impl Encoder {
 
     /// A text as the number of bytes that it has in common with the beginning of `before`, and the rest.
     pub fn text_after(&mut self, before: &str, text: &str) {
-        let same = before.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+        let pairs = before.bytes().zip(text.bytes()).take(MAX_SHARED);
+        let same = pairs.take_while(|(a, b)| a == b).count();
         self.number(same);
         self.number(text.len() - same);
         self.0.extend_from_slice(&text.as_bytes()[same..]);
@@ -93,7 +98,8 @@ impl<'a> Decoder<'a> {
 
     pub fn text_after(&mut self, before: &str) -> Decoded<String> {
         let same = self.number()?;
-        let mut text = before.as_bytes().get(..same).ok_or(Damaged)?.to_vec();
+        let shared = before.as_bytes().get(..same).filter(|shared| shared.len() <= MAX_SHARED);
+        let mut text = shared.ok_or(Damaged)?.to_vec();
         let length = self.number()?;
         text.extend_from_slice(self.bytes(length)?);
         String::from_utf8(text).map_err(|_| Damaged)
@@ -189,6 +195,18 @@ mod tests {
         // sha256sum of "abc" begins so.
         let hash = FileHash::of(b"abc");
         assert_eq!(FileKind::Terms.file_name(hash), "terms-ba7816bf8f.bin");
+    }
+
+    #[test]
+    fn long_texts_share_a_limited_beginning() {
+        let long = ["a".repeat(1000), "a".repeat(1000) + "b"];
+        let mut encoder = Encoder::default();
+        encoder.text_after(&long[0], &long[1]);
+        assert_eq!(encoder.0.len(), 4 + long[1].len() - MAX_SHARED);
+        assert_eq!(Decoder(&encoder.0).text_after(&long[0]).unwrap(), long[1]);
+        // 256 shared bytes, and none of its own.
+        assert!(Decoder(&[0x80, 2, 0]).text_after(&long[0]).is_err());
+        assert_eq!(Decoder(&[0xff, 1, 0]).text_after(&long[0]).unwrap(), long[0][..MAX_SHARED]);
     }
 
     #[test]

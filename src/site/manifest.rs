@@ -9,6 +9,11 @@ use serde::Serialize;
 /// The first bytes of a manifest, and the version of all files.
 const MAGIC: &[u8; 8] = b"CRSITE\x00\x01";
 
+/// The largest numbers of sections and of elements of a vector. A search has arrays of both sizes, and a
+/// manifest of a few bytes could ask for any.
+const MAX_SECTIONS: usize = 1 << 24;
+const MAX_DIMENSIONS: usize = 1 << 16;
+
 /// The names of a site's files, and where what lies in them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Manifest {
@@ -141,15 +146,16 @@ impl Manifest {
         }
         manifest.facets = decode_optional(&mut decoder)?;
         manifest.dimensions = decoder.number()?;
+        if manifest.dimensions > MAX_DIMENSIONS {
+            return Err(Damaged);
+        }
         manifest.tokens = decode_sorted(&mut decoder)?;
         decoder.end()?;
         let in_texts = manifest.texts.iter().try_fold(0usize, |sum, text| sum.checked_add(text.0));
         let in_languages =
             manifest.languages.iter().try_fold(0usize, |sum, l| sum.checked_add(l.sections));
         match in_texts {
-            Some(sections) if in_texts == in_languages && sections <= u32::MAX as usize => {
-                Ok(manifest)
-            }
+            Some(sections) if in_texts == in_languages && sections <= MAX_SECTIONS => Ok(manifest),
             _ => Err(Damaged),
         }
     }
@@ -468,5 +474,32 @@ impl Texts {
         }
         decoder.end()?;
         Ok(texts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(sections: usize, dimensions: usize) -> Manifest {
+        let language =
+            Language { tag: "en".into(), sections, pages: vec![sections], ..Language::default() };
+        let texts = vec![(sections, FileHash([1; 5]))];
+        Manifest { languages: vec![language], texts, dimensions, ..Manifest::default() }
+    }
+
+    #[test]
+    fn a_manifest_of_a_few_bytes_asks_for_no_more_memory_than_a_large_site() {
+        for (sections, dimensions, fits) in [
+            (MAX_SECTIONS, MAX_DIMENSIONS, true),
+            (MAX_SECTIONS + 1, 0, false),
+            (u32::MAX as usize, 0, false),
+            (1, MAX_DIMENSIONS + 1, false),
+            (1, usize::MAX, false),
+        ] {
+            let manifest = manifest(sections, dimensions);
+            let read = Manifest::decode(&manifest.encode());
+            assert_eq!(read, fits.then_some(manifest), "{sections} sections");
+        }
     }
 }

@@ -40,6 +40,7 @@ mod distill;
 mod excerpt;
 #[cfg(not(target_arch = "wasm32"))]
 mod extract;
+mod facets;
 #[cfg(not(target_arch = "wasm32"))]
 mod html;
 mod language;
@@ -53,6 +54,8 @@ mod rounded;
 mod search_options;
 #[cfg(not(target_arch = "wasm32"))]
 mod sections;
+mod store;
+mod term_search;
 #[cfg(test)]
 mod tests;
 mod token_vectors;

@@ -67,7 +67,7 @@ pub fn scored_pairs() -> Vec<(usize, GoldenPair)> {
     let limit = limit.unwrap_or(usize::MAX);
     let pairs = golden().pairs.into_iter().enumerate();
     let pairs: Vec<_> = pairs.filter(|(_, pair)| pair.input_ids.len() <= limit).collect();
-    assert!(pairs.len() >= 25, "only {} golden pairs have {limit} tokens or fewer", pairs.len());
+    assert!(pairs.len() >= 15, "only {} golden pairs have {limit} tokens or fewer", pairs.len());
     pairs
 }
 

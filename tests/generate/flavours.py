@@ -1,22 +1,24 @@
 """Writes tests/data/flavours: the float graphs of tests/data/graphs in the forms in which people publish
 them. See README.md.
 
-    python flavours.py [--only NAME] [--out FOLDER]
+    python flavours.py [--only NAME...] [--out FOLDER]
 
-It needs onnx and onnxruntime, of the versions in requirements.txt, and no torch.
+It needs onnx, onnxruntime and what the README names, and no torch.
 """
 
 import argparse
 import json
 import pathlib
 import shutil
+import sys
 import tempfile
+import types
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 
 HERE = pathlib.Path(__file__).resolve().parent
 GRAPHS = HERE.parent / "data" / "graphs"
@@ -36,6 +38,90 @@ def static(**options):
 
     def step(path, feeds):
         quantize_static(path, path, Reader(feeds), **options)
+
+    return step
+
+
+def optimized(level, half=None):
+    """The optimizer of onnxruntime.transformers, as optimum's levels O1 to O4 call it: O1 without the operators
+    of transformers, O3 with GELU's approximation, O4 in 16 bits. `half` "io" gives 16 bits to the outputs too."""
+
+    def step(path, feeds):
+        # The optimizer asks for the version of torch's CUDA, to name it in a warning.
+        sys.modules.setdefault("torch", types.SimpleNamespace(version=types.SimpleNamespace(cuda=None, hip=None)))
+        from onnxruntime.transformers.fusion_options import FusionOptions
+        from onnxruntime.transformers.optimizer import optimize_model
+
+        config = json.loads((path.parent / "config.json").read_text())
+        heads, hidden = (config.get(a, config.get(b)) for a, b in (("num_attention_heads", "n_heads"), ("hidden_size", "dim")))
+        options = FusionOptions("bert")
+        options.enable_gelu_approximation = level >= 3
+        options.use_multi_head_attention = half == "heads"
+        model = optimize_model(str(path), "bert", heads, hidden, optimization_options=options, opt_level=min(level, 2),
+                               use_gpu=level == 4, only_onnxruntime=level == 1)
+        if level == 4:
+            model.convert_float_to_float16(use_symbolic_shape_infer=True, keep_io_types=half != "io", force_fp16_initializers=True)
+        model.save_model_to_file(str(path))
+
+    return step
+
+
+def saved(level):
+    """What a session of onnxruntime writes with `optimized_model_filepath`."""
+
+    def step(path, feeds):
+        options = ort.SessionOptions()
+        options.graph_optimization_level = level
+        options.optimized_model_filepath = str(path) + ".saved"
+        options.log_severity_level = 3
+        ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        shutil.move(options.optimized_model_filepath, path)
+
+    return step
+
+
+def half(keep):
+    """16 bits, with 32 for the outputs or without."""
+
+    def step(path, feeds):
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=keep), path)
+
+    return step
+
+
+def few_bits(**options):
+    """onnxruntime's MatMulNBits, and GatherBlockQuantized for tables."""
+
+    def step(path, feeds):
+        from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+        quantizer = MatMulNBitsQuantizer(onnx.load(path), **options)
+        quantizer.process()
+        quantizer.model.save_model_to_file(str(path))
+
+    return step
+
+
+def bnb4(quant_type, block_size):
+    """onnxruntime's MatMulBnb4."""
+
+    def step(path, feeds):
+        from onnxruntime.quantization.matmul_bnb4_quantizer import MatMulBnb4Quantizer
+
+        quantizer = MatMulBnb4Quantizer(onnx.load(path), quant_type, block_size)
+        quantizer.process()
+        quantizer.model.save_model_to_file(str(path))
+
+    return step
+
+
+def dynamic(**options):
+    """onnxruntime's dynamic quantization."""
+
+    def step(path, feeds):
+        quantize_dynamic(path, path, **options)
 
     return step
 
@@ -211,6 +297,58 @@ VARIANTS = {
     "deberta-v2-blocks-int4": ("deberta-v2", [opset(21), constants_behind_dequantize(TensorProto.INT4, 0, 8)]),
 }
 
+Q4 = few_bits(block_size=32, is_symmetric=True)
+Q8 = few_bits(block_size=16, is_symmetric=False, bits=8)
+ASYMMETRIC_Q4 = few_bits(block_size=16, is_symmetric=False, op_types_to_quantize=("MatMul", "Gather"))
+SYMMETRIC_TABLES = few_bits(block_size=16, is_symmetric=True, op_types_to_quantize=("MatMul", "Gather"))
+TYPED = {"DefaultTensorType": TensorProto.FLOAT}
+UINT8_DYNAMIC = dynamic(weight_type=UINT8, extra_options=TYPED)
+INT8_DYNAMIC = dynamic(weight_type=INT8, per_channel=True, reduce_range=True, extra_options=TYPED)
+EXTENDED, ALL = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED, ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+
+# Optimized and quantized by ONNX Runtime's tools, whose operators are ONNX Runtime's own
+VARIANTS |= {
+    f"{name}-O{level}": (base, [optimized(level)])
+    for level, bases in {
+        1: {"bert": "torchscript-17"},
+        2: {"bert": "torchscript-14", "bert-sdpa": "torchscript-14-sdpa", "bert-tf5": "torchscript-18-tf5-sdpa",
+            "bert-dynamo": "dynamo-18", "distilbert": "distilbert", "roberta": "roberta", "xlm-roberta-dynamo": "xlm-roberta-dynamo",
+            "deberta-v2": "deberta-v2", "jina-bert": "jina-bert", "new": "new", "mpnet": "mpnet", "electra": "electra"},
+        3: {"bert": "torchscript-17", "xlm-roberta": "xlm-roberta"},
+        4: {"bert": "torchscript-17", "xlm-roberta": "xlm-roberta", "deberta-v2": "deberta-v2"},
+    }.items()
+    for name, base in bases.items()
+}
+VARIANTS |= {
+    "bert-O2-heads": ("torchscript-17", [optimized(2, "heads")]),
+    "bert-O4-half-output": ("torchscript-17", [optimized(4, "io")]),
+    "bert-O2-quantized": ("torchscript-17", [optimized(2), INT8_DYNAMIC]),
+    "bert-O2-uint8": ("torchscript-17", [optimized(2), UINT8_DYNAMIC]),
+    "bert-extended": ("torchscript-17", [saved(EXTENDED)]),
+    "bert-all": ("torchscript-17", [saved(ALL)]),
+    "bert-int8-extended": ("torchscript-17", [INT8_DYNAMIC, saved(EXTENDED)]),
+    "modernbert-extended": ("modernbert", [saved(EXTENDED)]),
+    "deberta-v2-extended": ("deberta-v2", [saved(EXTENDED)]),
+    "jina-bert-extended": ("jina-bert", [saved(EXTENDED)]),
+    "new-extended": ("new", [saved(EXTENDED)]),
+    "bert-fp16": ("torchscript-17", [half(True)]),
+    "bert-fp16-output": ("torchscript-17", [half(False)]),
+    "bert-q4": ("torchscript-17", [Q4]),
+    "bert-q4f16": ("torchscript-17", [half(True), Q4]),
+    "bert-q8": ("torchscript-17", [Q8]),
+    "bert-q4-asymmetric": ("torchscript-17", [ASYMMETRIC_Q4]),
+    "bert-q4-tables": ("torchscript-17", [SYMMETRIC_TABLES]),
+    "modernbert-q4": ("modernbert", [Q4]),
+    "modernbert-q4f16": ("modernbert", [half(True), Q4]),
+    "deberta-v2-q4": ("deberta-v2", [Q4]),
+    "new-q4": ("new", [Q4]),
+    "bert-bnb4": ("torchscript-17", [bnb4(1, 64)]),
+    "bert-fp4": ("torchscript-17", [bnb4(0, 16)]),
+    "jina-bert-bnb4": ("jina-bert", [bnb4(1, 64)]),
+    "modernbert-uint8": ("modernbert", [UINT8_DYNAMIC]),
+    "deberta-v2-uint8": ("deberta-v2", [UINT8_DYNAMIC]),
+}
+
 # The same, for graphs that give a probability
 PROBABILITIES = {
     "bert-sigmoid": ("torchscript-17", [on_model(sigmoid)]),
@@ -234,6 +372,7 @@ def write(name, folder):
     with tempfile.TemporaryDirectory() as temporary:
         path = pathlib.Path(temporary) / "model.onnx"
         onnx.save(graph, path)
+        shutil.copy(folder / "config.json", temporary)
         for step in steps:
             step(path, feeds)
         model = onnx.load(path)
@@ -274,11 +413,11 @@ def session(model):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--only", choices=VARIANTS | PROBABILITIES)
+    arguments.add_argument("--only", nargs="+", choices=VARIANTS | PROBABILITIES, default=VARIANTS | PROBABILITIES)
     arguments.add_argument("--out", type=pathlib.Path, default=HERE.parent / "data" / "flavours")
     options = arguments.parse_args()
     for name in VARIANTS | PROBABILITIES:
-        if options.only in (None, name):
+        if name in options.only:
             write(name, options.out / name)
             print(name, flush=True)
 

@@ -41,8 +41,9 @@ const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:
 fn the_graph_that_runs_fastest_is_read() {
     let int8 = graph_of("int8-attention-tensor");
     let floats = graph_of("torchscript-17");
-    // Graphs of no architecture that runs fused, and with operators of ONNX Runtime.
-    let (general, ort) = (graph_of("general-silu-int8-attention"), graph_of("other-fused-for-ort"));
+    // Graphs of no architecture that runs fused, and with an operator of ONNX Runtime that is not known.
+    let general = graph_of("general-silu-int8-attention");
+    let ort = graph_of("../flavours/bert-operator");
     let first = "onnx/model_quantized.onnx";
     let last = "onnx/model.onnx";
     let cases: [(Graphs, &[u8]); 7] = [
@@ -62,6 +63,27 @@ fn the_graph_that_runs_fastest_is_read() {
         let reranker = Reranker::from_files(&files, LoadOptions::default()).unwrap();
         let fused = [&int8[..], &floats[..]].contains(expected);
         assert_eq!(reranker.warning().is_none(), fused, "case {i}");
+    }
+}
+
+/// Files that ONNX Runtime optimized are read where there are no others.
+#[test]
+fn an_optimized_graph_is_read_for_want_of_others() {
+    let optimized = graph_of("../flavours/bert-O3");
+    let few_bits = graph_of("../flavours/bert-bnb4");
+    let floats = graph_of("torchscript-17");
+    let (o3, bnb4) = ("onnx/model_O3.onnx", "onnx/model_bnb4.onnx");
+    let cases: [(Graphs, &[u8]); 3] = [
+        (&[(bnb4, &few_bits), (o3, &optimized), ("onnx/model.onnx", &floats)], &floats),
+        (&[(bnb4, &few_bits), (o3, &optimized)], &optimized),
+        (&[(bnb4, &few_bits), ("onnx/other.onnx", &floats)], &few_bits),
+    ];
+    for (i, (graphs, expected)) in cases.iter().enumerate() {
+        let folder = folder(graphs);
+        let files = ModelFiles::read(folder.path()).unwrap();
+        assert!(files.onnx == *expected, "case {i}");
+        let reranker = Reranker::from_files(&files, LoadOptions::default()).unwrap();
+        assert_eq!(reranker.warning(), None, "case {i}");
     }
 }
 

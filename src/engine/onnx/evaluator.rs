@@ -12,6 +12,7 @@ use std::rc::Rc;
 use super::graph::{Constant, Graph, attribute};
 use super::numbers::{MAX_NUMBERS, Numbers, broadcast, concat, filled, offset, row};
 use super::proto::{DataType, Node};
+use super::quantization::FloatConstant;
 
 /// The maximum number of elements in all values together.
 const MAX_TOTAL_NUMBERS: usize = 16 * MAX_NUMBERS;
@@ -19,6 +20,15 @@ const MAX_TOTAL_NUMBERS: usize = 16 * MAX_NUMBERS;
 const MAX_CONSTANT: usize = 8 * MAX_NUMBERS;
 /// The longest chain of operators.
 const MAX_DEPTH: usize = 64;
+
+/// `Some` if a constant is not too large.
+fn fits(shape: &[usize]) -> Option<()> {
+    (shape.iter().product::<usize>() <= MAX_CONSTANT).then_some(())
+}
+
+fn widened(floats: Vec<f32>) -> Vec<f64> {
+    floats.into_iter().map(f64::from).collect()
+}
 
 /// Evaluates a graph for one sequence.
 pub(super) struct Evaluator<'g, 'a> {
@@ -71,15 +81,17 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             return Some(known.clone());
         }
         let tensor = match self.graph.producer(name) {
+            Some(node) if node.op_type == "DequantizeLinear" => {
+                let stored = self.graph.stored(node.input.first()?)?;
+                fits(&stored.shape)?;
+                let FloatConstant { shape, floats } = self.graph.dequantized(name)?;
+                Numbers { shape, values: widened(floats), is_float: true }
+            }
             Some(node) => self.compute(node, name, depth.checked_sub(1)?)?,
             None => {
-                let constant = self.graph.constant(name)?;
-                let length: usize = constant.shape.iter().product();
-                if length > MAX_CONSTANT {
-                    return None;
-                }
-                let is_float = constant.is_float();
-                let values = constant.floats()?.into_iter().map(f64::from).collect();
+                let constant = self.graph.stored(name)?;
+                fits(&constant.shape)?;
+                let (is_float, values) = (constant.is_float(), widened(constant.floats()?));
                 Numbers { shape: constant.shape, values, is_float }
             }
         };
@@ -98,15 +110,13 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             return Some(known.shape.clone());
         }
         let depth = depth.checked_sub(1)?;
-        let Some(node) = self.graph.producer(name) else {
-            return Some(self.tensor(name, depth)?.shape.clone());
-        };
         let constant = |name: &'a str| self.graph.constant(name).map(|constant| constant.shape);
+        let Some(node) = self.graph.producer(name) else { return constant(name) };
         match (node.op_type.as_str(), &node.input[..]) {
             // The width of states is that of their norm.
             ("LayerNormalization", [x, gamma, ..]) => {
                 let mut shape = self.shape(x, depth).unwrap_or_else(|| vec![1, self.tokens, 0]);
-                *shape.last_mut()? = constant(gamma)?.first().copied()?;
+                *shape.last_mut()? = *self.shape(gamma, depth)?.first()?;
                 Some(shape)
             }
             (
@@ -115,12 +125,12 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             ) => self.shape(x, depth),
             ("Cast" | "Identity" | "Dropout", [x, ..]) => self.shape(x, depth),
             ("Add" | "Mul" | "Sub" | "Div" | "Pow", [a, b]) => {
-                let of_constant =
-                    |name: &'a str| constant(name).is_some_and(|shape| shape.len() < 2);
-                self.shape(if of_constant(a) { b } else { a }, depth)
+                let is_vector = self.graph.is_constant(a)
+                    && self.shape(a, depth).is_some_and(|shape| shape.len() < 2);
+                self.shape(if is_vector { b } else { a }, depth)
             }
             ("MatMul" | "MatMulInteger", [x, weight, ..]) => {
-                let [_, columns] = constant(weight)?[..] else { return None };
+                let [_, columns] = self.shape(weight, depth)?[..] else { return None };
                 let mut shape = self.shape(x, depth)?;
                 *shape.last_mut()? = columns;
                 Some(shape)
@@ -136,15 +146,12 @@ impl<'g, 'a> Evaluator<'g, 'a> {
                 let elements = filled(&row([length as f64]), 0.0, true)?;
                 elements.reshape(&sizes, true).map(|tensor| tensor.shape)
             }
-            ("Gather", [table, rows]) => {
-                let table = self.graph.constant(table).filter(|table| table.shape.len() == 2);
-                match (table, attribute(node, "axis").map_or(0, |axis| axis.i)) {
-                    (Some(table), 0) => {
-                        let rows = self.tensor(rows, depth)?;
-                        Some([&rows.shape[..], &table.shape[1..]].concat())
-                    }
-                    _ => Some(self.tensor(name, depth)?.shape.clone()),
-                }
+            ("Gather", [table, rows])
+                if self.graph.is_constant(table)
+                    && attribute(node, "axis").is_none_or(|axis| axis.i == 0) =>
+            {
+                let (rows, table) = (self.tensor(rows, depth)?, self.shape(table, depth)?);
+                Some([&rows.shape[..], table.get(1..)?].concat())
             }
             _ => Some(self.tensor(name, depth)?.shape.clone()),
         }

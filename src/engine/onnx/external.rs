@@ -104,6 +104,8 @@ pub fn resolve(model: &mut Model, files: &Files) -> Result<()> {
             tensor.name,
             tensor.raw_data.len()
         );
+        tensor.data_location = Location::Default.into();
+        tensor.external_data.clear();
     }
     Ok(())
 }

@@ -148,6 +148,11 @@ impl<'a> Graph<'a> {
         Constant::new(self.constants.get(self.same_numbers(name))?)
     }
 
+    /// A constant in the shape in which the graph holds it.
+    pub fn stored(&self, name: &str) -> Option<Constant<'a>> {
+        Constant::new(self.constants.get(name)?)
+    }
+
     /// A constant that the graph holds as integers, through operators that leave its numbers as they
     /// are.
     pub fn dequantized(&self, name: &'a str) -> Option<FloatConstant> {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use prost::Message;
 
+use super::contrib::{self, Contrib};
 use super::external;
 use super::graph::Graph;
 use super::order;
@@ -18,7 +19,10 @@ use crate::mistake::mistake;
 use crate::model::{Config, Encoder, ModelFiles};
 
 /// A parsed file. Its constants share the bytes of the file, or of the files beside it.
-pub(in crate::engine) struct Onnx(proto::Model);
+pub(in crate::engine) struct Onnx {
+    model: proto::Model,
+    contrib: Contrib,
+}
 
 impl Onnx {
     /// Parses the graph of a model.
@@ -36,8 +40,9 @@ impl Onnx {
         if let Some(graph) = &mut model.graph {
             order::sort(graph)?;
         }
+        let contrib = contrib::expand(&mut model)?;
         Graph::new(&model)?;
-        Ok(Onnx(model))
+        Ok(Onnx { model, contrib })
     }
 
     /// The names of the files beside a graph that its constants lie in.
@@ -53,7 +58,7 @@ impl Onnx {
         if let Some(node) = self.nodes().find(rounds) {
             bail!("it rounds values with {}, as static quantization does", node.op_type);
         }
-        let encoder = patterns::encoder(Graph::new(&self.0)?, config)?;
+        let encoder = patterns::encoder(Graph::new(&self.model)?, config)?;
         encoder.check_config(config).map_err(|e| anyhow!("{e}"))?;
         Ok(encoder)
     }
@@ -61,32 +66,36 @@ impl Onnx {
     /// A view of the graph.
     #[cfg(feature = "general")]
     pub fn graph(&self) -> Result<Graph<'_>> {
-        Graph::new(&self.0)
+        Graph::new(&self.model)
     }
 
     /// The whole file.
     #[cfg(feature = "general")]
     pub fn proto(&self) -> &proto::Model {
-        &self.0
+        &self.model
     }
 
-    /// The first operator of the graph that only ONNX Runtime has, if there is one.
+    /// The file with what ONNX Runtime's operators stand for, if it had some.
+    #[cfg(feature = "general")]
+    pub fn expanded_file(&self) -> Option<Bytes> {
+        matches!(self.contrib, Contrib::Expanded).then(|| self.model.encode_to_vec().into())
+    }
+
+    /// An operator of the graph that only ONNX Runtime has, if there is one that is not known here.
     pub fn onnx_runtime_operator(&self) -> Option<&str> {
-        // ONNX Runtime had these for more types before ONNX did. They are the same.
-        let is_own = |node: &&proto::Node| {
-            node.domain.starts_with("com.microsoft")
-                && !matches!(&node.op_type[..], "QuantizeLinear" | "DequantizeLinear")
-        };
-        Some(&self.nodes().find(is_own)?.op_type)
+        match &self.contrib {
+            Contrib::Unknown(operator) => Some(operator),
+            _ => None,
+        }
     }
 
     #[cfg(all(test, feature = "general"))]
     pub fn proto_mut(&mut self) -> &mut proto::Model {
-        &mut self.0
+        &mut self.model
     }
 
     fn nodes(&self) -> impl Iterator<Item = &proto::Node> {
-        self.0.graph.iter().flat_map(|graph| &graph.node)
+        self.model.graph.iter().flat_map(|graph| &graph.node)
     }
 }
 

@@ -84,6 +84,23 @@ pub struct Attribute {
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
+    #[cfg(feature = "general")]
+    #[prost(bytes = "bytes", repeated, tag = "9")]
+    pub strings: Vec<Bytes>,
+    /// Which of the fields it is.
+    #[prost(enumeration = "AttributeType", tag = "20")]
+    pub r#type: i32,
+}
+
+/// The types of the attributes that this library writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum AttributeType {
+    Undefined = 0,
+    Float = 1,
+    Int = 2,
+    String = 3,
+    Ints = 7,
 }
 
 /// A constant. Its numbers are in `raw_data`, little-endian, or in the field of their type, or in a
@@ -135,6 +152,10 @@ pub enum Location {
 pub struct Value {
     #[prost(string, tag = "1")]
     pub name: String,
+    /// Its type and its shape, encoded.
+    #[cfg(feature = "general")]
+    #[prost(bytes = "bytes", tag = "2")]
+    pub r#type: Bytes,
 }
 
 /// The types of numbers that exports of encoders hold.

@@ -27,16 +27,36 @@ struct Pair {
     token_type_ids: Vec<u32>,
 }
 
-/// SwiftShader is slow, and gets shorter tests.
-fn is_quick() -> bool {
-    adapter().name.contains("SwiftShader")
+/// What there is time for.
+struct Extent {
+    /// The most tokens of a golden pair.
+    max_tokens: usize,
+    /// The step through the graphs of other exporters.
+    step: usize,
+    queries: usize,
+    candidates: usize,
+}
+
+impl Extent {
+    /// Software is slow, SwiftShader more than Mesa's.
+    fn of(adapter: &Adapter) -> Extent {
+        match &adapter.name {
+            name if name.contains("SwiftShader") => {
+                Extent { max_tokens: 24, step: 8, queries: 1, candidates: 12 }
+            }
+            _ if adapter.software => {
+                Extent { max_tokens: 256, step: 2, queries: 3, candidates: 12 }
+            }
+            _ => Extent { max_tokens: 512, step: 1, queries: 10, candidates: 100 },
+        }
+    }
 }
 
 /// The golden pairs that there is time for, with their indices.
 fn golden() -> (Vec<usize>, Vec<Encoding>) {
     let golden: Golden =
         serde_json::from_str(include_str!("../../../tests/data/golden.json")).unwrap();
-    let max_tokens = if is_quick() { 24 } else { 512 };
+    let Extent { max_tokens, .. } = Extent::of(&adapter());
     let pairs = golden.pairs.into_iter().enumerate();
     let pairs = pairs.filter(|(_, pair)| pair.input_ids.len() <= max_tokens);
     let of_each = |(i, pair): (usize, Pair)| (i, sequence(pair.input_ids, pair.token_type_ids));
@@ -143,13 +163,13 @@ fn golden_pairs_have_the_logits_of_the_cpu() {
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
 fn other_graphs_have_the_logits_of_their_exporters() {
     let mut agreed = 0;
-    let step = if is_quick() { 8 } else { 1 };
+    let adapter = adapter();
+    let Extent { step, .. } = Extent::of(&adapter);
     let fused = graphs().into_iter().filter(Graph::is_fused);
     for Graph { name, files, cases } in fused.step_by(step) {
         let encoder = encoder_of(&files);
         let encodings: Vec<Encoding> = cases.iter().map(Case::encoding).collect();
         let sequences: Vec<&Encoding> = encodings.iter().collect();
-        let adapter = adapter();
         let gpu = match block_on(Gpu::load(&encoder, Pooling::First, &adapter, Precision::F32)) {
             Ok(gpu) => gpu,
             Err(error) => {
@@ -195,10 +215,9 @@ fn top_ten(logits: &[f32]) -> Vec<usize> {
 }
 
 /// Lists of TREC DL 2019 have the same top ten as on the CPU, except for logits that are nearly equal.
-/// A GPU gets all candidates, and software the first dozen.
 #[test]
 #[ignore = "needs a GPU or a driver in software: tests/gpu.sh"]
-fn ten_queries_have_the_same_top_ten() {
+fn queries_have_the_same_top_ten() {
     let Some(folder) = std::env::var_os("CROSSRANK_EVAL_DIR") else {
         println!("skipped, because CROSSRANK_EVAL_DIR names no folder of evaluation sets");
         return;
@@ -223,11 +242,7 @@ fn ten_queries_have_the_same_top_ten() {
     let adapter = adapter();
     let gpu = block_on(files.load_on_gpu(&adapter, Precision::Best)).unwrap();
     let rounding = load(files.clone(), &config, None).unwrap();
-    let (queries, candidates) = match adapter.software {
-        true if is_quick() => (1, 12),
-        true => (10, 12),
-        false => (10, 100),
-    };
+    let Extent { queries, candidates, .. } = Extent::of(&adapter);
     for (id, query) in lines("queries.jsonl").into_iter().take(queries) {
         let rows = candidate_lines.lines().map(|row| row.split('\t').collect::<Vec<_>>());
         let rows = rows.filter(|row| row[0] == id).take(candidates);

@@ -1,6 +1,8 @@
 //! Opens and creates index files, and turns SQLite's errors into errors of the crate.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -162,6 +164,13 @@ impl Store {
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
+        let expected = own_definitions().map_err(|e| self.error(e))?;
+        if definitions(&self.database).map_err(|e| self.error(e))? != *expected {
+            let message = format!(
+                "{name} has other tables than an index; delete it and run crossrank index again"
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
         self.space = self.read_space().map_err(|e| self.error(e))?;
         Ok(self)
     }
@@ -187,6 +196,28 @@ impl Store {
     pub(super) fn error(&self, error: rusqlite::Error) -> Error {
         store_error(&self.path, error)
     }
+}
+
+/// The beginnings of the definitions of all tables and indexes, such as `CREATE TABLE files`, by name. What
+/// is defined decides what a query runs: a view in the place of a table could run forever.
+fn definitions(database: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    let mut statement = database.prepare("SELECT name, sql FROM sqlite_schema")?;
+    let beginning = |sql: String| sql.split('(').next().unwrap_or_default().to_owned();
+    let rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.map(beginning))))?;
+    rows.collect()
+}
+
+/// The definitions of a new index.
+fn own_definitions() -> rusqlite::Result<&'static BTreeMap<String, Option<String>>> {
+    static OWN: OnceLock<BTreeMap<String, Option<String>>> = OnceLock::new();
+    if let Some(own) = OWN.get() {
+        return Ok(own);
+    }
+    let database = Connection::open_in_memory()?;
+    database.execute_batch(SCHEMA)?;
+    let own = definitions(&database)?;
+    Ok(OWN.get_or_init(|| own))
 }
 
 /// The error if the given model is not the one that made the vectors of an index.

@@ -197,15 +197,81 @@ fn known_models_are_listed() {
     complaint(case.run(&["models", "owner/unknown"]), "invalid-argument");
 }
 
+/// The filters of `crossrank models`. Each is compared with the registry's own fields.
+#[test]
+fn known_models_are_filtered() {
+    let case = Case::new();
+    let registry: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../src/hub/registry.json")).unwrap();
+    let names = |keep: &dyn Fn(&serde_json::Value) -> bool| -> Vec<String> {
+        let kept = registry.as_array().unwrap().iter().filter(|model| keep(model));
+        kept.map(|model| model["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let listed = |filters: &[&str]| -> Vec<String> {
+        let json = case.stdout(&[&["models", "--json"], filters].concat());
+        let models: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+        models.iter().map(|model| model["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let text = |model: &serde_json::Value, field: &str| model[field].as_str().map(str::to_owned);
+    let is_permissive = |model: &serde_json::Value| {
+        matches!(text(model, "license").as_deref(), Some("apache-2.0" | "mit"))
+    };
+    let german = |model: &serde_json::Value| {
+        let languages = text(model, "languages").unwrap();
+        languages.contains("de") || languages == "multilingual"
+    };
+    let small = |model: &serde_json::Value| {
+        model["graphs"][0]["megabytes"].as_f64().is_some_and(|size| size <= 50.0)
+    };
+    let embeds = names(&|model| model["task"] == "embed");
+    let cases: [(&[&str], Vec<String>); 6] = [
+        (&["--task", "embed"], embeds),
+        (&["--language", "de"], names(&german)),
+        (&["--max-mb", "50"], names(&small)),
+        (&["--license", "permissive"], names(&is_permissive)),
+        (&["--license", "MIT"], names(&|model| model["license"] == "mit")),
+        (
+            &["--task", "rerank", "--language", "en", "--max-mb", "50", "--license", "permissive"],
+            names(&|model| model["task"] == "rerank" && small(model) && is_permissive(model)),
+        ),
+    ];
+    for (filters, expected) in cases {
+        assert!(!expected.is_empty() && expected.len() < hub::models().len(), "{filters:?}");
+        assert_eq!(listed(filters), expected, "{filters:?}");
+    }
+    // No multilingual model is that small, and one whose size is unknown might not be.
+    let filters =
+        ["--task", "rerank", "--language", "de", "--max-mb", "50", "--license", "permissive"];
+    assert_eq!(listed(&filters), [""; 0]);
+    let message = case.stdout(&[&["models"], &filters[..]].concat());
+    assert!(message.starts_with("No known model is like that."), "{message}");
+
+    let table = case.stdout(&["models", "--task", "rerank"]);
+    let of = |name: &str| table.lines().find(|line| line.contains(name)).unwrap();
+    let forbidden = of("jinaai/jina-reranker-v2");
+    assert!(forbidden.contains("cc-by-nc-4.0 (no commercial use)"), "{forbidden}");
+    assert!(of("ettin-reranker-17m-v1").ends_with("kernels (safetensors)"), "{table}");
+    assert!(of("ms-marco-MiniLM-L6-v2").ends_with("kernels"), "{table}");
+    assert!(of("ms-marco-MiniLM-L4-v2").contains(" unknown "), "its licence is not known");
+    complaint(case.run(&["models", "minilm-l6-en", "--task", "embed"]), "usage");
+}
+
 /// The table of models in the documentation must agree with the registry.
 #[test]
 fn the_documentation_has_the_known_models() {
     let rows = hub::models().iter().filter(|model| !model.bundled).map(|model| {
         let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
         let quality = model.quality.iter().map(|q| format!("{} {} ({})", q.metric, q.value, q.set));
-        let runs = if model.engine == hub::Engine::Fused { "fused" } else { "general" };
+        let is_safetensors = model.graphs[0].path.ends_with(".safetensors");
+        let runs = match model.engine {
+            hub::Engine::Fused if is_safetensors => "fused, from safetensors",
+            hub::Engine::Fused => "fused",
+            hub::Engine::General => "general",
+            _ => "unknown",
+        };
+        let note = if model.forbids_commercial_use() { ", **no commercial use**" } else { "" };
         format!(
-            "| [{}]({}) | {} | {} | {} | {} | {} | {} | {runs} |\n",
+            "| [{}]({}) | {} | {} | {} | {} | {}{note} | {} | {runs} |\n",
             model.name,
             model.source,
             model.languages,

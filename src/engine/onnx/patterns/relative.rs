@@ -145,7 +145,7 @@ impl<'a> Rules<'a> {
     /// The frequencies of the angles of which the graph computes cosines and sines.
     fn computed_frequencies(&self, values: [&'a str; 2], dim: usize) -> Option<Vec<f32>> {
         let angles = |value, function| {
-            let (value, scale) = self.scaled(value);
+            let (value, scale) = self.untransposed(value);
             let angles = self.graph.inputs_of(value, function)?.first()?;
             (scale == 1.0).then(|| self.same(angles))
         };
