@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python fuzz
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -21,6 +21,12 @@ test-native:
 # Tests the kernels for 64-bit Arm, and golden pairs on them, in an emulator.
 test-arm:
 	tests/arm.sh
+
+# Fuzzes one target: make fuzz TARGET=text SECONDS=300. fuzz/RECORD.md has what was found; test-native runs
+# the inputs that were kept.
+SECONDS ?= 300
+fuzz:
+	fuzz/run.sh $(TARGET) $(SECONDS)
 
 # The command for the tests, with the features that test-native selects: with others it would be compiled
 # once more.

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 lint() { echo "== cargo clippy $*"; cargo clippy --release --quiet "$@" -- -D warnings; }
 
 cargo fmt --all --check
-for manifest in benches/peers/rten examples/rust-service tests/api/report; do
+for manifest in benches/peers/rten examples/rust-service fuzz tests/api/report; do
   cargo fmt --manifest-path "$manifest/Cargo.toml" --check
 done
 lint --workspace --all-targets --all-features

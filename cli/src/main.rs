@@ -24,6 +24,9 @@ mod embedding;
 mod error;
 mod eval;
 mod examples;
+#[cfg(test)]
+#[path = "../../fuzz/src/command/jsonl.rs"]
+mod fuzz;
 #[cfg(feature = "search")]
 mod index;
 mod input;

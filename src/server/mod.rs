@@ -50,6 +50,8 @@ mod request;
 mod rerank;
 mod routes;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 pub use auth::Tokens;
 pub use error::{ApiError, ApiErrorKind};

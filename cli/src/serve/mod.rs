@@ -1,6 +1,9 @@
 //! `crossrank serve`: the library's routes on a socket.
 
 mod args;
+#[cfg(test)]
+#[path = "../../../fuzz/src/command/http.rs"]
+mod fuzz;
 mod http;
 mod listen;
 mod load;

@@ -1,0 +1,3 @@
+#![no_main]
+use crossrank_fuzz::{replay::watched, tokenizer};
+libfuzzer_sys::fuzz_target!(|data: &[u8]| watched(|| tokenizer::bytes(data)));
