@@ -253,7 +253,7 @@ fn known_models_are_filtered() {
     assert!(of("ettin-reranker-17m-v1").ends_with("kernels (safetensors)"), "{table}");
     assert!(of("ms-marco-MiniLM-L6-v2").ends_with("kernels"), "{table}");
     assert!(of("ms-marco-MiniLM-L4-v2").contains(" unknown "), "its licence is not known");
-    complaint(case.run(&["models", "minilm-l6-en", "--task", "embed"]), "usage");
+    complaint(case.run(&["models", "minilm-l6-en", "--task", "embed"]), "invalid-argument");
 }
 
 /// The table of models in the documentation must agree with the registry.
