@@ -24,7 +24,8 @@ pub struct ModelsArgs {
     json: bool,
 }
 
-/// Which models are listed. A model of which a fact is unknown matches no filter by it.
+// Which models are listed. A model of which a fact is unknown matches no filter by it. (clap would take a
+// documentation comment for that of the command.)
 #[derive(Args)]
 #[group(id = "filters", multiple = true, conflicts_with = "name")]
 struct Filter {
