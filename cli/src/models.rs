@@ -57,7 +57,7 @@ impl Filter {
         };
         let is_license = |license: &str| match license {
             "permissive" => model.is_permissive(),
-            name => model.license.as_deref() == Some(&name.to_lowercase()),
+            name => model.license.as_deref() == Some(name.to_lowercase().as_str()),
         };
         self.task.is_none_or(is_task)
             && self.language.as_deref().is_none_or(|language| model.reads(language))
