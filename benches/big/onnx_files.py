@@ -80,6 +80,12 @@ def make(folder, names):
         print(f"made {name}", flush=True)
 
 
+def types(ids, separator=102):
+    """The types of tokens: 1 after the first separator."""
+    first = ids.index(separator) + 1
+    return [0] * first + [1] * (len(ids) - first)
+
+
 def seconds(worker):
     """The processor time that a process has taken."""
     fields = pathlib.Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()
@@ -138,7 +144,8 @@ def main():
         loaded = ours.send(op="load", model=str(folder), threads=1)
         theirs.send(op="load", model=str(folder), threads=1)
         ours.send(op="prepare", pairs=[[QUERY, document] for document in documents])
-        theirs.send(op="prepare", ids=ours.send(op="encode")["ids"], batch=1)
+        ids = ours.send(op="encode")["ids"]
+        theirs.send(op="prepare", ids=ids, types=[types(row) for row in ids], batch=1)
         workers, rounds = (ours, theirs), []
         logits = [timed(worker)[2] for worker in workers]
         for turn in range(args.rounds):

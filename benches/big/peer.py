@@ -1,7 +1,8 @@
 """ONNX Runtime for run.py: answers each line, a JSON request, with a line, as the example `bench_worker` does.
 
 - {"op": "load", "model": FOLDER, "threads": N} loads FOLDER/onnx/model_quantized.onnx.
-- {"op": "prepare", "ids": [[...], ...], "batch": N} keeps sequences, which are run in batches of N.
+- {"op": "prepare", "ids": [[...], ...], "batch": N} keeps sequences, which are run in batches of N. Without "types"
+  beside "ids", all tokens have type 0.
 - {"op": "run"} scores them: {"ms_total", "logits"}.
 """
 
@@ -13,21 +14,22 @@ import numpy as np
 import onnxruntime as ort
 
 
-def batches(ids, size):
-    """Batches, shortest first, each padded to its longest sequence: (indices, input_ids, attention_mask)."""
+def batches(ids, types, size):
+    """Batches, shortest first, each padded to its longest sequence: (indices, input_ids, attention_mask, types)."""
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
     for start in range(0, len(order), size):
         indices = order[start : start + size]
         shape = (len(indices), max(len(ids[i]) for i in indices))
-        rows, mask = np.ones(shape, np.int64), np.zeros(shape, np.int64)
+        rows, mask, kinds = np.ones(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         for row, i in enumerate(indices):
             rows[row, : len(ids[i])] = ids[i]
             mask[row, : len(ids[i])] = 1
-        yield indices, rows, mask
+            kinds[row, : len(ids[i])] = types[i]
+        yield indices, rows, mask, kinds
 
 
 def main():
-    session, ids, size = None, [], 1
+    session, ids, types, size = None, [], [], 1
     for line in sys.stdin:
         request = json.loads(line)
         answer = {"ok": True}
@@ -38,11 +40,12 @@ def main():
                                            providers=["CPUExecutionProvider"])
         elif request["op"] == "prepare":
             ids, size = request["ids"], request["batch"]
+            types = request.get("types") or [[0] * len(row) for row in ids]
         else:
             logits = [0.0] * len(ids)
             start = time.perf_counter()
-            for indices, rows, mask in batches(ids, size):
-                feed = {"input_ids": rows, "attention_mask": mask, "token_type_ids": np.zeros_like(rows)}
+            for indices, rows, mask, kinds in batches(ids, types, size):
+                feed = {"input_ids": rows, "attention_mask": mask, "token_type_ids": kinds}
                 out = session.run(None, {i.name: feed[i.name] for i in session.get_inputs()})[0]
                 for i, row in zip(indices, out):
                     logits[i] = float(row[0])

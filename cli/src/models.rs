@@ -24,7 +24,8 @@ pub struct ModelsArgs {
     json: bool,
 }
 
-/// Which models are listed. A model of which a fact is unknown matches no filter by it.
+// Which models are listed. A model of which a fact is unknown matches no filter by it. (clap would take a
+// documentation comment for that of the command.)
 #[derive(Args)]
 #[group(id = "filters", multiple = true, conflicts_with = "name")]
 struct Filter {
@@ -56,7 +57,7 @@ impl Filter {
         };
         let is_license = |license: &str| match license {
             "permissive" => model.is_permissive(),
-            name => model.license.as_deref() == Some(&name.to_lowercase()),
+            name => model.license.as_deref() == Some(name.to_lowercase().as_str()),
         };
         self.task.is_none_or(is_task)
             && self.language.as_deref().is_none_or(|language| model.reads(language))

@@ -110,8 +110,9 @@ impl<'g, 'a> Evaluator<'g, 'a> {
             return Some(known.shape.clone());
         }
         let depth = depth.checked_sub(1)?;
-        let constant = |name: &'a str| self.graph.constant(name).map(|constant| constant.shape);
-        let Some(node) = self.graph.producer(name) else { return constant(name) };
+        let Some(node) = self.graph.producer(name) else {
+            return self.graph.stored(name).map(|constant| constant.shape);
+        };
         match (node.op_type.as_str(), &node.input[..]) {
             // The width of states is that of their norm.
             ("LayerNormalization", [x, gamma, ..]) => {
