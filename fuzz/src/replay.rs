@@ -17,6 +17,7 @@ pub fn watched(run: impl FnOnce()) {
     assert_eq!(found, None, "no code of crossrank panics");
 }
 
+#[allow(clippy::print_stderr, reason = "a fuzzer's log is its standard error")]
 fn note(panic: &PanicHookInfo) {
     let Some(place) = panic.location() else { return };
     let is_foreign =
@@ -28,7 +29,11 @@ fn note(panic: &PanicHookInfo) {
 }
 
 /// Gives a target each input in its folder of `fuzz/corpus`.
-#[allow(dead_code, reason = "tests call it")]
+#[allow(
+    dead_code,
+    clippy::print_stdout,
+    reason = "tests call it, and libtest shows what they print"
+)]
 pub fn replay(root: &Path, target: &str, run: fn(&[u8])) {
     let folder = root.join("fuzz/corpus").join(target);
     let mut inputs: Vec<_> =
@@ -37,7 +42,6 @@ pub fn replay(root: &Path, target: &str, run: fn(&[u8])) {
     assert!(!inputs.is_empty(), "{target} has inputs");
     for path in inputs {
         let input = std::fs::read(&path).unwrap();
-        // libtest shows this where the target fails.
         println!("{}", path.display());
         watched(|| run(&input));
     }
