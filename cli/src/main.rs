@@ -43,6 +43,9 @@ mod pull;
 mod records;
 mod remote;
 mod replace;
+#[cfg(test)]
+#[path = "../../fuzz/src/replay.rs"]
+mod replay;
 mod rerank;
 #[cfg(any(feature = "mcp", feature = "serve"))]
 mod routes;

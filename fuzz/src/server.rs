@@ -168,7 +168,7 @@ impl SearchIndex for Passages {
         }
         let hit = |i: usize| SearchHit {
             path: format!("{i}.md"),
-            id: (i % 2 == 0).then(|| query.to_owned()),
+            id: i.is_multiple_of(2).then(|| query.to_owned()),
             line: i + 1,
             start: 0,
             end: query.len(),

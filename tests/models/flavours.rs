@@ -77,7 +77,7 @@ const MODELS: [(&str, Expected); 79] = [
     ("bert-tf5-sdpa-qdq", General(ROUNDED)),
     ("deberta-v2-O2", General(EXACT)),
     ("deberta-v2-O4", General(ROUNDED)),
-    ("deberta-v2-blocks-int4", General(EXACT)),
+    ("deberta-v2-blocks-int4", Fused(EXACT)),
     ("deberta-v2-constants-int8", General(EXACT)),
     ("deberta-v2-extended", General(EXACT)),
     ("deberta-v2-q4", General(EXACT)),
@@ -159,7 +159,9 @@ fn every_flavour_is_right_or_refused() {
             }
         };
         let warning = reranker.warning().unwrap_or_default();
-        assert_eq!(reranker.kernel().is_some(), fused, "{name}: {warning}");
+        if reranker.kernel().is_some() != fused {
+            wrong.push(format!("{name} is {}", if fused { "not fused" } else { "fused" }));
+        }
         assert!(!warning.contains("unchecked"), "{name}: {warning}");
 
         let Outputs { is_probability, cases } = outputs(name);

@@ -80,11 +80,7 @@ fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-#[cfg(test)]
-#[path = "../replay.rs"]
-mod replay;
-
 #[test]
 fn inputs_that_were_kept() {
-    replay::replay(&root(), "http", run);
+    crate::replay::replay(&root(), "http", run);
 }
