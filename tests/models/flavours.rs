@@ -78,7 +78,7 @@ const MODELS: [(&str, Expected); 79] = [
     ("deberta-v2-O2", General(EXACT)),
     ("deberta-v2-O4", General(ROUNDED)),
     ("deberta-v2-blocks-int4", Fused(EXACT)),
-    ("deberta-v2-constants-int8", General(EXACT)),
+    ("deberta-v2-constants-int8", Fused(EXACT)),
     ("deberta-v2-extended", General(EXACT)),
     ("deberta-v2-q4", General(EXACT)),
     ("deberta-v2-qdq", General(ROUNDED)),
