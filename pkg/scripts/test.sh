@@ -18,6 +18,8 @@ install() { # FOLDER TARBALL...
   echo '{ "name": "project", "private": true, "type": "module" }' > "$1/package.json"
   npm install --silent --offline --no-audit --no-fund --prefix "$1" "${@:2}"
 }
+# npm would resolve all other packages of the folder anew, which takes the network.
+unpack() { pkg/scripts/pack-into.sh "$1" pkg models/minilm-l6-en models/all-minilm-l6-v2; }
 pack pkg
 pack models/minilm-l6-en
 pack models/all-minilm-l6-v2
@@ -60,8 +62,7 @@ prepare_hosts() {
   cp -r pkg/test/bundlers "$CROSSRANK_HOSTS"
   npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$CROSSRANK_HOSTS"
   npm rebuild --silent --prefix "$CROSSRANK_HOSTS" bun
-  npm install --silent --offline --no-save --no-package-lock --no-audit --no-fund \
-    --prefix "$CROSSRANK_HOSTS" "$scratch"/crossrank-*.tgz
+  unpack "$CROSSRANK_HOSTS"
 }
 
 prepare_generators() {
@@ -78,8 +79,7 @@ prepare_adapters() {
   cp tests/docs/{blocks,prelude}.mjs "$adapters/docs"
   # Two packages are replaced by a small one (see overrides): LanceDB would install a runtime for models.
   npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$adapters"
-  npm install --silent --offline --no-save --no-package-lock --no-audit --no-fund \
-    --prefix "$adapters" "$scratch"/crossrank-*.tgz
+  unpack "$adapters"
   export CROSSRANK_TSC=$PWD/pkg/node_modules/.bin/tsc CROSSRANK_ESBUILD=$PWD/pkg/node_modules/esbuild/lib/main.js
 }
 
