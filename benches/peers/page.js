@@ -156,7 +156,8 @@ async function inBrowser(work) {
 const rounds = Array.from({ length: Number(options.rounds) }, (_, i) => (i % 2 ? names.toReversed() : names));
 try {
   if (options.line) {
-    for (const name of rounds.flat()) await inBrowser(async (browser) => seen[name].push(await visit(browser, name)));
+    for (const name of rounds.flat())
+      await inBrowser(async (browser) => seen[name].push(await visit(browser, name)));
   } else {
     await inBrowser(async (browser) => {
       // The first visit fills the caches.
@@ -190,7 +191,8 @@ function cached() {
   ];
 }
 function overLine() {
-  const visits = (name) => `| ${name} | ${(of(name, "bytes") / 1e6).toFixed(1)} | ${(of(name, "first") / 1e3).toFixed(2)} |`;
+  const visits = (name) =>
+    `| ${name} | ${(of(name, "bytes") / 1e6).toFixed(1)} | ${(of(name, "first") / 1e3).toFixed(2)} |`;
   return [
     `Chromium ${version}, first visits over ${options.line} Mbit/s with a latency of 40 ms, medians of ${options.rounds} visits in turn: from opening the page to the first result (10 passages).`,
     "",
