@@ -24,7 +24,6 @@ test-arm:
 
 # Fuzzes one target: make fuzz TARGET=text SECONDS=300. fuzz/RECORD.md has what was found; test-native runs
 # the inputs that were kept.
-SECONDS ?= 300
 fuzz:
 	fuzz/run.sh $(TARGET) $(SECONDS)
 

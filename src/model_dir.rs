@@ -60,8 +60,9 @@ impl ModelFiles {
     ///
     /// Of several graphs with usual names, the one that runs fastest is read: one in 8 bits before one
     /// in floats, and one that the engine recognizes before one that runs on general operators. Where
-    /// none is recognized, weights in safetensors are read. To choose another one, name its file (`FOLDER/onnx/model_fp16.onnx`), or put its path in the folder
-    /// after a colon (`FOLDER:onnx/model_fp16.onnx`).
+    /// none is recognized, weights in safetensors are read. To choose another one, name its file
+    /// (`FOLDER/onnx/model_fp16.onnx`), or put its path in the folder after a colon
+    /// (`FOLDER:onnx/model_fp16.onnx`).
     ///
     /// Graphs and prepared models are mapped into memory. They must not be written to while these files,
     /// or a model that was loaded from them, are in use. If such a file is truncated, the process ends

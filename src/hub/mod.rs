@@ -73,8 +73,8 @@ impl Snapshot {
 /// is downloaded: [`HubOptions::file`], or else the first one of [`Model::graphs`], or else the first
 /// one in the order of [`ModelFiles::read`]. Where there is none, or the model's head consists of modules of
 /// sentence-transformers, which graphs lack, weights in safetensors are. With them come the files that hold a part
-/// of the weights, the tokenizer and the configuration. Each file is checked against the hash that the hub lists. The next call
-/// resumes an interrupted download.
+/// of the weights, the tokenizer and the configuration. Each file is checked against the hash that the hub lists.
+/// The next call resumes an interrupted download.
 ///
 /// # Errors
 /// - [`ErrorKind::RemoteUnavailable`] if the hub cannot be reached or stays busy. A later call

@@ -121,7 +121,10 @@ impl<'a> Expansion<'a> {
 
     /// `a + b` if there is a `b`, else `a`.
     pub fn plus(&mut self, a: String, b: Option<&str>) -> String {
-        b.map_or_else(|| a.clone(), |b| self.add("Add", &[&a, b]))
+        match b {
+            Some(b) => self.add("Add", &[&a, b]),
+            None => a,
+        }
     }
 
     /// `x` times a number.

@@ -10,7 +10,7 @@ mod expansion;
 mod nodes;
 mod weights;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::graph::Graph;
 use super::proto::{Model, Node};
@@ -58,14 +58,14 @@ pub(super) enum Contrib {
 
 /// Rewrites all of ONNX Runtime's operators in a graph, or none of them.
 pub(super) fn expand(model: &mut Model) -> Result<Contrib> {
-    let graph = Graph::new(model)?;
-    let old = model.graph.as_ref().context("it has no graph")?;
+    let Some(old) = &model.graph else { return Ok(Contrib::Absent) };
     let Some(first) = old.node.iter().find(|node| is_contrib(node)) else {
         return Ok(Contrib::Absent);
     };
     if !REWRITES {
         return Ok(Contrib::Unknown(first.op_type.clone()));
     }
+    let graph = Graph::new(model)?;
     let (mut nodes, mut constants) = (Vec::new(), Vec::new());
     for node in &old.node {
         if !is_contrib(node) {
