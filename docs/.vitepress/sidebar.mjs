@@ -71,6 +71,7 @@ export const sidebar = [
       quality: "Measured quality",
       sizes: "Sizes",
       limits: "Limits",
+      security: "Security",
       architecture: "Architecture",
       decisions: "Design decisions",
     }),

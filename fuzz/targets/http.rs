@@ -1,5 +1,7 @@
 #![no_main]
 #![allow(dead_code)]
+#[path = "../../cli/src/serve/connection.rs"]
+mod connection;
 #[path = "../../cli/src/serve/http.rs"]
 mod http;
 #[path = "../../cli/src/serve/listen.rs"]

@@ -14,6 +14,9 @@ use crate::error::{CliError, io};
 use crate::input;
 use crate::routes::RoutesArgs;
 
+use super::connection::Timeouts;
+use super::listen::ConnectionLimits;
+
 #[derive(Args)]
 pub struct ServeArgs {
     /// Address to listen on
@@ -45,15 +48,25 @@ pub struct ServeArgs {
     /// Maximum number of requests that wait or are scored at one time; others get the status 429
     #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     queue: i64,
-    /// Maximum number of connections at one time; others wait
-    #[arg(long, value_name = "N", default_value_t = 4096, allow_negative_numbers = true)]
+    /// Maximum number of connections at one time; others are refused
+    #[arg(long, value_name = "N", default_value_t = 1024, allow_negative_numbers = true)]
     connections: i64,
     /// Time that a request may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
     pub deadline: Duration,
-    /// Time in which the head of a request, and then its body, must arrive, in seconds
+    /// Time in which the head of a request must arrive, from its first byte, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
-    pub read_timeout: Duration,
+    head_timeout: Duration,
+    /// Time in which the body of a request must arrive, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
+    body_timeout: Duration,
+    /// Time in which a connection without a request, or without a client that reads the answer, is
+    /// ended, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, allow_negative_numbers = true)]
+    idle_timeout: Duration,
+    /// Maximum size of a request's head, in bytes; at least 8192
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 10, value_parser = clap::value_parser!(u32).range(8192..))]
+    max_head: u32,
     /// Maximum size of a request's body, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().body)]
     pub max_body: usize,
@@ -78,8 +91,16 @@ impl ServeArgs {
         at_least_one("--queue", self.queue)
     }
 
-    pub fn connections(&self) -> Result<usize, CliError> {
-        at_least_one("--connections", self.connections)
+    pub fn connection_limits(&self) -> Result<ConnectionLimits, CliError> {
+        Ok(ConnectionLimits {
+            connections: at_least_one("--connections", self.connections)?,
+            head: self.max_head as usize,
+            timeouts: Timeouts {
+                head: self.head_timeout,
+                body: self.body_timeout,
+                idle: self.idle_timeout,
+            },
+        })
     }
 
     pub fn tokens(&self) -> Result<Tokens, CliError> {

@@ -22,7 +22,7 @@ pub struct App {
     /// A permit for each request that waits or is being scored.
     pub queue: Arc<Semaphore>,
     pub deadline: Duration,
-    pub read_timeout: Duration,
+    pub body_timeout: Duration,
 }
 
 pub async fn handle(
@@ -59,7 +59,7 @@ impl App {
                 discard(body, headers).await;
                 return self.overloaded(head);
             }
-            Ok(()) => read_body(body, headers, self.server.limits().body, self.read_timeout)
+            Ok(()) => read_body(body, headers, self.server.limits().body, self.body_timeout)
                 .await
                 .map_err(|error| self.server.refuse(head, error)),
             Err(refused) => {

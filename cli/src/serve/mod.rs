@@ -1,6 +1,7 @@
 //! `crossrank serve`: the library's routes on a socket.
 
 mod args;
+mod connection;
 #[cfg(test)]
 #[path = "../../../fuzz/src/command/http.rs"]
 mod fuzz;
@@ -28,12 +29,14 @@ use scorer::Scorer;
 pub use args::ServeArgs;
 
 pub fn run(args: &ServeArgs) -> Result<String, CliError> {
-    let (queue, connections) = (args.queue()?, args.connections()?);
+    let (queue, limits) = (args.queue()?, args.connection_limits()?);
     let threads = args.routes.threads()?;
     let tokens = args.tokens()?;
     let address = args.address(&tokens)?;
     let cors = args.cors()?;
     start_log(args.log_format);
+    #[cfg(unix)]
+    allow_files(limits.connections as u64);
     let start = Instant::now();
 
     let reporter =
@@ -74,17 +77,36 @@ pub fn run(args: &ServeArgs) -> Result<String, CliError> {
             server,
             queue: Arc::new(Semaphore::new(queue)),
             deadline: args.deadline,
-            read_timeout: args.read_timeout,
+            body_timeout: limits.timeouts.body,
         };
         let mut router = Router::new().fallback(http::handle).with_state(Arc::new(app));
         if let Some(cors) = cors {
             router = router.layer(cors);
         }
-        let grace = args.read_timeout + args.deadline;
-        listen::serve(listener, router, connections, args.read_timeout, grace, stop).await;
+        let grace = limits.timeouts.body + args.deadline;
+        listen::serve(listener, router, limits, grace, stop).await;
         Ok::<(), CliError>(())
     })?;
     Ok(String::new())
+}
+
+/// Lets the process open enough files for so many connections, where the system allows it.
+#[cfg(unix)]
+fn allow_files(connections: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// For models, an index, the log and the downloads of other models.
+    const OTHERS: u64 = 256;
+    let found = getrlimit(Resource::Nofile);
+    let wanted = connections.saturating_add(OTHERS);
+    if found.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let allowed = found.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let raised = Rlimit { current: Some(allowed), maximum: found.maximum };
+    if setrlimit(Resource::Nofile, raised).is_err() || allowed < wanted {
+        let limit = found.maximum;
+        tracing::warn!(limit, wanted, "the system allows fewer open files than --connections needs");
+    }
 }
 
 fn start_log(format: LogFormat) {

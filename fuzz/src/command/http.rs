@@ -12,8 +12,9 @@ use crossrank::{LoadOptions, ModelFiles, Reranker};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 
+use super::connection::Timeouts;
 use super::http::{App, handle};
-use super::listen;
+use super::listen::{self, ConnectionLimits};
 use super::scorer::Scorer;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +34,9 @@ pub fn run(data: &[u8]) {
             answer
         });
         let stopped = async { drop(stopped.await) };
-        listen::serve(listener, router, 4, TIMEOUT, TIMEOUT, stopped).await;
+        let timeouts = Timeouts { head: TIMEOUT, body: TIMEOUT, idle: TIMEOUT };
+        let limits = ConnectionLimits { connections: 4, head: 8192, timeouts };
+        listen::serve(listener, router, limits, TIMEOUT, stopped).await;
         client.join().unwrap()
     });
     let Some(rest) = answer.strip_prefix(b"HTTP/1.") else { return assert!(answer.is_empty()) };
@@ -71,7 +74,7 @@ fn app() -> &'static Arc<App> {
             server,
             queue: Arc::new(Semaphore::new(4)),
             deadline: TIMEOUT,
-            read_timeout: TIMEOUT,
+            body_timeout: TIMEOUT,
         })
     })
 }

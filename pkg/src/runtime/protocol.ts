@@ -8,7 +8,9 @@ import type { ModelFiles } from "../model/files.js";
 import type { CachingExecutor, PositionedResults } from "./executor.js";
 
 /** The methods of an executor whose calls are passed on unchanged. */
-export type ForwardedMethod = "encode" | "recall" | "remember" | "save" | "restore" | "info";
+export const FORWARDED_METHODS = ["encode", "recall", "remember", "save", "restore", "info"] as const;
+
+export type ForwardedMethod = (typeof FORWARDED_METHODS)[number];
 
 export type Request = { id: number } & (
   | {

@@ -5,8 +5,9 @@ import type { Port } from "../core/platform.js";
 import type { Task } from "../core/task.js";
 import type { InstanceSource } from "./executor.js";
 import { Instance } from "./instance.js";
-import type { Reply, Request } from "./protocol.js";
+import { FORWARDED_METHODS, type Reply, type Request } from "./protocol.js";
 
+/** Messages that no page of this package sends are left alone, or answered with an error if they have an id. */
 export function hostInstance(port: Port): void {
   const reply = (message: Reply) => port.post(message);
   const running = new Map<number, AbortController>();
@@ -15,8 +16,9 @@ export function hostInstance(port: Port): void {
   async function load({ module, files, setup }: Request & { op: "load" }): Promise<void> {
     // If there are several modules, the page tries one after the other.
     const modules: InstanceSource<Task>["modules"] = { load: (use) => use(module) };
-    instance = new Instance({ modules, files: async () => files, setup });
-    await instance.ready();
+    const loaded = new Instance<Task>({ modules, files: async () => files, setup });
+    await loaded.ready();
+    instance = loaded;
   }
 
   async function run({ id, lists, options }: Request & { op: "run" }): Promise<void> {
@@ -55,12 +57,14 @@ export function hostInstance(port: Port): void {
       case "stop":
         return running.get(request.id)?.abort();
       default:
+        if (!FORWARDED_METHODS.includes(request.op)) throw new Error(`there is no request ${request.op}`);
         return (instance![request.op] as (...given: unknown[]) => unknown)(...request.given);
     }
   }
 
   port.onMessage(async (request: Request) => {
-    const { id } = request;
+    const id = (request as Request | null | undefined)?.id;
+    if (typeof id !== "number") return;
     try {
       const value = await handle(request);
       if (request.op !== "stop") reply({ id, value });
