@@ -175,8 +175,14 @@ impl Timer {
 
 /// The body of an answer, which ends the phase when it is sent or given up.
 pub struct AnswerBody {
-    pub body: axum::body::Body,
-    pub answering: Answering,
+    body: axum::body::Body,
+    _answering: Answering,
+}
+
+impl AnswerBody {
+    pub fn new(body: axum::body::Body, answering: Answering) -> AnswerBody {
+        AnswerBody { body, _answering: answering }
+    }
 }
 
 impl Body for AnswerBody {

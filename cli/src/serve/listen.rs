@@ -68,7 +68,9 @@ pub async fn serve(
         let service = service_fn(move |request| {
             let answering = progress.answering();
             let response = router.call(request);
-            async { response.await.map(|answer| answer.map(|body| AnswerBody { body, answering })) }
+            async {
+                response.await.map(|answer| answer.map(|body| AnswerBody::new(body, answering)))
+            }
         });
         let connection = http1::Builder::new()
             .header_read_timeout(None)

@@ -105,7 +105,11 @@ fn allow_files(connections: u64) {
     let raised = Rlimit { current: Some(allowed), maximum: found.maximum };
     if setrlimit(Resource::Nofile, raised).is_err() || allowed < wanted {
         let limit = found.maximum;
-        tracing::warn!(limit, wanted, "the system allows fewer open files than --connections needs");
+        tracing::warn!(
+            limit,
+            wanted,
+            "the system allows fewer open files than --connections needs"
+        );
     }
 }
 

@@ -76,13 +76,15 @@ fn idle_connections_are_ended() {
 
 #[test]
 fn a_request_may_take_longer_than_its_connection_may_be_idle() {
-    let options = ["--idle-timeout", "0.1", "--deadline", "600", "--cache-mb", "0", "--threads", "1"];
+    let options =
+        ["--idle-timeout", "0.1", "--deadline", "600", "--cache-mb", "0", "--threads", "1"];
     let server = Served::start(&options);
     let body = tei(1, 1000).to_string();
     let request = [&head("POST", "/rerank", "", body.len()), body.as_bytes()].concat();
     let rest = read_to_end(&send_until_answered(&server, &request));
     let rest = String::from_utf8(rest).unwrap();
-    let results: serde_json::Value = serde_json::from_str(rest.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let results: serde_json::Value =
+        serde_json::from_str(rest.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(results.as_array().unwrap().len(), 1000);
 }
 
