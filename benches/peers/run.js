@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, release, tmpdir, type } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { loadTokenizer } from "./engines/tokenizer.js";
 import { cpu, versions } from "./machine.js";
@@ -170,7 +170,7 @@ const { text, files } = write(options.out, {
     os: `${type()} ${release().split("-")[0]}`,
     node: process.version,
     chromium,
-    model: "benches/model/minilm-l6-en, int8",
+    model: `${relative(root, resolve(options.model))}, int8`,
     packages: versions(here),
     load: [loadBefore, loadavg()[0]].map((value) => Number(value.toFixed(2))),
     left_out: leftOut,

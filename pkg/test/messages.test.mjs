@@ -13,8 +13,30 @@ const SEED = Number(process.env.SEED ?? 1);
 /** The page's own ids are counted from 0. */
 const FIRST_ID = 1e9;
 const OPS = ["run", "stop", "load", "hold-lock", "encode", "recall", "remember", "save", "restore", "info"];
-const OTHER_OPS = ["dispose", "ready", "constructor", "__proto__", "toString", "then", "", 7, null, undefined];
-const PARTS = ["lists", "options", "given", "lock", "module", "files", "setup", "queries", "documents", "length"];
+const OTHER_OPS = [
+  "dispose",
+  "ready",
+  "constructor",
+  "__proto__",
+  "toString",
+  "then",
+  "",
+  7,
+  null,
+  undefined,
+];
+const PARTS = [
+  "lists",
+  "options",
+  "given",
+  "lock",
+  "module",
+  "files",
+  "setup",
+  "queries",
+  "documents",
+  "length",
+];
 
 const { pairs } = JSON.parse(await readFile(new URL("golden.json", import.meta.url), "utf8"));
 const bits = JSON.parse(await readFile(new URL("logit-bits.json", import.meta.url), "utf8"));
@@ -73,7 +95,13 @@ test(`a worker survives ${MESSAGES} messages that no page sends`, async () => {
     const rest = Object.fromEntries(PARTS.map((part) => [part, value()]));
     // Lists of the right form come further.
     const lists = among([rest.lists, { queries: ["a"], documents: [["b", value()]] }]);
-    worker.postMessage({ ...rest, lists, given: among([rest.given, [lists, value()], [new Uint8Array(32), []]]), id, op });
+    worker.postMessage({
+      ...rest,
+      lists,
+      given: among([rest.given, [lists, value()], [new Uint8Array(32), []]]),
+      id,
+      op,
+    });
     if (typeof id === "number" && op !== "stop") expected.add(id);
   }
 

@@ -718,6 +718,7 @@ export type ErrorCode =
   | "integrity"
   | "runtime-failed"
   | "runtime-crashed"
+  | "out-of-memory"
   | "gpu-failed"
   | "remote-unavailable"
   | "remote-refused"

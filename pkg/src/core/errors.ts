@@ -43,7 +43,7 @@ export class WorkerDied extends CrossrankError {
   }
 }
 
-const COMPUTE_FAILURES: ErrorCode[] = ["gpu-failed", "runtime-crashed"];
+const COMPUTE_FAILURES: ErrorCode[] = ["gpu-failed", "out-of-memory", "runtime-crashed"];
 
 /** Whether an instance, a worker or a GPU failed, as opposed to a mistake in the call or an abort. */
 export function isComputeFailure(error: unknown): boolean {

@@ -5,7 +5,7 @@ import type { EdgeHandler, EdgeModel, EdgeOptions } from "../../types/edge.js";
 import type { ModelFile } from "../../types/index.js";
 import { copyToWasm, type Pieces, toPieces, type WasmFiles } from "../core/content.js";
 import { packageUrl } from "../core/package-url.js";
-import { lastPanic } from "../core/panic.js";
+import { errorOfCore, lastPanic } from "../core/panic.js";
 import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
 import { ANY, checkOptions, describeValue, FLAG, isObject, type OptionRules } from "../core/validate.js";
 import { ReceivedBytes } from "../io/download.js";
@@ -76,8 +76,7 @@ export function createHandlerFactory(runtime: EdgeRuntime) {
       } catch (error) {
         // A trap leaves an instance in an unknown state.
         if (loading === current) loading = undefined;
-        const reason = lastPanic(bindings) ?? error;
-        throw new Error(`the instance crashed (${reason})`, { cause: error });
+        throw errorOfCore(error, bindings, "the next request");
       }
     }
 

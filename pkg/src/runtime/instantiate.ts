@@ -1,8 +1,8 @@
 // Creates an instance of a WebAssembly module, with a model in it.
 
 import { copyToWasm, toPieces } from "../core/content.js";
-import { CrossrankError, toError } from "../core/errors.js";
-import { isCoreError, lastPanic } from "../core/panic.js";
+import { CrossrankError } from "../core/errors.js";
+import { errorOfCore, errorOfInstantiation } from "../core/panic.js";
 import type { Embedding, GpuSetup, Reranking, Task } from "../core/task.js";
 import { canHash } from "../io/hash.js";
 import type { ModelFiles } from "../model/files.js";
@@ -30,8 +30,7 @@ async function instantiateModule<T extends Task>(
   try {
     await bindings({ module_or_path: module });
   } catch (cause) {
-    const message = "the WebAssembly file does not fit this code; take both from one version";
-    throw new CrossrankError("runtime-failed", message, { cause });
+    throw errorOfInstantiation(cause);
   }
   try {
     const model = (await createModel(bindings, files, setup)) as WasmModel<T>;
@@ -90,12 +89,5 @@ async function createModel(
 }
 
 export function toCrossrankError(error: unknown, bindings: Bindings): CrossrankError {
-  if (error instanceof CrossrankError) return error;
-  if (isCoreError(error)) return new CrossrankError(error.code, error.message);
-  const reason = lastPanic(bindings) ?? toError(error).message;
-  return new CrossrankError(
-    "runtime-crashed",
-    `the WebAssembly instance crashed (${reason}); the next call loads a new one`,
-    { cause: error },
-  );
+  return errorOfCore(error, bindings, "the next call");
 }

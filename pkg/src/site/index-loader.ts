@@ -2,7 +2,7 @@
 
 import type { SiteSearchOptions } from "../../types/site.js";
 import { CrossrankError } from "../core/errors.js";
-import { isCoreError, lastPanic } from "../core/panic.js";
+import { errorOfCore, errorOfInstantiation } from "../core/panic.js";
 import { isBytes, isCompiledModule, toUint8Array } from "../core/realm.js";
 import { type Bindings, bind, type SiteIndex } from "./bindings.js";
 import { IndexFiles } from "./files.js";
@@ -86,8 +86,7 @@ export class IndexLoader {
     try {
       await bindings({ module_or_path: module });
     } catch (cause) {
-      const message = "the WebAssembly file does not fit this code; take both from one version";
-      throw new CrossrankError("runtime-failed", message, { cause });
+      throw errorOfInstantiation(cause);
     }
     return bindings;
   }
@@ -112,10 +111,7 @@ export class IndexLoader {
 function callCore<R>(bindings: Bindings, act: () => R): R {
   try {
     return act();
-  } catch (cause) {
-    if (isCoreError(cause)) throw new CrossrankError(cause.code, cause.message);
-    const reason = lastPanic(bindings) ?? cause;
-    const message = `the WebAssembly instance crashed (${reason}); the next search loads a new one`;
-    throw new CrossrankError("runtime-crashed", message, { cause });
+  } catch (error) {
+    throw errorOfCore(error, bindings, "the next search");
   }
 }
