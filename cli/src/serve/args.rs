@@ -64,7 +64,8 @@ pub struct ServeArgs {
     /// ended, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, allow_negative_numbers = true)]
     idle_timeout: Duration,
-    /// Maximum size of a request's head, in bytes; at least 8192
+    /// Size beyond which a request's head is refused, in bytes; at least 8192. It is compared
+    /// between two reads, so that up to twice as many bytes may come
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 10, value_parser = clap::value_parser!(u32).range(8192..))]
     max_head: u32,
     /// Maximum size of a request's body, in bytes

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -33,17 +33,34 @@ enum Phase {
     Answer,
 }
 
-/// The phase of a connection, and when it began.
+/// How far a connection is with a request.
 #[derive(Clone)]
-pub struct Progress(Arc<Mutex<(Phase, Instant)>>);
+pub struct Progress(Arc<Mutex<State>>);
+
+struct State {
+    phase: Phase,
+    since: Instant,
+    /// The reader, if it waits without a limit of time.
+    waiting: Option<Waker>,
+}
 
 impl Progress {
-    fn enter(&self, phase: Phase) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now());
+    fn new() -> Progress {
+        let (phase, since) = (Phase::Idle, Instant::now());
+        Progress(Arc::new(Mutex::new(State { phase, since, waiting: None })))
     }
 
-    fn get(&self) -> (Phase, Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn enter(&self, phase: Phase) {
+        let mut state = self.state();
+        (state.phase, state.since) = (phase, Instant::now());
+        // Its time begins now.
+        if let Some(waiting) = state.waiting.take() {
+            waiting.wake();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request's head is complete. The connection is idle when the value is dropped.
@@ -74,9 +91,8 @@ pub struct Connection {
 
 impl Connection {
     pub fn new(stream: TcpStream, timeouts: Timeouts) -> Connection {
-        let progress = Progress(Arc::new(Mutex::new((Phase::Idle, Instant::now()))));
         let (reading, writing) = (Timer::new(), Timer::new());
-        Connection { stream, timeouts, progress, reading, writing, blocked: None }
+        Connection { stream, timeouts, progress: Progress::new(), reading, writing, blocked: None }
     }
 
     pub fn progress(&self) -> Progress {
@@ -90,9 +106,11 @@ impl Connection {
     ) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.blocked = None;
-            if self.progress.get().0 == Phase::Idle {
-                self.progress.enter(Phase::Idle);
+            let mut state = self.progress.state();
+            if state.phase == Phase::Idle {
+                state.since = Instant::now();
             }
+            drop(state);
             return result;
         }
         let since = *self.blocked.get_or_insert_with(Instant::now);
@@ -109,17 +127,20 @@ impl AsyncRead for Connection {
         let this = self.get_mut();
         let before = buffer.filled().len();
         let result = Pin::new(&mut this.stream).poll_read(context, buffer);
-        let (phase, since) = this.progress.get();
+        let mut state = this.progress.state();
         if result.is_ready() {
-            if phase == Phase::Idle && buffer.filled().len() > before {
-                this.progress.enter(Phase::Head);
+            if state.phase == Phase::Idle && buffer.filled().len() > before {
+                (state.phase, state.since) = (Phase::Head, Instant::now());
             }
             return result;
         }
-        match phase {
-            Phase::Idle => this.reading.poll(context, since + this.timeouts.idle),
-            Phase::Head => this.reading.poll(context, since + this.timeouts.head),
-            Phase::Answer => Poll::Pending,
+        match state.phase {
+            Phase::Idle => this.reading.poll(context, state.since + this.timeouts.idle),
+            Phase::Head => this.reading.poll(context, state.since + this.timeouts.head),
+            Phase::Answer => {
+                state.waiting = Some(context.waker().clone());
+                Poll::Pending
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod common;
 #[cfg(feature = "gpu")]
 mod devices;
 mod doctor;
+mod faults;
 mod hub;
 mod inputs;
 mod jsonl;
