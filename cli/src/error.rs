@@ -1,6 +1,9 @@
 //! The one error type of the commands.
 
 use std::io;
+use std::path::Path;
+
+use crossrank::ErrorKind;
 
 /// Why a command failed: an error code, and one line that says what to do.
 #[derive(Debug)]
@@ -26,6 +29,14 @@ impl CliError {
 impl From<crossrank::Error> for CliError {
     fn from(error: crossrank::Error) -> CliError {
         CliError::new(error.kind().code(), error.to_string())
+    }
+}
+
+/// Names the file that the library could not write.
+pub fn not_written(path: &Path) -> impl FnOnce(crossrank::Error) -> CliError {
+    move |error| match error.kind() {
+        ErrorKind::Io => CliError::new("io", format!("{}: {error}", path.display())),
+        _ => error.into(),
     }
 }
 

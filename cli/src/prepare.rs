@@ -10,7 +10,7 @@ use crossrank::{
 };
 use serde::Deserialize;
 
-use crate::error::{CliError, io};
+use crate::error::{CliError, io, not_written};
 use crate::input::read_jsonl;
 use crate::model;
 use crate::output::line;
@@ -98,7 +98,7 @@ pub fn write<T>(
     write: impl FnOnce(BufWriter<&File>) -> crossrank::Result<T>,
 ) -> Result<(u64, T), CliError> {
     replace(output, |unfinished, file| {
-        let written = write(BufWriter::new(file))?;
+        let written = write(BufWriter::new(file)).map_err(not_written(output))?;
         check_loads(ModelFiles::read(unfinished)?)?;
         let metadata = file.metadata();
         let metadata = metadata.map_err(io(format!("cannot write {}", output.display())))?;

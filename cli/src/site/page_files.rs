@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use crossrank::ModelFiles;
 
-use crate::error::{CliError, io};
+use crate::error::{CliError, io, not_written};
 use crate::model;
 use crate::replace::replace;
 
@@ -54,7 +54,8 @@ impl PageFilesArgs {
             Some(given) => model::read(given)?,
             None => ModelFiles::bundled_reranker()?,
         };
-        replace(&folder.join(MODEL), |_, file| Ok(files.prepare_to(file)?))
+        let path = folder.join(MODEL);
+        replace(&path, |_, file| files.prepare_to(file).map_err(not_written(&path)))
     }
 }
 
