@@ -72,6 +72,7 @@ export const sidebar = [
       sizes: "Sizes",
       limits: "Limits",
       security: "Security",
+      faults: "Faults",
       architecture: "Architecture",
       decisions: "Design decisions",
     }),

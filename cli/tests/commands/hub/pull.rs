@@ -10,6 +10,7 @@ use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
 
 use super::loopback::{COMMIT, Fault};
 use super::{Case, GRAPH, NAME, PROGRAM, complaint, model, text_of};
+use crate::common::Random;
 
 fn score(files: &ModelFiles) -> f32 {
     let reranker = Reranker::from_files(files, LoadOptions::default()).unwrap();
@@ -226,6 +227,35 @@ fn a_killed_pull_is_resumed() {
     assert!(case.is_complete());
     let asked = case.hub.asked("/store/");
     assert_eq!(asked[0].range.as_deref(), Some("bytes=20000-"));
+}
+
+/// At whatever moment a pull is killed, a file of the cache has its right content or is not there.
+#[test]
+fn pulls_that_are_killed_leave_no_wrong_file() {
+    let case = Case::new();
+    let mut random = Random(7);
+    let mut finished = 0;
+    for _ in 0..50 {
+        let mut child = case.command(&["pull", NAME]).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(random.below(60) as u64));
+        let _ = child.kill();
+        child.wait().unwrap();
+        for name in [GRAPH, "tokenizer.json", "config.json"] {
+            let (blob, linked) =
+                (case.blob(name), case.folder().join("snapshots").join(COMMIT).join(name));
+            for path in [blob, linked].iter().filter(|path| path.exists()) {
+                assert!(fs::read(path).unwrap() == case.hub.file(name), "{}", path.display());
+            }
+        }
+        // A complete model is not downloaded again, so the next one begins anew.
+        if case.is_complete() {
+            finished += 1;
+            fs::remove_dir_all(case.folder()).unwrap();
+        }
+    }
+    eprintln!("{finished} of 50 runs had finished");
+    case.stdout(&["pull", NAME]);
+    assert!(case.is_complete());
 }
 
 #[test]

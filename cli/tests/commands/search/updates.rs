@@ -81,6 +81,24 @@ fn only_what_changed_is_indexed_again() {
     assert!(["eight", "six"].iter().all(|text| ids(&library.index()).contains_key(*text)));
 }
 
+/// After the clock was set back, the time of a file lies in the future.
+#[test]
+fn a_time_in_the_future_is_not_trusted() {
+    let library = Library::new(&[("a.txt", "one")]);
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    for text in ["two", "six"] {
+        library.write("a.txt", text, 0);
+        File::options()
+            .write(true)
+            .open(library.path("a.txt"))
+            .unwrap()
+            .set_modified(later)
+            .unwrap();
+        library.update();
+        assert!(ids(&library.index()).contains_key(text), "{text}");
+    }
+}
+
 /// Runs the command repeatedly, and kills each run except the last. Returns the number of kills.
 fn index_with_kills(files: &Path, index: &str, more: &[&str], random: &mut Random) -> usize {
     for kills in 0..1000 {
