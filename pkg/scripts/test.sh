@@ -67,6 +67,10 @@ prepare_hosts() {
 
 prepare_generators() {
   export CROSSRANK_GENERATORS=$scratch/generators CROSSRANK_SITE=$program
+  export CROSSRANK_GENERATORS_VENV=$PWD/target/generators-venv CROSSRANK_MDBOOK=$PWD/target/tools/mdbook/bin/mdbook
+  tests/venv.sh "$CROSSRANK_GENERATORS_VENV" pkg/test/generators/requirements.txt
+  [ -x "$CROSSRANK_MDBOOK" ] ||
+    cargo install --quiet --locked --no-default-features --version 0.5.4 --root target/tools/mdbook mdbook
   cp -r pkg/test/generators "$CROSSRANK_GENERATORS"
   npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$CROSSRANK_GENERATORS"
 }

@@ -1,0 +1,5 @@
+import { IdAttributePlugin } from "@11ty/eleventy";
+
+export default function configure(config) {
+  config.addPlugin(IdAttributePlugin);
+}

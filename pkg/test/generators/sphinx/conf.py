@@ -1,0 +1,3 @@
+project = "My docs"
+templates_path = ["_templates"]
+exclude_patterns = ["out"]
