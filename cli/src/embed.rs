@@ -46,6 +46,10 @@ pub struct EmbedderArgs {
     /// Text to put before each other text [default: what the model's files say]
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     document_prefix: Option<String>,
+    /// Compute with the floats of weights in safetensors [default: they are quantized to int8 when the
+    /// model is loaded]
+    #[arg(long)]
+    keep_floats: bool,
 }
 
 impl EmbedderArgs {
@@ -56,6 +60,7 @@ impl EmbedderArgs {
             self.max_length.map(|n| at_least_one("--max-length", n)).transpose()?;
         options.query_prefix = self.query_prefix.clone();
         options.document_prefix = self.document_prefix.clone();
+        options.keep_floats = self.keep_floats;
         embedding::load(self.model.as_deref(), options)
     }
 }

@@ -124,7 +124,7 @@ class CrossEncoder:
             local_files_only=local_files_only,
         )
         self._native = _native.Reranker(
-            files, max_length=max_length, threads=num_threads, cache=None, long_documents=None
+            files, max_length=max_length, threads=num_threads, cache=None, long_documents=None, keep_floats=False
         )
         given = activation_fn if activation_fn is not None else default_activation_function
         self.activation_fn = _of_model(files) if given is None else _plain(given)

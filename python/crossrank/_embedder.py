@@ -30,6 +30,7 @@ class Embedder:
             depend on it.
         query_prefix: The text in front of each query. Default: what the model's files say.
         document_prefix: The text in front of each document. Default: what the model's files say.
+        keep_floats: As for :class:`~crossrank.Reranker`.
 
     Raises:
         InputError, AccessError, ModelError: As :class:`~crossrank.Reranker`.
@@ -50,6 +51,7 @@ class Embedder:
         num_threads: int | None = None,
         query_prefix: str | None = None,
         document_prefix: str | None = None,
+        keep_floats: bool = False,
     ) -> None:
         at_least_one(max_length=max_length, num_threads=num_threads)
         self._native = _native.Embedder(
@@ -58,6 +60,7 @@ class Embedder:
             threads=num_threads,
             query_prefix=query_prefix,
             document_prefix=document_prefix,
+            keep_floats=keep_floats,
         )
         warn(self.warning)
 

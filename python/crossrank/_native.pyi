@@ -74,6 +74,7 @@ class Reranker:
         threads: int | None,
         cache: ScoreCache | None,
         long_documents: str | None,
+        keep_floats: bool,
     ) -> Reranker: ...
     def rerank(
         self, query: str, documents: Iterable[str], options: _Options
@@ -100,6 +101,7 @@ class Embedder:
         threads: int | None,
         query_prefix: str | None,
         document_prefix: str | None,
+        keep_floats: bool,
     ) -> Embedder: ...
     def embed(
         self,

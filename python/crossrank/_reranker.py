@@ -86,6 +86,9 @@ class Reranker:
         long_documents: What happens to documents that are longer than the model reads well: they are
             split into ``"windows"``, of which the best one counts, or cut (``"truncate"``). Default: the
             model decides, and ``max_length`` means ``"truncate"``.
+        keep_floats: Compute with the floats of weights in safetensors. Default: they are quantized to int8
+            when the model is loaded, which is faster. ONNX graphs and prepared models compute with the
+            weights that they hold.
 
     Raises:
         InputError: Options are out of range.
@@ -106,6 +109,7 @@ class Reranker:
         num_threads: int | None = None,
         cache: ScoreCache | None = None,
         long_documents: LongDocuments | None = None,
+        keep_floats: bool = False,
     ) -> None:
         at_least_one(max_length=max_length, num_threads=num_threads)
         self._native = _native.Reranker(
@@ -114,6 +118,7 @@ class Reranker:
             threads=num_threads,
             cache=None if cache is None else cache._native,
             long_documents=long_documents,
+            keep_floats=keep_floats,
         )
         warn(self.warning)
 

@@ -83,7 +83,7 @@ class SentenceTransformer:
         )
         # Calls choose the prompt.
         self._native = _native.Embedder(
-            files, max_length=None, threads=num_threads, query_prefix="", document_prefix=""
+            files, max_length=None, threads=num_threads, query_prefix="", document_prefix="", keep_floats=False
         )
         # As for the library, pooling.json takes precedence.
         own = "pooling.json" if "pooling.json" in files.embedding else "config_sentence_transformers.json"

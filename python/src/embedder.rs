@@ -16,7 +16,7 @@ pub struct Embedder(pub Arc<crossrank::Embedder>);
 #[pymethods]
 impl Embedder {
     #[new]
-    #[pyo3(signature = (files, *, max_length, threads, query_prefix, document_prefix))]
+    #[pyo3(signature = (files, *, max_length, threads, query_prefix, document_prefix, keep_floats))]
     fn new(
         py: Python<'_>,
         files: &ModelFiles,
@@ -24,12 +24,14 @@ impl Embedder {
         threads: Option<usize>,
         query_prefix: Option<String>,
         document_prefix: Option<String>,
+        keep_floats: bool,
     ) -> PyResult<Embedder> {
         let mut options = EmbedderOptions::default();
         options.max_length = max_length;
         options.threads = threads;
         options.query_prefix = query_prefix;
         options.document_prefix = document_prefix;
+        options.keep_floats = keep_floats;
         let files = files.0.clone();
         let load = move || crossrank::Embedder::from_owned_files(files, options);
         Ok(Embedder(Arc::new(abandonable(py, load)?)))

@@ -81,7 +81,7 @@ impl Options {
 #[pymethods]
 impl Reranker {
     #[new]
-    #[pyo3(signature = (files, *, max_length, threads, cache, long_documents))]
+    #[pyo3(signature = (files, *, max_length, threads, cache, long_documents, keep_floats))]
     fn new(
         py: Python<'_>,
         files: &ModelFiles,
@@ -89,12 +89,14 @@ impl Reranker {
         threads: Option<usize>,
         cache: Option<&ScoreCache>,
         long_documents: Option<&str>,
+        keep_floats: bool,
     ) -> PyResult<Reranker> {
         let mut options = LoadOptions::default();
         options.max_length = max_length;
         options.threads = threads;
         options.cache = cache.map(|cache| cache.0.clone());
         options.long_documents = long_documents.map(self::long_documents).transpose()?;
+        options.keep_floats = keep_floats;
         let files = files.0.clone();
         abandonable(py, move || crossrank::Reranker::from_owned_files(files, options)).map(Reranker)
     }

@@ -1,10 +1,12 @@
 """Reranker, ScoreCache and search: our own words."""
 
+import json
 import math
 import subprocess
 
+import numpy as np
 import pytest
-from conftest import PROGRAM
+from conftest import PROGRAM, ROOT
 
 from crossrank import (
     AccessError,
@@ -202,3 +204,26 @@ def test_searcher(index):
         Searcher(index / "missing")
     with pytest.raises(InputError):
         Searcher(index / "sea.md")
+
+
+def expected(folder):
+    return json.loads((folder / "expected.json").read_text())["cases"]
+
+
+def test_weights_in_safetensors_are_quantized_or_kept():
+    folder = ROOT / "tests/data/checkpoints/bert"
+    pairs = [(case["query"], case["document"]) for case in expected(folder)]
+    logits = [case["logit"] for case in expected(folder)]
+    kept, quantized = (
+        [score.logit for score in Reranker(folder, keep_floats=keep).score(pairs, long_documents="truncate")]
+        for keep in (True, False)
+    )
+    assert kept == pytest.approx(logits, abs=1e-4)
+    assert quantized == pytest.approx(logits, abs=0.1) and quantized != kept
+
+    folder = ROOT / "tests/data/checkpoints/embedder-bert"
+    texts = [case["text"] for case in expected(folder)]
+    vectors = np.array([case["vector"] for case in expected(folder)])
+    kept, quantized = (Embedder(folder, keep_floats=keep).embed(texts) for keep in (True, False))
+    assert np.abs(kept - vectors).max() < 1e-4
+    assert (kept * quantized).sum(axis=1).min() > 0.99 and not np.array_equal(kept, quantized)
