@@ -37,6 +37,11 @@ cp -r tests/data/checkpoints/{ettin,bert-sharded,embedder-bert} "$CROSSRANK_PROJ
 # A graph without the head that is in its modules, as Ettin's repositories have it.
 mkdir "$CROSSRANK_PROJECT/checkpoints/ettin/onnx"
 echo "no head" > "$CROSSRANK_PROJECT/checkpoints/ettin/onnx/model.onnx"
+# The configuration of a model that generates text, beside a graph that no test downloads.
+mkdir -p "$CROSSRANK_PROJECT/checkpoints/generator/onnx"
+cp tests/data/checkpoints/bert/tokenizer.json "$CROSSRANK_PROJECT/checkpoints/generator"
+echo '{ "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3" }' > "$CROSSRANK_PROJECT/checkpoints/generator/config.json"
+echo "a graph" > "$CROSSRANK_PROJECT/checkpoints/generator/onnx/model.onnx"
 # Model packages of separate files.
 mkdir "$CROSSRANK_PROJECT/separate"
 cp -r benches/model/minilm-l6-en "$CROSSRANK_PROJECT/separate/reranker"

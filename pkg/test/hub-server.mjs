@@ -2,8 +2,9 @@
 // second server with another origin, as the hub does to its store.
 //
 // POST /script with { faults, down } makes a separate hub and gives its id: /<id> is its address, and GET
-// /<id>/log gives the requests that it received. A fault is { path, status, headers }, { path, cut } or
-// { path, wrong }, for the next request whose path contains `path`. POST /<id>/down takes it down.
+// /<id>/log gives the requests that it received. A fault is { path, status, headers }, { path, cut },
+// { path, wrong }, or { path, held }, which is not answered, for the next request whose path contains
+// `path`. POST /<id>/down takes it down.
 
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
@@ -81,6 +82,7 @@ export function tinyHub(project) {
     "owner/external": fileURLToPath(new URL("graphs/external-int8/", project)),
     "owner/modules": fileURLToPath(new URL("checkpoints/ettin/", project)),
     "owner/sharded": fileURLToPath(new URL("checkpoints/bert-sharded/", project)),
+    "owner/generator": fileURLToPath(new URL("checkpoints/generator/", project)),
     "owner/plain": fileURLToPath(new URL("remote/", project)),
   });
 }
@@ -101,6 +103,7 @@ async function answer(request, response, { faults, log }, isStore, content) {
   log.push({ path: request.url, range, authorization, isStore });
   const at = faults.findIndex(({ path }) => request.url.includes(path));
   const fault = at < 0 ? {} : faults.splice(at, 1)[0];
+  if (fault.held) return;
   if (fault.status) return response.writeHead(fault.status, fault.headers).end();
   let body = content();
   if (!Buffer.isBuffer(body)) return;

@@ -70,6 +70,11 @@ export function hubTests({ crossrank, model, hub, tiny, workers }) {
       await rejects("unsupported-model", "owner/tiny", { baseUrl, graph: "onnx/no.onnx" }, missing);
     },
 
+    async "refuses a model that generates text before its weights are there"() {
+      const { baseUrl } = await scripted([{ path: "onnx/model.onnx", held: true }]);
+      await rejects("unsupported-model", "owner/generator", { baseUrl }, /Qwen3ForCausalLM.*cross-encoder/);
+    },
+
     async "loads weights in safetensors where no graph has the whole model"() {
       // The logits are those of tests/data/checkpoints, and the sizes those of all files with weights.
       const models = [

@@ -3,6 +3,7 @@
 import type { Bytes, LoadOptions, ModelBytes, ModelFile, ModelPackage } from "../../types/index.js";
 import { LinkedAbortController } from "../core/abort.js";
 import { type Content, checkFileSize, sizeOf, toBytes } from "../core/content.js";
+import { CrossrankError } from "../core/errors.js";
 import { packageUrl } from "../core/package-url.js";
 import type { FileStorage, Platform } from "../core/platform.js";
 import { isBytes, isLocation, toUint8Array } from "../core/realm.js";
@@ -97,7 +98,9 @@ export async function readModel(
         : isPackage(source)
           ? filesOfPackage(source, kind, platform)
           : filesInFolder(source, candidates, platform);
-    const read = (onProgress: LoadOptions["onProgress"]) => readAll(files, context, controller, onProgress);
+    const check = kind === "reranker" ? refuseGenerator : undefined;
+    const read = (onProgress: LoadOptions["onProgress"]) =>
+      readAll(files, context, controller, onProgress, check);
     if (!storage.isEnabled || (await areStored(files, storage))) return await read(onProgress);
     // One load downloads the files. The others take its copies.
     return await inTurn(`crossrank ${Object.values(files)[0]!.slot}`, context.signal, onProgress, read);
@@ -131,13 +134,14 @@ async function readAll(
   context: ReadContext,
   controller: AbortController,
   onProgress: LoadOptions["onProgress"],
+  checkConfig?: (config: Content) => Promise<void>,
 ): Promise<ReadModel> {
   const all: Files = {};
   const read: ReadFile[] = [];
   for (let next = files; Object.keys(next).length > 0; next = await filesNamedIn(read, all)) {
     Object.assign(all, next);
     const before = read.reduce((sum, { content }) => sum + sizeOf(content), 0);
-    read.push(...(await readFiles(next, context, controller, onProgress, before)));
+    read.push(...(await readFiles(next, context, controller, onProgress, before, checkConfig)));
   }
   const contents = read.map(({ key, content }) => [key, content] as const);
   return {
@@ -187,6 +191,19 @@ function isName(text: unknown): text is string {
   return typeof text === "string" && /^[^./\\:][^/\\:]*$/.test(text);
 }
 
+/** Ends the download of weights that the core would refuse, for the same reason. */
+async function refuseGenerator(config: Content): Promise<void> {
+  const { architectures } = (await parseJson(config)) as { architectures?: unknown };
+  if (!Array.isArray(architectures)) return;
+  const generator = architectures.find((name) => /For(CausalLM|ConditionalGeneration)$/.test(name));
+  if (generator === undefined) return;
+  throw new CrossrankError(
+    "unsupported-model",
+    `the model generates text (${generator}) and gives no relevance score; use a cross-encoder, whose ` +
+      "architecture ends in ForSequenceClassification",
+  );
+}
+
 /** The value of a JSON file; empty if it has none, which the core reports. */
 async function parseJson(content: Content | undefined): Promise<object> {
   try {
@@ -210,6 +227,7 @@ async function readFiles(
   controller: AbortController,
   onProgress: LoadOptions["onProgress"],
   before: number,
+  checkConfig?: (config: Content) => Promise<void>,
 ): Promise<ReadFile[]> {
   /** As `Promise.all`. After a failure, all reads have ended, and have kept what they have received. */
   async function all<R>(reads: Promise<R>[]): Promise<R[]> {
@@ -233,7 +251,11 @@ async function readFiles(
     before,
   );
   return all(
-    existing.map(async ([key, file]) => ({ key, file, content: await file.read(reporterOf(file)) })),
+    existing.map(async ([key, file]) => {
+      const content = await file.read(reporterOf(file));
+      if (key === "config") await checkConfig?.(content);
+      return { key, file, content };
+    }),
   );
 }
 
