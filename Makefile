@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-api test-python bench-python fuzz
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -111,6 +111,11 @@ check-js:
 
 check-release:
 	release/check.sh
+
+# Checks dependencies, and that the WebAssembly does not depend on the folder in which it is built. It installs
+# tools that take minutes to compile, so it is a part of releases and not of `make check`.
+check-supply:
+	release/supply.sh
 
 check-api:
 	tests/api.sh

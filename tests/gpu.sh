@@ -16,7 +16,7 @@ trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
 run() { # DRIVER
   echo "== $1"
   VK_ICD_FILENAMES=$1 VK_DRIVER_FILES=$1 \
-    cargo test --release --all-features --lib --test commands -- gpu devices --include-ignored \
+    cargo test --release --workspace --all-features --lib --test commands -- gpu devices --include-ignored \
     --test-threads=1 "${@:2}"
 }
 run "$(ls /usr/share/vulkan/icd.d/lvp_icd*.json)" "$@"

@@ -5,10 +5,20 @@
 # which comes with the library's sources. The variables are set for this one command only: a native build
 # must never see them.
 set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
 features=$1 target=$2
 shift 2
 triple=wasm32-unknown-unknown
-flags="-C target-feature=$features --cfg getrandom_backend=\"wasm_js\""
+# Panics name their place in the source: without the folders of this machine, the bytes are the same
+# everywhere.
+flags=(
+  -C "target-feature=$features"
+  --cfg 'getrandom_backend="wasm_js"'
+  "--remap-path-prefix=$root=."
+  "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+)
+encoded=$(printf '%s\x1f' "${flags[@]}")
+variables=("CARGO_ENCODED_RUSTFLAGS=${encoded%?}" "CARGO_BUILD_TARGET=$triple" "CARGO_TARGET_DIR=$target")
 
 has_rustup_target() {
   command -v rustup >/dev/null || return 1
@@ -17,7 +27,7 @@ has_rustup_target() {
 }
 
 if [ -z "${CROSSRANK_DEBIAN_RUST:-}" ] && has_rustup_target; then
-  RUSTFLAGS=$flags CARGO_BUILD_TARGET=$triple CARGO_TARGET_DIR=$target exec cargo "$@"
+  exec env "${variables[@]}" cargo "$@"
 fi
 packages=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
 if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
@@ -26,6 +36,5 @@ if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
   $sudo apt-get install -qy "${packages[@]}" ||
     { $sudo apt-get update -q && $sudo apt-get install -qy "${packages[@]}"; }
 fi
-exec env PATH="/usr/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
-  CARGO_BUILD_TARGET=$triple CARGO_TARGET_DIR=$target \
+exec env "${variables[@]}" PATH="/usr/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
   CARGO_UNSTABLE_BUILD_STD=std,panic_abort /usr/bin/cargo "$@"
