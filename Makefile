@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz test-miri
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -26,6 +26,10 @@ test-arm:
 # the inputs that were kept.
 fuzz:
 	fuzz/run.sh $(TARGET) $(SECONDS)
+
+# Looks for undefined behaviour in Miri, in ten minutes or so. fuzz/RECORD.md has what was found.
+test-miri:
+	tests/miri.sh
 
 # The command for the tests, with the features that test-native selects: with others it would be compiled
 # once more.
@@ -200,6 +204,17 @@ bench-big:
 bench-shapes:
 	cargo build --release --example bench_worker
 	$(PYTHON) benches/big/shapes.py $(BENCH)
+
+# The same shapes in Chromium, against ONNX Runtime's WebAssembly. Each has a record of its own in
+# target/bench-shapes-web.
+bench-shapes-web: pack
+	$(PYTHON) benches/big/shapes.py --make
+	cd benches/peers && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
+	for model in target/big/shapes/*/; do \
+		out=target/bench-shapes-web/$$(basename $$model); mkdir -p $$out; \
+		node benches/peers/run.js --package target/npm/crossrank-[0-9]*.tgz --model $$model --out $$out \
+			--only chromium --only dl19 --only crossrank --only "onnxruntime-web sorted" $(BENCH); \
+	done
 
 # The same on the forms in which hubs hold one model: optimized, and quantized to 8 and to 4 bits.
 bench-flavours:
