@@ -110,5 +110,6 @@ for name in "${@:-sources kernels simd node messages tokenizers hub package type
     esac
   done
 done
-# Two files at a time: one alone leaves half of two cores idle. More would need the memory of many Chromiums.
-node --test --test-concurrency=2 --test-reporter=spec "${files[@]}"
+# Two files at a time: one alone leaves half of two cores idle. More would need the memory of many Chromiums. A test that
+# hangs is named after a quarter of an hour.
+node --test --test-concurrency=2 --test-timeout=900000 --test-reporter=spec "${files[@]}"

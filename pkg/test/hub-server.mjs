@@ -3,7 +3,7 @@
 //
 // POST /script with { faults, down } makes a separate hub and gives its id: /<id> is its address, and GET
 // /<id>/log gives the requests that it received. A fault is { path, status, headers }, { path, cut },
-// { path, wrong }, or { path, held }, which is not answered, for the next request whose path contains
+// { path, wrong }, or { path, held }, whose body never comes, for the next request whose path contains
 // `path`. POST /<id>/down takes it down.
 
 import { createHash } from "node:crypto";
@@ -103,7 +103,6 @@ async function answer(request, response, { faults, log }, isStore, content) {
   log.push({ path: request.url, range, authorization, isStore });
   const at = faults.findIndex(({ path }) => request.url.includes(path));
   const fault = at < 0 ? {} : faults.splice(at, 1)[0];
-  if (fault.held) return;
   if (fault.status) return response.writeHead(fault.status, fault.headers).end();
   let body = content();
   if (!Buffer.isBuffer(body)) return;
@@ -113,6 +112,7 @@ async function answer(request, response, { faults, log }, isStore, content) {
   body = body.subarray(start);
   response.writeHead(part ? 206 : 200, { ...part, "content-length": body.length });
   if (request.method === "HEAD") return response.end();
+  if (fault.held) return response.flushHeaders();
   if (fault.cut === undefined) return response.end(body);
   response.write(body.subarray(0, fault.cut));
   // Gives the client time to read: after an error, it would lose the bytes that it has not read yet.
