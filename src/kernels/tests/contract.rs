@@ -172,7 +172,8 @@ macro_rules! contract {
         #[test]
         fn biased_attention_has_the_scalar_bits() {
             let Some(kernel) = kernel() else { return };
-            for window in [None, Some(0), Some(5), Some(40)] {
+            let windows = [Some(5), None, Some(0), Some(40)];
+            for &window in if cfg!(miri) { &windows[..1] } else { &windows[..] } {
                 let ends: &[usize] = if cfg!(miri) { &[1, 18] } else { &[1, 6, 39, 139, 201] };
                 let [ours, scalar] = [kernel, Kernel::SCALAR].map(|kernel| {
                     bits(&attend_with_bias(kernel, &mut Random(19), ends, window))
@@ -187,10 +188,11 @@ macro_rules! contract {
             let Some(kernel) = kernel() else { return };
             let (count, dim) = BIASED;
             let (hidden, length) = (count * dim, if cfg!(miri) { 18 } else { 101 });
-            for window in [None, Some(7)] {
+            let windows = [Some(7), None];
+            for &window in if cfg!(miri) { &windows[..1] } else { &windows[..] } {
                 let all = attend_with_bias(kernel, &mut Random(20), &[length], window);
                 let (qkv, values) = biased_inputs(&mut Random(20), length, length, window);
-                for first in [0, 3, 16, 17] {
+                for &first in if cfg!(miri) { &[17][..] } else { &[0, 3, 16, 17] } {
                     let queries = &qkv[first * 3 * hidden..];
                     let inputs = AttentionInputs {
                         queries: Columns { matrix: queries, width: 3 * hidden, first: 0 },
