@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz test-miri
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz test-slow test-miri test-sanitizers
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -13,7 +13,12 @@ build:
 	pkg/scripts/build.sh site
 	pkg/scripts/build.sh site-languages
 
-test: test-native test-arm bench-instructions test-gpu test-js test-clients test-docs test-examples test-docs-site test-python
+# The Rust tests and the WebAssembly builds each leave a part of two cores idle, and share no folder.
+test:
+	$(MAKE) command
+	$(MAKE) --jobs=2 --output-sync=target test-native build
+	$(MAKE) --assume-old=command --assume-old=build test-arm bench-instructions test-gpu test-js test-clients \
+		test-docs test-examples test-docs-site test-python
 
 test-native:
 	cargo test --release --workspace --all-features --no-fail-fast
@@ -27,9 +32,16 @@ test-arm:
 fuzz:
 	fuzz/run.sh $(TARGET) $(SECONDS)
 
-# Looks for undefined behaviour in Miri, in ten minutes or so. fuzz/RECORD.md has what was found.
+# What takes long and seldom fails: before a release, and after a change of what it tests.
+test-slow: test-miri test-sanitizers test-bundlers test-generators test-demo test-site-audit check-supply
+
+# Looks for undefined behaviour in Miri. fuzz/RECORD.md has what was found.
 test-miri:
 	tests/miri.sh
+
+# Runs kernels under AddressSanitizer, and what has threads under ThreadSanitizer.
+test-sanitizers:
+	tests/sanitizers.sh
 
 # The command for the tests, with the features that test-native selects: with others it would be compiled
 # once more.
