@@ -219,7 +219,7 @@ def test_weights_in_safetensors_are_quantized_or_kept():
         for keep in (True, False)
     )
     assert kept == pytest.approx(logits, abs=1e-4)
-    assert quantized == pytest.approx(logits, abs=0.1) and quantized != kept
+    assert quantized == pytest.approx(logits, abs=0.2) and quantized != kept
 
     folder = ROOT / "tests/data/checkpoints/embedder-bert"
     texts = [case["text"] for case in expected(folder)]
