@@ -104,7 +104,7 @@ const GENERATORS = {
       "out",
     ],
     start: "/docs/index.html",
-    address: "/docs/reset/index.html#undo-a-commit",
+    address: "/docs/reset/#undo-a-commit",
   },
 };
 
