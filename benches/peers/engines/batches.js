@@ -12,14 +12,15 @@ export function batches(lengths, size, sorted) {
   return found;
 }
 
-/** int64 arrays of one batch, padded to its longest sequence. */
-export function padded(encoding, batch) {
+/** int64 arrays of one batch with the names of a graph's inputs, padded to its longest sequence. */
+export function padded(encoding, batch, names) {
   const width = Math.max(...batch.map((index) => encoding.input_ids[index].length));
   const arrays = {};
-  for (const name of ["input_ids", "attention_mask", "token_type_ids"]) {
+  for (const name of names) {
     const data = new BigInt64Array(batch.length * width);
     batch.forEach((index, row) => {
-      encoding[name][index].forEach((value, column) => {
+      // A tokenizer without a class gives no types of tokens; they change no time.
+      encoding[name]?.[index].forEach((value, column) => {
         data[row * width + column] = BigInt(value);
       });
     });

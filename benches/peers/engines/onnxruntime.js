@@ -26,7 +26,7 @@ export async function load({ package: name, model, graph, threads, spinning = tr
     const lengths = encoding.input_ids.map((ids) => ids.length);
     const logits = new Array(lengths.length);
     for (const batch of batches(lengths, batchSize, sorted)) {
-      const { width, arrays } = padded(encoding, batch);
+      const { width, arrays } = padded(encoding, batch, session.inputNames);
       const feeds = {};
       for (const input of session.inputNames) {
         feeds[input] = new ort.Tensor("int64", arrays[input], [batch.length, width]);
