@@ -23,16 +23,16 @@ async function load(code, model) {
   return { milliseconds, kernel, logits: results.map(({ logit }) => logit) };
 }
 
-const code = await serve(dist, () => ({ headers: { "access-control-allow-origin": "*" } }));
+// A worker's script must have the origin of its page.
+const code = await serve(dist, (path) => ({
+  content: path === "/page.html" ? Buffer.from("<!doctype html><title>load</title>") : undefined,
+}));
 for (const file of files) {
-  const models = await serve(dirname(file), (path) => ({
-    headers: { "access-control-allow-origin": "*" },
-    content: path === "/page.html" ? "<!doctype html><title>load</title>" : undefined,
-  }));
+  const models = await serve(dirname(file), () => ({ headers: { "access-control-allow-origin": "*" } }));
   const browser = await launch("chromium");
   try {
     const page = await browser.newPage();
-    await page.goto(`${models.origin}/page.html`);
+    await page.goto(`${code.origin}/page.html`);
     await sleep(1000);
     const before = memoryOfBrowser(browser.pid);
     let [peak, done] = [0, false];
