@@ -54,7 +54,12 @@ test("the playground and the search in pictures", async () => {
   await pictures(page, "playground-long");
   await openSearch(page);
   await page.keyboard.type("how can I stop a call");
-  await page.waitForFunction(() => document.querySelector(".state").textContent.includes("reranked"));
+  await page.waitForFunction(() =>
+    document
+      .querySelector("crossrank-search")
+      .shadowRoot.querySelector(".state")
+      .textContent.includes("Reranked"),
+  );
   await page.keyboard.press("ArrowDown");
   await pictures(page, "search");
   assert.deepEqual(complaints, []);
