@@ -225,7 +225,7 @@ bench-shapes-web: pack
 	for model in target/big/shapes/*/; do \
 		out=target/bench-shapes-web/$$(basename $$model); mkdir -p $$out; \
 		node benches/peers/run.js --package target/npm/crossrank-[0-9]*.tgz --model $$model --out $$out \
-			--only chromium --only dl19 --only crossrank --only "onnxruntime-web sorted" $(BENCH); \
+			--only chromium --only dl19 --only crossrank --only "onnxruntime-web sorted" $(BENCH) || exit 1; \
 	done
 
 # The same on the forms in which hubs hold one model: optimized, and quantized to 8 and to 4 bits.

@@ -2,12 +2,9 @@
 # Fuzzes one target for some seconds, and installs what that needs: fuzz/run.sh TARGET SECONDS. Then it keeps the
 # smallest inputs that cover the most in fuzz/corpus/TARGET, which tests/fuzz runs. An input that fails is left in
 # fuzz/artifacts/TARGET: put it into the corpus too.
-#
-# CROSSRANK_NIGHTLY names another toolchain than the pinned one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-toolchain=${CROSSRANK_NIGHTLY:-nightly-2026-05-20}
 version=0.13.2
 # What is kept for a target, in bytes.
 kept=32768
@@ -20,7 +17,7 @@ case $target in
   *) features= ;;
 esac
 
-cargo "+$toolchain" --version >/dev/null 2>&1 || rustup toolchain install "$toolchain" --profile minimal
+toolchain=$(tests/nightly.sh)
 cargo fuzz --version 2>/dev/null | grep -qF "$version" || cargo install --quiet --locked "cargo-fuzz@$version"
 
 found=target/fuzz/corpus/$target

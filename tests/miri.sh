@@ -5,8 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-toolchain=${CROSSRANK_NIGHTLY:-nightly-2026-05-20}
-rustup toolchain install "$toolchain" --profile minimal --component miri,rust-src
+toolchain=$(tests/nightly.sh miri rust-src)
 
 export CARGO_TARGET_DIR=target/miri
 # Without the last one, minima of zeros and functions of the math library differ from run to run.

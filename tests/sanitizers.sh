@@ -4,8 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-toolchain=${CROSSRANK_NIGHTLY:-nightly-2026-05-20}
-rustup toolchain install "$toolchain" --profile minimal --component rust-src
+toolchain=$(tests/nightly.sh rust-src)
 host=$(rustc "+$toolchain" -vV | sed -n 's/^host: //p')
 
 sanitized() { # SANITIZER CARGO'S ARGUMENTS...

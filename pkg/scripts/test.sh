@@ -26,7 +26,7 @@ pack models/all-minilm-l6-v2
 install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-[0-9]*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
-cp pkg/test/{{reranker,control,embedder,hub,realm,remote,browser}-suite,suite-worker,assertions,service-stub,hub-server,memory-trap,service-worker,gpu-page,gpu-faults,gpu-worker,fake-timers}.mjs "$CROSSRANK_PROJECT"
+cp pkg/test/{{reranker,control,embedder,hub,realm,remote,browser}-suite,suite-worker,assertions,service-stub,hub-server,memory-trap,random,service-worker,gpu-page,gpu-faults,gpu-worker,fake-timers}.mjs "$CROSSRANK_PROJECT"
 cp pkg/test/{node,messages,tokenizers,hub,serve}.test.mjs pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,int8-logit-bits.json,architecture-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { launch } from "./browsers.mjs";
+import { randomOf } from "./random.mjs";
 import {
   appWorker,
   asFolder,
@@ -34,19 +35,6 @@ const contentOf = (path) => contents[path] ?? readFileSync(join(process.env.CROS
 const STATUSES = [400, 401, 403, 404, 405, 408, 410, 416, 429, 500, 501, 502, 503];
 /** The browser itself keeps such an answer. */
 const KEPT = { "cache-control": "max-age=3600" };
-
-/** Pseudo-random numbers: mulberry32. */
-function randomOf(seed) {
-  let state = seed;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (limit) => Math.floor(next() * limit);
-  return { below, chance: (probability) => next() < probability, pick: (list) => list[below(list.length)] };
-}
 
 /** What a healthy server answers. It can continue a download, and knows the version of each file. */
 const healthy = () => ({ ranges: true, headers: { etag: '"1"' } });

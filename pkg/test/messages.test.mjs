@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { Reranker } from "crossrank";
 import * as model from "crossrank-minilm-l6-en";
+import { randomOf } from "./random.mjs";
 
 const MESSAGES = Number(process.env.MESSAGES ?? 1000);
 const SEED = Number(process.env.SEED ?? 1);
@@ -41,25 +42,13 @@ const PARTS = [
 const { pairs } = JSON.parse(await readFile(new URL("golden.json", import.meta.url), "utf8"));
 const bits = JSON.parse(await readFile(new URL("logit-bits.json", import.meta.url), "utf8"));
 
-/** Numbers of 0..1 by the generator mulberry32. */
-function random(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Everything that the structured clone algorithm copies, but for values of the platform. */
-function messages(next) {
-  const among = (list) => list[Math.floor(next() * list.length)];
-  const some = (depth) => Array.from({ length: Math.floor(next() * 4) }, () => value(depth + 1));
+function messages({ next, below, pick: among }) {
+  const some = (depth) => Array.from({ length: below(4) }, () => value(depth + 1));
   const kinds = [
     () => among([null, undefined, true, false]),
     () => among([0, -1, 2 ** 53, 1e300, Number.NaN, Infinity, next()]),
-    () => BigInt(Math.floor(next() * 1000)),
+    () => BigInt(below(1000)),
     () => among(["", "a", "\ud800", "x".repeat(1000), "what is a rainbow"]),
     () => among([new Date(), /x/, new Error("y"), new Map([[1, 2]]), new Set([3])]),
     () => among([new Uint8Array(8), new Uint8Array(640), new Float32Array(2), new ArrayBuffer(3)]),
@@ -86,7 +75,7 @@ test(`a worker survives ${MESSAGES} messages that no page sends`, async (t) => {
     if (reply.id >= FIRST_ID && !("results" in reply)) answered.set(reply.id, reply);
   });
 
-  const { among, value } = messages(random(SEED));
+  const { among, value } = messages(randomOf(SEED));
   const expected = new Set();
   for (let i = 0; i < MESSAGES; i++) {
     if (i % 5 === 0) {

@@ -34,10 +34,22 @@ pub fn stdout(arguments: &[&str], input: &[u8]) -> String {
 /// Runs a command that must fail, and checks the form of its error message.
 pub fn fails(arguments: &[&str], input: &[u8], code: &str) -> String {
     let output = crossrank(arguments, input);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-    assert!(output.stdout.is_empty());
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.starts_with(&format!("crossrank: {code}: ")), "{stderr}");
-    stderr
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    complaint(output, code)
+}
+
+/// The error message of a command that failed, which is one line.
+pub fn complaint(output: Output, code: &str) -> String {
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{line}");
+    assert!(line.starts_with(&format!("crossrank: {code}: ")), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    line
+}
+
+/// A script of `sh -c` that runs a command where no file can grow beyond so many blocks of 512 bytes. As on a full
+/// disk, `write` fails in the middle.
+#[cfg(unix)]
+pub fn on_full_disk(blocks: u32) -> String {
+    format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")
 }

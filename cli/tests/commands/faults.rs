@@ -5,29 +5,19 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use temp_dir::TempDir;
 
-use crate::command::{fails, stdout};
+use crate::command::{complaint, fails, on_full_disk, stdout};
 use crate::common;
 
-/// Runs the command where no file can grow beyond some kilobytes. As on a full disk, `write` fails in the middle.
-fn on_full_disk(folder: &Path, arguments: &[&str]) -> Output {
-    let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
-    let program = env!("CARGO_BIN_EXE_crossrank");
+/// The error of a command where no file can grow beyond some kilobytes.
+fn failure(folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new("sh");
-    command.args(["-c", limited, program]).args(arguments).current_dir(common::root());
-    command.env("XDG_CACHE_HOME", folder.join("cache")).output().unwrap()
-}
-
-/// The one line of the error.
-fn complaint(output: &Output) -> String {
-    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    let line = stderr.lines().last().unwrap().to_owned();
-    assert!(line.starts_with("crossrank: io: "), "{stderr}");
-    line
+    command.args(["-c", &on_full_disk(8), env!("CARGO_BIN_EXE_crossrank")]).args(arguments);
+    command.current_dir(common::root()).env("XDG_CACHE_HOME", folder.join("cache"));
+    complaint(command.output().unwrap(), "io")
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -47,14 +37,14 @@ fn a_model_is_written_whole_or_not_at_all() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("model.crossrank");
         let arguments = [command, &["-o", file.to_str().unwrap()]].concat();
-        let line = complaint(&on_full_disk(folder.path(), &arguments));
+        let line = failure(folder.path(), &arguments);
         assert!(line.contains("model.crossrank"), "{line}");
         assert_eq!(names(folder.path()), [""; 0], "{command:?}");
 
         // A model that is there stays as it is.
         stdout(&arguments, b"");
         let before = fs::read(&file).unwrap();
-        complaint(&on_full_disk(folder.path(), &arguments));
+        failure(folder.path(), &arguments);
         assert_eq!(names(folder.path()), ["model.crossrank"]);
         assert_eq!(fs::read(&file).unwrap(), before);
     }
@@ -72,7 +62,7 @@ fn an_index_stays_as_it_is() {
     let arguments = ["index", files.to_str().unwrap(), "-o", index, "--text-only"];
     let search = ["search", index, "mill", "--no-rerank", "--json"];
 
-    complaint(&on_full_disk(folder.path(), &arguments));
+    failure(folder.path(), &arguments);
     stdout(&arguments, b"");
     let before = stdout(&search, b"");
     assert!(before.contains("1862"), "{before}");
@@ -81,7 +71,7 @@ fn an_index_stays_as_it_is() {
         fs::write(files.join(format!("{i}.txt")), format!("A mill of number {i}. ").repeat(200))
             .unwrap();
     }
-    complaint(&on_full_disk(folder.path(), &arguments));
+    failure(folder.path(), &arguments);
     assert_eq!(stdout(&search, b""), before);
     // With room on the disk, the same command goes on.
     stdout(&arguments, b"");
@@ -102,7 +92,7 @@ fn a_site_keeps_the_files_of_its_last_build() {
     for i in 1..60 {
         fs::write(site.join(format!("{i}.html")), page(i)).unwrap();
     }
-    complaint(&on_full_disk(folder.path(), &arguments));
+    failure(folder.path(), &arguments);
     let after = names(&site.join("crossrank"));
     assert!(before.iter().all(|name| after.contains(name)), "{before:?} {after:?}");
     stdout(&arguments, b"");

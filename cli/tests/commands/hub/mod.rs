@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use self::loopback::{COMMIT, Hub};
+use crate::command::complaint;
 use crossrank::hub::HubOptions;
 
 const NAME: &str = "owner/tiny-reranker";
@@ -93,12 +94,4 @@ impl Case {
 fn text_of(output: Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn complaint(output: Output, code: &str) -> String {
-    let line = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{line}");
-    assert!(line.starts_with(&format!("crossrank: {code}: ")), "{line}");
-    assert_eq!(line.lines().count(), 1, "{line}");
-    line
 }

@@ -10,6 +10,8 @@ use crossrank::{ErrorKind, LoadOptions, ModelFiles, Reranker};
 
 use super::loopback::{COMMIT, Fault};
 use super::{Case, GRAPH, NAME, PROGRAM, complaint, model, text_of};
+#[cfg(unix)]
+use crate::command::on_full_disk;
 use crate::common::Random;
 
 fn score(files: &ModelFiles) -> f32 {
@@ -273,13 +275,11 @@ fn two_pulls_at_once_download_once() {
     assert!(!case.partial(GRAPH).exists());
 }
 
-/// A limit on the size of files simulates a full disk: in both cases `write` fails in the middle.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_reported_and_the_downloaded_bytes_are_kept() {
     let case = Case::new();
-    let limited = "trap '' XFSZ; ulimit -f 20; exec \"$0\" \"$@\"";
-    let mut command = case.program("sh", &["-c", limited, PROGRAM, "pull", NAME]);
+    let mut command = case.program("sh", &["-c", &on_full_disk(20), PROGRAM, "pull", NAME]);
     let line = complaint(command.output().unwrap(), "io");
     assert!(line.contains("make room") && line.contains("are kept"), "{line}");
     let kept = fs::metadata(case.partial(GRAPH)).unwrap().len();

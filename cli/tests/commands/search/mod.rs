@@ -40,11 +40,14 @@ impl Library {
     /// Writes a file with a time of the given number of seconds ago. The times of new files are not
     /// trusted.
     fn write(&self, name: &str, text: impl AsRef<[u8]>, seconds: u64) {
+        self.write_at(name, text, SystemTime::now() - Duration::from_secs(seconds));
+    }
+
+    fn write_at(&self, name: &str, text: impl AsRef<[u8]>, time: SystemTime) {
         let path = self.folder.path().join("files").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
-        let then = SystemTime::now() - Duration::from_secs(seconds);
-        File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
     }
 
     /// Runs `crossrank index --text-only`. Returns the first line that it prints, without the time, and

@@ -87,13 +87,7 @@ fn a_time_in_the_future_is_not_trusted() {
     let library = Library::new(&[("a.txt", "one")]);
     let later = SystemTime::now() + Duration::from_secs(3600);
     for text in ["two", "six"] {
-        library.write("a.txt", text, 0);
-        File::options()
-            .write(true)
-            .open(library.path("a.txt"))
-            .unwrap()
-            .set_modified(later)
-            .unwrap();
+        library.write_at("a.txt", text, later);
         library.update();
         assert!(ids(&library.index()).contains_key(text), "{text}");
     }
