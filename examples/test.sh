@@ -9,11 +9,7 @@ export CROSSRANK=${CROSSRANK:-$root/target/release/crossrank}
 missing=()
 command -v nginx >/dev/null || missing+=(nginx-light)
 command -v java >/dev/null || missing+=(default-jre-headless)
-if [ ${#missing[@]} -gt 0 ]; then
-  sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get install -qy "${missing[@]}" || { $sudo apt-get update -q && $sudo apt-get install -qy "${missing[@]}"; }
-fi
+[ ${#missing[@]} -eq 0 ] || "$root/tests/apt.sh" "${missing[@]}"
 venv=$root/target/examples-venv
 "$root/tests/venv.sh" "$venv" requirements.txt
 "$root/python/build.sh" "$venv"

@@ -5,9 +5,7 @@ venv=$1 requirements=$2
 cmp -s "$requirements" "$venv/requirements.txt" && exit
 rm -rf "$venv"
 if ! python3 -m venv "$venv"; then
-  sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get install -qy python3-venv || { $sudo apt-get update -q && $sudo apt-get install -qy python3-venv; }
+  "$(dirname "$0")/apt.sh" python3-venv
   rm -rf "$venv"
   python3 -m venv "$venv"
 fi

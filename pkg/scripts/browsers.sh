@@ -11,7 +11,4 @@ for browser in "$@"; do
   command -v "$program" >/dev/null || missing+=("$browser")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
-sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
-$sudo apt-get install -qy "${missing[@]}" ||
-  { $sudo apt-get update -q && $sudo apt-get install -qy "${missing[@]}"; }
+"$(dirname "$0")/../../tests/apt.sh" --install-recommends "${missing[@]}"

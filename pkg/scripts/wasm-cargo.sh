@@ -29,12 +29,6 @@ has_rustup_target() {
 if [ -z "${CROSSRANK_DEBIAN_RUST:-}" ] && has_rustup_target; then
   exec env "${variables[@]}" cargo "$@"
 fi
-packages=(rustc-web cargo-web rust-web-src rust-web-llvm lld-22)
-if ! dpkg -s "${packages[@]}" >/dev/null 2>&1; then
-  sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get install -qy "${packages[@]}" ||
-    { $sudo apt-get update -q && $sudo apt-get install -qy "${packages[@]}"; }
-fi
+"$root/tests/apt.sh" rustc-web cargo-web rust-web-src rust-web-llvm lld-22
 exec env "${variables[@]}" PATH="/usr/bin:$PATH" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
   CARGO_UNSTABLE_BUILD_STD=std,panic_abort /usr/bin/cargo "$@"

@@ -8,7 +8,7 @@ import { checkPages } from "./checker.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 /** Pages that are generated. */
-const GENERATED = /^docs\/reference\/(api\/|command\.md$)/;
+const GENERATED = /^docs\/reference\/(api\/|http\.md$|command\.md$)/;
 
 function filesBelow(folder) {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
