@@ -62,6 +62,12 @@ struct ConfigFile {
     model_type: Option<String>,
     vocab_size: Option<usize>,
     max_position_embeddings: Option<usize>,
+    /// The same in NomicBERT's own code.
+    n_positions: Option<usize>,
+    /// NomicBERT's own code scales the base of its rotary positions by the length of a batch that has longer
+    /// sequences than `max_trained_positions`.
+    rotary_scaling_factor: Option<f64>,
+    max_trained_positions: Option<usize>,
     num_attention_heads: Option<usize>,
     /// The same in DistilBERT.
     n_heads: Option<usize>,
@@ -232,7 +238,9 @@ impl Config {
             true => PositionScheme::AfterPadding(padding.unwrap_or(ROBERTA_PADDING)),
             false => PositionScheme::FromZero,
         };
-        let rows = config.max_position_embeddings;
+        let unscaled = config.rotary_scaling_factor.and(config.max_trained_positions);
+        let rows = config.max_position_embeddings.or(config.n_positions);
+        let rows = rows.map(|rows| rows.min(unscaled.unwrap_or(rows)));
         let free = rows.map(|rows| rows.saturating_sub(position_scheme.reserved()));
         let [max_length, max_positions] = [free, rows].map(|positions| {
             let positions = positions.unwrap_or(DEFAULT_MAX_LENGTH).min(MAX_LENGTH);

@@ -112,6 +112,14 @@ def modernbert_encoder():
     return model
 
 
+def nomic_bert_encoder():
+    config = transformers.NomicBertConfig(
+        vocab_size=tiny.VOCAB, max_position_embeddings=tiny.MAX_TOKENS, attn_implementation="eager",
+        architectures=["NomicBertModel"], **tiny.SMALL,
+    )
+    return tiny.seeded(transformers.NomicBertModel(config))
+
+
 def bert_encoder():
     config = transformers.BertConfig(
         vocab_size=tiny.VOCAB, max_position_embeddings=tiny.MAX_TOKENS, attn_implementation="eager",
@@ -147,6 +155,7 @@ MODULAR = {
 EMBEDDERS = {
     "embedder-bert": (bert_encoder, tiny.wordpiece),
     "embedder-modernbert": (modernbert_encoder, tiny.byte_pairs),
+    "embedder-nomic-bert": (nomic_bert_encoder, tiny.wordpiece),
 }
 TEXTS = ["", "river", "the rank of a passage is its score", "bread and winter: 3.5 xyz", "apple winter " * 40]
 

@@ -139,7 +139,7 @@ fn checkpoints_can_be_prepared_and_trimmed_and_told_apart() {
 
 #[test]
 fn an_embedder_gives_the_vectors_of_sentence_transformers() {
-    for name in ["embedder-bert", "embedder-modernbert"] {
+    for name in ["embedder-bert", "embedder-modernbert", "embedder-nomic-bert"] {
         for (keep_floats, tolerance) in [(true, 1e-4), (false, 0.1)] {
             let mut options = EmbedderOptions::default();
             options.keep_floats = keep_floats;
@@ -154,8 +154,52 @@ fn an_embedder_gives_the_vectors_of_sentence_transformers() {
     }
 }
 
-/// A folder with some files of a model, which `edit` has changed.
-fn edited(name: &str, edit: impl FnOnce(&Path)) -> Result<Reranker, crossrank::Error> {
+/// The published files of NomicBERT have the settings of its own code, and those that transformers saves have its own.
+#[test]
+fn nomic_bert_has_the_settings_of_transformers_or_its_own() {
+    let load = |folder: &Path| {
+        let files = ModelFiles::read(folder).unwrap();
+        Embedder::from_files(&files, EmbedderOptions::default())
+    };
+    let own = |other: Value| {
+        let mut settings = serde_json::json!({
+            "model_type": "nomic_bert", "vocab_size": 120, "type_vocab_size": 2, "n_embd": 16, "n_layer": 1, "n_head": 2,
+            "n_inner": 32, "n_positions": 64, "activation_function": "swiglu", "layer_norm_epsilon": 1e-12,
+            "prenorm": false, "causal": false, "use_rms_norm": false, "qkv_proj_bias": false,
+            "rotary_emb_base": 1000, "rotary_emb_fraction": 1.0, "rotary_emb_interleaved": false,
+            "rotary_emb_scale_base": null, "rotary_scaling_factor": null, "max_trained_positions": 2048,
+        });
+        settings.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+        let write = |folder: &Path| {
+            fs::write(folder.join("config.json"), settings.to_string()).unwrap();
+        };
+        load(copied("embedder-nomic-bert", write).path())
+    };
+    let texts = ["river", "the rank of a passage is its score"];
+    let vectors = |embedder: &Embedder| embedder.embed(&texts).unwrap();
+    let saved = load(&folder("embedder-nomic-bert")).unwrap();
+    let published = own(serde_json::json!({})).unwrap();
+    assert_eq!(vectors(&saved), vectors(&published));
+    assert_eq!([saved.max_length(), published.max_length()], [64, 64]);
+    // Its own code gives longer sequences than these another base.
+    let scaling = serde_json::json!({ "rotary_scaling_factor": 2.0, "max_trained_positions": 32 });
+    let scaled = own(scaling).unwrap();
+    assert_eq!((scaled.max_length(), vectors(&scaled)), (32, vectors(&saved)));
+
+    for (key, value) in [
+        ("prenorm", Value::from(true)),
+        ("rotary_emb_interleaved", true.into()),
+        ("rotary_emb_fraction", 0.5.into()),
+        ("rotary_emb_scale_base", 512.into()),
+    ] {
+        let error = own(serde_json::json!({ key: value })).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedModel);
+        assert!(error.to_string().contains(key), "{error}");
+    }
+}
+
+/// A folder with the files of a model, which `edit` has changed.
+fn copied(name: &str, edit: impl FnOnce(&Path)) -> temp_dir::TempDir {
     fn copy(from: &Path, to: &Path) {
         fs::create_dir_all(to).unwrap();
         for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
@@ -169,7 +213,11 @@ fn edited(name: &str, edit: impl FnOnce(&Path)) -> Result<Reranker, crossrank::E
     let temporary = temp_dir::TempDir::new().unwrap();
     copy(&folder(name), temporary.path());
     edit(temporary.path());
-    let files = ModelFiles::read(temporary.path())?;
+    temporary
+}
+
+fn edited(name: &str, edit: impl FnOnce(&Path)) -> Result<Reranker, crossrank::Error> {
+    let files = ModelFiles::read(copied(name, edit).path())?;
     Reranker::from_files(&files, LoadOptions::default())
 }
 

@@ -52,6 +52,8 @@ pub(super) enum FeedForward {
     Gated(&'static str),
     /// The same, where the second one has the activation.
     GatedLast(&'static str),
+    /// The same in two matrices, of which the first one has the activation.
+    GatedApart([&'static str; 2]),
 }
 
 /// The norm after the feed-forward block.
@@ -72,6 +74,8 @@ pub(super) enum Distances {
     ModernBert,
     /// Rotary positions, whose base may be scaled.
     Gte,
+    /// Rotary positions.
+    NomicBert,
     Alibi,
     /// Biases by buckets of distances.
     Buckets,
@@ -242,8 +246,44 @@ const NEW: Architecture = Architecture {
 
 const GTE: Architecture = Architecture { model_types: &["gte"], prefix: "gte.", ..NEW };
 
-const ALL: [&Architecture; 10] =
-    [&BERT, &ERNIE, &ROBERTA, &ELECTRA, &MPNET, &DEBERTA, &DISTILBERT, &MODERNBERT, &NEW, &GTE];
+const NOMIC_BERT: Architecture = Architecture {
+    model_types: &["nomic_bert"],
+    prefix: "nomic_bert.",
+    embedding_norm: "emb_ln",
+    layers: "encoder.layers.",
+    projections: Projections::Joined("attn.Wqkv"),
+    attention_output: "attn.out_proj",
+    attention_norm: "norm1",
+    feed_forward: FeedForward::GatedApart(["mlp.fc12", "mlp.fc11"]),
+    output: "mlp.fc2",
+    output_norm: OutputNorm::OfLayer("norm2"),
+    bias: Bias::Optional,
+    distances: Distances::NomicBert,
+    activation: ("hidden_act", "silu"),
+    ..BERT
+};
+
+/// The settings of its own code, which are those of GPT-2. The tensors are the same.
+const OWN_NOMIC_BERT: Architecture = Architecture {
+    eps: ("layer_norm_epsilon", 1e-5),
+    activation: ("activation_function", "gelu"),
+    sizes: Sizes { hidden: "n_embd", layers: "n_layer", heads: "n_head" },
+    ..NOMIC_BERT
+};
+
+const ALL: [&Architecture; 11] = [
+    &BERT,
+    &ERNIE,
+    &ROBERTA,
+    &ELECTRA,
+    &MPNET,
+    &DEBERTA,
+    &DISTILBERT,
+    &MODERNBERT,
+    &NEW,
+    &GTE,
+    &NOMIC_BERT,
+];
 
 impl Architecture {
     /// The architecture that `config.json` names.
@@ -255,6 +295,9 @@ impl Architecture {
         let is_jina = settings.text_or("position_embedding_type", "")? == "alibi";
         if name == "bert" && is_jina {
             return Ok(&JINA_BERT);
+        }
+        if name == "nomic_bert" && settings.get(OWN_NOMIC_BERT.sizes.hidden).is_some() {
+            return Ok(&OWN_NOMIC_BERT);
         }
         ALL.into_iter().find(|one| one.model_types.contains(&name)).ok_or_else(|| {
             let known: Vec<&str> = ALL.iter().flat_map(|one| one.model_types).copied().collect();

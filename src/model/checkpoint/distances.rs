@@ -35,6 +35,7 @@ impl Source<'_> {
                 return (0..self.layers).map(|i| self.modern_bert(i)).collect();
             }
             Distances::Gte => self.gte()?,
+            Distances::NomicBert => self.nomic_bert()?,
             Distances::Alibi => RelativePositions::alibi(self.heads),
             Distances::Buckets => self.buckets()?,
             Distances::Disentangled => self.disentangled()?,
@@ -80,9 +81,7 @@ impl Source<'_> {
         settings.expect("position_embedding_type", kind == "rope")?;
         settings
             .expect("logn_attention_scale", !settings.flag_or("logn_attention_scale", false)?)?;
-        if let Some(parameters) = settings.get("rope_parameters") {
-            settings.expect("rope_parameters", parameters["rope_type"] == "default")?;
-            let base = parameters["rope_theta"].as_f64().unwrap_or(160_000.0);
+        if let Some(base) = self.rope_parameters(160_000.0)? {
             return Ok(RelativePositions::rotary(base as f32, self.dim()));
         }
         let base = settings.number_or("rope_theta", 10_000.0)?;
@@ -101,6 +100,38 @@ impl Source<'_> {
             |i: usize| (base * factor).powf(-2.0 * i as f64 / dim) / factor.powf(2.0 / dim);
         let frequencies = (0..self.dim() / 2).map(|i| frequency(i) as f32).collect();
         Ok(RelativePositions::Rotary { frequencies })
+    }
+
+    /// The settings of transformers, or those of the model's own code.
+    fn nomic_bert(&self) -> Result<RelativePositions> {
+        let settings = self.settings;
+        let base = match self.rope_parameters(1_000.0)? {
+            Some(base) => base,
+            None => {
+                for name in [
+                    "prenorm",
+                    "parallel_block",
+                    "use_rms_norm",
+                    "causal",
+                    "rotary_emb_interleaved",
+                ] {
+                    settings.expect(name, !settings.flag_or(name, false)?)?;
+                }
+                let fraction = settings.number_or("rotary_emb_fraction", 0.0)?;
+                settings.expect("rotary_emb_fraction", fraction == 1.0)?;
+                let scale = settings.get("rotary_emb_scale_base");
+                settings.expect("rotary_emb_scale_base", scale.is_none())?;
+                settings.number_or("rotary_emb_base", 10_000.0)?
+            }
+        };
+        Ok(RelativePositions::rotary(base as f32, self.dim()))
+    }
+
+    /// The base of rotary positions in settings of transformers 5.
+    fn rope_parameters(&self, default: f64) -> Result<Option<f64>> {
+        let Some(parameters) = self.settings.get("rope_parameters") else { return Ok(None) };
+        self.settings.expect("rope_parameters", parameters["rope_type"] == "default")?;
+        Ok(Some(parameters["rope_theta"].as_f64().unwrap_or(default)))
     }
 
     /// T5's buckets (Raffel et al. 2020, arXiv:1910.10683), of which half are for queries before the key.

@@ -179,15 +179,23 @@ impl Reader<'_> {
                     tensors.parts(&name, hidden, outputs(&name)? / 2, Bias::Optional)?;
                 Ok((second, Some(first)))
             }
+            FeedForward::GatedApart(both) => {
+                let [first, second] = both.map(|part| {
+                    let name = name(part);
+                    tensors.linear(&name, hidden, outputs(&name)?, bias)
+                });
+                Ok((first?, Some(second?)))
+            }
         }
     }
 
     fn activation(&self, settings: &Settings) -> Result<Activation> {
         let (name, default) = self.architecture.activation;
-        // JinaBERT's names are those of the gated block.
+        // JinaBERT's names, and those of NomicBERT's own code, are those of the gated block.
         match settings.text_or(name, default)? {
             "geglu" => Ok(Activation::Gelu),
             "reglu" => Ok(Activation::Relu),
+            "swiglu" => Ok(Activation::Silu),
             _ => settings.activation(name, default),
         }
     }
