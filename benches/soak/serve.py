@@ -5,17 +5,17 @@ import argparse
 import http.client
 import json
 import os
-import queue
 import random
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
-from traffic import LIMITS, ROOT, TOKEN, Faults, constant, normal
+from traffic import LIMITS, PATIENCE, ROOT, TOKEN, Faults, constant, normal
 
 CLIENTS, FAULTY_CLIENTS = 4, 4
 SAMPLE_SECONDS, FLOOD_SECONDS = 5, 20
@@ -33,17 +33,20 @@ class Server:
     def __init__(self, program, folder, log):
         tokens, index = folder / "tokens", folder / "passages.index"
         tokens.write_text(TOKEN)
-        subprocess.run([program, "index", ROOT / "examples/passages.txt", "--output", index], check=True, capture_output=True)
-        command = [program, "serve", "--port", "0", "--token-file", tokens, "--index", index, "--log-format", "json"]
+        passages = ROOT / "examples/passages.txt"
+        subprocess.run([program, "index", passages, "--output", index], check=True, capture_output=True)
+        command = [program, "serve", "--port", "0", "--token-file", tokens, "--index", index]
+        command += ["--log-format", "json"]
         command += [part for limit in LIMITS.items() for part in limit]
-        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=log, text=True)
+        command = [str(part) for part in command]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         self.port = int(self.process.stdout.readline().rsplit(":", 1)[1])
 
     def status(self):
         """Memory in MB, and what else the process holds."""
         process = Path("/proc") / str(self.process.pid)
         fields = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-        # After the name of the program, which may have spaces: user and system time are its 12th and 13th field.
+        # User and system time are two of the fields after the program's name, which may have spaces.
         times = (process / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
         return {
             "rss": int(fields["VmRSS"].split()[0]) / 1024,
@@ -63,7 +66,7 @@ class Soak:
         self.latencies = []  # the time, the kind and the milliseconds of each normal request
         self.faults, self.refused, self.unexpected = Counter(), Counter(), []
         self.answers, self.metrics = {}, b""
-        self.unique = 0
+        self.requests = 0
         self.flooded_until = 0.0
 
     def now(self):
@@ -87,12 +90,12 @@ class Soak:
         connection = None
         while self.running():
             with self.lock:
-                self.unique += 1
-                unique = self.unique
-            kind, method, path, body, key = normal(rng, unique)
+                self.requests += 1
+                number = self.requests
+            kind, method, path, body, key = normal(rng, number)
             started = self.now()
             try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
                 connection.request(method, path, body, {"authorization": f"Bearer {TOKEN}"})
                 response = connection.getresponse()
                 answer, outcome = response.read(), str(response.status)
@@ -125,43 +128,39 @@ class Soak:
         if first != answer:
             self.report(f"{key}: {answer[:200]} instead of {first[:200]}")
 
-    def faulty_client(self, faults, seed):
-        rng = random.Random(seed)
-        names = faults.named("fault_")
+    def faulty_client(self, faults):
         waiting = []
         while self.running():
-            waiting = waiting or rng.sample(list(names), len(names))
-            name = waiting.pop()
-            self.fault(name, *names[name])
-            time.sleep(rng.uniform(0.5, 2))
+            waiting = waiting or faults.rng.sample(every := faults.methods(floods=False), len(every))
+            self.misbehave(waiting.pop(), faults)
+            time.sleep(faults.rng.uniform(0.5, 2))
 
-    def fault(self, name, act, expected):
-        started = self.now()
+    def floods(self, faults):
+        while self.running():
+            for method in faults.methods(floods=True):
+                if not self.wait(FLOOD_SECONDS):
+                    return
+                self.flooded_until = float("inf")
+                self.misbehave(method, faults)
+                # The server has seen the ends of its connections by then.
+                self.flooded_until = self.now() + 2
+
+    def misbehave(self, method, faults):
+        name, started = method.__name__, self.now()
         try:
-            outcome = act()
+            outcome = method(faults)
         except ConnectionError:
-            # Also where the server ends a connection to which a client still sends.
             outcome = "reset"
         except TimeoutError:
             outcome = "no answer"
         with self.lock:
-            if outcome == expected:
+            if outcome == method.expected:
                 self.faults[name] += 1
                 return
             if self.is_refusal(started, outcome):
                 self.refused[outcome] += 1
                 return
-        self.report(f"{name}: {outcome} instead of {expected}")
-
-    def floods(self, faults):
-        while self.running():
-            for name, (act, expected) in faults.named("flood_").items():
-                if not self.wait(FLOOD_SECONDS):
-                    return
-                self.flooded_until = float("inf")
-                self.fault(name, act, expected)
-                # The server has seen the ends of its connections by then.
-                self.flooded_until = self.now() + 2
+        self.report(f"{name}: {outcome} instead of {method.expected}")
 
     def wait(self, seconds):
         """Whether the soak still runs after this time."""
@@ -172,53 +171,48 @@ class Soak:
 def main():
     args = options()
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    samples = []
-    with tempfile.TemporaryDirectory() as folder, open(args.out.with_suffix(".log"), "w") as log:
+    samples, log_file = [], args.out.with_suffix(".log")
+    with tempfile.TemporaryDirectory() as folder, open(log_file, "w") as log:
         server = Server(args.program, Path(folder), log)
         soak = Soak(server.port, args.seconds)
-        failures = queue.SimpleQueue()
 
         def guarded(work, *arguments):
             try:
                 work(*arguments)
-            except BaseException as error:
-                failures.put(error)
+            except Exception:
+                soak.report(traceback.format_exc())
 
         faults = lambda seed: Faults(server.port, random.Random(seed))
         work = [(soak.client, seed) for seed in range(CLIENTS)]
-        work += [(soak.faulty_client, faults(seed), seed) for seed in range(FAULTY_CLIENTS)]
+        work += [(soak.faulty_client, faults(seed)) for seed in range(FAULTY_CLIENTS)]
         work.append((soak.floods, faults("flood")))
         threads = [threading.Thread(target=guarded, args=arguments, daemon=True) for arguments in work]
         for thread in threads:
             thread.start()
         try:
-            while soak.wait(SAMPLE_SECONDS) and server.process.poll() is None and failures.empty():
+            while soak.wait(SAMPLE_SECONDS) and server.process.poll() is None:
                 samples.append({"t": soak.now(), **server.status(), "load": os.getloadavg()[0]})
-            if not failures.empty():
-                raise failures.get()
-            if server.process.poll() is not None:
-                soak.report(f"the server ended with {server.process.returncode}")
+            soak.end = time.monotonic()
             for thread in threads:
-                thread.join(timeout=120)
+                thread.join(timeout=2 * PATIENCE)
                 if thread.is_alive():
                     soak.report("a client does not end")
             server.process.terminate()
-            if code := server.process.wait(timeout=60):
-                soak.report(f"the server ended with {code} after SIGTERM")
+            if code := server.process.wait(timeout=PATIENCE):
+                soak.report(f"the server ended with {code}")
         finally:
             server.process.kill()
-            result = {
-                "seconds": args.seconds, "samples": samples, "latencies": soak.latencies,
-                "faults": soak.faults, "refused": soak.refused, "unexpected": soak.unexpected,
-                "repeated": len(soak.answers), "metrics": soak.metrics.decode(),
-            }
-            args.out.write_text(json.dumps(result))
-    with open(args.out.with_suffix(".log")) as log:
-        for line in log:
-            if "panicked" in line or '"level":"ERROR"' in line or '"status":5' in line and '"status":503' not in line:
-                soak.report(f"the server's log: {line.strip()[:300]}")
-    args.out.write_text(json.dumps({**result, "unexpected": soak.unexpected}))
-    print(f"{len(soak.latencies)} requests, {sum(soak.faults.values())} faults, {len(soak.unexpected)} unexpected")
+    for line in log_file.read_text().splitlines():
+        if "panicked" in line or '"level":"ERROR"' in line or '"status":5' in line:
+            soak.report(f"the server's log: {line[:300]}")
+    result = {
+        "seconds": args.seconds, "samples": samples, "latencies": soak.latencies,
+        "faults": soak.faults, "refused": soak.refused, "unexpected": soak.unexpected,
+        "repeated": len(soak.answers), "metrics": soak.metrics.decode(),
+    }
+    args.out.write_text(json.dumps(result))
+    faults, unexpected = sum(soak.faults.values()), len(soak.unexpected)
+    print(f"{len(soak.latencies)} requests, {faults} faults, {unexpected} unexpected")
     sys.exit(bool(soak.unexpected))
 
 

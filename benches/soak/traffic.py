@@ -12,17 +12,22 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TOKEN = "soak-token"
 # A name of hosted models, which stands for the bundled one.
 NAME = "rerank-english-v3.0"
-# The server's limits, low enough for faults to reach them often.
+# The server's limits, low enough for faults to reach them often. Times are in seconds.
 QUEUE, CONNECTIONS, MAX_BODY, MAX_DOCUMENTS = 8, 64, 1 << 20, 200
-HEAD_SECONDS, BODY_SECONDS, IDLE_SECONDS = 2, 2, 5
-# Much longer than all of these: what the server does later is a fault.
-PATIENCE = 60
-
 LIMITS = {
-    "--queue": QUEUE, "--connections": CONNECTIONS, "--max-body": MAX_BODY, "--max-documents": MAX_DOCUMENTS,
-    "--head-timeout": HEAD_SECONDS, "--body-timeout": BODY_SECONDS, "--idle-timeout": IDLE_SECONDS,
+    "--queue": QUEUE,
+    "--connections": CONNECTIONS,
+    "--max-body": MAX_BODY,
+    "--max-documents": MAX_DOCUMENTS,
+    "--head-timeout": 2,
+    "--body-timeout": 2,
+    "--idle-timeout": 5,
     "--cache-mb": 1,
+    # A busy machine must not miss it.
+    "--deadline": 600,
 }
+# Much longer than the time-outs: what the server does not do until then, it does not do.
+PATIENCE = 300
 
 WORDS = (ROOT / "examples" / "passages.txt").read_text(encoding="utf-8").split()
 
@@ -46,58 +51,60 @@ class Texts:
         return [self.text(self.random.randint(3, 60)) for _ in range(self.random.randint(1, most))]
 
 
-def cohere_v2(t):
-    return "/v2/rerank", {"model": NAME, "query": t.query(), "documents": t.documents(20), "top_n": 5}
+def ranking(documents="documents", **fields):
+    """A body with a query and up to 20 documents, in a field of this name, and with further fields."""
+    return lambda texts: {"query": texts.query(), documents: texts.documents(20), **fields}
 
 
-def cohere_v1(t):
-    objects = [{"title": text, "text": "of no use"} for text in t.documents(20)]
-    return "/v1/rerank", {"query": t.query(), "documents": objects, "rank_fields": ["title"], "return_documents": True}
+def objects(texts):
+    documents = [{"title": text, "text": "of no use"} for text in texts.documents(20)]
+    return {"query": texts.query(), "documents": documents, "rank_fields": ["title"], "return_documents": True}
 
 
-def long_document(t):
-    return "/v1/rerank", {"query": t.query(), "documents": [t.text(1500)], "max_chunks_per_doc": 4}
+def batch(texts):
+    return {"queries": [texts.query(), texts.query()], "documents": [texts.documents(8), texts.documents(8)]}
 
 
-def many_documents(t):
-    return "/v1/rerank", {"query": t.query(), "documents": [t.text(12) for _ in range(100)], "top_n": 10}
+def long_document(texts):
+    return {"query": texts.query(), "documents": [texts.text(1500)], "max_chunks_per_doc": 4}
 
 
-def batch(t):
-    return "/v1/rerank/batch", {"queries": [t.query(), t.query()], "documents": [t.documents(8), t.documents(8)]}
+def many_documents(texts):
+    return {"query": texts.query(), "documents": [texts.text(12) for _ in range(100)], "top_n": 10}
 
 
-# Names of the dialects, and for a seed's texts the path and the body.
+# For each kind of request the path, and the body with the given texts.
 SCORING = {
-    "cohere-v2": cohere_v2,
-    "cohere-v1": cohere_v1,
-    "long-document": long_document,
-    "many-documents": many_documents,
-    "batch": batch,
-    "jina": lambda t: ("/jina/v1/rerank", {"model": NAME, "query": t.query(), "documents": t.documents(20)}),
-    "voyage": lambda t: ("/voyage/v1/rerank", {"model": NAME, "query": t.query(), "documents": t.documents(20), "top_k": 3}),
-    "tei": lambda t: ("/rerank", {"query": t.query(), "texts": t.documents(20), "raw_scores": True}),
-    "vllm": lambda t: ("/rerank", {"query": t.query(), "documents": t.documents(20)}),
-    "weaviate": lambda t: ("/rerank", {"query": t.query(), "property": "text", "documents": t.documents(20)}),
-    "infinity": lambda t: ("/infinity/rerank", {"query": t.query(), "documents": t.documents(20)}),
-    "openai": lambda t: ("/v1/embeddings", {"input": t.documents(8)}),
-    "openai-base64": lambda t: ("/v1/embeddings", {"input": t.text(30), "encoding_format": "base64"}),
-    "tei-embed": lambda t: ("/embed", {"inputs": t.documents(8)}),
-    "search": lambda t: ("/search", {"query": t.query()}),
+    "cohere-v2": ("/v2/rerank", ranking(model=NAME, top_n=5)),
+    "cohere-v1": ("/v1/rerank", objects),
+    "long-document": ("/v1/rerank", long_document),
+    "many-documents": ("/v1/rerank", many_documents),
+    "batch": ("/v1/rerank/batch", batch),
+    "jina": ("/jina/v1/rerank", ranking(model=NAME)),
+    "voyage": ("/voyage/v1/rerank", ranking(model=NAME, top_k=3)),
+    "tei": ("/rerank", ranking("texts", raw_scores=True)),
+    "vllm": ("/rerank", ranking()),
+    "weaviate": ("/rerank", ranking(property="text")),
+    "infinity": ("/infinity/rerank", ranking()),
+    "openai": ("/v1/embeddings", lambda texts: {"input": texts.documents(8)}),
+    "openai-base64": ("/v1/embeddings", lambda texts: {"input": texts.text(30), "encoding_format": "base64"}),
+    "tei-embed": ("/embed", lambda texts: {"inputs": texts.documents(8)}),
+    "search": ("/search", lambda texts: {"query": texts.query()}),
 }
 INFORMING = ["/info", "/health", "/metrics", "/openapi.json", "/v1/models"]
 
 
-def normal(rng, unique):
-    """A kind, the method, the path, the body, and a key if its answer must never change: one half of the
-    requests repeats one of a few, the other half is new."""
+def normal(rng, number):
+    """A kind, the method, the path and the body, and a key if the answer must never change. Half of the
+    requests for scores repeat one of a few; the others are new, by their number."""
     if rng.random() < 0.1:
         path = rng.choice(INFORMING)
         return path[1:], "GET", path, None, None if path in ("/metrics", "/health") else path
     kind = rng.choice(list(SCORING))
-    repeated = rng.randrange(20) if rng.random() < 0.5 else None
-    path, body = SCORING[kind](Texts(f"new {unique}" if repeated is None else f"old {kind} {repeated}"))
-    return kind, "POST", path, json.dumps(body).encode(), None if repeated is None else (kind, repeated)
+    repeated = rng.random() < 0.5
+    seed = f"old {kind} {rng.randrange(20)}" if repeated else f"new {number}"
+    path, make = SCORING[kind]
+    return kind, "POST", path, json.dumps(make(Texts(seed))).encode(), seed if repeated else None
 
 
 def constant(body):
@@ -109,13 +116,22 @@ def constant(body):
     return json.dumps(answer, sort_keys=True)
 
 
-class Faults:
-    """Methods whose name begins with `fault_` misbehave, and return what came of it: a status, `ended` or
-    `sent`. The first line of their documentation is what must come of it. Those whose name begins with
-    `flood_` use up what all clients share."""
+def fault(expected, floods=False):
+    """Marks a method that misbehaves. It returns what came of it: a status, `ended` or `sent`. `floods` says
+    whether it uses up what all clients share."""
+    def mark(method):
+        method.expected, method.floods = expected, floods
+        return method
+    return mark
 
+
+class Faults:
     def __init__(self, port, rng):
         self.port, self.rng = port, rng
+
+    def methods(self, floods):
+        marked = [method for method in vars(Faults).values() if hasattr(method, "expected")]
+        return [method for method in marked if method.floods == floods]
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
@@ -139,41 +155,42 @@ class Faults:
 
     def send(self, body, path="/v2/rerank", method="POST", token=TOKEN, **headers):
         with self.connect() as stream:
-            return self.outcome(stream, self.head(path, method, token, content_length=len(body), **headers) + body)
+            head = self.head(path, method, token, content_length=len(body), **headers)
+            return self.outcome(stream, head + body)
 
     def request(self, documents=3):
         texts = Texts(f"fault {self.rng.random()}")
         documents = [texts.text(30) for _ in range(documents)]
         return json.dumps({"model": NAME, "query": texts.query(), "documents": documents}).encode()
 
-    def fault_bad_json(self):
-        """400"""
+    @fault("400")
+    def bad_json(self):
         return self.send(self.rng.choice([b"{", b"", b"[1,2", b'{"query": 1}', b'"\xff"', b"[" * 100_000]))
 
-    def fault_too_many_documents(self):
-        """400"""
+    @fault("400")
+    def too_many_documents(self):
         return self.send(self.request(MAX_DOCUMENTS + 1))
 
-    def fault_bad_key(self):
-        """401"""
+    @fault("401")
+    def bad_key(self):
         return self.send(self.request(), token=self.rng.choice([None, "soak-tokem", "x", "\u00e9"]))
 
-    def fault_unknown(self):
-        """404"""
+    @fault("404")
+    def unknown(self):
         body = json.dumps({"model": "no-such-model", "query": "a", "documents": ["b"]}).encode()
         return self.send(b"{}", path="/nothing") if self.rng.random() < 0.5 else self.send(body)
 
-    def fault_method(self):
-        """405"""
+    @fault("405")
+    def method(self):
         return self.send(b"", method="GET")
 
-    def fault_slow_body(self):
-        """408"""
+    @fault("408")
+    def slow_body(self):
         with self.connect() as stream:
             return self.outcome(stream, self.head(content_length=100) + b'{"query":')
 
-    def fault_large_body(self):
-        """413"""
+    @fault("413")
+    def large_body(self):
         size = MAX_BODY + 1 + self.rng.randrange(1 << 20)
         if self.rng.random() < 0.5:
             return self.send(b"x" * size)
@@ -181,52 +198,52 @@ class Faults:
             chunk = b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n"
             return self.outcome(stream, self.head(transfer_encoding="chunked") + chunk)
 
-    def fault_large_when_unpacked(self):
-        """413"""
+    @fault("413")
+    def large_when_unpacked(self):
         return self.send(gzip.compress(bytes(50 << 20), 1), content_encoding="gzip")
 
-    def fault_encoding(self):
-        """415"""
+    @fault("415")
+    def encoding(self):
         return self.send(self.request(), content_encoding="zstd")
 
-    def fault_large_head(self):
-        """431"""
+    @fault("431")
+    def large_head(self):
         return self.send(self.request(), x_long="x" * (200 << 10))
 
-    def fault_no_http(self):
-        """400"""
+    @fault("400")
+    def no_http(self):
         with self.connect() as stream:
             return self.outcome(stream, b"\x16\x03\x01 this is not HTTP\r\n\r\n")
 
-    def fault_slow_head(self):
-        """ended"""
+    @fault("ended")
+    def slow_head(self):
         with self.connect() as stream:
             return self.outcome(stream, b"POST /v2/rerank HTTP/1.1\r\nhost:")
 
-    def fault_silent(self):
-        """ended"""
+    @fault("ended")
+    def silent(self):
         with self.connect() as stream:
             return self.outcome(stream)
 
-    def fault_never_reads(self):
-        """ended"""
+    @fault("ended")
+    def never_reads(self):
         request = self.head("/openapi.json", "GET").replace(b"connection: close\r\n", b"") * 100
         with self.connect() as stream:
-            # The answers fill the buffers of both sides. Then the server reads no more, and ends the connection.
+            # The answers fill the buffers of both sides. Then the server reads no more, and ends it.
             try:
                 while True:
                     stream.sendall(request)
             except (ConnectionResetError, BrokenPipeError):
                 return "ended"
 
-    def fault_leaves_in_body(self):
-        """sent"""
+    @fault("sent")
+    def leaves_in_body(self):
         with self.connect() as stream:
             stream.sendall(self.head(content_length=1000) + b'{"query":')
         return "sent"
 
-    def fault_leaves_before_answer(self):
-        """sent"""
+    @fault("sent")
+    def leaves_before_answer(self):
         with self.connect() as stream:
             body = self.request(60)
             stream.sendall(self.head(content_length=len(body)) + body)
@@ -235,16 +252,16 @@ class Faults:
                 stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return "sent"
 
-    def flood_requests(self):
-        """429"""
+    @fault("429", floods=True)
+    def flood_of_requests(self):
         streams = [self.connect() for _ in range(4 * QUEUE)]
         for stream in streams:
             body = self.request(40)
             stream.sendall(self.head(content_length=len(body)) + body)
         return self.outcomes(streams, {"200", "429"})
 
-    def flood_connections(self):
-        """503"""
+    @fault("503", floods=True)
+    def flood_of_connections(self):
         streams = [self.connect() for _ in range(CONNECTIONS + 10)]
         # Those that were accepted are ended when they have been silent for too long.
         return self.outcomes(streams, {"ended", "503"})
@@ -255,7 +272,3 @@ class Faults:
         for stream in streams:
             stream.close()
         return str(outcomes) if outcomes - allowed else max(outcomes - {"ended"}, default="ended")
-
-    def named(self, prefix):
-        names = [name for name in dir(self) if name.startswith(prefix)]
-        return {name: (getattr(self, name), getattr(self, name).__doc__) for name in names}
