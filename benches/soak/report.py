@@ -60,6 +60,12 @@ class Soak:
         memory = self.level(self.memory, None) / self.level(self.memory, self.part)
         return memory, p99(self.last()) / p99(self.second())
 
+    def work(self, start):
+        """The milliseconds of processor time for a normal request in the part that starts then."""
+        samples = [sample for sample in self.samples if start <= sample["t"] <= start + self.part]
+        first, last = samples[0], samples[-1]
+        return 1000 * (last["cpu"] - first["cpu"]) / len(self.between(first["t"], last["t"]))
+
     def broken(self):
         memory, latency = self.ratios()
         if self.unexpected:
@@ -86,16 +92,16 @@ class Soak:
         yield "ratio of the p99", f"**{latency:.2f}**"
         yield "load average, mean and highest", f"{statistics.mean(loads):.1f}, {max(loads):.1f}"
 
-    def series(self, step):
-        """For each step of seconds what the plot shows: the medians of samples, and p50 and p99."""
-        for i in range(int(self.seconds // step)):
-            inside = [sample for sample in self.samples if i * step <= sample["t"] < (i + 1) * step]
-            latencies = self.between(i * step, (i + 1) * step)
+    def series(self, ends):
+        """What the plot shows of the time up to each of these ends: the medians of samples, p50 and p99."""
+        for start, end in zip([0, *ends], ends):
+            inside = [sample for sample in self.samples if start < sample["t"] <= end]
+            latencies = self.between(start, end)
             if not inside or len(latencies) < 2:
                 continue
-            row = {"minute": round((i + 1) * step / 60, 1)}
+            row = {"minute": end / 60}
             for name in inside[0].keys() - {"t", "calls", "loads", "faults"}:
-                row[name] = round(statistics.median(sample[name] for sample in inside), 1)
+                row[name] = statistics.median(sample[name] for sample in inside)
             row |= {"requests": len(latencies), "p50": statistics.median(latencies), "p99": p99(latencies)}
             yield {name: round(value, 1) for name, value in row.items()}
 
@@ -149,6 +155,7 @@ def record(title, picture, served, called, serve, page):
     commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     first, last = serve.samples[0], serve.samples[-1]
     cores = (last["cpu"] - first["cpu"]) / (last["t"] - first["t"])
+    work = [f"{serve.work(start):.0f}" for start in (serve.part, serve.seconds - serve.part)]
     held = lambda field: f"{serve.level(field, serve.part):.0f} and {serve.level(field, None):.0f}"
     loads = sum(len(sample["loads"]) for sample in called["samples"])
     heap = f"{page.level('heap', page.part):.2f} and {page.level('heap', None):.2f}"
@@ -163,7 +170,8 @@ def record(title, picture, served, called, serve, page):
     yield ""
     yield "The server, after the first part and at the end:"
     yield f"anonymous memory {held('anonymous')} MB, open files {held('files')}, threads {held('threads')}."
-    yield f"Its peak was {last['peak']:.0f} MB. It used {cores:.2f} cores."
+    yield f"Its peak was {last['peak']:.0f} MB. It used {cores:.2f} cores; for a normal request, with its share"
+    yield f"of faults, {work[0]} ms of processor time in the second part, and {work[1]} ms in the last."
     yield f"The answers to {served['repeated']} repeated requests never changed."
     yield f"Floods had {sum(served['refused'].values())} other requests refused, as they may be."
     yield ""
@@ -192,9 +200,10 @@ def main():
     lines += [line for why in broken for line in ("", f"Broken: {why}.")]
     report = "\n".join(lines) + "\n"
     file("md").write_text(report, encoding="utf-8")
-    # A point for each minute or two, and for each step of the page.
-    steps = max(serve.seconds / 120, 15), page.seconds / len(page.samples)
-    points = [list(soak.series(step)) for soak, step in zip((serve, page), steps)]
+    # A point for each minute of a long soak of the server, and for each step of the page.
+    count = int(min(serve.seconds / 15, 120))
+    ends = [serve.seconds * (i + 1) / count for i in range(count)]
+    points = [list(serve.series(ends)), list(page.series([sample["t"] for sample in page.samples]))]
     rows = [",\n".join(json.dumps(row, sort_keys=True) for row in series) for series in points]
     file("json").write_text('{"serve": [\n%s\n], "page": [\n%s\n]}\n' % tuple(rows), encoding="utf-8")
     plot(*points, file("svg"))

@@ -211,8 +211,8 @@ def main():
         "repeated": len(soak.answers), "metrics": soak.metrics.decode(),
     }
     args.out.write_text(json.dumps(result))
-    faults, unexpected = sum(soak.faults.values()), len(soak.unexpected)
-    print(f"{len(soak.latencies)} requests, {faults} faults, {unexpected} unexpected")
+    counts = len(soak.latencies), sum(soak.faults.values()), len(soak.unexpected)
+    print("%d requests, %d faults, %d unexpected" % counts)
     sys.exit(bool(soak.unexpected))
 
 
