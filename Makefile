@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz test-slow test-miri test-sanitizers
+.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz soak test-slow test-miri test-sanitizers
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -34,8 +34,13 @@ test-arm:
 fuzz:
 	fuzz/run.sh $(TARGET) $(SECONDS)
 
+# Mixed traffic with faults on the server, and calls in a page, while memory and latency are watched. The long
+# one: make soak SECONDS=7200 CALLS=10000.
+soak: build command
+	benches/soak/run.sh $(or $(SECONDS),180) $(or $(CALLS),400)
+
 # What takes long and seldom fails: before a release, and after a change of what it tests.
-test-slow: test-miri test-sanitizers test-bundlers test-generators test-demo test-site-audit check-supply
+test-slow: test-miri test-sanitizers soak test-bundlers test-generators test-demo test-site-audit check-supply
 
 # Looks for undefined behaviour in Miri. fuzz/RECORD.md has what was found.
 test-miri:
