@@ -253,7 +253,10 @@ async function readFiles(
   return all(
     existing.map(async ([key, file]) => {
       const content = await file.read(reporterOf(file));
-      if (key === "config") await checkConfig?.(content);
+      if (key === "config" && checkConfig) {
+        await file.verify?.();
+        await checkConfig(content);
+      }
       return { key, file, content };
     }),
   );
