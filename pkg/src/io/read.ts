@@ -153,7 +153,7 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
   async function copyAfter(error: unknown): Promise<StoredCopy> {
     const copy = error instanceof NetworkError ? await storage.open(slot) : undefined;
     if (!copy) throw error;
-    if (copy.content.size === 0) await copy.verify();
+    if (copy.content.size === 0) await copy.verify().catch(() => Promise.reject(error));
     return copy;
   }
 
