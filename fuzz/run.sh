@@ -9,9 +9,11 @@ version=0.13.2
 # What is kept for a target, in bytes.
 kept=32768
 
-target=${1:?fuzz/run.sh TARGET SECONDS; the targets are $(ls fuzz/targets | sed 's/\.rs$//' | tr '\n' ' ')}
+target=${1:?fuzz/run.sh TARGET SECONDS; the targets are $(ls fuzz/targets | sed 's/\.rs$//' | tr '\n' ' ')messages stored-files}
 seconds=${2:-300}
 case $target in
+  # These are in JavaScript. A failure names the seed of its inputs.
+  messages | stored-files) CROSSRANK_FUZZ_SECONDS=$seconds exec pkg/scripts/test.sh "$target" ;;
   graph_*) features=graphs ;;
   http | jsonl) features=command ;;
   *) features= ;;

@@ -140,3 +140,24 @@ impl JsonLines {
 pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>, CliError> {
     jsonl(path)?.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_largest_size() {
+        let folder = temp_dir::TempDir::new().unwrap();
+        let path = folder.child("lines.jsonl");
+        let limit = MAX_LINE_BYTES as usize;
+        for (bytes, fits) in [(limit - 1, true), (limit, false), (limit + 1, false)] {
+            // With the quotes and the end of the line.
+            let long = format!("\"{}\"\n1\n", "x".repeat(bytes - 3));
+            std::fs::write(&path, long).unwrap();
+            let lines: Vec<_> = jsonl::<serde::de::IgnoredAny>(&path).unwrap().collect();
+            let numbers: Vec<_> =
+                lines.iter().map(|line| line.as_ref().ok().map(|l| l.0)).collect();
+            assert_eq!(numbers, [fits.then_some(1), Some(2)], "{bytes} bytes");
+        }
+    }
+}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side with the packed packages, which are installed in an empty project.
-# Arguments name tests: sources, kernels, simd, node, messages, tokenizers, hub, package, types, bundlers, serve,
-# browser, loading, page, site, gpu, edge and adapters (the default is all of these), hosts, which installs 1.4 GB, and
-# generators, which installs 500 MB.
+# Arguments name tests: sources, kernels, simd, limits, node, messages, stored-files, tokenizers, hub, package, types,
+# bundlers, serve, browser, loading, page, site, gpu, edge and adapters (the default is all of these), hosts, which
+# installs 1.4 GB, and generators, which installs 500 MB.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -27,7 +27,7 @@ install "$CROSSRANK_BARE_PROJECT" "$scratch"/crossrank-[0-9]*.tgz
 install "$CROSSRANK_PROJECT" "$scratch"/crossrank-*.tgz
 
 cp pkg/test/{{reranker,control,embedder,hub,realm,remote,browser}-suite,suite-worker,assertions,service-stub,hub-server,memory-trap,random,service-worker,gpu-page,gpu-faults,gpu-worker,fake-timers}.mjs "$CROSSRANK_PROJECT"
-cp pkg/test/{node,messages,tokenizers,hub,serve}.test.mjs pkg/test/page.html "$CROSSRANK_PROJECT"
+cp pkg/test/{node,messages,stored-files,tokenizers,hub,serve}.test.mjs pkg/test/page.html "$CROSSRANK_PROJECT"
 cp -r tests/data/{golden.json,logit-bits.json,int8-logit-bits.json,architecture-bits.json,embedding-golden.json,embedding-bits.json,remote,tokenizers} "$CROSSRANK_PROJECT"
 mkdir "$CROSSRANK_PROJECT/graphs"
 cp -r tests/data/graphs/{other-silu,int8-tensor,external-int8} "$CROSSRANK_PROJECT/graphs"
@@ -93,14 +93,14 @@ prepare_adapters() {
 }
 
 files=()
-for name in "${@:-sources kernels simd node messages tokenizers hub package types bundlers serve browser loading page site gpu edge adapters}"; do
+for name in "${@:-sources kernels simd limits node messages stored-files tokenizers hub package types bundlers serve browser loading page site gpu edge adapters}"; do
   for one in $name; do
     case $one in
-      node | messages | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
+      node | messages | stored-files | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
       loading) files+=(pkg/test/loading.test.mjs pkg/test/loading-faults.test.mjs pkg/test/loading-sequences.test.mjs) ;;
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
       bundlers) files+=(pkg/test/bundlers.test.mjs pkg/test/bundlers-node.test.mjs) ;;
-      sources | kernels | simd | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
+      sources | kernels | simd | limits | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
       site) export CROSSRANK_SITE=$program; files+=(pkg/test/site.test.mjs) ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       adapters) prepare_adapters; files+=("$adapters"/{docs,types,hits,ai-sdk,langchain,llamaindex,search,arrow,lancedb,react,element}.test.mjs) ;;
@@ -111,5 +111,6 @@ for name in "${@:-sources kernels simd node messages tokenizers hub package type
   done
 done
 # Two files at a time: one alone leaves half of two cores idle. More would need the memory of many Chromiums. A test that
-# hangs is named after a quarter of an hour.
-node --test --test-concurrency=2 --test-timeout=900000 --test-reporter=spec "${files[@]}"
+# hangs is named after a quarter of an hour, which CROSSRANK_FUZZ_SECONDS makes longer.
+timeout=$((900 + ${CROSSRANK_FUZZ_SECONDS:-0}))
+node --test --test-concurrency=2 --test-timeout="${timeout}000" --test-reporter=spec "${files[@]}"

@@ -85,9 +85,12 @@ export async function mixCaches(options, pairs) {
   const byGpu = await score(gpu, pairs);
   await gpu.dispose();
   const cache = await caches.open("crossrank");
+  const ofCpu = (name) => name.replace(/%20of%20GPU[^?]*/, "");
   for (const { url } of await cache.keys()) {
-    const other = url.replace(/%20of%20GPU[^?]*/, "");
-    if (other !== url) await cache.put(other, await cache.match(url));
+    if (ofCpu(url) === url) continue;
+    const copy = await cache.match(url);
+    const headers = { "crossrank-copy": ofCpu(copy.headers.get("crossrank-copy")) };
+    await cache.put(ofCpu(url), new Response(copy.body, { headers }));
   }
   const cpu = await load({ ...options, scoreCache });
   const byCpu = await score(cpu, pairs);

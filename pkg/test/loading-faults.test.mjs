@@ -11,6 +11,7 @@ import {
   asFolder,
   asPackage,
   contents,
+  damage,
   FOLDER,
   HTML,
   hurry,
@@ -263,12 +264,12 @@ tests["damaged copies of a folder and of the WebAssembly file are replaced"] = a
   const paths = [...Object.values(PATHS), ...WASM];
   const server = await start(t, Object.fromEntries(paths.map((path) => [path, answer])));
   assert.deepEqual((await visit(server, asFolder)).logits, expected);
-  await stored(server, damageOf, "/graphs/");
+  await stored(server, damage, 7, "/graphs/");
   assert.deepEqual((await visit(server, asFolder)).logits, expected, "a damaged folder");
   server.asked("/");
   assert.deepEqual((await visit(server, asFolder)).logits, expected);
   assert.ok(server.asked(ONNX)[0].sent >= 0);
-  await stored(server, damageOf, " wasm");
+  await stored(server, damage, 7, " wasm");
   conduct = { status: 0 };
   assert.equal((await visit(server, asFolder, hurried)).code, "fetch-failed", "damaged, and the network off");
   conduct = { headers };
@@ -276,14 +277,6 @@ tests["damaged copies of a folder and of the WebAssembly file are replaced"] = a
   conduct = { status: 0 };
   assert.deepEqual((await visit(server, asFolder, hurried)).logits, expected, "with the network off");
 };
-
-/** Runs on the page. Overwrites the copies whose names contain `part`. */
-async function damageOf(part) {
-  const cache = await caches.open("crossrank");
-  for (const request of await cache.keys()) {
-    if (decodeURIComponent(request.url).includes(part)) await cache.put(request, new Response("damaged"));
-  }
-}
 
 /** Several loads at the same time on a page. */
 function rankAll(page, loads) {

@@ -66,13 +66,18 @@ async function clearSome(chances) {
   await Promise.all(keys.map((key, i) => chances[i % chances.length] && cache.delete(key)));
 }
 
-/** Runs on the page. Overwrites some files in the storage. */
+/** Runs on the page. Overwrites some files in the storage with others, cut files or other bytes. */
 async function damageSome(chances) {
   const cache = await caches.open("crossrank");
   const keys = await cache.keys();
-  await Promise.all(
-    keys.map((key, i) => chances[i % chances.length] && cache.put(key, new Response("damaged"))),
-  );
+  const copies = await Promise.all(keys.map((key) => cache.match(key)));
+  const blobs = await Promise.all(copies.map((copy) => copy.clone().blob()));
+  const damaged = (i) => {
+    const { headers } = copies[i];
+    const content = [blobs[(i + 1) % keys.length], blobs[i].slice(0, blobs[i].size / 2), "damaged"][i % 3];
+    return i % 4 === 3 ? copies[(i + 1) % keys.length].clone() : new Response(content, { headers });
+  };
+  await Promise.all(keys.map((key, i) => chances[i % chances.length] && cache.put(key, damaged(i))));
 }
 
 async function runSequence(t, { open, start }, seed, expected) {

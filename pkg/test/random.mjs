@@ -15,3 +15,13 @@ export function randomOf(seed) {
     pick: (list) => list[below(list.length)],
   };
 }
+
+/**
+ * The seeds of the runs of a test: `count`, or as many as there is time for in CROSSRANK_FUZZ_SECONDS. They begin at
+ * CROSSRANK_SEED.
+ */
+export function* seeds(count) {
+  const { CROSSRANK_SEED: first = 1, CROSSRANK_FUZZ_SECONDS: seconds } = process.env;
+  const end = performance.now() + Number(seconds ?? 0) * 1000;
+  for (let i = 0; seconds === undefined ? i < count : performance.now() < end; i++) yield Number(first) + i;
+}

@@ -108,6 +108,25 @@ export function remoteTests({ crossrank, model, stub, remote }) {
       ]),
     ),
 
+    async "remote: an answer has a largest size"() {
+      const limit = 64 * 2 ** 20;
+      const answer = new TextEncoder().encode(JSON.stringify(cohere.answer));
+      for (const bytes of [limit - 1, limit, limit + 1]) {
+        let spaces = bytes - answer.length;
+        const pull = (stream) => {
+          const part = spaces > 0 ? new Uint8Array(Math.min(spaces, 2 ** 20)).fill(32) : answer;
+          spaces -= part.length;
+          stream.enqueue(part);
+          if (part === answer) stream.close();
+        };
+        const fetch = async () => new Response(new ReadableStream({ pull }));
+        const reranker = remoteOf(cohere, stub, { fetch, timeout: 600_000 });
+        const call = () => reranker.rerank(query, documents);
+        if (bytes > limit) await rejects("remote-invalid-answer", call, `the limit of ${limit} bytes`);
+        else places((await call()).results, cohere.results);
+      }
+    },
+
     async "remote: the delay doubles each time, up to 8 s, and half of it is random"() {
       const { setTimeout } = globalThis;
       const { random } = Math;

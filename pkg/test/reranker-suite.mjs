@@ -176,10 +176,20 @@ export function tests(context) {
       await rejects("invalid-text", () => reranker.score([[query, lone]]), /pair 0, document/);
     },
 
-    async "refuses a document of 5 MB"() {
-      const large = "a ".repeat(2.5e6);
-      await rejects("input-too-large", () => reranker.rerank(query, [documents[0], large]), /1/);
+    async "refuses a text of more than 1 MiB"() {
+      const limit = 2 ** 20;
+      const textOf = (bytes) => "a ".repeat(bytes / 2) + "a".repeat(bytes % 2);
+      for (const bytes of [limit - 1, limit]) {
+        const text = textOf(bytes);
+        const { results } = await reranker.rerank(text, [text], 1, { longDocuments: "truncate" });
+        equal(results[0].truncated, true);
+      }
+      const large = textOf(limit + 1);
+      const numbers = /1048577 bytes.*over the limit of 1048576; /;
+      await rejects("input-too-large", () => reranker.rerank(query, [documents[0], large]), /document 1/);
+      await rejects("input-too-large", () => reranker.rerank(query, [large]), numbers);
       await rejects("input-too-large", () => reranker.rerank(large, documents), /the query/);
+      await rejects("input-too-large", () => reranker.rerank(large, documents), numbers);
       const batch = () => reranker.rerankBatch([query, large], [documents, documents]);
       await rejects("input-too-large", batch, /query 1/);
     },

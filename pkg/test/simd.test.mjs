@@ -26,7 +26,7 @@ function fakeStorage() {
     slots,
     read: async (slot, version) => {
       const kept = slots.get(slot);
-      return kept?.version === version ? new TextEncoder().encode(kept.content) : undefined;
+      return kept?.version === version ? kept.content : undefined;
     },
     write: async (slot, version, content) => void slots.set(slot, { version, content }),
   };
@@ -103,7 +103,7 @@ test("the choice is remembered for this version of the browser", async (t) => {
   assert.equal(await chooseVariant(storage, fast()), "simd128");
 
   // A copy that the browser damaged.
-  for (const slot of storage.slots.values()) slot.content = "\u0007\u0007";
+  for (const slot of storage.slots.values()) slot.content = Uint8Array.of(7, 7);
   assert.equal(await chooseVariant(storage, fast()), "relaxed-simd");
 });
 
@@ -141,7 +141,11 @@ async function load(options) {
 async function choose(choice) {
   const cache = await caches.open("crossrank");
   const [record] = (await cache.keys()).filter(({ url }) => url.includes("/webassembly%20variant?"));
-  await cache.put(record, new Response(choice));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(choice)));
+  const digits = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const { pathname, search } = new URL(record.url);
+  const headers = { "crossrank-copy": `${digits} ${pathname}${search}` };
+  await cache.put(record, new Response(choice, { headers }));
 }
 
 for (const [name, flags] of [

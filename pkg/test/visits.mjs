@@ -132,12 +132,15 @@ export async function keys() {
   return names.filter((name) => name !== "/crossrank/webassembly variant").sort();
 }
 
-/** Runs on the page. Overwrites each copy with other bytes, of the given length or its own. */
-export async function damage(length) {
+/** Runs on the page. Overwrites the copies whose names contain `part` with other bytes, of the given length or their own. */
+export async function damage(length, part = "") {
   const cache = await caches.open("crossrank");
   for (const request of await cache.keys()) {
-    const { byteLength } = await (await cache.match(request)).arrayBuffer();
-    await cache.put(request, new Response(new Uint8Array(length ?? byteLength).fill(7)));
+    if (!decodeURIComponent(request.url).includes(part)) continue;
+    const copy = await cache.match(request);
+    const { byteLength } = await copy.arrayBuffer();
+    const { headers } = copy;
+    await cache.put(request, new Response(new Uint8Array(length ?? byteLength).fill(7), { headers }));
   }
 }
 

@@ -241,6 +241,16 @@ def test_pairs_that_are_none(model, pairs, error, message):
         model.predict(pairs)
 
 
+@pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1])
+def test_a_text_has_a_largest_size(model, size):
+    pairs = [("x" * size, "x" * size)]
+    if size <= 1 << 20:
+        assert len(model.predict(pairs)) == 1
+        return
+    with pytest.raises(InputError, match="1048577 bytes.*over the limit of 1048576"):
+        model.predict(pairs)
+
+
 def test_errors_have_codes(model, tmp_path):
     with pytest.raises(InputError) as caught:
         model.predict([(QUERY, "x" * (1 << 20) + "x")])

@@ -307,6 +307,7 @@ mod tests {
         };
         assert_eq!(length("8192", "1e30"), 8192);
         assert_eq!(length("8192", "512"), 512);
+        assert_eq!(length("65535", "1e30"), MAX_LENGTH - 1);
         assert_eq!(length("65536", "1e30"), MAX_LENGTH);
         assert_eq!(length("65537", "1e30"), MAX_LENGTH);
         assert_eq!(length("18446744073709551615", "1e30"), MAX_LENGTH);

@@ -108,14 +108,22 @@ impl Endpoint {
                 }
             }
         };
-        let response = response.map_err(|error| {
-            let message = match error {
-                ureq::Error::Timeout(_) => {
-                    format!("does not answer within {} ms", self.timeout.as_millis())
-                }
-                error => format!("cannot be reached, or hangs up ({error})"),
-            };
-            RequestError::transient(self.message(&message))
+        let response = response.map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(limit) => {
+                let what = format!(
+                    "answers with more than the limit of {limit} bytes; check that the address is the \
+                     address of an API"
+                );
+                RequestError::Permanent(self.error(ErrorKind::RemoteInvalidAnswer, &what))
+            }
+            ureq::Error::Timeout(_) => {
+                let what = format!("does not answer within {} ms", self.timeout.as_millis());
+                RequestError::transient(self.message(&what))
+            }
+            error => {
+                let what = format!("cannot be reached, or hangs up ({error})");
+                RequestError::transient(self.message(&what))
+            }
         })?;
         self.read(&response)
     }

@@ -22,6 +22,19 @@ impl Reranker {
         documents: &[D],
         options: &RerankOptions,
     ) -> Result<Pending> {
+        let pending = self.prepare_within(usize::MAX, query, documents, options)?;
+        Ok(pending.expect("no list has so many tokens"))
+    }
+
+    /// [`Reranker::prepare`], which ends as soon as the list has more than `max_tokens` tokens. It then
+    /// returns `None`.
+    pub(crate) fn prepare_within<D: AsRef<str>>(
+        &self,
+        max_tokens: usize,
+        query: &str,
+        documents: &[D],
+        options: &RerankOptions,
+    ) -> Result<Option<Pending>> {
         check_request(query, options)?;
         let (cached, keys) = match self.cache().filter(|_| !options.skip_cache) {
             Some(cache) => {
@@ -33,6 +46,7 @@ impl Reranker {
         let query = self.tokenizer.query(query, self.limits(options))?;
         let stop = options.stop_conditions();
         let mut windows = Vec::new();
+        let mut tokens: usize = cached.iter().flatten().map(|score| score.tokens).sum();
         for (i, document) in documents.iter().enumerate().filter(|(i, _)| cached[*i].is_none()) {
             if stop.is_cancelled() {
                 return Err(cancelled());
@@ -42,9 +56,13 @@ impl Reranker {
             }
             let of_document = self.tokenizer.windows(&query, document.as_ref());
             let of_document = of_document.map_err(|e| e.at(format_args!("document {i}")))?;
+            tokens += of_document.iter().map(|window| window.encoding.ids.len()).sum::<usize>();
             windows.extend(of_document.into_iter().map(|window| (i, window)));
+            if tokens > max_tokens {
+                break;
+            }
         }
-        Ok(Pending::new(cached, keys, windows))
+        Ok((tokens <= max_tokens).then(|| Pending::new(cached, keys, windows)))
     }
 
     /// The second step: the logit of each pair. Threads that have no work share it. Pairs of several lists

@@ -269,15 +269,14 @@ impl ParsedRerank {
         };
         let (mut lists, mut tokens) = (Vec::new(), 0);
         for (i, list) in self.lists.iter().enumerate() {
-            let pending = reranker.prepare(&list.query, &list.documents, &options);
+            let rest = self.max_tokens - tokens;
+            let pending = reranker.prepare_within(rest, &list.query, &list.documents, &options);
             let pending = pending.map_err(|e| match self.dialect.is_batch() {
                 true => e.at(format_args!("query {i}")),
                 false => e,
             })?;
+            let Some(pending) = pending else { return Ok(None) };
             tokens += pending.tokens();
-            if tokens > self.max_tokens {
-                return Ok(None);
-            }
             lists.push(pending);
         }
         Ok(Some(lists))

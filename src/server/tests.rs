@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -16,8 +17,8 @@ fn files(folder: &str) -> ModelFiles {
     ModelFiles::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(folder)).unwrap()
 }
 
-/// The status of a request to a server with these limits, and the body of the response.
-fn call(limits: Limits, path: &str, body: Vec<u8>) -> (u16, Value) {
+/// A server with these limits.
+fn server(limits: Limits) -> Server {
     static FILES: OnceLock<[ModelFiles; 2]> = OnceLock::new();
     let [reranker, embedder] =
         FILES.get_or_init(|| [files("graphs/torchscript-14"), files("embedders/bert")]);
@@ -26,9 +27,16 @@ fn call(limits: Limits, path: &str, body: Vec<u8>) -> (u16, Value) {
     let embedders = vec![EmbeddingModel { name: "embedder".into(), embedder }];
     let options = Options { limits, embedders, ..Options::default() };
     let model = Model { name: "reranker".into(), reranker: reranker.into() };
-    let server = Server::new(vec![model], options).unwrap();
-    let request = Request { method: "POST".into(), path: path.into(), body, ..Request::default() };
-    let response = server.respond(request);
+    Server::new(vec![model], options).unwrap()
+}
+
+fn request(path: &str, body: Vec<u8>) -> Request {
+    Request { method: "POST".into(), path: path.into(), body, ..Request::default() }
+}
+
+/// The status of a request to a server with these limits, and the body of the response.
+fn call(limits: Limits, path: &str, body: Vec<u8>) -> (u16, Value) {
+    let response = server(limits).respond(request(path, body));
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
@@ -65,6 +73,19 @@ fn a_server_refuses_larger_requests() {
 
     let texts = json!({ "input": ["this", "that"] }).to_string().into_bytes();
     try_limit(2, |limits, n| limits.texts = n, "/v1/embeddings", &texts, 400);
+}
+
+#[test]
+fn documents_beyond_the_tokens_of_a_request_are_not_read() {
+    let server = server(Limits { tokens: 100, ..Limits::default() });
+    let request = request("/v2/rerank", documents(&["this and that"; 1000]));
+    let read = AtomicUsize::new(0);
+    let count = || read.fetch_add(1, Ordering::Relaxed) == usize::MAX;
+    let refused = server.prepare(&request, &count).err().expect("it has more tokens");
+    assert_eq!(refused.status, 400);
+    // They are read as windows, and then cut.
+    let read = read.into_inner();
+    assert!((2..100).contains(&read), "{read} documents were read");
 }
 
 #[test]

@@ -118,7 +118,11 @@ pub fn compress(content: &[u8]) -> Vec<u8> {
 }
 
 pub fn decompress(stored: &[u8]) -> Decoded<Vec<u8>> {
-    decompress_to_vec_with_limit(stored, MAX_CONTENT_BYTES).map_err(|_| Damaged)
+    decompress_within(MAX_CONTENT_BYTES, stored)
+}
+
+fn decompress_within(limit: usize, stored: &[u8]) -> Decoded<Vec<u8>> {
+    decompress_to_vec_with_limit(stored, limit).map_err(|_| Damaged)
 }
 
 /// The beginning of the SHA-256 of a stored file. The file's name holds it.
@@ -217,5 +221,14 @@ mod tests {
         assert!(Decoder(&[9, 0]).text_after("short").is_err());
         assert!(Decoder(&[200, 1, 0]).count().is_err());
         assert!(decompress(b"not deflate").is_err());
+    }
+
+    #[test]
+    fn a_file_has_a_largest_content() {
+        for (bytes, fits) in [(99, true), (100, true), (101, false), (1 << 20, false)] {
+            let content = vec![0; bytes];
+            let read = decompress_within(100, &compress(&content)).ok();
+            assert_eq!(read, fits.then_some(content), "{bytes} bytes");
+        }
     }
 }

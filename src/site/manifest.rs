@@ -491,6 +491,7 @@ mod tests {
     #[test]
     fn a_manifest_of_a_few_bytes_asks_for_no_more_memory_than_a_large_site() {
         for (sections, dimensions, fits) in [
+            (MAX_SECTIONS - 1, MAX_DIMENSIONS - 1, true),
             (MAX_SECTIONS, MAX_DIMENSIONS, true),
             (MAX_SECTIONS + 1, 0, false),
             (u32::MAX as usize, 0, false),

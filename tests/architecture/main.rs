@@ -1,9 +1,10 @@
-//! Checks the source against the module table of ARCHITECTURE.md, and that no files import each other
-//! in a cycle.
+//! Checks the source against the module table of ARCHITECTURE.md and the page of limits, and that no files import
+//! each other in a cycle.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod imports;
+mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -28,14 +29,14 @@ fn table() -> BTreeMap<String, Option<BTreeSet<String>>> {
     .collect()
 }
 
-/// Every source file of a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
+/// Every file of a folder that has one of these extensions.
+fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(files(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.extend(files(&path, extensions));
+        } else if path.extension().is_some_and(|e| extensions.iter().any(|&one| e == one)) {
             found.push(path);
         }
     }
@@ -49,7 +50,7 @@ fn sources() -> Vec<(String, PathBuf)> {
         let first = path.strip_prefix(&src).unwrap().components().next().unwrap();
         first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
     };
-    files(&src).into_iter().map(|path| (module(&path), path)).collect()
+    files(&src, &["rs"]).into_iter().map(|path| (module(&path), path)).collect()
 }
 
 fn is_test(path: &Path) -> bool {
@@ -135,7 +136,8 @@ fn what_one_module_owns_no_other_names() {
         ("html5ever", &["src/site/html.rs"]),
     ];
     let mut named = BTreeSet::new();
-    for path in ["src", "cli/src"].iter().flat_map(|folder| files(&common::root().join(folder))) {
+    let sources = ["src", "cli/src"].map(|folder| files(&common::root().join(folder), &["rs"]));
+    for path in sources.concat() {
         if is_test(&path) {
             continue;
         }
@@ -161,7 +163,7 @@ fn the_architecture_is_short() {
 /// The files of a crate by the paths of their modules, without tests.
 fn crate_files(src: &Path) -> BTreeMap<Vec<String>, String> {
     let mut found = BTreeMap::new();
-    for path in files(src).into_iter().filter(|path| !is_test(path)) {
+    for path in files(src, &["rs"]).into_iter().filter(|path| !is_test(path)) {
         let inside = path.strip_prefix(src).unwrap().with_extension("");
         let mut names: Vec<String> =
             inside.iter().map(|name| name.to_str().unwrap().to_owned()).collect();

@@ -1,6 +1,6 @@
 //! A loopback server that imitates rerank services step by step. The steps are described in
 //! `tests/data/remote/failures.json`. In addition, `{"numbers": true}` scores each document, which must
-//! be a number, by that number.
+//! be a number, by that number, and `"bytes"` makes an answer so long by spaces.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -92,11 +92,13 @@ fn answer(step: &Value, question: &Value, stream: &mut TcpStream) -> std::io::Re
         Some(_) => return write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{{\"res"),
         None => {}
     }
-    let body = match &step["text"] {
+    let mut body = match &step["text"] {
         Value::String(text) => text.clone(),
         _ if step["numbers"] == true => numbers(question).to_string(),
         _ => step["body"].to_string(),
     };
+    let bytes = step["bytes"].as_u64().unwrap_or(0) as usize;
+    body.extend(std::iter::repeat_n(' ', bytes.saturating_sub(body.len())));
     write!(stream, "HTTP/1.1 {} Status\r\n", step["status"].as_u64().unwrap_or(200))?;
     if let Some(seconds) = step["retryAfterDate"].as_u64() {
         let date = SystemTime::now() + Duration::from_secs(seconds);

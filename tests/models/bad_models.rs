@@ -127,6 +127,45 @@ fn mutated_files() {
     assert!(refused > 10, "{refused} of {tries} mutations were refused");
 }
 
+/// What a graph says of a tensor's size is compared with its bytes before anything is allocated.
+#[test]
+fn a_tensor_has_as_many_numbers_as_its_file_holds() {
+    let folder = crate::common::root().join("tests/data/graphs/torchscript-14");
+    let whole = ModelFiles::read(folder).unwrap();
+    // The two sizes of a matrix, each after the number of its field, the type of the numbers, and the name.
+    let sizes = [8, 32, 8, 32];
+    let after = [&[16, 1, 66, 16], &b"onnx::MatMul_309"[..]].concat();
+    let with = |sizes: [u8; 4]| {
+        let mut files = whole.clone();
+        let mut bytes = files.onnx.to_vec();
+        let at = bytes.windows(after.len()).position(|window| window == after).unwrap() - 4;
+        assert_eq!(bytes[at..at + 4], [8, 32, 8, 32]);
+        bytes[at..at + 4].copy_from_slice(&sizes);
+        files.onnx = bytes.into();
+        files
+    };
+    assert!(Reranker::from_files(&with(sizes), LoadOptions::default()).is_ok());
+    // The last is one size, of three bytes.
+    for sizes in [[8, 31, 8, 32], [8, 33, 8, 32], [8, 32, 8, 127], [8, 255, 255, 127]] {
+        assert_eq!(kind(&with(sizes)), ErrorKind::InvalidModel, "{sizes:?}");
+    }
+
+    // 2^62 numbers, and more than there are addresses.
+    let huge = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
+    let dimension = [&[8], &huge[..]].concat();
+    let end = |number: u8, name: &str| field(number, &field(1, name.as_bytes()));
+    for dimensions in [1, 2, 3].map(|count| dimension.repeat(count)) {
+        let data = field(9, &[0; 4]);
+        let tensor = [dimensions, vec![16, 1], field(8, b"a"), data].concat();
+        let mut graph = [node("Identity", &["a"], "b"), field(5, &tensor)].concat();
+        graph.extend([end(11, "input_ids"), end(12, "b")].concat());
+        let mut files = int8_files();
+        let length = [graph.len() as u8 | 0x80, (graph.len() >> 7) as u8];
+        files.onnx = [&[7 << 3 | 2][..], &length, &graph].concat().into();
+        assert_eq!(kind(&files), ErrorKind::InvalidModel);
+    }
+}
+
 #[test]
 fn a_tokenizer_that_does_not_fit() {
     let mut files = int8_files();

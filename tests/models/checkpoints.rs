@@ -375,6 +375,31 @@ fn what_is_wrong_with_the_files_is_named() {
 }
 
 /// The published files of JinaBERT name a class of their own.
+/// The header of a file says a shape, and where the tensor's bytes are.
+#[test]
+fn a_shape_has_as_many_numbers_as_the_bytes_of_its_tensor() {
+    let rows = |rows: u64| {
+        edited("bert", move |folder| {
+            let path = folder.join("model.safetensors");
+            let bytes = fs::read(&path).unwrap();
+            let end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+            let mut header: Value = serde_json::from_slice(&bytes[8..end]).unwrap();
+            let entry = &mut header["bert.embeddings.position_embeddings.weight"];
+            let known = entry["shape"][0].as_u64().unwrap();
+            entry["shape"][0] = known.wrapping_add(rows).into();
+            let header = header.to_string();
+            let length = (header.len() as u64).to_le_bytes();
+            let file = [&length[..], header.as_bytes(), &bytes[end..]].concat();
+            fs::write(path, file).unwrap();
+        })
+    };
+    assert!(rows(0).is_ok());
+    for more in [u64::MAX, 1, 1 << 40, 1 << 62] {
+        let error = rows(more).err().expect("it is refused");
+        assert_eq!(error.kind(), ErrorKind::InvalidModel, "{error}");
+    }
+}
+
 #[test]
 fn the_name_of_the_class_does_not_decide_which_head_is_read() {
     let class = set("config.json", "architectures", serde_json::json!(["JinaBertForRanking"]));

@@ -156,6 +156,21 @@ fn batches_threads_and_steps_change_no_bit() {
 }
 
 #[test]
+fn a_text_has_as_many_tokens_as_the_model_reads() {
+    for tokens in [255, 256, 257] {
+        // Two tokens are special ones.
+        let text = "river ".repeat(tokens - 2);
+        let encode = |truncation| embedder().encode(&text, TextKind::Document, truncation);
+        let cut = encode(Truncation::Right).unwrap();
+        assert_eq!((cut.ids.len(), cut.document_truncated), (tokens.min(256), tokens > 256));
+        let error = encode(Truncation::Never).err().map(|error| error.to_string());
+        let says =
+            error.is_some_and(|e| e.contains(&format!("{tokens} tokens, over the limit of 256;")));
+        assert_eq!(says, tokens > 256);
+    }
+}
+
+#[test]
 fn long_texts_are_cut_as_requested() {
     let long = "river ".repeat(400);
     assert_eq!(embedder().max_length(), 256);

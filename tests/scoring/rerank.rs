@@ -193,6 +193,47 @@ fn windows_cover_a_document_up_to_their_maximum_number() {
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
 
+#[test]
+fn a_pair_has_as_many_tokens_as_the_model_reads() {
+    let mut never = RerankOptions::default();
+    never.truncation = Truncation::Never;
+    let max = reranker().max_length();
+    let others = reranker().encode(QUERY, "").unwrap().ids.len();
+    for tokens in [max - 1, max, max + 1] {
+        let document = "word ".repeat(tokens - others);
+        let encoding = reranker().encode(QUERY, &document).unwrap();
+        assert_eq!(
+            (encoding.ids.len(), encoding.document_truncated),
+            (tokens.min(max), tokens > max)
+        );
+        match reranker().prepare(QUERY, &[&document], &never) {
+            Ok(pending) => assert_eq!(pending.tokens(), tokens),
+            Err(error) => {
+                assert_eq!((error.kind(), tokens > max), (ErrorKind::InputTooLarge, true));
+                let numbers = format!("{tokens} tokens together, over the limit of {max};");
+                assert!(error.to_string().contains(&numbers), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_document_has_32_windows_at_most_by_default() {
+    let windows = |words: usize, max_windows| {
+        let mut options = windows_of_340();
+        options.max_windows = max_windows;
+        let pending = reranker().prepare(QUERY, &["word ".repeat(words)], &options).unwrap();
+        let encodings = pending.encodings();
+        (encodings.len(), encodings.iter().any(|encoding| encoding.document_truncated))
+    };
+    for count in [31, 32, 33] {
+        // Each window adds about 240 tokens.
+        let long = |words: &usize| windows(*words, Some(usize::MAX)) == (count, false);
+        let words = (0..40).map(|windows| windows * 240).find(long).expect("a text of this length");
+        assert_eq!(windows(words, None), (count.min(32), count > 32), "{count} windows");
+    }
+}
+
 /// The bundled model reads pairs as long as those that it was trained on. The other one reads longer
 /// ones, so that its windows grow with the query.
 #[test]

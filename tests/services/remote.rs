@@ -131,6 +131,26 @@ fn failures_are_waited_out_or_named() {
 }
 
 #[test]
+fn an_answer_has_a_largest_size() {
+    let cohere = fixture("cohere");
+    const LIMIT: u64 = 64 << 20;
+    for (bytes, fits) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
+        let stub = Stub::start(vec![json!({ "body": cohere["answer"], "bytes": bytes })]);
+        let mut options = options(&cohere, &stub.url);
+        options.timeout = Duration::from_secs(600);
+        match rerank(&cohere, &Remote::new(options).unwrap(), 9) {
+            Ok(ranking) if fits => assert_places(&ranking, list(&cohere["results"])),
+            outcome => {
+                let expected = json!({ "code": "remote-invalid-answer", "says": "67108864 bytes" });
+                assert_fails(outcome, &expected, &format!("{bytes} bytes"));
+                assert!(!fits, "{bytes} bytes");
+            }
+        }
+        assert_eq!(stub.log().len(), 1);
+    }
+}
+
+#[test]
 fn a_cancelled_call_ends_soon() {
     let cohere = fixture("cohere");
     let busy = json!({ "status": 429, "headers": { "retry-after": "30" }, "body": {} });

@@ -5,6 +5,9 @@ import { CrossrankError } from "../core/errors.js";
 import { backoff, MAX_RETRY_AFTER_MS, pause, retryAfterOf } from "../core/retry.js";
 import { errorMessageOf } from "./remote-api.js";
 
+/** As in src/remote/http.rs. */
+const MAX_RESPONSE_BYTES = 64 << 20;
+
 export interface Endpoint {
   url: URL;
   apiKey: string | undefined;
@@ -90,13 +93,33 @@ async function exchange(
     const init = { method: "POST", headers, body, redirect: "manual" } as const;
     return await withTimeout(timeout, timeoutError, signal, async (signal) => {
       const response = await fetch(url, { ...init, signal });
-      return { response, text: await response.text() };
+      return { response, text: await readText(endpoint, response) };
     });
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
+    if (cause instanceof CrossrankError) throw cause;
     const problem =
       cause === timeoutError ? `does not answer within ${timeout} ms` : "cannot be reached, or hangs up";
     throw new TransientError(problem, undefined, cause);
+  }
+}
+
+/** The text of an answer, unless that is too long. */
+async function readText(endpoint: Endpoint, { body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = body?.getReader();
+  let [text, bytes] = ["", 0];
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true };
+    if (done) return text + decoder.decode();
+    bytes += value.length;
+    if (bytes > MAX_RESPONSE_BYTES) {
+      reader?.cancel().catch(() => {});
+      const message = `answers with more than the limit of ${MAX_RESPONSE_BYTES} bytes`;
+      const advice = "check that the address is that of an API";
+      throw new CrossrankError("remote-invalid-answer", `${addressOf(endpoint)} ${message}; ${advice}`);
+    }
+    text += decoder.decode(value, { stream: true });
   }
 }
 

@@ -31,14 +31,20 @@ export interface FileStorage {
   /** Whether copies are kept at all. */
   readonly isEnabled: boolean;
   /** The copy of this version, or of any version. Its bytes are not read yet. */
-  open(slot: string, version?: string): Promise<Blob | undefined>;
-  /** The bytes of a copy. */
+  open(slot: string, version?: string): Promise<StoredCopy | undefined>;
+  /** The bytes of a copy. A damaged one is removed. */
   read(slot: string, version?: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Whether there is a copy of this version, or of any version. */
   has(slot: string, version?: string): Promise<boolean>;
-  /** Resolves when the copy is stored, or could not be. */
-  write(slot: string, version: string, content: BodyInit): Promise<void>;
+  /** Resolves when the copy is stored, or could not be. `hash` is its SHA-256, if that is known. */
+  write(slot: string, version: string, content: Uint8Array, hash?: string): Promise<void>;
   remove(slot: string): Promise<void>;
+}
+
+export interface StoredCopy {
+  content: Blob;
+  /** Removes the copy and rejects with {@link DamagedCopy} if its bytes are not those that were written. */
+  verify(): Promise<void>;
 }
 
 /** The instruction set of one of the package's small WebAssembly files. */

@@ -1,5 +1,6 @@
 // Reads a file to its end, even if the connection breaks on the way.
 
+import { checkFileSize } from "../core/content.js";
 import type { FileRequest, FileStream } from "../core/platform.js";
 import { backoff, MAX_RETRY_AFTER_MS, pause } from "../core/retry.js";
 import { NetworkError, toNetworkError } from "./fetch.js";
@@ -84,6 +85,7 @@ export async function download(
       version = stream.version;
       for await (const chunk of stream.chunks) {
         received.push(chunk);
+        checkFileSize(received.length);
         report(received.length);
       }
       // Firefox reports a broken connection as the end of the file.

@@ -1,8 +1,8 @@
 // Opens, reads and checks one file, from the storage or from its URL.
 
-import { type Content, DamagedCopy, sizeOf, toBytes } from "../core/content.js";
+import { type Content, DamagedCopy, toBytes } from "../core/content.js";
 import { CrossrankError } from "../core/errors.js";
-import type { FileRequest, FileStorage, FileStream, Platform } from "../core/platform.js";
+import type { FileRequest, FileStorage, FileStream, Platform, StoredCopy } from "../core/platform.js";
 import {
   type DownloadSource,
   download,
@@ -65,8 +65,9 @@ export function openFile(file: HashedFile | FolderFile, context: ReadContext): P
 async function openHashedFile(file: HashedFile, context: ReadContext): Promise<OpenFile> {
   const { storage, signal } = context;
   const { slot, url, bytes, hash, token } = file;
-  const copy = await storage.open(slot, hash);
+  const copy = (await storage.open(slot, hash))?.content;
   if (copy?.size === bytes) {
+    // Whoever could change the copy could also change the hash beside it.
     const verify = async () => {
       const mismatch = await toBytes(copy).then(
         (content) => findMismatch(file, content),
@@ -76,7 +77,7 @@ async function openHashedFile(file: HashedFile, context: ReadContext): Promise<O
       await storage.remove(slot);
       throw new DamagedCopy(mismatch);
     };
-    return { ...openCopy(url, copy), verify };
+    return openCopy(url, copy, verify);
   }
   if (copy) await storage.remove(slot);
 
@@ -115,7 +116,7 @@ async function openHashedFile(file: HashedFile, context: ReadContext): Promise<O
           "describes: check that the server sends it whole, or install the package again",
       );
     }
-    await storage.write(slot, hash, content);
+    await storage.write(slot, hash, content, isGitHash(file) ? undefined : hash);
     return content;
   }
 
@@ -149,9 +150,10 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
   const { slot, urls, token } = file;
   const { storage, signal } = context;
   /** The copy, whatever its version. An empty copy records that there was no such file. */
-  async function copyAfter(error: unknown): Promise<Blob> {
+  async function copyAfter(error: unknown): Promise<StoredCopy> {
     const copy = error instanceof NetworkError ? await storage.open(slot) : undefined;
     if (!copy) throw error;
+    if (copy.content.size === 0) await copy.verify().catch(() => Promise.reject(error));
     return copy;
   }
 
@@ -159,8 +161,8 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
   try {
     first = await pastStaleCopies(context, (context) => openFirst(file, context));
   } catch (error) {
-    const copy = await copyAfter(error);
-    return copy.size > 0 ? openCopy(urls[0]!, copy) : undefined;
+    const { content, verify } = await copyAfter(error);
+    return content.size > 0 ? openCopy(urls[0]!, content, verify) : undefined;
   }
   if (!first) {
     await storage.write(slot, "", new Uint8Array());
@@ -173,7 +175,7 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
   const copy = version && (await storage.open(slot, version));
   if (copy) {
     stream.close();
-    return openCopy(url, copy);
+    return openCopy(url, copy.content, copy.verify);
   }
   const source: DownloadSource = {
     url,
@@ -185,6 +187,7 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
     resume: resumeSameVersion,
     signal,
   };
+  let used: StoredCopy | undefined;
   async function read(report: ReportBytes): Promise<Content> {
     const received = new ReceivedBytes();
     try {
@@ -193,12 +196,12 @@ async function openFolderFile(file: FolderFile, context: ReadContext): Promise<O
       await storage.write(slot, storedVersion(version) ?? "", content);
       return content;
     } catch (error) {
-      const copy = await copyAfter(error);
-      report(stream.size ?? copy.size);
-      return copy;
+      used = await copyAfter(error);
+      report(stream.size ?? used.content.size);
+      return used.content;
     }
   }
-  return { url, size: stream.size, read };
+  return { url, size: stream.size, read, verify: async () => used?.verify() };
 }
 
 /** Opens the first URL that has the file; undefined if it is optional and none has. */
@@ -249,12 +252,13 @@ function openUrl(
   return platform.openFile(url, signal, { ...request, reload }, token);
 }
 
-function openCopy(url: URL, copy: Content): OpenFile {
-  const size = sizeOf(copy);
+function openCopy(url: URL, copy: Blob, verify: () => Promise<void>): OpenFile {
+  const { size } = copy;
   return {
     url,
     size,
     isCopy: true,
+    verify,
     async read(report) {
       report(size);
       return copy;
@@ -288,8 +292,12 @@ export function missingFileError(urls: URL[], refusal?: RefusedError): Crossrank
 async function findMismatch(file: HashedFile, content: Uint8Array): Promise<string | undefined> {
   if (content.length !== file.bytes) return `has ${content.length} bytes instead of ${file.bytes}`;
   if (!canHash()) return undefined;
-  const isGitHash = file.hash.length === 40;
-  const hash = isGitHash ? await gitSha1(content) : await sha256(content);
-  const algorithm = isGitHash ? "SHA-1" : "SHA-256";
+  const isGit = isGitHash(file);
+  const hash = isGit ? await gitSha1(content) : await sha256(content);
+  const algorithm = isGit ? "SHA-1" : "SHA-256";
   return hash === file.hash ? undefined : `has the ${algorithm} ${hash} instead of ${file.hash}`;
+}
+
+function isGitHash({ hash }: HashedFile): boolean {
+  return hash.length === 40;
 }

@@ -121,7 +121,8 @@ async function loadFasterGpu(
     const cpu = await backends.cpu();
     await cpu.settled();
     const choice = await compareDevices(cpu, gpu, signal);
-    await storage.write(slot, engineVersion(), JSON.stringify(choice));
+    const record = new TextEncoder().encode(JSON.stringify(choice));
+    await storage.write(slot, engineVersion(), record);
     if (choice.device === "cpu") throw new Error(choice.reason);
     void cpu.dispose();
     return choice.reason;

@@ -97,6 +97,6 @@ function scoreCacheOf({ scoreCache = {} }: LoadOptions): { bytes: number; persis
 function persistIn(storage: FileStorage, slot: string): ScorePersistence {
   return {
     load: () => storage.read(slot, VERSION),
-    save: (scores) => storage.write(slot, VERSION, scores as Uint8Array<ArrayBuffer>),
+    save: (scores) => storage.write(slot, VERSION, scores),
   };
 }

@@ -253,7 +253,14 @@ async function readFiles(
   return all(
     existing.map(async ([key, file]) => {
       const content = await file.read(reporterOf(file));
-      if (key === "config") await checkConfig?.(content);
+      if (key === "config" && checkConfig) {
+        // A damaged copy says nothing. It is reported when the other copies have been verified too.
+        const isIntact = Promise.resolve(file.verify?.()).then(
+          () => true,
+          () => false,
+        );
+        if (await isIntact) await checkConfig(content);
+      }
       return { key, file, content };
     }),
   );

@@ -156,6 +156,7 @@ export class HubModel {
     const slot = `${base.href} ${this.#repository} ${revision}`;
     const file = await openFile({ slot, urls: [url], optional: false, token }, context);
     const text = new TextDecoder().decode(await toBytes(await file!.read(() => {})));
+    await file!.verify?.();
     try {
       return parseListing(JSON.parse(text) as Listing);
     } catch (cause) {

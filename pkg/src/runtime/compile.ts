@@ -23,9 +23,9 @@ export async function compileResponse(
   const version = `${VERSION} ${url.pathname}`;
   try {
     const response = checkStatus(await request(url), url);
-    const copy = (await storage.has(slot, version)) ? undefined : response.clone().body!;
+    const copy = storage.isEnabled && !(await storage.has(slot, version)) ? response.clone() : undefined;
     const module = await compile(response);
-    if (copy) await storage.write(slot, version, copy);
+    if (copy) await storage.write(slot, version, new Uint8Array(await copy.arrayBuffer()));
     return module;
   } catch {
     // A file that does not compile may be incomplete, which Firefox does not report. The browser or a

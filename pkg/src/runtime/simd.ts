@@ -45,13 +45,17 @@ export async function chooseVariant(storage: FileStorage, probe = openProbe()): 
   const times = await timeLoops(probe);
   const isSlower = !times || times["relaxed-simd"] > times.simd128;
   const variant = isSlower ? "simd128" : "relaxed-simd";
-  void storage.write(...record(), variant);
+  void writeRecord(storage, variant);
   return variant;
 }
 
 /** Records that the relaxed variant's own test of its whole kernel has failed. */
 export async function recordRelaxedFailure(storage: FileStorage): Promise<void> {
-  await storage.write(...record(), "simd128");
+  await writeRecord(storage, "simd128");
+}
+
+function writeRecord(storage: FileStorage, variant: WasmVariant): Promise<void> {
+  return storage.write(...record(), new TextEncoder().encode(variant));
 }
 
 /** The probe in this engine, unless it lacks the instructions. */

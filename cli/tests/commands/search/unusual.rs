@@ -76,6 +76,19 @@ fn unusual_content_is_reported_and_skipped() {
 }
 
 #[test]
+fn larger_files_than_the_option_says_are_skipped() {
+    let library = Library::new(&[]);
+    let text = "some words\n".repeat(1 << 17);
+    for bytes in [(1 << 20) - 1, 1 << 20, (1 << 20) + 1] {
+        library.write(&format!("{bytes}.txt"), &text[..bytes], 60);
+    }
+    let (_, complaints) = library.update_with(&["--text-only", "--max-file-mb", "1"]);
+    assert_eq!(complaints.len(), 1, "{complaints:#?}");
+    let problem = "1048577.txt: larger than 1 MB; ";
+    assert!(complaints[0].contains(problem) && complaints[0].contains("raise --max-file-mb"));
+}
+
+#[test]
 fn other_and_damaged_files_are_not_indexes() {
     let library = Library::new(&[("a.txt", &"some words to find. ".repeat(5000))]);
     library.update();
