@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side with the packed packages, which are installed in an empty project.
 # Arguments name tests: sources, kernels, simd, node, messages, tokenizers, hub, package, types, bundlers, serve,
-# browser, loading, page, site, gpu, edge and adapters (the default is all of these), hosts, which installs 1.4 GB, and
-# generators, which installs 500 MB.
+# browser, loading, memory, page, site, gpu, edge and adapters (the default is all of these), hosts, which installs
+# 1.4 GB, and generators, which installs 500 MB. CROSSRANK_BROWSERS names the browsers in which kernels, browser,
+# loading and memory run: chromium and firefox, or webkit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-pkg/scripts/browsers.sh chromium firefox-esr
+export CROSSRANK_BROWSERS=${CROSSRANK_BROWSERS-chromium firefox}
+pkg/scripts/browsers.sh $CROSSRANK_BROWSERS
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -93,14 +95,14 @@ prepare_adapters() {
 }
 
 files=()
-for name in "${@:-sources kernels simd node messages tokenizers hub package types bundlers serve browser loading page site gpu edge adapters}"; do
+for name in "${@:-sources kernels simd node messages tokenizers hub package types bundlers serve browser loading memory page site gpu edge adapters}"; do
   for one in $name; do
     case $one in
       node | messages | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
       loading) files+=(pkg/test/loading.test.mjs pkg/test/loading-faults.test.mjs pkg/test/loading-sequences.test.mjs) ;;
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
       bundlers) files+=(pkg/test/bundlers.test.mjs pkg/test/bundlers-node.test.mjs) ;;
-      sources | kernels | simd | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
+      sources | kernels | simd | package | types | browser | memory | page) files+=("pkg/test/$one.test.mjs") ;;
       site) export CROSSRANK_SITE=$program; files+=(pkg/test/site.test.mjs) ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       adapters) prepare_adapters; files+=("$adapters"/{docs,types,hits,ai-sdk,langchain,llamaindex,search,arrow,lancedb,react,element}.test.mjs) ;;
