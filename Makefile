@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz soak test-slow test-miri test-sanitizers
+.PHONY: build command test test-native test-arm test-js test-gpu test-webkit test-node-versions test-memory test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz soak test-slow test-miri test-sanitizers
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -40,7 +40,7 @@ soak: build command
 	benches/soak/run.sh $(or $(SECONDS),180) $(or $(CALLS),400)
 
 # What takes long and seldom fails: before a release, and after a change of what it tests.
-test-slow: test-miri test-sanitizers soak test-bundlers test-generators test-demo test-site-audit check-supply
+test-slow: test-miri test-sanitizers soak test-webkit test-node-versions test-memory test-bundlers test-generators test-demo test-site-audit check-supply
 
 # Looks for undefined behaviour in Miri. fuzz/RECORD.md has what was found.
 test-miri:
@@ -58,6 +58,18 @@ command:
 test-js: build command
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/test.sh
 	www/test.sh search
+
+# Runs the tests of browsers in WebKit, by the WebDriver of Debian's WebKitGTK: the nearest to Safari on Linux.
+test-webkit: build command
+	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank CROSSRANK_BROWSERS=webkit pkg/scripts/test.sh kernels browser loading memory
+
+# Runs the tests of node in newer versions of it.
+test-node-versions: build command
+	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank pkg/scripts/node-versions.sh
+
+# Compares the memory after many loads and calls with that after few, in node, Chromium and Firefox.
+test-memory: build command
+	pkg/scripts/test.sh memory
 
 # Tests src/gpu on two software adapters; test-js has one in Chromium.
 test-gpu:

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side with the packed packages, which are installed in an empty project.
 # Arguments name tests: sources, kernels, simd, limits, node, messages, stored-files, tokenizers, hub, package, types,
-# bundlers, serve, browser, loading, page, site, gpu, edge and adapters (the default is all of these), hosts, which
-# installs 1.4 GB, and generators, which installs 500 MB.
+# bundlers, serve, browser, loading, page, site, gpu, edge and adapters (the default is all of these), memory, which takes
+# minutes, hosts, which installs 1.4 GB, and generators, which installs 500 MB. CROSSRANK_BROWSERS names the browsers in
+# which kernels, browser, loading and memory run: chromium and firefox, or webkit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-pkg/scripts/browsers.sh chromium firefox-esr
+export CROSSRANK_BROWSERS=${CROSSRANK_BROWSERS-chromium firefox}
+pkg/scripts/browsers.sh $CROSSRANK_BROWSERS
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -100,7 +102,7 @@ for name in "${@:-sources kernels simd limits node messages stored-files tokeniz
       loading) files+=(pkg/test/loading.test.mjs pkg/test/loading-faults.test.mjs pkg/test/loading-sequences.test.mjs) ;;
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
       bundlers) files+=(pkg/test/bundlers.test.mjs pkg/test/bundlers-node.test.mjs) ;;
-      sources | kernels | simd | limits | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
+      sources | kernels | simd | limits | memory | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;
       site) export CROSSRANK_SITE=$program; files+=(pkg/test/site.test.mjs) ;;
       edge) prepare_edge; files+=(pkg/test/edge.test.mjs) ;;
       adapters) prepare_adapters; files+=("$adapters"/{docs,types,hits,ai-sdk,langchain,llamaindex,search,arrow,lancedb,react,element}.test.mjs) ;;

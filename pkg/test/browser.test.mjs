@@ -1,9 +1,9 @@
-// The suites in Chromium and in Firefox: on a page, with and without workers, and in a dedicated worker.
+// The suites in browsers: on a page, with and without workers, and in a dedicated worker.
 // CROSSRANK_PROJECT is the test project. This file itself runs from the source tree, in which
 // puppeteer-core is installed.
 
 import { after, before, test } from "node:test";
-import { launch } from "./browsers.mjs";
+import { ENGINES, launch } from "./browsers.mjs";
 import { tinyHub } from "./hub-server.mjs";
 import { serve } from "./server.mjs";
 import { startStub } from "./service-stub.mjs";
@@ -22,7 +22,7 @@ after(() => {
   hub?.close();
 });
 
-for (const name of ["chromium", "firefox"]) {
+for (const name of ENGINES) {
   test(name, async (t) => {
     const browser = await launch(name);
     t.after(() => browser.close());
@@ -37,21 +37,21 @@ for (const name of ["chromium", "firefox"]) {
 }
 
 async function runSuite(t, page, entry, workers) {
-  let current = "loading";
-  await page.exposeFunction("report", (name) => void (current = name));
   await page.goto(`${server.origin}/page.html`);
   const records = await page
     .evaluate(
       async (entry, origins, workers) => {
         const suite = await import("/browser-suite.mjs");
-        return suite[entry](globalThis.report, origins, workers);
+        const report = (name) => navigator.sendBeacon(`/running/${encodeURIComponent(name)}`);
+        return suite[entry](report, origins, workers);
       },
       entry,
       { stub: stub.origin, hub: hub.origin },
       workers,
     )
     .catch((error) => {
-      throw new Error(`${current}: ${error.message}`);
+      const running = server.log.findLast(({ path }) => path.startsWith("/running/"));
+      throw new Error(`${running?.path ?? "loading"}: ${error.message}`);
     });
   for (const { name, error, note, ms } of records) {
     await t.test(name, (t) => {

@@ -3,6 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch as launchBrowser } from "puppeteer-core";
+import { launchWebkit } from "./webkit.mjs";
+
+/** The browsers in which the suites run. */
+export const ENGINES = (process.env.CROSSRANK_BROWSERS ?? "chromium firefox").split(" ").filter(Boolean);
 
 /** Debian's browsers. */
 const BROWSERS = {
@@ -26,30 +30,40 @@ const BROWSERS = {
 };
 
 /**
- * A headless browser, with further flags, and options of puppeteer. Its profile and its temporary files
- * are removed with it. With `webgpu`, Chromium has an adapter, in software if there is no GPU.
+ * A headless browser, with further options, which are puppeteer's. Its profile and its temporary files are
+ * removed with it.
  */
-export async function launch(name, { webgpu = false, flags = [], ...options } = {}) {
+export async function launch(name, options = {}) {
+  const home = await mkdtemp(join(tmpdir(), `crossrank-${name}-`));
+  const env = { ...process.env, HOME: home, TMPDIR: home };
+  const browser = await (name === "webkit" ? launchWebkit(env) : launchPuppeteer(name, home, env, options));
+  const close = async () => {
+    await browser.close();
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  };
+  return { ...browser, name, close };
+}
+
+/** With `webgpu`, Chromium has an adapter, in software if there is no GPU. */
+async function launchPuppeteer(name, home, env, { webgpu = false, flags = [], ...options }) {
   const own = (BROWSERS[name].args ?? []).filter((flag) => !webgpu || flag !== "--disable-gpu");
   const args = [...own, ...flags];
-  const home = await mkdtemp(join(tmpdir(), `crossrank-${name}-`));
   const browser = await launchBrowser({
     ...BROWSERS[name],
     args: webgpu ? [...args, "--enable-unsafe-webgpu"] : args,
     ...options,
     headless: true,
     userDataDir: join(home, "profile"),
-    env: { ...process.env, HOME: home, TMPDIR: home },
+    env,
     // A call on a page may take as long as a whole suite.
     protocolTimeout: 600_000,
   });
-  const close = async () => {
-    await browser.close();
-    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  return {
+    pid: browser.process().pid,
+    newPage: () => browser.newPage(),
+    waitForTarget: (predicate) => browser.waitForTarget(predicate),
+    close: () => browser.close(),
   };
-  const newPage = () => browser.newPage();
-  const waitForTarget = (predicate) => browser.waitForTarget(predicate);
-  return { name, pid: browser.process().pid, newPage, waitForTarget, close };
 }
 
 /** The bytes of memory that the processes of a browser, named by its first one, do not share with others. */

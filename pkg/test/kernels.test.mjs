@@ -1,11 +1,11 @@
-// The kernels' own unit tests, compiled for WebAssembly with and without relaxed SIMD. A failing test
+// The kernels' own unit tests, compiled for WebAssembly with and without relaxed SIMD, in node and in browsers. A failing test
 // panics, and a panic traps: the test program returns only if all tests passed.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { launch } from "./browsers.mjs";
+import { ENGINES, launch } from "./browsers.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -36,25 +36,37 @@ const runInNode = (wasm, ...flags) =>
     stdio: ["ignore", "ignore", "inherit"],
   });
 
-test("kernels, simd128", () => {
-  runInNode(compile("simd128", "+simd128"));
-});
+/** Says whether the browser knows the program's instructions, and runs it then. */
+async function runInBrowser(name, wasm) {
+  const browser = await launch(name);
+  try {
+    const page = await browser.newPage();
+    await page.goto("about:blank");
+    return await page.evaluate(async (base64) => {
+      const bytes = await (await fetch(`data:application/wasm;base64,${base64}`)).arrayBuffer();
+      if (!WebAssembly.validate(bytes)) return false;
+      const { instance } = await WebAssembly.instantiate(bytes);
+      instance.exports.main(0, 0);
+      return true;
+    }, readFileSync(wasm).toString("base64"));
+  } finally {
+    await browser.close();
+  }
+}
 
-test("kernels, relaxed-simd", async (t) => {
-  const wasm = compile("relaxed-simd", "+simd128,+relaxed-simd");
+for (const [name, features, flags] of [
+  ["simd128", "+simd128", []],
   // Some versions of V8 have a baseline compiler that computes the relaxed dot products wrongly. The
   // kernels' self-test would then reject the kernels, and nothing would be tested.
-  await t.test("node", () => runInNode(wasm, "--experimental-wasm-relaxed-simd", "--no-liftoff"));
-  // It knows AVX-VNNI, which older versions of node do not.
-  await t.test("chromium", async (t) => {
-    const browser = await launch("chromium");
-    t.after(() => browser.close());
-    const page = await browser.newPage();
-    const run = async (base64) => {
-      const response = await fetch(`data:application/wasm;base64,${base64}`);
-      const { instance } = await WebAssembly.instantiateStreaming(response);
-      instance.exports.main(0, 0);
-    };
-    await page.evaluate(run, readFileSync(wasm).toString("base64"));
+  ["relaxed-simd", "+simd128,+relaxed-simd", ["--experimental-wasm-relaxed-simd", "--no-liftoff"]],
+]) {
+  test(`kernels, ${name}`, async (t) => {
+    const wasm = compile(name, features);
+    await t.test("node", () => runInNode(wasm, ...flags));
+    for (const engine of ENGINES) {
+      await t.test(engine, async (t) => {
+        if (!(await runInBrowser(engine, wasm))) t.skip(`this ${engine} has no relaxed SIMD`);
+      });
+    }
   });
-});
+}

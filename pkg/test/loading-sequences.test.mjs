@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { launch } from "./browsers.mjs";
+import { ENGINES, launch } from "./browsers.mjs";
 import { randomOf } from "./random.mjs";
 import {
   appWorker,
@@ -24,7 +24,11 @@ import {
 
 const FIRST_SEED = Number(process.env.CROSSRANK_SEED ?? 1);
 /** Firefox's driver fails at times where tabs open and close at once. */
-const SEQUENCES = { chromium: { count: 32, atOnce: 2 }, firefox: { count: 8, atOnce: 1 } };
+const SEQUENCES = {
+  chromium: { count: 32, atOnce: 2 },
+  firefox: { count: 8, atOnce: 1 },
+  webkit: { count: 16, atOnce: 2 },
+};
 const MAX_FAULTY_VISITS = 4;
 /** Nothing takes this long, so that a load which has not ended by then never will. */
 const HANG_MS = 60_000;
@@ -163,7 +167,8 @@ async function runSequence(t, { open, start }, seed, expected) {
   server.close();
 }
 
-for (const [name, { count, atOnce }] of Object.entries(SEQUENCES)) {
+for (const name of ENGINES) {
+  const { count, atOnce } = SEQUENCES[name];
   test(`${name}: after any sequence of faults, a healthy visit succeeds`, async (t) => {
     const browser = await launch(name);
     t.after(() => browser.close());
