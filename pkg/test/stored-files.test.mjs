@@ -145,7 +145,7 @@ const EDITS = {
   },
   longer: ({ below }, a) => ({ ...a, content: Buffer.concat([a.content, Buffer.alloc(1 + below(100), 32)]) }),
   "the content of another": (_, a, b) => ({ ...a, content: b.content }),
-  "another copy": (_, a, b) => b,
+  "another copy": (_, _a, b) => b,
   "other headers": (_, a, b) => ({ ...a, headers: b.headers }),
   "no headers": (_, a) => ({ ...a, headers: {} }),
   "headers of a newer version": (_, a) => ({
@@ -185,7 +185,10 @@ test("after copies were changed, loads give the right bits or an error, and mend
     const expected = await visit(options);
     assert.equal(typeof expected, "string", expected.message);
     healthy[kind] = { expected, copies: cache.copies };
-    assert.ok([...cache.copies.keys()].some((url) => url.includes("/scores%20")), "the scores are kept");
+    assert.ok(
+      [...cache.copies.keys()].some((url) => url.includes("/scores%20")),
+      "the scores are kept",
+    );
   }
   const seen = { right: 0, errors: 0, runs: 0 };
   for (const seed of seeds(CASES)) {
