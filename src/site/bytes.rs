@@ -142,6 +142,7 @@ impl FileHash {
 pub enum FileKind {
     Terms,
     Lexicon,
+    Heads,
     Texts,
     Facets,
     Tokens,
@@ -154,6 +155,7 @@ impl FileKind {
         match self {
             FileKind::Terms => "terms",
             FileKind::Lexicon => "lexicon",
+            FileKind::Heads => "heads",
             FileKind::Texts => "texts",
             FileKind::Facets => "facets",
             FileKind::Tokens => "tokens",
