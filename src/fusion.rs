@@ -101,31 +101,46 @@ pub fn fuse(documents: &[StageScores], weights: &FusionWeights) -> Result<Vec<(u
         let message = format!("a weight of \"{weights}\" is not from 0 to {MAX_WEIGHT}");
         return Err(invalid(message));
     }
-    let mut fused = vec![0.0; documents.len()];
     let mut sum = 0.0;
-    for (name, weight, scores) in [
-        ("text", text, documents.iter().map(|d| d.text).collect::<Vec<_>>()),
-        ("vector", vector, documents.iter().map(|d| d.vector).collect()),
-        ("rerank", rerank, documents.iter().map(|d| d.rerank).collect()),
-    ] {
-        let found = scores.iter().flatten();
-        if found.clone().any(|score| !score.is_finite()) {
+    for (name, weight, score) in stages(weights) {
+        let mut found = documents.iter().filter_map(score).peekable();
+        sum += if found.peek().is_some() { weight } else { 0.0 };
+        if found.any(|score| !score.is_finite()) {
             return Err(invalid(format!("a {name} score is not a finite number")));
         }
-        let Some(min) = found.clone().copied().reduce(f64::min) else { continue };
-        let range = found.fold(min, |max, &score| max.max(score)) - min;
+    }
+    if sum == 0.0 && documents.iter().any(|d| *d != StageScores::default()) {
+        return Err(invalid(format!("\"{weights}\" gives no weight to any stage that was run")));
+    }
+    Ok(fuse_valid(documents, weights))
+}
+
+/// The stages: the name, the weight and the score of each.
+fn stages(weights: &FusionWeights) -> [(&'static str, f64, fn(&StageScores) -> Option<f64>); 3] {
+    [
+        ("text", weights.text, |scores| scores.text),
+        ("vector", weights.vector, |scores| scores.vector),
+        ("rerank", weights.rerank, |scores| scores.rerank),
+    ]
+}
+
+/// [`fuse`] of what it would give no error for.
+pub(crate) fn fuse_valid(documents: &[StageScores], weights: &FusionWeights) -> Vec<(usize, f64)> {
+    let mut fused = vec![0.0; documents.len()];
+    let mut sum = 0.0;
+    for (_, weight, score) in stages(weights) {
+        let found = documents.iter().filter_map(score);
+        let Some(min) = found.clone().reduce(f64::min) else { continue };
+        let range = found.fold(min, f64::max) - min;
         sum += weight;
-        for (fused, score) in fused.iter_mut().zip(scores) {
+        for (fused, scores) in fused.iter_mut().zip(documents) {
             *fused += weight
-                * match score {
+                * match score(scores) {
                     None => 0.0,
                     Some(_) if range == 0.0 => 1.0,
                     Some(score) => (score - min) / range,
                 };
         }
-    }
-    if sum == 0.0 && documents.iter().any(|d| *d != StageScores::default()) {
-        return Err(invalid(format!("\"{weights}\" gives no weight to any stage that was run")));
     }
     let mut order: Vec<(usize, f64)> = fused
         .into_iter()
@@ -137,7 +152,7 @@ pub fn fuse(documents: &[StageScores], weights: &FusionWeights) -> Result<Vec<(u
         Ordering::Equal => rerank(b).total_cmp(&rerank(a)),
         unequal => unequal,
     });
-    Ok(order)
+    order
 }
 
 impl FromStr for FusionWeights {

@@ -37,10 +37,11 @@ const SEARCHES = {
     const { createSiteSearch } = await import(`${base}crossrank-search.js`);
     window.siteSearch ??= createSiteSearch({ base });
     const times = {};
-    for await (const { stage, error } of window.siteSearch.search(query)) {
+    for await (const { stage, partial, error } of window.siteSearch.search(query)) {
       if (error) throw error;
-      times[stage] = performance.now() - start;
-      await window.mark(stage);
+      const name = partial ? "titles" : stage;
+      times[name] = performance.now() - start;
+      await window.mark(name);
     }
     return times;
   },

@@ -16,9 +16,9 @@ case $variant in
   simd128) name=crossrank features=js own=() bindings=runtime/bindings ;;
   relaxed-simd) name=crossrank-relaxed-simd features=js own=("${relaxed[@]}") bindings=runtime/bindings ;;
   general) name=crossrank-general features=js,general own=() bindings=runtime/bindings ;;
-  site) name=crossrank-site features=site-js own=(-- -C opt-level=s) bindings=site/bindings ;;
+  site) name=crossrank-site features=site-js own=(-- -C opt-level=z) bindings=site/bindings ;;
   site-languages)
-    name=crossrank-site-languages features=site-js,site-languages own=(-- -C opt-level=s) bindings=site/bindings
+    name=crossrank-site-languages features=site-js,site-languages own=(-- -C opt-level=z) bindings=site/bindings
     ;;
   gpu) name=crossrank-gpu features=js,gpu own=() bindings=gpu-bindings ;;
   edge) name=crossrank-edge features=edge own=() bindings=edge/bindings ;;

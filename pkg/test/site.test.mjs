@@ -38,15 +38,16 @@ class Host {
   };
 }
 
-/** An index whose files are `words`, which it needs for all, and `vectors`. */
+/** An index whose files are `words`, which it needs for all, `texts`, and `vectors`. `heads` make it partial. */
 function fakeIndex() {
   const added = new Set();
   const failed = new Set();
   return {
-    search(query, { vectors }) {
-      const names = vectors ? ["words", "vectors"] : ["words"];
+    search(query, { vectors, texts }) {
+      const names = ["words", ...(vectors ? ["vectors"] : []), ...(texts && added.has("words") ? ["texts"] : [])];
       return {
         stage: vectors ? "vectors" : "terms",
+        isPartial: names.includes("texts") && added.has("heads") && !added.has("texts"),
         needs: names.filter((name) => !added.has(name) && !failed.has(name)),
         missing: names.filter((name) => failed.has(name)),
         results: [...added].map((name, id) => ({ id, title: `${query} ${name}` })),
@@ -59,6 +60,7 @@ function fakeIndex() {
       added.add(name);
     },
     fail: (name) => failed.add(name),
+    useful: () => ["heads"].filter((name) => !added.has(name)),
     free() {},
   };
 }
@@ -72,6 +74,15 @@ async function finderOn(host, { renewed } = {}) {
   return new Finder({ load: async () => loadedIndex(), renew: async () => renewed?.() && loadedIndex() });
 }
 
+/** The answers to a query, of which the last one is complete. */
+async function answersOf(finder, query, options) {
+  const answers = [];
+  for await (const answer of finder.find(query, options)) answers.push(answer);
+  return answers;
+}
+
+const complete = async (...given) => (await answersOf(...given)).at(-1);
+
 const OPTIONS = { limit: 10, filters: {}, language: undefined };
 const words = { ...OPTIONS, vectors: false };
 const vectors = { ...OPTIONS, vectors: true };
@@ -80,11 +91,29 @@ test("a query fetches what it needs and nothing twice", async () => {
   const host = new Host();
   for (const name of ["words", "vectors"]) host.files.set(name, name);
   const finder = await finderOn(host);
-  const [first, second] = await Promise.all([finder.find("a", words), finder.find("b", words)]);
+  const [first, second] = await Promise.all([complete(finder, "a", words), complete(finder, "b", words)]);
   assert.deepEqual([first.results[0].title, second.results[0].title], ["a words", "b words"]);
   assert.deepEqual(host.log, ["words copy"]);
-  await finder.find("a", vectors);
+  await complete(finder, "a", vectors);
   assert.deepEqual(host.log, ["words copy", "vectors copy"]);
+});
+
+test("where pages have heads, an answer is partial at first, while the texts are on their way", async () => {
+  const host = new Host();
+  for (const name of ["words", "heads", "texts"]) host.files.set(name, name);
+  const finder = await finderOn(host);
+  await complete(finder, "a", words);
+  await finder.improve("en");
+  assert.deepEqual(host.log, ["words copy", "heads copy"]);
+  const answers = finder.find("b", { ...words, texts: true });
+  assert.deepEqual((await answers.next()).value.needs, ["texts"]);
+  assert.deepEqual(host.log.at(-1), "texts copy", "they are asked for before the partial answer is given");
+  assert.equal((await answers.next()).value.isPartial, false);
+  const again = await answersOf(finder, "c", { ...words, texts: true });
+  assert.deepEqual(
+    again.map(({ isPartial, needs }) => [isPartial, needs]),
+    [[false, []]],
+  );
 });
 
 test("a copy with another content is asked for again, and a host with another content is told of", async () => {
@@ -92,11 +121,11 @@ test("a copy with another content is asked for again, and a host with another co
   host.files.set("words", "words");
   host.stale = new Map([["words", "old"]]);
   const finder = await finderOn(host);
-  assert.deepEqual((await finder.find("a", words)).missing, []);
+  assert.deepEqual((await complete(finder, "a", words)).missing, []);
   assert.deepEqual(host.log, ["words copy", "words reload"]);
 
   host.files.set("vectors", "other");
-  const answer = await finder.find("a", vectors);
+  const answer = await complete(finder, "a", vectors);
   assert.deepEqual(answer.missing, ["vectors"]);
   assert.equal(answer.results.length, 1, "the rest is served");
 });
@@ -105,13 +134,13 @@ test("files that the network kept back are asked for by the next search, and mis
   const host = new Host();
   host.isOnline = false;
   const finder = await finderOn(host);
-  assert.deepEqual((await finder.find("a", words)).missing, ["words"]);
+  assert.deepEqual((await complete(finder, "a", words)).missing, ["words"]);
   host.isOnline = true;
   host.files.set("words", "words");
-  assert.deepEqual((await finder.find("a", words)).missing, []);
+  assert.deepEqual((await complete(finder, "a", words)).missing, []);
 
-  await finder.find("a", vectors);
-  await finder.find("b", vectors);
+  await complete(finder, "a", vectors);
+  await complete(finder, "b", vectors);
   assert.deepEqual(
     host.log.filter((line) => line.startsWith("vectors")),
     ["vectors copy"],
@@ -128,9 +157,9 @@ test("where a file is missing because the site was built again, the new index is
       return true;
     },
   });
-  const { missing, results } = await finder.find("a", words);
+  const { missing, results } = await complete(finder, "a", words);
   assert.deepEqual([missing, results.length, compared], [[], 1, 1]);
-  await finder.find("a", vectors);
+  await complete(finder, "a", vectors);
   assert.equal(compared, 1, "it was compared with the host's");
 });
 
@@ -146,8 +175,8 @@ test("an index that cannot be loaded is asked for again by the next search", asy
     };
   };
   const finder = new Finder({ load, renew: async () => undefined });
-  await assert.rejects(finder.find("a", words), /no network/);
-  await finder.find("a", words);
+  await assert.rejects(complete(finder, "a", words), /no network/);
+  await complete(finder, "a", words);
   assert.equal(attempts, 2);
 });
 
@@ -161,19 +190,22 @@ const SITE = {
 };
 
 /** Builds a site with an index, and gives its folder. */
-function buildSite(t) {
+function buildSite(t, { pages = SITE, language = "en", options = ["--reranker"] } = {}) {
   const site = mkdtempSync(join(project, "site-"));
   t.after(() => rmSync(site, { recursive: true }));
-  for (const [name, content] of Object.entries(SITE)) {
+  for (const [name, content] of Object.entries(pages)) {
     writeFileSync(
       join(site, name),
-      `<!doctype html><html lang="en"><title>${name}</title><main>${content}</main>`,
+      `<!doctype html><html lang="${language}"><title>${name}</title><main>${content}</main>`,
     );
   }
   const packages = join(project, "node_modules/crossrank");
-  execFileSync(program, ["site", site, "--package", packages, "--reranker"], { stdio: "pipe" });
+  execFileSync(program, ["site", site, "--package", packages, ...options], { stdio: "pipe" });
   return site;
 }
+
+const SCRIPT =
+  '<script type="module" src="crossrank/crossrank-search.js"></script><crossrank-search></crossrank-search>';
 
 async function stagesOf(search, query, options) {
   const stages = {};
@@ -237,9 +269,7 @@ test("what the host lacks is named, and the rest is served", async (t) => {
 
 test("one script serves a page without a bundler, with the reranker beside it", async (t) => {
   const site = buildSite(t);
-  const tag =
-    '<script type="module" src="crossrank/crossrank-search.js"></script><crossrank-search></crossrank-search>';
-  appendFileSync(join(site, "index.html"), tag);
+  appendFileSync(join(site, "index.html"), SCRIPT);
   const host = await serve(site);
   t.after(() => host.close());
   const page = await browser.newPage();
@@ -258,6 +288,106 @@ test("one script serves a page without a bundler, with the reranker beside it", 
     () => document.querySelector("crossrank-search").shadowRoot.querySelector("[role=option]").href,
   );
   assert.equal(first, `${host.origin}/reset.html#undo`);
+  await page.close();
+});
+
+test("filters narrow the search of a whole site", async (t) => {
+  const page = (kind, name) => `<h1 data-crossrank-filter="kind:${kind}">${name}</h1><p>A zebra.`;
+  const pages = { "a.html": page("guide", "A"), "b.html": page("api", "B"), "c.html": page("guide", "C") };
+  const site = buildSite(t, { pages, options: ["--text-only"] });
+  const { createSiteSearch } = await dist("node");
+  const search = createSiteSearch({ base: join(site, "crossrank"), reranker: false });
+  assert.deepEqual(await search.filters(), [
+    {
+      name: "kind",
+      values: [
+        { value: "api", count: 1 },
+        { value: "guide", count: 2 },
+      ],
+    },
+  ]);
+  const found = async (filters) => {
+    const { terms } = await stagesOf(search, "zebra", { filters });
+    return terms.results.map(({ url }) => url.split("/").pop()).sort();
+  };
+  assert.deepEqual(await found({ kind: "guide" }), ["a.html", "c.html"]);
+  assert.deepEqual(await found({ kind: ["guide", "api"] }), ["a.html", "b.html", "c.html"]);
+  assert.deepEqual(await found({ kind: "none" }), []);
+});
+
+test("a German site is searched by its stems, and says so in German", async (t) => {
+  const pages = {
+    "index.html": `<h1 id="h">Häuser bauen</h1><p>Die Häuser stehen in der Straße am Fluss.`,
+    "tiere.html": `<h1>Tiere</h1><p>Ein Zebra läuft.`,
+  };
+  const site = buildSite(t, { pages, language: "de", options: [] });
+  appendFileSync(join(site, "index.html"), SCRIPT);
+  const host = await serve(site);
+  t.after(() => host.close());
+  const page = await browser.newPage();
+  await page.goto(`${host.origin}/index.html`);
+  await page.waitForFunction(() => document.querySelector("crossrank-search")?.shadowRoot);
+  const shown = async (query) => {
+    const root = () => document.querySelector("crossrank-search").shadowRoot;
+    await page.evaluate((query) => document.querySelector("crossrank-search").open(query), query);
+    await page.waitForFunction(`(${root})().querySelector("[role=status]").textContent`);
+    return page.evaluate(`[
+      (${root})().querySelector("[role=status]").textContent,
+      ...[...(${root})().querySelectorAll("mark")].map(({ textContent }) => textContent),
+    ]`);
+  };
+  // The accents are written in two ways, and the engine of the browser knows that they are the same.
+  assert.deepEqual(await shown("ha\u0308usern strasse"), ["Ergebnisse: 1", "Häuser", "Straße"]);
+  await page.close();
+});
+
+test("after the first visit, the search works offline where a service worker keeps files", async (t) => {
+  const site = buildSite(t, { options: [] });
+  appendFileSync(join(site, "index.html"), SCRIPT);
+  writeFileSync(
+    join(site, "worker.js"),
+    `addEventListener("install", () => skipWaiting());
+    addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+    addEventListener("fetch", (event) => event.respondWith(answer(event.request)));
+    async function answer(request) {
+      const kept = await caches.open("kept");
+      try {
+        const response = await fetch(request);
+        if (response.ok) await kept.put(request, response.clone());
+        return response;
+      } catch (error) {
+        return (await kept.match(request)) ?? Promise.reject(error);
+      }
+    }`,
+  );
+  const host = await serve(site);
+  const page = await browser.newPage();
+  const found = async () => {
+    await page.goto(`${host.origin}/index.html`);
+    await page.waitForFunction(() => document.querySelector("crossrank-search")?.shadowRoot);
+    return page.evaluate(async (query) => {
+      const { siteSearch } = document.querySelector("crossrank-search");
+      const pages = [];
+      for await (const { stage, results, missing } of siteSearch.search(query)) {
+        pages.push([stage, results[0].url.split("/").pop(), missing.length]);
+      }
+      return pages.at(-1);
+    }, QUERY);
+  };
+  const expected = ["vectors", "reset.html#undo", 0];
+  try {
+    await page.goto(`${host.origin}/index.html`);
+    await page.evaluate(async () => {
+      await navigator.serviceWorker.register("worker.js");
+      await navigator.serviceWorker.ready;
+    });
+    await page.waitForFunction(() => navigator.serviceWorker.controller);
+    assert.deepEqual(await found(), expected);
+  } finally {
+    host.close();
+  }
+  await assert.rejects(fetch(`${host.origin}/index.html`), "the host is gone");
+  assert.deepEqual(await found(), expected);
   await page.close();
 });
 
@@ -342,6 +472,40 @@ test("the element shows each stage, groups sections by page and announces each t
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.deepEqual(await page.evaluate(() => window.said), ["Results: 3", "Reranked. First: Page c"]);
   assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("titles come before texts, which arrive in their places also while the reader is choosing", async () => {
+  const { page, root, links, until, go } = await openPage({
+    before() {
+      const [terms] = window.stages;
+      const results = terms.results.map((result) => ({
+        ...result,
+        url: result.url.split("#")[0],
+        section: "",
+        excerpt: [],
+      }));
+      window.stages.unshift({ ...terms, results, partial: true });
+    },
+  });
+  const places = () =>
+    root((root) => [...root.querySelectorAll("[role=option]")].map((option) => option.getBoundingClientRect().top));
+  await go("titles");
+  await until((root) => root.querySelectorAll("[role=option]").length === 3);
+  assert.deepEqual(await links(), ["a.html", "a.html", "b.html"]);
+  assert.equal(await root((root) => root.querySelector("[role=option]").ariaLabel), "Page a");
+  const before = await places();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await go("terms");
+  await until((root) => root.querySelector("mark"));
+  assert.deepEqual(await links(), TERMS);
+  assert.deepEqual(await places(), before);
+  const selected = await root((root) => {
+    const option = root.querySelector("[aria-selected=true]");
+    return [option.id, option.ariaLabel, option.href.split("/").pop()];
+  });
+  assert.deepEqual(selected, ["result-1", null, "a.html#two"]);
   await page.close();
 });
 

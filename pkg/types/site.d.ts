@@ -77,6 +77,11 @@ export interface SiteResult {
 export interface SiteResults {
   /** `"terms"` found words, `"vectors"` also what means the same, and `"reranked"` puts the best answers first. */
   stage: "terms" | "vectors" | "reranked";
+  /**
+   * Whether the same results are yielded once more, with what is still on its way: until then, some have the address and
+   * the title of their page, an empty section and an empty excerpt.
+   */
+  partial: boolean;
   /** The best sections first. */
   results: SiteResult[];
   /** The number of sections that were found. */
@@ -99,7 +104,8 @@ export interface SiteFilter {
 /** The search of a site. */
 export interface SiteSearch {
   /**
-   * Yields results as they get better. Each stage is computed when it is asked for. A later search ends this one,
+   * Yields results as they get better. Each stage is computed when it is asked for. The first one may be yielded twice,
+   * at first as `partial`. A later search ends this one,
    * which then yields nothing more. It throws if there is no index.
    */
   search(query: string, options?: SiteQueryOptions): AsyncIterable<SiteResults>;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use super::analysis::{Analyzer, needs_stemmers};
 use super::bytes::{FileHash, FileKind, compress};
 use super::cluster::cluster;
+use super::facets::ranks;
 use super::language::language_group;
 use super::manifest::{
-    Facets, Filter, FilterValue, Language, Lexicon, MAX_LEVEL, Manifest, PageHead, Posting, Terms,
-    Texts,
+    Facets, Filter, FilterValue, Heads, Language, Lexicon, MAX_LEVEL, Manifest, PAGES_OF_HEADS,
+    PageHead, Posting, Terms, Texts,
 };
 use super::page::{Page, Section};
 use super::parallel::parallel;
@@ -193,8 +194,14 @@ impl SiteFiles {
             true => None,
             false => Some(self.add(FileKind::Lexicon, compress(&Lexicon(frequent).encode()))),
         };
+        let heads = pages.chunks(PAGES_OF_HEADS).map(|pages| {
+            let heads = pages.iter().map(|page| (page.url.clone(), page.title.clone()));
+            Heads(heads.collect()).encode()
+        });
+        let heads = self.add_all(FileKind::Heads, heads.collect(), threads);
         Language {
             tag,
+            heads,
             sections,
             pages: pages.iter().map(|page| page.sections.len()).collect(),
             terms: terms_files,
@@ -270,7 +277,8 @@ impl SiteFiles {
         });
         let named = named.collect();
         let filters = filters.into_values().map(|values| values.into_values().collect()).collect();
-        let facets = Facets { filters, sorts: sorts.into_iter().collect() };
+        let sorts = sorts.into_iter().map(|(name, values)| (name, ranks(&values))).collect();
+        let facets = Facets { filters, sorts };
         (named, Some(self.add(FileKind::Facets, compress(&facets.encode()))))
     }
 

@@ -146,6 +146,7 @@ impl FileHash {
 pub enum FileKind {
     Terms,
     Lexicon,
+    Heads,
     Texts,
     Facets,
     Tokens,
@@ -158,6 +159,7 @@ impl FileKind {
         match self {
             FileKind::Terms => "terms",
             FileKind::Lexicon => "lexicon",
+            FileKind::Heads => "heads",
             FileKind::Texts => "texts",
             FileKind::Facets => "facets",
             FileKind::Tokens => "tokens",

@@ -1,9 +1,10 @@
 //! The passage of a section that answers a query best, and the part of it that results show.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::analysis::Analyzer;
+use super::order::sorted;
 use super::search_options::Fragment;
 
 /// The number of bytes of an excerpt, about.
@@ -33,9 +34,9 @@ fn matches(text: &str, analyzer: &Analyzer, terms: &MatchedTerms) -> Matches {
             found.push((word.range, index));
         }
     }
-    let mut worths: Vec<f32> = best.into_values().collect();
-    worths.sort_by(f32::total_cmp);
-    Matches { found, worth: worths.iter().sum() }
+    let worths: Vec<f32> = best.into_values().collect();
+    // Sums in one order, because each order rounds differently.
+    Matches { found, worth: sorted(&worths, &f32::total_cmp).iter().sum() }
 }
 
 /// The index of the best passage by its words, and its excerpt. Of passages that are equally good, `similar`
@@ -70,10 +71,7 @@ fn window(text: &str, found: &[(Range<usize>, usize)]) -> Range<usize> {
         let inside = found.iter().filter(|(range, _)| {
             range.start >= start && range.end <= start + EXCERPT_BYTES - LEAD_BYTES
         });
-        let mut words: Vec<usize> = inside.map(|(_, word)| *word).collect();
-        words.sort_unstable();
-        words.dedup();
-        words.len()
+        inside.map(|(_, word)| *word).collect::<HashSet<_>>().len()
     };
     // Of equal ones the first.
     let starts = found.iter().map(|(range, _)| range.start).rev();

@@ -1,10 +1,12 @@
 //! Filters and sort keys of a search.
 
+#[cfg(not(target_arch = "wasm32"))]
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::bytes::FileKind;
 use super::manifest::{Facets, Manifest};
+use super::order::{sort_numbers, sorted};
 use super::search_options::{SearchOptions, SortKey};
 use super::store::{Absent, File, Store};
 
@@ -47,7 +49,7 @@ impl<'a> Chosen<'a> {
                     filter.values.iter().zip(lists).filter(|(of, _)| wanted.contains(&of.value));
                 lists.for_each(|(_, list)| some.extend(list));
             }
-            some.sort_unstable();
+            sort_numbers(&mut some);
             if let Some(before) = &pages {
                 some.retain(|page| before.binary_search(page).is_ok());
             }
@@ -60,33 +62,43 @@ impl<'a> Chosen<'a> {
         self.pages.as_ref().is_none_or(|pages| pages.binary_search(&page).is_ok())
     }
 
-    /// The sections in the order of a sort key: by number if both values are numbers.
+    /// The sections in the order of a sort key, those of pages without it at the end.
     pub fn sort(
         &self,
         key: &SortKey,
-        mut sections: Vec<(u32, f32)>,
+        sections: &[(u32, f32)],
         page: impl Fn(u32) -> u32,
     ) -> Vec<(u32, f32)> {
         let keys = self.facets.into_iter().flat_map(|facets| &facets.sorts);
-        let values: HashMap<u32, &str> = keys
+        let ranks: HashMap<u32, u32> = keys
             .filter(|(name, _)| *name == key.name)
-            .flat_map(|(_, values)| values.iter().map(|(page, value)| (*page, value.as_str())))
+            .flat_map(|(_, ranks)| ranks.iter().copied())
             .collect();
-        let number = |value: &str| value.parse::<f64>().ok().filter(|number| number.is_finite());
-        let compare = |a: &str, b: &str| match (number(a), number(b)) {
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => a.cmp(b),
+        let place = |section: u32| match ranks.get(&page(section)) {
+            Some(&rank) if key.descending => u32::MAX - 1 - rank,
+            Some(&rank) => rank,
+            None => u32::MAX,
         };
-        sections.sort_by(|a, b| {
-            let by_key = match (values.get(&page(a.0)), values.get(&page(b.0))) {
-                (Some(x), Some(y)) if key.descending => compare(y, x),
-                (Some(x), Some(y)) => compare(x, y),
-                (x, y) => y.is_some().cmp(&x.is_some()),
-            };
-            by_key.then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0))
-        });
-        sections
+        sorted(sections, &|a, b| {
+            place(a.0).cmp(&place(b.0)).then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0))
+        })
     }
+}
+
+/// The ranks of a sort key's values: equal ones have the same. Numbers have the order of numbers, and are before
+/// other values.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn ranks(values: &[(u32, String)]) -> Vec<(u32, u32)> {
+    let number = |value: &str| value.parse::<f64>().ok().filter(|number| number.is_finite());
+    let compare = |a: &str, b: &str| match (number(a), number(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.cmp(b),
+    };
+    let mut distinct: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).collect();
+    distinct.sort_by(|a, b| compare(a, b));
+    distinct.dedup_by(|a, b| compare(a, b).is_eq());
+    let rank = |value: &str| distinct.partition_point(|other| compare(other, value).is_lt());
+    values.iter().map(|(page, value)| (*page, rank(value) as u32)).collect()
 }

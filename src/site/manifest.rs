@@ -7,7 +7,7 @@ use super::page::Section;
 use serde::Serialize;
 
 /// The first bytes of a manifest, and the version of all files.
-const MAGIC: &[u8; 8] = b"CRSITE\x00\x01";
+const MAGIC: &[u8; 8] = b"CRSITE\x00\x02";
 
 /// The largest numbers of sections and of elements of a vector. A search has arrays of both sizes, and a
 /// manifest of a few bytes could ask for any.
@@ -62,6 +62,8 @@ pub struct Language {
     pub sections: usize,
     /// The numbers of sections of the pages.
     pub pages: Vec<usize>,
+    /// The files with the heads of pages, [`PAGES_OF_HEADS`] in each.
+    pub heads: Vec<FileHash>,
     /// The files with terms, each with its first term, ascending.
     pub terms: Vec<(String, FileHash)>,
     /// The file with frequent terms, for words with a typo.
@@ -82,6 +84,8 @@ impl Manifest {
             encoder.number(language.sections);
             encoder.number(language.pages.len());
             language.pages.iter().for_each(|sections| encoder.number(*sections));
+            encoder.number(language.heads.len());
+            language.heads.iter().for_each(|hash| encoder.bytes(&hash.0));
             encode_sorted(&mut encoder, &language.terms);
             encode_optional(&mut encoder, language.lexicon);
             encode_optional(&mut encoder, language.centroids);
@@ -122,6 +126,9 @@ impl Manifest {
                 tag: decoder.text()?,
                 sections: decoder.number()?,
                 pages: (0..decoder.count()?).map(|_| decoder.number()).collect::<Decoded<_>>()?,
+                heads: (0..decoder.count()?)
+                    .map(|_| FileHash::decode(&mut decoder))
+                    .collect::<Decoded<_>>()?,
                 terms: decode_sorted(&mut decoder)?,
                 lexicon: decode_optional(&mut decoder)?,
                 centroids: decode_optional(&mut decoder)?,
@@ -165,6 +172,7 @@ impl Manifest {
         let languages = self.languages.iter().flat_map(|language| {
             let terms = language.terms.iter().map(|(_, hash)| (FileKind::Terms, *hash));
             terms
+                .chain(language.heads.iter().map(|hash| (FileKind::Heads, *hash)))
                 .chain(language.lexicon.map(|hash| (FileKind::Lexicon, hash)))
                 .chain(language.centroids.map(|hash| (FileKind::Centroids, hash)))
         });
@@ -354,8 +362,8 @@ impl Lexicon {
 pub struct Facets {
     /// For each filter and each of its values, in the order of the manifest, its pages, ascending.
     pub filters: Vec<Vec<Vec<u32>>>,
-    /// The names of sort keys, with the values of pages, ascending by page.
-    pub sorts: Vec<(String, Vec<(u32, String)>)>,
+    /// The names of sort keys, with the ranks of the values of pages, ascending by page.
+    pub sorts: Vec<(String, Vec<(u32, u32)>)>,
 }
 
 impl Facets {
@@ -379,9 +387,9 @@ impl Facets {
             encoder.text(name);
             encoder.number(values.len());
             let mut before = 0;
-            for (page, value) in values {
+            for (page, rank) in values {
                 encoder.number((page - before) as usize);
-                encoder.text(value);
+                encoder.number(*rank as usize);
                 before = *page;
             }
         }
@@ -408,12 +416,46 @@ impl Facets {
         for _ in 0..decoder.count()? {
             let (name, mut before, mut values) = (decoder.text()?, 0, Vec::new());
             for _ in 0..decoder.count()? {
-                values.push((next(&mut before, &mut decoder)?, decoder.text()?));
+                values.push((next(&mut before, &mut decoder)?, decoder.number()? as u32));
             }
             facets.sorts.push((name, values));
         }
         decoder.end()?;
         Ok(facets)
+    }
+}
+
+/// The number of pages in a file with heads.
+pub const PAGES_OF_HEADS: usize = 1024;
+
+/// The content of a file with heads of pages: their addresses and titles, which are what results show before
+/// their texts are there.
+#[derive(Debug, PartialEq)]
+pub struct Heads(pub Vec<(String, String)>);
+
+impl Heads {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.number(self.0.len());
+        let mut before = "";
+        for (url, title) in &self.0 {
+            encoder.text_after(before, url);
+            encoder.text(title);
+            before = url;
+        }
+        encoder.0
+    }
+
+    pub fn decode(content: &[u8]) -> Decoded<Heads> {
+        let mut decoder = Decoder(content);
+        let mut pages: Vec<(String, String)> = Vec::new();
+        for _ in 0..decoder.count()? {
+            let url = decoder.text_after(pages.last().map_or("", |(url, _)| url))?;
+            pages.push((url, decoder.text()?));
+        }
+        decoder.end()?;
+        Ok(Heads(pages))
     }
 }
 

@@ -45,6 +45,7 @@ mod facets;
 mod html;
 mod language;
 mod manifest;
+mod order;
 mod page;
 #[cfg(not(target_arch = "wasm32"))]
 mod parallel;

@@ -1,13 +1,14 @@
 //! Searches a site with the files that are there, and says which others it needs.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use super::analysis::{Analyzer, is_supported};
 use super::bytes::{FileHash, FileKind};
 use super::excerpt::{MatchedTerms, excerpt};
 use super::facets::Chosen;
 use super::language::language_group;
-use super::manifest::{Filter, Language, Manifest, PageHead, file_of};
+use super::manifest::{Filter, Language, Manifest, PAGES_OF_HEADS, PageHead, file_of};
+use super::order::sorted;
 use super::page::Section;
 use super::query::Query;
 use super::search_options::{Fragment, SearchOptions, SearchResult, SearchResults, Stage};
@@ -16,7 +17,7 @@ use super::term_search::TermSearch;
 use super::token_vectors::text_vector;
 use super::vectors::Group;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fusion::{FusionWeights, StageScores, fuse};
+use crate::fusion::{FusionWeights, StageScores, fuse_valid};
 
 /// The smallest number of sections of each stage that are ordered together.
 const MIN_CANDIDATES: usize = 200;
@@ -111,6 +112,14 @@ impl SiteIndex {
         self.store.fail(name)
     }
 
+    /// The names of files that no search needs, and with which later ones say sooner what they found: the titles of
+    /// all pages in a language. About 12 bytes of them are of each page.
+    pub fn useful(&self, language: Option<&str>) -> Vec<String> {
+        let heads = self.language(language).map(|index| &self.manifest.languages[index].heads);
+        let heads = heads.into_iter().flatten().filter(|hash| self.store.lacks(**hash));
+        heads.map(|hash| FileKind::Heads.file_name(*hash)).collect()
+    }
+
     /// Searches with the files that are there. An empty query, and one without words, finds nothing.
     pub fn search(&self, query: &str, options: &SearchOptions) -> SearchResults {
         let mut absent = Absent::default();
@@ -119,6 +128,7 @@ impl SiteIndex {
             needs: Vec::new(),
             missing: Vec::new(),
             total: 0,
+            is_partial: false,
             results: Vec::new(),
         };
         if let Some(index) = self.language(options.language.as_deref()) {
@@ -135,7 +145,9 @@ impl SiteIndex {
             };
             search.run(query, &mut absent, &mut answer);
         }
-        let names = |files: &BTreeSet<(FileKind, FileHash)>| {
+        let names = |files: &HashSet<(FileKind, FileHash)>| {
+            let files: Vec<(FileKind, FileHash)> = files.iter().copied().collect();
+            let files = sorted(&files, &|a, b| a.cmp(b));
             files.iter().map(|(kind, hash)| kind.file_name(*hash)).collect()
         };
         answer.needs = names(&absent.needs);
@@ -170,14 +182,25 @@ impl SiteIndex {
 }
 
 /// The best sections of many, best first, of equal ones the first.
-fn best(mut scores: Vec<(u32, f32)>, limit: usize) -> Vec<(u32, f32)> {
-    let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if limit < scores.len() {
-        scores.select_nth_unstable_by(limit, order);
-        scores.truncate(limit);
+fn best(scores: &[(u32, f32)], limit: usize) -> Vec<(u32, f32)> {
+    // Most are worse than the worst of the best so far, so that few are sorted.
+    let mut best: Vec<(u32, f32)> = Vec::new();
+    let mut least = f32::NEG_INFINITY;
+    let keep = |best: &[(u32, f32)]| {
+        let mut kept = sorted(best, &|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        kept.truncate(limit);
+        kept
+    };
+    for &(section, score) in scores {
+        if score >= least {
+            best.push((section, score));
+        }
+        if best.len() >= 4 * limit.max(1) {
+            best = keep(&best);
+            least = best.last().map_or(least, |(_, score)| *score);
+        }
     }
-    scores.sort_unstable_by(order);
-    scores
+    keep(&best)
 }
 
 struct LanguageSearch<'a> {
@@ -221,11 +244,11 @@ impl LanguageSearch<'_> {
         by_terms.retain(|(section, _)| allowed(*section));
         answer.total = by_terms.len();
         if let (Some(key), Some(chosen)) = (&options.sort, &chosen) {
-            let sorted = chosen.sort(key, by_terms, |section| self.page(section));
+            let sorted = chosen.sort(key, &by_terms, |section| self.page(section));
             return self.present(sorted, (&analyzer, &matched), &HashMap::new(), absent, answer);
         }
         let candidates = options.limit.max(MIN_CANDIDATES);
-        let by_terms = best(by_terms, candidates);
+        let by_terms = best(&by_terms, candidates);
         let similar = match options.vectors {
             true => self.similar(text, candidates, allowed, absent),
             false => Vec::new(),
@@ -253,20 +276,35 @@ impl LanguageSearch<'_> {
         absent: &mut Absent,
         answer: &mut SearchResults,
     ) {
+        answer.is_partial = true;
         for (section, score) in self.few_of_each_page(sections).take(self.options.limit) {
             let id = self.first_section + section;
-            let Some((page, found)) = self.index.section(id, absent) else { continue };
-            let similar = passages.get(&section).map(|&passage| passage as usize);
-            let (passage, excerpt) = excerpt(&found.passages, analyzer, matched, similar);
-            answer.results.push(result(id, score, page, found, passage, excerpt));
+            if let Some((page, found)) = self.index.section(id, absent) {
+                let similar = passages.get(&section).map(|&passage| passage as usize);
+                let (passage, excerpt) = excerpt(&found.passages, analyzer, matched, similar);
+                answer.results.push(result(id, score, page, found, passage, excerpt));
+            } else if let Some((url, title)) = self.head(section) {
+                let page = PageHead { url: url.clone(), title: title.clone(), meta: Vec::new() };
+                answer.results.push(result(id, score, &page, &Section::default(), 0, Vec::new()));
+            } else {
+                answer.is_partial = false;
+            }
         }
+        answer.is_partial &= !absent.needs.is_empty() && !answer.results.is_empty();
     }
 
-    /// The number of a section's page among those of all languages.
     /// The number of a section's page among those of all languages.
     fn page(&self, section: u32) -> u32 {
         self.first_page + self.pages[section as usize]
     }
+
+    /// The address and the title of a section's page, if they are there.
+    fn head(&self, section: u32) -> Option<&(String, String)> {
+        let page = self.pages[section as usize] as usize;
+        let heads = self.index.store.heads(*self.language.heads.get(page / PAGES_OF_HEADS)?)?;
+        heads.0.get(page % PAGES_OF_HEADS)
+    }
+
     /// The sections without those of a page of which enough are before them.
     fn few_of_each_page(&self, sections: Vec<(u32, f32)>) -> impl Iterator<Item = (u32, f32)> {
         let mut shown: HashMap<u32, usize> = HashMap::new();
@@ -318,10 +356,8 @@ impl LanguageSearch<'_> {
         if !absent.needs.is_empty() {
             return Vec::new();
         }
-        let mut found: Vec<Similar> = found.into_values().collect();
-        found.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.section.cmp(&b.section)));
-        found.truncate(limit);
-        found
+        let cosines: Vec<(u32, f32)> = found.values().map(|s| (s.section, s.cosine)).collect();
+        best(&cosines, limit).iter().filter_map(|(section, _)| found.remove(section)).collect()
     }
 }
 
@@ -354,7 +390,7 @@ fn fuse_stages(
             }
         }
     }
-    let fused = fuse(&stages, &WEIGHTS).unwrap_or_default();
+    let fused = fuse_valid(&stages, &WEIGHTS);
     fused.into_iter().map(|(i, score)| (sections[i], score as f32)).collect()
 }
 

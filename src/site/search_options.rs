@@ -76,7 +76,10 @@ pub struct SearchResults {
     pub missing: Vec<String>,
     /// The number of sections found; those that are only similar in meaning are not counted.
     pub total: usize,
-    /// The results, best first, without those whose texts are not there.
+    /// Whether the order is final and texts are needed: results without their texts have an empty excerpt, and the
+    /// address and title of their page.
+    pub is_partial: bool,
+    /// The results, best first, without those of which nothing is there.
     pub results: Vec<SearchResult>,
 }
 

@@ -1,9 +1,9 @@
 //! The files of a site's search that a reader has.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::bytes::{FileHash, FileKind, decompress};
-use super::manifest::{Facets, Lexicon, Manifest, Terms, Texts};
+use super::manifest::{Facets, Heads, Lexicon, Manifest, Terms, Texts};
 use super::token_vectors::TokenVectors;
 use super::vectors::{Centroids, Group};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +18,7 @@ pub(super) struct Store {
 pub(super) enum File {
     Terms(Terms),
     Lexicon(Lexicon),
+    Heads(Heads),
     Texts(Texts),
     Tokens(TokenVectors),
     Centroids(Centroids),
@@ -28,8 +29,8 @@ pub(super) enum File {
 /// The files that a search would use and does not have.
 #[derive(Default)]
 pub(super) struct Absent {
-    pub needs: BTreeSet<(FileKind, FileHash)>,
-    pub missing: BTreeSet<(FileKind, FileHash)>,
+    pub needs: HashSet<(FileKind, FileHash)>,
+    pub missing: HashSet<(FileKind, FileHash)>,
 }
 
 impl Store {
@@ -56,6 +57,7 @@ impl Store {
         let file = match kind {
             FileKind::Terms => Terms::decode(content).map(File::Terms),
             FileKind::Lexicon => Lexicon::decode(&content).map(File::Lexicon),
+            FileKind::Heads => Heads::decode(&content).map(File::Heads),
             FileKind::Texts => Texts::decode(&content).map(File::Texts),
             FileKind::Tokens => TokenVectors::decode(&content).map(File::Tokens),
             FileKind::Centroids => Centroids::decode(&content).map(File::Centroids),
@@ -95,6 +97,19 @@ impl Store {
             };
         }
         file
+    }
+
+    /// Whether a file is neither there nor known to be missing on the host.
+    pub fn lacks(&self, hash: FileHash) -> bool {
+        !self.files.contains_key(&hash) && !self.failed.contains(&hash)
+    }
+
+    /// The heads of pages, if they are there.
+    pub fn heads(&self, hash: FileHash) -> Option<&Heads> {
+        match self.files.get(&hash) {
+            Some(File::Heads(heads)) => Some(heads),
+            _ => None,
+        }
     }
 
     pub fn terms(&self, hash: FileHash, absent: &mut Absent) -> Option<&Terms> {

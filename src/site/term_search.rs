@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::bytes::FileKind;
 use super::excerpt::MatchedTerms;
 use super::manifest::{Language, Lexicon, MAX_LEVEL, Terms, file_of};
+use super::order::sorted;
 use super::query::{Query, QueryWord};
 use super::store::{Absent, File, Store};
 use super::typo::is_one_typo;
@@ -38,6 +39,7 @@ pub(super) struct TermSearch<'a> {
 }
 
 /// A term that stands for a word of the query.
+#[derive(Clone)]
 struct Alternative<'a> {
     term: String,
     count: u32,
@@ -146,7 +148,7 @@ impl<'a> TermSearch<'a> {
                 file,
             }));
         }
-        found.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.term.cmp(&b.term)));
+        found = sorted(&found, &|a: &Alternative, b| b.count.cmp(&a.count).then_with(|| a.term.cmp(&b.term)));
         found.truncate(MAX_EXPANSIONS);
         found
     }
@@ -186,7 +188,7 @@ impl<'a> TermSearch<'a> {
             let near = file.with_prefix("").filter(|(term, _)| is_near(term));
             found.extend(near.map(|(term, count)| (term.to_owned(), count)));
         }
-        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        found = sorted(&found, &|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         found.dedup();
         found.truncate(MAX_CORRECTIONS);
         found.iter().flat_map(|(term, _)| self.exact(term, TYPO_WEIGHT, absent)).collect()

@@ -186,6 +186,57 @@ fn filters_and_sort_keys_choose_and_order_pages() {
 }
 
 #[test]
+fn titles_come_before_texts_and_do_not_move() {
+    let long = "word ".repeat(3000);
+    let html = |name: &str, more: &str| {
+        format!("<title>About {name}</title><main><h1>{name}</h1>{long}<h2 id=x>{more}</h2>zebra")
+    };
+    let (a, b) = (html("Horses", "Stripes"), html("Lions", "Zebra prey"));
+    let site = site(&[("a.html", &a), ("b.html", &b)]);
+    let options = SearchOptions::default();
+    let mut index = SiteIndex::new(&site.manifest).unwrap();
+    let give = |index: &mut SiteIndex, names: Vec<String>| {
+        names.iter().for_each(|name| index.add(name, &site.files[name]).unwrap());
+    };
+    // Without heads, there is nothing to show before the texts.
+    let found = index.search("zebra ", &options);
+    give(&mut index, found.needs);
+    let found = index.search("zebra ", &options);
+    assert_eq!((found.total, found.results.len(), found.is_partial), (2, 0, false));
+
+    let useful = index.useful(None);
+    assert!(useful.iter().all(|name| name.starts_with("heads-")) && useful.len() == 1);
+    give(&mut index, useful);
+    assert!(index.useful(None).is_empty());
+    let partial = index.search("zebra ", &options);
+    assert!(partial.is_partial && !partial.needs.is_empty());
+    let shown: Vec<(&str, &str, usize)> = partial
+        .results
+        .iter()
+        .map(|result| (result.url.as_str(), result.title.as_str(), result.excerpt.len()))
+        .collect();
+    assert_eq!(shown, [("b.html", "About Lions", 0), ("a.html", "About Horses", 0)]);
+    // A text that the host does not have is no reason to leave out a result.
+    index.fail(&partial.needs[0]).unwrap();
+    give(&mut index, partial.needs[1..].to_vec());
+    let found = index.search("zebra ", &options);
+    assert_eq!((found.is_partial, found.missing.len(), found.results.len()), (false, 1, 2));
+    give(&mut index, partial.needs);
+    let found = index.search("zebra ", &options);
+    let ids = |results: &[SearchResult]| results.iter().map(|r| r.id).collect::<Vec<_>>();
+    assert_eq!(ids(&found.results), ids(&partial.results));
+    assert_eq!((found.is_partial, found.results[0].url.as_str()), (false, "b.html#x"));
+}
+
+#[test]
+fn sort_keys_are_numbers_before_texts() {
+    let values = ["b", "10", "9", "9.0", "a", "-1", "NaN"].map(str::to_owned);
+    let ranks = super::facets::ranks(&(0..).zip(values).collect::<Vec<_>>());
+    let expected = [(0, 5), (1, 2), (2, 1), (3, 1), (4, 4), (5, 0), (6, 3)];
+    assert_eq!(ranks, expected);
+}
+
+#[test]
 fn files_that_are_missing_stale_or_damaged_are_named() {
     let site = site(&[("a.html", "<main><h1>One</h1>zebra"), ("b.html", "<main><h1>Two</h1>lion")]);
     let mut index = SiteIndex::new(&site.manifest).unwrap();

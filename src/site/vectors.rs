@@ -5,6 +5,7 @@ use half::f16;
 #[cfg(not(target_arch = "wasm32"))]
 use super::bytes::Encoder;
 use super::bytes::{Damaged, Decoded, Decoder, FileHash};
+use super::order::sorted;
 use super::rounded::{RoundedVectors, dot};
 
 /// The content of the file with the centers of the groups, each with the file of its vectors.
@@ -36,10 +37,9 @@ impl Centroids {
     /// The groups whose centers are nearest to a vector, the nearest first, with their dot products.
     pub fn nearest(&self, vector: &[f32], count: usize) -> Vec<(FileHash, f32)> {
         let dots = (0..self.files.len()).map(|i| (i, dot(vector, &self.vectors.get(i))));
-        let mut dots: Vec<(usize, f32)> = dots.collect();
-        dots.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        dots.truncate(count);
-        dots.into_iter().map(|(i, dot)| (self.files[i], dot)).collect()
+        let dots: Vec<(usize, f32)> = dots.collect();
+        let nearest = sorted(&dots, &|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        nearest.into_iter().take(count).map(|(i, dot)| (self.files[i], dot)).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod elements;
+mod normalize;
 #[cfg(not(target_arch = "wasm32"))]
 mod split;
 #[cfg(not(target_arch = "wasm32"))]
@@ -14,4 +15,6 @@ pub(crate) use elements::{Flow, flow_of, is_mark};
 pub(crate) use split::{MAX_PASSAGE_TOKENS, split};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use tokens::estimate_tokens;
+#[cfg(all(target_arch = "wasm32", feature = "site-js"))]
+pub(crate) use normalize::set_normalize;
 pub(crate) use words::{STOP_WORDS, fold, has_bigrams, pairs, runs};

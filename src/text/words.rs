@@ -1,7 +1,8 @@
 //! The words of a text, in the form in which words are compared.
 
 use unicase::UniCase;
-use unicode_normalization_alignments::UnicodeNormalization;
+
+use super::normalize::{NFC, NFKD, normalize};
 
 /// Words that are so frequent that they say nothing about a passage (Lucene's list for English).
 pub const STOP_WORDS: [&str; 33] = [
@@ -30,8 +31,7 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    let decomposed: String = text.nfkd().map(|(c, _)| c).collect();
-    let folded = UniCase::unicode(decomposed).to_folded_case();
+    let folded = UniCase::unicode(normalize(text, NFKD)).to_folded_case();
     let mut before = ' ';
     let kept = folded.chars().filter(|&c| {
         let is_kept = !is_optional(c) || is_letter_with_accent(before, c);
@@ -40,8 +40,7 @@ pub fn fold(text: &str) -> String {
     });
     // The folding of Unicode keeps the dotless i, which in Turkish is the small form of I.
     let dotted = kept.map(|c| if c == 'ı' { 'i' } else { c });
-    let text: String = dotted.collect();
-    text.nfc().map(|(c, _)| c).collect()
+    normalize(&dotted.collect::<String>(), NFC)
 }
 
 /// Whether a character is one that writers leave out: an accent, a vowel point of Hebrew or Arabic,

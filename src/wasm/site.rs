@@ -1,12 +1,69 @@
 //! The reader of a site's search for JavaScript, in a build of its own, without models.
 //!
-//! This module converts arguments and results, and decides nothing.
+//! This module converts arguments and results, and decides nothing. Options are read field by field: what serde
+//! reads takes up a tenth of the file.
 
+use js_sys::{Array, JsString, Object};
 use wasm_bindgen::prelude::*;
 
 use super::convert::{to_js, to_js_error};
 use super::panic;
 use crate::site;
+use crate::text::set_normalize;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The options of a search: see [`site::SearchOptions`].
+    pub type Options;
+    #[wasm_bindgen(method, getter)]
+    fn limit(options: &Options) -> Option<usize>;
+    #[wasm_bindgen(method, getter)]
+    fn language(options: &Options) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn filters(options: &Options) -> Option<Object>;
+    #[wasm_bindgen(method, getter)]
+    fn sort(options: &Options) -> Option<Sort>;
+    #[wasm_bindgen(method, getter)]
+    fn vectors(options: &Options) -> Option<bool>;
+    #[wasm_bindgen(method, getter)]
+    fn logits(options: &Options) -> Option<Array>;
+
+    /// A sort key: see [`site::SortKey`].
+    pub type Sort;
+    #[wasm_bindgen(method, getter)]
+    fn name(sort: &Sort) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn descending(sort: &Sort) -> Option<bool>;
+}
+
+impl Options {
+    fn read(&self) -> site::SearchOptions {
+        let default = site::SearchOptions::default();
+        let texts = |list: &JsValue| Array::from(list).iter().filter_map(|v| v.as_string()).collect();
+        let entries = self.filters().map(|filters| Object::entries(&filters)).unwrap_or_default();
+        let pair = |pair: JsValue| {
+            let pair = Array::from(&pair);
+            (pair.get(0), pair.get(1))
+        };
+        let logits = self.logits().unwrap_or_default();
+        let logit = |(id, logit): (JsValue, JsValue)| Some((id.as_f64()? as u32, logit.as_f64()? as f32));
+        site::SearchOptions {
+            limit: self.limit().unwrap_or(default.limit),
+            language: self.language(),
+            filters: entries
+                .iter()
+                .map(pair)
+                .filter_map(|(name, values)| Some((name.as_string()?, texts(&values))))
+                .collect(),
+            sort: self.sort().map(|sort| site::SortKey {
+                name: sort.name(),
+                descending: sort.descending().unwrap_or_default(),
+            }),
+            vectors: self.vectors().unwrap_or_default(),
+            logits: logits.iter().map(pair).filter_map(logit).collect(),
+        }
+    }
+}
 
 /// A site's search: the manifest, and the files that were added.
 #[wasm_bindgen]
@@ -18,6 +75,7 @@ impl SiteIndex {
     #[wasm_bindgen(constructor)]
     pub fn new(manifest: &[u8]) -> Result<SiteIndex, JsValue> {
         panic::record_panics();
+        set_normalize(|text, form| JsString::from(text).normalize(form).into());
         site::SiteIndex::new(manifest).map(SiteIndex).map_err(to_js_error)
     }
 
@@ -50,11 +108,14 @@ impl SiteIndex {
         to_js(Ok(self.0.filters()))
     }
 
-    /// Searches with the files that are there. `options` is that of
-    /// [`site::SearchOptions`].
-    pub fn search(&self, query: &str, options: JsValue) -> Result<JsValue, JsValue> {
-        let options = serde_wasm_bindgen::from_value(options)?;
-        to_js(Ok(self.0.search(query, &options)))
+    /// The names of files with which later searches say sooner what they found.
+    pub fn useful(&self, language: Option<String>) -> Vec<String> {
+        self.0.useful(language.as_deref())
+    }
+
+    /// Searches with the files that are there.
+    pub fn search(&self, query: &str, options: &Options) -> Result<JsValue, JsValue> {
+        to_js(Ok(self.0.search(query, &options.read())))
     }
 
     /// Adds a file that a search needs.

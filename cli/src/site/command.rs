@@ -195,3 +195,26 @@ fn way(output: &Path, folder: &Path) -> Option<String> {
     let inside = output.strip_prefix(folder).ok()?;
     Some("../".repeat(inside.iter().count()))
 }
+
+#[cfg(test)]
+mod tests {
+    use temp_dir::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn pages_that_vanish_while_it_runs_are_reported_and_the_rest_is_read() {
+        let site = TempDir::new().unwrap();
+        for name in ["a.html", "b.html", "c.html"] {
+            fs::write(site.path().join(name), format!("<main>zebra {name}")).unwrap();
+        }
+        let mut diagnostics = Diagnostics::new();
+        let files = pages::find(site.path(), &site.path().join("crossrank"), &mut diagnostics);
+        fs::remove_file(site.path().join("b.html")).unwrap();
+        let mut cache = PageCache::open(site.path());
+        let (pages, unchanged) = read(&files, &mut cache, true, u64::MAX, 2, &mut diagnostics);
+        let urls = pages.iter().flatten().flatten().map(|page| page.url.as_str());
+        assert_eq!(urls.collect::<Vec<_>>(), ["a.html", "c.html"]);
+        assert_eq!((pages.len(), unchanged, diagnostics.count), (3, 0, 1));
+    }
+}

@@ -151,3 +151,17 @@ fn two_builds_at_once_leave_one_whole_build() {
     assert_eq!(site.search("zebra").len(), 10);
     assert!(!site.files("crossrank").keys().any(|name| name.ends_with(".unfinished")));
 }
+
+#[test]
+fn a_page_of_50_megabytes_is_read_if_that_is_wanted() {
+    let filler = "<i class=none></i>".repeat(2_900_000);
+    let html = format!("<title>Large</title><main><h1 id=top>First</h1>lion{filler}<h1 id=end>Last</h1>zebra");
+    assert!(html.len() > 50 << 20);
+    let site = Site::new(&[("large.html", &html), ("small.html", "<main>lion")]);
+    let (line, problems) = site.build(&["--text-only"]);
+    assert_eq!(line, "1 pages read, 0 unchanged, 0 left out, 1 problems");
+    assert!(problems.iter().any(|p| p.contains("raise --max-page-mb")), "{problems:?}");
+    let (line, _) = site.build(&["--text-only", "--max-page-mb", "60"]);
+    assert_eq!(line, "1 pages read, 1 unchanged, 0 left out, 0 problems");
+    assert_eq!(site.search("zebra"), ["large.html#end"]);
+}

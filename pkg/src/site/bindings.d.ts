@@ -14,6 +14,8 @@ export interface Found {
   stage: "terms" | "vectors" | "reranked";
   /** The files that would make the results complete. */
   needs: string[];
+  /** Whether the order is final and texts are needed: results without them say only what their page is. */
+  isPartial: boolean;
   results: FoundSection[];
   total: number;
   /** The files that were marked as failed and would have made a difference. */
@@ -37,6 +39,8 @@ export interface SiteIndex {
   /** Whether the files of a reranker lie beside those of the index. */
   readonly hasReranker: boolean;
   search(query: string, options: FindOptions): Found;
+  /** The files that no search needs, and with which later ones are partial sooner. */
+  useful(language: string | undefined): string[];
   /** Throws if the content is not the one that the manifest names. */
   add(name: string, content: Uint8Array): void;
   /** Searches do without a file, until it is added. */

@@ -30,29 +30,37 @@ export class Finder {
     return this.#loading;
   }
 
-  async find(query: string, options: FindOptions): Promise<Answer> {
+  /** What a query finds: after a partial answer, if there is one, the complete one. */
+  async *find(query: string, options: FindOptions): AsyncGenerator<Answer, void, void> {
     for (;;) {
       const source = await this.load();
-      const found = await this.#complete(source, (index) => index.search(query, options));
-      if (found.missing.length === 0 || !(await this.#renew(source))) return { ...found, source };
+      const asked = new Set<string>();
+      for (;;) {
+        const found = this.#use(source, (index) => index.search(query, options));
+        const returning = found.missing.filter((name) => source.files.mayReturn(name));
+        const wanted = [...found.needs, ...returning].filter((name) => !asked.has(name));
+        if (wanted.length === 0) {
+          if (found.missing.length > 0 && (await this.#renew(source))) break;
+          yield { ...found, source };
+          return;
+        }
+        for (const name of wanted) asked.add(name);
+        // They arrive while the partial answer is looked at.
+        const loading = source.files.load(wanted);
+        if (found.isPartial) yield { ...found, source };
+        await loading;
+      }
     }
   }
 
-  /** Asks the index until it has all files that it needs, or knows that they cannot be had. */
-  async #complete(source: LoadedIndex, ask: (index: SiteIndex) => Found): Promise<Found> {
-    const asked = new Set<string>();
-    for (;;) {
-      const found = this.#use(source, ask);
-      const returning = found.missing.filter((name) => source.files.mayReturn(name));
-      const wanted = [...found.needs, ...returning].filter((name) => !asked.has(name));
-      if (wanted.length === 0) return found;
-      for (const name of wanted) asked.add(name);
-      await source.files.load(wanted);
-    }
+  /** Fetches what makes the first answers of later queries come sooner. */
+  async improve(language: string | undefined): Promise<void> {
+    const source = await this.load();
+    await source.files.load(this.#use(source, (index) => index.useful(language)));
   }
 
   /** An instance that crashed is not used again. */
-  #use<F>(source: LoadedIndex, ask: (index: SiteIndex) => F): F {
+  #use<R>(source: LoadedIndex, ask: (index: SiteIndex) => R): R {
     try {
       return source.use(() => ask(source.index));
     } catch (error) {

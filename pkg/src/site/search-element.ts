@@ -187,6 +187,7 @@ export function createSearchElement(
         for await (const page of this.siteSearch.search(this.#query, options)) {
           if (!isLast()) return;
           this.#receive(page);
+          if (page.partial) continue;
           // The next stage begins when this asks for it.
           await pause;
           if (!isLast()) return;
@@ -203,7 +204,7 @@ export function createSearchElement(
         this.#fail(this.#texts.notReranked, page.error);
         return;
       }
-      const isOther = !isSameOrder(page.results, this.#shown?.results);
+      const isOther = !isSameOrder(page, this.#shown);
       if (this.#isChoosing && isOther) {
         this.#held = page;
         this.#showState();
@@ -213,13 +214,14 @@ export function createSearchElement(
     #show(page: SiteResults | undefined): void {
       const view = this.#view!;
       const results = page?.results ?? [];
+      const wasPartial = this.#shown?.partial;
       this.#shown = page;
       this.#held = undefined;
       // The selection stays where only excerpts or scores changed.
       if (!this.#isChoosing) {
         this.#selected = -1;
         view.showResults(results);
-      }
+      } else if (wasPartial) view.fillResults(results);
       view.setText(".nothing", page?.missing.length ? this.#texts.missing : "");
       this.#showState();
     }
@@ -316,8 +318,11 @@ export function createSearchElement(
   };
 }
 
-function isSameOrder(results: readonly SiteResult[], others: readonly SiteResult[] = []): boolean {
-  return results.length === others.length && results.every(({ url }, i) => url === others[i]!.url);
+/** Whether both have the same results in the same order. Partial ones may lack the anchors of their sections. */
+function isSameOrder({ results }: SiteResults, shown: SiteResults | undefined): boolean {
+  const others = shown?.results ?? [];
+  const placeOf = ({ url }: SiteResult) => (shown?.partial ? url.split("#")[0] : url);
+  return results.length === others.length && results.every((result, i) => placeOf(result) === placeOf(others[i]!));
 }
 
 const titleOf = ({ title, section }: SiteResult) => [title, section].filter(Boolean).join(", ");

@@ -132,15 +132,22 @@ class StaticSiteSearch implements SiteSearch {
     signal: AbortSignal,
   ): AsyncGenerator<SiteResults, void, void> {
     const options = { filters: asLists(filters), language, logits: [] };
-    const find = (given: Pick<FindOptions, "vectors" | "limit"> & Partial<FindOptions>) =>
-      abortable(signal, () => this.#finder.find(query, { ...options, ...given }));
+    type Given = Pick<FindOptions, "vectors" | "limit"> & Partial<FindOptions>;
+    const answers = (given: Given) => this.#finder.find(query, { ...options, ...given });
+    const find = (given: Given) => abortable(signal, () => last(answers(given)));
 
-    let answer = await find({ vectors: false, limit });
+    const first = answers({ vectors: false, limit });
+    let answer = await abortable(signal, () => next(first));
+    while (answer.isPartial) {
+      yield this.#present(answer);
+      answer = await abortable(signal, () => next(first));
+    }
     const { hasVectors: vectors } = answer.source.index;
     if (vectors) {
       yield this.#present(answer);
       answer = await find({ vectors, limit });
     }
+    if (!this.#platform.savesData()) this.#finder.improve(language).catch(() => {});
     const reranks = rerank && answer.results.length > 0 && !this.#platform.savesData();
     const source = reranks ? await this.#rerankerSource() : undefined;
     // It loads while results are looked at.
@@ -162,7 +169,7 @@ class StaticSiteSearch implements SiteSearch {
     }
   }
 
-  #present({ source, stage, results, total, missing }: Answer): SiteResults {
+  #present({ source, stage, isPartial, results, total, missing }: Answer): SiteResults {
     const { root } = this.#options;
     const base = root === undefined ? new URL(source.index.root, this.#base) : this.#folder(root);
     const shown = results.map(
@@ -175,7 +182,7 @@ class StaticSiteSearch implements SiteSearch {
         meta: Object.fromEntries(meta),
       }),
     );
-    return { stage, results: shown, total, missing };
+    return { stage, partial: isPartial, results: shown, total, missing };
   }
 
   /** What reranks, if anything does. */
@@ -207,6 +214,18 @@ class StaticSiteSearch implements SiteSearch {
     const url = this.#platform.resolveUrl(typeof location === "string" ? location : location.href);
     if (!url.pathname.endsWith("/")) url.pathname += "/";
     return url;
+  }
+}
+
+/** The next answer of those that end with a complete one. */
+async function next(answers: AsyncGenerator<Answer, void, void>): Promise<Answer> {
+  return (await answers.next()).value!;
+}
+
+async function last(answers: AsyncGenerator<Answer, void, void>): Promise<Answer> {
+  for (;;) {
+    const answer = await next(answers);
+    if (!answer.isPartial) return answer;
   }
 }
 

@@ -84,11 +84,13 @@ select {
   color: var(--text);
 }
 
-[role="listbox"] { overflow-y: auto; padding: 8px; overscroll-behavior: contain; }
+[role="listbox"] { --lines: 3; --all-lines: 4; overflow-y: auto; padding: 8px; overscroll-behavior: contain; }
 [role="listbox"]:empty { display: none; }
 .page { padding: 10px 12px 2px; font-weight: 600; font-size: 15px; overflow-wrap: anywhere; }
+/* All have the same height, so that none moves when texts arrive. */
 [role="option"] {
   display: block;
+  height: calc(14px + 20px * var(--all-lines));
   padding: 6px 12px 8px;
   border-inline-start: 3px solid transparent;
   border-radius: var(--radius);
@@ -97,8 +99,18 @@ select {
 }
 [role="option"]:hover, [aria-selected="true"] { background: var(--soft); }
 [aria-selected="true"] { border-inline-start-color: var(--accent); outline: 1px solid var(--accent); }
-.section { display: block; color: var(--accent); font-size: 14px; overflow-wrap: anywhere; }
-.excerpt { display: block; color: var(--muted); font-size: 13px; line-height: 20px; overflow-wrap: anywhere; }
+.section { display: block; overflow: hidden; color: var(--accent); font-size: 14px; line-height: 20px; text-overflow: ellipsis; white-space: nowrap; }
+.excerpt {
+  display: -webkit-box;
+  overflow: hidden;
+  color: var(--muted);
+  font-size: 13px;
+  line-height: 20px;
+  overflow-wrap: anywhere;
+  -webkit-box-orient: vertical;
+  -webkit-line-clamp: var(--all-lines);
+}
+.section + .excerpt { -webkit-line-clamp: var(--lines); }
 mark { background: var(--mark); color: var(--text); }
 
 .note { margin: 0; padding: 8px 20px; font-size: 14px; overflow-wrap: anywhere; }
@@ -125,5 +137,6 @@ progress { width: 80px; margin-inline-start: 8px; accent-color: var(--accent); v
   kbd { display: none; }
   dialog { width: 100vw; margin: 0; border-radius: 0; }
   .panel { max-height: 100dvh; }
+  [role="listbox"] { --lines: 4; --all-lines: 5; }
 }
 `;

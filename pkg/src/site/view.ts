@@ -78,15 +78,10 @@ export class View {
     if (element.textContent !== text) element.textContent = text;
   }
 
-  /** The results below the titles of their pages. The best result of a page gives it its place. */
+  /** The results below the titles of their pages. Partial ones have the room that complete ones take up. */
   showResults(results: readonly SiteResult[]): void {
-    const pages = new Map<string, SiteResult[]>();
-    for (const result of results) {
-      const page = result.url.split("#")[0]!;
-      pages.set(page, [...(pages.get(page) ?? []), result]);
-    }
     let count = 0;
-    const groups = [...pages.values()].map((sections, i) => {
+    const groups = byPage(results).map((sections, i) => {
       const title = make(
         "div",
         { className: "page", id: `page-${i}`, role: "presentation", dir: "auto" },
@@ -101,6 +96,12 @@ export class View {
     this.list.scrollTop = 0;
     this.input.ariaExpanded = String(results.length > 0);
     this.select(-1);
+  }
+
+  /** Completes partial results in their places. */
+  fillResults(results: readonly SiteResult[]): void {
+    const shown = byPage(results).flat();
+    for (const [i, option] of this.options.entries()) fill(option, shown[i]!);
   }
 
   /** Marks an option as the selected one; -1 for none. */
@@ -133,18 +134,30 @@ export class View {
   }
 }
 
-function optionOf({ url, section, excerpt }: SiteResult, i: number): HTMLAnchorElement {
-  const parts = excerpt.map(({ text, match }: ExcerptPart) => (match ? make("mark", {}, text) : text));
-  const option = make("a", {
-    id: `result-${i}`,
-    role: "option",
-    tabIndex: -1,
-    href: url,
-    ariaSelected: "false",
-  });
-  if (section) option.append(make("span", { className: "section", dir: "auto" }, section));
-  option.append(make("span", { className: "excerpt", dir: "auto" }, ...parts));
+/** The sections of each page. The best result of a page gives it its place. */
+function byPage(results: readonly SiteResult[]): SiteResult[][] {
+  const pages = new Map<string, SiteResult[]>();
+  for (const result of results) {
+    const page = result.url.split("#")[0]!;
+    pages.set(page, [...(pages.get(page) ?? []), result]);
+  }
+  return [...pages.values()];
+}
+
+function optionOf(result: SiteResult, i: number): HTMLAnchorElement {
+  const option = make("a", { id: `result-${i}`, role: "option", tabIndex: -1, ariaSelected: "false" });
+  fill(option, result);
   return option;
+}
+
+function fill(option: HTMLAnchorElement, { url, title, section, excerpt }: SiteResult): void {
+  option.href = url;
+  const parts = excerpt.map(({ text, match }: ExcerptPart) => (match ? make("mark", {}, text) : text));
+  // Without a text, the name of the link is that of its page.
+  option.ariaLabel = section || excerpt.length > 0 ? null : title;
+  const shown = [make("span", { className: "excerpt", dir: "auto" }, ...parts)];
+  if (section) shown.unshift(make("span", { className: "section", dir: "auto" }, section));
+  option.replaceChildren(...shown);
 }
 
 export function make<Name extends keyof HTMLElementTagNameMap>(
