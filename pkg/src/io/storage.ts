@@ -31,8 +31,9 @@ export class BrowserFileStorage implements FileStorage {
   open(slot: string, version?: string): Promise<StoredCopy | undefined> {
     return this.#attempt(async (cache) => {
       const copy = await find(cache, slot, version);
-      if (!copy) return undefined;
-      const content = await copy.response.blob();
+      // One that cannot be read would else stay for ever.
+      const content = await copy?.response.blob().catch(() => this.remove(slot));
+      if (!copy || !content) return undefined;
       const verify = async () => {
         const hash = await content.arrayBuffer().then(
           (bytes) => sha256(new Uint8Array(bytes)),
