@@ -1,11 +1,11 @@
-// The package's effect on a page: downloads, long tasks and memory. Only Chromium reports them.
+// The package's effect on a page: downloads and long tasks. Only Chromium reports them.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
-import { launch, memoryOfBrowser } from "./browsers.mjs";
+import { launch } from "./browsers.mjs";
 import { serve } from "./server.mjs";
 
 let server;
@@ -112,39 +112,3 @@ test("in-thread, reranking 100 documents keeps the page responsive", async (t) =
   }
   assert.ok(longest <= 200, `${longest} ms`);
 });
-
-for (const workers of [1, 0]) {
-  const name = workers ? "a worker" : "this thread";
-  test(`100 rounds of load and dispose in ${name} leak no memory`, async (t) => {
-    const page = await open();
-    const session = await page.createCDPSession();
-    const rounds = (count) =>
-      page.evaluate(
-        async (workers, count) => {
-          const { Reranker } = await import("/node_modules/crossrank/dist/web.js");
-          const model = await import("/node_modules/crossrank-minilm-l6-en/index.js");
-          for (let round = 0; round < count; round++) {
-            const reranker = await Reranker.load({ model, workers });
-            await reranker.rerank("what is it", ["this", "that"]);
-            await reranker.dispose();
-          }
-        },
-        workers,
-        count,
-      );
-    const memory = async () => {
-      await session.send("HeapProfiler.collectGarbage");
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      return memoryOfBrowser(browser.pid);
-    };
-    await rounds(10);
-    const early = await memory();
-    await rounds(90);
-    const late = await memory();
-    const megabytes = (bytes) => Math.round(bytes / 1e6);
-    t.diagnostic(`${megabytes(early)} MB after 10 rounds, ${megabytes(late)} MB after 100`);
-    // One model takes over 60 MB, so that 90 leaked ones would be far over this.
-    assert.ok(late - early < 100e6, `${megabytes(late - early)} MB more`);
-    await page.close();
-  });
-}

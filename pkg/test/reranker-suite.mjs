@@ -419,7 +419,8 @@ export async function runAll(context, report = () => {}) {
     try {
       note = await test();
     } catch (cause) {
-      error = String(cause?.stack ?? cause);
+      // Only in V8, the stack begins with the message.
+      error = `${cause}\n${cause?.stack}`;
     }
     records.push({ name, error, note, ms: Math.round(performance.now() - start) });
   }

@@ -56,6 +56,7 @@ async function send(method, url, body) {
 
 class Session {
   #url;
+  #firstWindow;
   #turn = Promise.resolve();
 
   constructor(url) {
@@ -65,6 +66,7 @@ class Session {
   static async open(url) {
     const { sessionId } = await send("POST", url, { capabilities: {} });
     const session = new Session(`${url}/${sessionId}`);
+    session.#firstWindow = await send("GET", `${url}/${sessionId}/window`);
     await session.post("timeouts", { script: LONGEST_SCRIPT_MS, pageLoad: LONGEST_SCRIPT_MS });
     return session;
   }
@@ -85,9 +87,10 @@ class Session {
     return result;
   }
 
-  /** Opens a window: those of tabs behind another one would be hidden. */
+  /** Opens a window: a tab behind another one would be hidden. */
   async newPage() {
-    const { handle } = await this.post("window/new", { type: "window" });
+    const open = () => this.post("window/new", { type: "window" });
+    const { handle } = await this.within(this.#firstWindow, undefined, open);
     return new Page(this, handle);
   }
 
@@ -154,7 +157,7 @@ class Page {
       const evaluation = {};
       (async () => (${source}))().then(
         (value) => (evaluation.value = JSON.stringify(value) ?? "null"),
-        (error) => (evaluation.error = String(error.stack ? error + "\\n" + error.stack : error)),
+        (error) => (evaluation.error = error + "\\n" + error?.stack),
       );
       return evaluations.push(evaluation) - 1;`,
       JSON.stringify(given),
