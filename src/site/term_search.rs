@@ -148,7 +148,9 @@ impl<'a> TermSearch<'a> {
                 file,
             }));
         }
-        found = sorted(&found, &|a: &Alternative, b| b.count.cmp(&a.count).then_with(|| a.term.cmp(&b.term)));
+        found = sorted(&found, &|a: &Alternative, b| {
+            b.count.cmp(&a.count).then_with(|| a.term.cmp(&b.term))
+        });
         found.truncate(MAX_EXPANSIONS);
         found
     }

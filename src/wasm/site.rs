@@ -39,14 +39,16 @@ extern "C" {
 impl Options {
     fn read(&self) -> site::SearchOptions {
         let default = site::SearchOptions::default();
-        let texts = |list: &JsValue| Array::from(list).iter().filter_map(|v| v.as_string()).collect();
+        let texts =
+            |list: &JsValue| Array::from(list).iter().filter_map(|v| v.as_string()).collect();
         let entries = self.filters().map(|filters| Object::entries(&filters)).unwrap_or_default();
         let pair = |pair: JsValue| {
             let pair = Array::from(&pair);
             (pair.get(0), pair.get(1))
         };
         let logits = self.logits().unwrap_or_default();
-        let logit = |(id, logit): (JsValue, JsValue)| Some((id.as_f64()? as u32, logit.as_f64()? as f32));
+        let logit =
+            |(id, logit): (JsValue, JsValue)| Some((id.as_f64()? as u32, logit.as_f64()? as f32));
         site::SearchOptions {
             limit: self.limit().unwrap_or(default.limit),
             language: self.language(),
