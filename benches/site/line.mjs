@@ -83,6 +83,8 @@ async function opened(browser, tool) {
     start = server.sent();
     marks = {};
     const times = await page.evaluate(SEARCHES[tool], query, `${server.origin}/${tool}/`);
+    // What is fetched for later queries arrives while a reader looks at the results.
+    await page.waitForNetworkIdle();
     return Object.fromEntries(
       Object.entries(times).map(([stage, ms]) => [
         stage,

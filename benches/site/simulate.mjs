@@ -76,7 +76,9 @@ const sizes = new Map();
 /** What a host sends for a file: it compresses only scripts and WebAssembly. */
 function sentBytes(path, content) {
   if (!/\.(js|wasm)$/.test(path)) return content.length;
-  const compress = { gzip: (bytes) => gzipSync(bytes, { level: 6 }), brotli: brotliCompressSync }[given.compression];
+  const compress = { gzip: (bytes) => gzipSync(bytes, { level: 6 }), brotli: brotliCompressSync }[
+    given.compression
+  ];
   if (!sizes.has(path)) sizes.set(path, compress(content).length);
   return sizes.get(path);
 }
@@ -123,7 +125,8 @@ for (const [i, query] of queries.entries()) {
     ["warm", queries[(i + 1) % queries.length]],
     ["warm, same words", query],
   ]) {
-    for (const [stage, values] of Object.entries(await search(text))) measured.push({ state, stage, ...values });
+    for (const [stage, values] of Object.entries(await search(text)))
+      measured.push({ state, stage, ...values });
   }
 }
 

@@ -16,6 +16,25 @@ export async function pagefind(query, { SECTIONS, base }) {
   return { pagefind: list };
 }
 
+/** VitePress's own search with its options, whose results are 16 sections. `vitepress/` holds MiniSearch and the index. */
+export async function vitepress(query, { SECTIONS, base }) {
+  const { default: MiniSearch } = await import(`${base}minisearch.js`);
+  const { default: index } = await import(`${base}index.js`);
+  window.miniSearch ??= MiniSearch.loadJSON(index, {
+    fields: ["title", "titles", "text"],
+    storeFields: ["title", "titles"],
+    searchOptions: { fuzzy: 0.2, prefix: true, boost: { title: 4, text: 2, titles: 1 } },
+  });
+  const pages = new Map();
+  for (const { id, title } of window.miniSearch.search(query).slice(0, 16)) {
+    const page = id.split("#")[0];
+    if (!pages.has(page)) pages.set(page, { url: page, sections: [] });
+    const { sections } = pages.get(page);
+    if (sections.length < SECTIONS) sections.push({ url: id, heading: title });
+  }
+  return { vitepress: [...pages.values()].slice(0, 10) };
+}
+
 /** Crossrank, whose results are sections. A page has the place of its best one. */
 export async function crossrank(query, { SECTIONS, base }) {
   window.siteSearch ??= (await import(`${base}crossrank-search.js`)).createSiteSearch({ base });
@@ -34,5 +53,5 @@ export async function crossrank(query, { SECTIONS, base }) {
   return stages;
 }
 
-export const TOOLS = { pagefind, crossrank };
+export const TOOLS = { pagefind, vitepress, crossrank };
 export const SETTINGS = { SECTIONS };

@@ -44,7 +44,11 @@ function fakeIndex() {
   const failed = new Set();
   return {
     search(query, { vectors, texts }) {
-      const names = ["words", ...(vectors ? ["vectors"] : []), ...(texts && added.has("words") ? ["texts"] : [])];
+      const names = [
+        "words",
+        ...(vectors ? ["vectors"] : []),
+        ...(texts && added.has("words") ? ["texts"] : []),
+      ];
       return {
         stage: vectors ? "vectors" : "terms",
         isPartial: names.includes("texts") && added.has("heads") && !added.has("texts"),
@@ -489,7 +493,9 @@ test("titles come before texts, which arrive in their places also while the read
     },
   });
   const places = () =>
-    root((root) => [...root.querySelectorAll("[role=option]")].map((option) => option.getBoundingClientRect().top));
+    root((root) =>
+      [...root.querySelectorAll("[role=option]")].map((option) => option.getBoundingClientRect().top),
+    );
   await go("titles");
   await until((root) => root.querySelectorAll("[role=option]").length === 3);
   assert.deepEqual(await links(), ["a.html", "a.html", "b.html"]);

@@ -322,7 +322,9 @@ export function createSearchElement(
 function isSameOrder({ results }: SiteResults, shown: SiteResults | undefined): boolean {
   const others = shown?.results ?? [];
   const placeOf = ({ url }: SiteResult) => (shown?.partial ? url.split("#")[0] : url);
-  return results.length === others.length && results.every((result, i) => placeOf(result) === placeOf(others[i]!));
+  return (
+    results.length === others.length && results.every((result, i) => placeOf(result) === placeOf(others[i]!))
+  );
 }
 
 const titleOf = ({ title, section }: SiteResult) => [title, section].filter(Boolean).join(", ");
