@@ -156,7 +156,7 @@ class Page {
   async evaluate(code, ...given) {
     const source = typeof code === "function" ? `(${code}).apply(null, given)` : code;
     const id = await this.#run(
-      `const given = JSON.parse(arguments[0]);
+      `const given = arguments[0].map((text) => (text === null ? undefined : JSON.parse(text)));
       const evaluations = (globalThis.evaluations ??= []);
       const evaluation = {};
       (async () => (${source}))().then(
@@ -164,7 +164,7 @@ class Page {
         (error) => (evaluation.error = error + "\\n" + error?.stack),
       );
       return evaluations.push(evaluation) - 1;`,
-      JSON.stringify(given),
+      given.map((value) => JSON.stringify(value)),
     );
     for (;;) {
       const { value, error } = await this.#run(
