@@ -5,13 +5,15 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { freePort } from "./processes.mjs";
 
+const BROWSER = fileURLToPath(new URL("webkit-browser.py", import.meta.url));
 const POLL_MS = 20;
 const LONGEST_SCRIPT_MS = 600_000;
 
 /** Starts the browser on a display of its own, which is a virtual one. */
-export async function launchWebkit(env) {
+export async function launchWebkit(profile, env) {
   // Where the test runner ends this process, the browser ends too.
   process.once("SIGTERM", () => process.exit(1));
   const pipe = { stdio: ["ignore", "ignore", "ignore", "pipe"] };
@@ -27,7 +29,7 @@ export async function launchWebkit(env) {
     assert.equal(driver.exitCode, null, "WebKitWebDriver has ended");
     await sleep(POLL_MS);
   }
-  const session = await Session.open(`${origin}/session`);
+  const session = await Session.open(`${origin}/session`, profile);
   const close = async () => {
     await session.close();
     for (const child of [driver, screen]) {
@@ -63,8 +65,10 @@ class Session {
     this.#url = url;
   }
 
-  static async open(url) {
-    const { sessionId } = await send("POST", url, { capabilities: {} });
+  static async open(url, profile) {
+    const { sessionId } = await send("POST", url, {
+      capabilities: { alwaysMatch: { "webkitgtk:browserOptions": { binary: BROWSER, args: [profile] } } },
+    });
     const session = new Session(`${url}/${sessionId}`);
     session.#firstWindow = await send("GET", `${url}/${sessionId}/window`);
     await session.post("timeouts", { script: LONGEST_SCRIPT_MS, pageLoad: LONGEST_SCRIPT_MS });
@@ -152,7 +156,7 @@ class Page {
   async evaluate(code, ...given) {
     const source = typeof code === "function" ? `(${code}).apply(null, given)` : code;
     const id = await this.#run(
-      `const given = JSON.parse(arguments[0]);
+      `const given = arguments[0].map((text) => (text === null ? undefined : JSON.parse(text)));
       const evaluations = (globalThis.evaluations ??= []);
       const evaluation = {};
       (async () => (${source}))().then(
@@ -160,7 +164,7 @@ class Page {
         (error) => (evaluation.error = error + "\\n" + error?.stack),
       );
       return evaluations.push(evaluation) - 1;`,
-      JSON.stringify(given),
+      given.map((value) => JSON.stringify(value)),
     );
     for (;;) {
       const { value, error } = await this.#run(
