@@ -191,7 +191,7 @@ fn titles_come_before_texts_and_do_not_move() {
     let html =
         |name: &str, more: &str| format!("<main><h1>{name}</h1>{long}<h2 id=x>{more}</h2>zebra");
     let (a, b) = (html("Horses", "Stripes"), html("Lions", "Zebra prey"));
-    let site = site(&[("a.html", &a), ("b.html", &b)]);
+    let site = site(&[("a.html", a.as_str()), ("b.html", b.as_str())]);
     let options = SearchOptions::default();
     let mut index = SiteIndex::new(&site.manifest).unwrap();
     let give = |index: &mut SiteIndex, names: Vec<String>| {
