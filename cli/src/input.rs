@@ -82,7 +82,7 @@ pub fn bad_json(path: &Path, line: usize, error: &serde_json::Error) -> CliError
     bad_line(path, line, format_args!("not the JSON expected ({reason} at column {column})"))
 }
 
-/// Lines of at least this many bytes are refused, which bounds the memory for any input.
+/// Lines of more bytes, with their ends, are refused, which bounds the memory for any input.
 const MAX_LINE_BYTES: u64 = 64 << 20;
 
 /// Reads JSON Lines lazily: one value for each line, with the number of the line. The lines after a
@@ -112,16 +112,18 @@ impl JsonLines {
         }
         loop {
             let mut bytes = Vec::new();
-            let mut limited = self.reader.by_ref().take(MAX_LINE_BYTES);
+            let mut limited = self.reader.by_ref().take(MAX_LINE_BYTES + 1);
             limited.read_until(b'\n', &mut bytes).map_err(|e| unreadable(&self.path, e))?;
             if bytes.is_empty() {
                 return Ok(None);
             }
             self.line += 1;
-            if bytes.len() as u64 == MAX_LINE_BYTES {
-                self.reader.skip_until(b'\n').map_err(|e| unreadable(&self.path, e))?;
+            if bytes.len() as u64 > MAX_LINE_BYTES {
+                if !bytes.ends_with(b"\n") {
+                    self.reader.skip_until(b'\n').map_err(|e| unreadable(&self.path, e))?;
+                }
                 let limit = units::size(MAX_LINE_BYTES);
-                let problem = format_args!("a line of {limit} or more; split it");
+                let problem = format_args!("a line of more than {limit}; split it");
                 return Err(bad_line(&self.path, self.line, problem));
             }
             let text = std::str::from_utf8(&bytes).map_err(|_| not_utf8(&self.path, self.line))?;
@@ -150,7 +152,7 @@ mod tests {
         let folder = temp_dir::TempDir::new().unwrap();
         let path = folder.child("lines.jsonl");
         let limit = MAX_LINE_BYTES as usize;
-        for (bytes, fits) in [(limit - 1, true), (limit, false), (limit + 1, false)] {
+        for (bytes, fits) in [(limit - 1, true), (limit, true), (limit + 1, false), (limit + 2, false)] {
             // With the quotes and the end of the line.
             let long = format!("\"{}\"\n1\n", "x".repeat(bytes - 3));
             std::fs::write(&path, long).unwrap();

@@ -36,7 +36,9 @@ const BROWSERS = {
 export async function launch(name, options = {}) {
   const home = await mkdtemp(join(tmpdir(), `crossrank-${name}-`));
   const env = { ...process.env, HOME: home, TMPDIR: home };
-  const browser = await (name === "webkit" ? launchWebkit(join(home, "profile"), env) : launchPuppeteer(name, home, env, options));
+  const browser = await (name === "webkit"
+    ? launchWebkit(join(home, "profile"), env)
+    : launchPuppeteer(name, home, env, options));
   const close = async () => {
     await browser.close();
     await rm(home, { recursive: true, force: true, maxRetries: 5 });

@@ -154,7 +154,7 @@ fn two_builds_at_once_leave_one_whole_build() {
 
 #[test]
 fn a_page_of_50_megabytes_is_read_if_that_is_wanted() {
-    let filler = "<i class=none></i>".repeat(2_900_000);
+    let filler = "<i class=none></i>".repeat(3_000_000);
     let html = format!(
         "<title>Large</title><main><h1 id=top>First</h1>lion{filler}<h1 id=end>Last</h1>zebra"
     );
