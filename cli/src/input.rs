@@ -152,7 +152,9 @@ mod tests {
         let folder = temp_dir::TempDir::new().unwrap();
         let path = folder.child("lines.jsonl");
         let limit = MAX_LINE_BYTES as usize;
-        for (bytes, fits) in [(limit - 1, true), (limit, true), (limit + 1, false), (limit + 2, false)] {
+        for (bytes, fits) in
+            [(limit - 1, true), (limit, true), (limit + 1, false), (limit + 2, false)]
+        {
             // With the quotes and the end of the line.
             let long = format!("\"{}\"\n1\n", "x".repeat(bytes - 3));
             std::fs::write(&path, long).unwrap();
