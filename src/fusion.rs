@@ -115,8 +115,10 @@ pub fn fuse(documents: &[StageScores], weights: &FusionWeights) -> Result<Vec<(u
     Ok(fuse_valid(documents, weights))
 }
 
-/// The stages: the name, the weight and the score of each.
-fn stages(weights: &FusionWeights) -> [(&'static str, f64, fn(&StageScores) -> Option<f64>); 3] {
+/// The name of a stage, its weight and its score.
+type Stage = (&'static str, f64, fn(&StageScores) -> Option<f64>);
+
+fn stages(weights: &FusionWeights) -> [Stage; 3] {
     [
         ("text", weights.text, |scores| scores.text),
         ("vector", weights.vector, |scores| scores.vector),
