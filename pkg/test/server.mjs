@@ -69,7 +69,7 @@ async function answer(folder, entry, conduct, response) {
   response.write(body.subarray(0, cut));
   if (hang) return;
   // Gives the page time to read: after an error, it would lose the bytes that it has not read yet.
-  await sleep(300);
+  await sleep(1000);
   response.destroy();
 }
 
