@@ -15,12 +15,13 @@ build:
 
 # Most of these leave a part of two cores idle. Those that run at the same time share no folder but that of cargo,
 # which locks it: test-python and test-examples build the same wheel, and test-clients and test-js install the
-# same clients.
+# same clients. test-js has two browsers at a time by itself.
 test:
 	$(MAKE) command
 	$(MAKE) --jobs=2 --output-sync=target --assume-old=command test-native build test-python test-clients
-	$(MAKE) --jobs=2 --output-sync=target --assume-old=command --assume-old=build test-js test-arm bench-instructions \
-		test-gpu test-docs test-examples test-docs-site
+	$(MAKE) --assume-old=command --assume-old=build test-js
+	$(MAKE) --jobs=2 --output-sync=target --assume-old=command --assume-old=build test-arm bench-instructions test-gpu \
+		test-docs test-examples test-docs-site
 
 test-native:
 	cargo test --release --workspace --all-features --no-fail-fast
