@@ -105,16 +105,18 @@ async function exchange(
 }
 
 /** The text of an answer, unless that is too long. */
-async function readText(endpoint: Endpoint, { body }: Response): Promise<string> {
+async function readText(endpoint: Endpoint, response: Response): Promise<string> {
+  // Programs that replace `fetch` need not make streams.
+  if (!response.body) return response.text();
   const decoder = new TextDecoder();
-  const reader = body?.getReader();
+  const reader = response.body.getReader();
   let [text, bytes] = ["", 0];
   for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true };
+    const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
     bytes += value.length;
     if (bytes > MAX_RESPONSE_BYTES) {
-      reader?.cancel().catch(() => {});
+      reader.cancel().catch(() => {});
       const message = `answers with more than the limit of ${MAX_RESPONSE_BYTES} bytes`;
       const advice = "check that the address is that of an API";
       throw new CrossrankError("remote-invalid-answer", `${addressOf(endpoint)} ${message}; ${advice}`);
