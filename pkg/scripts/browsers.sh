@@ -13,4 +13,4 @@ for browser in "$@"; do
   esac
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
-"$(dirname "$0")/../../tests/apt.sh" --install-recommends "${missing[@]}"
+tests/apt.sh --install-recommends "${missing[@]}"
