@@ -211,6 +211,17 @@ function buildSite(t, { pages = SITE, language = "en", options = ["--reranker"] 
 const SCRIPT =
   '<script type="module" src="crossrank/crossrank-search.js"></script><crossrank-search></crossrank-search>';
 
+/** A page of a site with the script of its search. */
+async function openSite(t, site) {
+  appendFileSync(join(site, "index.html"), SCRIPT);
+  const host = await serve(site);
+  t.after(() => host.close());
+  const page = await browser.newPage();
+  await page.goto(`${host.origin}/index.html`);
+  await page.waitForFunction(() => document.querySelector("crossrank-search")?.shadowRoot);
+  return { host, page };
+}
+
 async function stagesOf(search, query, options) {
   const stages = {};
   for await (const { stage, ...page } of search.search(query, options)) stages[stage] = page;
@@ -273,12 +284,7 @@ test("what the host lacks is named, and the rest is served", async (t) => {
 
 test("one script serves a page without a bundler, with the reranker beside it", async (t) => {
   const site = buildSite(t);
-  appendFileSync(join(site, "index.html"), SCRIPT);
-  const host = await serve(site);
-  t.after(() => host.close());
-  const page = await browser.newPage();
-  await page.goto(`${host.origin}/index.html`);
-  await page.waitForFunction(() => document.querySelector("crossrank-search")?.shadowRoot);
+  const { host, page } = await openSite(t, site);
   assert.deepEqual(
     host.log.map(({ path }) => path).filter((path) => /manifest|wasm|reranker/.test(path)),
     [],
@@ -325,12 +331,7 @@ test("a German site is searched by its stems, and says so in German", async (t) 
     "tiere.html": `<h1>Tiere</h1><p>Ein Zebra läuft.`,
   };
   const site = buildSite(t, { pages, language: "de", options: [] });
-  appendFileSync(join(site, "index.html"), SCRIPT);
-  const host = await serve(site);
-  t.after(() => host.close());
-  const page = await browser.newPage();
-  await page.goto(`${host.origin}/index.html`);
-  await page.waitForFunction(() => document.querySelector("crossrank-search")?.shadowRoot);
+  const { page } = await openSite(t, site);
   const shown = async (query) => {
     const root = () => document.querySelector("crossrank-search").shadowRoot;
     await page.evaluate((query) => document.querySelector("crossrank-search").open(query), query);
