@@ -197,7 +197,7 @@ function withoutUndefined({ headers, ...rest }) {
 }
 
 /** Breaks a download, fails until the load gives up, and then works again. */
-const failing = () => inTurn({ cut: CUT }, ...Array(4).fill({ status: 503 }), { ranges: true });
+const failing = (first = {}) => inTurn({ cut: CUT, ...first }, ...Array(4).fill({ status: 503 }), { ranges: true });
 
 tests["the bytes before a failure are kept for the next load"] = async (t) => {
   const server = await start(t, { [PREPARED]: failing() });
@@ -212,19 +212,21 @@ tests["the bytes before a failure are kept for the next load"] = async (t) => {
   assert.ok((await stored(server)).includes(STORED));
 };
 
-for (const [name, length] of [
-  ["damaged", undefined],
-  ["longer than the file", 24_000_000],
+for (const [name, first, spoil, ranges] of [
+  ["damaged in the storage", {}, (server) => stored(server, damage), [false]],
+  ["wrong when they came", { content: Buffer.alloc(2 * CUT, 7) }, () => {}, [true, false]],
+  ["longer than the file", { content: Buffer.alloc(3 * CUT, 7), cut: 2 * CUT }, () => {}, [true, false]],
 ]) {
   tests[`the bytes of a failed load are not trusted: ${name}`] = async (t) => {
-    const server = await start(t, { [PREPARED]: failing() });
+    const server = await start(t, { [PREPARED]: failing(first) });
     assert.equal((await visit(server)).code, "fetch-failed");
-    await stored(server, damage, length);
+    assert.ok((await stored(server)).includes(`${STORED}, unfinished`));
+    await spoil(server);
     server.asked(PREPARED);
     assert.deepEqual((await visit(server)).logits, expected);
     assert.deepEqual(
       server.asked(PREPARED).map((entry) => entry.range !== undefined),
-      [true, false],
+      ranges,
     );
   };
 }

@@ -25,8 +25,9 @@ const IMPORTS = {
 /**
  * `conduct(path, { range })` says how to answer a request: `{ status, headers, delay, ranges,
  * rangeStart, rangeEnd, gzip, content, cut, hang }`. A status of 0 means no answer at all, `rangeStart`
- * is an offset that was not requested, `rangeEnd` is the end of the part, and `cut` is the number of bytes after which the connection breaks or,
- * with `hang`, waits until the client ends it. `delay` is a number of milliseconds before the content.
+ * is an offset that was not requested, `rangeEnd` is the end of the part, and `cut` is the number of
+ * bytes after which the connection breaks or, with `hang`, waits until the client ends it. `delay` is a
+ * number of milliseconds before the content.
  */
 export async function serve(folder, conduct = () => ({})) {
   const log = [];
