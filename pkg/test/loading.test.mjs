@@ -197,7 +197,8 @@ function withoutUndefined({ headers, ...rest }) {
 }
 
 /** Breaks a download, fails until the load gives up, and then works again. */
-const failing = (first = {}) => inTurn({ cut: CUT, ...first }, ...Array(4).fill({ status: 503 }), { ranges: true });
+const failing = (first = {}) =>
+  inTurn({ cut: CUT, ...first }, ...Array(4).fill({ status: 503 }), { ranges: true });
 
 tests["the bytes before a failure are kept for the next load"] = async (t) => {
   const server = await start(t, { [PREPARED]: failing() });
