@@ -1,17 +1,10 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-webkit test-node-versions test-memory test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz soak test-slow test-miri test-sanitizers
+.PHONY: build command test test-native test-arm test-js test-gpu test-webkit test-faults test-node-versions test-memory test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-features check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz soak test-slow test-miri test-sanitizers
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
 	pkg/scripts/build.sh
-	pkg/scripts/build.sh relaxed-simd
-	pkg/scripts/build.sh general
-	pkg/scripts/build.sh edge
-	pkg/scripts/build.sh edge-relaxed-simd
-	pkg/scripts/build.sh gpu
-	pkg/scripts/build.sh site
-	pkg/scripts/build.sh site-languages
 
 # Most of these leave a part of two cores idle. Those that run at the same time share no folder but that of cargo,
 # which locks it: test-python and test-examples build the same wheel, and test-clients and test-js install the
@@ -41,7 +34,7 @@ soak: build command
 	benches/soak/run.sh $(or $(SECONDS),180) $(or $(CALLS),400)
 
 # What takes long and seldom fails: before a release, and after a change of what it tests.
-test-slow: test-miri test-sanitizers soak test-webkit test-node-versions test-memory test-bundlers test-generators test-demo test-site-audit check-supply
+test-slow: check-features test-miri test-sanitizers soak test-webkit test-faults test-node-versions test-memory test-bundlers test-generators test-demo test-site-audit check-supply
 
 # Looks for undefined behaviour in Miri. fuzz/RECORD.md has what was found.
 test-miri:
@@ -63,6 +56,10 @@ test-js: build command
 # Runs the tests of browsers in WebKit, by the WebDriver of Debian's WebKitGTK: the nearest to Safari on Linux.
 test-webkit: build command
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank CROSSRANK_BROWSERS=webkit pkg/scripts/test.sh kernels browser loading memory
+
+# The faults of servers one by one in Firefox; test-js has them in Chromium.
+test-faults: build command
+	CROSSRANK_FAULT_BROWSERS=firefox pkg/scripts/test.sh loading-faults
 
 # Runs the tests of node in newer versions of it.
 test-node-versions: build command
@@ -141,6 +138,10 @@ check: check-rust check-js check-release check-api
 
 check-rust:
 	tests/check.sh
+
+# Clippy with each feature of the command alone: a part of test-slow.
+check-features:
+	tests/check.sh --features
 
 check-js:
 	pkg/scripts/check.sh

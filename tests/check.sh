@@ -1,11 +1,29 @@
 #!/usr/bin/env bash
 # Checks the Rust code without running it: its format, and clippy and rustdoc with warnings denied.
-# Clippy runs with all features and with each feature of each crate alone.
+# Clippy runs with all features, with each feature of the library alone, and with no feature of the command. With
+# --features, it runs only with each feature of the command alone, for which most dependencies are checked again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # In the tests' profile, so that what build scripts make is made once.
 lint() { echo "== cargo clippy $*"; cargo clippy --release --quiet "$@" -- -D warnings; }
+
+features_of() { # PACKAGE
+  cargo metadata --no-deps --format-version 1 | python3 -c '
+import json, sys
+packages = json.load(sys.stdin)["packages"]
+found = next(p["features"] for p in packages if p["name"] == sys.argv[1])
+print(*sorted(set(found) - {"default"}))' "$1"
+}
+lint_each_feature() { # PACKAGE
+  for feature in $(features_of "$1"); do
+    lint --package "$1" --no-default-features --features "$feature"
+  done
+}
+if [ "${1:-}" = --features ]; then
+  lint_each_feature crossrank-cli
+  exit
+fi
 
 cargo fmt --all --check
 for manifest in benches/peers/rten examples/rust-service fuzz tests/api/report; do
@@ -13,17 +31,9 @@ for manifest in benches/peers/rten examples/rust-service fuzz tests/api/report; 
 done
 lint --workspace --all-targets --all-features
 lint --package crossrank
-for package in crossrank crossrank-cli; do
-  features=$(cargo metadata --no-deps --format-version 1 | python3 -c '
-import json, sys
-packages = json.load(sys.stdin)["packages"]
-found = next(p["features"] for p in packages if p["name"] == sys.argv[1])
-print(*sorted(set(found) - {"default"}))' "$package")
-  lint --package "$package" --no-default-features
-  for feature in $features; do
-    lint --package "$package" --no-default-features --features "$feature"
-  done
-done
+lint --package crossrank --no-default-features
+lint_each_feature crossrank
+lint --package crossrank-cli --no-default-features
 
 # The code for 64-bit Arm, where its target can be installed.
 if rustup target add aarch64-unknown-linux-gnu 2>/dev/null; then

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use arbitrary::Arbitrary;
 use crossrank::site::{
-    BuildOptions, Page, SearchOptions, SiteFiles, SiteIndex, SortKey, TokenVectors,
+    BuildOptions, Page, SearchOptions, SiteFiles, SiteIndex, SiteVectors, SortKey, TokenVectors,
 };
 use crossrank::{Embedder, EmbedderOptions, ErrorKind};
 use miniz_oxide::deflate::compress_to_vec;
@@ -38,13 +38,12 @@ enum Edit {
     All(Vec<u8>),
 }
 
-/// The content of a manifest and of the files, by the hashes that the manifest holds.
+/// What is before a manifest's content, the content, and that of the files by the hashes that the manifest holds.
 struct Site {
+    magic: [u8; 8],
     manifest: Vec<u8>,
     files: BTreeMap<[u8; 5], (String, Vec<u8>)>,
 }
-
-const MAGIC: &[u8; 8] = b"CRSITE\x00\x01";
 
 pub fn run(data: &[u8]) {
     let Some(changed) = decode::<Changed>(data) else { return };
@@ -68,10 +67,12 @@ pub fn run(data: &[u8]) {
         contents.iter_mut().skip(i + 1).for_each(|(_, content)| replace(content, old, new));
         files.insert(new, stored);
     }
-    let manifest = [&MAGIC[..], &compress_to_vec(&manifest, 1)].concat();
+    let manifest = [&site.magic[..], &compress_to_vec(&manifest, 1)].concat();
     match SiteIndex::new(&manifest) {
         Ok(mut index) => search(&mut index, &files, &changed),
         Err(error) => {
+            let is_changed = !changed.manifest.is_empty();
+            assert!(is_changed, "the files of a build are refused: {error}");
             assert!(
                 [ErrorKind::InvalidInput, ErrorKind::NeedsGeneral].contains(&error.kind()),
                 "{error}"
@@ -174,14 +175,15 @@ fn sites() -> &'static [Site; 2] {
         let vectors = TokenVectors::distill(&embedder, 8, "").unwrap();
         [None, Some(&vectors)].map(|vectors| {
             let mut options = BuildOptions::default();
-            options.vectors = vectors;
-            let built = SiteFiles::build(pages(), &options);
-            let manifest = decompress_to_vec(&built.manifest[MAGIC.len()..]).unwrap();
+            options.vectors = vectors.map(SiteVectors::Tokens);
+            let built = SiteFiles::build(pages(), &options).unwrap();
+            let (magic, manifest) = built.manifest.split_first_chunk().unwrap();
+            let manifest = decompress_to_vec(manifest).unwrap();
             let mut files = BTreeMap::new();
             for (name, stored) in built.files {
                 files.insert(hash(&stored), (name, decompress_to_vec(&stored).unwrap()));
             }
-            Site { manifest, files }
+            Site { magic: *magic, manifest, files }
         })
     })
 }

@@ -257,6 +257,48 @@ test("node searches a site in a folder, and reranks with the package's own model
   await assert.rejects(stagesOf(nowhere, QUERY), /there is no .*manifest.*run `crossrank site`/);
 });
 
+test("where an embedder made the vectors, the same one embeds queries", async (t) => {
+  const site = buildSite(t, { options: ["--embedder"] });
+  const { createSiteSearch } = await dist("node");
+  const base = join(site, "crossrank");
+  const own = await stagesOf(createSiteSearch({ base, reranker: false }), "revert what was recorded");
+  assert.deepEqual(Object.keys(own), STAGES.slice(0, 2));
+  assert.match(own.vectors.results[0].url, /reset\.html/);
+  assert.equal(own.vectors.error, undefined);
+  const { createRequire } = await import("node:module");
+  const { Embedder } = await import(createRequire(join(project, "x.js")).resolve("crossrank"));
+  const embedder = await Embedder.load({ workers: 0 });
+  t.after(() => embedder.dispose());
+  const given = createSiteSearch({ base, reranker: false, embedder });
+  assert.deepEqual(await stagesOf(given, "revert what was recorded"), own);
+  assert.equal(await given.reranking(), "possible");
+
+  const off = createSiteSearch({ base, reranker: false, embedder: false });
+  assert.deepEqual(Object.keys(await stagesOf(off, QUERY)), ["terms"]);
+  assert.equal(await off.reranking(), "none");
+  assert.deepEqual(Object.keys(await stagesOf(given, QUERY, { rerank: false })), ["terms"]);
+  for (const [embedder, error] of [
+    [
+      { embedQuery: async () => new Float32Array(384), info: async () => ({ fingerprint: "x" }) },
+      /another embedder made/,
+    ],
+    [() => Promise.reject(new Error("no model")), /no model/],
+    [() => "text", /options\.embedder gave "text"; give an Embedder/],
+  ]) {
+    const search = createSiteSearch({ base, embedder });
+    const stages = [];
+    for await (const { stage, error, results } of search.search(QUERY))
+      stages.push([stage, error, results.length]);
+    assert.deepEqual(
+      stages.map(([stage]) => stage),
+      ["terms", "terms", "reranked"],
+      "it reranks what the words found",
+    );
+    assert.match(stages[1][1].message, error);
+    assert.ok(stages.every(([, , count]) => count > 0));
+  }
+});
+
 test("a newer search ends an older one", async (t) => {
   const site = buildSite(t);
   const { createSiteSearch } = await dist("node");
@@ -282,11 +324,11 @@ test("what the host lacks is named, and the rest is served", async (t) => {
   assert.ok(pages[0].missing.length > 0, "the stale file is named");
 });
 
-test("one script serves a page without a bundler, with the reranker beside it", async (t) => {
-  const site = buildSite(t);
+test("one script serves a page without a bundler, with its models beside it", async (t) => {
+  const site = buildSite(t, { options: ["--reranker", "--embedder"] });
   const { host, page } = await openSite(t, site);
   assert.deepEqual(
-    host.log.map(({ path }) => path).filter((path) => /manifest|wasm|reranker/.test(path)),
+    host.log.map(({ path }) => path).filter((path) => /manifest|wasm|models/.test(path)),
     [],
     "nothing is loaded before the search is used",
   );
@@ -298,6 +340,11 @@ test("one script serves a page without a bundler, with the reranker beside it", 
     () => document.querySelector("crossrank-search").shadowRoot.querySelector("[role=option]").href,
   );
   assert.equal(first, `${host.origin}/reset.html#undo`);
+  const models = host.log.map(({ path }) => path).filter((path) => path.endsWith(".crossrank"));
+  assert.deepEqual(
+    models,
+    ["embedder", "reranker"].map((name) => `/crossrank/models/${name}.crossrank`),
+  );
   await page.close();
 });
 

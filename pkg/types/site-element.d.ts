@@ -7,7 +7,7 @@
  * ```
  */
 
-import type { SiteReranker, SiteResult, SiteSearch } from "./site.js";
+import type { SiteEmbedder, SiteReranker, SiteResult, SiteSearch } from "./site.js";
 
 /** The texts of the element. `{n}`, `{query}` and `{title}` stand for values. */
 export interface SearchMessages {
@@ -52,7 +52,7 @@ export interface SearchSelection {
  * - `base`: the folder that `crossrank site` wrote. Default: that of the module's file, where that is
  *   one that `crossrank site` wrote;
  * - `limit`: the maximum number of results. Default: 10;
- * - `rerank="off"`: never rerank;
+ * - `rerank="off"`: never load a model;
  * - `language`: the language to search in. Default: that of the page;
  * - `shortcut`: the key that opens the search together with Ctrl or ⌘. Default: `k`; empty for none;
  * - `lang`: the language of the texts. Default: that of the page.
@@ -65,6 +65,9 @@ export interface SearchSelection {
 export class CrossrankSearch extends HTMLElement {
   /** What reranks, or a function that loads it. Set it before the search is first opened. */
   reranker: SiteReranker | undefined;
+
+  /** What embeds queries, or a function that loads it: see {@link SiteSearchOptions.embedder}. */
+  embedder: SiteEmbedder | undefined;
   /** Texts in place of the element's own. */
   messages: Partial<SearchMessages>;
   /** The search that the element uses. */

@@ -8,7 +8,7 @@
  * ```
  */
 
-import type { AbortSignalLike, LoadOptions, Progress, Reranker, UrlLike } from "./index.js";
+import type { AbortSignalLike, Embedder, LoadOptions, Progress, Reranker, UrlLike } from "./index.js";
 
 /** A `Reranker`, or another object with its method `rerank`; or a function that loads one. */
 export type SiteReranker =
@@ -16,6 +16,13 @@ export type SiteReranker =
   | ((
       onProgress: (progress: Progress) => void,
     ) => Pick<Reranker, "rerank"> | PromiseLike<Pick<Reranker, "rerank">>);
+
+/** An `Embedder`, or another object with its methods `embedQuery` and `info`; or a function that loads one. */
+export type SiteEmbedder =
+  | Pick<Embedder, "embedQuery" | "info">
+  | ((
+      onProgress: (progress: Progress) => void,
+    ) => Pick<Embedder, "embedQuery" | "info"> | PromiseLike<Pick<Embedder, "embedQuery" | "info">>);
 
 /** Options of {@link createSiteSearch}. */
 export interface SiteSearchOptions {
@@ -30,7 +37,13 @@ export interface SiteSearchOptions {
    * never where the browser saves data. `false` for none. Default: `Reranker.load`.
    */
   reranker?: SiteReranker | false | undefined;
-  /** Called as bytes of the reranker's model arrive. */
+  /**
+   * What embeds queries where `crossrank site --embedder` made the vectors, or a function that loads it, which is called
+   * as that of the reranker is. It must be the same embedder. `false` for none: then sites with such vectors are searched
+   * by words only. Default: `Embedder.load`.
+   */
+  embedder?: SiteEmbedder | false | undefined;
+  /** Called as bytes of the models arrive. */
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -47,7 +60,7 @@ export interface SiteQueryOptions {
   language?: string | undefined;
   /** Stops the search, which then throws the signal's reason. */
   signal?: AbortSignalLike | undefined;
-  /** Whether the best results are reranked. Default: true. */
+  /** Whether the best results are reranked, and queries embedded where that takes a model. Default: true. */
   rerank?: boolean | undefined;
 }
 
@@ -91,7 +104,7 @@ export interface SiteResults {
    * there was no network. The search does without them. The next one asks again for those that the network kept back.
    */
   missing: string[];
-  /** Why the results that were yielded before could not be reranked. */
+  /** Why the results that were yielded before could not be reranked, or their query not embedded. */
   error?: Error;
 }
 
@@ -113,7 +126,7 @@ export interface SiteSearch {
   filters(): Promise<SiteFilter[]>;
   /** Loads what every search needs, such as when a reader comes near the search. The reranker is not loaded. */
   prepare(): Promise<void>;
-  /** Whether results can be reranked, or why not: there is no reranker, or the browser saves data. */
+  /** Whether models order the results, or why not: there is none, or the browser saves data. */
   reranking(): Promise<"possible" | "none" | "saves-data">;
 }
 

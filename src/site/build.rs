@@ -1,6 +1,7 @@
 //! Makes the files of a site's search from its pages.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use super::analysis::{Analyzer, needs_stemmers};
 use super::bytes::{FileHash, FileKind, compress};
@@ -15,6 +16,8 @@ use super::page::{Page, Section};
 use super::parallel::parallel;
 use super::token_vectors::TokenVectors;
 use super::vectors::{Centroids, Group, PassageVector};
+use crate::embedder::Embedder;
+use crate::error::Result;
 
 /// BM25's usual parameters.
 const K1: f32 = 1.2;
@@ -38,8 +41,9 @@ const TEXTS_BYTES: usize = 24 << 10;
 
 const TOKENS_BYTES: usize = 8 << 10;
 
-/// The number of terms in a lexicon.
+/// The number of terms in a lexicon, and in each of its files.
 const LEXICON_TERMS: usize = 24_000;
+const TERMS_OF_LEXICON_FILE: usize = 1024;
 
 /// How to make the files.
 #[derive(Clone, Debug)]
@@ -49,9 +53,9 @@ pub struct BuildOptions<'a> {
     pub root: String,
     /// The language of pages that name none. By default it is that of most pages.
     pub language: Option<String>,
-    /// The vectors for searches by meaning. Without them, a site is searched by words only.
-    pub vectors: Option<&'a TokenVectors>,
-    /// Whether a reranker lies in `reranker/`, beside the files.
+    /// What makes vectors for searches by meaning. Without it, a site is searched by words only.
+    pub vectors: Option<SiteVectors<'a>>,
+    /// Whether a reranker lies in `models/`, beside the files.
     pub has_reranker: bool,
     /// The number of threads.
     pub threads: usize,
@@ -65,6 +69,54 @@ impl Default for BuildOptions<'_> {
             vectors: None,
             has_reranker: false,
             threads: 1,
+        }
+    }
+}
+
+/// What makes the vectors of passages.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum SiteVectors<'a> {
+    /// The vectors of their tokens. Pages fetch those of the words of a query.
+    Tokens(&'a TokenVectors),
+    /// An embedder. Pages need the same one for queries.
+    Embedder {
+        /// The embedder, which computes with its own threads.
+        embedder: &'a Embedder,
+        /// The language of the pages that it is for; empty for all.
+        language: &'a str,
+    },
+}
+
+impl fmt::Debug for SiteVectors<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("SiteVectors")
+            .field("dimensions", &self.dimensions())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SiteVectors<'_> {
+    fn suits(&self, language: &str) -> bool {
+        match self {
+            SiteVectors::Tokens(tokens) => tokens.suits(language),
+            SiteVectors::Embedder { language: own, .. } => own.is_empty() || *own == language,
+        }
+    }
+
+    fn dimensions(&self) -> usize {
+        match self {
+            SiteVectors::Tokens(tokens) => tokens.dimensions(),
+            SiteVectors::Embedder { embedder, .. } => embedder.dimensions(),
+        }
+    }
+
+    fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        match self {
+            SiteVectors::Tokens(tokens) => {
+                Ok(texts.iter().map(|text| tokens.embed(text)).collect())
+            }
+            SiteVectors::Embedder { embedder, .. } => embedder.embed(texts),
         }
     }
 }
@@ -92,7 +144,10 @@ pub struct SiteFiles {
 impl SiteFiles {
     /// Makes the files. The same pages give the same bytes, in whatever order they are, and with any
     /// number of threads.
-    pub fn build(mut pages: Vec<Page>, options: &BuildOptions) -> SiteFiles {
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`], if an embedder makes the vectors.
+    pub fn build(mut pages: Vec<Page>, options: &BuildOptions) -> Result<SiteFiles> {
         if pages.iter().any(|page| page.is_marked) {
             pages.retain(|page| page.is_marked);
         }
@@ -120,7 +175,7 @@ impl SiteFiles {
             site.needs_languages |= needs_stemmers(&tag);
             let mut language = site.add_terms(tag, &pages, options.threads);
             if let Some(vectors) = options.vectors.filter(|vectors| vectors.suits(&language.tag)) {
-                language.centroids = site.add_vectors(&pages, vectors, options.threads);
+                language.centroids = site.add_vectors(&pages, vectors, options.threads)?;
             }
             site.sections += language.sections;
             manifest.languages.push(language);
@@ -131,14 +186,21 @@ impl SiteFiles {
         if let Some(vectors) = options.vectors
             && manifest.languages.iter().any(|language| language.centroids.is_some())
         {
-            let (firsts, contents): (Vec<String>, Vec<Vec<u8>>) =
-                vectors.shards(TOKENS_BYTES).into_iter().unzip();
-            let hashes = site.add_all(FileKind::Tokens, contents, options.threads);
             manifest.dimensions = vectors.dimensions();
-            manifest.tokens = firsts.into_iter().zip(hashes).collect();
+            match vectors {
+                SiteVectors::Tokens(tokens) => {
+                    let (firsts, contents): (Vec<String>, Vec<Vec<u8>>) =
+                        tokens.shards(TOKENS_BYTES).into_iter().unzip();
+                    let hashes = site.add_all(FileKind::Tokens, contents, options.threads);
+                    manifest.tokens = firsts.into_iter().zip(hashes).collect();
+                }
+                SiteVectors::Embedder { embedder, .. } => {
+                    manifest.embedder = embedder.fingerprint().to_owned();
+                }
+            }
         }
         site.manifest = manifest.encode();
-        site
+        Ok(site)
     }
 
     fn add(&mut self, kind: FileKind, stored: Vec<u8>) -> FileHash {
@@ -189,11 +251,10 @@ impl SiteFiles {
             .collect();
         frequent.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         frequent.truncate(LEXICON_TERMS);
-        frequent.sort();
-        let lexicon = match frequent.is_empty() {
-            true => None,
-            false => Some(self.add(FileKind::Lexicon, compress(&Lexicon(frequent).encode()))),
-        };
+        let reversed = |(term, count): &(String, u32)| (term.chars().rev().collect(), *count);
+        let reversed_lexicon = frequent.iter().map(reversed).collect();
+        let reversed_lexicon = self.add_lexicon(reversed_lexicon, threads);
+        let lexicon = self.add_lexicon(frequent, threads);
         let heads = pages.chunks(PAGES_OF_HEADS).map(|pages| {
             let heads = pages.iter().map(|page| (page.url.clone(), page.title.clone()));
             Heads(heads.collect()).encode()
@@ -206,34 +267,61 @@ impl SiteFiles {
             pages: pages.iter().map(|page| page.sections.len()).collect(),
             terms: terms_files,
             lexicon,
+            reversed_lexicon,
             centroids: None,
         }
+    }
+
+    fn add_lexicon(
+        &mut self,
+        mut terms: Vec<(String, u32)>,
+        threads: usize,
+    ) -> Vec<(String, FileHash)> {
+        terms.sort();
+        let firsts = terms.chunks(TERMS_OF_LEXICON_FILE).map(|terms| terms[0].0.clone());
+        let firsts: Vec<String> = firsts.collect();
+        let files = terms.chunks(TERMS_OF_LEXICON_FILE);
+        let contents = files.map(|terms| Lexicon(terms.to_vec()).encode()).collect();
+        let hashes = self.add_all(FileKind::Lexicon, contents, threads);
+        firsts.into_iter().zip(hashes).collect()
     }
 
     /// Adds the vectors of passages. Returns the file with their groups.
     fn add_vectors(
         &mut self,
         pages: &[Page],
-        tokens: &TokenVectors,
+        from: SiteVectors,
         threads: usize,
-    ) -> Option<FileHash> {
+    ) -> Result<Option<FileHash>> {
+        // The numbers of passages of the sections of some pages, and their vectors.
         let embed = |pages: &[Page]| {
-            let passages = pages.iter().flat_map(|page| {
-                let sections = page.sections.iter();
-                sections.map(|section| section.model_texts(&page.title).collect::<Vec<_>>())
-            });
-            let vectors =
-                passages.map(|texts| texts.iter().map(|text| tokens.embed(text)).collect());
-            vectors.collect::<Vec<Vec<Vec<f32>>>>()
-        };
-        let sections = parallel(threads, pages.chunks(64).collect(), embed).into_iter().flatten();
-        let (mut places, mut vectors) = (Vec::new(), Vec::new());
-        for (section, passages) in (0..).zip(sections) {
-            for (passage, vector) in (0..).zip(passages) {
-                if vector.iter().any(|&x| x != 0.0) {
-                    places.push((section, passage));
-                    vectors.push(vector);
+            let (mut counts, mut texts) = (Vec::new(), Vec::new());
+            for page in pages {
+                for section in &page.sections {
+                    let before = texts.len();
+                    texts.extend(section.model_texts(&page.title));
+                    counts.push(texts.len() - before);
                 }
+            }
+            Ok((counts, from.embed(&texts)?))
+        };
+        let embedder_threads = match from {
+            SiteVectors::Tokens(_) => threads,
+            SiteVectors::Embedder { .. } => 1,
+        };
+        let embedded = parallel(embedder_threads, pages.chunks(64).collect(), embed);
+        let (mut places, mut vectors, mut section) = (Vec::new(), Vec::new(), 0);
+        for chunk in embedded {
+            let (counts, of_chunk) = chunk?;
+            let mut of_chunk = of_chunk.into_iter();
+            for count in counts {
+                for (passage, vector) in (0..).zip(of_chunk.by_ref().take(count)) {
+                    if vector.iter().any(|&x| x != 0.0) {
+                        places.push((section, passage));
+                        vectors.push(vector);
+                    }
+                }
+                section += 1;
             }
         }
         let (centers, groups_of) = cluster(&vectors, threads);
@@ -245,12 +333,12 @@ impl SiteFiles {
             vector.iter_mut().zip(centers.get(group)).for_each(|(x, center)| *x -= center);
             groups[group].push(PassageVector::new(section, passage, &vector));
         }
-        let encode = |group| Group(group).encode(tokens.dimensions());
+        let encode = |group| Group(group).encode(from.dimensions());
         let contents = parallel(threads, groups, encode);
         let hashes = self.add_all(FileKind::Vectors, contents, threads);
         let is_empty = hashes.is_empty();
         let centroids = compress(&Centroids::encode(&centers, &hashes));
-        (!is_empty).then(|| self.add(FileKind::Centroids, centroids))
+        Ok((!is_empty).then(|| self.add(FileKind::Centroids, centroids)))
     }
 
     /// Adds the filters and sort keys of pages, which are given in the order of their numbers.

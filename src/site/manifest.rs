@@ -7,7 +7,7 @@ use super::page::Section;
 use serde::Serialize;
 
 /// The first bytes of a manifest, and the version of all files.
-const MAGIC: &[u8; 8] = b"CRSITE\x00\x02";
+const MAGIC: &[u8; 8] = b"CRSITE\x00\x03";
 
 /// The largest numbers of sections and of elements of a vector. A search has arrays of both sizes, and a
 /// manifest of a few bytes could ask for any.
@@ -19,8 +19,10 @@ const MAX_DIMENSIONS: usize = 1 << 16;
 pub struct Manifest {
     /// The way from the folder with the files to that with the pages.
     pub root: String,
-    /// Whether a reranker lies in `reranker/`, beside the files.
+    /// Whether a reranker lies in `models/`, beside the files.
     pub has_reranker: bool,
+    /// The fingerprint of the embedder that made the vectors; empty if none did.
+    pub embedder: String,
     pub languages: Vec<Language>,
     /// The files with texts, each with the number of its sections.
     pub texts: Vec<(usize, FileHash)>,
@@ -30,7 +32,8 @@ pub struct Manifest {
     pub facets: Option<FileHash>,
     /// The number of elements of vectors; 0 if there are none.
     pub dimensions: usize,
-    /// The files with the vectors of tokens, each with its first token, ascending.
+    /// The files with the vectors of tokens, each with its first token, ascending. None if an embedder made
+    /// the vectors.
     pub tokens: Vec<(String, FileHash)>,
 }
 
@@ -66,8 +69,10 @@ pub struct Language {
     pub heads: Vec<FileHash>,
     /// The files with terms, each with its first term, ascending.
     pub terms: Vec<(String, FileHash)>,
-    /// The file with frequent terms, for words with a typo.
-    pub lexicon: Option<FileHash>,
+    /// The files with frequent terms, for words with a typo, each with its first term, ascending.
+    pub lexicon: Vec<(String, FileHash)>,
+    /// The same terms, each from its end to its beginning.
+    pub reversed_lexicon: Vec<(String, FileHash)>,
     /// The file with the groups of vectors.
     pub centroids: Option<FileHash>,
 }
@@ -78,6 +83,7 @@ impl Manifest {
         let mut encoder = Encoder::default();
         encoder.text(&self.root);
         encoder.number(self.has_reranker.into());
+        encoder.text(&self.embedder);
         encoder.number(self.languages.len());
         for language in &self.languages {
             encoder.text(&language.tag);
@@ -87,7 +93,8 @@ impl Manifest {
             encoder.number(language.heads.len());
             language.heads.iter().for_each(|hash| encoder.bytes(&hash.0));
             encode_sorted(&mut encoder, &language.terms);
-            encode_optional(&mut encoder, language.lexicon);
+            encode_sorted(&mut encoder, &language.lexicon);
+            encode_sorted(&mut encoder, &language.reversed_lexicon);
             encode_optional(&mut encoder, language.centroids);
         }
         encoder.number(self.texts.len());
@@ -119,6 +126,7 @@ impl Manifest {
         let mut manifest = Manifest {
             root: decoder.text()?,
             has_reranker: decoder.number()? != 0,
+            embedder: decoder.text()?,
             ..Manifest::default()
         };
         for _ in 0..decoder.count()? {
@@ -130,7 +138,8 @@ impl Manifest {
                     .map(|_| FileHash::decode(&mut decoder))
                     .collect::<Decoded<_>>()?,
                 terms: decode_sorted(&mut decoder)?,
-                lexicon: decode_optional(&mut decoder)?,
+                lexicon: decode_sorted(&mut decoder)?,
+                reversed_lexicon: decode_sorted(&mut decoder)?,
                 centroids: decode_optional(&mut decoder)?,
             };
             let in_pages = language.pages.iter().try_fold(0usize, |sum, n| sum.checked_add(*n));
@@ -171,9 +180,10 @@ impl Manifest {
     pub fn files(&self) -> impl Iterator<Item = (FileKind, FileHash)> {
         let languages = self.languages.iter().flat_map(|language| {
             let terms = language.terms.iter().map(|(_, hash)| (FileKind::Terms, *hash));
+            let lexicons = language.lexicon.iter().chain(&language.reversed_lexicon);
             terms
                 .chain(language.heads.iter().map(|hash| (FileKind::Heads, *hash)))
-                .chain(language.lexicon.map(|hash| (FileKind::Lexicon, hash)))
+                .chain(lexicons.map(|(_, hash)| (FileKind::Lexicon, *hash)))
                 .chain(language.centroids.map(|hash| (FileKind::Centroids, hash)))
         });
         let texts = self.texts.iter().map(|(_, hash)| (FileKind::Texts, *hash));
@@ -202,6 +212,16 @@ fn decode_sorted(decoder: &mut Decoder) -> Decoded<Vec<(String, FileHash)>> {
         files.push((first, FileHash::decode(decoder)?));
     }
     Ok(files)
+}
+
+/// The files among sorted ones that may hold texts with a beginning.
+pub fn files_with_prefix<'f>(
+    files: &'f [(String, FileHash)],
+    prefix: &str,
+) -> &'f [(String, FileHash)] {
+    let start = files.partition_point(|(first, _)| first.as_str() <= prefix).saturating_sub(1);
+    let more = files.iter().skip(start + 1).take_while(|(first, _)| first.starts_with(prefix));
+    &files[start..files.len().min(start + 1 + more.count())]
 }
 
 /// The file among sorted ones that holds a text if any does.

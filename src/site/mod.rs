@@ -14,7 +14,7 @@
 //! # fn main() -> crossrank::Result<()> {
 //! let html = "<title>Zebras</title><main><h1 id=a>Zebras</h1><p>A zebra has stripes.</main>";
 //! let pages = Page::parse("zebras.html", html.as_bytes()).into_iter().collect();
-//! let site = SiteFiles::build(pages, &BuildOptions::default());
+//! let site = SiteFiles::build(pages, &BuildOptions::default())?;
 //!
 //! let mut index = SiteIndex::new(&site.manifest)?;
 //! let mut found = index.search("stripe", &SearchOptions::default());
@@ -64,7 +64,7 @@ mod typo;
 mod vectors;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use build::{BuildOptions, SiteFiles};
+pub use build::{BuildOptions, SiteFiles, SiteVectors};
 pub use manifest::{Filter, FilterValue};
 pub use page::{Page, Section};
 pub use reader::SiteIndex;

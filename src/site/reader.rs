@@ -80,7 +80,12 @@ impl SiteIndex {
         self.manifest.languages.iter().any(|language| language.centroids.is_some())
     }
 
-    /// Whether a reranker lies in `reranker/`, beside the files.
+    /// The fingerprint of the embedder that made the site's vectors, if one did: see [`SearchOptions::vector`].
+    pub fn embedder(&self) -> Option<&str> {
+        Some(self.manifest.embedder.as_str()).filter(|fingerprint| !fingerprint.is_empty())
+    }
+
+    /// Whether a reranker lies in `models/`, beside the files.
     pub fn has_reranker(&self) -> bool {
         self.manifest.has_reranker
     }
@@ -325,13 +330,19 @@ impl LanguageSearch<'_> {
     ) -> Vec<Similar> {
         let manifest = &self.index.manifest;
         let Some(centroids) = self.language.centroids else { return Vec::new() };
-        let query = text_vector(text, manifest.dimensions, |rest| {
-            let hash = file_of(&manifest.tokens, rest)?;
-            match self.index.store.file(FileKind::Tokens, hash, absent) {
-                Some(File::Tokens(tokens)) => Some(tokens),
-                _ => None,
-            }
-        });
+        let query = match self.index.embedder() {
+            Some(_) => match &self.options.vector {
+                Some(vector) if vector.len() == manifest.dimensions => vector.clone(),
+                _ => return Vec::new(),
+            },
+            None => text_vector(text, manifest.dimensions, |rest| {
+                let hash = file_of(&manifest.tokens, rest)?;
+                match self.index.store.file(FileKind::Tokens, hash, absent) {
+                    Some(File::Tokens(tokens)) => Some(tokens),
+                    _ => None,
+                }
+            }),
+        };
         let centroids = self.index.store.file(FileKind::Centroids, centroids, absent);
         let Some(File::Centroids(centroids)) = centroids else { return Vec::new() };
         if !absent.needs.is_empty() {

@@ -20,6 +20,9 @@ pub struct SearchOptions {
     pub sort: Option<SortKey>,
     /// Whether to search by meaning too, where the site has vectors.
     pub vectors: bool,
+    /// The query's vector by the embedder that made the site's vectors, where one did: without it, such a site is
+    /// searched by words only.
+    pub vector: Option<Vec<f32>>,
     /// The logits of a cross-encoder for sections that were found, by their numbers. They have a part in
     /// the order.
     pub logits: Vec<(u32, f32)>,
@@ -33,6 +36,7 @@ impl Default for SearchOptions {
             filters: BTreeMap::new(),
             sort: None,
             vectors: false,
+            vector: None,
             logits: Vec::new(),
         }
     }

@@ -1,15 +1,14 @@
 //! Searches the sections of a language by the words of a query.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
-use super::bytes::FileKind;
+use super::bytes::{FileHash, FileKind};
 use super::excerpt::MatchedTerms;
-use super::manifest::{Language, Lexicon, MAX_LEVEL, Terms, file_of};
+use super::manifest::{Language, Lexicon, MAX_LEVEL, Terms, file_of, files_with_prefix};
 use super::order::sorted;
 use super::query::{Query, QueryWord};
 use super::store::{Absent, File, Store};
-use super::typo::is_one_typo;
+use super::typo::{is_one_typo, kept_ends};
 use crate::text::has_bigrams;
 
 /// The largest number of terms that stand for a beginning of a word, and for a word with a typo.
@@ -137,9 +136,9 @@ impl<'a> TermSearch<'a> {
 
     /// The terms that begin with a text, the most frequent ones.
     fn with_prefix(&self, prefix: &str, absent: &mut Absent) -> Vec<Alternative<'a>> {
-        let files = self.files_with_prefix(prefix);
+        let files = files_with_prefix(&self.language.terms, prefix);
         let mut found = Vec::new();
-        for &(_, hash) in self.language.terms[files].iter().take(MAX_PREFIX_FILES) {
+        for &(_, hash) in files.iter().take(MAX_PREFIX_FILES) {
             let Some(file) = self.store.terms(hash, absent) else { continue };
             found.extend(file.with_prefix(prefix).map(|(term, count)| Alternative {
                 term: term.to_owned(),
@@ -180,11 +179,14 @@ impl<'a> TermSearch<'a> {
         }
         let is_near = |term: &str| is_one_typo(term, &word.folded) || is_one_typo(term, stem);
         let mut found: Vec<(String, u32)> = Vec::new();
-        if let Some(hash) = self.language.lexicon
-            && let Some(File::Lexicon(Lexicon(terms))) =
-                self.store.file(FileKind::Lexicon, hash, absent)
-        {
-            found.extend(terms.iter().filter(|(term, _)| is_near(term)).cloned());
+        for form in [stem, &word.folded] {
+            let Some((beginning, end)) = kept_ends(form) else { continue };
+            let Language { lexicon, reversed_lexicon, .. } = self.language;
+            let with_beginning = self.frequent_terms(lexicon, beginning, absent);
+            found.extend(with_beginning.filter(|(term, _)| is_near(term)).cloned());
+            let with_end = self.frequent_terms(reversed_lexicon, &reversed(end), absent);
+            let with_end = with_end.map(|(term, count)| (reversed(term), *count));
+            found.extend(with_end.filter(|(term, _)| is_near(term)));
         }
         if let Some(file) = self.file_of(stem, absent) {
             let near = file.with_prefix("").filter(|(term, _)| is_near(term));
@@ -196,22 +198,30 @@ impl<'a> TermSearch<'a> {
         found.iter().flat_map(|(term, _)| self.exact(term, TYPO_WEIGHT, absent)).collect()
     }
 
+    /// The terms in those files of a lexicon that may have terms with a beginning.
+    fn frequent_terms(
+        &self,
+        lexicon: &[(String, FileHash)],
+        prefix: &str,
+        absent: &mut Absent,
+    ) -> impl Iterator<Item = &'a (String, u32)> + use<'a> {
+        let files = files_with_prefix(lexicon, prefix).iter().filter_map(|&(_, hash)| {
+            match self.store.file(FileKind::Lexicon, hash, absent) {
+                Some(File::Lexicon(Lexicon(terms))) => Some(terms),
+                _ => None,
+            }
+        });
+        files.collect::<Vec<_>>().into_iter().flatten()
+    }
+
     /// The file that has a term, if any has.
     fn file_of(&self, term: &str, absent: &mut Absent) -> Option<&'a Terms> {
         self.store.terms(file_of(&self.language.terms, term)?, absent)
     }
+}
 
-    /// The files that may have terms with a beginning.
-    fn files_with_prefix(&self, prefix: &str) -> Range<usize> {
-        let files = &self.language.terms;
-        let start = files.partition_point(|(first, _)| first.as_str() <= prefix).saturating_sub(1);
-        let count = files[start..]
-            .iter()
-            .skip(1)
-            .take_while(|(first, _)| first.starts_with(prefix))
-            .count();
-        start..(start + 1 + count).min(files.len())
-    }
+fn reversed(text: &str) -> String {
+    text.chars().rev().collect()
 }
 
 /// The part of BM25 that depends on the number of sections with a term.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::embedder::Embedder;
 use crate::error::ErrorKind;
 
 fn site(pages: &[(&str, &str)]) -> SiteFiles {
     let pages = pages.iter().filter_map(|(url, html)| Page::parse(url, html.as_bytes()));
-    SiteFiles::build(pages.collect(), &BuildOptions::default())
+    SiteFiles::build(pages.collect(), &BuildOptions::default()).unwrap()
 }
 
 /// Searches until no file is needed. Returns the results, and the names of the files in the order in which
@@ -55,13 +56,55 @@ fn sections_are_found_by_stem_prefix_and_typo() {
 }
 
 #[test]
+fn a_typo_needs_few_files_of_a_large_lexicon() {
+    // Each word is on two pages. Each page has 75 of 3,375 words of six letters.
+    let syllables = |n: usize| {
+        ["ba", "do", "ki", "lu", "me", "no", "pu", "ra", "so", "ti", "vo", "wu", "xe", "za", "fo"]
+            [n]
+    };
+    let word =
+        |i: usize| format!("{}{}{}", syllables(i % 15), syllables(i / 15 % 15), syllables(i / 225));
+    let pages: Vec<(String, String)> = (0..90)
+        .map(|page| {
+            let words: Vec<String> = (0..75).map(|i| word(page % 45 + 45 * i)).collect();
+            (format!("{page}.html"), format!("<main><h1>Page</h1><p>{}", words.join(" ")))
+        })
+        .collect();
+    let pages: Vec<(&str, &str)> =
+        pages.iter().map(|(url, html)| (url.as_str(), html.as_str())).collect();
+    let site = site(&pages);
+    let lexicon = |name: &&String| name.starts_with("lexicon-");
+    assert_eq!(site.files.keys().filter(lexicon).count(), 8);
+    for i in (0..3375).step_by(97) {
+        let word = word(i);
+        let pages = urls(&site, &format!("{word} "));
+        assert_eq!(pages.len(), 2, "{word}");
+        let letter = |at: usize| &word[at..at + 1];
+        for typo in [
+            format!("{word}q"),
+            format!("q{word}"),
+            format!("q{}", &word[1..]),
+            format!("{}q", &word[..5]),
+            format!("{}{}{}{}", &word[..2], letter(3), letter(2), &word[4..]),
+        ] {
+            let (found, fetched) =
+                search_with(&site, &format!("{typo} "), &SearchOptions::default());
+            let found: Vec<&String> = found.results.iter().map(|result| &result.url).collect();
+            assert!(pages.iter().all(|url| found.contains(&url)), "{typo}: {pages:?} {found:?}");
+            assert!(fetched.iter().filter(lexicon).count() < 5, "{typo}: {fetched:?}");
+        }
+    }
+}
+
+#[test]
 fn the_same_pages_give_the_same_files() {
     let pages: Vec<(String, String)> = (0..200)
         .map(|i| (format!("{i}.html"), format!("<h1>Page {i}</h1><p>{}", "word stem ".repeat(i))))
         .collect();
     let parse = |(url, html): &(String, String)| Page::parse(url, html.as_bytes()).unwrap();
     let build = |threads, pages: Vec<Page>| {
-        let site = SiteFiles::build(pages, &BuildOptions { threads, ..Default::default() });
+        let options = BuildOptions { threads, ..Default::default() };
+        let site = SiteFiles::build(pages, &options).unwrap();
         (site.manifest, site.files)
     };
     let one = build(1, pages.iter().map(parse).collect());
@@ -287,8 +330,9 @@ fn passages_are_found_by_meaning() {
     let vectors = vectors();
     assert_eq!(TokenVectors::from_bytes(&vectors.to_bytes()).unwrap(), vectors);
     assert!(TokenVectors::from_bytes(b"CRSTATIC").is_err());
-    let options = BuildOptions { vectors: Some(&vectors), ..Default::default() };
-    let site = SiteFiles::build(pages.collect(), &options);
+    let options =
+        BuildOptions { vectors: Some(SiteVectors::Tokens(&vectors)), ..Default::default() };
+    let site = SiteFiles::build(pages.collect(), &options).unwrap();
     let mut options = SearchOptions { vectors: true, ..Default::default() };
     let (found, _) = search_with(&site, "car", &options);
     assert_eq!((found.stage, found.total), (Stage::Vectors, 0));
@@ -319,4 +363,37 @@ fn passages_are_found_by_meaning() {
     };
     assert_eq!((found.stage, found.results[0].url.as_str()), (Stage::Terms, "a.html"));
     assert!(!found.missing.is_empty());
+}
+
+#[test]
+fn a_query_brings_its_vector_where_an_embedder_made_those_of_the_site() {
+    let pages = [
+        ("a.html", "<html lang=en><main><h1>Zebras</h1>zebra zebras"),
+        ("b.html", "<html lang=en><main><h1>Cars</h1>an automobile"),
+        ("c.html", "<html lang=de><main><h1>Autos</h1>ein Auto"),
+    ];
+    let pages = pages.iter().filter_map(|(url, html)| Page::parse(url, html.as_bytes()));
+    let embedder = Embedder::load("tests/data/embedders/bert").unwrap();
+    let vectors = SiteVectors::Embedder { embedder: &embedder, language: "en" };
+    let options = BuildOptions { vectors: Some(vectors), ..Default::default() };
+    let site = SiteFiles::build(pages.collect(), &options).unwrap();
+    let index = SiteIndex::new(&site.manifest).unwrap();
+    assert_eq!((index.embedder(), index.has_vectors()), (Some(embedder.fingerprint()), true));
+    assert!(!site.files.keys().any(|name| name.starts_with("tokens-")));
+
+    let search = |vector, language: &str| {
+        let language = Some(language.to_owned());
+        let options = SearchOptions { vectors: true, vector, language, ..Default::default() };
+        let (found, _) = search_with(&site, "unknown", &options);
+        let urls: Vec<String> = found.results.into_iter().map(|result| result.url).collect();
+        (found.stage, urls)
+    };
+    for (text, first) in [("Zebras zebra zebras", "a.html"), ("Cars an automobile", "b.html")] {
+        let vector = embedder.embed_query(text).unwrap();
+        let (stage, urls) = search(Some(vector.clone()), "en");
+        assert_eq!((stage, urls[0].as_str(), urls.len()), (Stage::Vectors, first, 2));
+        assert_eq!(search(Some(vector), "de"), (Stage::Terms, vec![]));
+    }
+    assert_eq!(search(None, "en"), (Stage::Terms, vec![]));
+    assert_eq!(search(Some(vec![1.0; embedder.dimensions() - 1]), "en"), (Stage::Terms, vec![]));
 }

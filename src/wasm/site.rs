@@ -26,6 +26,8 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn vectors(options: &Options) -> Option<bool>;
     #[wasm_bindgen(method, getter)]
+    fn vector(options: &Options) -> Option<Vec<f32>>;
+    #[wasm_bindgen(method, getter)]
     fn logits(options: &Options) -> Option<Array>;
 
     /// A sort key: see [`site::SortKey`].
@@ -62,6 +64,7 @@ impl Options {
                 descending: sort.descending().unwrap_or_default(),
             }),
             vectors: self.vectors().unwrap_or_default(),
+            vector: self.vector(),
             logits: logits.iter().map(pair).filter_map(logit).collect(),
         }
     }
@@ -93,7 +96,13 @@ impl SiteIndex {
         self.0.has_vectors()
     }
 
-    /// Whether a reranker lies in `reranker/`, beside the files.
+    /// The fingerprint of the embedder that made the site's vectors, if one did.
+    #[wasm_bindgen(getter)]
+    pub fn embedder(&self) -> Option<String> {
+        self.0.embedder().map(str::to_owned)
+    }
+
+    /// Whether a reranker lies in `models/`, beside the files.
     #[wasm_bindgen(getter = hasReranker)]
     pub fn has_reranker(&self) -> bool {
         self.0.has_reranker()

@@ -7,8 +7,8 @@ use std::time::Instant;
 use std::{fs, thread};
 
 use clap::Args;
-use crossrank::ErrorKind;
-use crossrank::site::{BuildOptions, Page, SiteFiles, TokenVectors};
+use crossrank::site::{BuildOptions, Page, SiteFiles, SiteVectors, TokenVectors};
+use crossrank::{Embedder, EmbedderOptions, ErrorKind, ModelFiles};
 
 use super::cache::PageCache;
 use super::output::Output;
@@ -17,6 +17,7 @@ use super::pages::{self, PageFile};
 use crate::args::{at_least_one, cores};
 use crate::diagnostics::Diagnostics;
 use crate::error::{CliError, io};
+use crate::model;
 use crate::output::{bytes_bar, line};
 use crate::units;
 
@@ -38,6 +39,11 @@ pub struct SiteArgs {
     /// for pages in English]
     #[arg(long, value_name = "FILE", conflicts_with = "text_only")]
     vectors: Option<PathBuf>,
+    /// Search by meaning with the vectors of this embedder, which a reader's browser loads to search: a folder, a
+    /// prepared model, or the name of a model that crossrank pull has downloaded [default: the bundled model, for
+    /// pages in English]
+    #[arg(long, value_name = "PATH|NAME", num_args = 0..=1, require_equals = true, conflicts_with_all = ["vectors", "text_only"])]
+    embedder: Option<Option<PathBuf>>,
     /// Search by words only
     #[arg(long)]
     text_only: bool,
@@ -90,16 +96,23 @@ pub fn run(args: &SiteArgs) -> Result<String, CliError> {
     if let Err(error) = cache.write(entries) {
         crate::output::warning(format_args!("{}; the next run reads all pages", error.message));
     }
-    let vectors = args.load_vectors()?;
+    let embedder = args.load_embedder(threads)?;
+    let tokens = if embedder.is_none() { args.load_vectors()? } else { None };
     let mut options = BuildOptions::default();
-    options.vectors = vectors.as_ref();
+    options.vectors = match &embedder {
+        Some(SiteEmbedder { embedder, language, .. }) => {
+            Some(SiteVectors::Embedder { embedder, language })
+        }
+        None => tokens.as_ref().map(SiteVectors::Tokens),
+    };
     options.root = way(output.folder(), &folder).unwrap_or_default();
     options.language = args.language.clone();
     options.has_reranker = args.page_files.has_reranker();
     options.threads = threads;
-    let site = SiteFiles::build(pages.into_iter().flatten().flatten().collect(), &options);
+    let site = SiteFiles::build(pages.into_iter().flatten().flatten().collect(), &options)?;
     let bytes = output.write(&site)?;
-    args.page_files.write(output.folder(), site.needs_languages)?;
+    let embedder = embedder.as_ref().map(|embedder| &embedder.prepared[..]);
+    args.page_files.write(output.folder(), site.needs_languages, embedder)?;
     let left_out = read - site.pages;
     let mut report = line(&format!(
         "{} pages read, {unchanged} unchanged, {left_out} left out, {} problems, {}",
@@ -118,7 +131,29 @@ pub fn run(args: &SiteArgs) -> Result<String, CliError> {
     Ok(report)
 }
 
+/// An embedder, the file from which pages load the same one, and the language of the pages that it is for.
+struct SiteEmbedder {
+    embedder: Embedder,
+    prepared: Vec<u8>,
+    language: &'static str,
+}
+
 impl SiteArgs {
+    fn load_embedder(&self, threads: usize) -> Result<Option<SiteEmbedder>, CliError> {
+        let Some(given) = &self.embedder else { return Ok(None) };
+        let (files, language) = match given {
+            Some(given) => (model::read(given)?, ""),
+            None => (ModelFiles::bundled_embedder()?, "en"),
+        };
+        let prepared = files.prepare()?;
+        let mut options = EmbedderOptions::default();
+        options.threads = Some(threads);
+        // Its fingerprint is that of the file from which it is loaded.
+        let files = ModelFiles::from_prepared(prepared.clone())?;
+        let embedder = Embedder::from_owned_files(files, options)?;
+        Ok(Some(SiteEmbedder { embedder, prepared, language }))
+    }
+
     fn load_vectors(&self) -> Result<Option<TokenVectors>, CliError> {
         match &self.vectors {
             _ if self.text_only => Ok(None),

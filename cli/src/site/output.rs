@@ -73,7 +73,7 @@ impl Output {
     }
 }
 
-fn write(path: &Path, content: &[u8]) -> Result<(), CliError> {
+pub fn write(path: &Path, content: &[u8]) -> Result<(), CliError> {
     let what = || format!("cannot write {}", path.display());
     replace(path, |_, mut file| file.write_all(content).map_err(io(what())))
 }

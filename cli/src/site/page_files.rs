@@ -1,12 +1,12 @@
-//! Puts what pages load beside the index: the script of the search and its WebAssembly, and a reranker.
+//! Puts what pages load beside the index: the script of the search and its WebAssembly, and models.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crossrank::ModelFiles;
 
+use super::output::write;
 use crate::error::{CliError, io, not_written};
 use crate::model;
 use crate::replace::replace;
@@ -16,13 +16,14 @@ const SCRIPT: (&str, &str) = ("dist/site/page.js", "crossrank-search.js");
 const READER: &str = "dist/crossrank-site.wasm";
 const LANGUAGES_READER: &str = "dist/crossrank-site-languages.wasm";
 const READER_NAME: &str = "crossrank-site.wasm";
-const RERANKER: [(&str, &str); 4] = [
-    ("dist/web.js", "reranker/web.js"),
-    ("dist/worker.js", "reranker/worker.js"),
-    ("dist/crossrank.wasm", "reranker/crossrank.wasm"),
-    ("dist/crossrank-relaxed-simd.wasm", "reranker/crossrank-relaxed-simd.wasm"),
+const RUNTIME: [(&str, &str); 4] = [
+    ("dist/web.js", "models/web.js"),
+    ("dist/worker.js", "models/worker.js"),
+    ("dist/crossrank.wasm", "models/crossrank.wasm"),
+    ("dist/crossrank-relaxed-simd.wasm", "models/crossrank-relaxed-simd.wasm"),
 ];
-const MODEL: &str = "reranker/model.crossrank";
+const RERANKER: &str = "models/reranker.crossrank";
+const EMBEDDER: &str = "models/embedder.crossrank";
 
 #[derive(Args)]
 pub struct PageFilesArgs {
@@ -40,22 +41,35 @@ impl PageFilesArgs {
         self.reranker.is_some()
     }
 
-    /// Writes the files that are not there yet, and removes a reranker that is not wanted any more.
-    /// `needs_languages` says whether the pages need the stemmers of other languages than English.
-    pub fn write(&self, folder: &Path, needs_languages: bool) -> Result<(), CliError> {
+    /// Writes the files that are not there yet. `needs_languages` says whether the pages need the stemmers of
+    /// other languages than English, and `embedder` is the prepared embedder with which they embed queries.
+    pub fn write(
+        &self,
+        folder: &Path,
+        needs_languages: bool,
+        embedder: Option<&[u8]>,
+    ) -> Result<(), CliError> {
         let Some(package) = &self.package else { return Ok(()) };
         let reader = if needs_languages { LANGUAGES_READER } else { READER };
         copy(package, folder, &[SCRIPT, (reader, READER_NAME)])?;
-        let Some(model) = &self.reranker else { return Ok(()) };
+        if self.reranker.is_none() && embedder.is_none() {
+            return Ok(());
+        }
         let what = || format!("cannot write into {}", folder.display());
-        fs::create_dir_all(folder.join("reranker")).map_err(io(what()))?;
-        copy(package, folder, &RERANKER)?;
-        let files = match model {
-            Some(given) => model::read(given)?,
-            None => ModelFiles::bundled_reranker()?,
-        };
-        let path = folder.join(MODEL);
-        replace(&path, |_, file| files.prepare_to(file).map_err(not_written(&path)))
+        fs::create_dir_all(folder.join("models")).map_err(io(what()))?;
+        copy(package, folder, &RUNTIME)?;
+        if let Some(model) = &self.reranker {
+            let files = match model {
+                Some(given) => model::read(given)?,
+                None => ModelFiles::bundled_reranker()?,
+            };
+            let path = folder.join(RERANKER);
+            replace(&path, |_, file| files.prepare_to(file).map_err(not_written(&path)))?;
+        }
+        if let Some(content) = embedder {
+            write(&folder.join(EMBEDDER), content)?;
+        }
+        Ok(())
     }
 }
 
@@ -69,9 +83,7 @@ fn copy(package: &Path, folder: &Path, files: &[(&str, &str)]) -> Result<(), Cli
             );
             CliError::new("io", message)
         })?;
-        let to = folder.join(to);
-        let what = format!("cannot write {}", to.display());
-        replace(&to, |_, mut file| file.write_all(&content).map_err(io(what)))?;
+        write(&folder.join(to), &content)?;
     }
     Ok(())
 }

@@ -27,6 +27,8 @@ export interface FindOptions {
   filters: Record<string, string[]>;
   language: string | undefined;
   vectors: boolean;
+  /** The query's vector, where an embedder made those of the site. */
+  vector?: Float32Array | undefined;
   /** The logits of a reranker for results that were found. */
   logits: [id: number, logit: number][];
 }
@@ -36,6 +38,8 @@ export interface SiteIndex {
   /** The folder that was indexed, relative to that of the index. */
   readonly root: string;
   readonly hasVectors: boolean;
+  /** The fingerprint of the embedder that made the vectors, if one did. */
+  readonly embedder: string | undefined;
   /** Whether the files of a reranker lie beside those of the index. */
   readonly hasReranker: boolean;
   search(query: string, options: FindOptions): Found;

@@ -23,5 +23,9 @@ export const createSiteSearch = /* @__PURE__ */ createSiteSearchFactory({
     const { Reranker } = await import("crossrank");
     return Reranker.load({ onProgress });
   },
+  embedderOf: () => async (onProgress) => {
+    const { Embedder } = await import("crossrank");
+    return Embedder.load({ onProgress });
+  },
   savesData,
 });

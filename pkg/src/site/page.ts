@@ -1,9 +1,13 @@
 // The script of pages without a bundler, which lies beside the index with all that it needs.
 
-import type { Reranker } from "../../types/index.js";
+import type * as Models from "../../types/index.js";
 import { openOverHttp, savesData } from "./http.js";
 import { createSiteSearchFactory } from "./search.js";
 import { createSearchElement } from "./search-element.js";
+
+function importModels(files: URL): Promise<typeof Models> {
+  return import(new URL("web.js", files).href);
+}
 
 export const createSiteSearch = createSiteSearchFactory({
   resolveUrl: (location) => new URL(location, document.baseURI),
@@ -14,9 +18,13 @@ export const createSiteSearch = createSiteSearchFactory({
   rerankerOf: (files) =>
     files &&
     (async (onProgress) => {
-      const module = (await import(new URL("web.js", files).href)) as { Reranker: typeof Reranker };
-      return module.Reranker.load({ model: new URL("model.crossrank", files), onProgress });
+      const { Reranker } = await importModels(files);
+      return Reranker.load({ model: new URL("reranker.crossrank", files), onProgress });
     }),
+  embedderOf: (files) => async (onProgress) => {
+    const { Embedder } = await importModels(files);
+    return Embedder.load({ model: new URL("embedder.crossrank", files), onProgress });
+  },
   savesData,
 });
 

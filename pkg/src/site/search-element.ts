@@ -2,6 +2,7 @@
 
 import type { Progress } from "../../types/index.js";
 import type {
+  SiteEmbedder,
   SiteReranker,
   SiteResult,
   SiteResults,
@@ -29,6 +30,7 @@ export function createSearchElement(
     static readonly observedAttributes = ["lang", "shortcut"];
 
     reranker: SiteReranker | undefined;
+    embedder: SiteEmbedder | undefined;
     messages: Partial<SearchMessages> = {};
     #view: View | undefined;
     #siteSearch: SiteSearch | undefined;
@@ -55,9 +57,11 @@ export function createSearchElement(
             '<crossrank-search> has no attribute "base"; name the folder that `crossrank site` wrote';
           throw new CrossrankError("invalid-argument", message);
         }
-        const reranker = this.getAttribute("rerank") === "off" ? false : this.reranker;
+        const isOff = this.getAttribute("rerank") === "off";
+        const reranker = isOff ? false : this.reranker;
+        const embedder = isOff ? false : this.embedder;
         const onProgress = (progress: Progress) => this.#showProgress(progress);
-        this.#siteSearch = createSiteSearch({ base, reranker, onProgress });
+        this.#siteSearch = createSiteSearch({ base, reranker, embedder, onProgress });
       }
       return this.#siteSearch;
     }

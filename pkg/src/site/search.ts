@@ -1,16 +1,18 @@
 // The search of a site in stages: by terms, then also by vectors, then in the order of the reranker.
 
-import type { Progress, Reranker } from "../../types/index.js";
+import type { Embedder, Progress, Reranker } from "../../types/index.js";
 import type {
+  SiteEmbedder,
   SiteFilter,
   SiteQueryOptions,
+  SiteReranker,
   SiteResult,
   SiteResults,
   SiteSearch,
   SiteSearchOptions,
 } from "../../types/site.js";
 import { abortable, LinkedAbortController } from "../core/abort.js";
-import { toError } from "../core/errors.js";
+import { CrossrankError, toError } from "../core/errors.js";
 import { isBytes, isCompiledModule, isLocation } from "../core/realm.js";
 import {
   COUNT,
@@ -28,7 +30,8 @@ import {
 import type { FindOptions } from "./bindings.js";
 import { type Answer, Finder } from "./finder.js";
 import { IndexLoader } from "./index-loader.js";
-import type { RerankerLoader, SitePlatform } from "./platform.js";
+import { LazyModel } from "./lazy-model.js";
+import type { SitePlatform } from "./platform.js";
 
 /** How many of the best results are reranked. */
 const CANDIDATES = 30;
@@ -45,6 +48,10 @@ const RULES: OptionRules<SiteSearchOptions> = {
     "a Reranker, a function that loads one, or false",
     (value) => value === false || typeof value === "function" || isReranker(value),
   ],
+  embedder: [
+    "an Embedder, a function that loads one, or false",
+    (value) => value === false || typeof value === "function" || isEmbedder(value),
+  ],
   onProgress: FUNCTION,
 };
 
@@ -57,9 +64,15 @@ const QUERY_RULES: OptionRules<SiteQueryOptions> = {
 };
 
 type AnyReranker = Pick<Reranker, "rerank">;
+type AnyEmbedder = Pick<Embedder, "embedQuery" | "info">;
 
 function isReranker(value: unknown): value is AnyReranker {
   return typeof (value as AnyReranker | null)?.rerank === "function";
+}
+
+function isEmbedder(value: unknown): value is AnyEmbedder {
+  const { embedQuery, info } = (value ?? {}) as AnyEmbedder;
+  return typeof embedQuery === "function" && typeof info === "function";
 }
 
 /** Why a search ends after which another one has begun. */
@@ -79,7 +92,8 @@ class StaticSiteSearch implements SiteSearch {
   readonly #options: SiteSearchOptions;
   readonly #base: URL;
   readonly #finder: Finder;
-  #reranker: Promise<AnyReranker> | undefined;
+  readonly #reranker: LazyModel<AnyReranker>;
+  readonly #embedder: LazyModel<AnyEmbedder>;
   #current: AbortController | undefined;
 
   constructor(platform: SitePlatform, options: SiteSearchOptions) {
@@ -87,6 +101,9 @@ class StaticSiteSearch implements SiteSearch {
     this.#options = options;
     this.#base = this.#folder(options.base);
     this.#finder = new Finder(new IndexLoader(platform, this.#base, options.wasm));
+    const onProgress = (progress: Progress) => options.onProgress?.(progress);
+    this.#reranker = new LazyModel("options.reranker", "a Reranker", isReranker, onProgress);
+    this.#embedder = new LazyModel("options.embedder", "an Embedder", isEmbedder, onProgress);
   }
 
   search(query: string, options: SiteQueryOptions = {}): AsyncIterable<SiteResults> {
@@ -108,7 +125,9 @@ class StaticSiteSearch implements SiteSearch {
   }
 
   async reranking(): ReturnType<SiteSearch["reranking"]> {
-    if ((await this.#rerankerSource()) === undefined) return "none";
+    const { index } = await this.#finder.load();
+    const embedder = index.embedder === undefined ? undefined : this.#embedderSource();
+    if (!embedder && !(await this.#rerankerSource())) return "none";
     return this.#platform.savesData() ? "saves-data" : "possible";
   }
 
@@ -142,27 +161,39 @@ class StaticSiteSearch implements SiteSearch {
       yield this.#present(answer);
       answer = await abortable(signal, () => next(first));
     }
-    const { hasVectors: vectors } = answer.source.index;
-    if (vectors) {
-      yield this.#present(answer);
-      answer = await find({ vectors, limit });
+    const usesModels = rerank && !this.#platform.savesData();
+    const { hasVectors, embedder: fingerprint } = answer.source.index;
+    const embedder = fingerprint === undefined || !usesModels ? undefined : this.#embedderSource();
+    let vectors = hasVectors && fingerprint === undefined;
+    let vector: Float32Array | undefined;
+    let error: Error | undefined;
+    if (vectors || embedder) yield this.#present(answer);
+    if (embedder) {
+      try {
+        vector = await abortable(signal, () => this.#embed(embedder, query, fingerprint!, signal));
+        vectors = true;
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        error = toError(cause);
+      }
     }
+    if (vectors) answer = await find({ vectors, vector, limit });
     if (!this.#platform.savesData()) this.#finder.improve(language).catch(() => {});
-    const reranks = rerank && answer.results.length > 0 && !this.#platform.savesData();
+    const reranks = usesModels && answer.results.length > 0;
     const source = reranks ? await this.#rerankerSource() : undefined;
     // It loads while results are looked at.
-    const loading = source && this.#loadReranker(source);
+    const loading = source && this.#reranker.load(source);
     loading?.catch(() => {});
-    yield this.#present(answer);
+    yield { ...this.#present(answer), ...(error && { error }) };
     if (!loading) return;
 
     try {
-      const { results } = await find({ vectors, limit: CANDIDATES });
+      const { results } = await find({ vectors, vector, limit: CANDIDATES });
       const reranker = await abortable(signal, () => loading);
       const texts = results.map(({ passage }) => passage);
       const ranking = await reranker.rerank(query, texts, undefined, { signal });
       const logits = ranking.results.map(({ index, logit }): [number, number] => [results[index]!.id, logit]);
-      yield this.#present(await find({ vectors, limit, logits }));
+      yield this.#present(await find({ vectors, vector, limit, logits }));
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       yield { ...this.#present(answer), error: toError(error) };
@@ -186,28 +217,35 @@ class StaticSiteSearch implements SiteSearch {
   }
 
   /** What reranks, if anything does. */
-  async #rerankerSource(): Promise<AnyReranker | RerankerLoader | undefined> {
+  async #rerankerSource(): Promise<SiteReranker | undefined> {
     const { reranker } = this.#options;
     if (reranker === false) return undefined;
     if (reranker) return reranker;
     const { index } = await this.#finder.load();
-    return this.#platform.rerankerOf(index.hasReranker ? new URL("reranker/", this.#base) : undefined);
+    return this.#platform.rerankerOf(index.hasReranker ? this.#models : undefined);
   }
 
-  #loadReranker(source: AnyReranker | RerankerLoader): Promise<AnyReranker> {
-    if (!this.#reranker) {
-      const onProgress = (progress: Progress) => this.#options.onProgress?.(progress);
-      const loading = (async () => {
-        const reranker = typeof source === "function" ? await source(onProgress) : source;
-        if (isReranker(reranker)) return reranker;
-        throw invalidArgument(`options.reranker gave ${describeValue(reranker)}; give a Reranker`);
-      })();
-      this.#reranker = loading;
-      loading.catch(() => {
-        if (this.#reranker === loading) this.#reranker = undefined;
-      });
-    }
-    return this.#reranker;
+  /** What embeds queries, if anything does. */
+  #embedderSource(): SiteEmbedder | undefined {
+    const { embedder } = this.#options;
+    return embedder === false ? undefined : (embedder ?? this.#platform.embedderOf(this.#models));
+  }
+
+  /** The folder of models beside the index. */
+  get #models(): URL {
+    return new URL("models/", this.#base);
+  }
+
+  async #embed(
+    source: SiteEmbedder,
+    query: string,
+    fingerprint: string,
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    const embedder = await this.#embedder.load(source);
+    if ((await embedder.info()).fingerprint === fingerprint) return embedder.embedQuery(query, { signal });
+    const advice = "run `crossrank site --embedder` with the model that the pages load";
+    throw new CrossrankError("invalid-model", `another embedder made the site's vectors; ${advice}`);
   }
 
   #folder(location: SiteSearchOptions["base"]): URL {
