@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use crossrank::site::{SearchOptions, SiteIndex};
+use crossrank::{Embedder, EmbedderOptions, ModelFiles};
 use temp_dir::TempDir;
 
 struct Site {
@@ -166,4 +167,23 @@ fn a_page_of_50_megabytes_is_read_if_that_is_wanted() {
     let (line, _) = site.build(&["--text-only", "--max-page-mb", "60"]);
     assert_eq!(line, "1 pages read, 1 unchanged, 0 left out, 0 problems");
     assert_eq!(site.search("zebra"), ["large.html#end"]);
+}
+
+#[test]
+fn an_embedder_may_make_the_vectors() {
+    let site = Site::new(&[("a.html", "<main>zebra"), ("b.html", "<html lang=de><main>Löwe")]);
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/embedders/bert");
+    site.build(&[&format!("--embedder={model}")]);
+    let index = SiteIndex::new(&site.files("crossrank")["manifest.bin"]).unwrap();
+    // Pages load the prepared model.
+    let prepared = ModelFiles::read(model).unwrap().prepare().unwrap();
+    let files = ModelFiles::from_prepared(prepared).unwrap();
+    let embedder = Embedder::from_owned_files(files, EmbedderOptions::default()).unwrap();
+    assert_eq!(index.embedder(), Some(embedder.fingerprint()));
+    assert!(index.has_vectors());
+
+    let output = site.command(&["--embedder", "--text-only"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let output = site.command(&["--embedder=nowhere"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere"));
 }
