@@ -286,7 +286,7 @@ test("where an embedder made the vectors, the same one embeds queries", async (t
       /another embedder made/,
     ],
     [() => Promise.reject(new Error("no model")), /no model/],
-    [() => "text", /options\.embedder gave "text"; give an Embedder/],
+    [() => "text", /options\.embedder gave the string "text"; give an Embedder/],
   ]) {
     const search = createSiteSearch({ base, embedder });
     const stages = [];
