@@ -1,6 +1,7 @@
 // Measures how well searches find the right sections, in Chromium:
-// `node quality.mjs --site FOLDER [--tools pagefind,crossrank] [--questions FILE] [--details]`. FOLDER is the site of corpus.sh, in which
-// Pagefind has written `pagefind/` and `crossrank site` has written `crossrank/`.
+// `node quality.mjs --site FOLDER [--tools pagefind,crossrank] [--questions FILE] [--details]`. FOLDER is the site of
+// corpus.sh, in which Pagefind has written `pagefind/`, `crossrank site` has written `crossrank/`, and with --embedder
+// `embedder/`.
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";

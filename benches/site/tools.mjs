@@ -37,9 +37,10 @@ export async function vitepress(query, { SECTIONS, base }) {
 
 /** Crossrank, whose results are sections. A page has the place of its best one. */
 export async function crossrank(query, { SECTIONS, base }) {
-  window.siteSearch ??= (await import(`${base}crossrank-search.js`)).createSiteSearch({ base });
+  window.siteSearches ??= {};
+  window.siteSearches[base] ??= (await import(`${base}crossrank-search.js`)).createSiteSearch({ base });
   const stages = {};
-  for await (const { stage, results, error } of window.siteSearch.search(query, { limit: 30 })) {
+  for await (const { stage, results, error } of window.siteSearches[base].search(query, { limit: 30 })) {
     if (error) throw error;
     const pages = new Map();
     for (const { url, title, section } of results) {
@@ -53,5 +54,6 @@ export async function crossrank(query, { SECTIONS, base }) {
   return stages;
 }
 
-export const TOOLS = { pagefind, vitepress, crossrank };
+/** `embedder/` holds files of `crossrank site --embedder`. */
+export const TOOLS = { pagefind, vitepress, crossrank, embedder: crossrank };
 export const SETTINGS = { SECTIONS };

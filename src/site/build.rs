@@ -36,7 +36,7 @@ const MIN_LENGTH: f32 = 12.0;
 const MAX_POSTINGS: usize = 8192;
 
 /// The size of files before compression. Terms compress to two thirds, texts to one third.
-const TERMS_BYTES: usize = 32 << 10;
+const TERMS_BYTES: usize = 16 << 10;
 const TEXTS_BYTES: usize = 24 << 10;
 
 const TOKENS_BYTES: usize = 8 << 10;

@@ -59,7 +59,7 @@ fn sections_are_found_by_stem_prefix_and_typo() {
 fn a_typo_needs_few_files_of_a_large_lexicon() {
     // Each word is on two pages. Each page has 75 of 3,375 words of six letters.
     let syllables = |n: usize| {
-        ["ba", "do", "ki", "lu", "me", "no", "pu", "ra", "so", "ti", "vo", "wu", "xe", "za", "fo"]
+        ["ba", "do", "ki", "lu", "mu", "no", "pu", "ra", "so", "ti", "vo", "wu", "xo", "za", "fo"]
             [n]
     };
     let word =
