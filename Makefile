@@ -1,6 +1,6 @@
 # Everything that a developer runs. Each target installs what it needs.
 
-.PHONY: build command test test-native test-arm test-js test-gpu test-webkit test-faults test-node-versions test-memory test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-features check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz soak test-slow test-miri test-sanitizers
+.PHONY: build command test test-native test-arm test-js test-gpu test-webkit test-firefox test-node-versions test-memory test-bundlers test-generators test-adapters test-clients test-examples test-docs pack docs docs-serve test-docs-site test-site-audit demo test-demo check check-rust check-features check-js train-data train train-export test-training bench-instructions bench-peers bench-big bench-shapes bench-shapes-web bench-flavours bench-page bench-demo bench-serve eval-search sizes dist test-dist version api publish-dry-run check-release check-supply check-api test-python bench-python fuzz soak test-slow test-miri test-sanitizers
 
 # The npm package's WebAssembly and JavaScript, in pkg/dist.
 build:
@@ -8,11 +8,11 @@ build:
 
 # Most of these leave a part of two cores idle. Those that run at the same time share no folder but that of cargo,
 # which locks it: test-python and test-examples build the same wheel, and test-clients and test-js install the
-# same clients. test-js has two browsers at a time by itself.
+# same clients. test-js has two browsers at a time by itself: only test-python, the lightest, runs beside it.
 test:
 	$(MAKE) command
-	$(MAKE) --jobs=2 --output-sync=target --assume-old=command test-native build test-python test-clients
-	$(MAKE) --assume-old=command --assume-old=build test-js
+	$(MAKE) --jobs=2 --output-sync=target --assume-old=command test-native build test-clients
+	$(MAKE) --jobs=2 --output-sync=target --assume-old=command --assume-old=build test-js test-python
 	$(MAKE) --jobs=2 --output-sync=target --assume-old=command --assume-old=build test-arm bench-instructions test-gpu \
 		test-docs test-examples test-docs-site
 
@@ -34,7 +34,7 @@ soak: build command
 	benches/soak/run.sh $(or $(SECONDS),180) $(or $(CALLS),400)
 
 # What takes long and seldom fails: before a release, and after a change of what it tests.
-test-slow: check-features test-miri test-sanitizers soak test-webkit test-faults test-node-versions test-memory test-bundlers test-generators test-demo test-site-audit check-supply
+test-slow: check-features test-miri test-sanitizers soak test-webkit test-firefox test-node-versions test-memory test-bundlers test-generators test-demo test-site-audit check-supply
 
 # Looks for undefined behaviour in Miri. fuzz/RECORD.md has what was found.
 test-miri:
@@ -57,9 +57,9 @@ test-js: build command
 test-webkit: build command
 	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank CROSSRANK_BROWSERS=webkit pkg/scripts/test.sh kernels browser loading memory
 
-# The faults of servers one by one in Firefox; test-js has them in Chromium.
-test-faults: build command
-	CROSSRANK_FAULT_BROWSERS=firefox pkg/scripts/test.sh loading-faults
+# The same in Firefox, of which test-js runs a part.
+test-firefox: build command
+	CROSSRANK_SERVE=$(CURDIR)/target/release/crossrank CROSSRANK_BROWSERS=firefox pkg/scripts/test.sh browser loading
 
 # Runs the tests of node in newer versions of it.
 test-node-versions: build command

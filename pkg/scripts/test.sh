@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Tests the JavaScript side with the packed packages, which are installed in an empty project.
 # Arguments name tests: sources, kernels, simd, limits, node, messages, stored-files, tokenizers, hub, package, types,
-# bundlers, serve, browser, loading, page, site, gpu, edge and adapters (the default is all of these), loading-faults,
-# which is a part of loading, memory, which takes minutes, hosts, which installs 1.4 GB, and generators, which installs
-# 500 MB. CROSSRANK_BROWSERS names the browsers in which kernels, browser, loading and memory run: chromium and firefox,
-# or webkit. CROSSRANK_FAULT_BROWSERS names those of loading-faults, by default the first of them.
+# bundlers, serve, browser, loading, page, site, gpu, edge and adapters (the default is all of these), memory, which takes
+# minutes, hosts, which installs 1.4 GB, and generators, which installs 500 MB. CROSSRANK_BROWSERS names browsers:
+# chromium and firefox, or webkit. In each run kernels, memory, and browser with workers; in the first one also the rest of
+# browser, and loading.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -101,7 +101,6 @@ for name in "${@:-sources kernels simd limits node messages stored-files tokeniz
     case $one in
       node | messages | stored-files | tokenizers | hub | serve) files+=("$CROSSRANK_PROJECT/$one.test.mjs") ;;
       loading) files+=(pkg/test/loading.test.mjs pkg/test/loading-faults.test.mjs pkg/test/loading-sequences.test.mjs) ;;
-      loading-faults) files+=(pkg/test/loading-faults.test.mjs) ;;
       gpu) files+=(pkg/test/device.test.mjs pkg/test/gpu.test.mjs) ;;
       bundlers) files+=(pkg/test/bundlers.test.mjs pkg/test/bundlers-node.test.mjs) ;;
       sources | kernels | simd | limits | memory | package | types | browser | page) files+=("pkg/test/$one.test.mjs") ;;

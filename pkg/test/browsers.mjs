@@ -6,12 +6,10 @@ import { launch as launchBrowser } from "puppeteer-core";
 import { launchWebkit } from "./webkit.mjs";
 
 /** The browsers in which the suites run. */
-const named = (browsers) => browsers.split(" ").filter(Boolean);
+export const ENGINES = (process.env.CROSSRANK_BROWSERS ?? "chromium firefox").split(" ").filter(Boolean);
 
-export const ENGINES = named(process.env.CROSSRANK_BROWSERS ?? "chromium firefox");
-
-/** Those in which the faults of servers are tried one by one, which takes minutes in each. */
-export const FAULT_ENGINES = named(process.env.CROSSRANK_FAULT_BROWSERS ?? ENGINES[0] ?? "");
+/** The one that runs what takes minutes in each, if there is one. */
+export const MAIN_ENGINES = ENGINES.slice(0, 1);
 
 /** Debian's browsers. */
 const BROWSERS = {

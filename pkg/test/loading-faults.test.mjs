@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FAULT_ENGINES, launch } from "./browsers.mjs";
+import { launch, MAIN_ENGINES } from "./browsers.mjs";
 import {
   appWorker,
   asFolder,
@@ -432,7 +432,7 @@ tests["a page with workers is kept in the back/forward cache, and goes on rerank
   assert.equal(said, "/say/kept-2");
 };
 
-for (const name of FAULT_ENGINES) {
+for (const name of MAIN_ENGINES) {
   describe(name, () => {
     before(async () => {
       browser = await launch(name);

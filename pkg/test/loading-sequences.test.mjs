@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ENGINES, launch } from "./browsers.mjs";
+import { launch, MAIN_ENGINES } from "./browsers.mjs";
 import { randomOf } from "./random.mjs";
 import {
   appWorker,
@@ -167,7 +167,7 @@ async function runSequence(t, { open, start }, seed, expected) {
   server.close();
 }
 
-for (const name of ENGINES) {
+for (const name of MAIN_ENGINES) {
   const { count, atOnce } = SEQUENCES[name];
   test(`${name}: after any sequence of faults, a healthy visit succeeds`, async (t) => {
     const browser = await launch(name);

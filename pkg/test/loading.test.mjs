@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ENGINES, launch } from "./browsers.mjs";
+import { launch, MAIN_ENGINES } from "./browsers.mjs";
 import { damage, inTurn, keys, rank, visitsOf } from "./visits.mjs";
 
 const project = process.env.CROSSRANK_PROJECT;
@@ -425,7 +425,7 @@ tests["no request went to any other origin"] = (t) => {
   assert.deepEqual(others, []);
 };
 
-for (const name of ENGINES) {
+for (const name of MAIN_ENGINES) {
   describe(name, () => {
     before(async () => {
       browser = await launch(name);
