@@ -18,7 +18,6 @@ import {
   COUNT,
   checkOptions,
   checkText,
-  describeValue,
   FLAG,
   FUNCTION,
   invalidArgument,
