@@ -66,7 +66,7 @@ export class CrossrankSearch extends HTMLElement {
   /** What reranks, or a function that loads it. Set it before the search is first opened. */
   reranker: SiteReranker | undefined;
 
-  /** What embeds queries, or a function that loads it: see {@link SiteSearchOptions.embedder}. */
+  /** What embeds queries where an embedder made the vectors, or a function that loads it. */
   embedder: SiteEmbedder | undefined;
   /** Texts in place of the element's own. */
   messages: Partial<SearchMessages>;
